@@ -1,0 +1,173 @@
+"""One axis of a grid: cells given by their edges, and the points at which functions are known.
+
+The array of edges *is* the axis; uniform and graded axes are special cases of it.  Points are cell
+centres, except on a **clamped** state axis, whose first and last points are the ends of the box
+itself: next states pile up there, and a cell centre half a cell away would be first order.  The
+cells of such an axis are the dual cells of its points, half as wide at both ends.
+
+Boundaries: ``clamp``, ``reflect`` and ``periodic`` say where a next state outside the box goes;
+``no-flux`` and ``periodic`` say what the policy's flux does at the ends of the action box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from grids.arrays import FloatArray
+
+BOUNDARIES = ("clamp", "reflect", "periodic", "no-flux")
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """Cells between increasing edges, with a boundary rule.
+
+    Parameters
+    ----------
+    name : str
+        Name of the variable.
+    edges : array (n + 1,)
+        Cell edges, strictly increasing, finite.
+    boundary : {"clamp", "reflect", "periodic", "no-flux"}
+        What happens at the ends.
+
+    Attributes
+    ----------
+    points : array (n,)
+        Cell centres; on a clamped axis the ends of the box are points.  One cell: its middle.
+    widths : array (n,)
+        Cell widths.
+    distances : array (n - 1,), periodic (n,)
+        Distance between neighbouring points; on a periodic axis the last joins the last point to
+        the first and is half the sum of the two widths.
+
+    Raises
+    ------
+    ValueError
+        Unknown boundary, or edges that are not finite and strictly increasing.
+    """
+
+    name: str
+    edges: FloatArray
+    boundary: str = "no-flux"
+    points: FloatArray = field(init=False)
+    widths: FloatArray = field(init=False)
+    distances: FloatArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        edges = np.array(self.edges, dtype=np.float64)
+        if self.boundary not in BOUNDARIES:
+            raise ValueError(f"axis {self.name}: boundary {self.boundary!r}; choose one of {', '.join(BOUNDARIES)}")
+        if edges.ndim != 1 or edges.size < 2 or not np.all(np.isfinite(edges)) or not np.all(np.diff(edges) > 0):
+            raise ValueError(f"axis {self.name}: edges must be at least two finite, strictly increasing numbers")
+        points = edges[:-1] + 0.5 * np.diff(edges)
+        if self.boundary == "clamp" and points.size > 1:
+            points[0], points[-1] = edges[0], edges[-1]
+        widths = np.diff(edges)
+        distances = np.diff(points)
+        if self.boundary == "periodic":
+            distances = np.append(distances, 0.5 * (widths[0] + widths[-1]))
+        for name, values in (("edges", edges), ("points", points), ("widths", widths), ("distances", distances)):
+            values.flags.writeable = False
+            object.__setattr__(self, name, values)
+
+    @property
+    def size(self) -> int:
+        """Number of points (and of cells)."""
+        return int(self.points.size)
+
+    @property
+    def lower(self) -> float:
+        """Lower end of the box."""
+        return float(self.edges[0])
+
+    @property
+    def upper(self) -> float:
+        """Upper end of the box."""
+        return float(self.edges[-1])
+
+    @property
+    def length(self) -> float:
+        """Length of the box; the period of a periodic axis."""
+        return self.upper - self.lower
+
+    @property
+    def periodic(self) -> bool:
+        """Whether the last cell neighbours the first."""
+        return self.boundary == "periodic"
+
+
+def _unit_edges(cells: int, boundary: str) -> FloatArray:
+    """Edges on [0, 1] with evenly spaced points: dual cells on a clamped axis, equal cells elsewhere."""
+    if boundary == "clamp" and cells > 1:
+        inner = (np.arange(cells - 1) + 0.5) / (cells - 1)
+        return np.concatenate(([0.0], inner, [1.0]))
+    return np.arange(cells + 1) / cells
+
+
+def _checked(name: str, lower: float, upper: float, cells: int) -> None:
+    if cells < 1:
+        raise ValueError(f"axis {name}: cells = {cells}; at least 1")
+    if not (np.isfinite(lower) and np.isfinite(upper) and lower < upper):
+        raise ValueError(f"axis {name}: bounds [{lower}, {upper}] must be finite and increasing")
+
+
+def uniform_axis(name: str, lower: float, upper: float, cells: int, boundary: str = "no-flux") -> Axis:
+    """Axis with evenly spaced points.
+
+    Raises
+    ------
+    ValueError
+        Fewer than one cell, or bounds that are not finite and increasing.
+    """
+    _checked(name, lower, upper, cells)
+    unit = _unit_edges(cells, boundary)
+    edges = lower * (1.0 - unit) + upper * unit
+    return Axis(name, edges, boundary)
+
+
+def sinh_axis(
+    name: str, lower: float, upper: float, cells: int, boundary: str = "no-flux", *, focus: float, ratio: float
+) -> Axis:
+    """Axis graded by x = focus + delta sinh(a + (b - a) xi), xi in [0, 1]: finest at ``focus``.
+
+    Parameters
+    ----------
+    focus : float
+        Where cells are finest, inside the box.
+    ratio : float
+        Spacing at the end of the box farther from ``focus``, divided by the spacing at ``focus``;
+        at least 1 (1 gives a uniform axis).
+
+    Raises
+    ------
+    ValueError
+        Focus outside the box, ratio below one, or unusable bounds or cells.
+
+    Notes
+    -----
+    The spacing at x is proportional to sqrt(1 + ((x - focus)/delta)^2), so the stated ratio at the
+    far end, at distance D, gives delta = D / sqrt(ratio^2 - 1).
+    """
+    _checked(name, lower, upper, cells)
+    if not lower <= focus <= upper:
+        raise ValueError(f"axis {name}: focus {focus} lies outside the box [{lower}, {upper}]")
+    if not (np.isfinite(ratio) and ratio >= 1.0):
+        raise ValueError(f"axis {name}: ratio {ratio} must be finite and at least 1")
+    if ratio == 1.0:
+        return uniform_axis(name, lower, upper, cells, boundary)
+    far = max(focus - lower, upper - focus)
+    delta = far / np.sqrt((ratio - 1.0) * (ratio + 1.0))
+    start, end = np.arcsinh((lower - focus) / delta), np.arcsinh((upper - focus) / delta)
+    unit = _unit_edges(cells, boundary)
+    edges = focus + delta * np.sinh(start * (1.0 - unit) + end * unit)
+    edges[0], edges[-1] = lower, upper
+    return Axis(name, edges, boundary)
+
+
+def edges_axis(name: str, edges: Sequence[float] | FloatArray, boundary: str = "no-flux") -> Axis:
+    """Axis with the cells between the given edges (a clamped axis has points at both outer edges)."""
+    return Axis(name, np.asarray(edges, dtype=np.float64), boundary)

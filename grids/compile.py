@@ -1,0 +1,70 @@
+"""The one door through which kernels reach numba.
+
+numba's on-disk cache notices neither a change in a helper kept in another file nor a change of
+decorator flags, so cached machine code can be stale.  Kernels are therefore cached in a directory
+of their own whose name is a hash of every kernel file and of the versions of Python and numba;
+``numba.config.CACHE_DIR`` is set only while our own decorators run, so that the user's caches stay
+where they are.
+
+A *kernel file* is a file that imports this module.  It may import NumPy, numba and other kernel
+files and nothing else, so that the hash covers all that its machine code depends on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+import platformdirs
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_ROOT = Path(__file__).resolve().parents[1]
+_FLOORS = ("grids", "solver", "problems", "validation")
+
+
+def kernel_files() -> list[Path]:
+    """All files of the package that import this module, sorted."""
+    mark = "from grids.compile import"
+    sources = (path for floor in _FLOORS for path in (_ROOT / floor).rglob("*.py"))
+    return sorted(path for path in sources if path != Path(__file__) and mark in path.read_text(encoding="utf-8"))
+
+
+def _cache_directory() -> Path:
+    digest = hashlib.sha256(f"{sys.version_info[:3]} {numba.__version__}".encode())
+    for path in kernel_files():
+        digest.update(path.relative_to(_ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    return Path(platformdirs.user_cache_dir("wpoflow")) / "kernels" / digest.hexdigest()[:16]
+
+
+CACHE_DIRECTORY = _cache_directory()
+
+
+def kernel(*, parallel: bool = False) -> Callable[[Function], Function]:
+    """Decorate a kernel: compiled on first call, cached on disk, division as in IEEE arithmetic.
+
+    Parameters
+    ----------
+    parallel : bool
+        Let ``numba.prange`` loops of the kernel use threads.  Such loops must have one writer per
+        row and sum in a fixed order, so that results do not depend on the number of threads.
+
+    Notes
+    -----
+    ``fastmath`` stays off: it would make ``x != x`` false for a NaN.
+    """
+
+    def decorate(function: Function) -> Function:
+        before = numba.config.CACHE_DIR
+        numba.config.CACHE_DIR = str(CACHE_DIRECTORY)
+        try:
+            compiled = numba.njit(cache=True, parallel=parallel, error_model="numpy")(function)
+        finally:
+            numba.config.CACHE_DIR = before
+        return cast(Function, compiled)
+
+    return decorate

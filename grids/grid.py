@@ -1,0 +1,67 @@
+"""Product grids: any number of axes, points numbered in C order (the last axis runs fastest)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from grids.arrays import FloatArray
+from grids.axis import Axis
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Product of axes.  No axis at all gives one point, the state space of a bandit.
+
+    Raises
+    ------
+    ValueError
+        Two axes of the same name.
+    """
+
+    axes: tuple[Axis, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "axes", tuple(self.axes))
+        names = [axis.name for axis in self.axes]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"axis {name} is given twice")
+
+    @property
+    def dim(self) -> int:
+        """Number of axes."""
+        return len(self.axes)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of points on each axis."""
+        return tuple(axis.size for axis in self.axes)
+
+    @property
+    def size(self) -> int:
+        """Number of points (and of cells)."""
+        return math.prod(self.shape)
+
+    @cached_property
+    def points(self) -> FloatArray:
+        """Coordinates of all points, (size, dim)."""
+        return _product([axis.points for axis in self.axes])
+
+    @cached_property
+    def volumes(self) -> FloatArray:
+        """Cell volumes, (size,)."""
+        return np.asarray(_product([axis.widths for axis in self.axes]).prod(axis=1))
+
+    def describe(self, index: int) -> str:
+        """Coordinates of one point in words, for error lines: ``x = 0.5, v = -1``."""
+        return ", ".join(f"{axis.name} = {value:.6g}" for axis, value in zip(self.axes, self.points[index], strict=True))
+
+
+def _product(columns: list[FloatArray]) -> FloatArray:
+    if not columns:
+        return np.zeros((1, 0))
+    return np.stack([mesh.ravel() for mesh in np.meshgrid(*columns, indexing="ij")], axis=1)

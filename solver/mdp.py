@@ -1,0 +1,137 @@
+"""The grid problem: an entropy-regularised Markov decision process on state points and action cells.
+
+    V_i  = sum_k p_ik ( Q_ik + tau ln(p_ik / m_k) ),     Q_ik = c_ik + gamma sum_j P(j|i,k) V_j
+
+A policy is the array ``p[i, k]`` of cell *probabilities*: non-negative, one over each row.
+Šiška & Zhang, arXiv:2605.22622, state the problem on continuous spaces; the grid problem is itself
+an entropy-regularised MDP, so the theory's identities hold on it exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from grids.arrays import BoolArray, FloatArray
+from grids.grid import Grid
+from grids.transitions import Transition
+
+MASS_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class GridMDP:
+    """An entropy-regularised MDP on grids.  Costs are minimised.
+
+    Parameters
+    ----------
+    states, actions : Grid
+        State points and action cells, S and A of them.
+    discount : float
+        gamma in (0, 1).
+    temperature : float
+        tau > 0.
+    cost : array (S, A)
+        Running cost, plus gamma times the expected terminal cost of pairs that may terminate.
+    transition : Transition
+        Law of the next state for every pair; sub-stochastic by the termination probability.
+    reference_mass : array (A,)
+        Masses m_k > 0 of the reference measure, summing to one.
+    rho : array (S,)
+        Initial law of the state, summing to one.
+    initial_policy : array (S, A)
+        Cell probabilities the flow starts from.
+    alive : array (S,) of bool, optional
+        False at state points inside the terminal set; these are left out of suprema.
+    title, statement : str
+        What the problem is called, and the text it was stated by (stored, never interpreted).
+
+    Raises
+    ------
+    ValueError
+        A number out of range, an array of the wrong shape or not finite, masses that do not sum to
+        one; the message names the array and the cell.
+    """
+
+    states: Grid
+    actions: Grid
+    discount: float
+    temperature: float
+    cost: FloatArray
+    transition: Transition
+    reference_mass: FloatArray
+    rho: FloatArray
+    initial_policy: FloatArray
+    alive: BoolArray | None = None
+    title: str = ""
+    statement: str = ""
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.discount < 1.0:
+            raise ValueError(f"discount {self.discount} must lie strictly between 0 and 1")
+        if not (np.isfinite(self.temperature) and self.temperature > 0.0):
+            raise ValueError(f"temperature {self.temperature} must be positive and finite")
+        n_states, n_actions = self.states.size, self.actions.size
+        kernel = (self.transition.n_states, self.transition.n_actions)
+        if kernel != (n_states, n_actions):
+            raise ValueError(f"transition is for {kernel} states and actions, the grids have {(n_states, n_actions)}")
+        shapes = {
+            "cost": (n_states, n_actions),
+            "reference_mass": (n_actions,),
+            "rho": (n_states,),
+            "initial_policy": (n_states, n_actions),
+        }
+        for name, shape in shapes.items():
+            array = np.ascontiguousarray(getattr(self, name), dtype=np.float64)
+            if array.shape != shape:
+                raise ValueError(f"{name} has shape {array.shape}; it must be {shape}")
+            self._check_finite(name, array)
+            object.__setattr__(self, name, array)
+        self._check_masses()
+        if self.alive is not None and np.shape(self.alive) != (n_states,):
+            raise ValueError(f"alive has shape {np.shape(self.alive)}; it must be {(n_states,)}")
+
+    def _check_finite(self, name: str, array: FloatArray) -> None:
+        if not np.isfinite(array.sum()) and not np.all(np.isfinite(array)):
+            flat = int(np.argmin(np.isfinite(array)))
+            where = self.actions.describe(flat) if name == "reference_mass" else self._describe(flat, array.ndim)
+            raise ValueError(f"{name} is {array.ravel()[flat]} at {where}")
+
+    def _describe(self, flat: int, ndim: int) -> str:
+        state, action = divmod(flat, self.actions.size) if ndim == 2 else (flat, -1)
+        parts = [self.states.describe(state)] if self.states.dim else []
+        return ", ".join(parts + ([self.actions.describe(action)] if ndim == 2 else []))
+
+    def _check_masses(self) -> None:
+        for name, array in (("reference_mass", self.reference_mass), ("rho", self.rho)):
+            if array.min() < 0.0 or abs(array.sum() - 1.0) > MASS_TOLERANCE * array.size:
+                raise ValueError(f"{name} must be non-negative and sum to one; its sum is {array.sum():.17g}")
+        if self.reference_mass.min() <= 0.0:
+            cell = self.actions.describe(int(self.reference_mass.argmin()))
+            raise ValueError(f"reference_mass is zero at {cell}; every action cell needs positive mass")
+        self.check_policy(self.initial_policy, "initial_policy")
+
+    def check_policy(self, policy: FloatArray, name: str = "policy") -> None:
+        """Raise ValueError, naming the state, unless every row is non-negative and sums to one."""
+        if policy.shape != (self.states.size, self.actions.size):
+            raise ValueError(f"{name} has shape {policy.shape}; it must be {(self.states.size, self.actions.size)}")
+        wrong = np.abs(policy.sum(axis=1) - 1.0) > MASS_TOLERANCE * policy.shape[1]
+        wrong |= ~(policy.min(axis=1) >= 0.0)
+        if np.any(wrong):
+            state = int(np.argmax(wrong))
+            raise ValueError(
+                f"{name} at state {state} ({self.states.describe(state)}) must be non-negative and sum to one; "
+                f"its sum is {policy[state].sum():.17g}"
+            )
+
+    @cached_property
+    def log_mass(self) -> FloatArray:
+        """ln m_k, (A,)."""
+        return np.log(self.reference_mass)
+
+    @cached_property
+    def log_reference_density(self) -> FloatArray:
+        """ln (m_k / volume_k), (A,): minus the reference potential, up to a constant."""
+        return np.asarray(self.log_mass - np.log(self.actions.volumes))

@@ -1,0 +1,39 @@
+"""What a run was made with: version, packages, and a hash over the sources."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+VERSION = "0.1.0"
+
+FLOORS = ("grids", "solver", "problems", "validation", "views", "wpoflow")
+_PACKAGES = ("numpy", "scipy", "numba", "llvmlite", "h5py")
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+@cache
+def source_hash() -> str:
+    """SHA-256, in hexadecimal, over the names and contents of all sources of all floors."""
+    digest = hashlib.sha256()
+    for floor in FLOORS:
+        for path in sorted((_ROOT / floor).rglob("*")):
+            if path.suffix in (".py", ".toml"):
+                content = path.read_bytes()
+                digest.update(f"{path.relative_to(_ROOT).as_posix()}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def package_versions() -> str:
+    """Versions of Python and of the packages that numbers depend on, as JSON."""
+    versions = {"python": platform.python_version(), "machine": platform.machine()}
+    for name in _PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "absent"
+    return json.dumps(versions)

@@ -1,0 +1,33 @@
+"""The scalar series of a run: one name, one meaning, in one place.
+
+Every row of a run holds every series.  The run file, the terminal and later readers take names and
+their meaning from here; all are dimensionless (unit "1"), flow time included.
+"""
+
+from __future__ import annotations
+
+SERIES: dict[str, str] = {
+    "time": "flow time",
+    "value_rho": "value of the policy averaged over rho",
+    "gap": "value minus optimal value, averaged over rho, by the cancellation-free identity",
+    "gap_sup": "largest value minus optimal value over the states",
+    "dissipation": "minus the time derivative of the value averaged over rho, of the semi-discrete flow",
+    "rate_observed": "dissipation divided by gap",
+    "kl_sup": "largest relative entropy of the policy to its Gibbs policy over the states",
+    "occupancy_ratio": "largest ratio of the optimal occupancy to the policy's occupancy over the states",
+    "bellman_residual": "bound on the error of the value from the residual of the Bellman solve",
+    "entropy": "relative entropy of the policy to the reference measure, averaged over the occupancy",
+    "step_size": "size of the last time step",
+    "mass_error": "largest deviation of a state's total probability from one",
+    "density_min": "least density of the policy with respect to the reference measure",
+    "density_max": "largest density of the policy with respect to the reference measure",
+    "score_max": "largest slope of the logarithm of the density along an action axis",
+    "q_slope_max": "largest slope of Q along an action axis",
+    "q_curvature_max": "largest second difference quotient of Q along an action axis",
+    "end_mass": "largest probability of a state in the end cells of no-flux action axes",
+    "clamped_mass": "probability under the occupancy that clamping moved the next state",
+    "descent_defect": "largest increase of a state's value in a step since the last row",
+    "kl_ratio_excess": "largest excess over one of the ratio of relative entropies in a step since the last row",
+    "limited_cells": "cells whose face fluxes were limited since the last row",
+    "bellman_evaluations": "Bellman evaluations since the last row",
+}

@@ -1,0 +1,23 @@
+"""Settings of the whole suite: strict floating point, one numba thread per worker, kernels compiled once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+
+import numpy as np
+import pytest
+
+np.seterr(all="raise", under="ignore")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Fill the kernel cache before several workers would compile the same kernels at once."""
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        root = Path(__file__).resolve().parents[1]
+        subprocess.run([sys.executable, "-m", "wpoflow", "doctor"], cwd=root, check=True, stdout=subprocess.DEVNULL)
