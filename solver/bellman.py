@@ -1,0 +1,119 @@
+"""Soft Bellman equations of a fixed policy: value, Q, occupancy, and the suboptimality without cancellation.
+
+    V = r + gamma P^pi V,    r_i = sum_k p_ik (c_ik + tau ln(p_ik/m_k)),    Q = c + gamma P V
+    d = (1 - gamma) rho + gamma (P^pi)^T d                                   (occupancy, a probability)
+    V - V* = tau (I - gamma P^pi)^{-1} KL(p | p*)                            (identity I2, state by state)
+
+The last line (Kerimkulov et al., arXiv:2310.02951, lemma on performance differences) gives the
+suboptimality as a sum of non-negative terms: it is meaningful down to 1e-28, where V - V* itself is
+lost in rounding at 1e-14.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from grids.arrays import FloatArray
+from solver.discounted_system import EPS, DiscountedSystem, choose_solver
+from solver.entropy import regularised_cost, relative_entropy_to_gibbs, soft_minimum
+from solver.mdp import GridMDP
+
+OCCUPANCY_SWEEPS = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Value functions of one policy.
+
+    Attributes
+    ----------
+    value : array (S,)
+        V^pi; its distance to the exact one is at most ``residual / (1 - gamma)``.
+    q : array (S, A)
+        Q^pi.
+    residual : float
+        Maximum of |r - (I - gamma P^pi) V|.
+    system : DiscountedSystem
+        I - gamma P^pi, for further right-hand sides.
+    """
+
+    value: FloatArray
+    q: FloatArray
+    residual: float
+    system: DiscountedSystem
+
+
+def bellman_solver(mdp: GridMDP) -> str:
+    """Name of the linear solver chosen for a problem from its sizes alone."""
+    transition = mdp.transition.under(mdp.initial_policy)
+    return choose_solver(mdp.states.size, transition.work, mdp.discount, mdp.states.dim)
+
+
+def q_of_value(mdp: GridMDP, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Q = c + gamma P V, (S, A)."""
+    q = mdp.transition.expect(value, out)
+    q *= mdp.discount
+    q += mdp.cost
+    return q
+
+
+def evaluate(
+    mdp: GridMDP, policy: FloatArray, guess: FloatArray | None = None, solver: str | None = None, out: FloatArray | None = None
+) -> Evaluation:
+    """Soft evaluation of a policy.
+
+    Parameters
+    ----------
+    policy : array (S, A)
+    guess : array (S,), optional
+        Warm start for V.
+    solver : str, optional
+        "dense", "sparse" or "krylov"; by default the cheapest for these sizes.
+    out : array (S, A), optional
+        Receives Q.
+
+    Raises
+    ------
+    BellmanError
+        The linear system could not be solved to rounding.
+    """
+    reward = np.empty(mdp.states.size)
+    regularised_cost(policy, mdp.cost, mdp.log_mass, mdp.temperature, reward)
+    transition = mdp.transition.under(policy)
+    if solver is None:
+        solver = choose_solver(mdp.states.size, transition.work, mdp.discount, mdp.states.dim)
+    system = DiscountedSystem(transition, mdp.discount, solver)
+    value, residual = system.solve(reward, guess)
+    return Evaluation(value, q_of_value(mdp, value, out), residual, system)
+
+
+def occupancy(mdp: GridMDP, system: DiscountedSystem, guess: FloatArray | None = None) -> FloatArray:
+    """Discounted occupancy d_rho of the states, (S,); its mass is one (less where pairs terminate).
+
+    An iterative solve leaves errors of rounding size *relative to the largest entry*; fixed-point
+    sweeps carry them away from rarely visited states until d >= (1 - gamma) rho everywhere.
+    """
+    source = (1.0 - mdp.discount) * mdp.rho
+    d, _ = system.solve_transposed(source, guess)
+    for _ in range(OCCUPANCY_SWEEPS):
+        if np.all(d >= source * (1.0 - 8.0 * EPS)):
+            break
+        d = source + mdp.discount * system.transition.rmatvec(d)
+    return d
+
+
+def suboptimality(mdp: GridMDP, policy: FloatArray, optimal_q: FloatArray, system: DiscountedSystem) -> FloatArray:
+    """V^pi - V* in every state by (I2), (S,), without cancellation."""
+    divergence = np.empty(mdp.states.size)
+    relative_entropy_to_gibbs(policy, optimal_q, mdp.log_mass, mdp.temperature, divergence)
+    gap, _ = system.solve(mdp.temperature * divergence)
+    return gap
+
+
+def bellman_residual(mdp: GridMDP, evaluation: Evaluation) -> float:
+    """Maximum of |V - T V|, T the soft Bellman optimality operator; ||V - V*|| <= it / (1 - gamma)."""
+    improved = np.empty(mdp.states.size)
+    soft_minimum(evaluation.q, mdp.log_mass, mdp.temperature, improved)
+    return float(np.abs(evaluation.value - improved).max())

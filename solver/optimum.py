@@ -1,0 +1,109 @@
+"""The soft optimum by soft policy iteration: p <- Gibbs policy of Q^p.
+
+Each step is the flow's descent step of infinite length; near the optimum it is Newton's method on
+the soft Bellman equation and converges quadratically.  It is iterated until the residual of the
+soft Bellman equation stops falling, because the suboptimality of a policy can be followed down to
+
+    tau / (2 (1 - gamma)) (delta Q / tau)^2,    delta Q the error of Q*,
+
+and no further: that number is stated as the gap's rounding floor.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from grids.arrays import FloatArray
+from solver.bellman import Evaluation, bellman_residual, evaluate, occupancy
+from solver.discounted_system import EPS, BellmanError
+from solver.entropy import gibbs_policy, relative_entropy_to_gibbs
+from solver.mdp import GridMDP
+
+ACCEPTED_RESIDUAL = 8.0  # in units of eps max|V| / (1 - gamma)
+MOST_ITERATIONS = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """The soft-optimal value, Q and policy of a grid problem.
+
+    Attributes
+    ----------
+    value : array (S,)
+        V*.
+    q, policy : arrays (S, A)
+        Q* and p*, the Gibbs policy of Q*.
+    bellman_residual : float
+        Maximum of |V - T V|; ``value`` lies within this over (1 - gamma) of the exact optimum.
+    gap_floor : float
+        Suboptimality below which rounding rules.
+    occupancy : array (S,)
+        Discounted occupancy of p* from rho.
+    iterations : int
+        Soft policy iterations taken.
+    """
+
+    value: FloatArray
+    q: FloatArray
+    policy: FloatArray
+    bellman_residual: float
+    gap_floor: float
+    occupancy: FloatArray
+    iterations: int
+
+
+def solve_optimum(
+    mdp: GridMDP, start: FloatArray | None = None, solver: str | None = None, residual: float | None = None
+) -> Optimum:
+    """Soft-optimal value and policy.
+
+    Parameters
+    ----------
+    start : array (S, A), optional
+        First policy; the reference measure by default.
+    solver : str, optional
+        Linear solver; by default chosen from the sizes.
+    residual : float, optional
+        Stop at this soft Bellman residual instead of where it stops falling.
+
+    Raises
+    ------
+    BellmanError
+        The residual stopped falling above 8 eps max|V| / (1 - gamma).
+    """
+    policy = np.tile(mdp.reference_mass, (mdp.states.size, 1)) if start is None else start.copy()
+    evaluation = evaluate(mdp, policy, solver=solver)
+    best = bellman_residual(mdp, evaluation)
+    stalls = 0
+    for iteration in range(1, MOST_ITERATIONS + 1):
+        gibbs_policy(evaluation.q, mdp.log_mass, mdp.temperature, policy)
+        evaluation = evaluate(mdp, policy, evaluation.value, solver, out=evaluation.q)
+        current = bellman_residual(mdp, evaluation)
+        rounding = EPS * float(np.abs(evaluation.value).max()) / (1.0 - mdp.discount)
+        if residual is not None and current <= residual:
+            break
+        # far from the optimum the residual may rise for a step; at rounding it no longer falls
+        stalls = stalls + 1 if current >= best and current <= ACCEPTED_RESIDUAL * rounding else 0
+        best = min(best, current)
+        if stalls >= 2 or current == 0.0:
+            break
+    if residual is None and not current <= ACCEPTED_RESIDUAL * rounding:
+        raise BellmanError(
+            f"soft optimum: Bellman residual stays at {current:.3g} after {iteration} iterations, "
+            f"above {ACCEPTED_RESIDUAL * rounding:.3g}"
+        )
+    floor = _gap_floor(mdp, policy, evaluation)
+    gibbs_policy(evaluation.q, mdp.log_mass, mdp.temperature, policy)
+    visited = occupancy(mdp, evaluation.system)
+    return Optimum(evaluation.value, evaluation.q, policy, current, floor, visited, iteration)
+
+
+def _gap_floor(mdp: GridMDP, policy: FloatArray, evaluation: Evaluation) -> float:
+    """Rounding floor of the gap: what identity (I3) measures at the optimum, or eps of Q if larger."""
+    divergence = np.empty(mdp.states.size)
+    relative_entropy_to_gibbs(policy, evaluation.q, mdp.log_mass, mdp.temperature, divergence)
+    scale = mdp.temperature / (1.0 - mdp.discount)
+    rounding = EPS * float(np.abs(evaluation.q).max()) / mdp.temperature
+    return 4.0 * scale * max(float(divergence.max()), 0.5 * rounding**2)
