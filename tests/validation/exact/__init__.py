@@ -1,0 +1,1 @@
+"""Exact solutions against tables made without them."""

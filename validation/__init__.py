@@ -1,0 +1,1 @@
+"""Theory against numbers: exact solutions and refinement studies."""

@@ -1,0 +1,1 @@
+"""Exact solutions of the flow, against which the solver is measured."""
