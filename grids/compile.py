@@ -25,6 +25,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ROOT = Path(__file__).resolve().parents[1]
 _FLOORS = ("grids", "solver", "problems", "validation")
+_settings: Any = numba.config
 
 
 def kernel_files() -> list[Path]:
@@ -59,12 +60,12 @@ def kernel(*, parallel: bool = False) -> Callable[[Function], Function]:
     """
 
     def decorate(function: Function) -> Function:
-        before = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = str(CACHE_DIRECTORY)
+        before = _settings.CACHE_DIR
+        _settings.CACHE_DIR = str(CACHE_DIRECTORY)
         try:
             compiled = numba.njit(cache=True, parallel=parallel, error_model="numpy")(function)
         finally:
-            numba.config.CACHE_DIR = before
+            _settings.CACHE_DIR = before
         return cast(Function, compiled)
 
     return decorate

@@ -58,7 +58,9 @@ class Grid:
 
     def describe(self, index: int) -> str:
         """Coordinates of one point in words, for error lines: ``x = 0.5, v = -1``."""
-        return ", ".join(f"{axis.name} = {value:.6g}" for axis, value in zip(self.axes, self.points[index], strict=True))
+        return ", ".join(
+            f"{axis.name} = {value:.6g}" for axis, value in zip(self.axes, self.points[index], strict=True)
+        )
 
 
 def _product(columns: list[FloatArray]) -> FloatArray:

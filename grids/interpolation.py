@@ -1,0 +1,162 @@
+"""Boundary maps and multilinear interpolation: where next states go, and their weights.
+
+A next state y of an axis is first brought into the box: clamped onto its ends, folded, or wrapped.
+Between two neighbouring nodes y_e ≤ y ≤ y_{e+1} the weights are 1 - w and w, w = (y - y_e)/(y_{e+1} - y_e);
+in several dimensions their products.  They are non-negative, sum to one, and reproduce affine
+functions.  A reflecting axis has cell centres, and its mirrored points carry the same values, so between
+an end of the box and the first point the value is that of the point.  An axis of one point has weight one.
+
+A stencil stores, for every pair of state and action, one int32 (the flat number of the corner with the
+least coordinates) and one weight per axis with more than one node; a negative corner marks a pair that
+terminates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from grids.arrays import FloatArray, IndexArray
+from grids.axis import Axis
+from grids.grid import Grid
+from grids.interpolation_kernels import CLAMP, PERIODIC, REFLECT, locate
+
+RULES = {"clamp": CLAMP, "reflect": REFLECT, "periodic": PERIODIC}
+CHUNK_PAIRS = 1 << 18
+NextPoints = Callable[[int, int], Sequence[FloatArray]]
+
+
+@dataclass(frozen=True, eq=False)
+class Stencil:
+    """Corners and weights of all pairs on a product of nodes.
+
+    Attributes
+    ----------
+    base : int32 array (S, A)
+        Flat node number of the lowest corner; negative where the pair terminates.
+    fraction : array (S, A, d)
+        Weight of the upper node on each axis with more than one node.
+    offsets : array (2**d,)
+        Flat node number of every corner minus that of the lowest, last axis fastest.
+    """
+
+    base: IndexArray
+    fraction: FloatArray
+    offsets: IndexArray
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.base.nbytes + self.fraction.nbytes + self.offsets.nbytes
+
+
+def empty_stencil(n_states: int, n_actions: int, shape: Sequence[int]) -> Stencil:
+    """Stencil with zero corners and weights on nodes of the given shape.
+
+    Raises
+    ------
+    ValueError
+        More nodes than an int32 can number.
+    """
+    if math.prod(shape) > np.iinfo(np.int32).max:
+        raise ValueError(f"{math.prod(shape)} nodes are more than an index of 32 bits can number; use fewer cells")
+    offsets = np.zeros(1, dtype=np.int32)
+    for axis, size in enumerate(shape):
+        if size > 1:
+            stride = math.prod(shape[axis + 1 :])
+            offsets = (offsets[:, None] + np.array([0, stride], dtype=np.int32)).ravel()
+    active = sum(size > 1 for size in shape)
+    base = np.zeros((n_states, n_actions), dtype=np.int32)
+    return Stencil(base, np.zeros((n_states, n_actions, active)), offsets)
+
+
+def fill_stencil(
+    stencil: Stencil, start: int, stop: int, f: Sequence[FloatArray], axes: Sequence[Axis], nodes: Sequence[FloatArray]
+) -> None:
+    """Locate the mean next states f (one array (stop - start, A) per axis) of the states start ... stop - 1."""
+    active = 0
+    for j, axis in enumerate(axes):
+        if nodes[j].size > 1:
+            stride = math.prod(n.size for n in nodes[j + 1 :])
+            base, fraction = stencil.base[start:stop], stencil.fraction[start:stop]
+            rule = RULES[axis.boundary]
+            locate(f[j], nodes[j], axis.lower, axis.upper, rule, stride, active, base, fraction)
+            active += 1
+
+
+def boundary_map(axis: Axis, y: FloatArray) -> FloatArray:
+    """Next state in the box: clamped, folded or wrapped, of any shape."""
+    if axis.boundary == "clamp":
+        return np.clip(y, axis.lower, axis.upper)
+    if axis.boundary == "periodic":
+        inside = (y >= axis.lower) & (y <= axis.upper)
+        return np.where(inside, y, axis.lower + np.mod(y - axis.lower, axis.length))
+    t = np.mod(y - axis.lower, 2.0 * axis.length)
+    folded = axis.lower + np.minimum(t, 2.0 * axis.length - t)
+    return np.where((y >= axis.lower) & (y <= axis.upper), y, folded)
+
+
+def checked_states(states: Grid) -> None:
+    """Refuse state axes whose boundary says nothing about next states.
+
+    Raises
+    ------
+    ValueError
+        Naming the axis and the valid choices.
+    """
+    for axis in states.axes:
+        if axis.boundary not in RULES:
+            raise ValueError(f"state axis {axis.name}: boundary {axis.boundary!r}; choose one of {', '.join(RULES)}")
+
+
+def state_chunks(n_states: int, n_actions: int) -> Iterator[tuple[int, int]]:
+    """Ranges of states that hold about a quarter of a million pairs each."""
+    step = max(1, CHUNK_PAIRS // max(1, n_actions))
+    for start in range(0, n_states, step):
+        yield start, min(start + step, n_states)
+
+
+def chunked(states: Grid, next_points: FloatArray | NextPoints, n_actions: int | None) -> tuple[NextPoints, int]:
+    """Give next points as a checked function of a range of states, and the number of actions.
+
+    Raises
+    ------
+    ValueError
+        A wrong shape, or a next state that is not finite, naming state, action and axis.
+    """
+    raw: NextPoints
+    if callable(next_points):
+        raw = next_points
+        if n_actions is None:
+            if states.dim == 0:
+                raise ValueError("without state axes the number of actions must be given")
+            n_actions = int(np.shape(raw(0, 1)[0])[1])
+    else:
+        array = np.asarray(next_points, dtype=np.float64)
+        if array.ndim != 3 or array.shape[0] != states.size or array.shape[2] != states.dim:
+            raise ValueError(f"next points have shape {array.shape}; expected ({states.size}, actions, {states.dim})")
+        n_actions = array.shape[1]
+
+        def raw(start: int, stop: int) -> Sequence[FloatArray]:
+            return [array[start:stop, :, j] for j in range(array.shape[2])]
+
+    actions = n_actions
+
+    def checked(start: int, stop: int) -> list[FloatArray]:
+        given = raw(start, stop)
+        if len(given) != states.dim:
+            raise ValueError(f"next points of {len(given)} axes; expected {states.dim}")
+        chunk = []
+        for axis, values in zip(states.axes, given, strict=True):
+            f = np.ascontiguousarray(np.broadcast_to(np.asarray(values, dtype=np.float64), (stop - start, actions)))
+            if not np.all(np.isfinite(f)):
+                i, k = (int(n) for n in np.argwhere(~np.isfinite(f))[0])
+                where = states.describe(start + i)
+                raise ValueError(f"next state {axis.name} is {f[i, k]} from state {start + i} ({where}), action {k}")
+            chunk.append(f)
+        return chunk
+
+    return checked, actions

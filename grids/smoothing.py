@@ -1,0 +1,276 @@
+"""Gaussian smoothing along the axes of a grid, with the boundary map built in.
+
+For one axis with cells C_j and next states s' = boundary(y + σ ξ), ξ standard normal,
+
+    W(y_e) = Σ_j G[e, j] V_j,        G[e, j] = P(boundary(y_e + σ ξ) ∈ C_j),
+
+at nodes y_e of the axis.  Entries are differences of the normal distribution function taken from
+the nearer tail, so that each row telescopes to one to rounding and small entries keep their relative
+accuracy.  Mass beyond a **clamped** end belongs to the end point (or, ``split``, to a column of its
+own); **reflect** and **periodic** axes sum over images, and where σ exceeds 1.5 periods the law is
+uniform to exp(-2π² 1.5²) < 1e-19.  V_j stands for V on the cell of point j: second order, because
+points are cell centres or, on a clamped axis, have O(h) mass in the half cells at the ends.
+
+Beyond a clamped box W is not constant until about 9 σ away (P(ξ > 9) = 1e-19), so the nodes of such
+an axis go on outside it with the last spacing repeated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.special import ndtr
+
+from grids.arrays import FloatArray, IntArray
+from grids.axis import Axis
+from grids.smoothing_kernels import banded_apply, banded_apply_transposed
+
+REACH = 9.0
+UNIFORM = 1.5
+NEGLIGIBLE = 1e-17
+
+
+@dataclass(frozen=True, eq=False)
+class Banded:
+    """Matrix (m, n) whose row e is non-zero only in ``start[e] ...``, ``indptr`` delimiting ``data``."""
+
+    start: IntArray
+    indptr: IntArray
+    data: FloatArray
+    columns: int
+
+    @staticmethod
+    def from_dense(matrix: FloatArray) -> Banded:
+        """Keep of every row the stretch between its first and last entry above 1e-17 of its largest."""
+        kept = np.abs(matrix) > NEGLIGIBLE * np.abs(matrix).max(axis=1, keepdims=True)
+        start = kept.argmax(axis=1).astype(np.int64)
+        stop = matrix.shape[1] - kept[:, ::-1].argmax(axis=1)
+        indptr = np.concatenate(([0], np.cumsum(stop - start))).astype(np.int64)
+        columns = np.arange(matrix.shape[1])
+        inside = (columns >= start[:, None]) & (columns < stop[:, None])
+        return Banded(start, indptr, np.ascontiguousarray(matrix[inside]), matrix.shape[1])
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self.start.size)
+
+    def sparse(self) -> sp.csr_array:
+        """Return the same matrix in compressed rows, zeros left out."""
+        counts = np.diff(self.indptr)
+        indices = np.repeat(self.start - self.indptr[:-1], counts) + np.arange(self.data.size)
+        matrix = sp.csr_array((self.data, indices, self.indptr), shape=(self.rows, self.columns))
+        matrix.eliminate_zeros()
+        return matrix
+
+
+@dataclass(frozen=True, eq=False)
+class SeparableMap:
+    """Tensor product of one matrix per axis; None stands for the identity on ``shape_in[axis]``."""
+
+    matrices: tuple[Banded | None, ...]
+    shape_in: tuple[int, ...]
+
+    @property
+    def shape_out(self) -> tuple[int, ...]:
+        """Number of rows per axis."""
+        return tuple(n if m is None else m.rows for n, m in zip(self.shape_in, self.matrices, strict=True))
+
+    @property
+    def identity(self) -> bool:
+        """Whether nothing is done."""
+        return all(matrix is None for matrix in self.matrices)
+
+    @property
+    def work(self) -> int:
+        """Multiply-adds of one application."""
+        shape, total = list(self.shape_in), 0
+        for axis, matrix in enumerate(self.matrices):
+            if matrix is not None:
+                total += matrix.data.size * (math.prod(shape) // shape[axis])
+                shape[axis] = matrix.rows
+        return total
+
+    def apply(self, x: FloatArray) -> FloatArray:
+        """Apply to x, (size_in,), giving (size_out,)."""
+        shape = list(self.shape_in)
+        for axis, matrix in enumerate(self.matrices):
+            if matrix is not None:
+                inner = math.prod(shape[axis + 1 :])
+                out = np.empty((math.prod(shape[:axis]), matrix.rows, inner))
+                tensor = np.ascontiguousarray(x).reshape(-1, matrix.columns, inner)
+                banded_apply(matrix.start, matrix.indptr, matrix.data, tensor, out)
+                x, shape[axis] = out, matrix.rows
+        return x.reshape(-1)
+
+    def apply_transposed(self, x: FloatArray) -> FloatArray:
+        """Apply the transpose to the last index of x, (..., size_out), giving (..., size_in)."""
+        batch, shape = x.shape[:-1], list(self.shape_out)
+        for axis in reversed(range(len(shape))):
+            matrix = self.matrices[axis]
+            if matrix is not None:
+                outer, inner = math.prod(batch) * math.prod(shape[:axis]), math.prod(shape[axis + 1 :])
+                out = np.empty((outer, matrix.columns, inner))
+                tensor = np.ascontiguousarray(x).reshape(outer, matrix.rows, inner)
+                banded_apply_transposed(matrix.start, matrix.indptr, matrix.data, tensor, out)
+                x, shape[axis] = out, matrix.columns
+        return x.reshape(*batch, -1)
+
+    def sparse(self) -> sp.csr_array:
+        """Return the Kronecker product, (size_out, size_in)."""
+        product = sp.csr_array(np.ones((1, 1)))
+        for n, matrix in zip(self.shape_in, self.matrices, strict=True):
+            factor = sp.eye_array(n, format="csr") if matrix is None else matrix.sparse()
+            product = sp.csr_array(sp.kron(product, factor, format="csr"))
+        return product
+
+
+@dataclass(frozen=True, eq=False)
+class Smoothing:
+    """Linear map from values at states to values at nodes: split, weigh by what is alive, spread.
+
+    ``spread`` holds the matrices G; where a terminal set is given, ``split`` gives the point masses
+    at clamped ends columns of their own and ``alive`` says which part of every column goes on.
+    """
+
+    spread: SeparableMap
+    split: SeparableMap | None = None
+    alive: FloatArray | None = None
+
+    @property
+    def identity(self) -> bool:
+        """Whether nothing is done."""
+        return self.spread.identity and self.alive is None
+
+    @property
+    def size(self) -> int:
+        """Number of nodes."""
+        return math.prod(self.spread.shape_out)
+
+    @property
+    def work(self) -> int:
+        """Multiply-adds of one application."""
+        return self.spread.work + (0 if self.split is None else self.split.work)
+
+    def apply(self, value: FloatArray) -> FloatArray:
+        """Values at nodes, (nodes,), from values at states, (S,)."""
+        if self.split is not None:
+            value = self.split.apply(value)
+        if self.alive is not None:
+            value = value * self.alive
+        return self.spread.apply(value)
+
+    def apply_transposed(self, x: FloatArray) -> FloatArray:
+        """Transpose of ``apply`` on the last index of x, (..., nodes), giving (..., S)."""
+        x = self.spread.apply_transposed(x)
+        if self.alive is not None:
+            x = x * self.alive
+        return x if self.split is None else self.split.apply_transposed(x)
+
+    def sparse(self) -> sp.csr_array:
+        """Return the map as a matrix, (nodes, S)."""
+        matrix = self.spread.sparse()
+        if self.alive is not None:
+            matrix = sp.csr_array(matrix @ sp.diags_array(self.alive))
+        return matrix if self.split is None else sp.csr_array(matrix @ self.split.sparse())
+
+
+def axis_nodes(axis: Axis, sigma: float, reached: tuple[float, float]) -> FloatArray:
+    """Nodes at which smoothed values are known.
+
+    Parameters
+    ----------
+    axis : Axis
+    sigma : float
+        Standard deviation of the noise; 0 for none.
+    reached : (float, float)
+        Least and greatest mean next state; nodes beyond both it and 9 sigma are not needed.
+
+    Returns
+    -------
+    array (m,)
+        The points; a periodic axis ends with the image of its first point, a clamped one with noise
+        goes on beyond the box.
+    """
+    points = axis.points
+    if axis.size == 1:
+        return points
+    if axis.periodic:
+        return np.append(points, points[0] + axis.length)
+    if axis.boundary == "reflect" or sigma == 0.0:
+        return points
+    below = min(max(axis.lower - reached[0], 0.0), REACH * sigma) / axis.distances[0]
+    above = min(max(reached[1] - axis.upper, 0.0), REACH * sigma) / axis.distances[-1]
+    head = points[0] - axis.distances[0] * np.arange(math.ceil(below), 0, -1)
+    tail = points[-1] + axis.distances[-1] * np.arange(1, math.ceil(above) + 1)
+    return np.concatenate((head, points, tail))
+
+
+def gaussian_matrix(axis: Axis, nodes: FloatArray, sigma: float, *, split: bool = False) -> FloatArray:
+    """Probabilities of the cells of an axis, seen from its nodes, with noise sigma > 0.
+
+    Parameters
+    ----------
+    axis : Axis
+        State axis with n cells.
+    nodes : array (m,)
+        As from ``axis_nodes``.
+    sigma : float
+        Standard deviation, positive.
+    split : bool
+        On a clamped axis, give the mass beyond either end a first and a last column of its own.
+
+    Returns
+    -------
+    array (m, n), or (m, n + 2)
+        Rows sum to one to rounding.
+    """
+    low, high, centre = axis.edges[:-1], axis.edges[1:], nodes[:, None]
+    if axis.boundary == "clamp":
+        inner = _interval_masses(low, high, centre, sigma)
+        below = ndtr((axis.lower - centre) / sigma)
+        above = ndtr((centre - axis.upper) / sigma)
+        if split:
+            return np.hstack((below, inner, above))
+        inner[:, :1] += below
+        inner[:, -1:] += above
+        return inner
+    period = axis.length if axis.periodic else 2.0 * axis.length
+    if sigma > UNIFORM * period:
+        return np.tile(axis.widths / axis.length, (nodes.size, 1))
+    total = np.zeros((nodes.size, axis.size))
+    images = math.ceil(REACH * sigma / period) + 1
+    for shift in period * np.arange(-images, images + 1):
+        total += _interval_masses(low + shift, high + shift, centre, sigma)
+        if not axis.periodic:
+            mirror = 2.0 * axis.lower + shift
+            total += _interval_masses(mirror - high, mirror - low, centre, sigma)
+    return total
+
+
+def splitting_matrix(size: int) -> FloatArray:
+    """Matrix (size + 2, size) that copies both ends of an axis into columns of their own."""
+    return np.asarray(np.eye(size)[np.concatenate(([0], np.arange(size), [size - 1]))])
+
+
+def periodic_matrix(size: int) -> FloatArray:
+    """Matrix (size + 1, size) that appends the image of the first point."""
+    return np.asarray(np.eye(size)[np.append(np.arange(size), 0)])
+
+
+def separable(matrices: Sequence[FloatArray | None], shape: Sequence[int]) -> SeparableMap:
+    """Tensor product of dense matrices, stored banded."""
+    return SeparableMap(tuple(None if m is None else Banded.from_dense(m) for m in matrices), tuple(shape))
+
+
+def _interval_masses(low: FloatArray, high: FloatArray, centre: FloatArray, sigma: float) -> FloatArray:
+    """P(low < centre + sigma ξ < high), each from the nearer tail."""
+    a, b = (low - centre) / sigma, (high - centre) / sigma
+    right, left = a >= 0.0, b <= 0.0
+    lower_tail, upper_tail = ndtr(np.where(right, -b, a)), ndtr(np.where(left, b, -a))
+    middle = 1.0 - ndtr(a) - ndtr(-b)
+    return np.asarray(np.where(right | left, upper_tail - lower_tail, middle))

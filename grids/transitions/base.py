@@ -1,0 +1,117 @@
+"""What a transition is: the small interface behind which every kind of Markov kernel stands.
+
+A transition P(j | i, k) moves state i under action k.  Rows are non-negative and sum to one, or to
+one minus the probability that the pair terminates.  The solver needs expectations
+E[V(s') | s, a] = Σ_j P(j | i, k) V_j and, for a policy p, the matrix P^p[i, j] = Σ_k p[i, k] P(j | i, k).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import scipy.sparse as sp
+
+from grids.arrays import BoolArray, FloatArray
+from grids.grid import Grid
+
+StateFunction = Callable[..., FloatArray]
+StateSet = Callable[..., BoolArray]
+
+
+class PolicyTransition(Protocol):
+    """The linear operator P^p of a policy on functions of state."""
+
+    @property
+    def n_states(self) -> int:
+        """Number of states S."""
+        ...
+
+    @property
+    def work(self) -> int:
+        """Multiply-adds of one product."""
+        ...
+
+    def matvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """P^p x, (S,): the same bits for any number of threads."""
+        ...
+
+    def rmatvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """(P^p)ᵀ x, (S,): the same bits for any number of threads."""
+        ...
+
+    def dense(self) -> FloatArray:
+        """P^p as an array (S, S)."""
+        ...
+
+    def sparse(self) -> sp.csr_array:
+        """P^p in compressed rows, indices ascending."""
+        ...
+
+
+class Transition(Protocol):
+    """Markov kernel from pairs of state and action to states."""
+
+    @property
+    def n_states(self) -> int:
+        """Number of states S."""
+        ...
+
+    @property
+    def n_actions(self) -> int:
+        """Number of action cells A."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """One line on the kind of transition."""
+        ...
+
+    @property
+    def pair_bytes(self) -> int:
+        """Bytes held."""
+        ...
+
+    @property
+    def termination(self) -> FloatArray | None:
+        """Probability (S, A) that the pair terminates; None if none ever does."""
+        ...
+
+    @property
+    def clamped(self) -> FloatArray | None:
+        """Probability (S, A) that clamping moved the next state; None if it never does."""
+        ...
+
+    def expect(self, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """E[V(s') | s, a], (S, A), from V, (S,); what terminates contributes zero."""
+        ...
+
+    def under(self, policy: FloatArray) -> PolicyTransition:
+        """P^p for non-negative weights p, (S, A)."""
+        ...
+
+    def terminal_expectation(self, function: StateFunction) -> FloatArray:
+        """E[h(s'); terminated], (S, A), for a vectorised function h of the state coordinates."""
+        ...
+
+
+def alive_states(states: Grid, terminal: StateSet | None) -> BoolArray:
+    """Which points, (S,), lie outside the terminal set (a vectorised function of the coordinates)."""
+    if terminal is None:
+        return np.ones(states.size, dtype=np.bool_)
+    dead = np.asarray(terminal(*states.points.T), dtype=np.bool_)
+    return ~np.broadcast_to(dead, states.size)
+
+
+def checked_weights(policy: FloatArray, shape: tuple[int, int]) -> FloatArray:
+    """Policy weights as a contiguous array.
+
+    Raises
+    ------
+    ValueError
+        A wrong shape.
+    """
+    if policy.shape != shape:
+        raise ValueError(f"policy has shape {policy.shape}; expected {shape}")
+    return np.ascontiguousarray(policy, dtype=np.float64)

@@ -1,0 +1,277 @@
+"""Interpolated maps with separable Gaussian smoothing: s' = boundary(f(s, a) + σ ξ), σ constant per axis.
+
+    E[V(s') | s, a] = Σ_corners w(s, a) W_node,       W = G V   (axis by axis)
+
+W(y) = E[V(boundary(y + σ ξ))] is smoothed once per evaluation at nodes (grids/smoothing.py) and then
+interpolated at f(s, a) (grids/interpolation.py), so nothing of size S × A × S exists: a pair costs
+4 + 8·dim bytes.  Without noise, W = V at the points and boundary(f) is interpolated.
+
+Preserved exactly: weights are non-negative and rows sum to one to rounding, or to one minus the
+termination probability.  Second order in the cell widths where V is smooth.  Termination is judged on
+s' itself if no axis has noise; otherwise per cell (grids/transitions/termination.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from scipy.special import ndtr
+
+from grids.arrays import FloatArray
+from grids.axis import Axis
+from grids.grid import Grid
+from grids.interpolation import (
+    NextPoints,
+    Stencil,
+    boundary_map,
+    checked_states,
+    chunked,
+    empty_stencil,
+    fill_stencil,
+    state_chunks,
+)
+from grids.smoothing import REACH, Smoothing, axis_nodes, gaussian_matrix, periodic_matrix, separable, splitting_matrix
+from grids.transitions.base import StateFunction, StateSet, checked_weights
+from grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of
+from grids.transitions.stencil_kernels import (
+    stencil_combine,
+    stencil_count,
+    stencil_expect,
+    stencil_expect_1,
+    stencil_expect_2,
+    stencil_pattern,
+)
+from grids.transitions.termination import dead_means
+
+
+class InterpolatedTransition:
+    """Stencils of all pairs on smoothed values; build it with ``interpolated_transition``."""
+
+    def __init__(
+        self,
+        states: Grid,
+        stencil: Stencil,
+        smoothing: Smoothing,
+        next_points: NextPoints,
+        *,
+        terminal: StateSet | None,
+        clamped: FloatArray | None,
+        description: str,
+    ) -> None:
+        self.states = states
+        self.n_states, self.n_actions = stencil.base.shape
+        self.clamped = clamped
+        self.description = description
+        self._stencil = stencil
+        self._smoothing = smoothing
+        self._next_points = next_points
+        self._terminal = terminal
+
+    @property
+    def pair_bytes(self) -> int:
+        """Bytes held by stencils and by what clamping moves."""
+        return self._stencil.nbytes + (0 if self.clamped is None else self.clamped.nbytes)
+
+    @property
+    def termination(self) -> FloatArray | None:
+        """Probability (S, A) that the pair terminates; None if none ever does."""
+        if self._terminal is None:
+            return None
+        if self._smoothing.alive is None:
+            probability = (self._stencil.base < 0).astype(np.float64)
+        else:
+            probability = self._interpolate(self._smoothing.spread.apply(1.0 - self._smoothing.alive), None)
+        return probability if probability.any() else None
+
+    def expect(self, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """E[V(s') | s, a], (S, A), from V, (S,)."""
+        values = np.asarray(value, dtype=np.float64)
+        return self._interpolate(values if self._smoothing.identity else self._smoothing.apply(values), out)
+
+    def _interpolate(self, values: FloatArray, out: FloatArray | None) -> FloatArray:
+        base, fraction, offsets = self._stencil.base, self._stencil.fraction, self._stencil.offsets
+        values = np.ascontiguousarray(values)
+        out = np.empty(base.shape) if out is None else out
+        if fraction.shape[2] == 1 and offsets[1] == 1:
+            stencil_expect_1(base, fraction, values, out)
+        elif fraction.shape[2] == 2 and offsets[1] == 1:
+            stencil_expect_2(base, fraction, int(offsets[2]), values, out)
+        else:
+            stencil_expect(base, fraction, offsets, values, out)
+        return out
+
+    @cached_property
+    def _pattern(self) -> Pattern:
+        pairs = (self._stencil.base, self._stencil.offsets)
+        return pattern_of(
+            self.n_states,
+            self._smoothing.size,
+            lambda *a: stencil_count(*pairs, *a),
+            lambda *a: stencil_pattern(*pairs, *a),
+        )
+
+    def under(self, policy: FloatArray) -> PolicyRows:
+        """P^p for non-negative weights p, (S, A)."""
+        weights = checked_weights(policy, (self.n_states, self.n_actions))
+        pattern, stencil = self._pattern, self._stencil
+        data = np.empty(pattern.indices.size)
+        stencil_combine(
+            stencil.base,
+            stencil.fraction,
+            stencil.offsets,
+            weights,
+            pattern.columns,
+            pattern.indptr,
+            pattern.indices,
+            data,
+        )
+        return PolicyRows(pattern, data, self._smoothing)
+
+    def terminal_expectation(self, function: StateFunction) -> FloatArray:
+        """E[h(s'); terminated], (S, A): h at s' itself without noise, its mean over the dead part of cells with it.
+
+        Raises
+        ------
+        ValueError
+            The function is not finite where the process ends.
+        """
+        if self._terminal is None:
+            return np.zeros((self.n_states, self.n_actions))
+        if self._smoothing.alive is not None:
+            split = _split_axes(self._smoothing, self.states)
+            means = dead_means(self.states.axes, split, self._terminal, function)
+            return self._interpolate(self._smoothing.spread.apply(means), None)
+        out = np.zeros((self.n_states, self.n_actions))
+        for start, stop in state_chunks(self.n_states, self.n_actions):
+            dead = self._stencil.base[start:stop] < 0
+            if dead.any():
+                f = self._next_points(start, stop)
+                ends = [boundary_map(axis, y[dead]) for axis, y in zip(self.states.axes, f, strict=True)]
+                out[start:stop][dead] = function(*ends)
+        if not np.all(np.isfinite(out)):
+            i, k = (int(n) for n in np.argwhere(~np.isfinite(out))[0])
+            raise ValueError(f"terminal function is {out[i, k]} from state {i} ({self.states.describe(i)}), action {k}")
+        return out
+
+
+def interpolated_transition(
+    states: Grid,
+    next_points: FloatArray | NextPoints,
+    sigma: Sequence[float] | FloatArray | None = None,
+    terminal: StateSet | None = None,
+    *,
+    n_actions: int | None = None,
+) -> InterpolatedTransition:
+    """Transition s' = boundary(f(s, a) + sigma ξ) with constant noise on every axis.
+
+    Parameters
+    ----------
+    states : Grid
+        Axes with boundary clamp, reflect or periodic; none at all for a bandit.
+    next_points : array (S, A, dim) or callable
+        The mean next state f; ``next_points(start, stop)`` gives for the states start ... stop - 1 one
+        array (stop - start, A) per axis.  A callable is called again for every pass over the states.
+    sigma : array (dim,), optional
+        Standard deviation of the noise on each axis; 0 for none.
+    terminal : callable, optional
+        Vectorised function of the state coordinates, true where the process ends.
+    n_actions : int, optional
+        Number of action cells; needed only with a callable and no state axis.
+
+    Raises
+    ------
+    ValueError
+        Next states that are not finite, negative noise, wrong shapes; names state and axis.
+    """
+    checked_states(states)
+    points, actions = chunked(states, next_points, n_actions)
+    noise = np.zeros(states.dim) if sigma is None else np.asarray(sigma, dtype=np.float64).reshape(-1)
+    if noise.size != states.dim:
+        raise ValueError(f"noise of {noise.size} axes; expected {states.dim}")
+    for axis, s in zip(states.axes, noise, strict=True):
+        if not (np.isfinite(s) and s >= 0.0):
+            raise ValueError(f"noise of axis {axis.name} is {s}; it must be finite and not negative")
+    reached = _reach(states, points, actions)
+    nodes = [axis_nodes(axis, float(s), r) for axis, s, r in zip(states.axes, noise, reached, strict=True)]
+    exact = terminal is not None and not noise.any()
+    smoothing = _smoothing(states, nodes, noise, None if exact else terminal)
+    stencil = empty_stencil(states.size, actions, [n.size for n in nodes])
+    clamped: FloatArray | None = None
+    for start, stop in state_chunks(states.size, actions):
+        f = points(start, stop)
+        fill_stencil(stencil, start, stop, f, states.axes, nodes)
+        if exact and terminal is not None:
+            ends = [boundary_map(axis, y) for axis, y in zip(states.axes, f, strict=True)]
+            dead = np.broadcast_to(np.asarray(terminal(*ends), dtype=np.bool_), (stop - start, actions))
+            stencil.base[start:stop][dead] = -1
+        outside = _outside(states.axes, noise, f)
+        if outside is not None:
+            clamped = np.zeros((states.size, actions)) if clamped is None else clamped
+            clamped[start:stop] = outside
+    return InterpolatedTransition(
+        states,
+        stencil,
+        smoothing,
+        points,
+        terminal=terminal,
+        clamped=clamped,
+        description=_description(states, noise, terminal),
+    )
+
+
+def _reach(states: Grid, points: NextPoints, actions: int) -> list[tuple[float, float]]:
+    """Least and greatest mean next state on each axis."""
+    low, high = np.full(states.dim, np.inf), np.full(states.dim, -np.inf)
+    for start, stop in state_chunks(states.size, actions):
+        for j, f in enumerate(points(start, stop)):
+            low[j], high[j] = min(low[j], f.min()), max(high[j], f.max())
+    return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
+
+
+def _smoothing(states: Grid, nodes: Sequence[FloatArray], noise: FloatArray, terminal: StateSet | None) -> Smoothing:
+    """Matrices from states to nodes, with what is alive of every column if a set is given."""
+    spread: list[FloatArray | None] = []
+    split: list[FloatArray | None] = []
+    ends = []
+    for axis, y, s in zip(states.axes, nodes, noise, strict=True):
+        ends.append(terminal is not None and axis.boundary == "clamp" and bool(s > 0.0))
+        split.append(splitting_matrix(axis.size) if ends[-1] else None)
+        if s > 0.0:
+            spread.append(gaussian_matrix(axis, y, float(s), split=ends[-1]))
+        else:
+            spread.append(periodic_matrix(axis.size) if y.size > axis.size else None)
+    if terminal is None:
+        return Smoothing(separable(spread, states.shape))
+    copies = separable(split, states.shape)
+    alive = 1.0 - dead_means(states.axes, ends, terminal)
+    return Smoothing(separable(spread, copies.shape_out), copies, alive)
+
+
+def _split_axes(smoothing: Smoothing, states: Grid) -> list[bool]:
+    return [n > axis.size for n, axis in zip(smoothing.spread.shape_in, states.axes, strict=True)]
+
+
+def _outside(axes: Sequence[Axis], noise: FloatArray, f: Sequence[FloatArray]) -> FloatArray | None:
+    """Probability that f + σ ξ leaves the box through a clamped end, as 1 - Π (1 - p_axis); None if it cannot."""
+    total: FloatArray | None = None
+    for axis, s, y in zip(axes, noise, f, strict=True):
+        near = (y < axis.lower + REACH * s) | (y > axis.upper - REACH * s)
+        if axis.boundary != "clamp" or axis.size == 1 or not near.any():
+            continue
+        share = np.zeros_like(y)
+        if s > 0.0:
+            share[near] = ndtr((axis.lower - y[near]) / s) + ndtr((y[near] - axis.upper) / s)
+        else:
+            share[near] = 1.0
+        total = share if total is None else total + share * (1.0 - total)
+    return total
+
+
+def _description(states: Grid, noise: FloatArray, terminal: StateSet | None) -> str:
+    if states.dim == 0:
+        return "one state"
+    noisy = [f"{axis.name} {s:g}" for axis, s in zip(states.axes, noise, strict=True) if s > 0.0]
+    kind = f"interpolated map, Gaussian smoothing ({', '.join(noisy)})" if noisy else "interpolated map, no noise"
+    return kind if terminal is None else f"{kind}, terminal set"

@@ -1,0 +1,111 @@
+"""The transition P^p of a policy as compressed rows over nodes times a smoothing: P^p = M G.
+
+M[i, :] = Σ_k p[i, k] × (stencil of the pair), G the map from states to nodes.  Neither product needs
+P^p itself: a product costs the entries of M plus the smoothing along each axis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from grids.arrays import FloatArray, IndexArray, IntArray
+from grids.smoothing import Smoothing
+from grids.transitions.sparse_kernels import csr_dense, csr_matvec, csr_rmatvec
+
+_MOST_PARTS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    """Places of the entries of M: ``indices[indptr[i] : indptr[i + 1]]`` ascending, below ``columns``."""
+
+    indptr: IntArray
+    indices: IndexArray
+    columns: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.indptr.nbytes + self.indices.nbytes
+
+
+def pattern_of(
+    states: int,
+    columns: int,
+    count_kernel: Callable[[IndexArray, IntArray], None],
+    list_kernel: Callable[[IndexArray, IntArray, IndexArray], None],
+) -> Pattern:
+    """Pattern from two passes: count(seen, count) per state, then list(seen, indptr, indices)."""
+    count = np.zeros(states, dtype=np.int64)
+    count_kernel(np.full(columns, -1, dtype=np.int32), count)
+    indptr = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(count)))
+    indices = np.empty(int(indptr[-1]), dtype=np.int32)
+    list_kernel(np.full(columns, -1, dtype=np.int32), indptr, indices)
+    return Pattern(indptr, indices, columns)
+
+
+@dataclass(frozen=True, eq=False)
+class PolicyRows:
+    """P^p = M G.
+
+    Parameters
+    ----------
+    pattern : Pattern
+        Places of the entries of M, (S, nodes).
+    data : array (entries,)
+        The entries.
+    smoothing : Smoothing
+        The map G from states to nodes.
+    """
+
+    pattern: Pattern
+    data: FloatArray
+    smoothing: Smoothing
+
+    @property
+    def n_states(self) -> int:
+        """Number of states S."""
+        return int(self.pattern.indptr.size - 1)
+
+    @property
+    def work(self) -> int:
+        """Multiply-adds of one product."""
+        return int(self.data.size) + self.smoothing.work
+
+    def matvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """P^p x, (S,)."""
+        out = np.empty(self.n_states) if out is None else out
+        values = np.ascontiguousarray(x) if self.smoothing.identity else self.smoothing.apply(x)
+        csr_matvec(self.pattern.indptr, self.pattern.indices, self.data, values, out)
+        return out
+
+    def rmatvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """(P^p)ᵀ x, (S,)."""
+        columns = self.pattern.columns
+        parts = np.empty((min(_MOST_PARTS, 1 + self.data.size // (4 * columns)), columns))
+        nodes = np.empty(columns)
+        csr_rmatvec(self.pattern.indptr, self.pattern.indices, self.data, np.ascontiguousarray(x), parts, nodes)
+        result = nodes if self.smoothing.identity else self.smoothing.apply_transposed(nodes)
+        if out is None:
+            return result
+        out[:] = result
+        return out
+
+    def dense(self) -> FloatArray:
+        """P^p as an array (S, S)."""
+        rows = np.empty((self.n_states, self.pattern.columns))
+        csr_dense(self.pattern.indptr, self.pattern.indices, self.data, rows)
+        return rows if self.smoothing.identity else self.smoothing.apply_transposed(rows)
+
+    def sparse(self) -> sp.csr_array:
+        """P^p in compressed rows."""
+        shape = (self.n_states, self.pattern.columns)
+        rows = sp.csr_array((self.data, self.pattern.indices, self.pattern.indptr), shape=shape)
+        if not self.smoothing.identity:
+            rows = sp.csr_array(rows @ self.smoothing.sparse())
+            rows.sort_indices()
+        return rows

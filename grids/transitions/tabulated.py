@@ -1,0 +1,136 @@
+"""Transitions given entry by entry: a tensor P[s, a, s'] or a sparse matrix of S·A rows.
+
+Both are held as compressed rows of pairs.  Rows may sum to less than one; what is missing is the
+probability that the pair terminates.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from grids.arrays import FloatArray, IndexArray, IntArray
+from grids.smoothing import SeparableMap, Smoothing
+from grids.transitions.base import StateFunction, checked_weights
+from grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of
+from grids.transitions.sparse_kernels import csr_matvec, rows_combine, rows_count, rows_pattern
+
+ROUNDING = 1e-9
+
+
+class TabulatedTransition:
+    """Compressed rows of pairs: row s·A + a holds P(· | s, a).
+
+    Parameters
+    ----------
+    rows : csr_array (S·A, S)
+        Sub-stochastic rows; use ``tabulated_transition`` to have them checked.
+    n_actions : int
+    termination, clamped : array (S, A) or None
+    description : str
+    """
+
+    def __init__(
+        self,
+        rows: sp.csr_array,
+        n_actions: int,
+        *,
+        termination: FloatArray | None = None,
+        clamped: FloatArray | None = None,
+        description: str = "tabulated",
+    ) -> None:
+        self.n_states = int(rows.shape[1])
+        self.n_actions = n_actions
+        self.termination = termination
+        self.clamped = clamped
+        self.description = description
+        self._indptr: IntArray = rows.indptr.astype(np.int64)
+        self._indices: IndexArray = rows.indices.astype(np.int32)
+        self._data: FloatArray = np.ascontiguousarray(rows.data, dtype=np.float64)
+        self._identity = Smoothing(SeparableMap((None,), (self.n_states,)))
+
+    @property
+    def pair_bytes(self) -> int:
+        """Bytes held by the rows."""
+        return int(self._indptr.nbytes + self._indices.nbytes + self._data.nbytes)
+
+    def expect(self, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """E[V(s') | s, a], (S, A)."""
+        out = np.empty((self.n_states, self.n_actions)) if out is None else out
+        csr_matvec(self._indptr, self._indices, self._data, np.ascontiguousarray(value), out.reshape(-1))
+        return out
+
+    @cached_property
+    def _pattern(self) -> Pattern:
+        pairs = (self._indptr, self._indices, self.n_actions)
+        return pattern_of(
+            self.n_states, self.n_states, lambda *a: rows_count(*pairs, *a), lambda *a: rows_pattern(*pairs, *a)
+        )
+
+    def under(self, policy: FloatArray) -> PolicyRows:
+        """P^p for non-negative weights p, (S, A)."""
+        weights = checked_weights(policy, (self.n_states, self.n_actions))
+        pattern = self._pattern
+        data = np.empty(pattern.indices.size)
+        rows_combine(
+            self._indptr, self._indices, self._data, weights, self.n_states, pattern.indptr, pattern.indices, data
+        )
+        return PolicyRows(pattern, data, self._identity)
+
+    def terminal_expectation(self, function: StateFunction) -> FloatArray:
+        """Refuse: the table does not say where a pair terminates.
+
+        Raises
+        ------
+        ValueError
+            Always, unless no pair terminates.
+        """
+        if self.termination is None:
+            return np.zeros((self.n_states, self.n_actions))
+        raise ValueError("a tabulated transition does not say where a pair ends; put the terminal cost into the cost")
+
+
+def tabulated_transition(table: FloatArray | sp.sparray | sp.spmatrix) -> TabulatedTransition:
+    """Transition from a tensor (S, A, S) or a sparse matrix (S·A, S).
+
+    Rows whose sum is within 1e-9 of one are taken as they are; smaller sums mean termination.
+
+    Raises
+    ------
+    ValueError
+        A wrong shape; entries negative or not finite; a row summing to more than one.  Names the pair.
+    """
+    if sp.issparse(table):
+        given: Any = table
+        rows: sp.csr_array[np.float64, tuple[int, int]] = sp.csr_array(given.astype(np.float64).tocsr())
+        if rows.shape[1] == 0 or rows.shape[0] % rows.shape[1] != 0 or rows.shape[0] == 0:
+            raise ValueError(f"sparse transition has shape {rows.shape}; expected (states × actions, states)")
+    else:
+        tensor = np.asarray(table, dtype=np.float64)
+        if tensor.ndim != 3 or tensor.shape[0] != tensor.shape[2] or tensor.size == 0:
+            raise ValueError(f"transition has shape {tensor.shape}; expected (states, actions, states)")
+        rows = sp.csr_array(tensor.reshape(-1, tensor.shape[2]))
+    rows.sum_duplicates()
+    n_actions = rows.shape[0] // rows.shape[1]
+    pair_of_entry = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+    for wrong, words in ((~np.isfinite(rows.data), "not finite"), (rows.data < 0, "negative")):
+        if wrong.any():
+            entry = int(wrong.argmax())
+            pair = _pair(int(pair_of_entry[entry]), n_actions)
+            raise ValueError(f"{pair}: probability {rows.data[entry]} of state {rows.indices[entry]} is {words}")
+    total = np.bincount(pair_of_entry, weights=rows.data, minlength=rows.shape[0])
+    if total.max() > 1.0 + ROUNDING:
+        worst = int(total.argmax())
+        raise ValueError(f"{_pair(worst, n_actions)}: probabilities sum to {total[worst]:.17g}, more than one")
+    missing = np.where(total < 1.0 - ROUNDING, 1.0 - total, 0.0).reshape(rows.shape[1], n_actions)
+    termination = missing if missing.any() else None
+    return TabulatedTransition(
+        rows, n_actions, termination=termination, description=f"tabulated, {rows.nnz} probabilities"
+    )
+
+
+def _pair(row: int, n_actions: int) -> str:
+    return f"state {row // n_actions}, action {row % n_actions}"

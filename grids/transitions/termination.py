@@ -1,0 +1,74 @@
+"""Terminal sets on cells: which part of a cell is still alive, judged at midpoints of sub-cells.
+
+Where noise spreads next states over cells, the probability mass of a cell is alive in proportion to
+the share of the cell outside the terminal set.  Mass that clamping has put on an end of the box is
+judged at that end itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from grids.arrays import FloatArray
+from grids.axis import Axis
+from grids.transitions.base import StateFunction, StateSet
+
+_SUBCELLS = {1: 16, 2: 8, 3: 4}
+_FEWEST_SUBCELLS = 2
+_CHUNK = 1 << 19
+
+
+def dead_means(
+    axes: Sequence[Axis], split: Sequence[bool], terminal: StateSet, function: StateFunction | None = None
+) -> FloatArray:
+    """Mean over every cell of h × 1[in the terminal set]; without h, the dead fraction.
+
+    Parameters
+    ----------
+    axes : sequence of Axis
+    split : sequence of bool
+        Whether an axis has a first and a last column more, for the point masses at its ends.
+    terminal, function : callable
+        Vectorised functions of the state coordinates.
+
+    Returns
+    -------
+    array (columns,)
+        In C order; the columns of an axis are its cells, with the two ends if split.
+
+    Raises
+    ------
+    ValueError
+        The function is not finite somewhere in the set.
+    """
+    count = _SUBCELLS.get(len(axes), _FEWEST_SUBCELLS)
+    samples = [_samples(axis, count, ends) for axis, ends in zip(axes, split, strict=True)]
+    shape = tuple(s.shape[0] for s in samples)
+    inner = np.indices((count,) * len(axes)).reshape(len(axes), -1)
+    out = np.empty(math.prod(shape))
+    step = max(1, _CHUNK // inner.shape[1])
+    for start in range(0, out.size, step):
+        cells = np.unravel_index(np.arange(start, min(start + step, out.size)), shape)
+        points = [s[cell][:, sub] for s, cell, sub in zip(samples, cells, inner, strict=True)]
+        dead = np.broadcast_to(np.asarray(terminal(*points), dtype=np.bool_), points[0].shape)
+        weighed = dead.astype(np.float64)
+        if function is not None:
+            values = np.broadcast_to(np.asarray(function(*points), dtype=np.float64), dead.shape)
+            if not np.all(np.isfinite(values[dead])):
+                cell, sub = (int(n) for n in np.argwhere(dead & ~np.isfinite(values))[0])
+                where = ", ".join(f"{axis.name} = {p[cell, sub]:.6g}" for axis, p in zip(axes, points, strict=True))
+                raise ValueError(f"terminal function is {values[cell, sub]} at {where}")
+            weighed[dead] = values[dead]
+        out[start : start + step] = weighed.mean(axis=1)
+    return out
+
+
+def _samples(axis: Axis, count: int, ends: bool) -> FloatArray:
+    """Midpoints of sub-cells, (columns, count); the ends of the box repeated where they are columns."""
+    inside = axis.edges[:-1, None] + axis.widths[:, None] * (np.arange(count) + 0.5) / count
+    if not ends:
+        return np.asarray(inside)
+    return np.vstack((np.full((1, count), axis.lower), inside, np.full((1, count), axis.upper)))
