@@ -23,6 +23,10 @@ from solver.mdp import GridMDP
 OCCUPANCY_SWEEPS = 50
 
 
+class NotFiniteError(ArithmeticError):
+    """A policy or a cost stopped being a finite number."""
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """Value functions of one policy.
@@ -78,9 +82,18 @@ def evaluate(
     ------
     BellmanError
         The linear system could not be solved to rounding.
+    NotFiniteError
+        The policy's cost is not finite; names the state and cell.
     """
     reward = np.empty(mdp.states.size)
     regularised_cost(policy, mdp.cost, mdp.log_mass, mdp.temperature, reward)
+    if not np.all(np.isfinite(reward)):
+        state = int(np.argmin(np.isfinite(reward)))
+        cell = int(np.argmin(np.isfinite(policy[state] * mdp.cost[state])))
+        raise NotFiniteError(
+            f"policy or cost not finite at state {state} ({mdp.states.describe(state)}), "
+            f"cell {cell} ({mdp.actions.describe(cell)})"
+        )
     transition = mdp.transition.under(policy)
     if solver is None:
         solver = choose_solver(mdp.states.size, transition.work, mdp.discount, mdp.states.dim)

@@ -1,0 +1,73 @@
+"""How large a time step's error may be: relative to what is left, not to the policy.
+
+As the flow settles p hardly changes; an error relative to p would let the step grow without bound,
+and late-time rates would be fiction although every step still descends.  Errors are measured in
+
+    ||e||_i^2 = sum_k e_ik^2 / (p_ik + g_ik)           (chi-square near the Gibbs policy g, bounded far from it)
+
+per state, and over states both in the mean (weights: optimal occupancy and rho) and in the maximum.
+A step is accepted when, in both,
+
+    ||error|| <= accuracy * max( ||p' - p||, 0.01 ||p - g|| ) + floor.
+
+The allowance is proportional to the progress of the step itself, so that the errors of a run add up
+to about ``accuracy`` times the number of e-folds of p - g, whatever the time scale of the problem;
+the second term keeps a metastable flow moving, and the floor is rounding.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from grids.arrays import FloatArray
+from solver.entropy import distance_squared, gibbs_policy
+from solver.mdp import GridMDP
+
+ROUNDING_FLOOR = 3e-14
+LEAST_PROGRESS = 0.01
+
+
+class ErrorControl:
+    """Measures errors of a step against the progress it makes.
+
+    Parameters
+    ----------
+    mdp : GridMDP
+    accuracy : float
+        Local error relative to p - g per unit of relative progress.
+    weights : array (S,), optional
+        Weights of the mean over states; rho by default.
+    """
+
+    def __init__(self, mdp: GridMDP, accuracy: float, weights: FloatArray | None = None) -> None:
+        self._mdp = mdp
+        self._accuracy = accuracy
+        weights = mdp.rho if weights is None else weights
+        self._weights = weights / weights.sum()
+        self.gibbs = np.empty_like(mdp.initial_policy)
+        self._squares = np.empty(mdp.states.size)
+        self._left = (0.0, 0.0)
+
+    def start(self, p: FloatArray, q: FloatArray) -> None:
+        """Note the policy a step starts from and how far it is from the Gibbs policy of its Q."""
+        gibbs_policy(q, self._mdp.log_mass, self._mdp.temperature, self.gibbs)
+        self._left = self.distance(p, self.gibbs, p)
+
+    def distance(self, a: FloatArray, b: FloatArray, p: FloatArray) -> tuple[float, float]:
+        """Mean and maximum over states of ||a - b||, weighted around p and the Gibbs policy."""
+        distance_squared(a, b, p, self.gibbs, self._squares)
+        return self.norms(self._squares)
+
+    def norms(self, squares: FloatArray) -> tuple[float, float]:
+        """Mean and maximum over the states that are alive, of squares per state."""
+        if self._mdp.alive is not None:
+            squares = np.where(self._mdp.alive, squares, 0.0)
+        return float(np.sqrt(np.add.reduce(self._weights * squares))), float(np.sqrt(squares.max()))
+
+    def ratio(self, error: tuple[float, float], progress: tuple[float, float]) -> float:
+        """Error over what is allowed; at most one for a step that may be accepted."""
+        allowed = [
+            self._accuracy * max(made, LEAST_PROGRESS * left) + ROUNDING_FLOOR
+            for made, left in zip(progress, self._left, strict=True)
+        ]
+        return max(error[0] / allowed[0], error[1] / allowed[1])

@@ -1,0 +1,60 @@
+"""Scheme ``euler``: one descent step at a time, order one, unconditionally descending.
+
+With a fixed step it is the descent step itself.  With an accuracy each step is two half steps, Q
+refreshed in between, and the whole step made beside them gives the error; the result is then
+still a composition of descent steps.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from grids.arrays import FloatArray
+from solver.bellman import Evaluation
+from solver.error_control import ErrorControl
+from solver.mdp import GridMDP
+from solver.scheme import Step, Substeps, landing_step
+
+GROWTH = 4.0
+SHRINKING = 0.1
+SAFETY = 0.8
+
+
+class EulerScheme:
+    """First-order descent steps, of fixed or controlled size."""
+
+    name = "euler"
+    order = 1
+
+    def __init__(self, mdp: GridMDP, substeps: Substeps, step: float | None, control: ErrorControl | None, first: float):
+        self._mdp = mdp
+        self._substeps = substeps
+        self._size = first if step is None else step
+        self._control = control
+        count = 2 if control is None else 3
+        self._buffers = [np.empty_like(mdp.initial_policy) for _ in range(count)]
+
+    def advance(self, policy: FloatArray, evaluation: Evaluation, remaining: float) -> Step:
+        """One step; see `Scheme`."""
+        self._buffers.append(self._buffers.pop(0))
+        out = self._buffers[0]
+        if self._control is None:
+            size = landing_step(self._size, remaining)
+            self._substeps(policy, evaluation, size, 1, out)
+            return Step(out, self._substeps.evaluate(out, evaluation.value), size, 1)
+        self._control.start(policy, evaluation.q)
+        rejected, evaluations = 0, 1
+        whole = self._buffers[1] if self._buffers[1] is not policy else self._buffers[2]
+        while True:
+            size = landing_step(self._size, remaining)
+            self._substeps(policy, evaluation, size, 1, whole)
+            self._substeps(policy, evaluation, size, 2, out)
+            evaluations += 1
+            error = self._control.distance(out, whole, policy)
+            ratio = self._control.ratio(error, self._control.distance(out, policy, policy))
+            factor = min(GROWTH, max(SHRINKING, SAFETY / max(ratio, 1e-12)))
+            if ratio <= 1.0:
+                self._size = max(self._size, factor * size) if factor >= 1.0 else factor * size
+                return Step(out, self._substeps.evaluate(out, evaluation.value), size, evaluations, rejected)
+            rejected += 1
+            self._size = factor * size

@@ -1,0 +1,111 @@
+"""One row of a run's series: everything the theory speaks of, of one policy and its value functions.
+
+Suboptimality by (I2), dissipation by (I4), both sums of non-negative terms weighted by the policy's
+own occupancy, so that their ratio is a local rate without fitting; the soft Bellman residual by
+(I3), which bounds the suboptimality without knowing the optimum; and the monitors of regularity.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from grids.arrays import FloatArray
+from solver.bellman import Evaluation, occupancy
+from solver.entropy import relative_entropy_to_gibbs, relative_entropy_to_reference
+from solver.mdp import GridMDP
+from solver.monitor_kernels import add_axis_slopes, density_range
+from solver.optimum import Optimum
+from solver.steps import wasserstein_dissipation
+
+
+class Observer:
+    """Computes the rows of the series of one run.
+
+    Parameters
+    ----------
+    mdp : GridMDP
+    optimum : Optimum
+        What suboptimality is measured against.
+    """
+
+    def __init__(self, mdp: GridMDP, optimum: Optimum) -> None:
+        self._mdp = mdp
+        self._optimum = optimum
+        self._visited: FloatArray | None = None
+        self._alive = np.ones(mdp.states.size, dtype=np.bool_) if mdp.alive is None else mdp.alive
+
+    def gap(self, policy: FloatArray, evaluation: Evaluation) -> float:
+        """V^pi(rho) - V*(rho) by (I2): tau/(1 - gamma) sum_i d_i KL(p_i | p*_i)."""
+        return self._gap(self._occupancy(evaluation), self._divergence(policy))
+
+    def row(self, policy: FloatArray, evaluation: Evaluation) -> dict[str, float]:
+        """All series that depend on the present policy alone."""
+        mdp, visited, divergence = self._mdp, self._occupancy(evaluation), self._divergence(policy)
+        horizon = 1.0 / (1.0 - mdp.discount)
+        suboptimality, _ = evaluation.system.solve(mdp.temperature * divergence)
+        gap = self._gap(visited, divergence)
+        dissipation = horizon * float(np.add.reduce(visited * wasserstein_dissipation(mdp, policy, evaluation.q)))
+        to_gibbs, to_reference = np.empty_like(divergence), np.empty_like(divergence)
+        relative_entropy_to_gibbs(policy, evaluation.q, mdp.log_mass, mdp.temperature, to_gibbs)
+        relative_entropy_to_reference(policy, mdp.log_mass, to_reference)
+        clamped = mdp.transition.clamped
+        moved = 0.0 if clamped is None else np.add.reduce(visited * np.einsum("ik,ik->i", policy, clamped))
+        row = {
+            "value_rho": float(np.add.reduce(mdp.rho * evaluation.value)),
+            "gap": gap,
+            "gap_sup": self._supremum(suboptimality),
+            "dissipation": dissipation,
+            "rate_observed": dissipation / gap if gap > 0.0 else math.nan,
+            "kl_sup": self._supremum(divergence),
+            "occupancy_ratio": self._occupancy_ratio(visited),
+            "bellman_residual": mdp.temperature * self._supremum(to_gibbs),
+            "entropy": float(np.add.reduce(visited * to_reference)),
+            "clamped_mass": float(moved),
+        }
+        return row | self._monitors(policy, evaluation.q)
+
+    def _divergence(self, policy: FloatArray) -> FloatArray:
+        divergence = np.empty(self._mdp.states.size)
+        relative_entropy_to_gibbs(
+            policy, self._optimum.q, self._mdp.log_mass, self._mdp.temperature, divergence
+        )
+        return divergence
+
+    def _gap(self, visited: FloatArray, divergence: FloatArray) -> float:
+        scale = self._mdp.temperature / (1.0 - self._mdp.discount)
+        return scale * float(np.add.reduce(visited * divergence))
+
+    def _occupancy(self, evaluation: Evaluation) -> FloatArray:
+        self._visited = occupancy(self._mdp, evaluation.system, self._visited)
+        return self._visited
+
+    def _supremum(self, values: FloatArray) -> float:
+        return float(values[self._alive].max())
+
+    def _occupancy_ratio(self, visited: FloatArray) -> float:
+        best = self._optimum.occupancy
+        reached = best > 0.0
+        return float((best[reached] / np.maximum(visited[reached], np.finfo(np.float64).tiny)).max())
+
+    def _monitors(self, policy: FloatArray, q: FloatArray) -> dict[str, float]:
+        mdp = self._mdp
+        least, largest, total, score, slope, curvature, ends = np.zeros((7, mdp.states.size))
+        density_range(policy, mdp.reference_mass, least, largest, total)
+        axes = mdp.actions.axes
+        for j, axis in enumerate(axes):
+            if axis.size > 1:
+                stride = math.prod(other.size for other in axes[j + 1 :])
+                add_axis_slopes(
+                    policy, q, mdp.log_mass, axis.distances, axis.size, stride, score, slope, curvature, ends
+                )
+        return {
+            "mass_error": float(np.abs(total - 1.0).max()),
+            "density_min": float(least.min()),
+            "density_max": self._supremum(largest),
+            "score_max": self._supremum(score),
+            "q_slope_max": self._supremum(slope),
+            "q_curvature_max": self._supremum(curvature),
+            "end_mass": self._supremum(ends),
+        }
