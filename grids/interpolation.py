@@ -119,7 +119,9 @@ def state_chunks(n_states: int, n_actions: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + step, n_states)
 
 
-def chunked(states: Grid, next_points: FloatArray | NextPoints, n_actions: int | None) -> tuple[NextPoints, int]:
+def chunked(
+    states: Grid, next_points: FloatArray | NextPoints, n_actions: int | None, what: str = "next state"
+) -> tuple[NextPoints, int]:
     """Give next points as a checked function of a range of states, and the number of actions.
 
     Raises
@@ -155,7 +157,7 @@ def chunked(states: Grid, next_points: FloatArray | NextPoints, n_actions: int |
             if not np.all(np.isfinite(f)):
                 i, k = (int(n) for n in np.argwhere(~np.isfinite(f))[0])
                 where = states.describe(start + i)
-                raise ValueError(f"next state {axis.name} is {f[i, k]} from state {start + i} ({where}), action {k}")
+                raise ValueError(f"{what} {axis.name} is {f[i, k]} from state {start + i} ({where}), action {k}")
             chunk.append(f)
         return chunk
 

@@ -252,6 +252,22 @@ def gaussian_matrix(axis: Axis, nodes: FloatArray, sigma: float, *, split: bool 
     return total
 
 
+def clamping_probability(axis: Axis, mean: FloatArray, sigma: FloatArray | float) -> FloatArray | None:
+    """Probability that mean + sigma ξ lies strictly outside the box of a clamped axis; None where it cannot."""
+    spread = np.broadcast_to(np.asarray(sigma, dtype=np.float64), mean.shape)
+    near = (mean < axis.lower + REACH * spread) | (mean > axis.upper - REACH * spread)
+    if axis.boundary != "clamp" or axis.size == 1 or not near.any():
+        return None
+    y, s = mean[near], spread[near]
+    share = np.ones(y.size)
+    noisy = s > 0.0
+    y, s = y[noisy], s[noisy]
+    share[noisy] = ndtr((axis.lower - y) / s) + ndtr((y - axis.upper) / s)
+    out = np.zeros(mean.shape)
+    out[near] = share
+    return out
+
+
 def splitting_matrix(size: int) -> FloatArray:
     """Matrix (size + 2, size) that copies both ends of an axis into columns of their own."""
     return np.asarray(np.eye(size)[np.concatenate(([0], np.arange(size), [size - 1]))])

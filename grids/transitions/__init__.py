@@ -1,17 +1,24 @@
 """Markov transitions from pairs of state and action to states, behind one small interface."""
 
 from grids.transitions.base import PolicyTransition, StateFunction, StateSet, Transition, alive_states
+from grids.transitions.cell_integrated import CellIntegratedTransition, cell_integrated_transition
 from grids.transitions.interpolated import InterpolatedTransition, interpolated_transition
+from grids.transitions.mixture import MixtureTransition, gauss_hermite_transition, mixture_transition
 from grids.transitions.tabulated import TabulatedTransition, tabulated_transition
 
 __all__ = [
+    "CellIntegratedTransition",
     "InterpolatedTransition",
+    "MixtureTransition",
     "PolicyTransition",
     "StateFunction",
     "StateSet",
     "TabulatedTransition",
     "Transition",
     "alive_states",
+    "cell_integrated_transition",
+    "gauss_hermite_transition",
     "interpolated_transition",
+    "mixture_transition",
     "tabulated_transition",
 ]

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
-from scipy.special import ndtr
 
 from grids.arrays import FloatArray
 from grids.axis import Axis
@@ -32,7 +31,15 @@ from grids.interpolation import (
     fill_stencil,
     state_chunks,
 )
-from grids.smoothing import REACH, Smoothing, axis_nodes, gaussian_matrix, periodic_matrix, separable, splitting_matrix
+from grids.smoothing import (
+    Smoothing,
+    axis_nodes,
+    clamping_probability,
+    gaussian_matrix,
+    periodic_matrix,
+    separable,
+    splitting_matrix,
+)
 from grids.transitions.base import StateFunction, StateSet, checked_weights
 from grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of
 from grids.transitions.stencil_kernels import (
@@ -193,7 +200,7 @@ def interpolated_transition(
     for axis, s in zip(states.axes, noise, strict=True):
         if not (np.isfinite(s) and s >= 0.0):
             raise ValueError(f"noise of axis {axis.name} is {s}; it must be finite and not negative")
-    reached = _reach(states, points, actions)
+    reached = _reach(states, points, actions) if noise.any() else [(0.0, 0.0)] * states.dim
     nodes = [axis_nodes(axis, float(s), r) for axis, s, r in zip(states.axes, noise, reached, strict=True)]
     exact = terminal is not None and not noise.any()
     smoothing = _smoothing(states, nodes, noise, None if exact else terminal)
@@ -257,15 +264,9 @@ def _outside(axes: Sequence[Axis], noise: FloatArray, f: Sequence[FloatArray]) -
     """Probability that f + σ ξ leaves the box through a clamped end, as 1 - Π (1 - p_axis); None if it cannot."""
     total: FloatArray | None = None
     for axis, s, y in zip(axes, noise, f, strict=True):
-        near = (y < axis.lower + REACH * s) | (y > axis.upper - REACH * s)
-        if axis.boundary != "clamp" or axis.size == 1 or not near.any():
-            continue
-        share = np.zeros_like(y)
-        if s > 0.0:
-            share[near] = ndtr((axis.lower - y[near]) / s) + ndtr((y[near] - axis.upper) / s)
-        else:
-            share[near] = 1.0
-        total = share if total is None else total + share * (1.0 - total)
+        share = clamping_probability(axis, y, float(s))
+        if share is not None:
+            total = share if total is None else total + share * (1.0 - total)
     return total
 
 

@@ -14,11 +14,11 @@ import numpy as np
 
 from grids.arrays import FloatArray
 from grids.axis import Axis
+from grids.quadrature import midpoints, points_in_cells
 from grids.transitions.base import StateFunction, StateSet
 
 _SUBCELLS = {1: 16, 2: 8, 3: 4}
 _FEWEST_SUBCELLS = 2
-_CHUNK = 1 << 19
 
 
 def dead_means(
@@ -45,14 +45,9 @@ def dead_means(
         The function is not finite somewhere in the set.
     """
     count = _SUBCELLS.get(len(axes), _FEWEST_SUBCELLS)
-    samples = [_samples(axis, count, ends) for axis, ends in zip(axes, split, strict=True)]
-    shape = tuple(s.shape[0] for s in samples)
-    inner = np.indices((count,) * len(axes)).reshape(len(axes), -1)
-    out = np.empty(math.prod(shape))
-    step = max(1, _CHUNK // inner.shape[1])
-    for start in range(0, out.size, step):
-        cells = np.unravel_index(np.arange(start, min(start + step, out.size)), shape)
-        points = [s[cell][:, sub] for s, cell, sub in zip(samples, cells, inner, strict=True)]
+    tables = [_samples(axis, count, ends) for axis, ends in zip(axes, split, strict=True)]
+    out = np.empty(math.prod(table.shape[0] for table in tables))
+    for cells, points in points_in_cells(tables):
         dead = np.broadcast_to(np.asarray(terminal(*points), dtype=np.bool_), points[0].shape)
         weighed = dead.astype(np.float64)
         if function is not None:
@@ -62,13 +57,13 @@ def dead_means(
                 where = ", ".join(f"{axis.name} = {p[cell, sub]:.6g}" for axis, p in zip(axes, points, strict=True))
                 raise ValueError(f"terminal function is {values[cell, sub]} at {where}")
             weighed[dead] = values[dead]
-        out[start : start + step] = weighed.mean(axis=1)
+        out[cells] = weighed.mean(axis=1)
     return out
 
 
 def _samples(axis: Axis, count: int, ends: bool) -> FloatArray:
     """Midpoints of sub-cells, (columns, count); the ends of the box repeated where they are columns."""
-    inside = axis.edges[:-1, None] + axis.widths[:, None] * (np.arange(count) + 0.5) / count
+    inside = midpoints(axis, count)
     if not ends:
-        return np.asarray(inside)
+        return inside
     return np.vstack((np.full((1, count), axis.lower), inside, np.full((1, count), axis.upper)))

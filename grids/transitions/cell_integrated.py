@@ -1,0 +1,192 @@
+"""Gaussian next states whose spread depends on state and action, on one state axis: rows integrated in closed form.
+
+    P(j | i, k) = E[ φ_j(boundary(m_ik + σ_ik ξ)) ],     φ_j the piecewise linear basis on the points
+
+so that Σ_j P(j | i, k) V_j is the exact expectation of the piecewise linear interpolant: second order in the
+spacing for every σ, also far below a cell width, and equal to interpolation at m_ik where σ_ik = 0.  On an interval
+[x, x + h] the mass I_0 is a difference of normal distribution functions and the weight of its right end
+
+    I_1 = ((m - x) I_0 + σ (n(a) - n(b))) / h,     a = (x - m)/σ,  b = (x + h - m)/σ,  n the normal density.
+
+Mass beyond a clamped end belongs to the end point; reflecting and periodic axes sum over images and turn uniform beyond
+1.5 periods.  Entries below 1e-17 of the largest of their row are dropped; rows sum to one to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from grids.arrays import FloatArray, IndexArray
+from grids.axis import Axis
+from grids.grid import Grid
+from grids.interpolation import boundary_map, checked_states
+from grids.smoothing import NEGLIGIBLE, UNIFORM, clamping_probability
+from grids.transitions.base import StateFunction, StateSet
+from grids.transitions.hat_kernels import hat_rows
+from grids.transitions.tabulated import TabulatedTransition
+from grids.transitions.termination import dead_means
+
+_CHUNK_ENTRIES = 1 << 21
+
+
+@dataclass(frozen=True, eq=False)
+class _Hats:
+    """Intervals between nodes of an axis and the columns of the points at their ends."""
+
+    nodes: FloatArray
+    left: IndexArray
+    right: IndexArray
+    columns: int
+    period: float
+    mirror: float
+    limit: FloatArray
+
+    @staticmethod
+    def of(axis: Axis, split: bool) -> _Hats:
+        n = np.arange(axis.size, dtype=np.int32)
+        if axis.size == 1:
+            nodes, left, right = axis.edges, n, n
+        elif axis.boundary == "clamp":
+            nodes, left, right = axis.points, n[:-1], n[1:]
+        elif axis.periodic:
+            nodes, left, right = np.append(axis.points, axis.points[0] + axis.length), n, np.roll(n, -1)
+        else:
+            nodes = np.concatenate(([axis.lower], axis.points, [axis.upper]))
+            left, right = np.append(n[:1], n), np.append(n, n[-1:])
+        period = {"clamp": 0.0, "reflect": 2.0 * axis.length, "periodic": axis.length}[axis.boundary]
+        half = 0.5 * np.diff(nodes) / axis.length
+        limit = np.asarray(np.bincount(left, half) + np.bincount(right, half), dtype=np.float64)
+        mirror = axis.lower if axis.boundary == "reflect" else np.inf
+        shift = np.int32(1 if split else 0)
+        return _Hats(nodes, left + shift, right + shift, axis.size + 2 * int(shift), period, mirror, limit)
+
+    def rows(self, mean: FloatArray, sigma: FloatArray) -> FloatArray:
+        """Weights of the columns, (pairs, columns); means of reflecting and periodic axes inside the box."""
+        if self.period > 0.0 and np.isinf(self.mirror):
+            mean = np.where(mean < self.nodes[0], mean + self.period, mean)
+        out = np.empty((mean.size, self.columns))
+        widest = UNIFORM * self.period if self.period > 0.0 else np.inf
+        hat_rows(
+            self.nodes,
+            self.left,
+            self.right,
+            mean,
+            sigma,
+            self.period,
+            self.mirror,
+            self.limit,
+            widest,
+            0,
+            self.columns - 1,
+            out,
+        )
+        return out
+
+
+class CellIntegratedTransition(TabulatedTransition):
+    """Rows of Gaussian next states on one axis; build it with ``cell_integrated_transition``."""
+
+    def __init__(self, axis: Axis, mean: FloatArray, sigma: FloatArray, terminal: StateSet | None) -> None:
+        self._axis = axis
+        self._mean = mean
+        self._sigma = sigma
+        self._terminal = terminal
+        split = terminal is not None and axis.boundary == "clamp" and axis.size > 1
+        self._hats = _Hats.of(axis, split)
+        self._ends = split
+        dead = None if terminal is None else dead_means([axis], [split], terminal)
+        termination = np.zeros(mean.size)
+        blocks = []
+        for pairs, rows in self._chunks():
+            if dead is not None and terminal is not None:
+                sure = sigma.ravel()[pairs] == 0.0
+                ended = self._ended(pairs, terminal)
+                termination[pairs] = np.where(sure, ended, np.einsum("ij,j->i", rows, dead))
+                rows *= np.where(sure[:, None], ~ended[:, None], 1.0 - dead)
+            if split:
+                rows[:, 1] += rows[:, 0]
+                rows[:, -2] += rows[:, -1]
+                rows = rows[:, 1:-1]
+            blocks.append(sp.csr_array(np.where(rows > NEGLIGIBLE * rows.max(axis=1, keepdims=True), rows, 0.0)))
+        ends = termination.any()
+        super().__init__(
+            sp.csr_array(sp.vstack(blocks, format="csr")),
+            mean.shape[1],
+            termination=termination.reshape(mean.shape) if ends else None,
+            clamped=clamping_probability(axis, mean, sigma),
+            description=f"cell-integrated Gaussian on {axis.name}{', terminal set' if ends else ''}",
+        )
+
+    def _chunks(self) -> Iterator[tuple[slice, FloatArray]]:
+        mean, sigma = self._mean.ravel(), self._sigma.ravel()
+        if self._axis.boundary != "clamp":
+            mean = boundary_map(self._axis, mean)
+        step = max(1, _CHUNK_ENTRIES // self._hats.columns)
+        for start in range(0, mean.size, step):
+            pairs = slice(start, min(start + step, mean.size))
+            yield pairs, self._hats.rows(mean[pairs], sigma[pairs])
+
+    def _ended(self, pairs: slice, terminal: StateSet) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        place = boundary_map(self._axis, self._mean.ravel()[pairs])
+        return np.array(np.broadcast_to(np.asarray(terminal(place), dtype=np.bool_), place.shape))
+
+    def terminal_expectation(self, function: StateFunction) -> FloatArray:
+        """E[h(s'); terminated], (S, A): h at s' itself where sigma = 0, its mean over the dead part of cells elsewhere.
+
+        Raises
+        ------
+        ValueError
+            The function is not finite where the process ends.
+        """
+        out = np.zeros(self._mean.size)
+        if self._terminal is not None:
+            means = dead_means([self._axis], [self._ends], self._terminal, function)
+            for pairs, rows in self._chunks():
+                out[pairs] = np.einsum("ij,j->i", rows, means)
+                exact = (self._sigma.ravel()[pairs] == 0.0) & self._ended(pairs, self._terminal)
+                out[pairs][self._sigma.ravel()[pairs] == 0.0] = 0.0
+                if exact.any():
+                    out[pairs][exact] = function(boundary_map(self._axis, self._mean.ravel()[pairs][exact]))
+            if not np.all(np.isfinite(out)):
+                pair = int((~np.isfinite(out)).argmax())
+                state, action = divmod(pair, self._mean.shape[1])
+                raise ValueError(f"terminal function is {out[pair]} from state {state}, action {action}")
+        return out.reshape(self._mean.shape)
+
+
+def cell_integrated_transition(
+    axis: Axis, mean: FloatArray, sigma: FloatArray, terminal: StateSet | None = None
+) -> CellIntegratedTransition:
+    """Transition s' = boundary(mean + sigma ξ) on one state axis, sigma depending on state and action.
+
+    Parameters
+    ----------
+    axis : Axis
+        The state axis, S points.
+    mean, sigma : array (S, A)
+        Mean next state and standard deviation (zero allowed).
+    terminal : callable, optional
+        Vectorised function of the state coordinate, true where the process ends; judged on s' itself where
+        sigma is zero, elsewhere by the share of each cell in the set.
+
+    Raises
+    ------
+    ValueError
+        Wrong shapes, values that are not finite or negative standard deviations; names the pair.
+    """
+    checked_states(Grid((axis,)))
+    means, sigmas = np.ascontiguousarray(mean, dtype=np.float64), np.ascontiguousarray(sigma, dtype=np.float64)
+    if means.ndim != 2 or means.shape[0] != axis.size or sigmas.shape != means.shape:
+        raise ValueError(f"mean and sigma have shapes {means.shape}, {sigmas.shape}; expected ({axis.size}, actions)")
+    for name, values, wrong in (
+        ("mean", means, ~np.isfinite(means)),
+        ("sigma", sigmas, ~(np.isfinite(sigmas) & (sigmas >= 0.0))),
+    ):
+        if wrong.any():
+            i, k = (int(n) for n in np.argwhere(wrong)[0])
+            raise ValueError(f"state {i} ({axis.name} = {axis.points[i]:.6g}), action {k}: {name} is {values[i, k]}")
+    return CellIntegratedTransition(axis, means, sigmas, terminal)

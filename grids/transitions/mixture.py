@@ -1,0 +1,219 @@
+"""Finite mixtures of transitions, and Gauss-Hermite quadrature as one of them.
+
+    P(j | i, k) = Σ_o w_o(i, k) P_o(j | i, k),      Σ_o w_o(i, k) = 1
+
+Noise whose size depends on state and action on several axes becomes a mixture of deterministic outcomes
+f + σ x_q, x_q and w_q the nodes and weights of Gauss-Hermite quadrature, exact for polynomials of degree
+2·nodes - 1 in the noise on every axis.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+import scipy.sparse as sp
+
+from grids.arrays import FloatArray
+from grids.grid import Grid
+from grids.interpolation import NextPoints, chunked, state_chunks
+from grids.transitions.base import PolicyTransition, StateFunction, StateSet, Transition, checked_weights
+from grids.transitions.interpolated import interpolated_transition
+
+_SUM_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class PolicySum:
+    """P^p as a sum of operators, added in order."""
+
+    parts: tuple[PolicyTransition, ...]
+
+    @property
+    def n_states(self) -> int:
+        """Number of states S."""
+        return self.parts[0].n_states
+
+    @property
+    def work(self) -> int:
+        """Multiply-adds of one product."""
+        return sum(part.work for part in self.parts)
+
+    def matvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """P^p x, (S,)."""
+        return _total([part.matvec(x) for part in self.parts], out)
+
+    def rmatvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """(P^p)ᵀ x, (S,)."""
+        return _total([part.rmatvec(x) for part in self.parts], out)
+
+    def dense(self) -> FloatArray:
+        """P^p as an array (S, S)."""
+        total = self.parts[0].dense()
+        for part in self.parts[1:]:
+            total += part.dense()
+        return total
+
+    def sparse(self) -> sp.csr_array:
+        """P^p in compressed rows."""
+        total = sp.csr_array(reduce(lambda a, b: sp.csr_array(a + b), (part.sparse() for part in self.parts)))
+        total.sort_indices()
+        return total
+
+
+def _total(terms: Sequence[FloatArray], out: FloatArray | None) -> FloatArray:
+    result = np.empty_like(terms[0]) if out is None else out
+    result[:] = terms[0]
+    for term in terms[1:]:
+        result += term
+    return result
+
+
+class MixtureTransition:
+    """Outcomes with probabilities; build it with ``mixture_transition``."""
+
+    def __init__(self, outcomes: Sequence[tuple[FloatArray, Transition]], description: str) -> None:
+        self._outcomes = tuple(outcomes)
+        first = self._outcomes[0][1]
+        self.n_states, self.n_actions = first.n_states, first.n_actions
+        self.description = description
+
+    @property
+    def pair_bytes(self) -> int:
+        """Bytes held by probabilities and outcomes."""
+        held = sum(weight.nbytes for weight, _ in self._outcomes if 0 not in weight.strides)
+        return held + sum(outcome.pair_bytes for _, outcome in self._outcomes)
+
+    @property
+    def termination(self) -> FloatArray | None:
+        """Probability (S, A) that the pair terminates; None if none ever does."""
+        return self._mean([outcome.termination for _, outcome in self._outcomes])
+
+    @property
+    def clamped(self) -> FloatArray | None:
+        """Probability (S, A) that clamping moved the next state; None if it never does."""
+        return self._mean([outcome.clamped for _, outcome in self._outcomes])
+
+    def expect(self, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """E[V(s') | s, a], (S, A), from V, (S,)."""
+        out = np.empty((self.n_states, self.n_actions)) if out is None else out
+        out[:] = 0.0
+        for weight, outcome in self._outcomes:
+            term = outcome.expect(value)
+            term *= weight
+            out += term
+        return out
+
+    def under(self, policy: FloatArray) -> PolicySum:
+        """P^p for non-negative weights p, (S, A)."""
+        weights = checked_weights(policy, (self.n_states, self.n_actions))
+        return PolicySum(tuple(outcome.under(weights * weight) for weight, outcome in self._outcomes))
+
+    def terminal_expectation(self, function: StateFunction) -> FloatArray:
+        """E[h(s'); terminated], (S, A), for a vectorised function h of the state coordinates."""
+        total = np.zeros((self.n_states, self.n_actions))
+        for weight, outcome in self._outcomes:
+            total += weight * outcome.terminal_expectation(function)
+        return total
+
+    def _mean(self, values: Sequence[FloatArray | None]) -> FloatArray | None:
+        total: FloatArray | None = None
+        for (weight, _), value in zip(self._outcomes, values, strict=True):
+            if value is not None:
+                total = weight * value if total is None else total + weight * value
+        return total
+
+
+def mixture_transition(outcomes: Sequence[tuple[FloatArray, Transition]]) -> MixtureTransition:
+    """Transition that follows outcome o with probability w_o(s, a).
+
+    Parameters
+    ----------
+    outcomes : sequence of (array (S, A), Transition)
+        Probabilities, which sum to one over the outcomes, and transitions of the same sizes.
+
+    Raises
+    ------
+    ValueError
+        No outcome, different sizes, probabilities negative or not summing to one; names the pair.
+    """
+    if not outcomes:
+        raise ValueError("a mixture needs at least one outcome")
+    shape = (outcomes[0][1].n_states, outcomes[0][1].n_actions)
+    total = np.zeros(shape)
+    checked: list[tuple[FloatArray, Transition]] = []
+    for number, (given, outcome) in enumerate(outcomes):
+        weight = np.asarray(given, dtype=np.float64)
+        if weight.shape != shape or (outcome.n_states, outcome.n_actions) != shape:
+            sizes = f"{weight.shape} and ({outcome.n_states}, {outcome.n_actions})"
+            raise ValueError(f"outcome {number}: sizes of probability and transition are {sizes}; expected {shape}")
+        wrong = ~(np.isfinite(weight) & (weight >= 0.0))
+        if wrong.any():
+            i, k = (int(n) for n in np.argwhere(wrong)[0])
+            raise ValueError(f"outcome {number}, state {i}, action {k}: probability is {weight[i, k]}")
+        total += weight
+        checked.append((weight, outcome))
+    off = np.abs(total - 1.0)
+    if off.max() > _SUM_TOLERANCE:
+        i, k = (int(n) for n in np.unravel_index(off.argmax(), shape))
+        raise ValueError(f"state {i}, action {k}: probabilities of the outcomes sum to {total[i, k]:.17g}, not to one")
+    kinds = list(dict.fromkeys(outcome.description for _, outcome in checked))
+    return MixtureTransition(checked, f"mixture of {len(checked)} outcomes: {'; '.join(kinds)}")
+
+
+def gauss_hermite_transition(
+    states: Grid,
+    next_points: FloatArray | NextPoints,
+    sigma: FloatArray | NextPoints,
+    nodes: int = 7,
+    terminal: StateSet | None = None,
+    *,
+    n_actions: int | None = None,
+) -> MixtureTransition:
+    """Transition s' = boundary(f + sigma ξ), sigma depending on state and action on any number of axes.
+
+    Parameters
+    ----------
+    states : Grid
+    next_points, sigma : array (S, A, dim) or callable
+        Mean next state and standard deviations; ``f(start, stop)`` gives for a range of states one array
+        (stop - start, A) per axis.
+    nodes : int
+        Quadrature nodes per axis with noise; memory grows as nodes ** (axes with noise).
+    terminal : callable, optional
+        Vectorised function of the state coordinates, true where the process ends; judged at every node.
+    n_actions : int, optional
+        Number of action cells; needed only with a callable and no state axis.
+
+    Raises
+    ------
+    ValueError
+        Values that are not finite, negative standard deviations, wrong shapes; names state, action and axis.
+    """
+    mean, actions = chunked(states, next_points, n_actions)
+    spread, _ = chunked(states, sigma, actions, "noise of")
+    noisy = [False] * states.dim
+    for start, stop in state_chunks(states.size, actions):
+        for j, values in enumerate(spread(start, stop)):
+            noisy[j] = noisy[j] or bool(values.any())
+            if values.min() < 0.0:
+                i, k = (int(n) for n in np.argwhere(values < 0.0)[0])
+                where = f"state {start + i} ({states.describe(start + i)}), action {k}"
+                raise ValueError(f"noise of {states.axes[j].name} is {values[i, k]} from {where}")
+    x, w = np.polynomial.hermite_e.hermegauss(nodes)
+    rule = [list(zip(x, w / w.sum(), strict=True)) if n else [(0.0, 1.0)] for n in noisy]
+    outcomes: list[tuple[FloatArray, Transition]] = []
+    for chosen in itertools.product(*rule):
+
+        def moved(start: int, stop: int, shifts: Sequence[float] = tuple(c[0] for c in chosen)) -> list[FloatArray]:
+            f, s = mean(start, stop), spread(start, stop)
+            return [a + shift * b for a, shift, b in zip(f, shifts, s, strict=True)]
+
+        weight = np.broadcast_to(np.prod([c[1] for c in chosen]), (states.size, actions))
+        outcomes.append((weight, interpolated_transition(states, moved, None, terminal, n_actions=actions)))
+    names = ", ".join(axis.name for axis, n in zip(states.axes, noisy, strict=True) if n)
+    mixed = mixture_transition(outcomes)
+    return MixtureTransition(outcomes, f"Gauss-Hermite, {nodes} nodes on {names}") if names else mixed
