@@ -59,7 +59,9 @@ class _Hats:
             left, right = np.append(n[:1], n), np.append(n, n[-1:])
         period = {"clamp": 0.0, "reflect": 2.0 * axis.length, "periodic": axis.length}[axis.boundary]
         half = 0.5 * np.diff(nodes) / axis.length
-        limit = np.asarray(np.bincount(left, half) + np.bincount(right, half), dtype=np.float64)
+        limit = np.zeros(axis.size)
+        np.add.at(limit, left, half)
+        np.add.at(limit, right, half)
         mirror = axis.lower if axis.boundary == "reflect" else np.inf
         shift = np.int32(1 if split else 0)
         return _Hats(nodes, left + shift, right + shift, axis.size + 2 * int(shift), period, mirror, limit)
