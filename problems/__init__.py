@@ -1,0 +1,1 @@
+"""Statements of problems: the problem file, its expressions, Python statements, and the gallery."""

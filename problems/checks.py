@@ -1,0 +1,167 @@
+"""What ties the tables of a problem file together: names, expressions, axes that must match.
+
+These checks read the raw tables and skip what has the wrong type, so that they report their faults
+together with those of :mod:`problems.tables`, which concern one table each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from problems.expressions import ARGUMENTS, CONSTANTS, Expression, ExpressionError, Scope, parse_expression, valid_name
+from solver.series import SERIES
+
+_RUN_FILE_NAMES = (
+    *("optimum", "snapshot", "snapshot_time", "reference_mass", "rho", "problem"),
+    *("value", "q", "policy"),
+)
+RESERVED = frozenset(SERIES) | frozenset(_RUN_FILE_NAMES)
+"""Data sets of the run file, which axes may not be named like; readers would take one for the other."""
+
+_ZERO = parse_expression("0", ())
+
+
+class Place(NamedTuple):
+    """An expression in the file: its key, its text, and the axes it may depend on."""
+
+    key: str
+    text: str
+    axes: tuple[str, ...]
+
+
+Fault = tuple[str, str]
+"""Key and message."""
+
+
+def faults(raw: Mapping[str, Any]) -> list[Fault]:
+    """Everything wrong between the tables."""
+    scope, wrong = read_scope(raw)
+    wrong = [*_name_faults(raw), *_transition_faults(raw), *wrong]
+    for place in places(raw):
+        try:
+            read_expression(place, scope)
+        except ExpressionError as error:
+            wrong.append((place.key, str(error)))
+    return wrong
+
+
+def places(raw: Mapping[str, Any]) -> Iterator[Place]:
+    """All expressions of the file but the definitions."""
+    states, actions = axis_names(raw)
+    pair = states + actions
+    tables = [("dynamics", _table(raw, "dynamics"), pair), ("noise", _table(raw, "noise"), pair)]
+    for number, outcome in enumerate(_outcomes(raw)):
+        chance = {"probability": outcome.get("probability")}
+        tables.append((f"outcome.{number}", chance, pair))
+        tables += [(f"outcome.{number}.{key}", _table(outcome, key), pair) for key in ("dynamics", "noise")]
+    rest = {
+        "cost": {"running": pair, "terminal_set": states, "terminal_cost": states},
+        "reference": {"potential": actions},
+        "initial": {"state_density": states, "policy_density": pair},
+    }
+    for table, keys in rest.items():
+        tables += [(table, {key: _table(raw, table).get(key)}, axes) for key, axes in keys.items()]
+    for prefix, table_of, axes in tables:
+        for key, value in table_of.items():
+            text = _text(value)
+            if text is not None:
+                yield Place(f"{prefix}.{key}", text, axes)
+
+
+def axis_names(raw: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the state axes and of the action axes."""
+    return tuple(_table(raw, "state")), tuple(_table(raw, "action"))
+
+
+def read_scope(raw: Mapping[str, Any]) -> tuple[Scope, list[Fault]]:
+    """Constants and definitions, and the faults of the definitions (which then count as zero)."""
+    wrong: list[Fault] = []
+    constants = {
+        name: float(value)
+        for name, value in _table(raw, "constants").items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1.7e308
+    }
+    known = [*sum(axis_names(raw), ()), *_table(raw, "constants")]
+    definitions: dict[str, Expression] = {}
+    for name, value in _table(raw, "definitions").items():
+        text = _text(value)
+        try:
+            definitions[name] = _ZERO if text is None else parse_expression(text, known)
+        except ExpressionError as error:
+            wrong.append((f"definitions.{name}", str(error)))
+            definitions[name] = _ZERO
+        known.append(name)
+    return Scope(constants, definitions), wrong
+
+
+def read_expression(place: Place, scope: Scope) -> Expression:
+    """The expression of one place.
+
+    Raises
+    ------
+    ExpressionError
+        It does not parse, or depends on an axis that means nothing there.
+    """
+    expression = parse_expression(place.text, [*place.axes, *scope.constants, *scope.definitions])
+    foreign = sorted(scope.variables(expression) - set(place.axes))
+    if foreign:
+        valid = f"only {', '.join(place.axes)} can occur" if place.axes else "no axis can occur"
+        raise ExpressionError(f"{place.text!r} depends on {', '.join(foreign)} through a definition; here {valid}")
+    return expression
+
+
+def _table(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = raw.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _outcomes(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    value = raw.get("outcome")
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def _text(value: object) -> str | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return repr(value)
+    return value if isinstance(value, str) else None
+
+
+def _name_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    owner: dict[str, str] = {}
+    for table in ("state", "action", "constants", "definitions"):
+        for name in _table(raw, table):
+            key = f"{table}.{name}"
+            if not valid_name(name):
+                words = ", ".join([*ARGUMENTS, *CONSTANTS, "Python's keywords"])
+                yield key, f"{name!r} cannot be a name: use ASCII letters, digits and _, and none of {words}"
+            if name in owner:
+                yield key, f"the name is already taken by {owner[name]}"
+            owner.setdefault(name, key)
+            if table in ("state", "action") and (name in RESERVED or name.endswith("_edges")):
+                yield key, f"an axis may not be called {name!r}, *_edges or one of {', '.join(sorted(RESERVED))}"
+    if isinstance(raw.get("action"), dict) and not raw["action"]:
+        yield "action", "at least one action axis is needed"
+
+
+def _transition_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    states, _ = axis_names(raw)
+    single = [key for key in ("dynamics", "noise") if raw.get(key)]
+    if raw.get("outcome") and single:
+        yield single[0], "give either [dynamics] and [noise], or [[outcome]], not both"
+    if states and not raw.get("outcome") and not raw.get("dynamics"):
+        yield "dynamics", f"is missing: the next state of {', '.join(states)} (or [[outcome]])"
+    if not states and raw.get("outcome"):
+        yield "outcome", "a problem without state axes has no next state"
+    wholes = [("", raw)] if raw.get("dynamics") or raw.get("noise") else []
+    wholes += [(f"outcome.{number}.", outcome) for number, outcome in enumerate(_outcomes(raw))]
+    listed = ", ".join(states) or "none"
+    for prefix, whole in wholes:
+        dynamics, noise = _table(whole, "dynamics"), _table(whole, "noise")
+        for name in states:
+            if name not in dynamics:
+                yield f"{prefix}dynamics.{name}", "is missing"
+        for table, entries in (("dynamics", dynamics), ("noise", noise)):
+            for name in entries:
+                if name not in states:
+                    yield f"{prefix}{table}.{name}", f"is not a state axis; state axes are {listed}"

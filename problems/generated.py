@@ -1,0 +1,137 @@
+"""From checked expressions to compiled functions of whole arrays.
+
+One Python module is written per problem, by :meth:`problems.expressions.Scope.source`; it holds a
+loop per expression.  numba can keep machine code on disk only for functions that come from a file,
+so the module is stored in the user's cache directory under a hash of its content; where that cannot
+be written it lives in a temporary directory for as long as the process does.  What is executed is
+always the text just generated, never the file found there.  Expressions in which no variable
+occurs are evaluated once, without compiling.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+import grids.compile
+from grids.arrays import FloatArray
+from problems.expressions import Expression, Scope
+
+_HEADER = '"""Written by wpoflow from the expressions of one problem; safe to delete."""\n\nimport numpy as np\n'
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayFunction:
+    """A function of arrays that broadcast against each other; float64 in, float64 out.
+
+    Attributes
+    ----------
+    positions : tuple of int
+        Which of the arguments the expression depends on; empty for a constant.
+    constant : float or None
+        The value, if no argument matters.
+    """
+
+    positions: tuple[int, ...]
+    constant: float | None
+    fill: Callable[..., None] | None
+
+    def __call__(self, *arrays: FloatArray) -> FloatArray:
+        """Value at every element of the broadcast arguments."""
+        shape = np.broadcast_shapes(*(np.shape(array) for array in arrays))
+        out = np.empty(shape)
+        if self.fill is None:
+            out[...] = self.constant
+            return out
+        used = [np.asarray(arrays[position], dtype=np.float64) for position in self.positions]
+        flat = [np.ascontiguousarray(np.broadcast_to(array, shape)).reshape(-1) for array in used]
+        self.fill(*flat, out.reshape(-1))
+        return out
+
+
+def compile_expressions(
+    scope: Scope, wanted: Mapping[str, tuple[Expression, Sequence[str]]]
+) -> dict[str, ArrayFunction]:
+    """Functions for the expressions of one problem.
+
+    Parameters
+    ----------
+    scope : Scope
+        Constants and definitions.
+    wanted : mapping of str to (Expression, argument names)
+        By key of the problem file; the names say what the function's arguments are, in order.
+
+    Returns
+    -------
+    dict of str to ArrayFunction
+    """
+    parts, plans = [_HEADER], []
+    for number, (key, (expression, arguments)) in enumerate(wanted.items()):
+        used = scope.variables(expression)
+        names = [name for name in arguments if name in used]
+        parts.append(scope.source(f"f{number}", expression, names))
+        plans.append((key, f"f{number}", tuple(arguments.index(name) for name in names)))
+    module = _module("\n\n".join(parts))
+    functions = {}
+    for key, name, positions in plans:
+        fill = getattr(module, name)
+        if positions:
+            functions[key] = ArrayFunction(positions, None, grids.compile.kernel()(fill))
+        else:
+            functions[key] = ArrayFunction((), _evaluate(fill), None)
+    return functions
+
+
+def _evaluate(fill: Callable[[FloatArray], None]) -> float:
+    out = np.empty(1)
+    with np.errstate(all="ignore"):
+        fill(out)
+    return float(out[0])
+
+
+def _module(source: str) -> types.ModuleType:
+    """The generated source as a module; registered, because numba's cache looks modules up by name."""
+    digest = hashlib.sha256(source.encode()).hexdigest()[:24]
+    name = f"problems.generated_{digest}"
+    if name not in sys.modules:
+        module = types.ModuleType(name)
+        module.__file__ = str(_stored(digest, source))
+        exec(compile(source, module.__file__, "exec"), module.__dict__)
+        sys.modules[name] = module
+    return sys.modules[name]
+
+
+def _stored(digest: str, source: str) -> Path:
+    """Path of a file that holds the source."""
+    folder = Path(platformdirs.user_cache_dir("wpoflow")) / "expressions"
+    try:
+        return _written(folder / f"{digest}.py", source)
+    except OSError:
+        return _written(Path(_temporary_folder().name) / f"{digest}.py", source)
+
+
+def _written(path: Path, source: str) -> Path:
+    if path.is_file() and path.read_bytes() == source.encode():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".part")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(source)
+    os.replace(partial, path)
+    return path
+
+
+@cache
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    """Removed when the process ends."""
+    return tempfile.TemporaryDirectory(prefix="wpoflow-")

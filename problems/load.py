@@ -1,0 +1,109 @@
+"""From a problem file to its statement and its grid problem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from grids.axis import Axis, edges_axis, sinh_axis, uniform_axis
+from grids.grid import Grid
+from problems.checks import places, read_expression, read_scope
+from problems.errors import ProblemError
+from problems.generated import compile_expressions
+from problems.problem_file import ProblemFile, Until, read_problem
+from problems.statement import Outcome, Statement, Value, build
+from solver.mdp import GridMDP
+
+
+def load_problem(
+    name_or_path: str | Path,
+    *,
+    cells: Mapping[str, int] | None = None,
+    set: Mapping[str, Any] | None = None,
+    until: Until | None = None,
+) -> GridMDP:
+    """The grid problem of a problem file or of a gallery problem.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        A file if it ends in ``.toml`` or holds a slash, else a gallery name.
+    cells : mapping of axis name to int, optional
+        Replaces grid sizes.
+    set : mapping of dotted key to value, optional
+        Replaces any key of the file; a string is parsed as a TOML value.
+    until : float or mapping, optional
+        Replaces the file's stop criteria.
+
+    Raises
+    ------
+    ProblemError
+        Faults of the file, or values that cannot be used; one line each.
+    """
+    return build_problem(read_problem(name_or_path, cells=cells, set=set, until=until))
+
+
+def build_problem(problem: ProblemFile) -> GridMDP:
+    """The grid problem of a file that has been read; errors as in :func:`load_problem`."""
+    try:
+        return build(read_statement(problem))
+    except ProblemError:
+        raise
+    except ValueError as error:
+        raise ProblemError(f"{problem.label}: {error}") from error
+
+
+def read_statement(problem: ProblemFile) -> Statement:
+    """The statement of a problem file, its expressions compiled."""
+    tables = problem.tables
+    raw = tables.dump()
+    scope, _ = read_scope(raw)
+    wanted = {place.key: (read_expression(place, scope), place.axes) for place in places(raw)}
+    values: dict[str, Value] = {
+        key: function if function.constant is None else function.constant
+        for key, function in compile_expressions(scope, wanted).items()
+    }
+
+    def named(prefix: str, names: Mapping[str, str]) -> dict[str, Value]:
+        return {name: values[f"{prefix}.{name}"] for name in names}
+
+    try:
+        states, actions = (
+            Grid(tuple(_axis(name, table) for name, table in axes.items())) for axes in (tables.state, tables.action)
+        )
+    except ValueError as error:
+        raise ProblemError(f"{problem.label}: {error}") from error
+    return Statement(
+        states=states,
+        actions=actions,
+        discount=tables.problem.discount,
+        temperature=tables.problem.temperature,
+        cost=values["cost.running"],
+        dynamics=named("dynamics", tables.dynamics),
+        noise=named("noise", tables.noise),
+        outcomes=[
+            Outcome(
+                values[f"outcome.{number}.probability"],
+                named(f"outcome.{number}.dynamics", outcome.dynamics),
+                named(f"outcome.{number}.noise", outcome.noise),
+            )
+            for number, outcome in enumerate(tables.outcome)
+        ],
+        terminal_set=values.get("cost.terminal_set"),
+        terminal_cost=values.get("cost.terminal_cost"),
+        potential=values["reference.potential"],
+        state_density=values["initial.state_density"],
+        policy_density=values["initial.policy_density"],
+        title=problem.title,
+        text=problem.text,
+    )
+
+
+def _axis(name: str, table: Any) -> Axis:
+    if table.edges is not None:
+        return edges_axis(name, table.edges, table.boundary)
+    lower, upper = table.bounds
+    if table.spacing is None:
+        return uniform_axis(name, lower, upper, table.cells, table.boundary)
+    return sinh_axis(name, lower, upper, table.cells, table.boundary, focus=table.focus, ratio=table.ratio)

@@ -1,0 +1,90 @@
+"""Which transition a problem will use, and its sizes, known before any array exists.
+
+Constant noise: an interpolated map, the noise smoothed along each axis.  Noise that varies with
+state or action: rows integrated over cells on one state axis, Gauss-Hermite nodes with an
+interpolated map each on more.  Several outcomes: a mixture, each outcome one of these.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["interpolated", "cell-integrated", "gauss-hermite"]
+
+HERMITE_NODES = 7
+_STENCIL_BYTES = 12
+
+
+def transition_kind(n_axes: int, varying: bool) -> Kind:
+    """Kind of transition for one outcome on ``n_axes`` state axes, by whether its noise varies."""
+    if not varying:
+        return "interpolated"
+    return "cell-integrated" if n_axes == 1 else "gauss-hermite"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes of a problem and the transition it will have.
+
+    Attributes
+    ----------
+    states, actions : tuple of int
+        Points on each axis.
+    outcomes : tuple of str
+        Kind of every outcome; one outcome unless the problem is a mixture.
+    terminal : bool
+        Whether pairs may terminate.
+    """
+
+    states: tuple[int, ...]
+    actions: tuple[int, ...]
+    outcomes: tuple[Kind, ...]
+    terminal: bool
+
+    @property
+    def n_states(self) -> int:
+        """Number of states S."""
+        return math.prod(self.states)
+
+    @property
+    def n_actions(self) -> int:
+        """Number of action cells A."""
+        return math.prod(self.actions)
+
+    @property
+    def pairs(self) -> int:
+        """Number of pairs of state and action."""
+        return self.n_states * self.n_actions
+
+    @property
+    def kind(self) -> str:
+        """Kind of the transition in one word."""
+        return self.outcomes[0] if len(self.outcomes) == 1 else "mixture"
+
+    @property
+    def description(self) -> str:
+        """One line on the transition."""
+        words = {
+            "interpolated": "interpolated map with separable Gaussian smoothing",
+            "cell-integrated": "cell-integrated Gaussian rows (noise depends on state or action)",
+            "gauss-hermite": f"{HERMITE_NODES} Gauss-Hermite nodes per axis (noise depends on state or action)",
+        }
+        parts: Sequence[str] = [words[kind] for kind in dict.fromkeys(self.outcomes)]
+        head = f"mixture of {len(self.outcomes)} outcomes: " if len(self.outcomes) > 1 else ""
+        return head + "; ".join(parts) + (", with termination" if self.terminal else "")
+
+    @property
+    def transition_bytes(self) -> int:
+        """Estimated bytes the transition holds; for cell-integrated rows an upper bound."""
+        dim = len(self.states)
+        per_pair = {
+            "interpolated": _STENCIL_BYTES * dim,
+            "cell-integrated": 8 * self.n_states + 16,
+            "gauss-hermite": _STENCIL_BYTES * dim * HERMITE_NODES**dim,
+        }
+        mixed = 8 * len(self.outcomes) if len(self.outcomes) > 1 else 0
+        alive = 8 * len(self.outcomes) if self.terminal else 0
+        return self.pairs * (sum(int(per_pair[kind]) for kind in self.outcomes) + mixed + alive)

@@ -1,0 +1,249 @@
+"""Reading a problem file: TOML text, overrides, all faults at once, and the resolved text.
+
+    ProblemFile = validated tables + resolved TOML
+
+Only the standard library and pydantic are needed here, so that a fault in the file is reported at
+once; expressions are compiled when the problem is built (:mod:`problems.load`).
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import BaseModel, ValidationError
+
+from problems.checks import faults
+from problems.errors import ProblemError
+from problems.gallery import gallery_text
+from problems.tables import FlowTable, RecordTable, Tables
+
+Until = float | Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class ProblemFile:
+    """A problem as its file states it, checked, with overrides applied and defaults filled in.
+
+    Attributes
+    ----------
+    name : str
+        Gallery name, or the file's name without ``.toml``.
+    label : str
+        How errors call the file.
+    tables : Tables
+        The validated content.
+    """
+
+    name: str
+    label: str
+    tables: Tables
+
+    @property
+    def title(self) -> str:
+        """Title of the problem, or its name if it has none."""
+        return self.tables.problem.title or self.name
+
+    @property
+    def flow(self) -> FlowTable:
+        """How to run it: kind, scheme, accuracy or step, until."""
+        return self.tables.flow
+
+    @property
+    def record(self) -> RecordTable:
+        """What to record: series and snapshots."""
+        return self.tables.record
+
+    @property
+    def text(self) -> str:
+        """The resolved problem as TOML; reading it gives this problem again."""
+        return tomli_w.dumps(self.tables.dump())
+
+
+def read_problem(
+    name_or_path: str | Path,
+    *,
+    cells: Mapping[str, int] | None = None,
+    set: Mapping[str, Any] | None = None,
+    until: Until | None = None,
+    scheme: str | None = None,
+    step: float | None = None,
+    accuracy: float | None = None,
+    flow: str | None = None,
+) -> ProblemFile:
+    """Read and check a problem.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        A file if it ends in ``.toml`` or holds a slash, else a gallery name.
+    cells : mapping of axis name to int, optional
+        Replaces grid sizes.
+    set : mapping of dotted key to value, optional
+        Replaces any key; a string is parsed as a TOML value.
+    until : float or mapping, optional
+        Replaces the stop criteria; a number is a time.
+    scheme, step, accuracy, flow
+        Replace keys of ``[flow]``; a step removes the file's accuracy and the other way round.
+
+    Raises
+    ------
+    ProblemError
+        Unreadable file or faulty content: one line per fault.
+    """
+    is_file = isinstance(name_or_path, Path) or name_or_path.endswith(".toml") or "/" in name_or_path
+    if is_file:
+        path = Path(name_or_path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a text file in UTF-8"
+            raise ProblemError(f"{name_or_path}: {reason}") from None
+        name, label = path.stem, str(name_or_path)
+    else:
+        name, label, text = str(name_or_path), f"{name_or_path}.toml", gallery_text(str(name_or_path))
+    raw = _parsed(text, label)
+    settings = {"until": until, "scheme": scheme, "step": step, "accuracy": accuracy, "kind": flow}
+    lines = [*_apply_set(raw, set or {}), *_apply_cells(raw, cells or {}), *_apply_flow(raw, settings)]
+    if lines:
+        raise ProblemError(*lines)
+    return ProblemFile(name, label, _validated(raw, label))
+
+
+def parse_problem(text: str, label: str = "problem.toml") -> ProblemFile:
+    """Check a problem given as TOML text; errors as in :func:`read_problem`."""
+    return ProblemFile(Path(label).stem, label, _validated(_parsed(text, label), label))
+
+
+def _parsed(text: str, label: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        raise ProblemError(f"{label}: not valid TOML: {' '.join(str(error).split())}") from None
+
+
+def _validated(raw: dict[str, Any], label: str) -> Tables:
+    found: list[tuple[str, str]] = []
+    tables = None
+    try:
+        tables = Tables.model_validate(raw)
+    except ValidationError as error:
+        found += [_worded(entry) for entry in error.errors()]
+    known = {key for key, _ in found}
+    found += [fault for fault in faults(raw) if fault[0] not in known]
+    if tables is None or found:
+        raise ProblemError(*(f"{label}: {key}: {message}" for key, message in found))
+    return tables
+
+
+def _worded(entry: Any) -> tuple[str, str]:
+    """Key and message of one pydantic error."""
+    location = [part for part in entry["loc"] if not str(part).startswith("#")]
+    key = ".".join(str(part) for part in location) or "file"
+    given = repr(entry["input"])
+    given = given if len(given) <= 60 else given[:57] + "..."
+    match entry["type"]:
+        case "missing":
+            return key, "is missing"
+        case "extra_forbidden":
+            return key, f"is not a known key; choose among {', '.join(_keys_at(location[:-1]))}"
+        case "value_error":
+            return key, str(entry["ctx"]["error"])
+        case "literal_error":
+            return key, f"{given} is not a choice; choose {entry['ctx']['expected']}"
+    message = entry["msg"].replace("Input should", "must").replace("List should", "must")
+    message = message.replace("a valid dictionary", "a table")
+    return key, f"{message}, not {given}" if "not" not in message else f"{message}: {given}"
+
+
+def _keys_at(location: list[Any]) -> list[str]:
+    """Keys of the table at a place in the file."""
+    annotation: Any = Tables
+    for part in location:
+        annotation = annotation.model_fields[part].annotation if _is_table(annotation) else annotation.__args__[-1]
+    return list(_inner_table(annotation).model_fields)
+
+
+def _is_table(model: Any) -> bool:
+    return isinstance(model, type) and issubclass(model, BaseModel)
+
+
+def _inner_table(annotation: Any) -> Any:
+    """The model an annotation holds: itself, or the value type of a dict, list or union."""
+    if _is_table(annotation):
+        return annotation
+    arguments = getattr(annotation, "__args__", ())
+    return next((found for found in map(_inner_table, arguments) if found is not None), None)
+
+
+def _apply_set(raw: dict[str, Any], overrides: Mapping[str, Any]) -> list[str]:
+    wrong = []
+    for key, value in overrides.items():
+        try:
+            _set_one(raw, key, _toml_value(value) if isinstance(value, str) else value)
+        except ProblemError as error:
+            wrong.append(f"--set {key}: {error}")
+    return wrong
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError):
+        parsed = {}
+    if set(parsed) != {"value"}:
+        raise ProblemError(f"{text!r} is not a TOML value; text and expressions need quotes, as in '\"x**2\"'")
+    return parsed["value"]
+
+
+def _set_one(raw: dict[str, Any], key: str, value: Any) -> None:
+    parts = key.split(".")
+    table: Any = raw
+    for part in parts[:-1]:
+        if isinstance(table, list) and part.isdecimal() and int(part) < len(table):
+            table = table[int(part)]
+        elif isinstance(table, dict):
+            table = table.setdefault(part, {})
+        else:
+            raise ProblemError(f"{part} is not a table")
+    if not isinstance(table, dict) or "" in parts:
+        raise ProblemError("the key does not lead to a table's entry")
+    table[parts[-1]] = value
+
+
+def _apply_cells(raw: dict[str, Any], cells: Mapping[str, int]) -> list[str]:
+    axes = {
+        name: axis
+        for key in ("state", "action")
+        for name, axis in (raw[key] if isinstance(raw.get(key), dict) else {}).items()
+        if isinstance(axis, dict)
+    }
+    wrong = []
+    for name, number in cells.items():
+        if name not in axes:
+            wrong.append(f"--cells {name}: is not an axis; axes are {', '.join(axes) or 'none'}")
+        elif "edges" in axes[name]:
+            wrong.append(f"--cells {name}: the axis is given by edges; its cells cannot be replaced")
+        else:
+            axes[name]["cells"] = number
+    return wrong
+
+
+def _apply_flow(raw: dict[str, Any], settings: Mapping[str, Any]) -> list[str]:
+    given = {key: value for key, value in settings.items() if value is not None}
+    if not given:
+        return []
+    if "step" in given and "accuracy" in given:
+        return ["--step and --accuracy: give one of them, not both"]
+    table = raw.setdefault("flow", {})
+    if not isinstance(table, dict):
+        return []
+    for key, other in (("step", "accuracy"), ("accuracy", "step")):
+        if key in given:
+            table.pop(other, None)
+    table.update({key: dict(value) if isinstance(value, Mapping) else value for key, value in given.items()})
+    return []

@@ -1,0 +1,297 @@
+"""A problem stated in continuous terms, and its grid problem.
+
+    s' = boundary( f(s, a) + sigma(s, a) xi ),    cost c(s, a),    mu ∝ exp(-U(a)) da
+
+A statement holds these as numbers or vectorised functions of the coordinates; the problem file and
+Python users alike end here.  Building evaluates them in chunks of states, so that besides the
+arrays of the grid problem only a few megabytes are needed.
+
+The terminal cost h enters through the running cost: c(s, a) + gamma E[h(s'); s' in the terminal set],
+since terminated pairs contribute nothing to the expectation of V.  The initial law is conditioned
+on the outside of the terminal set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from grids.masses import density_masses, policy_masses, potential_masses
+from numpy.typing import ArrayLike
+
+from grids import transitions
+from grids.arrays import BoolArray, FloatArray
+from grids.grid import Grid
+from grids.transitions import Transition, alive_states, interpolated_transition
+from problems.plan import HERMITE_NODES, Plan, transition_kind
+from solver.mdp import GridMDP
+
+Value = float | Callable[..., ArrayLike]
+"""A number, or a function of coordinate arrays of equal shape."""
+
+_CHUNK = 1 << 18
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """One of finitely many ways the next state may come about.
+
+    Parameters
+    ----------
+    probability : number or function of (states..., actions...)
+    dynamics : mapping of state axis to number or function of (states..., actions...)
+        Next state before noise.
+    noise : mapping of state axis to number or function of (states..., actions...)
+        Standard deviations; an axis left out has none.
+    """
+
+    probability: Value
+    dynamics: Mapping[str, Value]
+    noise: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """An entropy-regularised MDP on boxes, with the grids it shall be solved on.
+
+    Parameters
+    ----------
+    actions : Grid
+    discount, temperature : float
+        gamma in (0, 1), tau > 0.
+    cost : number or function of (states..., actions...)
+    states : Grid, optional
+        None at all gives a bandit.
+    dynamics, noise : mapping of state axis to number or function of (states..., actions...)
+        As in :class:`Outcome`.
+    outcomes : sequence of Outcome, optional
+        Instead of dynamics and noise.
+    terminal_set, terminal_cost : function of (states...), optional
+        Where the process ends (true or not 0), and what that costs.
+    potential : number or function of (actions...)
+        Of the reference measure.
+    state_density : number or function of (states...)
+        Of the initial law, up to normalisation.
+    policy_density : number or function of (states..., actions...)
+        Of the first policy with respect to the action volume, up to normalisation.
+    title, text : str
+        Name of the problem, and the text it was stated by.
+
+    Raises
+    ------
+    ValueError
+        Dynamics or noise for other names than the state axes, or both dynamics and outcomes.
+    """
+
+    actions: Grid
+    discount: float
+    temperature: float
+    cost: Value
+    states: Grid = field(default_factory=Grid)
+    dynamics: Mapping[str, Value] = field(default_factory=dict)
+    noise: Mapping[str, Value] = field(default_factory=dict)
+    outcomes: Sequence[Outcome] = ()
+    terminal_set: Value | None = None
+    terminal_cost: Value | None = None
+    potential: Value = 0.0
+    state_density: Value = 1.0
+    policy_density: Value = 1.0
+    title: str = ""
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.actions.dim:
+            raise ValueError("at least one action axis is needed")
+        if self.outcomes and (self.dynamics or self.noise):
+            raise ValueError("give either dynamics and noise, or outcomes, not both")
+        if self.terminal_cost is not None and self.terminal_set is None:
+            raise ValueError("terminal_cost needs a terminal_set")
+        names = [axis.name for axis in self.states.axes]
+        for outcome in self.branches:
+            unknown = sorted((set(outcome.dynamics) | set(outcome.noise)) - set(names))
+            missing = [name for name in names if name not in outcome.dynamics]
+            if unknown or missing:
+                raise ValueError(
+                    f"dynamics must be given for the state axes {', '.join(names) or '(none)'}; "
+                    f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}"
+                )
+
+    @property
+    def branches(self) -> Sequence[Outcome]:
+        """The outcomes; a single certain one where dynamics are given."""
+        return self.outcomes or (Outcome(1.0, self.dynamics, self.noise),)
+
+    @property
+    def plan(self) -> Plan:
+        """Sizes and the kind of transition."""
+        kinds = [transition_kind(self.states.dim, any(map(callable, o.noise.values()))) for o in self.branches]
+        return Plan(self.states.shape, self.actions.shape, tuple(kinds), self.terminal_set is not None)
+
+
+def build(statement: Statement) -> GridMDP:
+    """The grid problem of a statement.
+
+    Raises
+    ------
+    ValueError
+        A value that is not finite, a negative density or noise, probabilities that do not sum to
+        one, an initial law that lies inside the terminal set; the message names what and where.
+    """
+    pairs = _Pairs(statement.states, statement.actions)
+    terminal = None if statement.terminal_set is None else _state_set(statement.terminal_set)
+    transition = _transition(statement, pairs, terminal)
+    cost = pairs.table(statement.cost, "cost")
+    if statement.terminal_cost is not None:
+        with _named("terminal_cost"):
+            cost += statement.discount * transition.terminal_expectation(_function(statement.terminal_cost))
+    alive = alive_states(statement.states, terminal)
+    with _named("reference potential"):
+        reference_mass = potential_masses(statement.actions, _function(statement.potential))
+    return GridMDP(
+        states=statement.states,
+        actions=statement.actions,
+        discount=statement.discount,
+        temperature=statement.temperature,
+        cost=cost,
+        transition=transition,
+        reference_mass=reference_mass,
+        rho=_initial_law(statement, alive),
+        initial_policy=_initial_policy(statement),
+        alive=None if terminal is None else alive,
+        title=statement.title,
+        statement=statement.text,
+    )
+
+
+class _Pairs:
+    """Evaluates values on all pairs of state and action, a chunk of states at a time."""
+
+    def __init__(self, states: Grid, actions: Grid) -> None:
+        self.states, self.actions = states, actions
+
+    def evaluate(self, value: Value, what: str, start: int, stop: int) -> FloatArray:
+        """Values at the states start ... stop - 1, (stop - start, A); refuses what is not finite."""
+        shape = (stop - start, self.actions.size)
+        coordinates = [np.broadcast_to(column[start:stop, None], shape) for column in self.states.points.T]
+        coordinates += [np.broadcast_to(column, shape) for column in self.actions.points.T]
+        out = _evaluate(value, shape, coordinates, what)
+        if not np.all(np.isfinite(out)):
+            self.refuse(out, ~np.isfinite(out), what, start)
+        return out
+
+    def refuse(self, values: FloatArray, wrong: BoolArray, what: str, start: int) -> None:
+        """Raise ValueError naming the first wrong pair."""
+        state, action = (int(index) for index in np.argwhere(wrong)[0])
+        parts = [self.states.describe(start + state)] if self.states.dim else []
+        where = ", ".join([*parts, self.actions.describe(action)])
+        raise ValueError(f"{what} is {values[state, action]} at {where}")
+
+    def table(self, value: Value, what: str) -> FloatArray:
+        """Values on all pairs, (S, A)."""
+        out = np.empty((self.states.size, self.actions.size))
+        step = max(1, _CHUNK // self.actions.size)
+        for start in range(0, self.states.size, step):
+            stop = min(start + step, self.states.size)
+            out[start:stop] = self.evaluate(value, what, start, stop)
+        return out
+
+    def deviations(self, value: Value, what: str, start: int, stop: int) -> FloatArray:
+        """Standard deviations at some states; refuses negative ones."""
+        out = self.evaluate(value, what, start, stop)
+        if np.any(out < 0.0):
+            self.refuse(out, out < 0.0, what, start)
+        return out
+
+
+def _transition(statement: Statement, pairs: _Pairs, terminal: Callable[..., BoolArray] | None) -> Transition:
+    outcomes = statement.branches
+    parts: list[tuple[FloatArray, Transition]] = []
+    for number, outcome in enumerate(outcomes):
+        prefix = f"outcome.{number}." if statement.outcomes else ""
+        with _named(prefix.rstrip(".")):
+            transition = _outcome_transition(outcome, pairs, terminal)
+        if len(outcomes) == 1 and not statement.outcomes:
+            return transition
+        parts.append((pairs.table(outcome.probability, f"{prefix}probability"), transition))
+    return transitions.mixture_transition(parts)
+
+
+def _outcome_transition(outcome: Outcome, pairs: _Pairs, terminal: Callable[..., BoolArray] | None) -> Transition:
+    states, names = pairs.states, [axis.name for axis in pairs.states.axes]
+    noise = [outcome.noise.get(name, 0.0) for name in names]
+
+    def next_points(start: int, stop: int) -> tuple[FloatArray, ...]:
+        return tuple(pairs.evaluate(outcome.dynamics[name], f"dynamics.{name}", start, stop) for name in names)
+
+    def sigma(start: int, stop: int) -> tuple[FloatArray, ...]:
+        return tuple(
+            pairs.deviations(value, f"noise.{name}", start, stop) for name, value in zip(names, noise, strict=True)
+        )
+
+    kind = transition_kind(states.dim, any(map(callable, noise)))
+    if kind == "cell-integrated":
+        (mean,), (deviation,) = next_points(0, states.size), sigma(0, states.size)
+        return transitions.cell_integrated_transition(states.axes[0], mean, deviation, terminal)
+    if kind == "gauss-hermite":
+        return transitions.gauss_hermite_transition(states, next_points, sigma, nodes=HERMITE_NODES, terminal=terminal)
+    deviations = np.array([_constant_deviation(name, value) for name, value in zip(names, noise, strict=True)])
+    return interpolated_transition(states, next_points, deviations, terminal, n_actions=pairs.actions.size)
+
+
+def _constant_deviation(name: str, value: Any) -> float:
+    if not (np.isfinite(value) and value >= 0.0):
+        raise ValueError(f"noise.{name} is {value}; a standard deviation must be finite and not negative")
+    return float(value)
+
+
+def _initial_law(statement: Statement, alive: BoolArray) -> FloatArray:
+    if not statement.states.dim:
+        return np.ones(1)
+    with _named("state_density"):
+        rho = density_masses(statement.states, _function(statement.state_density))
+        if np.all(alive):
+            return rho
+        outside = np.where(alive, rho, 0.0)
+        if not outside.sum() > 0.0:
+            raise ValueError("the whole initial law lies inside the terminal set")
+        return np.asarray(outside / outside.sum())
+
+
+def _initial_policy(statement: Statement) -> FloatArray:
+    states, actions, density = statement.states, statement.actions, statement.policy_density
+    with _named("policy_density"):
+        if callable(density):
+            return policy_masses(states, actions, _function(density))
+        row = density_masses(actions, _function(density))
+        return np.tile(row, (states.size, 1))
+
+
+def _evaluate(value: Value, shape: tuple[int, ...], coordinates: Sequence[FloatArray], what: str) -> FloatArray:
+    """Values of the given shape; floating-point warnings are left to the checks that follow."""
+    with np.errstate(all="ignore"):
+        result = np.asarray(value(*coordinates) if callable(value) else value, dtype=np.float64)
+    try:
+        return np.array(np.broadcast_to(result, shape))
+    except ValueError:
+        raise ValueError(f"{what} gave an array of shape {result.shape} for coordinates of shape {shape}") from None
+
+
+def _function(value: Value) -> Callable[..., FloatArray]:
+    return lambda *coordinates: _evaluate(value, np.shape(coordinates[0]), coordinates, "the function")
+
+
+def _state_set(value: Value) -> Callable[..., BoolArray]:
+    inside = _function(value)
+    return lambda *coordinates: inside(*coordinates) != 0.0
+
+
+@contextmanager
+def _named(what: str) -> Iterator[None]:
+    """Put the name of what is being evaluated before an error's message."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}" if what else str(error)) from error
