@@ -1,0 +1,1 @@
+"""The MDP on its grids, Bellman, flux, steps, stepping, the run, the run file."""

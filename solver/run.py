@@ -1,0 +1,184 @@
+"""What a run leaves behind, in memory or read back from its file: one shape for both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from grids.arrays import FloatArray
+from grids.grid import Grid
+from solver.series import SERIES
+
+if TYPE_CHECKING:
+    import xarray
+
+Attributes = Mapping[str, str | int | float]
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshots:
+    """Values and policies at a few times.
+
+    Attributes
+    ----------
+    time : array (k,)
+    value : array (k, S)
+    policy : array (k, S, A)
+        Cell probabilities.
+    """
+
+    time: FloatArray
+    value: FloatArray
+    policy: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum:
+    """The soft optimum and how well it is known.
+
+    Attributes
+    ----------
+    value : array (S,)
+        V*.
+    q : array (S, A)
+        Q*.
+    policy : array (S, A)
+        Cell probabilities of the Gibbs policy of Q*.
+    bellman_residual : float
+        max |V - T V| at the value given; the error of V is at most this over 1 - gamma.
+    gap_floor : float
+        Rounding floor of the gap measured against this optimum.
+    occupancy : array (S,)
+        Discounted occupancy of p* from rho.
+    iterations : int
+        Soft policy iterations done.
+    """
+
+    value: FloatArray
+    q: FloatArray
+    policy: FloatArray
+    bellman_residual: float
+    gap_floor: float
+    occupancy: FloatArray
+    iterations: int
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A run, as `evolve` returns it and as its file holds it.
+
+    Attributes
+    ----------
+    states, actions : Grid
+    series : dict of arrays (rows,)
+        The scalar series by name, ``time`` among them (see `solver.series.SERIES`).
+    snapshots : Snapshots or None
+        None where only the summary was read.
+    optimum : Optimum or None
+        Likewise.
+    reference_mass, rho : arrays (A,), (S,)
+    attributes : mapping
+        The attributes of the run file: title, problem, status, stop_reason, counters, provenance.
+    """
+
+    states: Grid
+    actions: Grid
+    series: dict[str, FloatArray]
+    snapshots: Snapshots | None
+    optimum: Optimum | None
+    reference_mass: FloatArray
+    rho: FloatArray
+    attributes: Attributes
+
+    def _text(self, name: str) -> str:
+        return str(self.attributes.get(name, ""))
+
+    @property
+    def title(self) -> str:
+        """Title of the problem."""
+        return self._text("title")
+
+    @property
+    def problem(self) -> str:
+        """The resolved problem text, empty for a problem stated in Python."""
+        return self._text("problem")
+
+    @property
+    def status(self) -> str:
+        """How the run ended: complete, interrupted or failed."""
+        return self._text("status")
+
+    @property
+    def stop_reason(self) -> str:
+        """Why the run stopped, in a sentence."""
+        return self._text("stop_reason")
+
+    @property
+    def policy(self) -> FloatArray:
+        """The last policy stored, (S, A)."""
+        policy: FloatArray = self._last().policy[-1]
+        return policy
+
+    @property
+    def value(self) -> FloatArray:
+        """The value of the last policy stored, (S,)."""
+        value: FloatArray = self._last().value[-1]
+        return value
+
+    def _last(self) -> Snapshots:
+        if self.snapshots is None or not len(self.snapshots.time):
+            raise ValueError("this run holds no snapshots")
+        return self.snapshots
+
+    def to_xarray(self) -> xarray.DataTree:
+        """The run as an xarray DataTree laid out like the run file.
+
+        Raises
+        ------
+        ImportError
+            xarray is not installed (``pip install "wpoflow[xarray]"``).
+        """
+        try:
+            import xarray
+        except ImportError as error:
+            raise ImportError('to_xarray needs xarray: pip install "wpoflow[xarray]"') from error
+
+        axes = (*self.states.axes, *self.actions.axes)
+        state_dims = tuple(axis.name for axis in self.states.axes)
+        action_dims = tuple(axis.name for axis in self.actions.axes)
+        shape = self.states.shape + self.actions.shape
+        root = xarray.Dataset(
+            {
+                **{
+                    name: ("time", values, {"units": "1", "long_name": SERIES.get(name, name)})
+                    for name, values in self.series.items()
+                    if name != "time"
+                },
+                "reference_mass": (action_dims, self.reference_mass.reshape(self.actions.shape)),
+                "rho": (state_dims, self.rho.reshape(self.states.shape)),
+            },
+            coords={"time": self.series["time"], **{axis.name: axis.points for axis in axes}},
+            attrs=dict(self.attributes),
+        )
+        groups = {"/": root.assign_coords({f"{axis.name}_edges": axis.edges for axis in axes})}
+        if self.optimum is not None:
+            groups["/optimum"] = xarray.Dataset(
+                {
+                    "value": (state_dims, self.optimum.value.reshape(self.states.shape)),
+                    "occupancy": (state_dims, self.optimum.occupancy.reshape(self.states.shape)),
+                    "q": (state_dims + action_dims, self.optimum.q.reshape(shape)),
+                    "policy": (state_dims + action_dims, self.optimum.policy.reshape(shape)),
+                }
+            )
+        if self.snapshots is not None:
+            dims = ("snapshot_time", *state_dims)
+            rows = len(self.snapshots.time)
+            groups["/snapshot"] = xarray.Dataset(
+                {
+                    "value": (dims, self.snapshots.value.reshape((rows, *self.states.shape))),
+                    "policy": (dims + action_dims, self.snapshots.policy.reshape((rows, *shape))),
+                },
+                coords={"snapshot_time": self.snapshots.time},
+            )
+        return xarray.DataTree.from_dict(groups)

@@ -1,0 +1,383 @@
+"""The run file: HDF5 in the netCDF-4 layout, followed by a 48-byte trailer.
+
+Scalar series lie along the unlimited dimension ``time``, axes are dimension scales, the optimum and
+the snapshots are groups; every data set has its dimension scales attached, so h5py, xarray (engines
+h5netcdf and netCDF4) and ncdump all open the file.  Policies are stored as cell probabilities.
+
+A file is written as ``RUN.h5.part`` and flushed after every record, so that a killed run leaves
+something readable.  Closing it appends a trailer (see `solver.trailer`), synchronises with the disk
+and renames; `open_run` refuses a truncated or altered file before HDF5 sees it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+
+from grids.arrays import FloatArray
+from grids.axis import Axis
+from grids.grid import Grid
+from solver.provenance import VERSION, package_versions, source_hash
+from solver.run import Attributes, Optimum, Run, Snapshots
+from solver.series import SERIES
+from solver.trailer import RunFileError, append_trailer, check_trailer
+
+SCHEMA_VERSION = 1
+STATUSES = ("complete", "interrupted", "failed")
+
+_SERIES_CHUNK = 512
+_FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
+
+
+def part_path(path: str | os.PathLike[str]) -> Path:
+    """Where a run is written until it is closed."""
+    path = Path(path)
+    return path.with_name(path.name + ".part")
+
+
+def refuse_overwriting(path: str | os.PathLike[str]) -> None:
+    """Raise FileExistsError, in one line, if writing a run to ``path`` would destroy something."""
+    if Path(path).exists():
+        raise FileExistsError(f"{path} exists; choose another name or force overwriting")
+    if part_path(path).exists():
+        raise FileExistsError(
+            f"{part_path(path)} is left from a run that was killed or is still going; remove it or force overwriting"
+        )
+
+
+class RunWriter:
+    """Write a run as it goes.
+
+    Parameters
+    ----------
+    path : path
+        Final name of the file.
+    states, actions : Grid
+    reference_mass, rho : arrays (A,), (S,)
+    attributes : mapping, optional
+        Further attributes known at the start: title, problem, discount, temperature, gap_floor ...
+    arrays : mapping, optional
+        Arrays that state the problem, stored in the group ``problem`` (for problems stated in Python).
+    force : bool
+        Replace an existing file.
+
+    Raises
+    ------
+    FileExistsError
+        The file exists and ``force`` is off.
+    OSError
+        The file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        states: Grid,
+        actions: Grid,
+        *,
+        reference_mass: FloatArray,
+        rho: FloatArray,
+        attributes: Attributes | None = None,
+        arrays: Mapping[str, FloatArray] | None = None,
+        force: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        self.states, self.actions = states, actions
+        if not force:
+            refuse_overwriting(self.path)
+        self._state_dims = tuple(axis.name for axis in states.axes)
+        self._action_dims = tuple(axis.name for axis in actions.axes)
+        self._rows = 0
+        self._file = h5py.File(part_path(self.path), "w", libver=("v108", "v110"), track_order=True)
+        self._set_attributes(
+            {
+                "schema_version": SCHEMA_VERSION,
+                "wpoflow_version": VERSION,
+                "source_hash": source_hash(),
+                "packages": package_versions(),
+                "status": "running",
+                "stop_reason": "",
+                "state_axes": " ".join(self._state_dims),
+                "action_axes": " ".join(self._action_dims),
+                **(attributes or {}),
+            }
+        )
+        self._create_scales()
+        self._series = {name: self._file[name].id for name in SERIES}
+        self._fixed("/reference_mass", reference_mass, self._action_dims, "mass of the reference measure by cell")
+        self._fixed("/rho", rho, self._state_dims, "law of the initial state")
+        for name, array in (arrays or {}).items():
+            self._store_problem_array(name, array)
+        self._file.flush()
+
+    def record(self, row: Mapping[str, float]) -> None:
+        """Append one row of the scalar series and flush.
+
+        Parameters
+        ----------
+        row : mapping
+            A number for every name of `solver.series.SERIES`, ``time`` included.
+
+        Raises
+        ------
+        ValueError
+            A name is missing or unknown.
+        """
+        if row.keys() != SERIES.keys():
+            wrong = ", ".join(sorted(row.keys() ^ SERIES.keys()))
+            raise ValueError(f"a row of the series must have exactly the names of SERIES; missing or unknown: {wrong}")
+        extent = (self._rows + 1,)
+        place = h5py.h5s.create_simple(extent)
+        place.select_hyperslab((self._rows,), (1,))
+        number = h5py.h5s.create_simple((1,))
+        for name, value in row.items():
+            data = self._series[name]
+            data.set_extent(extent)
+            data.write(number, place, np.array([value], dtype=np.float64))
+        self._rows += 1
+        self._file.flush()
+
+    def snapshot(self, time: float, value: FloatArray, policy: FloatArray) -> None:
+        """Append value (S,) and policy (S, A) at a time, and flush."""
+        group = self._file.get("snapshot")
+        if group is None:
+            group = self._create_snapshots()
+        row = group["snapshot_time"].shape[0]
+        shapes = {"snapshot_time": (), "value": self.states.shape, "policy": self.states.shape + self.actions.shape}
+        for (name, shape), array in zip(shapes.items(), (np.asarray(time), value, policy), strict=True):
+            group[name].resize(row + 1, axis=0)
+            group[name][row] = array.reshape(shape)
+        self._file.flush()
+
+    def optimum(self, optimum: Optimum) -> None:
+        """Store the soft optimum, and flush."""
+        pair_dims = self._state_dims + self._action_dims
+        self._fixed("/optimum/value", optimum.value, self._state_dims, "soft-optimal value")
+        self._fixed("/optimum/q", optimum.q, pair_dims, "soft-optimal Q")
+        self._fixed("/optimum/policy", optimum.policy, pair_dims, "soft-optimal policy, probability by cell")
+        self._fixed("/optimum/occupancy", optimum.occupancy, self._state_dims, "discounted occupancy of the optimum")
+        for name in ("bellman_residual", "gap_floor", "iterations"):
+            self._file["optimum"].attrs[name] = getattr(optimum, name)
+        self._file.attrs["gap_floor"] = optimum.gap_floor
+        self._file.flush()
+
+    def close(self, status: str, stop_reason: str, attributes: Attributes | None = None) -> None:
+        """Finish the file: last attributes, trailer, rename.
+
+        Parameters
+        ----------
+        status : {"complete", "interrupted", "failed"}
+        stop_reason : str
+            A sentence.
+        attributes : mapping, optional
+            Counters and times: wall_seconds, compile_seconds, steps, rejected_steps ...
+
+        Raises
+        ------
+        ValueError
+            Unknown status.
+        OSError
+            The disk is full or the file cannot be renamed; the ``.part`` file stays.
+        """
+        if status not in STATUSES:
+            raise ValueError(f"status {status!r}; choose one of {', '.join(STATUSES)}")
+        self._set_attributes({**(attributes or {}), "status": status, "stop_reason": stop_reason})
+        self._file.close()
+        part = part_path(self.path)
+        append_trailer(part)
+        os.replace(part, self.path)
+        _synchronise_folder(self.path.parent)
+
+    def abandon(self) -> None:
+        """Let go of the file without finishing it: the ``.part`` file stays, with status "running"."""
+        self._file.close()
+
+    def discard(self) -> None:
+        """Remove the unfinished file."""
+        self._file.close()
+        part_path(self.path).unlink()
+
+    def __enter__(self) -> RunWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abandon()
+
+    def _set_attributes(self, attributes: Attributes) -> None:
+        for name, value in attributes.items():
+            self._file.attrs[name] = value
+
+    def _create_scales(self) -> None:
+        for name, long_name in SERIES.items():
+            dims = () if name == "time" else ("time",)
+            data = self._create(f"/{name}", (0,), dims, long_name, maxshape=(None,), chunks=(_SERIES_CHUNK,))
+            if name == "time":
+                data.make_scale("time")
+        for kind, grid in (("state", self.states), ("action", self.actions)):
+            for axis in grid.axes:
+                for name, values, what in (
+                    (axis.name, axis.points, "points"),
+                    (f"{axis.name}_edges", axis.edges, "cell edges"),
+                ):
+                    data = self._create(f"/{name}", values.shape, (), f"{what} of the {kind} axis {axis.name}")
+                    data[...] = values
+                    data.attrs["boundary"] = axis.boundary
+                    data.make_scale(name)
+
+    def _create_snapshots(self) -> h5py.Group:
+        path, growing = "/snapshot/snapshot_time", (None,)
+        scale = self._create(path, (0,), (), "flow time", maxshape=growing, chunks=(_SERIES_CHUNK,))
+        scale.make_scale("snapshot_time")
+        pair_dims = self._state_dims + self._action_dims
+        for name, shape, dims, long_name in (
+            ("value", self.states.shape, self._state_dims, "value of the policy"),
+            ("policy", self.states.shape + self.actions.shape, pair_dims, "policy, probability by cell"),
+        ):
+            self._create(
+                f"/snapshot/{name}",
+                (0, *shape),
+                ("snapshot/snapshot_time", *dims),
+                long_name,
+                maxshape=(None, *shape),
+                chunks=(1, *chunk_shape(shape)),
+            )
+        return self._file["snapshot"]
+
+    def _store_problem_array(self, name: str, array: FloatArray) -> None:
+        n_states, n_actions = self.states.size, self.actions.size
+        layouts = {
+            (n_states, n_actions): (self.states.shape + self.actions.shape, self._state_dims + self._action_dims),
+            (n_states,): (self.states.shape, self._state_dims),
+        }
+        if array.shape in layouts:
+            shape, dims = layouts[array.shape]
+            self._fixed(f"/problem/{name}", array.reshape(shape), dims, f"{name} of the problem")
+            return
+        own = []
+        for k, length in enumerate(array.shape):
+            scale = self._create(f"/problem/{name}_index{k}", (length,), (), f"index {k} of {name}", dtype=np.int64)
+            scale[...] = np.arange(length)
+            scale.make_scale(f"{name}_index{k}")
+            own.append(f"problem/{name}_index{k}")
+        self._fixed(f"/problem/{name}", array, tuple(own), f"{name} of the problem")
+
+    def _fixed(self, path: str, array: FloatArray, dims: tuple[str, ...], long_name: str) -> None:
+        shape = tuple(self._file[dim].shape[0] for dim in dims)
+        data = self._create(path, shape, dims, long_name, dtype=array.dtype)
+        data[...] = array.reshape(shape)
+
+    def _create(
+        self,
+        path: str,
+        shape: tuple[int, ...],
+        dims: tuple[str, ...],
+        long_name: str,
+        *,
+        maxshape: tuple[int | None, ...] | None = None,
+        chunks: tuple[int, ...] | None = None,
+        dtype: Any = np.float64,
+    ) -> h5py.Dataset:
+        if shape and chunks is None:
+            chunks = chunk_shape(shape)
+        data = self._file.create_dataset(
+            path, shape, dtype, maxshape=maxshape, chunks=chunks, **(_FILTERS if shape else {})
+        )
+        for k, dim in enumerate(dims):
+            data.dims[k].attach_scale(self._file[dim])
+        data.attrs["units"] = "1"
+        data.attrs["long_name"] = long_name
+        return data
+
+
+def chunk_shape(shape: tuple[int, ...], limit: int = 1 << 17) -> tuple[int, ...]:
+    """Chunk of at most ``limit`` numbers (1 MiB of doubles) that keeps the last axes whole."""
+    chunk = [max(1, n) for n in shape]
+    for k in range(len(chunk)):
+        rest = math.prod(chunk[k + 1 :])
+        chunk[k] = min(chunk[k], max(1, limit // rest))
+    return tuple(chunk)
+
+
+def open_run(path: str | os.PathLike[str], *, arrays: bool = True) -> Run:
+    """Read a run file.
+
+    Parameters
+    ----------
+    path : path
+    arrays : bool
+        Read the snapshots and the optimum too, not the summary alone.
+
+    Raises
+    ------
+    RunFileError
+        The file is missing, unreadable, truncated, altered, or not a run file.
+    """
+    check_trailer(path)
+    try:
+        with h5py.File(path, "r") as file:
+            return _read(file, arrays)
+    except (OSError, KeyError, ValueError) as error:
+        raise RunFileError(f"{path}: not a run file of schema {SCHEMA_VERSION}: {error}") from error
+
+
+def _read(file: h5py.File, arrays: bool) -> Run:
+    attributes = {name: value if isinstance(value, str) else value.item() for name, value in file.attrs.items()}
+    if attributes["schema_version"] != SCHEMA_VERSION:
+        raise ValueError(f"its schema_version is {attributes['schema_version']}")
+    states, actions = (_read_grid(file, str(attributes[f"{kind}_axes"])) for kind in ("state", "action"))
+    pairs = (states.size, actions.size)
+    optimum, snapshots = None, None
+    if arrays and "optimum" in file:
+        group = file["optimum"]
+        optimum = Optimum(
+            value=np.ravel(group["value"][()]),
+            q=group["q"][()].reshape(pairs),
+            policy=group["policy"][()].reshape(pairs),
+            bellman_residual=float(group.attrs["bellman_residual"]),
+            gap_floor=float(group.attrs["gap_floor"]),
+            occupancy=np.ravel(group["occupancy"][()]),
+            iterations=int(group.attrs["iterations"]),
+        )
+    if arrays and "snapshot" in file:
+        group = file["snapshot"]
+        time = group["snapshot_time"][()]
+        snapshots = Snapshots(
+            time, group["value"][()].reshape(time.size, states.size), group["policy"][()].reshape(time.size, *pairs)
+        )
+    return Run(
+        states=states,
+        actions=actions,
+        series={name: file[name][()] for name in SERIES},
+        snapshots=snapshots,
+        optimum=optimum,
+        reference_mass=np.ravel(file["reference_mass"][()]),
+        rho=np.ravel(file["rho"][()]),
+        attributes=attributes,
+    )
+
+
+def _read_grid(file: h5py.File, names: str) -> Grid:
+    axes = []
+    for name in names.split():
+        edges = file[f"{name}_edges"]
+        axes.append(Axis(name, edges[()], str(edges.attrs["boundary"])))
+    return Grid(tuple(axes))
+
+
+def _synchronise_folder(folder: Path) -> None:
+    """Make the rename itself durable, where folders can be opened."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

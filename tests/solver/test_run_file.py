@@ -1,0 +1,267 @@
+"""The run file: what is written is read back by every reader, and no damage goes unnoticed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import xarray
+
+from grids.axis import edges_axis, sinh_axis, uniform_axis
+from grids.grid import Grid
+from solver.run import Optimum
+from solver.run_file import RunWriter, chunk_shape, open_run, part_path
+from solver.series import SERIES
+from solver.trailer import TRAILER_LENGTH, RunFileError
+
+BANDIT = (Grid(), Grid((sinh_axis("a", -2.0, 2.0, 7, focus=0.5, ratio=4.0),)))
+PLANE = (
+    Grid((uniform_axis("x", -1.0, 1.0, 5, "clamp"), uniform_axis("v", 0.0, 2.0, 4, "periodic"))),
+    Grid((edges_axis("u", [-1.0, 0.0, 3.0]), uniform_axis("w", 0.0, 1.0, 3))),
+)
+CASES = pytest.mark.parametrize("grids", [BANDIT, PLANE], ids=["bandit", "plane"])
+ENGINES = pytest.mark.parametrize("engine", ["h5netcdf", "netcdf4"])
+
+
+def random_optimum(states: Grid, actions: Grid, seed: int = 0) -> Optimum:
+    rng = np.random.default_rng(seed)
+    value, occupancy = rng.random((2, states.size))
+    q, policy = rng.random((2, states.size, actions.size))
+    return Optimum(value, q, policy, 1e-13, 1e-25, occupancy, 6)
+
+
+def write(path: Path, grids: tuple[Grid, Grid], rows: int = 40, status: str = "complete") -> dict[str, np.ndarray]:
+    """Write a run of random numbers; returns them."""
+    states, actions = grids
+    rng = np.random.default_rng(1)
+    series = {name: rng.random(rows) for name in SERIES}
+    series["time"] = np.sort(series["time"])
+    optimum = random_optimum(*grids)
+    truth = {
+        "value": rng.random((3, states.size)),
+        "policy": rng.random((3, states.size, actions.size)),
+        "snapshot_time": np.array([0.0, 0.5, 1.0]),
+        "cost": rng.random((states.size, actions.size)),
+        "q": optimum.q,
+        **series,
+    }
+    with RunWriter(
+        path,
+        states,
+        actions,
+        reference_mass=np.full(actions.size, 1.0 / actions.size),
+        rho=np.full(states.size, 1.0 / states.size),
+        attributes={"title": "Größe", "problem": "# " + "x" * 100_000, "discount": 0.9},
+        arrays={"cost": truth["cost"], "indices": np.arange(11)},
+    ) as writer:
+        writer.optimum(optimum)
+        for k in range(rows):
+            writer.record({name: series[name][k] for name in SERIES})
+        for k in range(3):
+            writer.snapshot(truth["snapshot_time"][k], truth["value"][k], truth["policy"][k])
+        writer.close(status, "time 1 reached", {"wall_seconds": 1.5, "steps": 12})
+    return truth
+
+
+@CASES
+def test_what_is_written_is_read_back(tmp_path: Path, grids: tuple[Grid, Grid]) -> None:
+    truth = write(tmp_path / "run.h5", grids)
+    run = open_run(tmp_path / "run.h5")
+    assert not part_path(tmp_path / "run.h5").exists()
+    for name in SERIES:
+        np.testing.assert_array_equal(run.series[name], truth[name])
+    assert run.snapshots is not None
+    assert run.optimum is not None
+    np.testing.assert_array_equal(run.snapshots.time, truth["snapshot_time"])
+    np.testing.assert_array_equal(run.snapshots.value, truth["value"])
+    np.testing.assert_array_equal(run.snapshots.policy, truth["policy"])
+    np.testing.assert_array_equal(run.policy, truth["policy"][-1])
+    np.testing.assert_array_equal(run.value, truth["value"][-1])
+    np.testing.assert_array_equal(run.optimum.q, truth["q"])
+    assert (run.optimum.iterations, run.optimum.gap_floor) == (6, 1e-25)
+    assert (run.title, run.status, run.stop_reason) == ("Größe", "complete", "time 1 reached")
+    assert (run.attributes["steps"], run.attributes["discount"]) == (12, 0.9)
+    for mine, given in zip((run.states, run.actions), grids, strict=True):
+        assert mine.shape == given.shape
+        for axis, other in zip(mine.axes, given.axes, strict=True):
+            assert (axis.name, axis.boundary) == (other.name, other.boundary)
+            np.testing.assert_array_equal(axis.points, other.points)
+            np.testing.assert_array_equal(axis.edges, other.edges)
+
+
+def test_the_summary_leaves_large_arrays_alone(tmp_path: Path) -> None:
+    write(tmp_path / "run.h5", PLANE)
+    run = open_run(tmp_path / "run.h5", arrays=False)
+    assert run.snapshots is None
+    assert run.optimum is None
+    assert len(run.series["gap"]) == 40
+    with pytest.raises(ValueError, match="no snapshots"):
+        _ = run.policy
+
+
+@CASES
+@ENGINES
+def test_xarray_reads_names_dimensions_and_numbers(tmp_path: Path, grids: tuple[Grid, Grid], engine: str) -> None:
+    truth = write(tmp_path / "run.h5", grids)
+    names = [axis.name for grid in grids for axis in grid.axes]
+    shape = grids[0].shape + grids[1].shape
+    with xarray.open_dataset(tmp_path / "run.h5", engine=engine) as root:
+        assert root["gap"].dims == ("time",)
+        assert root["gap"].attrs["units"] == "1"
+        assert root["gap"].attrs["long_name"] == SERIES["gap"]
+        assert root["time"].dtype == np.float64
+        np.testing.assert_array_equal(root["gap"], truth["gap"])
+        assert set(names) | {f"{name}_edges" for name in names} <= set(root.coords)
+        np.testing.assert_array_equal(root[names[-1]], grids[1].axes[-1].points)
+    with xarray.open_datatree(tmp_path / "run.h5", engine=engine) as tree:
+        policy = tree["snapshot/policy"]
+        assert policy.dims == ("snapshot_time", *names)
+        np.testing.assert_array_equal(policy.to_numpy().reshape(truth["policy"].shape), truth["policy"])
+        np.testing.assert_array_equal(tree["optimum/q"].to_numpy(), truth["q"].reshape(shape))
+        assert tree["problem/cost"].dims == tuple(names)
+        assert tree["problem/indices"].sizes == {"indices_index0": 11}
+        ours = open_run(tmp_path / "run.h5").to_xarray()
+        for place in ("snapshot/policy", "snapshot/value", "optimum/value", "gap", "reference_mass", "rho"):
+            np.testing.assert_array_equal(ours[place].to_numpy(), tree[place].to_numpy())
+            assert ours[place].dims == tree[place].dims
+
+
+@CASES
+def test_the_layout_is_that_of_netcdf4(tmp_path: Path, grids: tuple[Grid, Grid]) -> None:
+    write(tmp_path / "run.h5", grids)
+    with h5py.File(tmp_path / "run.h5") as file:
+        found: list[h5py.Dataset] = []
+        file.visititems(lambda _, item: found.append(item) if isinstance(item, h5py.Dataset) else None)
+        assert len(found) > len(SERIES)
+        for data in found:
+            assert data.dtype in (np.dtype("f8"), np.dtype("i8"))
+            assert data.is_scale or all(len(dim) == 1 for dim in data.dims), data.name
+            assert data.attrs["units"] == "1"
+            assert data.attrs["long_name"]
+            assert data.shape == () or (data.compression, data.shuffle, data.fletcher32) == ("gzip", True, True)
+        assert all(file[name].maxshape == (None,) for name in SERIES)
+        assert not any(isinstance(value, bool | np.bool_) for value in file.attrs.values())
+        assert json.loads(file.attrs["packages"])["numpy"] == np.__version__
+        assert len(file.attrs["source_hash"]) == 64
+
+
+@pytest.mark.skipif(shutil.which("ncdump") is None, reason="ncdump is not installed")
+def test_ncdump_prints_the_header(tmp_path: Path) -> None:
+    write(tmp_path / "run.h5", PLANE)
+    header = subprocess.run(
+        ["ncdump", "-h", str(tmp_path / "run.h5")], capture_output=True, text=True, check=True
+    ).stdout
+    assert "double policy(snapshot_time, x, v, u, w)" in header
+
+
+def test_overwriting_needs_force(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    write(path, BANDIT)
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError, match=r"run\.h5 exists"):
+        write(path, BANDIT)
+    assert path.read_bytes() == before
+    path.unlink()
+    part_path(path).write_bytes(b"left over")
+    with pytest.raises(FileExistsError, match=r"run\.h5\.part is left"):
+        write(path, BANDIT)
+
+
+def test_a_row_must_hold_every_series(tmp_path: Path) -> None:
+    states, actions = BANDIT
+    with RunWriter(tmp_path / "run.h5", states, actions, reference_mass=np.ones(7) / 7, rho=np.ones(1)) as writer:
+        with pytest.raises(ValueError, match="surprise, time"):
+            writer.record({**{name: 0.0 for name in SERIES if name != "time"}, "surprise": 1.0})
+        with pytest.raises(ValueError, match="complete, interrupted, failed"):
+            writer.close("done", "")
+    assert not (tmp_path / "run.h5").exists()
+
+
+def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    write(path, BANDIT)
+    before = path.read_bytes()
+    states, actions = BANDIT
+    mass, rho = np.full(7, 1.0 / 7.0), np.ones(1)
+    with RunWriter(path, states, actions, reference_mass=mass, rho=rho, force=True) as writer:
+        writer.record(dict.fromkeys(SERIES, 1.0))
+        assert path.read_bytes() == before
+        writer.close("interrupted", "interrupted by the user")
+    assert open_run(path).status == "interrupted"
+
+
+@pytest.mark.parametrize("kept", [0, 10, 47, 48, -1, -48, -49, -1000])
+def test_a_truncated_file_is_refused(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "run.h5"
+    write(path, BANDIT)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(RunFileError, match=r"run\.h5"):
+        open_run(path)
+
+
+def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    write(path, BANDIT)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(2)
+    trailer = range(len(whole) - TRAILER_LENGTH, len(whole))
+    for place in (*rng.integers(0, len(whole), 60).tolist(), *trailer):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(changed)
+        with pytest.raises(RunFileError):
+            open_run(path)
+    path.write_bytes(whole)
+    assert open_run(path).status == "complete"
+
+
+def test_other_files_are_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "text.h5").write_text("not a run file\n" * 20)
+    with h5py.File(tmp_path / "foreign.h5", "w") as file:
+        file["x"] = np.arange(100.0)
+    for name in ("text.h5", "foreign.h5", "absent.h5", "."):
+        with pytest.raises(RunFileError) as caught:
+            open_run(tmp_path / name)
+        assert "\n" not in str(caught.value)
+        assert str(tmp_path / name) in str(caught.value)
+
+
+KILLED = """
+import os, sys
+import numpy as np
+from grids.axis import uniform_axis
+from grids.grid import Grid
+from solver.run_file import RunWriter
+from solver.series import SERIES
+actions = Grid((uniform_axis("a", 0.0, 1.0, 4),))
+writer = RunWriter(sys.argv[1], Grid(), actions, reference_mass=np.full(4, 0.25), rho=np.ones(1))
+for k in range(700):
+    writer.record(dict.fromkeys(SERIES, float(k)))
+os._exit(9)
+"""
+
+
+def test_a_killed_run_leaves_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    root = Path(__file__).resolve().parents[2]
+    assert subprocess.run([sys.executable, "-c", KILLED, str(path)], cwd=root, check=False).returncode == 9
+    assert not path.exists()
+    with h5py.File(part_path(path)) as file:
+        assert file.attrs["status"] == "running"
+        np.testing.assert_array_equal(file["gap"][()], np.arange(700.0))
+    with pytest.raises(RunFileError, match="no trailer"):
+        open_run(part_path(path))
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (4096, 1024), (64, 64, 32, 32), (3, 10**7)])
+def test_chunks_are_small_and_keep_last_axes_whole(shape: tuple[int, ...]) -> None:
+    chunk = chunk_shape(shape)
+    assert np.prod(chunk) <= 1 << 17
+    partial = [k for k in range(len(shape)) if chunk[k] < shape[k]]
+    assert all(chunk[k] == 1 for k in partial[:-1])
