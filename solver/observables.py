@@ -16,7 +16,7 @@ from solver.bellman import Evaluation, occupancy
 from solver.entropy import relative_entropy_to_gibbs, relative_entropy_to_reference
 from solver.mdp import GridMDP
 from solver.monitor_kernels import add_axis_slopes, density_range
-from solver.optimum import Optimum
+from solver.run import Optimum
 from solver.steps import wasserstein_dissipation
 
 

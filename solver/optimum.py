@@ -11,8 +11,6 @@ and no further: that number is stated as the gap's rounding floor.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from grids.arrays import FloatArray
@@ -20,38 +18,10 @@ from solver.bellman import Evaluation, bellman_residual, evaluate, occupancy
 from solver.discounted_system import EPS, BellmanError
 from solver.entropy import gibbs_policy, relative_entropy_to_gibbs
 from solver.mdp import GridMDP
+from solver.run import Optimum
 
 ACCEPTED_RESIDUAL = 8.0  # in units of eps max|V| / (1 - gamma)
 MOST_ITERATIONS = 1000
-
-
-@dataclass(frozen=True, eq=False)
-class Optimum:
-    """The soft-optimal value, Q and policy of a grid problem.
-
-    Attributes
-    ----------
-    value : array (S,)
-        V*.
-    q, policy : arrays (S, A)
-        Q* and p*, the Gibbs policy of Q*.
-    bellman_residual : float
-        Maximum of |V - T V|; ``value`` lies within this over (1 - gamma) of the exact optimum.
-    gap_floor : float
-        Suboptimality below which rounding rules.
-    occupancy : array (S,)
-        Discounted occupancy of p* from rho.
-    iterations : int
-        Soft policy iterations taken.
-    """
-
-    value: FloatArray
-    q: FloatArray
-    policy: FloatArray
-    bellman_residual: float
-    gap_floor: float
-    occupancy: FloatArray
-    iterations: int
 
 
 def solve_optimum(
@@ -97,7 +67,15 @@ def solve_optimum(
     floor = _gap_floor(mdp, policy, evaluation)
     gibbs_policy(evaluation.q, mdp.log_mass, mdp.temperature, policy)
     visited = occupancy(mdp, evaluation.system)
-    return Optimum(evaluation.value, evaluation.q, policy, current, floor, visited, iteration)
+    return Optimum(
+        value=evaluation.value,
+        q=evaluation.q,
+        policy=policy,
+        bellman_residual=current,
+        gap_floor=floor,
+        occupancy=visited,
+        iterations=iteration,
+    )
 
 
 def _gap_floor(mdp: GridMDP, policy: FloatArray, evaluation: Evaluation) -> float:

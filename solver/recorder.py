@@ -1,0 +1,116 @@
+"""Keeps the rows and snapshots of a run, in memory or in a run file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from types import TracebackType
+
+import numpy as np
+
+from grids.arrays import FloatArray
+from solver.mdp import GridMDP
+from solver.run import Optimum, Run, Snapshots
+from solver.run_file import RunWriter, open_run
+from solver.series import SERIES
+
+
+class Recorder:
+    """Takes what a run produces and gives back a `Run`.
+
+    Parameters
+    ----------
+    mdp : GridMDP
+    output : path or None
+        Run file to write; without one everything is kept in memory.
+    force : bool
+        Replace an existing file.
+    """
+
+    def __init__(self, mdp: GridMDP, output: str | os.PathLike[str] | None, force: bool) -> None:
+        self._mdp = mdp
+        self._rows: list[dict[str, float]] = []
+        self._times: list[float] = []
+        self._values: list[FloatArray] = []
+        self._policies: list[FloatArray] = []
+        self._optimum: Optimum | None = None
+        self._attributes: dict[str, str | int | float] = {
+            "title": mdp.title,
+            "discount": mdp.discount,
+            "temperature": mdp.temperature,
+            "transition": mdp.transition.description,
+        }
+        if mdp.statement:
+            self._attributes["problem"] = mdp.statement
+        arrays = {} if mdp.statement else {"cost": mdp.cost, "initial_policy": mdp.initial_policy}
+        self._writer = None
+        if output is not None:
+            self._writer = RunWriter(
+                output,
+                mdp.states,
+                mdp.actions,
+                reference_mass=mdp.reference_mass,
+                rho=mdp.rho,
+                attributes=self._attributes,
+                arrays=arrays,
+                force=force,
+            )
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._writer.abandon()
+
+    def discard(self) -> None:
+        """Remove the unfinished file: nothing was computed that is worth keeping."""
+        if self._writer is not None:
+            self._writer.discard()
+
+    def optimum(self, optimum: Optimum) -> None:
+        """Keep the soft optimum."""
+        self._optimum = optimum
+        if self._writer is not None:
+            self._writer.optimum(optimum)
+
+    def row(self, row: Mapping[str, float]) -> None:
+        """Keep one row of the series."""
+        if self._writer is not None:
+            self._writer.record(row)
+        else:
+            self._rows.append(dict(row))
+
+    def snapshot(self, time: float, value: FloatArray, policy: FloatArray) -> None:
+        """Keep value and policy at a time."""
+        if self._writer is not None:
+            self._writer.snapshot(time, value, policy)
+        else:
+            self._times.append(time)
+            self._values.append(value.copy())
+            self._policies.append(policy.copy())
+
+    def close(self, status: str, stop_reason: str, attributes: Mapping[str, str | int | float]) -> Run:
+        """Finish, and give back the run."""
+        if self._writer is not None:
+            self._writer.close(status, stop_reason, attributes)
+            return open_run(self._writer.path)
+        mdp = self._mdp
+        pairs = (len(self._times), mdp.states.size, mdp.actions.size)
+        gap_floor = {} if self._optimum is None else {"gap_floor": self._optimum.gap_floor}
+        return Run(
+            states=mdp.states,
+            actions=mdp.actions,
+            series={name: np.array([row[name] for row in self._rows]) for name in SERIES},
+            snapshots=Snapshots(
+                np.array(self._times),
+                np.array(self._values).reshape(pairs[:2]),
+                np.array(self._policies).reshape(pairs),
+            ),
+            optimum=self._optimum,
+            reference_mass=mdp.reference_mass,
+            rho=mdp.rho,
+            attributes={**self._attributes, **gap_floor, **attributes, "status": status, "stop_reason": stop_reason},
+        )
