@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from grids.arrays import FloatArray
@@ -14,23 +15,7 @@ if TYPE_CHECKING:
     import xarray
 
 Attributes = Mapping[str, str | int | float]
-
-
-@dataclass(frozen=True, eq=False)
-class Snapshots:
-    """Values and policies at a few times.
-
-    Attributes
-    ----------
-    time : array (k,)
-    value : array (k, S)
-    policy : array (k, S, A)
-        Cell probabilities.
-    """
-
-    time: FloatArray
-    value: FloatArray
-    policy: FloatArray
+Rows = Callable[[int | slice], FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,32 +49,78 @@ class Optimum:
     iterations: int
 
 
-@dataclass(frozen=True, eq=False)
+class Snapshots:
+    """Values and policies at a few times; what is stored in a file is read when asked for.
+
+    Parameters
+    ----------
+    time : array (k,)
+    value, policy : arrays (k, S), (k, S, A), or functions of an index or slice giving rows of them
+        Value functions and cell probabilities.
+    """
+
+    def __init__(self, time: FloatArray, value: FloatArray | Rows, policy: FloatArray | Rows) -> None:
+        self.time = time
+        self._value: Rows = value if callable(value) else value.__getitem__
+        self._policy: Rows = policy if callable(policy) else policy.__getitem__
+
+    @cached_property
+    def value(self) -> FloatArray:
+        """All value functions, (k, S)."""
+        return self._value(slice(None))
+
+    @cached_property
+    def policy(self) -> FloatArray:
+        """All policies, (k, S, A)."""
+        return self._policy(slice(None))
+
+    def value_at(self, index: int) -> FloatArray:
+        """One value function, (S,), without reading the others."""
+        return self._value(index)
+
+    def policy_at(self, index: int) -> FloatArray:
+        """One policy, (S, A), without reading the others."""
+        return self._policy(index)
+
+
 class Run:
     """A run, as `evolve` returns it and as its file holds it.
 
-    Attributes
+    Parameters
     ----------
     states, actions : Grid
     series : dict of arrays (rows,)
         The scalar series by name, ``time`` among them (see `solver.series.SERIES`).
     snapshots : Snapshots or None
-        None where only the summary was read.
-    optimum : Optimum or None
-        Likewise.
+    optimum : Optimum, a function that reads it, or None
     reference_mass, rho : arrays (A,), (S,)
     attributes : mapping
         The attributes of the run file: title, problem, status, stop_reason, counters, provenance.
     """
 
-    states: Grid
-    actions: Grid
-    series: dict[str, FloatArray]
-    snapshots: Snapshots | None
-    optimum: Optimum | None
-    reference_mass: FloatArray
-    rho: FloatArray
-    attributes: Attributes
+    def __init__(
+        self,
+        *,
+        states: Grid,
+        actions: Grid,
+        series: dict[str, FloatArray],
+        snapshots: Snapshots | None,
+        optimum: Optimum | Callable[[], Optimum] | None,
+        reference_mass: FloatArray,
+        rho: FloatArray,
+        attributes: Attributes,
+    ) -> None:
+        self.states, self.actions = states, actions
+        self.series = series
+        self.snapshots = snapshots
+        self._optimum = optimum
+        self.reference_mass, self.rho = reference_mass, rho
+        self.attributes = attributes
+
+    @cached_property
+    def optimum(self) -> Optimum | None:
+        """The soft optimum; None if the run ended before it was known."""
+        return self._optimum() if callable(self._optimum) else self._optimum
 
     def _text(self, name: str) -> str:
         return str(self.attributes.get(name, ""))
@@ -114,19 +145,17 @@ class Run:
         """Why the run stopped, in a sentence."""
         return self._text("stop_reason")
 
-    @property
+    @cached_property
     def policy(self) -> FloatArray:
-        """The last policy stored, (S, A)."""
-        policy: FloatArray = self._last().policy[-1]
-        return policy
+        """The last policy kept, (S, A)."""
+        return self._kept().policy_at(-1)
 
-    @property
+    @cached_property
     def value(self) -> FloatArray:
-        """The value of the last policy stored, (S,)."""
-        value: FloatArray = self._last().value[-1]
-        return value
+        """The value of the last policy kept, (S,)."""
+        return self._kept().value_at(-1)
 
-    def _last(self) -> Snapshots:
+    def _kept(self) -> Snapshots:
         if self.snapshots is None or not len(self.snapshots.time):
             raise ValueError("this run holds no snapshots")
         return self.snapshots

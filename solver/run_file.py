@@ -13,21 +13,23 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
 
-from grids.arrays import FloatArray
+from grids.arrays import FloatArray, IntArray
 from grids.axis import Axis
 from grids.grid import Grid
 from solver.provenance import VERSION, package_versions, source_hash
-from solver.run import Attributes, Optimum, Run, Snapshots
+from solver.run import Attributes, Optimum, Rows, Run, Snapshots
 from solver.series import SERIES
 from solver.trailer import RunFileError, append_trailer, check_trailer
+
+T = TypeVar("T")
 
 SCHEMA_VERSION = 1
 STATUSES = ("complete", "interrupted", "failed")
@@ -85,7 +87,7 @@ class RunWriter:
         reference_mass: FloatArray,
         rho: FloatArray,
         attributes: Attributes | None = None,
-        arrays: Mapping[str, FloatArray] | None = None,
+        arrays: Mapping[str, FloatArray | IntArray] | None = None,
         force: bool = False,
     ) -> None:
         self.path = Path(path)
@@ -252,7 +254,7 @@ class RunWriter:
             )
         return self._file["snapshot"]
 
-    def _store_problem_array(self, name: str, array: FloatArray) -> None:
+    def _store_problem_array(self, name: str, array: FloatArray | IntArray) -> None:
         n_states, n_actions = self.states.size, self.actions.size
         layouts = {
             (n_states, n_actions): (self.states.shape + self.actions.shape, self._state_dims + self._action_dims),
@@ -270,7 +272,7 @@ class RunWriter:
             own.append(f"problem/{name}_index{k}")
         self._fixed(f"/problem/{name}", array, tuple(own), f"{name} of the problem")
 
-    def _fixed(self, path: str, array: FloatArray, dims: tuple[str, ...], long_name: str) -> None:
+    def _fixed(self, path: str, array: FloatArray | IntArray, dims: tuple[str, ...], long_name: str) -> None:
         shape = tuple(self._file[dim].shape[0] for dim in dims)
         data = self._create(path, shape, dims, long_name, dtype=array.dtype)
         data[...] = array.reshape(shape)
@@ -307,14 +309,8 @@ def chunk_shape(shape: tuple[int, ...], limit: int = 1 << 17) -> tuple[int, ...]
     return tuple(chunk)
 
 
-def open_run(path: str | os.PathLike[str], *, arrays: bool = True) -> Run:
-    """Read a run file.
-
-    Parameters
-    ----------
-    path : path
-    arrays : bool
-        Read the snapshots and the optimum too, not the summary alone.
+def open_run(path: str | os.PathLike[str]) -> Run:
+    """Read a run file; its optimum and snapshots are read when asked for.
 
     Raises
     ------
@@ -322,46 +318,57 @@ def open_run(path: str | os.PathLike[str], *, arrays: bool = True) -> Run:
         The file is missing, unreadable, truncated, altered, or not a run file.
     """
     check_trailer(path)
+    return _reading(path, lambda file: _read(file, Path(path).resolve()))
+
+
+def _reading(path: str | os.PathLike[str], read: Callable[[h5py.File], T]) -> T:
     try:
         with h5py.File(path, "r") as file:
-            return _read(file, arrays)
+            return read(file)
     except (OSError, KeyError, ValueError) as error:
         raise RunFileError(f"{path}: not a run file of schema {SCHEMA_VERSION}: {error}") from error
 
 
-def _read(file: h5py.File, arrays: bool) -> Run:
+def _read(file: h5py.File, path: Path) -> Run:
     attributes = {name: value if isinstance(value, str) else value.item() for name, value in file.attrs.items()}
     if attributes["schema_version"] != SCHEMA_VERSION:
         raise ValueError(f"its schema_version is {attributes['schema_version']}")
     states, actions = (_read_grid(file, str(attributes[f"{kind}_axes"])) for kind in ("state", "action"))
     pairs = (states.size, actions.size)
-    optimum, snapshots = None, None
-    if arrays and "optimum" in file:
-        group = file["optimum"]
-        optimum = Optimum(
-            value=np.ravel(group["value"][()]),
-            q=group["q"][()].reshape(pairs),
-            policy=group["policy"][()].reshape(pairs),
-            bellman_residual=float(group.attrs["bellman_residual"]),
-            gap_floor=float(group.attrs["gap_floor"]),
-            occupancy=np.ravel(group["occupancy"][()]),
-            iterations=int(group.attrs["iterations"]),
-        )
-    if arrays and "snapshot" in file:
-        group = file["snapshot"]
-        time = group["snapshot_time"][()]
-        snapshots = Snapshots(
-            time, group["value"][()].reshape(time.size, states.size), group["policy"][()].reshape(time.size, *pairs)
-        )
+
+    def rows(name: str, shape: tuple[int, ...]) -> Rows:
+        def read(group: h5py.Group, index: int | slice) -> FloatArray:
+            found: FloatArray = group[name][index]
+            return found.reshape((-1, *shape) if isinstance(index, slice) else shape)
+
+        return lambda index: _reading(path, lambda file: read(file["snapshot"], index))
+
+    snapshots = None
+    if "snapshot" in file:
+        time = file["snapshot/snapshot_time"][()]
+        snapshots = Snapshots(time, rows("value", pairs[:1]), rows("policy", pairs))
     return Run(
         states=states,
         actions=actions,
         series={name: file[name][()] for name in SERIES},
         snapshots=snapshots,
-        optimum=optimum,
+        optimum=(lambda: _reading(path, lambda file: _read_optimum(file["optimum"]))) if "optimum" in file else None,
         reference_mass=np.ravel(file["reference_mass"][()]),
         rho=np.ravel(file["rho"][()]),
         attributes=attributes,
+    )
+
+
+def _read_optimum(group: h5py.Group) -> Optimum:
+    value = np.ravel(group["value"][()])
+    return Optimum(
+        value=value,
+        q=group["q"][()].reshape(value.size, -1),
+        policy=group["policy"][()].reshape(value.size, -1),
+        bellman_residual=float(group.attrs["bellman_residual"]),
+        gap_floor=float(group.attrs["gap_floor"]),
+        occupancy=np.ravel(group["occupancy"][()]),
+        iterations=int(group.attrs["iterations"]),
     )
 
 

@@ -95,14 +95,24 @@ def test_what_is_written_is_read_back(tmp_path: Path, grids: tuple[Grid, Grid]) 
             np.testing.assert_array_equal(axis.edges, other.edges)
 
 
-def test_the_summary_leaves_large_arrays_alone(tmp_path: Path) -> None:
-    write(tmp_path / "run.h5", PLANE)
-    run = open_run(tmp_path / "run.h5", arrays=False)
-    assert run.snapshots is None
-    assert run.optimum is None
+def test_large_arrays_are_read_when_asked_for(tmp_path: Path) -> None:
+    truth = write(tmp_path / "run.h5", PLANE)
+    run = open_run(tmp_path / "run.h5")
+    assert run.snapshots is not None
+    np.testing.assert_array_equal(run.snapshots.policy_at(1), truth["policy"][1])
+    (tmp_path / "run.h5").unlink()
     assert len(run.series["gap"]) == 40
-    with pytest.raises(ValueError, match="no snapshots"):
+    with pytest.raises(RunFileError, match=r"run\.h5"):
+        _ = run.optimum
+    with pytest.raises(RunFileError, match=r"run\.h5"):
         _ = run.policy
+
+
+def test_a_discarded_file_leaves_nothing(tmp_path: Path) -> None:
+    states, actions = BANDIT
+    with RunWriter(tmp_path / "run.h5", states, actions, reference_mass=np.ones(7) / 7, rho=np.ones(1)) as writer:
+        writer.discard()
+    assert list(tmp_path.iterdir()) == []
 
 
 @CASES
