@@ -6,12 +6,17 @@ of their own whose name is a hash of every kernel file and of the versions of Py
 ``numba.config.CACHE_DIR`` is set only while our own decorators run, so that the user's caches stay
 where they are.
 
+Threads cost more than they save on small arrays, and far more on a busy machine.  A parallel kernel is
+therefore compiled a second time without threads, and the size of its arrays alone decides which of the
+two is called: both do the same operations in the same order.
+
 A *kernel file* is a file that imports this module.  It may import NumPy, numba and other kernel
 files and nothing else, so that the hash covers all that its machine code depends on.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import sys
 from collections.abc import Callable
@@ -19,9 +24,12 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 import platformdirs
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+LEAST_THREADED = 1 << 15  # entries of the largest array from which threads pay
 
 _ROOT = Path(__file__).resolve().parents[1]
 _FLOORS = ("grids", "solver", "problems", "validation")
@@ -60,12 +68,29 @@ def kernel(*, parallel: bool = False) -> Callable[[Function], Function]:
     """
 
     def decorate(function: Function) -> Function:
-        before = _settings.CACHE_DIR
-        _settings.CACHE_DIR = str(CACHE_DIRECTORY)
-        try:
-            compiled = numba.njit(cache=True, parallel=parallel, error_model="numpy")(function)
-        finally:
-            _settings.CACHE_DIR = before
-        return cast(Function, compiled)
+        serial = _compiled(function, parallel=False)
+        if not parallel:
+            return cast(Function, serial)
+        threaded = _compiled(function, parallel=True)
+
+        @functools.wraps(function)
+        def by_size(*arguments: Any) -> Any:
+            for argument in arguments:
+                if isinstance(argument, np.ndarray) and argument.size >= LEAST_THREADED:
+                    return threaded(*arguments)
+            return serial(*arguments)
+
+        return cast(Function, by_size)
 
     return decorate
+
+
+def _compiled(function: Callable[..., Any], *, parallel: bool) -> Callable[..., Any]:
+    """The numba dispatcher; serial and threaded code are cached apart, as the cache ignores flags."""
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(CACHE_DIRECTORY / ("threaded" if parallel else "serial"))
+    try:
+        compiled = numba.njit(cache=True, parallel=parallel, error_model="numpy")(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    return cast("Callable[..., Any]", compiled)
