@@ -19,20 +19,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from grids.masses import density_masses, policy_masses, potential_masses
 from numpy.typing import ArrayLike
 
-from grids import transitions
 from grids.arrays import BoolArray, FloatArray
 from grids.grid import Grid
-from grids.transitions import Transition, alive_states, interpolated_transition
+from grids.interpolation import state_chunks
+from grids.masses import density_masses, policy_masses, potential_masses
+from grids.transitions import (
+    Transition,
+    alive_states,
+    cell_integrated_transition,
+    gauss_hermite_transition,
+    interpolated_transition,
+    mixture_transition,
+)
 from problems.plan import HERMITE_NODES, Plan, transition_kind
 from solver.mdp import GridMDP
 
 Value = float | Callable[..., ArrayLike]
 """A number, or a function of coordinate arrays of equal shape."""
-
-_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,9 +197,7 @@ class _Pairs:
     def table(self, value: Value, what: str) -> FloatArray:
         """Values on all pairs, (S, A)."""
         out = np.empty((self.states.size, self.actions.size))
-        step = max(1, _CHUNK // self.actions.size)
-        for start in range(0, self.states.size, step):
-            stop = min(start + step, self.states.size)
+        for start, stop in state_chunks(self.states.size, self.actions.size):
             out[start:stop] = self.evaluate(value, what, start, stop)
         return out
 
@@ -216,7 +219,7 @@ def _transition(statement: Statement, pairs: _Pairs, terminal: Callable[..., Boo
         if len(outcomes) == 1 and not statement.outcomes:
             return transition
         parts.append((pairs.table(outcome.probability, f"{prefix}probability"), transition))
-    return transitions.mixture_transition(parts)
+    return mixture_transition(parts)
 
 
 def _outcome_transition(outcome: Outcome, pairs: _Pairs, terminal: Callable[..., BoolArray] | None) -> Transition:
@@ -234,9 +237,9 @@ def _outcome_transition(outcome: Outcome, pairs: _Pairs, terminal: Callable[...,
     kind = transition_kind(states.dim, any(map(callable, noise)))
     if kind == "cell-integrated":
         (mean,), (deviation,) = next_points(0, states.size), sigma(0, states.size)
-        return transitions.cell_integrated_transition(states.axes[0], mean, deviation, terminal)
+        return cell_integrated_transition(states.axes[0], mean, deviation, terminal)
     if kind == "gauss-hermite":
-        return transitions.gauss_hermite_transition(states, next_points, sigma, nodes=HERMITE_NODES, terminal=terminal)
+        return gauss_hermite_transition(states, next_points, sigma, nodes=HERMITE_NODES, terminal=terminal)
     deviations = np.array([_constant_deviation(name, value) for name, value in zip(names, noise, strict=True)])
     return interpolated_transition(states, next_points, deviations, terminal, n_actions=pairs.actions.size)
 
