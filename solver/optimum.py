@@ -20,7 +20,7 @@ from solver.entropy import gibbs_policy, relative_entropy_to_gibbs
 from solver.mdp import GridMDP
 from solver.run import Optimum
 
-ACCEPTED_RESIDUAL = 8.0  # in units of eps max|V| / (1 - gamma)
+ACCEPTED_RESIDUAL = 8.0  # in units of eps max(|V|, |Q|, tau) / (1 - gamma)
 MOST_ITERATIONS = 1000
 
 
@@ -41,7 +41,7 @@ def solve_optimum(
     Raises
     ------
     BellmanError
-        The residual stopped falling above 8 eps max|V| / (1 - gamma).
+        The residual stopped falling above 8 eps max(|V|, |Q|, tau) / (1 - gamma).
     """
     policy = np.tile(mdp.reference_mass, (mdp.states.size, 1)) if start is None else start.copy()
     evaluation = evaluate(mdp, policy, solver=solver)
@@ -51,7 +51,9 @@ def solve_optimum(
         gibbs_policy(evaluation.q, mdp.log_mass, mdp.temperature, policy)
         evaluation = evaluate(mdp, policy, evaluation.value, solver, out=evaluation.q)
         current = bellman_residual(mdp, evaluation)
-        rounding = EPS * float(np.abs(evaluation.value).max()) / (1.0 - mdp.discount)
+        # V is a difference of terms as large as Q and tau, and no better known than they are
+        scale = max(float(np.abs(evaluation.value).max()), float(np.abs(evaluation.q).max()), mdp.temperature)
+        rounding = EPS * scale / (1.0 - mdp.discount)
         if residual is not None and current <= residual:
             break
         # far from the optimum the residual may rise for a step; at rounding it no longer falls
