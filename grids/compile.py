@@ -87,10 +87,10 @@ def kernel(*, parallel: bool = False) -> Callable[[Function], Function]:
 
 def _compiled(function: Callable[..., Any], *, parallel: bool) -> Callable[..., Any]:
     """The numba dispatcher; serial and threaded code are cached apart, as the cache ignores flags."""
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(CACHE_DIRECTORY / ("threaded" if parallel else "serial"))
+    before = _settings.CACHE_DIR
+    _settings.CACHE_DIR = str(CACHE_DIRECTORY / ("threaded" if parallel else "serial"))
     try:
         compiled = numba.njit(cache=True, parallel=parallel, error_model="numpy")(function)
     finally:
-        numba.config.CACHE_DIR = before
+        _settings.CACHE_DIR = before
     return cast("Callable[..., Any]", compiled)

@@ -49,10 +49,11 @@ def points_in_cells(tables: Sequence[FloatArray]) -> Iterator[tuple[slice, list[
         One array per axis, last axis fastest.
     """
     shape = tuple(table.shape[0] for table in tables)
-    inner = np.indices(tuple(table.shape[1] for table in tables)).reshape(len(tables), -1)
+    per_cell = tuple(table.shape[1] for table in tables)
+    inner = np.indices(per_cell).reshape(len(tables), math.prod(per_cell))
     total = math.prod(shape)
-    step = max(1, CHUNK_POINTS // inner.shape[1])
+    step = max(1, CHUNK_POINTS // math.prod(per_cell))
     for start in range(0, total, step):
         cells = slice(start, min(start + step, total))
-        index = np.unravel_index(np.arange(cells.start, cells.stop), shape)
+        index = np.unravel_index(np.arange(cells.start, cells.stop), shape) if shape else ()
         yield cells, [table[i][:, q] for table, i, q in zip(tables, index, inner, strict=True)]

@@ -239,17 +239,24 @@ def gaussian_matrix(axis: Axis, nodes: FloatArray, sigma: float, *, split: bool 
         inner[:, :1] += below
         inner[:, -1:] += above
         return inner
-    period = axis.length if axis.periodic else 2.0 * axis.length
+    period, cells = axis.length * (1 if axis.periodic else 2), axis.size * (1 if axis.periodic else 2)
     if sigma > UNIFORM * period:
         return np.tile(axis.widths / axis.length, (nodes.size, 1))
-    total = np.zeros((nodes.size, axis.size))
     images = math.ceil(REACH * sigma / period) + 1
-    for shift in period * np.arange(-images, images + 1):
-        total += _interval_masses(low + shift, high + shift, centre, sigma)
-        if not axis.periodic:
-            mirror = 2.0 * axis.lower + shift
-            total += _interval_masses(mirror - high, mirror - low, centre, sigma)
-    return total
+    line = unrolled(axis.edges if axis.periodic else mirrored(axis.edges, axis.upper), period, images)
+    total = _interval_masses(line[:-1], line[1:], centre, sigma).reshape(nodes.size, -1, cells).sum(axis=1)
+    return total if axis.periodic else np.asarray(total[:, : axis.size] + total[:, : axis.size - 1 : -1])
+
+
+def mirrored(positions: FloatArray, upper: float) -> FloatArray:
+    """Increasing positions up to ``upper``, continued by their mirror images beyond it."""
+    return np.concatenate((positions, 2.0 * upper - positions[-2::-1]))
+
+
+def unrolled(positions: FloatArray, period: float, images: int) -> FloatArray:
+    """One period of positions, both ends included, repeated ``images`` times on either side; seams are one number."""
+    shifts = period * np.arange(-images, images + 1)
+    return np.append((positions[:-1] + shifts[:, None]).ravel(), positions[-1] + shifts[-1])
 
 
 def clamping_probability(axis: Axis, mean: FloatArray, sigma: FloatArray | float) -> FloatArray | None:

@@ -14,6 +14,7 @@ Mass beyond a clamped end belongs to the end point; reflecting and periodic axes
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ from grids.arrays import FloatArray, IndexArray
 from grids.axis import Axis
 from grids.grid import Grid
 from grids.interpolation import boundary_map, checked_states
-from grids.smoothing import NEGLIGIBLE, UNIFORM, clamping_probability
+from grids.smoothing import NEGLIGIBLE, REACH, UNIFORM, clamping_probability, mirrored, unrolled
 from grids.transitions.base import StateFunction, StateSet
 from grids.transitions.hat_kernels import hat_rows
 from grids.transitions.tabulated import TabulatedTransition
@@ -35,57 +36,41 @@ _CHUNK_ENTRIES = 1 << 21
 
 @dataclass(frozen=True, eq=False)
 class _Hats:
-    """Intervals between nodes of an axis and the columns of the points at their ends."""
+    """Intervals between nodes, images included, and the columns of the points at their ends."""
 
     nodes: FloatArray
     left: IndexArray
     right: IndexArray
     columns: int
-    period: float
-    mirror: float
+    widest: float
     limit: FloatArray
 
     @staticmethod
     def of(axis: Axis, split: bool) -> _Hats:
         n = np.arange(axis.size, dtype=np.int32)
-        if axis.size == 1:
-            nodes, left, right = axis.edges, n, n
-        elif axis.boundary == "clamp":
-            nodes, left, right = axis.points, n[:-1], n[1:]
-        elif axis.periodic:
-            nodes, left, right = np.append(axis.points, axis.points[0] + axis.length), n, np.roll(n, -1)
+        if axis.boundary == "clamp":
+            nodes = axis.points if axis.size > 1 else axis.edges
+            shift = np.int32(1 if split else 0)
+            ends = n + shift if axis.size > 1 else np.array([shift, shift])
+            return _Hats(nodes, ends[:-1], ends[1:], axis.size + 2 * int(shift), np.inf, np.zeros(0))
+        if axis.periodic:
+            period, ends = axis.length, np.append(n, n[:1])
+            once = np.append(axis.points, axis.points[0] + period)
         else:
-            nodes = np.concatenate(([axis.lower], axis.points, [axis.upper]))
-            left, right = np.append(n[:1], n), np.append(n, n[-1:])
-        period = {"clamp": 0.0, "reflect": 2.0 * axis.length, "periodic": axis.length}[axis.boundary]
-        half = 0.5 * np.diff(nodes) / axis.length
+            period, ends = 2.0 * axis.length, np.concatenate((n[:1], n, n[-1:], n[::-1], n[:1]))
+            once = mirrored(np.concatenate(([axis.lower], axis.points, [axis.upper])), axis.upper)
+        images = math.ceil(REACH * UNIFORM) + 1
+        left, right = np.tile(ends[:-1], 2 * images + 1), np.tile(ends[1:], 2 * images + 1)
+        share = 0.5 * np.diff(once) / period
         limit = np.zeros(axis.size)
-        np.add.at(limit, left, half)
-        np.add.at(limit, right, half)
-        mirror = axis.lower if axis.boundary == "reflect" else np.inf
-        shift = np.int32(1 if split else 0)
-        return _Hats(nodes, left + shift, right + shift, axis.size + 2 * int(shift), period, mirror, limit)
+        np.add.at(limit, ends[:-1], share)
+        np.add.at(limit, ends[1:], share)
+        return _Hats(unrolled(once, period, images), left, right, axis.size, UNIFORM * period, limit)
 
     def rows(self, mean: FloatArray, sigma: FloatArray) -> FloatArray:
         """Weights of the columns, (pairs, columns); means of reflecting and periodic axes inside the box."""
-        if self.period > 0.0 and np.isinf(self.mirror):
-            mean = np.where(mean < self.nodes[0], mean + self.period, mean)
         out = np.empty((mean.size, self.columns))
-        widest = UNIFORM * self.period if self.period > 0.0 else np.inf
-        hat_rows(
-            self.nodes,
-            self.left,
-            self.right,
-            mean,
-            sigma,
-            self.period,
-            self.mirror,
-            self.limit,
-            widest,
-            0,
-            self.columns - 1,
-            out,
-        )
+        hat_rows(self.nodes, self.left, self.right, mean, sigma, self.widest, self.limit, out)
         return out
 
 

@@ -17,58 +17,57 @@ def hat_rows(
     right: IndexArray,
     mean: FloatArray,
     sigma: FloatArray,
-    period: float,
-    mirror: float,
-    limit: FloatArray,
     widest: float,
-    tail_low: int,
-    tail_high: int,
+    limit: FloatArray,
     out: FloatArray,
 ) -> None:
     """Set out[r, :] to the weights of the columns under the law of mean[r] + sigma[r] ξ.
 
-    Interval k of the nodes carries the hats of the columns left[k] and right[k].  period > 0 sums over images
-    mean + n·period; a finite ``mirror`` adds their reflections 2·mirror - mean; beyond sigma = ``widest`` the
-    weights are ``limit``.  With period = 0 the mass beyond the nodes goes to the columns tail_low and tail_high.
-    sigma[r] = 0 gives the interpolation weights of mean[r], which then must lie among the nodes or is clamped.
+    Interval k of the nodes carries the hats of the columns left[k] and right[k]; neighbours share the
+    distribution function at their common node, so that rows telescope to one.  Mass beyond the first and the last
+    node goes to the first and the last column.  Beyond sigma = ``widest`` the weights are ``limit``; with
+    sigma[r] = 0 they are those of interpolation at mean[r].
     """
     intervals = left.size
-    low_end, high_end = nodes[0], nodes[intervals]
+    columns = out.shape[1]
     root = math.sqrt(0.5)
+    peak = math.sqrt(0.5 / math.pi)
     for r in numba.prange(mean.size):
         out[r, :] = 0.0
         s = sigma[r]
+        start = min(max(mean[r] - _REACH * s, nodes[0]), nodes[intervals])
+        k, stop = 0, intervals
+        while stop - k > 1:
+            middle = (k + stop) // 2
+            if nodes[middle] <= start:
+                k = middle
+            else:
+                stop = middle
         if s == 0.0:
-            y = min(max(mean[r], low_end), high_end)
-            k = 0
-            while k < intervals - 1 and nodes[k + 1] <= y:
-                k += 1
-            weight = (y - nodes[k]) / (nodes[k + 1] - nodes[k])
+            weight = (start - nodes[k]) / (nodes[k + 1] - nodes[k])
             out[r, left[k]] += 1.0 - weight
             out[r, right[k]] += weight
         elif s > widest:
             out[r, :] = limit
         else:
-            images = 0
-            if period > 0.0:
-                images = math.ceil(_REACH * s / period) + 1
-            else:
-                out[r, tail_low] += 0.5 * math.erfc((mean[r] - low_end) / s * root)
-                out[r, tail_high] += 0.5 * math.erfc((high_end - mean[r]) / s * root)
-            for image in range(-images, images + 1):
-                for side in range(1 if math.isinf(mirror) else 2):
-                    centre = image * period + (mean[r] if side == 0 else 2.0 * mirror - mean[r])
-                    for k in range(intervals):
-                        a = (nodes[k] - centre) / s
-                        b = (nodes[k + 1] - centre) / s
-                        if a < _REACH and b > -_REACH:
-                            if a >= 0.0:
-                                mass = 0.5 * (math.erfc(a * root) - math.erfc(b * root))
-                            elif b <= 0.0:
-                                mass = 0.5 * (math.erfc(-b * root) - math.erfc(-a * root))
-                            else:
-                                mass = 1.0 - 0.5 * (math.erfc(-a * root) + math.erfc(b * root))
-                            slope = (math.exp(-0.5 * a * a) - math.exp(-0.5 * b * b)) * s / math.sqrt(2.0 * math.pi)
-                            moment = ((centre - nodes[k]) * mass + slope) / (nodes[k + 1] - nodes[k])
-                            out[r, left[k]] += mass - moment
-                            out[r, right[k]] += moment
+            out[r, 0] += 0.5 * math.erfc((mean[r] - nodes[0]) / s * root)
+            out[r, columns - 1] += 0.5 * math.erfc((nodes[intervals] - mean[r]) / s * root)
+            a = (nodes[k] - mean[r]) / s
+            below, above = 0.5 * math.erfc(-a * root), 0.5 * math.erfc(a * root)
+            density = peak * math.exp(-0.5 * a * a)
+            while k < intervals and a < _REACH:
+                b = (nodes[k + 1] - mean[r]) / s
+                next_below, next_above = 0.5 * math.erfc(-b * root), 0.5 * math.erfc(b * root)
+                next_density = peak * math.exp(-0.5 * b * b)
+                if a >= 0.0:
+                    mass = above - next_above
+                elif b <= 0.0:
+                    mass = next_below - below
+                else:
+                    mass = 1.0 - below - next_above
+                slope = s * (density - next_density)
+                moment = ((mean[r] - nodes[k]) * mass + slope) / (nodes[k + 1] - nodes[k])
+                out[r, left[k]] += mass - moment
+                out[r, right[k]] += moment
+                a, below, above, density = b, next_below, next_above, next_density
+                k += 1
