@@ -71,7 +71,7 @@ def relative_entropy_row(p: FloatArray, log_g: FloatArray) -> float:
     """KL(p|g) of two laws on the same cells, g given by its logarithms; 0 ln 0 = 0."""
     total = 0.0
     for k in range(p.size):
-        if p[k] <= 0.0:
+        if p[k] == 0.0:
             total += math.exp(log_g[k])
             continue
         log_ratio = math.log(p[k]) - log_g[k]
@@ -108,7 +108,7 @@ def regularised_cost(
     for i in numba.prange(p.shape[0]):
         total = 0.0
         for k in range(p.shape[1]):
-            if p[i, k] > 0.0:
+            if p[i, k] != 0.0:  # NaN and negative entries go on, to be found in the sum
                 total += p[i, k] * (cost[i, k] + temperature * (math.log(p[i, k]) - log_mass[k]))
         out[i] = total
 

@@ -190,7 +190,20 @@ def test_a_row_must_hold_every_series(tmp_path: Path) -> None:
             writer.record({**{name: 0.0 for name in SERIES if name != "time"}, "surprise": 1.0})
         with pytest.raises(ValueError, match="complete, interrupted, failed"):
             writer.close("done", "")
-    assert not (tmp_path / "run.h5").exists()
+    assert list(tmp_path.iterdir()) == []  # nothing was recorded, so nothing is left
+
+
+@pytest.mark.parametrize("name", ["gap", "occupancy", "u", "x_edges", "a b", "problem"])
+def test_axes_are_not_named_like_something_else(tmp_path: Path, name: str) -> None:
+    states, actions = Grid((uniform_axis(name, 0.0, 1.0, 3, "clamp"),)), Grid((uniform_axis("u", 0.0, 1.0, 3),))
+    with pytest.raises(ValueError, match=f"axis '?{name}"):
+        RunWriter(tmp_path / "run.h5", states, actions, reference_mass=np.ones(3) / 3, rho=np.ones(3) / 3)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="absent"):
+        write(tmp_path / "absent" / "run.h5", BANDIT)
 
 
 def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:

@@ -1,0 +1,85 @@
+"""Entropies against 60-digit decimal arithmetic."""
+
+from __future__ import annotations
+
+from decimal import Decimal, localcontext
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grids.arrays import FloatArray
+from solver.entropy import (
+    distance_squared,
+    gibbs_policy,
+    log_gibbs_row,
+    phi,
+    regularised_cost,
+    relative_entropy_row,
+    relative_entropy_to_reference,
+    soft_minimum,
+)
+
+
+@given(st.one_of(st.floats(-0.999, 50.0), st.floats(-0.03, 0.03)).filter(lambda u: abs(u) > 1e-20))
+def test_phi_is_accurate_through_its_series(u: float) -> None:
+    with localcontext() as context:
+        context.prec = 60
+        exact = (1 + Decimal(u)) * (1 + Decimal(u)).ln() - Decimal(u)
+    assert abs(phi(u) - float(exact)) <= 2e-14 * float(exact) + 1e-300
+
+
+@given(st.integers(1, 12), st.integers(0, 2**32 - 1), st.floats(-15.0, 1.0))
+def test_relative_entropy_from_rounding_to_disjoint(n: int, seed: int, exponent: float) -> None:
+    """KL(p|g) with p/g - 1 from 1e-15 up: absolute error below rounding of the ratio, squared or not."""
+    generator = np.random.default_rng(seed)
+    log_g = 3.0 * generator.standard_normal(n)
+    p = np.exp(log_g) * np.exp(10.0**exponent * generator.standard_normal(n))
+    with localcontext() as context:
+        context.prec = 60
+        exact = sum(
+            Decimal(float(a)) * (Decimal(float(a)).ln() - Decimal(float(b))) - Decimal(float(a)) + Decimal(float(b)).exp()
+            for a, b in zip(p, log_g, strict=True)
+        )
+    mine = relative_entropy_row(p, log_g)
+    ratio_error = 2e-15 * (1.0 + np.abs(log_g).max())
+    mass = p.sum() + np.exp(log_g).sum()
+    allowed = 1e-13 * float(exact) + 2.0 * ratio_error * np.sqrt(2.0 * float(exact) * mass) + mass * ratio_error**2
+    assert abs(mine - float(exact)) <= allowed
+
+
+def test_zero_entries_and_underflowing_gibbs_weights() -> None:
+    log_g = np.array([0.0, -2000.0])
+    assert relative_entropy_row(np.array([1.0, 0.0]), log_g) == 0.0
+    assert relative_entropy_row(np.array([0.0, 1.0]), log_g) == 2000.0
+    out = np.empty(1)
+    relative_entropy_to_reference(np.array([[1.0, 0.0]]), np.log([0.25, 0.75]), out)
+    np.testing.assert_allclose(out, np.log(4.0), rtol=1e-15)
+
+
+@given(st.integers(1, 9), st.integers(0, 2**32 - 1), st.sampled_from([1e-4, 1.0, 1e2]))
+def test_gibbs_policy_and_soft_minimum_against_numpy(n: int, seed: int, temperature: float) -> None:
+    generator = np.random.default_rng(seed)
+    q: FloatArray = generator.standard_normal((3, n)) + 100.0
+    mass = np.exp(generator.standard_normal(n))
+    mass /= mass.sum()
+    weights = mass * np.exp(-(q - q.min(axis=1, keepdims=True)) / temperature)
+    policy, least, logs = np.empty_like(q), np.empty(3), np.empty(n)
+    gibbs_policy(q, np.log(mass), temperature, policy)
+    soft_minimum(q, np.log(mass), temperature, least)
+    np.testing.assert_allclose(policy, weights / weights.sum(axis=1, keepdims=True), rtol=1e-12, atol=1e-300)
+    np.testing.assert_allclose(least, q.min(axis=1) - temperature * np.log(weights.sum(axis=1)), rtol=1e-14)
+    log_total = log_gibbs_row(q[0], np.log(mass), temperature, logs)
+    np.testing.assert_allclose(-temperature * log_total, least[0], rtol=1e-15)
+
+
+def test_regularised_cost_and_distance_against_numpy() -> None:
+    generator = np.random.default_rng(7)
+    p = generator.dirichlet(np.ones(5), 4)
+    cost, mass = generator.standard_normal((4, 5)), generator.dirichlet(np.ones(5))
+    out = np.empty(4)
+    regularised_cost(p, cost, np.log(mass), 0.3, out)
+    np.testing.assert_allclose(out, (p * (cost + 0.3 * np.log(p / mass))).sum(axis=1), rtol=1e-13)
+    a, b = generator.random((2, 4, 5))
+    distance_squared(a, b, p, p[::-1].copy(), out)
+    np.testing.assert_allclose(out, ((a - b) ** 2 / (p + p[::-1])).sum(axis=1), rtol=1e-13)

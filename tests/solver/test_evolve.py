@@ -1,0 +1,180 @@
+"""Runs: times landed on, stop criteria, what is recorded, what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice, pairwise
+
+import numpy as np
+import pytest
+
+from grids.arrays import FloatArray
+from grids.axis import uniform_axis
+from grids.grid import Grid
+from grids.transitions import interpolated_transition, tabulated_transition
+from solver.evolve import StopCriteria, evolve
+from solver.flow import SCHEMES, flow
+from solver.mdp import GridMDP
+from solver.optimum import solve_optimum
+from solver.schedule import merge, series_times, snapshot_times
+from solver.series import SERIES
+from solver.steps import WassersteinStep
+
+
+def small_problem(states: int = 12, actions: int = 16, temperature: float = 0.3, discount: float = 0.9) -> GridMDP:
+    """A smooth problem on circles."""
+    grid = Grid((uniform_axis("s", 0.0, 2 * np.pi, states, "periodic"),))
+    action_grid = Grid((uniform_axis("a", 0.0, 2 * np.pi, actions, "periodic"),))
+    s, a = grid.points, action_grid.points[:, 0]
+    cost = 1.0 - np.cos(s) + 0.5 * (1.0 - np.cos(a - np.sin(s)))
+    transition = interpolated_transition(grid, (s + 0.4 * np.sin(a))[..., None], np.array([0.3]))
+    mass, rho = np.full(actions, 1.0 / actions), np.full(states, 1.0 / states)
+    return GridMDP(grid, action_grid, discount, temperature, cost, transition, mass, rho, np.tile(mass, (states, 1)))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("control", [{"step": 0.07}, {"accuracy": 1e-3}])
+def test_listed_times_and_the_stop_are_landed_on(scheme: str, control: dict[str, float]) -> None:
+    times = [0.1, 0.2345, 0.5]
+    run = evolve(
+        small_problem(), until=0.6, scheme=scheme, series={"times": times}, snapshots={"times": [0.0, 0.3]}, **control
+    )
+    np.testing.assert_array_equal(run.series["time"], [0.0, *times, 0.6])
+    assert run.snapshots is not None
+    np.testing.assert_array_equal(run.snapshots.time, [0.0, 0.3, 0.6])
+    assert set(run.series) == set(SERIES)
+    assert all(np.all(np.isfinite(values)) for values in run.series.values())
+    assert run.status == "complete"
+    assert "flow time 0.6 reached" in run.stop_reason
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_rows_obey_the_theorems(scheme: str) -> None:
+    mdp = small_problem()
+    run = evolve(mdp, until=8.0, scheme=scheme, accuracy=1e-3)
+    series = run.series
+    assert series["mass_error"].max() <= 1e-13
+    assert series["density_min"].min() > 0.0
+    assert series["descent_defect"].max() <= 1e-12 * np.abs(series["value_rho"]).max()
+    assert np.all(np.diff(series["value_rho"]) <= 0.0)
+    assert np.all(series["gap"] <= series["gap_sup"])
+    horizon = 1.0 / (1.0 - mdp.discount)
+    assert np.all(series["gap_sup"] <= horizon * series["bellman_residual"] * (1.0 + 1e-9))
+    np.testing.assert_allclose(series["rate_observed"], series["dissipation"] / series["gap"], rtol=1e-15)
+    assert run.optimum is not None
+    np.testing.assert_allclose(series["value_rho"] - mdp.rho @ run.optimum.value, series["gap"], atol=1e-12)
+    assert np.all(series["occupancy_ratio"] >= 1.0)
+    if scheme == "euler":
+        assert series["kl_ratio_excess"].max() <= 0.0
+
+
+def test_dissipation_is_minus_the_derivative_of_the_value() -> None:
+    run = evolve(small_problem(), until=1.0, accuracy=1e-8, series={"every": 0.01})
+    value, time, dissipation = (run.series[name] for name in ("value_rho", "time", "dissipation"))
+    central = -(value[2:] - value[:-2]) / (time[2:] - time[:-2])
+    # Simpson's mean of the dissipation over the two intervals: both errors are of fourth order
+    mean = (dissipation[:-2] + 4.0 * dissipation[1:-1] + dissipation[2:]) / 6.0
+    np.testing.assert_allclose(central, mean, rtol=1e-6)
+
+
+def test_each_criterion_stops_and_says_why() -> None:
+    mdp = small_problem()
+    run = evolve(mdp, until={"gap": 1e-3, "time": 50.0}, accuracy=1e-3)
+    assert run.series["gap"][-1] <= 1e-3 and "gap" in run.stop_reason
+    run = evolve(mdp, until={"steps": 3, "time": 50.0}, step=0.1)
+    assert run.attributes["steps"] == 3 and run.stop_reason.startswith("3 steps taken")
+    assert run.attributes["reached_goal"] == 0
+    run = evolve(mdp, until={"wall": 1e-9}, step=0.1)
+    assert run.attributes["steps"] == 0 and "wall-clock limit" in run.stop_reason
+
+
+def test_unusable_arguments_are_refused() -> None:
+    mdp = small_problem()
+    floor = solve_optimum(mdp).gap_floor
+    for until, message in (({}, "at least one"), ({"days": 1}, "days"), (-1.0, "positive"), ({"steps": 1.5}, "whole")):
+        with pytest.raises(ValueError, match=message):
+            evolve(mdp, until=until)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="rounding floor"):
+        evolve(mdp, until={"gap": 0.1 * floor})
+    for options, message in (
+        ({"scheme": "leapfrog"}, "extrapolated, euler"),
+        ({"flow": "ricci"}, "wasserstein"),
+        ({"step": 0.1, "accuracy": 1e-3}, "not both"),
+        ({"step": -1.0}, "positive"),
+        ({"series": {"often": 1}}, "per_decade"),
+        ({"snapshots": {"every": 1}}, "times"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            evolve(mdp, until=1.0, **options)  # type: ignore[arg-type]
+    assert StopCriteria.of(2).time == 2
+
+
+def test_a_number_that_is_not_finite_stops_the_run_and_is_named() -> None:
+    mdp = small_problem()
+
+    class Broken(WassersteinStep):
+        def __call__(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
+            super().__call__(p, q, dt, out)
+            out[4, 7] = np.nan
+            return out
+
+    run = evolve(mdp, until=1.0, step=0.1, scheme="euler", flow=Broken(mdp))
+    assert run.status == "failed"
+    assert "state 4" in run.stop_reason and "cell 7" in run.stop_reason
+    assert all(np.all(np.isfinite(values)) for values in run.series.values())
+
+
+def test_a_metastable_stall_is_told() -> None:
+    actions = Grid((uniform_axis("a", -2.0, 2.0, 64),))
+    a = actions.points[:, 0]
+    start = np.exp(-(((a - 1.0) / 0.2) ** 2))
+    mdp = GridMDP(
+        Grid(), actions, 0.9, 0.02, (4.0 * (a**2 - 1.0) ** 2 + a)[None], tabulated_transition(np.ones((1, 64, 1))),
+        np.full(64, 1 / 64), np.ones(1), (start / start.sum())[None],
+    )
+    run = evolve(mdp, until=20.0, accuracy=1e-2)
+    assert "metastable" in run.stop_reason and "Bellman residual" in run.stop_reason
+    assert run.series["bellman_residual"][-1] > 0.01
+
+
+def test_the_iterator_agrees_with_the_run() -> None:
+    mdp = small_problem()
+    run = evolve(mdp, until={"steps": 5}, step=0.05, scheme="euler", series={"times": []}, snapshots=0)
+    states = list(islice(flow(mdp, step=0.05, scheme="euler"), 6))
+    np.testing.assert_array_equal(states[-1].value, run.value)
+    assert all(after.time > before.time for before, after in pairwise(states))
+    assert states[-1].steps == 5
+
+
+def test_shifting_the_cost_shifts_the_value_alone() -> None:
+    mdp = small_problem()
+    shifted = replace(mdp, cost=mdp.cost + 1.0)
+    runs = [evolve(m, until=1.0, step=0.1) for m in (mdp, shifted)]
+    np.testing.assert_allclose(runs[1].policy, runs[0].policy, rtol=1e-11)
+    np.testing.assert_allclose(runs[1].value - runs[0].value, 1.0 / (1.0 - mdp.discount), rtol=1e-12)
+
+
+def test_mirroring_the_actions_mirrors_the_flow() -> None:
+    mdp = small_problem()
+    axis = uniform_axis("a", -1.0, 1.0, 15)
+    cost = np.sin(mdp.states.points + np.linspace(-1, 1, 15)) ** 2
+    tensor = np.full((12, 15, 12), 1 / 12)
+    policies = []
+    for order in (1, -1):
+        start = np.tile(np.linspace(1, 2, 15)[::order] / np.linspace(1, 2, 15).sum(), (12, 1))
+        case = GridMDP(
+            mdp.states, Grid((axis,)), 0.9, 0.1, cost[:, ::order], tabulated_transition(tensor),
+            np.full(15, 1 / 15), mdp.rho, start,
+        )
+        policies.append(evolve(case, until=0.5, step=0.1, scheme="euler").policy[:, ::order])
+    np.testing.assert_allclose(policies[1], policies[0], rtol=1e-12)
+
+
+def test_schedules() -> None:
+    assert list(islice(series_times({"every": 0.5}), 3)) == [0.5, 1.0, 1.5]
+    np.testing.assert_allclose(list(islice(series_times({"first": 0.01, "per_decade": 2}), 3)), [0.01, 0.01 * 10**0.5, 0.1])
+    assert list(series_times({"times": [3.0, 1.0]})) == [1.0, 3.0]
+    ladder = snapshot_times(4, 0.01, 1.0)
+    np.testing.assert_allclose(ladder, [0.0, 0.01, 0.1, 1.0])
+    assert snapshot_times(1, 0.01, 1.0) == [0.0] and snapshot_times(0, 0.01, 1.0) == []
+    assert list(merge(iter([1.0, 2.0]), iter([1.0, 1.5]))) == [1.0, 1.5, 2.0]
