@@ -6,7 +6,6 @@ import hashlib
 import json
 import platform
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 
 VERSION = "0.1.0"
@@ -30,6 +29,8 @@ def source_hash() -> str:
 
 def package_versions() -> str:
     """Versions of Python and of the packages that numbers depend on, as JSON."""
+    from importlib import metadata  # slow to import, and not needed for the version
+
     versions = {"python": platform.python_version(), "machine": platform.machine()}
     for name in _PACKAGES:
         try:

@@ -26,8 +26,8 @@ from grids.axis import Axis
 from grids.grid import Grid
 from solver.provenance import VERSION, package_versions, source_hash
 from solver.run import Attributes, Optimum, Rows, Run, Snapshots
-from solver.series import SERIES
-from solver.trailer import RunFileError, append_trailer, check_trailer
+from solver.series import SERIES, check_axis_names
+from solver.trailer import RunFileError, append_trailer, check_trailer, synchronise_folder
 
 T = TypeVar("T")
 
@@ -76,6 +76,8 @@ class RunWriter:
         The file exists and ``force`` is off.
     OSError
         The file cannot be written.
+    ValueError
+        Two axes of one name, or a name that the file has for something else.
     """
 
     def __init__(
@@ -92,11 +94,13 @@ class RunWriter:
     ) -> None:
         self.path = Path(path)
         self.states, self.actions = states, actions
+        check_axis_names([axis.name for axis in (*states.axes, *actions.axes)])
         if not force:
             refuse_overwriting(self.path)
         self._state_dims = tuple(axis.name for axis in states.axes)
         self._action_dims = tuple(axis.name for axis in actions.axes)
         self._rows = 0
+        part_path(self.path).open("ab").close()  # a missing folder or permission is said better here than by HDF5
         self._file = h5py.File(part_path(self.path), "w", libver=("v108", "v110"), track_order=True)
         self._set_attributes(
             {
@@ -195,16 +199,18 @@ class RunWriter:
         part = part_path(self.path)
         append_trailer(part)
         os.replace(part, self.path)
-        _synchronise_folder(self.path.parent)
+        synchronise_folder(self.path.parent)
 
     def abandon(self) -> None:
-        """Let go of the file without finishing it: the ``.part`` file stays, with status "running"."""
+        """Let go of the file without finishing it: a ``.part`` file with rows stays, with status "running"."""
         self._file.close()
+        if not self._rows:
+            part_path(self.path).unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Remove the unfinished file."""
         self._file.close()
-        part_path(self.path).unlink()
+        part_path(self.path).unlink(missing_ok=True)
 
     def __enter__(self) -> RunWriter:
         return self
@@ -378,13 +384,3 @@ def _read_grid(file: h5py.File, names: str) -> Grid:
         edges = file[f"{name}_edges"]
         axes.append(Axis(name, edges[()], str(edges.attrs["boundary"])))
     return Grid(tuple(axes))
-
-
-def _synchronise_folder(folder: Path) -> None:
-    """Make the rename itself durable, where folders can be opened."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -61,6 +61,16 @@ def check_trailer(path: str | os.PathLike[str]) -> None:
         raise RunFileError(f"{path}: {error.strerror or error}") from error
 
 
+def synchronise_folder(folder: Path) -> None:
+    """Make the rename itself durable, where folders can be opened."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 def _digest(stream: BinaryIO, length: int) -> bytes:
     digest = hashlib.sha256()
     while length > 0 and (block := stream.read(min(_BLOCK, length))):

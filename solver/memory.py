@@ -1,0 +1,78 @@
+"""How much memory a run will need, before anything is allocated, and how much there is.
+
+    bytes = process + pairs (transition + 8 arrays) + Bellman matrices
+
+The process is what Python, NumPy, SciPy, numba and the loaded kernels occupy.  Arrays are those of
+state-action pairs alive at once: cost, first policy, optimal Q and policy, Q before and after a step,
+and the buffers of the time scheme.  Bellman matrices are the compressed rows of P^pi of two
+policies or, for few states, dense factors.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+
+PROCESS_BYTES = 230_000_000
+PAIR_ARRAYS = {"euler": 9, "extrapolated": 17}
+CONTROLLED_ARRAYS = 1
+ROW_ENTRY_BYTES = 20  # column index once, two generations of values
+DENSE_LIMIT = 4096  # states; above it no dense matrix is ever formed
+
+_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_CGROUP_USED = ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes")
+
+
+def estimate_bytes(
+    n_states: int,
+    n_actions: int,
+    *,
+    transition_bytes: int,
+    row_entries: float,
+    scheme: str,
+    controlled: bool = True,
+    solver: str | None = None,
+    kept_snapshots: int = 0,
+) -> int:
+    """Peak memory of a run, in bytes.
+
+    Parameters
+    ----------
+    n_states, n_actions : int
+    transition_bytes : int
+        Bytes the transition holds.
+    row_entries : float
+        Mean number of entries in a row of P^pi.
+    scheme : str
+        Time scheme.
+    controlled : bool
+        Whether its step is controlled by an accuracy.
+    solver : str, optional
+        Linear solver of the Bellman equations, where it is known.
+    kept_snapshots : int
+        Snapshots kept in memory; none where a run file is written.
+    """
+    arrays = PAIR_ARRAYS.get(scheme, max(PAIR_ARRAYS.values())) + CONTROLLED_ARRAYS * controlled + kept_snapshots
+    matrices = ROW_ENTRY_BYTES * n_states * row_entries
+    if solver == "dense" or (solver is None and n_states <= DENSE_LIMIT // 4):
+        matrices += 3 * 8 * n_states**2
+    return int(PROCESS_BYTES + transition_bytes + 8 * n_states * n_actions * arrays + matrices)
+
+
+def available_bytes() -> int:
+    """Memory this process may still take: of the machine, or of its control group if that is less."""
+    available = int(psutil.virtual_memory().available)
+    for limit_path, used_path in zip(_CGROUP_LIMITS, _CGROUP_USED, strict=True):
+        limit, used = _number(limit_path), _number(used_path)
+        if limit is not None and used is not None:
+            available = min(available, max(0, limit - used))
+    return available
+
+
+def _number(path: str) -> int | None:
+    try:
+        text = Path(path).read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    return int(text) if text.isdecimal() else None

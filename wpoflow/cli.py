@@ -1,0 +1,218 @@
+"""The command line: names, options and help.  The work is done in `wpoflow.commands`.
+
+Only click and the standard library are imported here, so that help and mistakes in the arguments
+answer at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from wpoflow.exits import CommandError, Exit, report
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+LIMITS = ("time", "gap", "steps", "wall")
+
+
+class Debug:
+    """Whether a traceback is wanted; set by ``--debug`` before or after the command's name."""
+
+    wanted = False
+
+
+def _set_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        context.ensure_object(Debug).wanted = True
+
+
+_debug = click.option(
+    "--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show the traceback of an error."
+)
+
+
+def _pairs(option: str, entries: Sequence[str]) -> dict[str, str]:
+    """NAME=VALUE entries of a repeated option as a dict."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        name, equals, value = entry.partition("=")
+        if not (name.strip() and equals and value.strip()):
+            raise click.UsageError(f"{option} {entry}: write NAME=VALUE")
+        if name.strip() in found:
+            raise click.UsageError(f"{option} {name.strip()} is given twice")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def _parse_cells(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, int]:
+    cells = {}
+    for name, value in _pairs("--cells", entries).items():
+        if not value.isdecimal() or int(value) < 1:
+            raise click.UsageError(f"--cells {name}={value}: the number of cells is a positive whole number")
+        cells[name] = int(value)
+    return cells
+
+
+def _parse_set(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, str]:
+    return _pairs("--set", entries)
+
+
+def _parse_until(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, float] | None:
+    criteria: dict[str, float] = {}
+    for name, value in _pairs("--until", [entry if "=" in entry else f"time={entry}" for entry in entries]).items():
+        if name not in LIMITS:
+            raise click.UsageError(f"--until {name}: choose among {', '.join(LIMITS)}")
+        try:
+            criteria[name] = int(value) if name == "steps" else float(value)
+        except ValueError:
+            kind = "a whole number" if name == "steps" else "a number"
+            raise click.UsageError(f"--until {name}={value}: {value} is not {kind}") from None
+        if not 0 < criteria[name] < float("inf"):
+            raise click.UsageError(f"--until {name}={value}: must be positive and finite")
+    return criteria or None
+
+
+def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+_problem = _options(
+    click.argument("problem"),
+    click.option("--cells", multiple=True, metavar="AXIS=N", callback=_parse_cells, help="Grid size of an axis."),
+    click.option(
+        "--set", "overrides", multiple=True, metavar="KEY=VALUE", callback=_parse_set,
+        help="Override a key of the problem file, as in problem.temperature=0.1; the value is TOML.",
+    ),
+)  # fmt: skip
+_flow = _options(
+    click.option(
+        "--until", multiple=True, metavar="KEY=VALUE", callback=_parse_until,
+        help="Stop criterion: time=, gap=, steps= or wall= (a bare number is a time); the first met stops. "
+        "Replaces all criteria of the file.",
+    ),
+    click.option("--scheme", metavar="NAME", help="Time scheme: extrapolated (default) or euler."),
+    click.option("--step", type=float, metavar="DT", help="Fixed time step."),
+    click.option("--accuracy", type=float, metavar="TOL", help="Step control: local error relative to what is left."),
+    click.option("--flow", metavar="NAME", help="Which flow: wasserstein."),
+)  # fmt: skip
+_threads = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Number of threads.")
+_force = click.option("--force", is_flag=True, help="Overwrite the output.")
+_output = click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.h5")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="wpoflow")
+@_debug
+def cli() -> None:
+    """Wasserstein policy optimisation flows of entropy-regularised MDPs, exact on the grid.
+
+    PROBLEM is a TOML file (it ends in .toml or holds a slash) or the name of a gallery problem.
+
+    Exit status: 0 done; 1 short of its goal; 2 unusable arguments or problem file; 3 unreadable or altered run
+    file; 4 disk, memory or permission; 70 internal error; 130 interrupted.
+    """
+
+
+def _call(module: str, **arguments: Any) -> None:
+    """Run a command's function ``main`` and leave with the status it returns."""
+    status = importlib.import_module(f"wpoflow.commands.{module}").main(**arguments)
+    if status is not Exit.DONE:
+        raise click.exceptions.Exit(int(status))
+
+
+@cli.command()
+@click.argument("name", required=False)
+@_debug
+def gallery(name: str | None) -> None:
+    """List the problems that ship; with NAME print its file to start from."""
+    _call("gallery", name=name)
+
+
+@cli.command()
+@_problem
+@_flow
+@_threads
+@_debug
+def check(**arguments: Any) -> None:
+    """Show the resolved problem, its kernel, memory and time; run nothing."""
+    _call("check", **arguments)
+
+
+@cli.command()
+@_problem
+@_output
+@_flow
+@_threads
+@click.option("--quiet", is_flag=True, help="Print errors only.")
+@_force
+@_debug
+def run(**arguments: Any) -> None:
+    """Run the flow and write a run file (./NAME.h5 unless -o is given)."""
+    _call("run", **arguments)
+
+
+@cli.command()
+@_problem
+@_output
+@_threads
+@click.option("--quiet", is_flag=True, help="Print errors only.")
+@_force
+@_debug
+def optimum(**arguments: Any) -> None:
+    """Compute the soft-optimal value and policy only; -o stores them."""
+    _call("optimum", **arguments)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_debug
+def info(file: Path, as_json: bool) -> None:
+    """Say what a run file is, how the run ended, and its main numbers."""
+    _call("info", file=file, as_json=as_json)
+
+
+@cli.command()
+@_debug
+def doctor() -> None:
+    """Show versions, threads and cache, look for shadowed packages, and run a short self-test."""
+    _call("doctor")
+
+
+def use_threads(number: int | None) -> None:
+    """Let numba use this many threads; to be called before anything else touches numba."""
+    if number is None:
+        return
+    if "numba" not in sys.modules:
+        os.environ["NUMBA_NUM_THREADS"] = str(number)
+        return
+    import numba
+
+    if number > numba.config.NUMBA_NUM_THREADS:
+        raise CommandError(Exit.UNUSABLE, f"--threads {number}: at most {numba.config.NUMBA_NUM_THREADS} here")
+    numba.set_num_threads(number)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the console command."""
+    debug = Debug()
+    try:
+        status = cli.main(arguments, prog_name="wpoflow", standalone_mode=False, obj=debug)
+        sys.stdout.flush()
+    except KeyboardInterrupt as error:
+        sys.exit(report(error, debug.wanted))
+    except Exception as error:  # the last resort: every error ends as one line and a status
+        sys.exit(report(error, debug.wanted))
+    sys.exit(status or 0)

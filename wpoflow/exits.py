@@ -1,0 +1,86 @@
+"""How a command ends: exit statuses, and one line on standard error for whatever went wrong."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from enum import IntEnum
+
+import click
+
+
+class Exit(IntEnum):
+    """Exit statuses of the command line."""
+
+    DONE = 0
+    SHORT_OF_GOAL = 1
+    UNUSABLE = 2
+    RUN_FILE = 3
+    ENVIRONMENT = 4
+    INTERNAL = 70
+    INTERRUPTED = 130
+
+
+class CommandError(Exception):
+    """An error with its exit status; the message is one line, or one line per fault."""
+
+    def __init__(self, status: Exit, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+_BY_NAME = {
+    "ProblemError": Exit.UNUSABLE,
+    "FileExistsError": Exit.UNUSABLE,
+    "RunFileError": Exit.RUN_FILE,
+    "BellmanError": Exit.SHORT_OF_GOAL,
+    "NotFiniteError": Exit.SHORT_OF_GOAL,
+    "MemoryError": Exit.ENVIRONMENT,
+    "OSError": Exit.ENVIRONMENT,
+    "ImportError": Exit.ENVIRONMENT,
+    "KeyboardInterrupt": Exit.INTERRUPTED,
+    "Abort": Exit.INTERRUPTED,
+}
+
+
+def exit_status(error: BaseException) -> Exit:
+    """Exit status for an error; classes go by name, so that none has to be imported."""
+    if isinstance(error, CommandError):
+        return error.status
+    if isinstance(error, click.ClickException):
+        return Exit.UNUSABLE
+    named = (_BY_NAME[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in _BY_NAME)
+    return next(named, Exit.INTERNAL)
+
+
+def describe(error: BaseException) -> str:
+    """What went wrong, in one line (a faulty problem file: one line per fault)."""
+    status = exit_status(error)
+    if status is Exit.INTERRUPTED:
+        return "interrupted"
+    if isinstance(error, click.ClickException):
+        return " ".join(error.format_message().split())
+    if isinstance(error, MemoryError):
+        return f"out of memory: {error}" if str(error) else "out of memory"
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{os.fspath(error.filename)}: {error.strerror}"
+    if status is Exit.INTERNAL:
+        frame = traceback.extract_tb(error.__traceback__)[-1:]
+        where = f" ({os.path.basename(frame[0].filename)}:{frame[0].lineno})" if frame else ""
+        message = " ".join(str(error).split())
+        return f"internal error: {type(error).__name__}: {message}{where}; --debug shows more"
+    return str(error)
+
+
+def report(error: BaseException, debug: bool) -> Exit:
+    """Say on standard error what went wrong, and give the exit status."""
+    if isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno == errno.EPIPE):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who reads us has gone: no more to say
+        return Exit.DONE
+    if debug:
+        traceback.print_exception(error)
+    for line in describe(error).splitlines():
+        print(f"wpoflow: {line}", file=sys.stderr)
+    return exit_status(error)
