@@ -35,8 +35,11 @@ SERIES: dict[str, str] = {
 }
 
 RESERVED_NAMES = frozenset(
-    (*SERIES, "optimum", "snapshot", "snapshot_time", "problem", "reference_mass", "rho")
-    + ("value", "q", "policy", "occupancy")
+    [
+        *SERIES,
+        *("optimum", "snapshot", "snapshot_time", "problem", "reference_mass", "rho"),
+        *("value", "q", "policy", "occupancy"),
+    ]
 )
 """Names of data sets, which no axis may have; nor may an axis end in ``_edges``."""
 

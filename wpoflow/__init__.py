@@ -42,10 +42,11 @@ if TYPE_CHECKING:
     from solver.flow import flow as flow
     from solver.mdp import GridMDP as GridMDP
     from solver.optimum import solve_optimum as solve_optimum
-    from solver.provenance import VERSION as __version__
     from solver.run import Run as Run
     from solver.run_file import open_run as open_run
     from solver.trailer import RunFileError as RunFileError
+
+    __version__: str
 
 _HOMES = {
     "problems.load": ("load_problem",),
@@ -75,7 +76,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _FLOORS = ("grids", "solver", "problems", "validation", "views")
 _ROOT = Path(__file__).resolve().parents[1]
 
-__all__ = [*_HOME_OF, "__version__"]  # noqa: PLE0604  (names are strings)
+__all__ = [*_HOME_OF, "__version__"]
 
 
 def _refuse_shadowed_floors() -> None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
+from solver.provenance import VERSION
 from wpoflow.exits import CommandError, Exit, report
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -113,7 +114,7 @@ _output = click.option("-o", "--output", type=click.Path(path_type=Path, dir_oka
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="wpoflow")
+@click.version_option(VERSION)
 @_debug
 def cli() -> None:
     """Wasserstein policy optimisation flows of entropy-regularised MDPs, exact on the grid.
@@ -200,9 +201,10 @@ def use_threads(number: int | None) -> None:
         return
     import numba
 
-    if number > numba.config.NUMBA_NUM_THREADS:
-        raise CommandError(Exit.UNUSABLE, f"--threads {number}: at most {numba.config.NUMBA_NUM_THREADS} here")
-    numba.set_num_threads(number)
+    try:
+        numba.set_num_threads(number)
+    except ValueError as error:
+        raise CommandError(Exit.UNUSABLE, f"--threads {number}: {error}") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

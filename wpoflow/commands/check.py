@@ -1,0 +1,45 @@
+"""``wpoflow check``: what a run would be, without running anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from views.terminal import bytes_text, grid_line, show, sizes_line, table
+from wpoflow.commands.prepare import build, read
+from wpoflow.estimate import seconds_per_step
+from wpoflow.exits import Exit
+
+
+def main(
+    *,
+    problem: str,
+    cells: Mapping[str, int],
+    overrides: Mapping[str, str],
+    threads: int | None,
+    until: Mapping[str, float] | None,
+    scheme: str | None,
+    step: float | None,
+    accuracy: float | None,
+    flow: str | None,
+) -> Exit:
+    """Print the resolved problem, then its sizes, kernels and estimates."""
+    read_file = read(problem, cells, overrides, until=until, scheme=scheme, step=step, accuracy=accuracy, flow=flow)
+    show(read_file.text)
+    prepared = build(read_file, threads)
+    from solver.bellman import bellman_solver
+
+    mdp, expected = prepared.mdp, prepared.estimate
+    solver = bellman_solver(mdp)
+    seconds = seconds_per_step(expected, read_file.flow.scheme, solver)
+    rows = [
+        ("states", grid_line(mdp.states) or "one state (a bandit)"),
+        ("actions", grid_line(mdp.actions)),
+        ("sizes", sizes_line(mdp.states.size, mdp.actions.size)),
+        ("transition", mdp.transition.description),
+        ("Bellman solver", solver),
+        ("stops at", ", ".join(f"{name} {value:g}" for name, value in read_file.flow.until.criteria.items())),
+        ("memory", f"about {bytes_text(expected.needed)} of {bytes_text(expected.available)} available"),
+        ("time", f"about {seconds:.2g} s a step, to an order of magnitude"),
+    ]
+    show(table(rows))
+    return Exit.DONE

@@ -1,0 +1,90 @@
+"""``wpoflow doctor``: whether all is here that a run needs, and whether a small run obeys the theory."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from views.terminal import bytes_text, show, table
+from wpoflow.exits import Exit
+
+CELLS = {"x": 24, "u": 24}
+UNTIL = 2.0
+
+
+def main() -> Exit:
+    """Print what is installed and where, then run a small problem and check its identities."""
+    import numba
+
+    from grids import compile as kernels
+    from solver.memory import available_bytes
+    from solver.provenance import VERSION, package_versions, source_hash
+
+    versions = json.loads(package_versions())
+    cache = kernels.CACHE_DIRECTORY
+    root = Path(__file__).resolve().parents[2]
+    rows = [
+        ("wpoflow", f"{VERSION}, sources {source_hash()[:12]} in {root}"),
+        ("python", f"{versions.pop('python')} on {versions.pop('machine')}, {sys.executable}"),
+        ("packages", ", ".join(f"{name} {version}" for name, version in versions.items())),
+        ("threads", f"{numba.get_num_threads()} of {os.cpu_count()} processors"),
+        ("memory", f"{bytes_text(available_bytes())} available"),
+        ("kernel cache", f"{cache} ({_cache_state(cache)})"),
+        ("shadowed", "none: every package of wpoflow comes from beside it"),
+    ]
+    show(table(rows))
+    started = time.monotonic()
+    findings = self_test()
+    seconds = time.monotonic() - started
+    show(
+        table(
+            [
+                (name, f"{value:.2e}  {'ok' if value <= bound else f'ABOVE {bound:.0e}'}")
+                for name, value, bound in findings
+            ]
+        )
+    )
+    good = all(value <= bound for _, value, bound in findings)
+    show(f"self-test {'passed' if good else 'FAILED'} in {seconds:.1f} s")
+    return Exit.DONE if good else Exit.SHORT_OF_GOAL
+
+
+def self_test() -> list[tuple[str, float, float]]:
+    """Run a small regulator; what the theory says must vanish, with the largest rounding allowed.
+
+    Returns
+    -------
+    list of (name, value, bound)
+        Mass error; increase of the value; and identity (I2), the gap by its two formulas.
+    """
+    import numpy as np
+
+    from problems.load import load_problem
+    from solver.evolve import evolve
+    from solver.optimum import solve_optimum
+
+    mdp = load_problem("lqr", cells=CELLS)
+    best = solve_optimum(mdp)
+    findings = []
+    for scheme in ("euler", "extrapolated"):
+        run = evolve(mdp, until=UNTIL, scheme=scheme, accuracy=1e-3, optimum=best)
+        series = run.series
+        scale = float(np.abs(best.value).max()) / (1.0 - mdp.discount)
+        by_difference = series["value_rho"] - float(mdp.rho @ best.value)
+        mismatch = float(np.abs(by_difference - series["gap"]).max())
+        findings += [
+            (f"{scheme}: mass error", float(series["mass_error"].max()), 1e-13),
+            (f"{scheme}: rise of the value", float(series["descent_defect"].max()), 1e-13 * scale),
+            (f"{scheme}: gap by two formulas", mismatch, 1e-13 * scale),
+        ]
+    return findings
+
+
+def _cache_state(cache: Path) -> str:
+    if not cache.exists():
+        return "empty: the first run compiles"
+    kept = [path for path in cache.rglob("*") if path.is_file()]
+    return f"{len(kept)} files, {bytes_text(sum(path.stat().st_size for path in kept))}"

@@ -1,0 +1,64 @@
+"""``wpoflow info``: what a run file holds and how its run ended."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from solver.run import Run
+from solver.run_file import open_run
+from views.terminal import bytes_text, show, summary, table
+from wpoflow.exits import Exit
+
+
+def main(*, file: Path, as_json: bool) -> Exit:
+    """Print the summary of a run file, or all its attributes and series' ends as JSON."""
+    run = open_run(file)
+    if as_json:
+        show(json.dumps(as_dict(run), indent=2, ensure_ascii=False, allow_nan=False))
+        return Exit.DONE
+    snapshots = 0 if run.snapshots is None else len(run.snapshots.time)
+    rows = [
+        *summary(run),
+        ("snapshots", str(snapshots)),
+        ("made by", f"wpoflow {run.attributes['wpoflow_version']}, {_packages(run)}"),
+        ("file", f"{file} ({bytes_text(file.stat().st_size)}, whole and unaltered)"),
+    ]
+    show(table(rows))
+    return Exit.DONE
+
+
+def as_dict(run: Run) -> dict[str, Any]:
+    """The run in numbers and text: attributes, grids, and the first and last row of the series."""
+    attributes = {**run.attributes, "packages": json.loads(str(run.attributes["packages"]))}
+    ends = {"first": 0, "last": -1} if len(run.series["time"]) else {}
+    axes = [("state", axis) for axis in run.states.axes] + [("action", axis) for axis in run.actions.axes]
+    return {
+        "attributes": {name: _finite(value) for name, value in attributes.items()},
+        "axes": {
+            axis.name: {
+                "kind": kind,
+                "cells": axis.size,
+                "bounds": [axis.lower, axis.upper],
+                "boundary": axis.boundary,
+            }
+            for kind, axis in axes
+        },
+        "rows": len(run.series["time"]),
+        "snapshot_times": [] if run.snapshots is None else run.snapshots.time.tolist(),
+        "series": {
+            name: {end: _finite(float(values[row])) for end, row in ends.items()} for name, values in run.series.items()
+        },
+    }
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN or infinity; they become null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _packages(run: Run) -> str:
+    packages = json.loads(str(run.attributes["packages"]))
+    return ", ".join(f"{name} {packages[name]}" for name in ("python", "numpy", "numba") if name in packages)

@@ -1,0 +1,82 @@
+"""``wpoflow optimum``: the soft-optimal value and policy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from views.terminal import grid_line, show, sizes_line, table
+from wpoflow.commands.prepare import Prepared, build, read
+from wpoflow.exits import Exit
+
+if TYPE_CHECKING:
+    from solver.run import Optimum
+
+
+def main(
+    *,
+    problem: str,
+    cells: Mapping[str, int],
+    overrides: Mapping[str, str],
+    output: Path | None,
+    threads: int | None,
+    quiet: bool,
+    force: bool,
+) -> Exit:
+    """Solve for the soft optimum, print its main numbers, store it if asked to."""
+    stated = read(problem, cells, overrides)
+    if output is not None and not force:
+        from solver.run_file import refuse_overwriting
+
+        refuse_overwriting(output)
+    prepared = build(stated, threads)
+    from solver.optimum import solve_optimum
+
+    started = time.monotonic()
+    best = solve_optimum(prepared.mdp)
+    seconds = time.monotonic() - started
+    if output is not None:
+        _store(prepared, best, output, force, seconds)
+    if not quiet:
+        mdp = prepared.mdp
+        rows = [
+            ("title", mdp.title),
+            ("states", grid_line(mdp.states) or "one state (a bandit)"),
+            ("actions", grid_line(mdp.actions)),
+            ("sizes", sizes_line(mdp.states.size, mdp.actions.size)),
+            ("transition", mdp.transition.description),
+            ("value", f"{mdp.rho @ best.value:.12g} on average over the initial law"),
+            ("", f"{best.value.min():.6g} to {best.value.max():.6g} over the states"),
+            ("Bellman residual", f"{best.bellman_residual:.3g} after {best.iterations} soft policy iterations"),
+            ("gap floor", f"{best.gap_floor:.3g} (rounding)"),
+            ("seconds", f"{seconds:.2f}"),
+            ("file", str(output) if output is not None else "none; -o FILE.h5 stores value, Q and policy"),
+        ]
+        show(table(rows))
+    return Exit.DONE
+
+
+def _store(prepared: Prepared, best: Optimum, output: Path, force: bool, seconds: float) -> None:
+    from solver.run_file import RunWriter
+
+    mdp = prepared.mdp
+    attributes: dict[str, str | int | float] = {
+        "title": mdp.title,
+        "problem": mdp.statement,
+        "discount": mdp.discount,
+        "temperature": mdp.temperature,
+        "transition": mdp.transition.description,
+    }
+    with RunWriter(
+        output,
+        mdp.states,
+        mdp.actions,
+        reference_mass=mdp.reference_mass,
+        rho=mdp.rho,
+        attributes=attributes,
+        force=force,
+    ) as writer:
+        writer.optimum(best)
+        writer.close("complete", "soft optimum computed; no flow was run", {"wall_seconds": seconds})

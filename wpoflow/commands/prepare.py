@@ -1,0 +1,40 @@
+"""From the arguments of a command to a problem that fits into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from problems.problem_file import ProblemFile, read_problem
+from wpoflow.cli import use_threads
+
+if TYPE_CHECKING:
+    from solver.mdp import GridMDP
+    from wpoflow.estimate import Estimate
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A problem file, what it will take, and its grid problem."""
+
+    problem: ProblemFile
+    estimate: Estimate
+    mdp: GridMDP
+
+
+def read(problem: str, cells: Mapping[str, int], overrides: Mapping[str, str], **settings: object) -> ProblemFile:
+    """Read a problem file with the overrides of the command line; needs neither numpy nor numba."""
+    return read_problem(problem, cells=cells, set=overrides, **settings)  # type: ignore[arg-type]
+
+
+def build(problem: ProblemFile, threads: int | None) -> Prepared:
+    """Estimate, refuse what cannot fit, and build the grid problem."""
+    use_threads(threads)
+    from problems.load import build_problem, read_statement
+    from wpoflow.estimate import estimate
+
+    statement = read_statement(problem)
+    expected = estimate(statement, problem.flow.scheme, problem.flow.step is None)
+    expected.refuse_if_too_large(problem.label)
+    return Prepared(problem, expected, build_problem(problem))
