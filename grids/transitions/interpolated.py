@@ -37,6 +37,7 @@ from grids.smoothing import (
     clamping_probability,
     gaussian_matrix,
     periodic_matrix,
+    reduced_sigma,
     separable,
     splitting_matrix,
 )
@@ -246,7 +247,7 @@ def _smoothing(states: Grid, nodes: Sequence[FloatArray], noise: FloatArray, ter
         ends.append(terminal is not None and axis.boundary == "clamp" and bool(s > 0.0))
         split.append(splitting_matrix(axis.size) if ends[-1] else None)
         if s > 0.0:
-            spread.append(gaussian_matrix(axis, y, float(s), split=ends[-1]))
+            spread.append(gaussian_matrix(axis, y, reduced_sigma(axis, y, float(s)), split=ends[-1]))
         else:
             spread.append(periodic_matrix(axis.size) if y.size > axis.size else None)
     if terminal is None:
