@@ -15,7 +15,6 @@ from typing import Literal
 Kind = Literal["interpolated", "cell-integrated", "gauss-hermite"]
 
 HERMITE_NODES = 7
-_STENCIL_BYTES = 12
 
 
 def transition_kind(n_axes: int, varying: bool) -> Kind:
@@ -37,12 +36,15 @@ class Plan:
         Kind of every outcome; one outcome unless the problem is a mixture.
     terminal : bool
         Whether pairs may terminate.
+    clamped : bool
+        Whether some state axis is clamped, so that the probability of clamping may be kept.
     """
 
     states: tuple[int, ...]
     actions: tuple[int, ...]
     outcomes: tuple[Kind, ...]
     terminal: bool
+    clamped: bool
 
     @property
     def n_states(self) -> int:
@@ -78,13 +80,13 @@ class Plan:
 
     @property
     def transition_bytes(self) -> int:
-        """Estimated bytes the transition holds; for cell-integrated rows an upper bound."""
+        """Estimated bytes the transition holds; an upper bound where rows are integrated over cells."""
         dim = len(self.states)
-        per_pair = {
-            "interpolated": _STENCIL_BYTES * dim,
-            "cell-integrated": 8 * self.n_states + 16,
-            "gauss-hermite": _STENCIL_BYTES * dim * HERMITE_NODES**dim,
+        stencil = 4 + 8 * dim
+        per_pair: dict[Kind, int] = {
+            "interpolated": stencil,
+            "cell-integrated": 12 * self.n_states,
+            "gauss-hermite": (stencil + 8) * HERMITE_NODES**dim,
         }
-        mixed = 8 * len(self.outcomes) if len(self.outcomes) > 1 else 0
-        alive = 8 * len(self.outcomes) if self.terminal else 0
-        return self.pairs * (sum(int(per_pair[kind]) for kind in self.outcomes) + mixed + alive)
+        kept = 8 * self.clamped + 8 * (len(self.outcomes) > 1)
+        return self.pairs * sum(per_pair[kind] + kept for kind in self.outcomes)

@@ -133,7 +133,8 @@ class Statement:
     def plan(self) -> Plan:
         """Sizes and the kind of transition."""
         kinds = [transition_kind(self.states.dim, any(map(callable, o.noise.values()))) for o in self.branches]
-        return Plan(self.states.shape, self.actions.shape, tuple(kinds), self.terminal_set is not None)
+        clamped = any(axis.boundary == "clamp" for axis in self.states.axes)
+        return Plan(self.states.shape, self.actions.shape, tuple(kinds), self.terminal_set is not None, clamped)
 
 
 def build(statement: Statement) -> GridMDP:

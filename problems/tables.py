@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
-DEFAULT_ACCURACY = 1e-4
+DEFAULT_ACCURACY = 1e-6
 MAX_CELLS = 10_000_000
 
 

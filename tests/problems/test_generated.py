@@ -1,0 +1,65 @@
+"""The generated module: stored where it can be, executed from memory only, cached between processes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+import pytest
+
+from problems import generated
+from problems.expressions import Scope, parse_expression
+from problems.generated import compile_expressions
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def value(text: str) -> float:
+    function = compile_expressions(Scope(), {"e": (parse_expression(text, ["x"]), ["x"])})["e"]
+    return float(function(np.array([2.0]))[0])
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda name: str(tmp_path / name))
+    return tmp_path / "wpoflow" / "expressions"
+
+
+def test_source_is_kept_once_and_whole(folder: Path) -> None:
+    assert value("x + 10.25") == 12.25
+    assert value("x + 10.25") == 12.25
+    (path,) = folder.iterdir()
+    assert "np.float64(10.25)" in path.read_text()
+
+
+def test_what_lies_in_the_cache_is_never_executed(folder: Path) -> None:
+    source = generated._HEADER + "\n\n" + Scope().source("f0", parse_expression("x + 20.5", ["x"]), ["x"])
+    assert value("x + 20.5") == 22.5
+    (path,) = folder.iterdir()
+    assert path.read_text() == source
+    path.write_text("raise SystemExit\n")
+    sys.modules.pop(f"problems.generated_{path.stem}")
+    assert value("x + 20.5") == 22.5
+    assert path.read_text() == source
+
+
+def test_without_a_writable_cache_expressions_still_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda name: str(tmp_path / "file" / name))
+    assert value("x + 30.75") == 32.75
+
+
+def test_a_second_process_compiles_nothing() -> None:
+    code = (
+        "import numpy as np; from problems.load import read_statement; from problems.problem_file import read_problem;"
+        "s = read_statement(read_problem('lqr')); s.cost(np.ones(1), np.ones(1));"
+        "print(sum(s.cost.fill.stats.cache_misses.values()), sum(s.cost.fill.stats.cache_hits.values()))"
+    )
+    outputs = [
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    assert outputs[1].split() == ["0", "1"]

@@ -1,0 +1,265 @@
+"""From a statement to its grid problem: values on all pairs, the kind of transition, termination, and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from grids.arrays import FloatArray
+from grids.axis import uniform_axis
+from grids.grid import Grid
+from problems.errors import ProblemError
+from problems.load import build_problem, read_statement
+from problems.problem_file import parse_problem
+from problems.statement import Outcome, Statement, build
+from solver.mdp import GridMDP
+
+STATES = Grid((uniform_axis("x", -1.0, 1.0, 9, "clamp"),))
+PLANE = Grid((uniform_axis("x", -1.0, 1.0, 7, "clamp"), uniform_axis("y", 0.0, 2.0, 5, "periodic")))
+ACTIONS = Grid((uniform_axis("u", -1.0, 1.0, 6),))
+
+
+def state(**changes: Any) -> Statement:
+    """One state axis, one action axis, no noise."""
+    arguments: dict[str, Any] = {
+        "states": STATES,
+        "actions": ACTIONS,
+        "discount": 0.9,
+        "temperature": 0.3,
+        "cost": lambda x, u: x**2 + u**2,
+        "dynamics": {"x": lambda x, u: 0.8 * x + 0.3 * u},
+    }
+    return Statement(**(arguments | changes))
+
+
+def expectation(mdp: GridMDP, value: FloatArray) -> FloatArray:
+    return mdp.transition.expect(value)
+
+
+def test_arrays_are_the_functions_at_points_and_masses() -> None:
+    mdp = build(
+        state(
+            potential=lambda u: u,
+            state_density=lambda x: 1.0 + x,
+            policy_density=lambda x, u: np.exp(x * u),
+            noise={"x": 0.2},
+        )
+    )
+    x, u = STATES.points, ACTIONS.points[:, 0]
+    np.testing.assert_array_equal(mdp.cost, x**2 + u**2)
+    edges = ACTIONS.axes[0].edges
+    masses = np.exp(-edges[:-1]) - np.exp(-edges[1:])
+    np.testing.assert_allclose(mdp.reference_mass, masses / masses.sum(), rtol=1e-13)
+    cells = STATES.axes[0].edges
+    np.testing.assert_allclose(mdp.rho, np.diff((1 + cells) ** 2) / 4.0, rtol=1e-12, atol=1e-16)
+    exact = np.diff(np.exp(x * edges) / np.where(x == 0, 1.0, x), axis=1)
+    exact[x[:, 0] == 0] = np.diff(edges)
+    np.testing.assert_allclose(mdp.initial_policy, exact / exact.sum(axis=1, keepdims=True), rtol=1e-12)
+    np.testing.assert_allclose(mdp.initial_policy.sum(axis=1), 1.0, rtol=1e-14)
+    assert mdp.alive is None
+
+
+def test_noise_free_map_interpolates_exactly_what_is_linear() -> None:
+    mdp = build(state())
+    x, u = STATES.points, ACTIONS.points[:, 0]
+    np.testing.assert_allclose(expectation(mdp, STATES.points[:, 0]), np.clip(0.8 * x + 0.3 * u, -1, 1), atol=1e-15)
+
+
+def test_file_and_python_statements_build_the_same_problem() -> None:
+    text = """
+        problem = { discount = 0.9, temperature = 0.3, title = "twin" }
+        state.x = { bounds = [-1.0, 1.0], cells = 7, boundary = "clamp" }
+        state.y = { bounds = [0.0, 2.0], cells = 5, boundary = "periodic" }
+        action.u = { bounds = [-1.0, 1.0], cells = 6 }
+        constants.k = 0.3
+        definitions.push = "k*u"
+        dynamics = { x = "0.8*x + push*y", y = "y + 1.3*x" }
+        noise = { y = 0.2 }
+        cost = { running = "where(x > y, x*u, y**2)", terminal_set = "x >= 0.9", terminal_cost = "5 + y" }
+        reference.potential = "u**2"
+        initial = { state_density = "2 + x*y", policy_density = "1.5 + sin(x + y*u)" }
+        flow.until = 1.0
+    """
+    problem = parse_problem(text)
+    from_file = build_problem(problem)
+    from_python = build(
+        Statement(
+            states=PLANE,
+            actions=ACTIONS,
+            discount=0.9,
+            temperature=0.3,
+            cost=lambda x, y, u: np.where(x > y, x * u, y**2),
+            dynamics={"x": lambda x, y, u: 0.8 * x + 0.3 * u * y, "y": lambda x, y, u: y + 1.3 * x},
+            noise={"y": 0.2},
+            terminal_set=lambda x, y: x >= 0.9,
+            terminal_cost=lambda x, y: 5 + y,
+            potential=lambda u: u**2,
+            state_density=lambda x, y: 2 + x * y,
+            policy_density=lambda x, y, u: 1.5 + np.sin(x + y * u),
+        )
+    )
+    for name in ("cost", "reference_mass", "rho", "initial_policy"):
+        np.testing.assert_allclose(getattr(from_file, name), getattr(from_python, name), rtol=1e-12, err_msg=name)
+    assert from_file.alive is not None
+    assert from_python.alive is not None
+    np.testing.assert_array_equal(from_file.alive, from_python.alive)
+    value = np.cos(np.arange(PLANE.size))
+    np.testing.assert_allclose(expectation(from_file, value), expectation(from_python, value), atol=1e-13)
+    assert (from_file.title, from_file.statement) == ("twin", problem.text)
+    assert (
+        read_statement(problem).plan
+        == Statement(
+            states=PLANE,
+            actions=ACTIONS,
+            discount=0.5,
+            temperature=1.0,
+            cost=0.0,
+            dynamics={"x": 0.0, "y": 0.0},
+            terminal_set=lambda x, y: x > 0,
+        ).plan
+    )
+
+
+def test_bandit_has_one_state_that_returns_to_itself() -> None:
+    mdp = build(Statement(actions=ACTIONS, discount=0.9, temperature=0.1, cost=lambda u: u**2))
+    assert mdp.cost.shape == (1, ACTIONS.size)
+    np.testing.assert_array_equal(expectation(mdp, np.array([3.0])), np.full((1, ACTIONS.size), 3.0))
+    np.testing.assert_array_equal(mdp.rho, [1.0])
+
+
+def spread(x: FloatArray, *rest: FloatArray) -> FloatArray:
+    return np.asarray(0.1 + 0.05 * np.abs(x))
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({}, "interpolated"),
+        ({"noise": {"x": 0.2}}, "interpolated"),
+        ({"noise": {"x": spread}}, "cell-integrated"),
+        (
+            {"states": PLANE, "dynamics": {"x": lambda x, y, u: x + u, "y": 1.0}, "cost": 1.0, "noise": {"y": spread}},
+            "gauss-hermite",
+        ),
+        (
+            {
+                "dynamics": {},
+                "outcomes": [
+                    Outcome(lambda x, u: 0.5 + 0.5 * u, {"x": 0.5}),
+                    Outcome(lambda x, u: 0.5 - 0.5 * u, {"x": lambda x, u: x}, {"x": spread}),
+                ],
+            },
+            "mixture",
+        ),
+    ],
+)
+def test_kind_of_transition_follows_the_noise(changes: dict[str, Any], kind: str) -> None:
+    statement = state(**changes)
+    assert statement.plan.kind == kind
+    transition = build(statement).transition
+    ones = transition.expect(np.ones(statement.states.size))
+    np.testing.assert_allclose(ones, 1.0, rtol=1e-14)
+    assert (statement.plan.n_states, statement.plan.n_actions) == (transition.n_states, transition.n_actions)
+    assert transition.pair_bytes <= statement.plan.transition_bytes + 100_000
+
+
+def test_mixture_weights_its_outcomes() -> None:
+    mdp = build(
+        state(
+            dynamics={},
+            outcomes=[
+                Outcome(lambda x, u: 0.5 + 0.5 * u, {"x": 0.5}),
+                Outcome(lambda x, u: 0.5 - 0.5 * u, {"x": lambda x, u: -x}),
+            ],
+        )
+    )
+    x, u = STATES.points, ACTIONS.points[:, 0]
+    expected = (0.5 + 0.5 * u) * 0.5 - (0.5 - 0.5 * u) * x
+    np.testing.assert_allclose(expectation(mdp, STATES.points[:, 0]), expected, atol=1e-15)
+
+
+def test_termination_stops_the_value_and_adds_the_terminal_cost() -> None:
+    h: Callable[[FloatArray], FloatArray] = lambda x: 7.0 + x  # noqa: E731 - used as a value below
+    mdp = build(state(terminal_set=lambda x: x > 0.5, terminal_cost=h))
+    x, u = STATES.points, ACTIONS.points[:, 0]
+    following = np.clip(0.8 * x + 0.3 * u, -1, 1)
+    ends = following > 0.5
+    assert 0 < ends.sum() < ends.size
+    np.testing.assert_allclose(mdp.cost, x**2 + u**2 + 0.9 * np.where(ends, 7.0 + following, 0.0), rtol=1e-14)
+    np.testing.assert_allclose(expectation(mdp, np.ones(STATES.size)), np.where(ends, 0.0, 1.0), atol=1e-15)
+    assert mdp.alive is not None
+    np.testing.assert_array_equal(mdp.alive, STATES.points[:, 0] <= 0.5)
+    assert np.all(mdp.rho[~mdp.alive] == 0.0)
+    np.testing.assert_allclose(mdp.rho.sum(), 1.0, rtol=1e-15)
+    free = build(state()).rho
+    np.testing.assert_allclose(mdp.rho[mdp.alive] / mdp.rho[0], free[mdp.alive] / free[0], rtol=1e-14)
+
+
+def test_evaluation_in_chunks_gives_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = build(state(noise={"x": 0.2}, policy_density=lambda x, u: 2 + x * u))
+    monkeypatch.setattr("grids.interpolation.CHUNK_PAIRS", 13)
+    pieces = build(state(noise={"x": 0.2}, policy_density=lambda x, u: 2 + x * u))
+    for name in ("cost", "initial_policy"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(pieces, name))
+    np.testing.assert_array_equal(expectation(whole, STATES.points[:, 0]), expectation(pieces, STATES.points[:, 0]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"cost": lambda x, u: np.log(x) + 0 * u}, "cost is nan at x = -1, u = -0.833333"),
+        ({"cost": lambda x, u: np.where(u > 0.8, np.inf, x)}, "cost is inf at x = -1, u = 0.833333"),
+        ({"dynamics": {"x": lambda x, u: x / (u - u)}}, "dynamics.x is -inf at x = -1, u = -0.833333"),
+        ({"noise": {"x": lambda x, u: x}}, "noise.x is -1.0 at x = -1"),
+        ({"noise": {"x": -0.1}}, "noise.x is -0.1; a standard deviation"),
+        ({"cost": lambda x, u: np.zeros(3)}, "cost gave an array of shape (3,) for coordinates of shape (9, 6)"),
+        ({"policy_density": lambda x, u: x}, "policy_density: "),
+        ({"state_density": lambda x: -x}, "state_density: "),
+        ({"potential": lambda u: np.log(u)}, "reference potential: "),
+        ({"terminal_set": lambda x: x >= -1}, "state_density: the whole initial law lies inside the terminal set"),
+        ({"terminal_set": lambda x: x > 0, "terminal_cost": lambda x: np.inf * x}, "terminal_cost: "),
+        (
+            {"dynamics": {}, "outcomes": [Outcome(0.75, {"x": 0.0}), Outcome(0.125, {"x": 0.0})]},
+            "probabilities of the outcomes sum to 0.875",
+        ),
+        (
+            {"dynamics": {}, "outcomes": [Outcome(1.0, {"x": lambda x, u: x / 0.0})]},
+            "outcome.0: dynamics.x is -inf at x = -1",
+        ),
+    ],
+)
+def test_unusable_values_are_named_with_their_cell(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        build(state(**changes))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dynamics": {}}, "missing: x"),
+        ({"dynamics": {"x": 0.0, "z": 0.0}}, "unknown: z"),
+        ({"noise": {"z": 0.1}}, "unknown: z"),
+        ({"actions": Grid(())}, "at least one action axis"),
+        ({"outcomes": [Outcome(1.0, {"x": 0.0})]}, "not both"),
+        ({"terminal_cost": 1.0}, "needs a terminal_set"),
+    ],
+)
+def test_inconsistent_statements_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        state(**changes)
+
+
+def test_faulty_values_of_a_file_name_the_file() -> None:
+    text = """
+        problem = { discount = 0.9, temperature = 0.3 }
+        action.u = { bounds = [-1.0, 1.0], cells = 6 }
+        cost.running = "log(u)"
+        flow.until = 1.0
+    """
+    with pytest.raises(ProblemError, match=r"^mine.toml: cost is nan at u = -0.833333$"):
+        build_problem(parse_problem(text, "mine.toml"))
