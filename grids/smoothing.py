@@ -238,9 +238,7 @@ def reduced_sigma(axis: Axis, nodes: FloatArray, sigma: float) -> FloatArray:
     return np.asarray(np.sqrt(sigma**2 - 0.25 * np.minimum(spacing, sigma) ** 2))
 
 
-def gaussian_matrix(
-    axis: Axis, nodes: FloatArray, sigma: float | FloatArray, *, split: bool = False
-) -> FloatArray:
+def gaussian_matrix(axis: Axis, nodes: FloatArray, sigma: float | FloatArray, *, split: bool = False) -> FloatArray:
     """Probabilities of the cells of an axis, seen from its nodes, with noise sigma > 0.
 
     Parameters

@@ -64,7 +64,11 @@ def q_of_value(mdp: GridMDP, value: FloatArray, out: FloatArray | None = None) -
 
 
 def evaluate(
-    mdp: GridMDP, policy: FloatArray, guess: FloatArray | None = None, solver: str | None = None, out: FloatArray | None = None
+    mdp: GridMDP,
+    policy: FloatArray,
+    guess: FloatArray | None = None,
+    solver: str | None = None,
+    out: FloatArray | None = None,
 ) -> Evaluation:
     """Soft evaluation of a policy.
 

@@ -24,9 +24,8 @@ def phi(u: float) -> float:
     """(1 + u) ln(1 + u) - u for u > -1, without cancellation near zero."""
     if abs(u) < 0.02:
         # u^2/2 - u^3/6 + u^4/12 - ...; the first term left out is below 1e-15 of the sum
-        tail = 1.0 / 56.0 - u * (1.0 / 72.0 - u / 90.0)
-        series = 0.5 - u * (1.0 / 6.0 - u * (1.0 / 12.0 - u * (1.0 / 20.0 - u * (1.0 / 30.0 - u * (1.0 / 42.0 - u * tail)))))
-        return u * u * series
+        tail = 1.0 / 42.0 - u * (1.0 / 56.0 - u * (1.0 / 72.0 - u / 90.0))
+        return u * u * (0.5 - u * (1.0 / 6.0 - u * (1.0 / 12.0 - u * (1.0 / 20.0 - u * (1.0 / 30.0 - u * tail)))))
     return (1.0 + u) * math.log1p(u) - u
 
 
@@ -43,7 +42,7 @@ def log_gibbs_row(q: FloatArray, log_mass: FloatArray, temperature: float, out: 
     log_total = math.log(total)
     for k in range(q.size):
         out[k] -= log_total
-    return log_total - least / temperature
+    return float(log_total - least / temperature)
 
 
 @kernel(parallel=True)

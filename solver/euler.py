@@ -26,7 +26,9 @@ class EulerScheme:
     name = "euler"
     order = 1
 
-    def __init__(self, mdp: GridMDP, substeps: Substeps, step: float | None, control: ErrorControl | None, first: float):
+    def __init__(
+        self, mdp: GridMDP, substeps: Substeps, step: float | None, control: ErrorControl | None, first: float
+    ) -> None:
         self._mdp = mdp
         self._substeps = substeps
         self._size = first if step is None else step

@@ -12,40 +12,24 @@ import os
 import time as clock
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 
-import numpy as np
-from numba.core import event
-
-from grids.arrays import FloatArray
 from solver.bellman import NotFiniteError
+from solver.compile_timer import CompileTimer
 from solver.discounted_system import BellmanError
-from solver.entropy import relative_entropy_to_gibbs
-from solver.flow import DEFAULT_ACCURACY, DEFAULT_SCHEME, FlowState, flow as iterate_flow
+from solver.flow import DEFAULT_ACCURACY, DEFAULT_SCHEME, FlowState
+from solver.flow import flow as iterate_flow
 from solver.mdp import GridMDP
 from solver.observables import Observer
 from solver.optimum import solve_optimum
 from solver.recorder import Recorder
 from solver.run import Optimum, Run
 from solver.schedule import Series, merge, series_times, snapshot_times
+from solver.step_monitor import StepMonitor
 from solver.steps import DescentStep
+from solver.stop import StopCriteria, StopKind
 
-CRITERIA = ("time", "gap", "steps", "wall")
-KL_FLOOR = 1e-26  # below this a relative entropy is rounding, and ratios of two of them mean nothing
 METASTABLE = 0.1  # e-folds the gap would fall by if the run went on for as long again
-
-
-class StopKind(Enum):
-    """Why a run stopped."""
-
-    TIME = "time"
-    GAP = "gap"
-    STEPS = "steps"
-    WALL = "wall"
-    STAGNATED = "stagnated"
-    NOT_FINITE = "not finite"
-    INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)
@@ -59,95 +43,6 @@ class Progress:
     steps: int
     bellman_evaluations: int
     wall_seconds: float
-
-
-@dataclass(frozen=True)
-class StopCriteria:
-    """Where a run stops; at least one of the four is given.
-
-    Raises
-    ------
-    ValueError
-        None given, or one that is not positive.
-    """
-
-    time: float | None = None
-    gap: float | None = None
-    steps: int | None = None
-    wall: float | None = None
-
-    @staticmethod
-    def of(until: float | Mapping[str, float]) -> StopCriteria:
-        """From a flow time, or from a mapping with keys time, gap, steps, wall."""
-        criteria = dict(until) if isinstance(until, Mapping) else {"time": until}
-        unknown = set(criteria) - set(CRITERIA)
-        if unknown or not criteria:
-            given = ", ".join(sorted(unknown)) or "nothing"
-            raise ValueError(f"until: {given} given; a run needs at least one of {', '.join(CRITERIA)}")
-        for name, number in criteria.items():
-            if not (math.isfinite(number) and number > 0):
-                raise ValueError(f"until: {name} = {number} must be positive and finite")
-        steps = criteria.get("steps")
-        if steps is not None and steps != int(steps):
-            raise ValueError(f"until: steps = {steps} must be a whole number")
-        return StopCriteria(
-            criteria.get("time"), criteria.get("gap"), None if steps is None else int(steps), criteria.get("wall")
-        )
-
-    @property
-    def has_goal(self) -> bool:
-        """Whether a time or a gap is to be reached, of which a limit on steps or wall time may fall short."""
-        return self.time is not None or self.gap is not None
-
-
-@dataclass
-class _StepStatistics:
-    """Worst and counted quantities of the steps since the last row."""
-
-    descent_defect: float = 0.0
-    kl_ratio_excess: float = -1.0
-    limited_cells: int = 0
-    bellman_evaluations: int = 0
-
-    def row(self) -> dict[str, float]:
-        return {
-            "descent_defect": self.descent_defect,
-            "kl_ratio_excess": self.kl_ratio_excess,
-            "limited_cells": float(self.limited_cells),
-            "bellman_evaluations": float(self.bellman_evaluations),
-        }
-
-
-@dataclass
-class _StepMonitor:
-    """Compares each state of the flow with the one before."""
-
-    mdp: GridMDP
-    statistics: _StepStatistics = field(default_factory=_StepStatistics)
-
-    def __post_init__(self) -> None:
-        self._before = np.empty(self.mdp.states.size)
-        self._after = np.empty(self.mdp.states.size)
-        self._alive = np.ones(self.mdp.states.size, dtype=np.bool_) if self.mdp.alive is None else self.mdp.alive
-
-    def step(self, before: FlowState, after: FlowState) -> None:
-        """Take one step into account; the policy of ``before`` is still in its buffer."""
-        mdp, now = self.mdp, self.statistics
-        rise = (after.value - before.value)[self._alive]
-        now.descent_defect = max(now.descent_defect, float(rise.max()))
-        relative_entropy_to_gibbs(before.policy, before.q, mdp.log_mass, mdp.temperature, self._before)
-        relative_entropy_to_gibbs(after.policy, before.q, mdp.log_mass, mdp.temperature, self._after)
-        meaningful = self._alive & (self._before > KL_FLOOR)
-        if np.any(meaningful):
-            ratio = float((self._after[meaningful] / self._before[meaningful]).max())
-            now.kl_ratio_excess = max(now.kl_ratio_excess, ratio - 1.0)
-        now.limited_cells += after.limited_cells - before.limited_cells
-        now.bellman_evaluations += after.bellman_evaluations - before.bellman_evaluations
-
-    def take(self) -> _StepStatistics:
-        """The statistics since the last call."""
-        statistics, self.statistics = self.statistics, _StepStatistics()
-        return statistics
 
 
 def evolve(
@@ -213,7 +108,7 @@ def evolve(
     kept = snapshot_times(snapshots, first, criteria.time)
     started = clock.monotonic()
     with ExitStack() as stack:
-        compiling = stack.enter_context(_CompileTimer())
+        compiling = stack.enter_context(CompileTimer())
         recorder = stack.enter_context(Recorder(mdp, output, force))
         if optimum is None:
             optimum = solve_optimum(mdp, solver=solver)
@@ -274,15 +169,13 @@ class _Loop:
     ) -> None:
         self._mdp, self._criteria, self._recorder = mdp, criteria, recorder
         self._observer = Observer(mdp, optimum)
-        self._monitor = _StepMonitor(mdp)
+        self._monitor = StepMonitor(mdp)
         self._started, self._progress = started, progress
         self._row: dict[str, float] = {}
         self._first_gap = math.nan
         self._state: FlowState | None = None
 
-    def run(
-        self, states: Iterator[FlowState], rows: Iterator[float], snapshots: list[float]
-    ) -> tuple[StopKind, str]:
+    def run(self, states: Iterator[FlowState], rows: Iterator[float], snapshots: list[float]) -> tuple[StopKind, str]:
         """Run to the stop; the last state is always a row and a snapshot."""
         pending = list(reversed(snapshots))
         next_row = next(rows, math.inf)
@@ -375,23 +268,3 @@ class _Loop:
                 f"while the soft Bellman residual is {self._row['bellman_residual']:.3g}"
             )
         return f"{reached}, gap {gap:.3g}" if kind is not StopKind.GAP else reached
-
-
-class _CompileTimer(event.TimingListener):  # type: ignore[misc]
-    """Adds up the seconds numba spends compiling."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seconds = 0.0
-
-    def __enter__(self) -> _CompileTimer:
-        event.register("numba:compile", self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        event.unregister("numba:compile", self)
-
-    def on_end(self, occurred: event.Event) -> None:
-        super().on_end(occurred)
-        if self.done:
-            self.seconds += self.duration

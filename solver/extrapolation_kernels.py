@@ -26,9 +26,7 @@ def combine(weights: FloatArray, parts: FloatArray, out: FloatArray) -> None:
 
 
 @kernel(parallel=True)
-def combination_squared(
-    weights: FloatArray, parts: FloatArray, p: FloatArray, g: FloatArray, out: FloatArray
-) -> None:
+def combination_squared(weights: FloatArray, parts: FloatArray, p: FloatArray, g: FloatArray, out: FloatArray) -> None:
     """out[i] = sum_k (sum_j weights[j] parts[j, i, k])^2 / (p_ik + g_ik), weights summing to zero."""
     last = weights.size - 1
     for i in numba.prange(p.shape[0]):

@@ -1,8 +1,6 @@
 """The flow as an iterator: one accepted time step after another, each with its value functions.
 
-    for state in flow(mdp, step=0.05):
-        if state.time >= 1.0:
-            break
+``for state in flow(mdp, step=0.05): ...`` goes on for ever; leave the loop when you have seen enough.
 """
 
 from __future__ import annotations

@@ -68,9 +68,7 @@ class Observer:
 
     def _divergence(self, policy: FloatArray) -> FloatArray:
         divergence = np.empty(self._mdp.states.size)
-        relative_entropy_to_gibbs(
-            policy, self._optimum.q, self._mdp.log_mass, self._mdp.temperature, divergence
-        )
+        relative_entropy_to_gibbs(policy, self._optimum.q, self._mdp.log_mass, self._mdp.temperature, divergence)
         return divergence
 
     def _gap(self, visited: FloatArray, divergence: FloatArray) -> float:

@@ -47,7 +47,9 @@ def solve_optimum(
     evaluation = evaluate(mdp, policy, solver=solver)
     best = bellman_residual(mdp, evaluation)
     stalls = 0
-    for iteration in range(1, MOST_ITERATIONS + 1):
+    iteration = 0
+    while iteration < MOST_ITERATIONS:
+        iteration += 1
         gibbs_policy(evaluation.q, mdp.log_mass, mdp.temperature, policy)
         evaluation = evaluate(mdp, policy, evaluation.value, solver, out=evaluation.q)
         current = bellman_residual(mdp, evaluation)

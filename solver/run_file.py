@@ -44,13 +44,27 @@ def part_path(path: str | os.PathLike[str]) -> Path:
     return path.with_name(path.name + ".part")
 
 
-def refuse_overwriting(path: str | os.PathLike[str]) -> None:
-    """Raise FileExistsError, in one line, if writing a run to ``path`` would destroy something."""
-    if Path(path).exists():
-        raise FileExistsError(f"{path} exists; choose another name or force overwriting")
-    if part_path(path).exists():
+def check_output(path: str | os.PathLike[str], force: bool = False) -> None:
+    """Find out, before anything is computed, whether a run may be written to ``path``.
+
+    Raises
+    ------
+    FileExistsError
+        Writing would destroy something, and ``force`` is off.
+    FileNotFoundError
+        The folder does not exist.
+    """
+    path, part = Path(path), part_path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {path.parent}")
+    if force:
+        return
+    if path.exists():
+        raise FileExistsError(f"{path} exists; choose another name, or overwrite it with force (--force)")
+    if part.exists():
         raise FileExistsError(
-            f"{part_path(path)} is left from a run that was killed or is still going; remove it or force overwriting"
+            f"{part} is left from a run that was killed or is still going; "
+            "remove it, or overwrite it with force (--force)"
         )
 
 
@@ -95,12 +109,11 @@ class RunWriter:
         self.path = Path(path)
         self.states, self.actions = states, actions
         check_axis_names([axis.name for axis in (*states.axes, *actions.axes)])
-        if not force:
-            refuse_overwriting(self.path)
+        check_output(self.path, force)
         self._state_dims = tuple(axis.name for axis in states.axes)
         self._action_dims = tuple(axis.name for axis in actions.axes)
         self._rows = 0
-        part_path(self.path).open("ab").close()  # a missing folder or permission is said better here than by HDF5
+        part_path(self.path).open("ab").close()  # a missing permission is said better here than by HDF5
         self._file = h5py.File(part_path(self.path), "w", libver=("v108", "v110"), track_order=True)
         self._set_attributes(
             {

@@ -46,7 +46,11 @@ def series_times(series: Series | None) -> Iterator[float]:
     keys = set(series)
     if keys == {"times"}:
         return iter(_listed("series", series["times"]))
-    numbers = {key: _positive(f"series {key}", float(value)) for key, value in series.items() if not isinstance(value, Sequence)}
+    numbers = {
+        key: _positive(f"series {key}", float(value))
+        for key, value in series.items()
+        if not isinstance(value, Sequence)
+    }
     if keys == set(numbers) == {"every"}:
         return (numbers["every"] * k for k in itertools.count(1))
     if keys == set(numbers) == {"first", "per_decade"}:
@@ -62,7 +66,9 @@ def _geometric(first: float, decades: float) -> Iterator[float]:
         yield first * 10.0**exponent
 
 
-def snapshot_times(snapshots: int | Mapping[str, Sequence[float]] | Sequence[float] | None, first: float, end: float | None) -> list[float]:
+def snapshot_times(
+    snapshots: int | Mapping[str, Sequence[float]] | Sequence[float] | None, first: float, end: float | None
+) -> list[float]:
     """Times of the snapshots; the stop is one as well.
 
     Parameters

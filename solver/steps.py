@@ -41,11 +41,10 @@ class WassersteinStep:
         self._axes = [(a.widths, a.distances, stride) for a, stride in zip(axes, strides, strict=True) if a.size > 1]
 
     def __call__(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
+        """Advance ``p`` by ``dt``; see `DescentStep`."""
         source = p
         for widths, distances, stride in self._axes:
-            backward_euler_axis(
-                source, q, self._log_density, widths, distances, stride, dt, self._temperature, out
-            )
+            backward_euler_axis(source, q, self._log_density, widths, distances, stride, dt, self._temperature, out)
             source = out
         if source is not out:
             out[:] = source

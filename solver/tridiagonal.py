@@ -93,4 +93,3 @@ def solve_circle(
     p[last - 1] += closing[last - 1] * p[last]
     for k in range(last - 2, -1, -1):
         p[k] += ratio[k] * p[k + 1] + closing[k] * p[last]
-

@@ -40,7 +40,10 @@ def grid_mdps(
     temperature = float(np.exp(draw(st.floats(np.log(least_temperature), np.log(most_temperature)))))
     rows = random_policy(generator, (n_states * n_actions, n_states), 2.0)
     if draw(st.integers(0, 2)) == 0:
-        rows = rows * (1.0 - 0.5 * generator.random((n_states * n_actions, 1)) * (generator.random((n_states * n_actions, 1)) < 0.3))
+        rows = rows * (
+            1.0
+            - 0.5 * generator.random((n_states * n_actions, 1)) * (generator.random((n_states * n_actions, 1)) < 0.3)
+        )
     mass = random_policy(generator, (1, n_actions), 1.0)[0]
     return GridMDP(
         states=Grid((edges_axis("s", np.arange(n_states + 1.0), "reflect"),)),

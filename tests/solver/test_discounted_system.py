@@ -53,7 +53,7 @@ def test_occupancies_sum_to_one(solver: str) -> None:
 def test_bit_identical_for_any_number_of_threads(solver: str) -> None:
     def solve(threads: int) -> tuple[FloatArray, FloatArray]:
         before = numba.get_num_threads()
-        numba.set_num_threads(min(threads, numba.config.NUMBA_NUM_THREADS))
+        numba.set_num_threads(min(threads, numba.get_num_threads()))
         try:
             with threadpool_limits(threads):
                 case = system(solver, 0.97, cells=600)

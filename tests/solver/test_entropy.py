@@ -38,7 +38,9 @@ def test_relative_entropy_from_rounding_to_disjoint(n: int, seed: int, exponent:
     with localcontext() as context:
         context.prec = 60
         exact = sum(
-            Decimal(float(a)) * (Decimal(float(a)).ln() - Decimal(float(b))) - Decimal(float(a)) + Decimal(float(b)).exp()
+            Decimal(float(a)) * (Decimal(float(a)).ln() - Decimal(float(b)))
+            - Decimal(float(a))
+            + Decimal(float(b)).exp()
             for a, b in zip(p, log_g, strict=True)
         )
     mine = relative_entropy_row(p, log_g)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import islice, pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,13 +13,14 @@ from grids.arrays import FloatArray
 from grids.axis import uniform_axis
 from grids.grid import Grid
 from grids.transitions import interpolated_transition, tabulated_transition
-from solver.evolve import StopCriteria, evolve
+from solver.evolve import evolve
 from solver.flow import SCHEMES, flow
 from solver.mdp import GridMDP
 from solver.optimum import solve_optimum
 from solver.schedule import merge, series_times, snapshot_times
 from solver.series import SERIES
 from solver.steps import WassersteinStep
+from solver.stop import StopCriteria
 
 
 def small_problem(states: int = 12, actions: int = 16, temperature: float = 0.3, discount: float = 0.9) -> GridMDP:
@@ -34,7 +36,7 @@ def small_problem(states: int = 12, actions: int = 16, temperature: float = 0.3,
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("control", [{"step": 0.07}, {"accuracy": 1e-3}])
-def test_listed_times_and_the_stop_are_landed_on(scheme: str, control: dict[str, float]) -> None:
+def test_listed_times_and_the_stop_are_landed_on(scheme: str, control: dict[str, Any]) -> None:
     times = [0.1, 0.2345, 0.5]
     run = evolve(
         small_problem(), until=0.6, scheme=scheme, series={"times": times}, snapshots={"times": [0.0, 0.3]}, **control
@@ -80,32 +82,42 @@ def test_dissipation_is_minus_the_derivative_of_the_value() -> None:
 def test_each_criterion_stops_and_says_why() -> None:
     mdp = small_problem()
     run = evolve(mdp, until={"gap": 1e-3, "time": 50.0}, accuracy=1e-3)
-    assert run.series["gap"][-1] <= 1e-3 and "gap" in run.stop_reason
+    assert run.series["gap"][-1] <= 1e-3
+    assert "gap" in run.stop_reason
     run = evolve(mdp, until={"steps": 3, "time": 50.0}, step=0.1)
-    assert run.attributes["steps"] == 3 and run.stop_reason.startswith("3 steps taken")
+    assert run.attributes["steps"] == 3
+    assert run.stop_reason.startswith("3 steps taken")
     assert run.attributes["reached_goal"] == 0
     run = evolve(mdp, until={"wall": 1e-9}, step=0.1)
-    assert run.attributes["steps"] == 0 and "wall-clock limit" in run.stop_reason
+    assert run.attributes["steps"] == 0
+    assert "wall-clock limit" in run.stop_reason
 
 
 def test_unusable_arguments_are_refused() -> None:
     mdp = small_problem()
     floor = solve_optimum(mdp).gap_floor
-    for until, message in (({}, "at least one"), ({"days": 1}, "days"), (-1.0, "positive"), ({"steps": 1.5}, "whole")):
+    criteria: list[tuple[Any, str]] = [
+        ({}, "at least one"),
+        ({"days": 1}, "days"),
+        (-1.0, "positive"),
+        ({"steps": 1.5}, "whole"),
+    ]
+    for until, message in criteria:
         with pytest.raises(ValueError, match=message):
-            evolve(mdp, until=until)  # type: ignore[arg-type]
+            evolve(mdp, until=until)
     with pytest.raises(ValueError, match="rounding floor"):
         evolve(mdp, until={"gap": 0.1 * floor})
-    for options, message in (
+    refused: list[tuple[dict[str, Any], str]] = [
         ({"scheme": "leapfrog"}, "extrapolated, euler"),
         ({"flow": "ricci"}, "wasserstein"),
         ({"step": 0.1, "accuracy": 1e-3}, "not both"),
         ({"step": -1.0}, "positive"),
         ({"series": {"often": 1}}, "per_decade"),
         ({"snapshots": {"every": 1}}, "times"),
-    ):
+    ]
+    for options, message in refused:
         with pytest.raises(ValueError, match=message):
-            evolve(mdp, until=1.0, **options)  # type: ignore[arg-type]
+            evolve(mdp, until=1.0, **options)
     assert StopCriteria.of(2).time == 2
 
 
@@ -120,7 +132,8 @@ def test_a_number_that_is_not_finite_stops_the_run_and_is_named() -> None:
 
     run = evolve(mdp, until=1.0, step=0.1, scheme="euler", flow=Broken(mdp))
     assert run.status == "failed"
-    assert "state 4" in run.stop_reason and "cell 7" in run.stop_reason
+    assert "state 4" in run.stop_reason
+    assert "cell 7" in run.stop_reason
     assert all(np.all(np.isfinite(values)) for values in run.series.values())
 
 
@@ -129,11 +142,19 @@ def test_a_metastable_stall_is_told() -> None:
     a = actions.points[:, 0]
     start = np.exp(-(((a - 1.0) / 0.2) ** 2))
     mdp = GridMDP(
-        Grid(), actions, 0.9, 0.02, (4.0 * (a**2 - 1.0) ** 2 + a)[None], tabulated_transition(np.ones((1, 64, 1))),
-        np.full(64, 1 / 64), np.ones(1), (start / start.sum())[None],
+        Grid(),
+        actions,
+        0.9,
+        0.02,
+        (4.0 * (a**2 - 1.0) ** 2 + a)[None],
+        tabulated_transition(np.ones((1, 64, 1))),
+        np.full(64, 1 / 64),
+        np.ones(1),
+        (start / start.sum())[None],
     )
     run = evolve(mdp, until=20.0, accuracy=1e-2)
-    assert "metastable" in run.stop_reason and "Bellman residual" in run.stop_reason
+    assert "metastable" in run.stop_reason
+    assert "Bellman residual" in run.stop_reason
     assert run.series["bellman_residual"][-1] > 0.01
 
 
@@ -163,8 +184,15 @@ def test_mirroring_the_actions_mirrors_the_flow() -> None:
     for order in (1, -1):
         start = np.tile(np.linspace(1, 2, 15)[::order] / np.linspace(1, 2, 15).sum(), (12, 1))
         case = GridMDP(
-            mdp.states, Grid((axis,)), 0.9, 0.1, cost[:, ::order], tabulated_transition(tensor),
-            np.full(15, 1 / 15), mdp.rho, start,
+            mdp.states,
+            Grid((axis,)),
+            0.9,
+            0.1,
+            cost[:, ::order],
+            tabulated_transition(tensor),
+            np.full(15, 1 / 15),
+            mdp.rho,
+            start,
         )
         policies.append(evolve(case, until=0.5, step=0.1, scheme="euler").policy[:, ::order])
     np.testing.assert_allclose(policies[1], policies[0], rtol=1e-12)
@@ -172,9 +200,12 @@ def test_mirroring_the_actions_mirrors_the_flow() -> None:
 
 def test_schedules() -> None:
     assert list(islice(series_times({"every": 0.5}), 3)) == [0.5, 1.0, 1.5]
-    np.testing.assert_allclose(list(islice(series_times({"first": 0.01, "per_decade": 2}), 3)), [0.01, 0.01 * 10**0.5, 0.1])
+    np.testing.assert_allclose(
+        list(islice(series_times({"first": 0.01, "per_decade": 2}), 3)), [0.01, 0.01 * 10**0.5, 0.1]
+    )
     assert list(series_times({"times": [3.0, 1.0]})) == [1.0, 3.0]
     ladder = snapshot_times(4, 0.01, 1.0)
     np.testing.assert_allclose(ladder, [0.0, 0.01, 0.1, 1.0])
-    assert snapshot_times(1, 0.01, 1.0) == [0.0] and snapshot_times(0, 0.01, 1.0) == []
+    assert snapshot_times(1, 0.01, 1.0) == [0.0]
+    assert snapshot_times(0, 0.01, 1.0) == []
     assert list(merge(iter([1.0, 2.0]), iter([1.0, 1.5]))) == [1.0, 1.5, 2.0]

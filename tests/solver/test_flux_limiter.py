@@ -16,7 +16,9 @@ def shapes(draw: st.DrawFn) -> tuple[int, ...]:
 
 
 @given(shapes(), st.booleans(), st.integers(0, 2**32 - 1), st.floats(0.0, 2.0))
-def test_limited_steps_are_positive_and_keep_mass(shape: tuple[int, ...], periodic: bool, seed: int, size: float) -> None:
+def test_limited_steps_are_positive_and_keep_mass(
+    shape: tuple[int, ...], periodic: bool, seed: int, size: float
+) -> None:
     generator = np.random.default_rng(seed)
     cells = int(np.prod(shape))
     low = np.exp(3.0 * generator.standard_normal((3, cells)))

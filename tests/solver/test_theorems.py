@@ -70,7 +70,10 @@ def test_performance_difference_identity(mdp: GridMDP, seed: int) -> None:
     first, second = evaluate(mdp, mdp.initial_policy), evaluate(mdp, other)
     visited = occupancy(mdp, second.system)
     scale = mdp.temperature / (1.0 - mdp.discount)
-    terms = scale * visited * divergence(mdp, other, first.q), scale * visited * divergence(mdp, mdp.initial_policy, first.q)
+    terms = (
+        scale * visited * divergence(mdp, other, first.q),
+        scale * visited * divergence(mdp, mdp.initial_policy, first.q),
+    )
     left = mdp.rho @ second.value - mdp.rho @ first.value
     largest = max(np.abs(terms).max(), abs(mdp.rho @ second.value), abs(mdp.rho @ first.value))
     assert abs(left - (terms[0] - terms[1]).sum()) <= 1e-11 * largest + rounding(mdp, first) + rounding(mdp, second)
@@ -132,8 +135,10 @@ def _generator_applied(mdp: GridMDP, p: FloatArray, q: FloatArray) -> FloatArray
             safe = np.where(small, 1.0, z)
             forward = np.where(small, 1.0 - 0.5 * z, safe / np.expm1(safe))
             backward = forward + z
-            flux = mdp.temperature / axis.distances[face] * (
-                forward * np.take(a, [0], axis=j + 1) - backward * np.take(a, [1], axis=j + 1)
+            flux = (
+                mdp.temperature
+                / axis.distances[face]
+                * (forward * np.take(a, [0], axis=j + 1) - backward * np.take(a, [1], axis=j + 1))
             )
             index = [slice(None)] * out.ndim
             index[j + 1] = slice(here, here + 1)

@@ -51,10 +51,7 @@ def test_every_entry_has_a_small_relative_error(circle: bool, n: int, seed: int,
 
 
 def test_one_cell_does_nothing() -> None:
-    for solve in (
-        lambda p: solve_path(np.zeros(1), np.zeros(1), p, np.empty(1), 1),
-        lambda p: solve_circle(np.ones(1), np.ones(1), p, np.empty(1), np.empty(1), 1),
-    ):
-        p = np.array([0.3])
-        solve(p)
-        assert p[0] == 0.3
+    path, circle = np.array([0.3]), np.array([0.3])
+    solve_path(np.zeros(1), np.zeros(1), path, np.empty(1), 1)
+    solve_circle(np.ones(1), np.ones(1), circle, np.empty(1), np.empty(1), 1)
+    assert path[0] == circle[0] == 0.3
