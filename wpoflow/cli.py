@@ -73,6 +73,10 @@ def _parse_until(_: click.Context, __: click.Parameter, entries: Sequence[str]) 
         try:
             criteria[name] = int(value) if name == "steps" else float(value)
         except ValueError:
+            if name == "time" and f"time={value}" not in entries:
+                raise click.UsageError(
+                    f"--until {value}: write a flow time or {', '.join(f'{k}=' for k in LIMITS)}"
+                ) from None
             kind = "a whole number" if name == "steps" else "a number"
             raise click.UsageError(f"--until {name}={value}: {value} is not {kind}") from None
         if not 0 < criteria[name] < float("inf"):
@@ -110,10 +114,28 @@ _flow = _options(
 )  # fmt: skip
 _threads = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Number of threads.")
 _force = click.option("--force", is_flag=True, help="Overwrite the output.")
-_output = click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.h5")
+_output = click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.h5", help="Where to write."
+)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class Commands(click.Group):
+    """Commands in the order of their declaration; an unknown one is answered with the choices."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of declaration."""
+        return list(self.commands)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is called."""
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            raise click.UsageError(f"{args[0]!r} is not a command; choose among {', '.join(self.commands)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(VERSION)
 @_debug
 def cli() -> None:

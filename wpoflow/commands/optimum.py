@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from solver.run_file import RunWriter, check_output
 from views.terminal import grid_line, show, sizes_line, table
 from wpoflow.commands.prepare import Prepared, build, read
 from wpoflow.exits import Exit
@@ -27,10 +28,8 @@ def main(
 ) -> Exit:
     """Solve for the soft optimum, print its main numbers, store it if asked to."""
     stated = read(problem, cells, overrides)
-    if output is not None and not force:
-        from solver.run_file import refuse_overwriting
-
-        refuse_overwriting(output)
+    if output is not None:
+        check_output(output, force)
     prepared = build(stated, threads)
     from solver.optimum import solve_optimum
 
@@ -59,8 +58,6 @@ def main(
 
 
 def _store(prepared: Prepared, best: Optimum, output: Path, force: bool, seconds: float) -> None:
-    from solver.run_file import RunWriter
-
     mdp = prepared.mdp
     attributes: dict[str, str | int | float] = {
         "title": mdp.title,

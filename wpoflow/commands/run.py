@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from problems.problem_file import ProblemFile
+from solver.run_file import check_output
 from views.terminal import ProgressView, bytes_text, grid_line, show, sizes_line, summary, table
 from wpoflow.commands.prepare import Prepared, build, read
 from wpoflow.exits import CommandError, Exit
@@ -31,10 +32,7 @@ def main(
     """Run the flow, write the run file, print how it went."""
     stated = read(problem, cells, overrides, until=until, scheme=scheme, step=step, accuracy=accuracy, flow=flow)
     path = Path(f"{stated.name}.h5") if output is None else output
-    if not force:
-        from solver.run_file import refuse_overwriting
-
-        refuse_overwriting(path)
+    check_output(path, force)
     prepared = build(stated, threads)
     if not quiet:
         show(_before(prepared))

@@ -1,0 +1,306 @@
+"""The commands: what they print, what they leave, and how they end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from problems.problem_file import parse_problem
+from solver.run_file import open_run
+from solver.series import SERIES
+from tests.wpoflow.runs import small_run
+from wpoflow.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = ["lqr", "--cells", "x=12", "--cells", "u=12"]
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Call a command in an empty folder; gives its status, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+        out, err = capfd.readouterr()
+        return int(end.value.code or 0), out, err
+
+    return run
+
+
+def test_a_run_leaves_a_file_and_a_summary(call: Call, tmp_path: Path) -> None:
+    status, out, err = call("run", *SMALL, "--until", "time=0.5", "--until", "steps=1000")
+    assert (status, err) == (0, "")
+    run = open_run("lqr.h5")
+    assert [path.name for path in tmp_path.iterdir()] == ["lqr.h5"]
+    assert run.series["time"][-1] == 0.5
+    assert (run.states.shape, run.actions.shape) == ((12,), (12,))
+    assert np.all(np.diff(run.series["gap"]) < 0.0)
+    assert run.stop_reason in out
+    assert "lqr.h5" in out
+    stated = parse_problem(run.problem)
+    assert stated.flow.until.criteria == {"time": 0.5, "steps": 1000}
+    assert stated.tables.state["x"].cells == 12
+    assert all(np.all(np.isfinite(run.series[name])) for name in SERIES)
+
+
+def test_the_summary_of_info_is_that_of_the_run(call: Call) -> None:
+    _, printed, _ = call("run", *SMALL, "--until", "0.1", "-o", "a.h5")
+    status, out, _ = call("info", "a.h5")
+    assert status == 0
+    shared = [line for line in printed.splitlines() if line.startswith(("value", "gap", "steps", "stopped", "seconds"))]
+    assert len(shared) == 6
+    for line in shared:
+        assert line in out
+
+
+def test_info_as_json(call: Call) -> None:
+    small_run(Path("made_up.h5"))
+    status, out, _ = call("info", "made_up.h5", "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert found["series"]["gap"] == {"first": 2.0, "last": 0.5}
+    assert found["series"]["rate_observed"] == {"first": None, "last": None}
+    assert found["attributes"]["stop_reason"] == "flow time 1 reached"
+    assert found["attributes"]["packages"]["numpy"] == np.__version__
+    assert found["axes"]["u"] == {"kind": "action", "cells": 4, "bounds": [0.0, 1.0], "boundary": "no-flux"}
+
+
+def test_options_reach_the_flow(call: Call) -> None:
+    options = ["--scheme", "euler", "--step", "0.125", "--set", "problem.temperature=0.5", "--until", "steps=4"]
+    status, out, _ = call("run", *SMALL, *options, "--set", "record.series={ every = 0.25 }", "-o", "a.h5", "--quiet")
+    run = open_run("a.h5")
+    assert (status, out) == (0, "")
+    assert run.attributes["temperature"] == 0.5
+    assert run.attributes["scheme"] == "euler"
+    np.testing.assert_allclose(run.series["time"], [0.0, 0.25, 0.5])
+
+
+def test_a_run_short_of_its_goal(call: Call) -> None:
+    status, _, err = call("run", *SMALL, "--until", "gap=1e-9", "--until", "steps=2")
+    assert status == 1
+    assert err.startswith("wpoflow: lqr.toml: 2 steps taken")
+    assert open_run("lqr.h5").status == "complete"
+
+
+def test_overwriting_is_refused_before_anything_is_computed(call: Call) -> None:
+    Path("lqr.h5").write_text("precious")
+    started = time.monotonic()
+    status, _, err = call("run", "lqr")
+    assert status == 2
+    assert "lqr.h5 exists" in err
+    assert Path("lqr.h5").read_text() == "precious"
+    assert time.monotonic() - started < 2.0
+    assert call("run", *SMALL, "--until", "0.01", "--force", "--quiet") == (0, "", "")
+
+
+def test_check_runs_nothing(call: Call, tmp_path: Path) -> None:
+    status, out, _ = call("check", *SMALL, "--until", "gap=1e-3")
+    assert status == 0
+    text, _, table = out.partition("\nstates ")
+    assert parse_problem(text).tables.action["u"].cells == 12
+    for part in ("12 states x 12 actions = 144 pairs", "Gaussian smoothing", "Bellman solver", "gap 0.001", "memory"):
+        assert part in table
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_optimum_alone(call: Call) -> None:
+    status, out, _ = call("optimum", *SMALL, "-o", "best.h5")
+    run = open_run("best.h5")
+    assert status == 0
+    assert run.optimum is not None
+    np.testing.assert_allclose(run.optimum.policy.sum(axis=1), 1.0, rtol=1e-13)
+    assert f"{run.rho @ run.optimum.value:.10g}"[:8] in out
+    assert len(run.series["gap"]) == 0
+    assert call("info", "best.h5")[0] == 0
+    assert call("info", "best.h5", "--json")[0] == 0
+    assert call("optimum", *SMALL, "-o", "best.h5")[0] == 2
+
+
+def test_the_gallery(call: Call) -> None:
+    status, out, _ = call("gallery")
+    names = [line.split()[0] for line in out.splitlines()]
+    assert status == 0
+    assert {"bandit", "lqr", "torus", "pendulum", "navigation"} <= set(names)
+    for name in names:
+        text = call("gallery", name)[1]
+        assert parse_problem(text).title in out
+
+
+def test_a_gallery_file_can_be_edited_and_run(call: Call) -> None:
+    text = call("gallery", "lqr")[1]
+    Path("mine.toml").write_text(text.replace("cells = 128", "cells = 10"))
+    assert call("run", "mine.toml", "--until", "0.01", "--quiet") == (0, "", "")
+    assert open_run("mine.h5").states.shape == (10,)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["frobnicate"], 2, "choose among gallery, check, run"),
+        (["run"], 2, "PROBLEM"),
+        (["run", "nosuch"], 2, "choose among bandit"),
+        (["run", "absent.toml"], 2, "absent.toml: No such file"),
+        (["run", "lqr", "--frob"], 2, "--frob"),
+        (["run", "lqr", "--cells", "x"], 2, "--cells x: write NAME=VALUE"),
+        (["run", "lqr", "--cells", "x=0"], 2, "positive whole number"),
+        (["run", "lqr", "--cells", "z=3"], 2, "axes are x, u"),
+        (["run", "lqr", "--cells", "x=3", "--cells", "x=4"], 2, "given twice"),
+        (["run", "lqr", "--until", "soon"], 2, "--until soon: write a flow time"),
+        (["run", "lqr", "--until", "mass=1"], 2, "choose among time, gap, steps, wall"),
+        (["run", "lqr", "--until", "steps=1.5"], 2, "not a whole number"),
+        (["run", "lqr", "--until", "time=-1"], 2, "positive and finite"),
+        (["run", "lqr", "--until", "gap=nan"], 2, "positive and finite"),
+        (["run", *SMALL, "--until", "gap=1e-40"], 2, "rounding floor"),
+        (["run", "lqr", "--step", "0.1", "--accuracy", "1e-3"], 2, "not both"),
+        (["run", "lqr", "--scheme", "rk4"], 2, "choose 'extrapolated' or 'euler'"),
+        (["run", "lqr", "--set", "problem.temprature=1"], 2, "temprature"),
+        (["run", "lqr", "--set", "cost.running=x**2 +"], 2, "cost.running"),
+        (["run", "lqr", "-o", "absent/run.h5"], 4, "no folder absent"),
+        (["info", "absent.h5"], 3, "absent.h5: No such file"),
+        (["info", "."], 3, "directory"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_errors_are_one_line(call: Call, tmp_path: Path, arguments: list[str], status: int, says: str) -> None:
+    found, out, err = call(*arguments)
+    assert found == status
+    assert says in err
+    assert err.startswith("wpoflow: ")
+    assert len(err.splitlines()) == 1
+    assert "Traceback" not in out + err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_all_faults_of_a_file_are_told_at_once(call: Call) -> None:
+    status, _, err = call("run", "lqr", "--set", "problem.discount=2", "--set", "problem.temperature=-1")
+    assert status == 2
+    assert len(err.splitlines()) == 2
+
+
+@pytest.mark.parametrize("damage", ["altered", "truncated", "foreign"])
+def test_a_damaged_run_file(call: Call, damage: str) -> None:
+    small_run(Path("a.h5"))
+    content = bytearray(Path("a.h5").read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged = {"altered": bytes(content), "truncated": bytes(content[:-100]), "foreign": b"text" * 100}
+    Path("a.h5").write_bytes(damaged[damage])
+    status, _, err = call("info", "a.h5")
+    assert status == 3
+    assert err.startswith("wpoflow: a.h5: ")
+    assert len(err.splitlines()) == 1
+
+
+def test_what_cannot_fit_is_refused_with_what_to_lower(call: Call, tmp_path: Path) -> None:
+    status, out, err = call("run", "navigation", "--cells", "x=4000", "--cells", "y=4000")
+    assert status == 4
+    assert "of memory" in err
+    assert "lower --cells" in err
+    assert len(err.splitlines()) == 1
+    assert out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_internal_error(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("problems.gallery.gallery_names", broken)
+    status, _, err = call("gallery")
+    assert status == 70
+    assert err.startswith("wpoflow: internal error: ZeroDivisionError: a bug (test_commands.py:")
+    assert len(err.splitlines()) == 1
+    for arguments in (["gallery", "--debug"], ["--debug", "gallery"]):
+        status, _, err = call(*arguments)
+        assert status == 70
+        assert "Traceback" in err
+
+
+def test_full_memory(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError("Unable to allocate 3 TiB")
+
+    monkeypatch.setattr("problems.gallery.gallery_names", full)
+    assert call("gallery")[::2] == (4, "wpoflow: out of memory: Unable to allocate 3 TiB\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are sent the POSIX way")
+def test_interrupting_a_run(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    command = [sys.executable, "-m", "wpoflow", "run", *SMALL, "--until", "time=1e6", "--step", "1e-3", "-o", str(path)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if " gap " in line:  # a line of progress: steps are being taken
+            break
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.startswith("wpoflow: lqr.toml: interrupted at flow time")
+    assert len(err.splitlines()) == 1
+    run = open_run(path)
+    assert run.status == "interrupted"
+    assert len(run.series["gap"]) > 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits are set the POSIX way")
+def test_a_full_disk(tmp_path: Path) -> None:
+    """A limit on the size of files stands for a full disk."""
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000));"
+        "from wpoflow.cli import main; main(sys.argv[1:])"
+    )
+    arguments = ["run", "lqr", "--cells", "x=64", "--cells", "u=64", "--until", "0.01", "-o", str(tmp_path / "run.h5")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 4, done.stderr
+    assert done.stderr.startswith("wpoflow: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "run.h5").exists()
+
+
+def test_readers_of_standard_output_may_leave(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m wpoflow gallery torus | head -c 1"
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
+def test_python_m_is_the_command() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "wpoflow", "--version"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "wpoflow" in done.stdout
+
+
+def test_doctor_finds_this_installation_well(call: Call) -> None:
+    status, out, _ = call("doctor")
+    assert status == 0
+    assert out.count(" ok") == 6
+    assert "self-test passed" in out
+
+
+def test_the_file_opens_with_h5py_alone(call: Call) -> None:
+    call("run", *SMALL, "--until", "0.01", "--quiet")
+    with h5py.File("lqr.h5") as file:
+        assert file["snapshot/policy"].shape[1:] == (12, 12)
+        assert file.attrs["status"] == "complete"
