@@ -12,8 +12,15 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 np.seterr(all="raise", under="ignore")
+
+settings.register_profile(
+    "wpoflow", deadline=None, max_examples=100, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("thorough", settings.get_profile("wpoflow"), max_examples=5000, derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "wpoflow"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
