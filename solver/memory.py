@@ -14,9 +14,9 @@ from pathlib import Path
 
 import psutil
 
-PROCESS_BYTES = 230_000_000
-PAIR_ARRAYS = {"euler": 9, "extrapolated": 17}
-CONTROLLED_ARRAYS = 1
+PROCESS_BYTES = 212_000_000
+PAIR_ARRAYS = {"euler": 9, "extrapolated": 15}
+CONTROLLED_ARRAYS = 3
 ROW_ENTRY_BYTES = 20  # column index once, two generations of values
 DENSE_LIMIT = 4096  # states; above it no dense matrix is ever formed
 

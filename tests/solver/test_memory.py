@@ -1,0 +1,90 @@
+"""The memory estimate: near what a run takes, and refused against the right limit."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+import solver.memory
+from grids.transitions.policy_rows import PolicyRows
+from problems.load import build_problem, read_statement
+from problems.problem_file import read_problem
+from solver.memory import available_bytes, estimate_bytes
+from wpoflow.estimate import estimate, row_entries
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_estimate_grows_with_everything() -> None:
+    def needed(n_states: int = 5000, n_actions: int = 100, scheme: str = "euler", snapshots: int = 0) -> int:
+        return estimate_bytes(
+            n_states,
+            n_actions,
+            transition_bytes=12 * n_states * n_actions,
+            row_entries=30.0,
+            scheme=scheme,
+            kept_snapshots=snapshots,
+        )
+
+    pairs = 5000 * 100
+    assert needed(n_actions=200) - needed() > 8 * 9 * pairs
+    assert needed(scheme="extrapolated") > needed()
+    assert needed(snapshots=10) - needed() == 80 * pairs
+    assert needed(scheme="a scheme yet to come") == needed(scheme="extrapolated")
+
+
+def test_a_control_group_may_allow_less_than_the_machine_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit, used = tmp_path / "memory.max", tmp_path / "memory.current"
+    monkeypatch.setattr(solver.memory, "_CGROUP_LIMITS", (str(limit),))
+    monkeypatch.setattr(solver.memory, "_CGROUP_USED", (str(used),))
+    machine = psutil.virtual_memory().total
+    limit.write_text("5000000\n")
+    used.write_text("2000000\n")
+    assert available_bytes() == 3_000_000
+    used.write_text("9000000\n")
+    assert available_bytes() == 0
+    limit.write_text("max\n")
+    assert 3_000_000 < available_bytes() <= machine
+    limit.unlink()
+    assert 3_000_000 < available_bytes() <= machine
+
+
+@pytest.mark.parametrize(
+    "name", ["bandit", "lqr", "torus", "double_integrator", "navigation", "pendulum", "mountain_car"]
+)
+def test_rows_are_counted_without_building_them(name: str) -> None:
+    problem = read_problem(name, cells={"x": 24, "y": 24} if name == "navigation" else None)
+    statement = read_statement(problem)
+    mdp = build_problem(problem)
+    transition = mdp.transition.under(mdp.initial_policy)
+    assert isinstance(transition, PolicyRows)
+    counted = transition.data.size / mdp.states.size
+    assert row_entries(statement) == pytest.approx(counted, rel=0.35)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "cells", "options"),
+    [
+        ("navigation", {"x": 64, "y": 64, "vx": 32, "vy": 32}, ["--scheme", "euler", "--step", "0.01"]),
+        ("pendulum", {"theta": 201, "speed": 201, "torque": 41}, ["--scheme", "euler", "--step", "0.01"]),
+        ("lqr", {"x": 1000, "u": 1000}, ["--scheme", "extrapolated", "--accuracy", "1e-4"]),
+        ("lqr", {"x": 16, "u": 16}, ["--scheme", "extrapolated", "--accuracy", "1e-4"]),
+    ],
+    ids=["navigation", "pendulum", "lqr", "small"],
+)
+def test_the_estimate_is_near_the_peak(tmp_path: Path, name: str, cells: dict[str, int], options: list[str]) -> None:
+    problem = read_problem(name, cells=cells)
+    expected = estimate(read_statement(problem), options[1], controlled="--accuracy" in options)
+    sizes = [part for axis, number in cells.items() for part in ("--cells", f"{axis}={number}")]
+    output = ["-o", str(tmp_path / "run.h5"), "--force", "--quiet", "--until", "steps=3"]
+    command = [sys.executable, "-m", "wpoflow", "run", name, *sizes, *options, *output]
+    for _ in range(2):  # the first run compiles, which takes memory of its own
+        child = os.posix_spawn(sys.executable, command, {**os.environ, "PYTHONPATH": str(ROOT)})
+        _, status, usage = os.wait4(child, 0)
+    assert status == 0
+    assert expected.needed == pytest.approx(1024 * usage.ru_maxrss, rel=0.15)
