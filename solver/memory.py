@@ -1,6 +1,6 @@
 """How much memory a run will need, before anything is allocated, and how much there is.
 
-    bytes = process + pairs (transition + 8 arrays) + Bellman matrices
+    bytes = process + transition + 8 pairs x arrays + Bellman matrices
 
 The process is what Python, NumPy, SciPy, numba and the loaded kernels occupy.  Arrays are those of
 state-action pairs alive at once: cost, first policy, optimal Q and policy, Q before and after a step,
@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 
 PROCESS_BYTES = 212_000_000
-PAIR_ARRAYS = {"euler": 9, "extrapolated": 15}
-CONTROLLED_ARRAYS = 3
+PAIR_ARRAYS = {"euler": (9, 12), "extrapolated": (15, 16)}
+"""Arrays alive at once with a fixed step, and with one controlled by an accuracy."""
 ROW_ENTRY_BYTES = 20  # column index once, two generations of values
 DENSE_LIMIT = 4096  # states; above it no dense matrix is ever formed
 
@@ -53,7 +53,7 @@ def estimate_bytes(
     kept_snapshots : int
         Snapshots kept in memory; none where a run file is written.
     """
-    arrays = PAIR_ARRAYS.get(scheme, max(PAIR_ARRAYS.values())) + CONTROLLED_ARRAYS * controlled + kept_snapshots
+    arrays = PAIR_ARRAYS.get(scheme, max(PAIR_ARRAYS.values()))[int(controlled)] + kept_snapshots
     matrices = ROW_ENTRY_BYTES * n_states * row_entries
     if solver == "dense" or (solver is None and n_states <= DENSE_LIMIT // 4):
         matrices += 3 * 8 * n_states**2
