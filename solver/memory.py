@@ -18,7 +18,7 @@ PROCESS_BYTES = 212_000_000
 PAIR_ARRAYS = {"euler": (9, 12), "extrapolated": (15, 16)}
 """Arrays alive at once with a fixed step, and with one controlled by an accuracy."""
 ROW_ENTRY_BYTES = 20  # column index once, two generations of values
-DENSE_LIMIT = 4096  # states; above it no dense matrix is ever formed
+DENSE_LIMIT = 1024  # states; above it dense factors are seldom the cheapest
 
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _CGROUP_USED = ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes")
@@ -55,7 +55,7 @@ def estimate_bytes(
     """
     arrays = PAIR_ARRAYS.get(scheme, max(PAIR_ARRAYS.values()))[int(controlled)] + kept_snapshots
     matrices = ROW_ENTRY_BYTES * n_states * row_entries
-    if solver == "dense" or (solver is None and n_states <= DENSE_LIMIT // 4):
+    if solver == "dense" or (solver is None and n_states <= DENSE_LIMIT):
         matrices += 3 * 8 * n_states**2
     return int(PROCESS_BYTES + transition_bytes + 8 * n_states * n_actions * arrays + matrices)
 
