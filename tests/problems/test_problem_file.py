@@ -216,9 +216,9 @@ def test_minimal_problem_gets_the_documented_defaults() -> None:
 
 
 def test_defaults_and_choices_are_the_solvers_own() -> None:
-    from solver.evolve import CRITERIA
     from solver.flow import DEFAULT_ACCURACY as SOLVER_ACCURACY
     from solver.flow import DEFAULT_SCHEME, SCHEMES
+    from solver.stop import CRITERIA
 
     assert DEFAULT_ACCURACY == SOLVER_ACCURACY
     fields = FlowTable.model_fields
