@@ -1,0 +1,1 @@
+"""The solver against exact solutions under refinement."""

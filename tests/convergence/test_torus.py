@@ -1,0 +1,97 @@
+"""The nonlinear torus problem: everything smooth and periodic, state and action coupled, against a spectral table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from grids.arrays import FloatArray
+from grids.axis import uniform_axis
+from grids.grid import Grid
+from problems.statement import Statement, build
+from solver.mdp import GridMDP
+from tests.convergence.slices import follow
+from tests.oracles import load
+from validation.refinement import check_order
+
+TABLE = load("torus_published")
+
+
+def circle(name: str, cells: int) -> Grid:
+    """Points at the multiples of the mesh size, so that those of the table are among them."""
+    half = np.pi / cells
+    return Grid((uniform_axis(name, -half, 2.0 * np.pi - half, cells, "periodic"),))
+
+
+def torus(states: int, actions: int) -> GridMDP:
+    c = TABLE["problem"]
+
+    def cost(s: FloatArray, a: FloatArray) -> FloatArray:
+        steer = c["al"] * (1.0 - np.cos(a - c["be"] * np.sin(s))) + c["de"] * np.sin(2.0 * a)
+        return np.asarray(c["cs"] * (1.0 - np.cos(s)) + steer + c["ep"] * np.sin(s) * np.cos(a))
+
+    return build(
+        Statement(
+            actions=circle("a", actions),
+            discount=c["gamma"],
+            temperature=c["tau"],
+            cost=cost,
+            states=circle("s", states),
+            dynamics={"s": lambda s, a: s + c["b"] * np.sin(a)},
+            noise={"s": c["sg"]},
+            potential=lambda a: c["u"] * np.cos(a),
+            state_density=lambda s: np.exp(c["kr"] * np.cos(s - 1.0)),
+            policy_density=lambda s, a: np.exp(c["kp"] * np.cos(a - s - 1.0) - c["u"] * np.cos(a)),
+        )
+    )
+
+
+def errors(states: int, times: list[float]) -> list[dict[str, float]]:
+    """Errors at each time, half as many actions as states; those at tabulated points as root mean squares."""
+    mdp, points = torus(states, states // 2), TABLE["points"]
+    i = np.rint(np.array(points["s_over_pi"]) * states / 2.0).astype(int)
+    k = np.rint(np.array(points["a_over_pi"]) * states / 4.0).astype(int)
+    cosine = np.cos(mdp.actions.points[:, 0])
+    rows = {row["t"]: row for row in TABLE["table"]}
+    found = []
+    for at in follow(mdp, times, accuracy=1e-6):
+        row = rows[at.time]
+        density = at.policy[np.ix_(i, k)] * states / (4.0 * np.pi)
+        found.append(
+            {
+                "value": rms(at.value[i] - row["V_at_s"]),
+                "density": rms(density - row["policy_density_at_s_a"]),
+                "cosine": rms(at.policy[i] @ cosine - row["mean_cos_a_at_s"]),
+                "gap": float(np.log(at.gap / row["gap_rho"])),
+            }
+        )
+    return found
+
+
+def rms(values: FloatArray) -> float:
+    return float(np.sqrt(np.mean(values**2)))
+
+
+def test_order_two_in_both_directions() -> None:
+    """Value early on; density, mean cosine and ln gap in the middle of the descent.
+
+    Where the next state s + 0.4 sin(a) is stationary in a, interpolation errors add up in phase: V has besides its h^2
+    term one of order 5/2 whose coefficient depends on where s + 0.4 lies between two points.  By the middle of the
+    descent it makes the observed orders of V scatter around two.
+    """
+    cells = [96, 128, 192, 256]
+    found = [errors(n, [0.05, 0.5]) for n in cells]
+    sizes = 1.0 / np.array(cells)
+    check_order(sizes, [early["value"] for early, _ in found], 2.0, cap=2e-4)
+    for name, cap in (("density", 1e-4), ("cosine", 1e-4), ("gap", 5e-4)):
+        check_order(sizes, [middle[name] for _, middle in found], 2.0, cap=cap)
+    check_order(sizes, [middle["value"] for _, middle in found], 2.0, cap=1e-3, below=0.3)
+
+
+@pytest.mark.slow
+def test_densities_keep_order_two_late() -> None:
+    cells = [64, 96, 128, 192]
+    found = [errors(n, [3.0, 5.0]) for n in cells]
+    for late in zip(*found, strict=True):
+        check_order(1.0 / np.array(cells), [entry["density"] for entry in late], 2.0, cap=2e-4)
+        assert abs(late[-1]["gap"]) < 1e-3
