@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from grids.arrays import FloatArray
-from solver.discounted_system import EPS, DiscountedSystem, choose_solver
+from solver.discounted_system import EPS, DiscountedSystem, IncompleteFactors, choose_solver
 from solver.entropy import regularised_cost, relative_entropy_to_gibbs, soft_minimum
 from solver.mdp import GridMDP
 
@@ -69,6 +69,7 @@ def evaluate(
     guess: FloatArray | None = None,
     solver: str | None = None,
     out: FloatArray | None = None,
+    incomplete: IncompleteFactors | None = None,
 ) -> Evaluation:
     """Soft evaluation of a policy.
 
@@ -81,6 +82,8 @@ def evaluate(
         "dense", "sparse" or "krylov"; by default the cheapest for these sizes.
     out : array (S, A), optional
         Receives Q.
+    incomplete : IncompleteFactors, optional
+        Preconditioner to share with the evaluations of nearby policies.
 
     Raises
     ------
@@ -101,7 +104,7 @@ def evaluate(
     transition = mdp.transition.under(policy)
     if solver is None:
         solver = choose_solver(mdp.states.size, transition.work, mdp.discount, mdp.states.dim)
-    system = DiscountedSystem(transition, mdp.discount, solver)
+    system = DiscountedSystem(transition, mdp.discount, solver, incomplete)
     value, residual = system.solve(reward, guess)
     return Evaluation(value, q_of_value(mdp, value, out), residual, system)
 

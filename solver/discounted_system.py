@@ -7,7 +7,8 @@ so that ||x - x_exact||_inf <= ||b - A x||_inf / (1 - gamma) holds with a residu
   no row is ever exchanged, and elimination of an M-matrix adds numbers of one sign only outside the
   diagonal; occupancies of rarely visited states keep their relative accuracy.
 * ``sparse``: SuperLU on the same matrix, without exchanges, for one state axis and narrow rows.
-* ``krylov``: BiCGSTAB with refinement, warm-started.
+* ``krylov``: BiCGSTAB with refinement, warm-started; where P^pi has few entries to a row it is
+  preconditioned by incomplete factors, which serve all nearby policies until they no longer help.
 
 Which one is chosen is a function of sizes alone (``choose_solver``), never of a clock: results are
 the same on every machine and for every number of threads (BLAS is held to one thread).
@@ -31,10 +32,18 @@ from solver.krylov import bicgstab
 
 SOLVERS = ("dense", "sparse", "krylov")
 EPS = float(np.finfo(np.float64).eps)
+SOUGHT = 2.0  # roundings of the solution at which refinement stops
 ACCEPTED = 64.0  # a residual above this many roundings of the solution is a failed solve
 REFINEMENTS = 12
 KRYLOV_REDUCTION = 1e-9
 KRYLOV_ITERATIONS = 400
+
+
+INCOMPLETE_STATES = 1000  # incomplete factors pay from so many states
+INCOMPLETE_BAND = 64  # and up to so many entries to a row of P^pi
+INCOMPLETE_DROP = 1e-3
+INCOMPLETE_FILL = 6.0
+STALE_ITERATIONS = 24  # of one correction, after which the factors are made anew
 
 
 class BellmanError(ArithmeticError):
@@ -76,6 +85,44 @@ def choose_solver(n_states: int, work: int, discount: float, state_axes: int) ->
     return min(SOLVERS, key=lambda name: seconds[name])
 
 
+class IncompleteFactors:
+    """Incomplete LU factors of I - gamma P of one policy, as a preconditioner for those of its neighbours.
+
+    Policies of a flow change slowly, so one factorisation serves many evaluations.  It is renewed for the
+    next system after a correction took more than 24 iterations: a rule of counts, not of a clock.
+    """
+
+    def __init__(self) -> None:
+        self._factors: Any = None
+        self._stale = True
+
+    def prepare(self, transition: PolicyTransition, discount: float) -> None:
+        """Factor this system unless the factors at hand still serve."""
+        if self._stale:
+            with blas().limit(limits=1, user_api="blas"):
+                self._factors = sparse_linalg.spilu(
+                    _transposed_matrix(transition, discount),
+                    drop_tol=INCOMPLETE_DROP,
+                    fill_factor=INCOMPLETE_FILL,
+                    permc_spec="NATURAL",
+                    diag_pivot_thresh=0.0,
+                )
+            self._stale = False
+
+    def solve(self, x: FloatArray, transposed: bool) -> FloatArray:
+        """Approximately (I - gamma P)^{-1} x, or its transpose."""
+        return np.asarray(self._factors.solve(x, trans="N" if transposed else "T"))
+
+    def report(self, iterations: int) -> None:
+        """Note how many iterations a correction took."""
+        self._stale = self._stale or iterations > STALE_ITERATIONS
+
+
+def _transposed_matrix(transition: PolicyTransition, discount: float) -> Any:
+    matrix = sparse.eye_array(transition.n_states) - discount * transition.sparse()
+    return sparse.csc_array(matrix.T)
+
+
 class DiscountedSystem:
     """A = I - gamma P^pi for one policy, ready to be solved with many right-hand sides.
 
@@ -86,15 +133,27 @@ class DiscountedSystem:
     discount : float
         gamma.
     solver : {"dense", "sparse", "krylov"}
+    incomplete : IncompleteFactors, optional
+        Shared between the systems of a flow.
     """
 
-    def __init__(self, transition: PolicyTransition, discount: float, solver: str) -> None:
+    def __init__(
+        self,
+        transition: PolicyTransition,
+        discount: float,
+        solver: str,
+        incomplete: IncompleteFactors | None = None,
+    ) -> None:
         if solver not in SOLVERS:
             raise ValueError(f"Bellman solver {solver!r}; choose one of {', '.join(SOLVERS)}")
         self.transition = transition
         self.discount = discount
         self.solver = solver
         self.iterations = 0
+        few_entries = transition.work <= INCOMPLETE_BAND * transition.n_states
+        self._incomplete = None
+        if solver == "krylov" and transition.n_states >= INCOMPLETE_STATES and few_entries:
+            self._incomplete = IncompleteFactors() if incomplete is None else incomplete
 
     def apply(self, x: FloatArray) -> FloatArray:
         """(I - gamma P) x, (S,) -> (S,)."""
@@ -132,9 +191,9 @@ class DiscountedSystem:
         solver = self.solver
         for _ in range(REFINEMENTS):
             rounding = EPS * max(float(np.abs(x).max()), float(np.abs(rhs).max()))
-            if norm <= rounding:
+            if norm <= SOUGHT * rounding:
                 break
-            candidate = x + self._correction(residual, transposed, rounding / norm)
+            candidate = x + self._correction(residual, transposed, SOUGHT * rounding / norm)
             new_residual = rhs - apply(candidate)
             new_norm = float(np.abs(new_residual).max())
             if new_norm < norm:
@@ -157,16 +216,7 @@ class DiscountedSystem:
     def _correction(self, residual: FloatArray, transposed: bool, reduction: float) -> FloatArray:
         """An approximate solution for a residual: exact up to rounding, or by a few Krylov steps."""
         if self.solver == "krylov":
-            apply = self.apply_transposed if transposed else self.apply
-            # the constant is the slowest mode of the untransposed system and costs nothing to remove
-            shift = 0.0 if transposed else float(residual.mean()) / (1.0 - self.discount)
-            start = residual if transposed else residual - shift * self._row_defect
-            norm = float(np.abs(start).max())
-            scale = float(np.abs(residual).max())
-            wanted = max(KRYLOV_REDUCTION, 0.5 * reduction * scale / norm) if norm > 0.0 else 1.0
-            x, iterations = bicgstab(apply, start, wanted, KRYLOV_ITERATIONS)
-            self.iterations += iterations
-            return x + shift
+            return self._krylov_correction(residual, transposed, reduction)
         if self.solver == "dense":
             with blas().limit(limits=1, user_api="blas"):
                 factors, pivots = self._dense_factors
@@ -174,6 +224,29 @@ class DiscountedSystem:
             return np.asarray(x)
         factors = self._sparse_factors
         return np.asarray(factors.solve(residual, trans="N" if transposed else "T"))
+
+    def _krylov_correction(self, residual: FloatArray, transposed: bool, reduction: float) -> FloatArray:
+        apply = self.apply_transposed if transposed else self.apply
+        incomplete = self._incomplete
+        if incomplete is not None:
+            incomplete.prepare(self.transition, self.discount)
+            y, iterations = bicgstab(
+                lambda x: apply(incomplete.solve(x, transposed)),
+                residual,
+                max(KRYLOV_REDUCTION, 0.5 * reduction),
+                KRYLOV_ITERATIONS,
+            )
+            incomplete.report(iterations)
+            self.iterations += iterations
+            return incomplete.solve(y, transposed)
+        # the constant is the slowest mode of the untransposed system and costs nothing to remove
+        shift = 0.0 if transposed else float(residual.mean()) / (1.0 - self.discount)
+        start = residual if transposed else residual - shift * self._row_defect
+        norm, scale = float(np.abs(start).max()), float(np.abs(residual).max())
+        wanted = max(KRYLOV_REDUCTION, 0.5 * reduction * scale / norm) if norm > 0.0 else 1.0
+        x, iterations = bicgstab(apply, start, wanted, KRYLOV_ITERATIONS)
+        self.iterations += iterations
+        return x + shift
 
     @cached_property
     def _row_defect(self) -> FloatArray:
@@ -192,7 +265,7 @@ class DiscountedSystem:
 
     @cached_property
     def _sparse_factors(self) -> Any:
-        matrix = sparse.eye_array(self.transition.n_states) - self.discount * self.transition.sparse()
-        return sparse_linalg.splu(
-            sparse.csc_array(matrix.T), permc_spec="COLAMD", diag_pivot_thresh=0.0, options={"SymmetricMode": False}
-        )
+        with blas().limit(limits=1, user_api="blas"):
+            return sparse_linalg.splu(
+                _transposed_matrix(self.transition, self.discount), permc_spec="COLAMD", diag_pivot_thresh=0.0
+            )

@@ -15,7 +15,7 @@ import numpy as np
 
 from grids.arrays import FloatArray
 from solver.bellman import Evaluation, bellman_residual, evaluate, occupancy
-from solver.discounted_system import EPS, BellmanError
+from solver.discounted_system import EPS, BellmanError, IncompleteFactors
 from solver.entropy import gibbs_policy, relative_entropy_to_gibbs
 from solver.mdp import GridMDP
 from solver.run import Optimum
@@ -44,14 +44,15 @@ def solve_optimum(
         The residual stopped falling above 8 eps max(|V|, |Q|, tau) / (1 - gamma).
     """
     policy = np.tile(mdp.reference_mass, (mdp.states.size, 1)) if start is None else start.copy()
-    evaluation = evaluate(mdp, policy, solver=solver)
+    incomplete = IncompleteFactors()
+    evaluation = evaluate(mdp, policy, solver=solver, incomplete=incomplete)
     best = bellman_residual(mdp, evaluation)
     stalls = 0
     iteration = 0
     while iteration < MOST_ITERATIONS:
         iteration += 1
         gibbs_policy(evaluation.q, mdp.log_mass, mdp.temperature, policy)
-        evaluation = evaluate(mdp, policy, evaluation.value, solver, out=evaluation.q)
+        evaluation = evaluate(mdp, policy, evaluation.value, solver, out=evaluation.q, incomplete=incomplete)
         current = bellman_residual(mdp, evaluation)
         # V is a difference of terms as large as Q and tau, and no better known than they are
         scale = max(float(np.abs(evaluation.value).max()), float(np.abs(evaluation.q).max()), mdp.temperature)

@@ -10,7 +10,7 @@ import numpy as np
 
 from grids.arrays import FloatArray
 from solver.bellman import Evaluation, evaluate
-from solver.discounted_system import EPS
+from solver.discounted_system import EPS, IncompleteFactors
 from solver.mdp import GridMDP
 from solver.steps import DescentStep
 
@@ -73,6 +73,7 @@ class Substeps:
         self.mdp = mdp
         self.step = step
         self.solver = solver
+        self._incomplete = IncompleteFactors()
         self._q: FloatArray | None = None
 
     def __call__(self, p: FloatArray, evaluation: Evaluation, dt: float, count: int, out: FloatArray) -> FloatArray:
@@ -82,14 +83,14 @@ class Substeps:
         for _ in range(count - 1):
             if self._q is None:
                 self._q = np.empty_like(p)
-            inner = evaluate(self.mdp, out, value, self.solver, out=self._q)
+            inner = self.evaluate(out, value, self._q)
             value = inner.value
             self.step(out, inner.q, dt / count, out)
         return out
 
     def evaluate(self, p: FloatArray, guess: FloatArray, out: FloatArray | None = None) -> Evaluation:
         """V and Q of a policy, warm-started."""
-        return evaluate(self.mdp, p, guess, self.solver, out=out)
+        return evaluate(self.mdp, p, guess, self.solver, out=out, incomplete=self._incomplete)
 
 
 def descends(mdp: GridMDP, before: Evaluation, after: Evaluation) -> bool:

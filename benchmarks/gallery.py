@@ -1,0 +1,57 @@
+"""Every gallery problem at its default grid, and with a tenth of its pairs: seconds from command to run file.
+
+    python -m benchmarks.gallery [NAME ...]
+
+Kernels are compiled beforehand by ``wpoflow doctor``; each run is a process of its own, so starting
+Python and loading kernels count.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.commands import wpoflow
+from problems.gallery import gallery_names
+from problems.load import read_problem, read_statement
+from solver.run_file import open_run
+
+
+def tenth(name: str) -> list[str]:
+    """Options that leave about a tenth of the state-action pairs, all axes coarsened alike."""
+    statement = read_statement(read_problem(name))
+    axes = [axis for axis in (*statement.states.axes, *statement.actions.axes) if axis.size > 1]
+    factor = 0.1 ** (1.0 / len(axes))
+    options = []
+    for axis in axes:
+        options += ["--cells", f"{axis.name}={max(2, math.floor(axis.size * factor))}"]
+    return options
+
+
+def main(names: list[str]) -> None:
+    """Print a row for each problem and size."""
+    wpoflow("doctor")
+    header = ("problem", "pairs", "seconds", "compile", "steps", "rejected", "gap at 0", "gap", "status")
+    print("{:18s}{:>10s}{:>9s}{:>9s}{:>7s}{:>9s}{:>10s}{:>10s}  {}".format(*header))
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names or gallery_names():
+            for options in ([], tenth(name)):
+                output = Path(folder) / "run.h5"
+                taken = wpoflow("run", name, "-o", str(output), "--quiet", "--force", *options)
+                if not output.exists():
+                    print(f"{name:18s} exit {taken.status}: {taken.printed.strip()}")
+                    continue
+                run = open_run(output)
+                at = run.attributes
+                gap = run.series["gap"]
+                print(
+                    f"{name:18s}{run.states.size * run.actions.size:10d}{taken.seconds:9.1f}{at['compile_seconds']:9.1f}"
+                    f"{at['steps']:7d}{at['rejected_steps']:9d}{gap[0]:10.2e}{gap[-1]:10.2e}  {run.stop_reason}",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
