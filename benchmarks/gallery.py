@@ -46,8 +46,9 @@ def main(names: list[str]) -> None:
                 run = open_run(output)
                 at = run.attributes
                 gap = run.series["gap"]
+                pairs = run.states.size * run.actions.size
                 print(
-                    f"{name:18s}{run.states.size * run.actions.size:10d}{taken.seconds:9.1f}{at['compile_seconds']:9.1f}"
+                    f"{name:18s}{pairs:10d}{taken.seconds:9.1f}{at['compile_seconds']:9.1f}"
                     f"{at['steps']:7d}{at['rejected_steps']:9d}{gap[0]:10.2e}{gap[-1]:10.2e}  {run.stop_reason}",
                     flush=True,
                 )

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from solver.bellman import NotFiniteError
+from solver.bellman import NotFiniteError, bellman_solver
 from solver.compile_timer import CompileTimer
 from solver.discounted_system import BellmanError
 from solver.flow import DEFAULT_ACCURACY, DEFAULT_SCHEME, FlowState
@@ -103,6 +103,7 @@ def evolve(
         The optimum could not be computed.
     """
     criteria = StopCriteria.of(until)
+    solver = bellman_solver(mdp) if solver is None else solver
     rows = series_times(series)
     first = float(next(series_times(series), 1e-3)) or 1e-3
     kept = snapshot_times(snapshots, first, criteria.time)
@@ -137,6 +138,7 @@ def evolve(
             StopKind.STAGNATED: "failed",
         }.get(kind, "complete")
         settings = {"scheme": scheme, "flow": flow if isinstance(flow, str) else type(flow).__name__}
+        settings["bellman_solver"] = solver
         if step is None:
             settings["accuracy"] = repr(DEFAULT_ACCURACY if accuracy is None else accuracy)
         else:
@@ -198,12 +200,22 @@ class _Loop:
                 if stop is not None:
                     return stop, self._sentence(stop, state)
         except NotFiniteError as error:
-            return StopKind.NOT_FINITE, f"not finite: {error}"
+            ending = StopKind.NOT_FINITE, f"not finite after flow time {self._time():.6g}: {error}"
         except BellmanError as error:
-            return StopKind.STAGNATED, f"Bellman solve stagnated: {error}"
+            ending = StopKind.STAGNATED, f"Bellman solve stagnated after flow time {self._time():.6g}: {error}"
         except KeyboardInterrupt:
-            return StopKind.INTERRUPTED, f"interrupted at flow time {self._time():.6g}"
-        raise AssertionError("the flow never ends by itself")
+            ending = StopKind.INTERRUPTED, f"interrupted at flow time {self._time():.6g}"
+        else:
+            raise AssertionError("the flow never ends by itself")
+        self._record_last()
+        return ending
+
+    def _record_last(self) -> None:
+        """Keep the last whole state of a run that was cut short."""
+        state = self._state
+        if state is not None and state.time > self._row.get("time", -1.0):
+            self._record(state)
+            self._recorder.snapshot(state.time, state.value, state.policy)
 
     def counters(self) -> dict[str, int]:
         """Steps taken, rejected, and taken by the fall-back."""

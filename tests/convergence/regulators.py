@@ -111,9 +111,9 @@ def double_integrator() -> Regulator:
         state_slope=np.zeros(2),
         action_slope=np.zeros(1),
         constant=0.0,
-        discount=0.6,
-        temperature=1.2,
+        discount=0.5,
+        temperature=1.0,
         reference_cov=np.array([[1.0]]),
     )
-    start = GaussianPolicy(np.array([[-0.4, -1.0]]), np.array([0.3]), np.array([[0.3]]))
+    start = GaussianPolicy(np.array([[-0.4, -1.0]]), np.array([0.2]), np.array([[0.35]]))
     return Regulator(exact, start, np.zeros(2), 0.04 * np.eye(2), half_box=5.0, half_actions=5.0)

@@ -135,6 +135,26 @@ def test_a_number_that_is_not_finite_stops_the_run_and_is_named() -> None:
     assert "state 4" in run.stop_reason
     assert "cell 7" in run.stop_reason
     assert all(np.all(np.isfinite(values)) for values in run.series.values())
+    assert run.series["time"][-1] == 0.0
+
+
+def test_an_interrupted_run_keeps_its_last_whole_state() -> None:
+    mdp = small_problem()
+
+    class Interrupted(WassersteinStep):
+        calls = 0
+
+        def __call__(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
+            self.calls += 1
+            if self.calls == 4:
+                raise KeyboardInterrupt
+            return super().__call__(p, q, dt, out)
+
+    run = evolve(mdp, until=10.0, step=0.1, scheme="euler", flow=Interrupted(mdp), series={"times": []}, snapshots=1)
+    assert run.status == "interrupted"
+    np.testing.assert_allclose(run.series["time"], [0.0, 0.3])
+    assert run.snapshots is not None
+    np.testing.assert_allclose(run.snapshots.time, [0.0, 0.3])
 
 
 def test_a_metastable_stall_is_told() -> None:
