@@ -1,0 +1,100 @@
+"""Break the solver on purpose, one line at a time, and see which test notices.
+
+    python -m tests.mutants [NAME ...]
+
+Each mutant is a copy of the sources with one textual change; the solver's tests run on it until the first
+failure.  Prints a table and exits 1 if a mutant survives.  Takes about a minute for each mutant, most of it
+compilation.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+FLOORS = ("grids", "solver", "problems", "validation", "views", "wpoflow", "tests")
+TESTS = ("tests/solver/test_theorems.py", "tests/solver", "tests/convergence/test_time.py")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change: ``before``, which stands exactly once in ``file``, becomes ``after``."""
+
+    file: str
+    before: str
+    after: str
+
+
+FLUX, LINE = "solver/scharfetter_gummel.py", "solver/tridiagonal.py"
+MUTANTS = {
+    "flipped flux sign": Mutant(FLUX, "z = (q[there] - q[here]) / temp", "z = (q[here] - q[there]) / temp"),
+    "factor two in the diffusion": Mutant(FLUX, "factor = scale * temp", "factor = 2.0 * scale * temp"),
+    "cell volume for width in 2-D": Mutant(
+        "solver/steps.py",
+        "self._axes = [(a.widths, ",
+        "self._axes = [(mdp.actions.volumes[:: a.size][0] + 0.0 * a.widths, ",
+    ),
+    "shifted index": Mutant(
+        FLUX, "left[k] = factor * backward / widths[after]", "left[k] = factor * backward / widths[k]"
+    ),
+    "wrong boundary face": Mutant(LINE, "from_last = right[last]", "from_last = left[last]"),
+    "Q not refreshed": Mutant(
+        "solver/scheme.py", "self.step(out, inner.q, dt / count, out)", "self.step(out, evaluation.q, dt / count, out)"
+    ),
+    "entropy sign": Mutant("solver/entropy.py", "(cost[i, k] + temperature * (", "(cost[i, k] - temperature * ("),
+    "Bernoulli functions exchanged": Mutant(FLUX, "return small, small + size", "return small + size, small"),
+    "plain elimination": Mutant(
+        LINE, "surplus = 1.0 + ratio[k] * surplus", "surplus = 1.0 + left[k] - ratio[k] * right[k]"
+    ),
+    "discount left out of Q": Mutant("solver/bellman.py", "q *= mdp.discount", "q *= 1.0"),
+    "limiter the wrong way": Mutant("solver/flux_limiter.py", "theta = min(theta,", "theta = max(theta,"),
+    "extrapolation weights": Mutant("solver/extrapolated.py", "[j / (j - other)", "[other / (j - other)"),
+    "end faces in the slopes": Mutant(
+        "solver/monitor_kernels.py", "if faces == n or k > 0:", "if faces == n or k > 1:"
+    ),
+    "occupancy not transposed": Mutant(
+        "solver/bellman.py", "d, _ = system.solve_transposed(source, guess)", "d, _ = system.solve(source, guess)"
+    ),
+}
+
+
+def killer(mutant: Mutant) -> str:
+    """Name of the first test that fails on the mutant; empty if none does."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "tree"
+        for floor in FLOORS:
+            shutil.copytree(ROOT / floor, copy / floor, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "pyproject.toml", copy)
+        path = copy / mutant.file
+        text = path.read_text(encoding="utf-8")
+        if text.count(mutant.before) != 1:
+            raise SystemExit(f"{mutant.file}: {mutant.before!r} stands there {text.count(mutant.before)} times")
+        path.write_text(text.replace(mutant.before, mutant.after), encoding="utf-8")
+        environment = {**os.environ, "PYTHONPATH": str(copy), "XDG_CACHE_HOME": str(Path(folder) / "cache")}
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *TESTS]
+        done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True)
+        if done.returncode == 0:
+            return ""
+        found = re.search(r"^(?:FAILED|ERROR) \S*?(test_\S+)", done.stdout, re.MULTILINE)
+        return found.group(1) if found else f"exit {done.returncode}"
+
+
+def main(names: list[str]) -> int:
+    """Print the table; 1 if a mutant survives."""
+    survived = 0
+    for name in names or MUTANTS:
+        by = killer(MUTANTS[name])
+        survived += not by
+        print(f"{name:32s}{by or 'SURVIVED'}", flush=True)
+    return int(survived > 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
