@@ -105,15 +105,15 @@ def double_integrator() -> Regulator:
         drift=np.array([[1.0, 1.0], [0.0, 1.0]]),
         control=np.array([[0.5], [1.0]]),
         noise_cov=np.diag([0.1225, 0.1225]),
-        state_cost=np.diag([0.5, 0.1]),
+        state_cost=np.diag([0.5, 0.3]),
         cross_cost=np.zeros((2, 1)),
         action_cost=np.array([[0.1]]),
         state_slope=np.zeros(2),
         action_slope=np.zeros(1),
         constant=0.0,
-        discount=0.5,
-        temperature=1.0,
-        reference_cov=np.array([[1.0]]),
+        discount=0.6,
+        temperature=0.8,
+        reference_cov=np.array([[1.5]]),
     )
-    start = GaussianPolicy(np.array([[-0.4, -1.0]]), np.array([0.2]), np.array([[0.35]]))
+    start = GaussianPolicy(np.array([[-0.4, -1.0]]), np.array([0.2]), np.array([[0.3]]))
     return Regulator(exact, start, np.zeros(2), 0.04 * np.eye(2), half_box=5.0, half_actions=5.0)

@@ -82,6 +82,6 @@ def test_one_state() -> None:
 @pytest.mark.slow
 def test_double_integrator() -> None:
     """Two states, one action: 31 x 31 x 60 to 61 x 61 x 120 pairs; a box larger by a fifth."""
-    caps = {"V(0)": 2e-2, "V(1)": 2e-2, "K0": 1e-4, "K1": 4e-4, "k": 4e-4, "Sigma": 3e-4, "gap": 3e-2}
+    caps = {"V(0)": 2e-3, "V(1)": 2e-3, "K0": 1e-4, "K1": 3e-4, "k": 4e-4, "Sigma": 3e-4, "gap": 3e-2}
     sizes = [(30, 60), (40, 80), (50, 100), (60, 120)]
     study(double_integrator(), sizes, [0.25, 1.0], 1.2, caps, step=0.125)
