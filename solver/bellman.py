@@ -70,6 +70,7 @@ def evaluate(
     solver: str | None = None,
     out: FloatArray | None = None,
     incomplete: IncompleteFactors | None = None,
+    tolerance: float = 0.0,
 ) -> Evaluation:
     """Soft evaluation of a policy.
 
@@ -84,6 +85,8 @@ def evaluate(
         Receives Q.
     incomplete : IncompleteFactors, optional
         Preconditioner to share with the evaluations of nearby policies.
+    tolerance : float
+        Residual that suffices where it lies above rounding; V is then within it over (1 - gamma).
 
     Raises
     ------
@@ -105,7 +108,7 @@ def evaluate(
     if solver is None:
         solver = choose_solver(mdp.states.size, transition.work, mdp.discount, mdp.states.dim)
     system = DiscountedSystem(transition, mdp.discount, solver, incomplete)
-    value, residual = system.solve(reward, guess)
+    value, residual = system.solve(reward, guess, tolerance)
     return Evaluation(value, q_of_value(mdp, value, out), residual, system)
 
 

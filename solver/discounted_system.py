@@ -169,21 +169,25 @@ class DiscountedSystem:
         image += x
         return image
 
-    def solve(self, rhs: FloatArray, guess: FloatArray | None = None) -> tuple[FloatArray, float]:
-        """x with (I - gamma P) x = rhs, and its residual in the maximum norm.
+    def solve(
+        self, rhs: FloatArray, guess: FloatArray | None = None, tolerance: float = 0.0
+    ) -> tuple[FloatArray, float]:
+        """x with (I - gamma P) x = rhs, and its residual in the maximum norm, at rounding or below ``tolerance``.
 
         Raises
         ------
         BellmanError
             The residual stayed above 64 roundings of the solution.
         """
-        return self._solve(rhs, guess, transposed=False)
+        return self._solve(rhs, guess, tolerance, transposed=False)
 
     def solve_transposed(self, rhs: FloatArray, guess: FloatArray | None = None) -> tuple[FloatArray, float]:
         """x with (I - gamma P)^T x = rhs, and its residual; errors as ``solve``."""
-        return self._solve(rhs, guess, transposed=True)
+        return self._solve(rhs, guess, 0.0, transposed=True)
 
-    def _solve(self, rhs: FloatArray, guess: FloatArray | None, transposed: bool) -> tuple[FloatArray, float]:
+    def _solve(
+        self, rhs: FloatArray, guess: FloatArray | None, tolerance: float, transposed: bool
+    ) -> tuple[FloatArray, float]:
         apply = self.apply_transposed if transposed else self.apply
         x = self._correction(rhs, transposed, EPS) if guess is None else guess.copy()
         residual = rhs - apply(x)
@@ -191,9 +195,10 @@ class DiscountedSystem:
         solver = self.solver
         for _ in range(REFINEMENTS):
             rounding = EPS * max(float(np.abs(x).max()), float(np.abs(rhs).max()))
-            if norm <= SOUGHT * rounding:
+            sought = max(SOUGHT * rounding, tolerance)
+            if norm <= sought:
                 break
-            candidate = x + self._correction(residual, transposed, SOUGHT * rounding / norm)
+            candidate = x + self._correction(residual, transposed, sought / norm)
             new_residual = rhs - apply(candidate)
             new_norm = float(np.abs(new_residual).max())
             if new_norm < norm:
@@ -206,7 +211,7 @@ class DiscountedSystem:
             self.solver = "sparse"  # Krylov stagnated: factor this one system
         self.solver = solver
         rounding = EPS * max(float(np.abs(x).max()), float(np.abs(rhs).max()))
-        if not norm <= ACCEPTED * rounding:
+        if not norm <= max(ACCEPTED * rounding, tolerance):
             raise BellmanError(
                 f"discounted system of {rhs.size} states not solved: residual {norm:.3g}, "
                 f"{norm / max(rounding, 1e-300):.3g} roundings of the solution"

@@ -25,6 +25,7 @@ from solver.mdp import GridMDP
 
 ROUNDING_FLOOR = 3e-14
 LEAST_PROGRESS = 0.01
+BELLMAN_SHARE = 1e-3  # of the allowed error, spent on inexact values between substeps
 
 
 class ErrorControl:
@@ -48,10 +49,16 @@ class ErrorControl:
         self._squares = np.empty(mdp.states.size)
         self._left = (0.0, 0.0)
 
-    def start(self, p: FloatArray, q: FloatArray) -> None:
-        """Note the policy a step starts from and how far it is from the Gibbs policy of its Q."""
+    def start(self, p: FloatArray, q: FloatArray) -> float:
+        """Note the policy a step starts from and how far it is from the Gibbs policy of its Q.
+
+        Returns the Bellman residual that suffices between substeps: an error of V by e moves the Gibbs
+        policy by e/tau, and a residual of (1 - gamma) e bounds the error of V by e.
+        """
         gibbs_policy(q, self._mdp.log_mass, self._mdp.temperature, self.gibbs)
         self._left = self.distance(p, self.gibbs, p)
+        mdp = self._mdp
+        return BELLMAN_SHARE * self._accuracy * self._left[0] * mdp.temperature * (1.0 - mdp.discount)
 
     def distance(self, a: FloatArray, b: FloatArray, p: FloatArray) -> tuple[float, float]:
         """Mean and maximum over states of ||a - b||, weighted around p and the Gibbs policy."""

@@ -44,7 +44,7 @@ class EulerScheme:
             size = landing_step(self._size, remaining)
             self._substeps(policy, evaluation, size, 1, out)
             return Step(out, self._substeps.evaluate(out, evaluation.value), size, 1)
-        self._control.start(policy, evaluation.q)
+        self._substeps.tolerance = self._control.start(policy, evaluation.q)
         rejected, evaluations = 0, 1
         whole = self._buffers[1] if self._buffers[1] is not policy else self._buffers[2]
         while True:

@@ -71,7 +71,7 @@ class ExtrapolatedScheme:
         self._buffers.reverse()
         out = self._buffers[0] if self._buffers[0] is not policy else self._buffers[1]
         if self._control is not None:
-            self._control.start(policy, evaluation.q)
+            self._substeps.tolerance = self._control.start(policy, evaluation.q)
         rejected, lost, evaluations = 0, 0, 0
         while True:
             size = landing_step(self._size, remaining)

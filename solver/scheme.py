@@ -67,12 +67,17 @@ def landing_step(size: float, remaining: float) -> float:
 
 
 class Substeps:
-    """Composes a descent step with itself, Q refreshed before each application but the first."""
+    """Composes a descent step with itself, Q refreshed before each application but the first.
+
+    ``tolerance`` is the Bellman residual that suffices between substeps; the policies a step ends with are
+    always evaluated to rounding.
+    """
 
     def __init__(self, mdp: GridMDP, step: DescentStep, solver: str) -> None:
         self.mdp = mdp
         self.step = step
         self.solver = solver
+        self.tolerance = 0.0
         self._incomplete = IncompleteFactors()
         self._q: FloatArray | None = None
 
@@ -83,14 +88,16 @@ class Substeps:
         for _ in range(count - 1):
             if self._q is None:
                 self._q = np.empty_like(p)
-            inner = self.evaluate(out, value, self._q)
+            inner = self.evaluate(out, value, self._q, self.tolerance)
             value = inner.value
             self.step(out, inner.q, dt / count, out)
         return out
 
-    def evaluate(self, p: FloatArray, guess: FloatArray, out: FloatArray | None = None) -> Evaluation:
+    def evaluate(
+        self, p: FloatArray, guess: FloatArray, out: FloatArray | None = None, tolerance: float = 0.0
+    ) -> Evaluation:
         """V and Q of a policy, warm-started."""
-        return evaluate(self.mdp, p, guess, self.solver, out=out, incomplete=self._incomplete)
+        return evaluate(self.mdp, p, guess, self.solver, out, self._incomplete, tolerance)
 
 
 def descends(mdp: GridMDP, before: Evaluation, after: Evaluation) -> bool:
