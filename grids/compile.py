@@ -29,7 +29,7 @@ import platformdirs
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-LEAST_THREADED = 1 << 15  # entries of the largest array from which threads pay
+LEAST_THREADED = 1 << 17  # entries of the largest array from which threads pay
 
 _ROOT = Path(__file__).resolve().parents[1]
 _FLOORS = ("grids", "solver", "problems", "validation")
