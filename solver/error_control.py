@@ -8,11 +8,11 @@ and late-time rates would be fiction although every step still descends.  Errors
 per state, and over states both in the mean (weights: optimal occupancy and rho) and in the maximum.
 A step is accepted when, in both,
 
-    ||error|| <= accuracy * max( ||p' - p||, 0.01 ||p - g|| ) + floor.
+    ||error|| <= accuracy * ||p' - p|| + floor.
 
 The allowance is proportional to the progress of the step itself, so that the errors of a run add up
-to about ``accuracy`` times the number of e-folds of p - g, whatever the time scale of the problem;
-the second term keeps a metastable flow moving, and the floor is rounding.
+to about ``accuracy`` times the number of e-folds of p - g, whatever the time scale of the problem and
+however short the steps; the floor is rounding.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from solver.entropy import distance_squared, gibbs_policy
 from solver.mdp import GridMDP
 
 ROUNDING_FLOOR = 3e-14
-LEAST_PROGRESS = 0.01
 BELLMAN_SHARE = 1e-3  # of the allowed error, spent on inexact values between substeps
 
 
@@ -47,7 +46,6 @@ class ErrorControl:
         self._weights = weights / weights.sum()
         self.gibbs = np.empty_like(mdp.initial_policy)
         self._squares = np.empty(mdp.states.size)
-        self._left = (0.0, 0.0)
 
     def start(self, p: FloatArray, q: FloatArray) -> float:
         """Note the policy a step starts from and how far it is from the Gibbs policy of its Q.
@@ -56,9 +54,9 @@ class ErrorControl:
         policy by e/tau, and a residual of (1 - gamma) e bounds the error of V by e.
         """
         gibbs_policy(q, self._mdp.log_mass, self._mdp.temperature, self.gibbs)
-        self._left = self.distance(p, self.gibbs, p)
         mdp = self._mdp
-        return BELLMAN_SHARE * self._accuracy * self._left[0] * mdp.temperature * (1.0 - mdp.discount)
+        left, _ = self.distance(p, self.gibbs, p)
+        return BELLMAN_SHARE * self._accuracy * left * mdp.temperature * (1.0 - mdp.discount)
 
     def distance(self, a: FloatArray, b: FloatArray, p: FloatArray) -> tuple[float, float]:
         """Mean and maximum over states of ||a - b||, weighted around p and the Gibbs policy."""
@@ -73,8 +71,5 @@ class ErrorControl:
 
     def ratio(self, error: tuple[float, float], progress: tuple[float, float]) -> float:
         """Error over what is allowed; at most one for a step that may be accepted."""
-        allowed = [
-            self._accuracy * max(made, LEAST_PROGRESS * left) + ROUNDING_FLOOR
-            for made, left in zip(progress, self._left, strict=True)
-        ]
+        allowed = [self._accuracy * made + ROUNDING_FLOOR for made in progress]
         return max(error[0] / allowed[0], error[1] / allowed[1])
