@@ -17,6 +17,7 @@ the same on every machine and for every number of threads (BLAS is held to one t
 from __future__ import annotations
 
 import math
+import weakref
 from functools import cache, cached_property
 from typing import Any
 
@@ -44,6 +45,7 @@ INCOMPLETE_BAND = 64  # and up to so many entries to a row of P^pi
 INCOMPLETE_DROP = 1e-3
 INCOMPLETE_FILL = 6.0
 STALE_ITERATIONS = 24  # of one correction, after which the factors are made anew
+PRECONDITIONED_ITERATIONS = 60
 
 
 class BellmanError(ArithmeticError):
@@ -94,6 +96,7 @@ class IncompleteFactors:
 
     def __init__(self) -> None:
         self._factors: Any = None
+        self._made_for: weakref.ref[PolicyTransition] | None = None
         self._stale = True
 
     def prepare(self, transition: PolicyTransition, discount: float) -> None:
@@ -107,7 +110,15 @@ class IncompleteFactors:
                     permc_spec="NATURAL",
                     diag_pivot_thresh=0.0,
                 )
+            self._made_for = weakref.ref(transition)
             self._stale = False
+
+    def renew_for(self, transition: PolicyTransition) -> bool:
+        """Have the factors made anew if they are those of another policy; False if there is nothing to gain."""
+        if self._made_for is not None and self._made_for() is transition:
+            return False
+        self._stale = True
+        return True
 
     def solve(self, x: FloatArray, transposed: bool) -> FloatArray:
         """Approximately (I - gamma P)^{-1} x, or its transpose."""
@@ -208,6 +219,8 @@ class DiscountedSystem:
                     continue
             if norm <= ACCEPTED * rounding or self.solver != "krylov":
                 break
+            if self._incomplete is not None and self._incomplete.renew_for(self.transition):
+                continue
             self.solver = "sparse"  # Krylov stagnated: factor this one system
         self.solver = solver
         rounding = EPS * max(float(np.abs(x).max()), float(np.abs(rhs).max()))
@@ -239,7 +252,7 @@ class DiscountedSystem:
                 lambda x: apply(incomplete.solve(x, transposed)),
                 residual,
                 max(KRYLOV_REDUCTION, 0.5 * reduction),
-                KRYLOV_ITERATIONS,
+                PRECONDITIONED_ITERATIONS,
             )
             incomplete.report(iterations)
             self.iterations += iterations
