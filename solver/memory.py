@@ -5,7 +5,7 @@
 The process is what Python, NumPy, SciPy, numba and the loaded kernels occupy.  Arrays are those of
 state-action pairs alive at once: cost, first policy, optimal Q and policy, Q before and after a step,
 and the buffers of the time scheme.  Bellman matrices are the compressed rows of P^pi of two
-policies or, for few states, dense factors.
+policies or, for few states, dense factors; rows of few entries add incomplete factors.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from pathlib import Path
 
 import psutil
 
+from solver.discounted_system import INCOMPLETE_BAND, INCOMPLETE_STATES
+
 PROCESS_BYTES = 212_000_000
 PAIR_ARRAYS = {"euler": (9, 12), "extrapolated": (15, 16)}
 """Arrays alive at once with a fixed step, and with one controlled by an accuracy."""
+INCOMPLETE_STATE_BYTES = 3000  # incomplete factors, and the matrix and factors they replace, while they are made
 ROW_ENTRY_BYTES = 20  # column index once, two generations of values
 DENSE_LIMIT = 1024  # states; above it dense factors are seldom the cheapest
 
@@ -57,6 +60,8 @@ def estimate_bytes(
     matrices = ROW_ENTRY_BYTES * n_states * row_entries
     if solver == "dense" or (solver is None and n_states <= DENSE_LIMIT):
         matrices += 3 * 8 * n_states**2
+    if n_states >= INCOMPLETE_STATES and row_entries <= INCOMPLETE_BAND and solver in (None, "krylov"):
+        matrices += INCOMPLETE_STATE_BYTES * n_states
     return int(PROCESS_BYTES + transition_bytes + 8 * n_states * n_actions * arrays + matrices)
 
 
