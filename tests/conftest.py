@@ -12,7 +12,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 np.seterr(all="raise", under="ignore")
 
@@ -20,6 +20,7 @@ settings.register_profile(
     "wpoflow", deadline=None, max_examples=100, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("thorough", settings.get_profile("wpoflow"), max_examples=5000, derandomize=False)
+settings.register_profile("unshrunk", settings.get_profile("wpoflow"), phases=(Phase.explicit, Phase.generate))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "wpoflow"))
 
 

@@ -20,7 +20,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ("grids", "solver", "problems", "validation", "views", "wpoflow", "tests")
-TESTS = ("tests/solver/test_theorems.py", "tests/solver", "tests/convergence/test_time.py")
+NAMES = ("theorems", "tridiagonal", "flux_limiter", "discounted_system", "evolve")
+TESTS = (*(f"tests/solver/test_{name}.py" for name in NAMES), "tests/convergence/test_time.py")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,12 @@ def killer(mutant: Mutant) -> str:
         if text.count(mutant.before) != 1:
             raise SystemExit(f"{mutant.file}: {mutant.before!r} stands there {text.count(mutant.before)} times")
         path.write_text(text.replace(mutant.before, mutant.after), encoding="utf-8")
-        environment = {**os.environ, "PYTHONPATH": str(copy), "XDG_CACHE_HOME": str(Path(folder) / "cache")}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(copy),
+            "HYPOTHESIS_PROFILE": "unshrunk",
+            "XDG_CACHE_HOME": str(Path(folder) / "cache"),
+        }
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *TESTS]
         done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True)
         if done.returncode == 0:
