@@ -46,6 +46,11 @@ class Grid:
         """Number of points (and of cells)."""
         return math.prod(self.shape)
 
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """How far apart in a flat array neighbours along each axis lie."""
+        return tuple(math.prod(self.shape[j + 1 :]) for j in range(self.dim))
+
     @cached_property
     def points(self) -> FloatArray:
         """Coordinates of all points, (size, dim)."""

@@ -59,12 +59,9 @@ class ExtrapolatedScheme:
         self._parts = np.empty((depth, *mdp.initial_policy.shape))
         self._buffers = [np.empty_like(mdp.initial_policy) for _ in range(2)]
         self._squares = np.empty(mdp.states.size)
-        axes = mdp.actions.axes
-        self._axis_sizes: IntArray = np.array([axis.size for axis in axes], dtype=np.int64)
-        self._axis_strides: IntArray = np.array(
-            [int(np.prod([axis.size for axis in axes[j + 1 :]])) for j in range(len(axes))], dtype=np.int64
-        )
-        self._axis_periodic: IntArray = np.array([axis.periodic for axis in axes], dtype=np.int64)
+        self._axis_sizes: IntArray = np.array(mdp.actions.shape, dtype=np.int64)
+        self._axis_strides: IntArray = np.array(mdp.actions.strides, dtype=np.int64)
+        self._axis_periodic: IntArray = np.array([axis.periodic for axis in mdp.actions.axes], dtype=np.int64)
 
     def advance(self, policy: FloatArray, evaluation: Evaluation, remaining: float) -> Step:
         """One step; see `Scheme`."""

@@ -91,10 +91,8 @@ class Observer:
         mdp = self._mdp
         least, largest, total, score, slope, curvature, ends = np.zeros((7, mdp.states.size))
         density_range(policy, mdp.reference_mass, least, largest, total)
-        axes = mdp.actions.axes
-        for j, axis in enumerate(axes):
+        for axis, stride in zip(mdp.actions.axes, mdp.actions.strides, strict=True):
             if axis.size > 1:
-                stride = math.prod(other.size for other in axes[j + 1 :])
                 add_axis_slopes(
                     policy, q, mdp.log_mass, axis.distances, axis.size, stride, score, slope, curvature, ends
                 )

@@ -11,7 +11,6 @@ unsplit backward Euler and contracts KL by 1/(1 + 2 alpha dt); with more it is a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -36,9 +35,8 @@ class WassersteinStep:
     def __init__(self, mdp: GridMDP) -> None:
         self._log_density = mdp.log_reference_density
         self._temperature = mdp.temperature
-        axes = mdp.actions.axes
-        strides = [math.prod(axis.size for axis in axes[j + 1 :]) for j in range(len(axes))]
-        self._axes = [(a.widths, a.distances, stride) for a, stride in zip(axes, strides, strict=True) if a.size > 1]
+        axes = zip(mdp.actions.axes, mdp.actions.strides, strict=True)
+        self._axes = [(a.widths, a.distances, stride) for a, stride in axes if a.size > 1]
 
     def __call__(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
         """Advance ``p`` by ``dt``; see `DescentStep`."""
@@ -54,10 +52,8 @@ class WassersteinStep:
 def wasserstein_dissipation(mdp: GridMDP, p: FloatArray, q: FloatArray) -> FloatArray:
     """tau sum_faces J (ln x_k - ln x_{k+1}) per state, (S,): the entropy dissipation of identity (I4)."""
     total = np.zeros(mdp.states.size)
-    axes = mdp.actions.axes
-    for j, axis in enumerate(axes):
+    for axis, stride in zip(mdp.actions.axes, mdp.actions.strides, strict=True):
         if axis.size > 1:
-            stride = math.prod(other.size for other in axes[j + 1 :])
             add_axis_dissipation(
                 p,
                 q,
