@@ -10,14 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from problems.expressions import ARGUMENTS, CONSTANTS, Expression, ExpressionError, Scope, parse_expression, valid_name
-from solver.series import SERIES
-
-_RUN_FILE_NAMES = (
-    *("optimum", "snapshot", "snapshot_time", "reference_mass", "rho", "problem"),
-    *("value", "q", "policy"),
-)
-RESERVED = frozenset(SERIES) | frozenset(_RUN_FILE_NAMES)
-"""Data sets of the run file, which axes may not be named like; readers would take one for the other."""
+from solver.series import RESERVED_NAMES
 
 _ZERO = parse_expression("0", ())
 
@@ -138,8 +131,8 @@ def _name_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
             if name in owner:
                 yield key, f"the name is already taken by {owner[name]}"
             owner.setdefault(name, key)
-            if table in ("state", "action") and (name in RESERVED or name.endswith("_edges")):
-                yield key, f"an axis may not be called {name!r}, *_edges or one of {', '.join(sorted(RESERVED))}"
+            if table in ("state", "action") and (name in RESERVED_NAMES or name.endswith("_edges")):
+                yield key, f"an axis may not be called {name!r}, *_edges or one of {', '.join(sorted(RESERVED_NAMES))}"
     if isinstance(raw.get("action"), dict) and not raw["action"]:
         yield "action", "at least one action axis is needed"
 

@@ -1,4 +1,4 @@
-"""What holds exactly on the grid: mass, positivity, stationarity, descent and the identities (I1)-(I4)."""
+"""The theorems that hold exactly on the grid, on random problems."""
 
 from __future__ import annotations
 
@@ -6,155 +6,48 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grids.arrays import FloatArray
-from solver.bellman import Evaluation, bellman_residual, evaluate, occupancy, suboptimality
-from solver.entropy import gibbs_policy, relative_entropy_to_gibbs
 from solver.mdp import GridMDP
-from solver.optimum import solve_optimum
-from solver.steps import WassersteinStep, wasserstein_dissipation
-from tests.solver.random_mdps import grid_mdps, random_policy
+from tests.solver import theorems
+from tests.solver.random_mdps import grid_mdps
 
-EPS = np.finfo(np.float64).eps
 STEPS = st.floats(np.log(1e-6), np.log(1e12)).map(lambda x: float(np.exp(x)))
-
-
-def gibbs(mdp: GridMDP, q: FloatArray) -> FloatArray:
-    policy = np.empty_like(q)
-    gibbs_policy(q, mdp.log_mass, mdp.temperature, policy)
-    return policy
-
-
-def divergence(mdp: GridMDP, policy: FloatArray, q: FloatArray) -> FloatArray:
-    out = np.empty(mdp.states.size)
-    relative_entropy_to_gibbs(policy, q, mdp.log_mass, mdp.temperature, out)
-    return out
-
-
-def rounding(mdp: GridMDP, evaluation: Evaluation) -> float:
-    """64 eps max|V| / (1 - gamma): what a difference of two values may be wrong by."""
-    return float(64.0 * EPS * np.abs(evaluation.value).max() / (1.0 - mdp.discount))
 
 
 @given(grid_mdps(), STEPS)
 def test_steps_keep_mass_and_positivity(mdp: GridMDP, dt: float) -> None:
-    q = evaluate(mdp, mdp.initial_policy).q
-    stepped = WassersteinStep(mdp)(mdp.initial_policy, q, dt, np.empty_like(q))
-    assert np.abs(stepped.sum(axis=1) - 1.0).max() <= 2e-15 * mdp.actions.size
-    assert stepped.min() >= 0.0
+    theorems.mass_and_positivity(mdp, dt)
 
 
 @given(grid_mdps(), STEPS)
 def test_the_gibbs_policy_is_stationary_for_any_step(mdp: GridMDP, dt: float) -> None:
-    q = evaluate(mdp, mdp.initial_policy).q
-    g = gibbs(mdp, q)
-    stepped = WassersteinStep(mdp)(g, q, dt, np.empty_like(q))
-    assert np.abs(stepped - g).max() <= 1e-13 * g.max()
-    # entry by entry; the exponential of a logarithm of size |ln g| cannot be better than eps |ln g|
-    seen = g > 1e-290
-    assert (np.abs(stepped[seen] / g[seen] - 1.0) / (1e-13 - EPS * np.log(g[seen]))).max() <= 1.0
+    theorems.stationarity(mdp, dt)
 
 
 @given(grid_mdps(), STEPS)
 def test_every_step_lowers_the_value_at_every_state(mdp: GridMDP, dt: float) -> None:
-    before = evaluate(mdp, mdp.initial_policy)
-    policy = WassersteinStep(mdp)(mdp.initial_policy, before.q, dt, np.empty_like(before.q))
-    after = evaluate(mdp, policy)
-    scale = np.abs(before.value).max()
-    assert (after.value - before.value).max() <= 1e-12 * scale + 16.0 * EPS * scale / (1.0 - mdp.discount)
+    theorems.pointwise_descent(mdp, dt)
 
 
 @given(grid_mdps(), st.integers(0, 2**32 - 1))
 def test_performance_difference_identity(mdp: GridMDP, seed: int) -> None:
-    """(I1): V^{p'}(rho) - V^p(rho) = tau/(1-gamma) sum d^{p'} [KL(p'|g) - KL(p|g)]."""
-    other = random_policy(np.random.default_rng(seed), mdp.initial_policy.shape, 1.0)
-    first, second = evaluate(mdp, mdp.initial_policy), evaluate(mdp, other)
-    visited = occupancy(mdp, second.system)
-    scale = mdp.temperature / (1.0 - mdp.discount)
-    terms = (
-        scale * visited * divergence(mdp, other, first.q),
-        scale * visited * divergence(mdp, mdp.initial_policy, first.q),
-    )
-    left = mdp.rho @ second.value - mdp.rho @ first.value
-    largest = max(np.abs(terms).max(), abs(mdp.rho @ second.value), abs(mdp.rho @ first.value))
-    assert abs(left - (terms[0] - terms[1]).sum()) <= 1e-11 * largest + rounding(mdp, first) + rounding(mdp, second)
+    theorems.performance_difference_identity(mdp, seed)
 
 
 @given(grid_mdps())
 def test_suboptimality_identity(mdp: GridMDP) -> None:
-    """(I2): V^p - V* = tau (I - gamma P^p)^{-1} KL(p | p*), state by state, and averaged by occupancy."""
-    best = solve_optimum(mdp)
-    now = evaluate(mdp, mdp.initial_policy)
-    gap = suboptimality(mdp, mdp.initial_policy, best.q, now.system)
-    largest = max(np.abs(now.value).max(), np.abs(best.value).max())
-    allowed = 1e-11 * largest + rounding(mdp, now)
-    assert np.abs(gap - (now.value - best.value)).max() <= allowed
-    visited = occupancy(mdp, now.system)
-    averaged = mdp.temperature / (1.0 - mdp.discount) * visited @ divergence(mdp, mdp.initial_policy, best.q)
-    assert abs(averaged - mdp.rho @ gap) <= 1e-11 * averaged + rounding(mdp, now)
+    theorems.suboptimality_identity(mdp)
 
 
 @given(grid_mdps())
 def test_soft_bellman_residual_identity(mdp: GridMDP) -> None:
-    """(I3): V - TV = tau KL(p|g), and it bounds the suboptimality."""
-    now = evaluate(mdp, mdp.initial_policy)
-    kl = divergence(mdp, mdp.initial_policy, now.q)
-    terms = max(np.abs(now.value).max(), np.abs(now.q).max(), mdp.temperature * kl.max())
-    assert abs(bellman_residual(mdp, now) - mdp.temperature * kl.max()) <= 1e-11 * terms + rounding(mdp, now)
-    gap = mdp.rho @ (now.value - solve_optimum(mdp).value)
-    assert -rounding(mdp, now) <= gap <= mdp.temperature / (1.0 - mdp.discount) * kl.max() + rounding(mdp, now)
+    theorems.soft_bellman_residual_identity(mdp)
 
 
 @given(grid_mdps(least_temperature=1e-2))
 def test_dissipation_identity(mdp: GridMDP) -> None:
-    """(I4): the derivative of V(rho) in the direction L p, by the policy gradient, is minus the dissipation."""
-    now = evaluate(mdp, mdp.initial_policy)
-    visited = occupancy(mdp, now.system)
-    dissipation = visited @ wasserstein_dissipation(mdp, mdp.initial_policy, now.q) / (1.0 - mdp.discount)
-    generator = _generator_applied(mdp, mdp.initial_policy, now.q)
-    gradient = now.q + mdp.temperature * (np.log(mdp.initial_policy) - mdp.log_mass)
-    exact = -visited @ (generator * gradient).sum(axis=1) / (1.0 - mdp.discount)
-    terms = np.abs(visited[:, None] * generator * gradient).sum() / (1.0 - mdp.discount)
-    assert dissipation >= 0.0
-    assert abs(dissipation - exact) <= 1e-11 * terms
+    theorems.dissipation_identity(mdp)
 
 
 @given(grid_mdps(least_temperature=1e-2))
 def test_a_short_step_follows_the_flux(mdp: GridMDP) -> None:
-    """(p' - p)/dt tends to L p: pins the rates themselves, which stationarity and descent leave free."""
-    q = evaluate(mdp, mdp.initial_policy).q
-    generator = _generator_applied(mdp, mdp.initial_policy, q)
-    narrowest = min(float(axis.widths.min()) for axis in mdp.actions.axes)
-    fastest = (mdp.temperature + np.ptp(q)) / narrowest**2
-    dt = 1e-7 / fastest
-    stepped = WassersteinStep(mdp)(mdp.initial_policy, q, dt, np.empty_like(q))
-    allowed = 1e-5 * np.abs(generator).max() + 1e-7 * fastest * np.abs(mdp.initial_policy).max()
-    assert np.abs((stepped - mdp.initial_policy) / dt - generator).max() <= allowed
-
-
-def _generator_applied(mdp: GridMDP, p: FloatArray, q: FloatArray) -> FloatArray:
-    """L p from the flux formula as it stands in the module's docstring, in plain NumPy."""
-    out = np.zeros((p.shape[0], *mdp.actions.shape))
-    policy = p.reshape(out.shape)
-    phi = (q / mdp.temperature - mdp.log_reference_density).reshape(out.shape)
-    for j, axis in enumerate(mdp.actions.axes):
-        density = policy / axis.widths.reshape([-1 if k == j + 1 else 1 for k in range(out.ndim)])
-        neighbours = [(k, k + 1) for k in range(axis.size - 1)]
-        if axis.periodic and axis.size > 1:
-            neighbours.append((axis.size - 1, 0))
-        for face, (here, there) in enumerate(neighbours):
-            a, b = (np.take(array, [here, there], axis=j + 1) for array in (density, phi))
-            z = np.diff(b, axis=j + 1)
-            size = np.maximum(np.abs(z), 1e-14)
-            small_side = size * np.exp(-size) / -np.expm1(-size)
-            forward, backward = small_side + np.maximum(-z, 0.0), small_side + np.maximum(z, 0.0)
-            flux = (
-                mdp.temperature
-                / axis.distances[face]
-                * (forward * np.take(a, [0], axis=j + 1) - backward * np.take(a, [1], axis=j + 1))
-            )
-            index = [slice(None)] * out.ndim
-            index[j + 1] = slice(here, here + 1)
-            out[tuple(index)] -= flux
-            index[j + 1] = slice(there, there + 1)
-            out[tuple(index)] += flux
-    return out.reshape(p.shape)
+    theorems.short_step(mdp)

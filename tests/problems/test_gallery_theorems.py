@@ -1,0 +1,65 @@
+"""The theorems that hold exactly on the grid, on every problem of the gallery, small."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from problems.gallery import gallery_names
+from problems.load import load_problem
+from solver.bellman import evaluate
+from solver.evolve import evolve
+from solver.flow import SCHEMES
+from solver.mdp import GridMDP
+from solver.steps import WassersteinStep
+from tests.solver import theorems
+
+CELLS = {
+    "bandit": {"a": 200},
+    "lqr": {"x": 40, "u": 40},
+    "double_integrator": {"x": 13, "v": 13, "u": 15},
+    "torus": {"s": 40, "a": 40},
+    "pendulum": {"theta": 24, "speed": 25, "torque": 11},
+    "mountain_car": {"position": 31, "velocity": 31, "force": 9},
+    "navigation": {"x": 10, "y": 10, "vx": 8, "vy": 7},
+    "inventory": {"stock": 30, "order": 20},
+}
+STEPS = (1e-6, 1e-2, 1.0, 1e4, 1e12)
+
+
+@pytest.fixture(scope="module", params=gallery_names())
+def mdp(request: pytest.FixtureRequest) -> GridMDP:
+    return load_problem(request.param, cells=CELLS[request.param])
+
+
+@pytest.mark.parametrize("dt", STEPS)
+def test_every_step_keeps_the_theorems(mdp: GridMDP, dt: float) -> None:
+    """From the start of the flow and from where a long and a short step have led."""
+    q = evaluate(mdp, mdp.initial_policy).q
+    step = WassersteinStep(mdp)
+    led = [step(mdp.initial_policy, q, before, np.empty_like(q)) for before in (0.1, 1e3)]
+    for policy in (mdp.initial_policy, *led):
+        there = dataclasses.replace(mdp, initial_policy=policy)
+        theorems.mass_and_positivity(there, dt)
+        theorems.stationarity(there, dt)
+        theorems.pointwise_descent(there, dt)
+
+
+def test_the_identities_hold(mdp: GridMDP) -> None:
+    theorems.performance_difference_identity(mdp, seed=1)
+    theorems.suboptimality_identity(mdp)
+    theorems.soft_bellman_residual_identity(mdp)
+    theorems.dissipation_identity(mdp)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_run_keeps_them(mdp: GridMDP, scheme: str) -> None:
+    run = evolve(mdp, until={"steps": 60}, scheme=scheme, accuracy=1e-2)
+    scale = np.abs(evaluate(mdp, mdp.initial_policy).value).max()
+    eps = np.finfo(np.float64).eps
+    assert run.series["mass_error"].max() <= 1e-13 + 2e-16 * 60
+    assert run.series["density_min"].min() >= 0.0
+    assert run.series["descent_defect"].max() <= 1e-12 * scale + 16.0 * eps * scale / (1.0 - mdp.discount)
+    assert np.all(run.series["gap"] > 0.0)
