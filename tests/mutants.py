@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ("grids", "solver", "problems", "validation", "views", "wpoflow", "tests")
-NAMES = ("theorems", "tridiagonal", "flux_limiter", "discounted_system", "evolve")
+NAMES = ("theorems", "tridiagonal", "flux_limiter", "discounted_system", "observables", "evolve")
 TESTS = (*(f"tests/solver/test_{name}.py" for name in NAMES), "tests/convergence/test_time.py")
 
 

@@ -1,0 +1,60 @@
+"""The monitors of regularity against their definitions, on random problems."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+
+from grids.axis import Axis
+from solver.bellman import evaluate
+from solver.mdp import GridMDP
+from solver.observables import Observer
+from solver.optimum import solve_optimum
+from tests.solver.random_mdps import grid_mdps
+
+
+def slopes_along(values: np.ndarray, axis: Axis, where: int) -> np.ndarray:
+    """Difference quotients along one axis of an array (S, axes...), the last face joining the ends of a circle."""
+    if axis.periodic:
+        values = np.concatenate([values, np.take(values, [0], axis=where)], axis=where)
+    shape = [1] * values.ndim
+    shape[where] = -1
+    return np.asarray(np.diff(values, axis=where) / axis.distances.reshape(shape))
+
+
+@given(grid_mdps(least_temperature=1e-2))
+def test_monitors_are_what_they_say(mdp: GridMDP) -> None:
+    now = evaluate(mdp, mdp.initial_policy)
+    row = Observer(mdp, solve_optimum(mdp)).row(mdp.initial_policy, now)
+    shape = (mdp.states.size, *mdp.actions.shape)
+    q, policy = now.q.reshape(shape), mdp.initial_policy.reshape(shape)
+    density = mdp.initial_policy / mdp.reference_mass
+    log_density = np.log(density).reshape(shape)
+    slope, score, curvature = [0.0], [0.0], [0.0]
+    ends = np.zeros(mdp.states.size)
+    for j, axis in enumerate(mdp.actions.axes):
+        if axis.size == 1:
+            continue
+        quotients = slopes_along(q, axis, j + 1)
+        slope.append(float(np.abs(quotients).max()))
+        score.append(float(np.abs(slopes_along(log_density, axis, j + 1)).max()))
+        distances = axis.distances
+        if axis.periodic:
+            quotients = np.concatenate([np.take(quotients, [-1], axis=j + 1), quotients], axis=j + 1)
+            distances = np.concatenate([distances[-1:], distances])
+        else:
+            ends += np.take(policy, [0, -1], axis=j + 1).reshape(mdp.states.size, -1).sum(axis=1)
+        if distances.size > 1:
+            spans = (0.5 * (distances[1:] + distances[:-1])).reshape([-1 if k == j + 1 else 1 for k in range(q.ndim)])
+            curvature.append(float(np.abs(np.diff(quotients, axis=j + 1) / spans).max()))
+    expected = {
+        "density_min": density.min(),
+        "density_max": density.max(),
+        "q_slope_max": max(slope),
+        "score_max": max(score),
+        "q_curvature_max": max(curvature),
+        "end_mass": ends.max(),
+        "mass_error": np.abs(mdp.initial_policy.sum(axis=1) - 1.0).max(),
+    }
+    for name, value in expected.items():
+        np.testing.assert_allclose(row[name], value, rtol=1e-9, atol=1e-14, err_msg=name)
