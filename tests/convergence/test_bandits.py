@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from grids.arrays import FloatArray
-from tests.convergence.bandits import Bandit, double_well, time_exact
-from tests.convergence.slices import follow, peclet
 from tests.validation.exact.test_box_bandit import bump
 from tests.validation.exact.test_box_bandit import double_well as exact_double_well
 from tests.validation.exact.test_ornstein_uhlenbeck import bandit as exact_quadratic
 from validation.exact.box_bandit import BoxFlow
 from validation.exact.ornstein_uhlenbeck import OrnsteinUhlenbeck
+from validation.exact_cases.bandits import Bandit, double_well, time_exact
+from validation.exact_cases.slices import follow, peclet
 from validation.refinement import check_order, observed_orders
 
 

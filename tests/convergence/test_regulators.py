@@ -16,9 +16,9 @@ import pytest
 from grids.arrays import FloatArray
 from solver.bellman import evaluate
 from solver.mdp import GridMDP
-from tests.convergence.regulators import Regulator, double_integrator, one_state
-from tests.convergence.slices import follow, peclet
 from validation.exact.linear_quadratic import FlowPoint
+from validation.exact_cases.regulators import Regulator, double_integrator, one_state
+from validation.exact_cases.slices import follow, peclet
 from validation.refinement import check_order
 
 Sizes = list[tuple[int, int]]

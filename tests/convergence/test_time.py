@@ -15,9 +15,9 @@ import pytest
 
 from grids.arrays import FloatArray
 from solver.mdp import GridMDP
-from tests.convergence.bandits import double_well, time_exact
-from tests.convergence.regulators import one_state
-from tests.convergence.slices import Slice, follow
+from validation.exact_cases.bandits import double_well, time_exact
+from validation.exact_cases.regulators import one_state
+from validation.exact_cases.slices import Slice, follow
 from validation.refinement import check_order
 
 EULER = 1.0 / np.array([32, 64, 128, 256])

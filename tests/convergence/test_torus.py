@@ -10,8 +10,8 @@ from grids.axis import uniform_axis
 from grids.grid import Grid
 from problems.statement import Statement, build
 from solver.mdp import GridMDP
-from tests.convergence.slices import follow
 from tests.oracles import load
+from validation.exact_cases.slices import follow
 from validation.refinement import check_order
 
 TABLE = load("torus_published")

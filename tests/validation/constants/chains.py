@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from grids.arrays import FloatArray
 from grids.axis import Axis, edges_axis
 from grids.grid import Grid
-from validation.constants.generators import Generators
+from validation.constants.generators import Faces, Generators
 
 RANGE = 60.0
 
@@ -49,12 +49,12 @@ def spectrum(generators: Generators) -> tuple[FloatArray, FloatArray]:
     return values, vectors / root[:, None]
 
 
-def _ratio(f: FloatArray, generators: Generators, gap: float) -> tuple[float, FloatArray]:
-    """ln(D/(2 Ent)) at x = e^f, and its gradient; for nearly constant f, where it rounds, its limit at the slow mode."""
+def _ratio(
+    f: FloatArray, law: FloatArray, conductance: FloatArray, faces: Faces, gap: float
+) -> tuple[float, FloatArray]:
+    """ln(D/(2 Ent)) at x = e^f, and its gradient; where f is nearly constant and it rounds, its limit lambda."""
     if np.ptp(f) < 1e-4:
         return float(np.log(gap)), np.zeros_like(f)
-    rates, faces = generators.rates(), generators.faces
-    law, conductance = np.exp(rates.log_gibbs[0]), np.exp(rates.log_conductance[0])
     f = f - np.log(np.sum(law * np.exp(f)))
     x = np.exp(f)
     step_f, step_x = f[faces.there] - f[faces.here], x[faces.there] - x[faces.here]
@@ -70,13 +70,14 @@ def _ratio(f: FloatArray, generators: Generators, gap: float) -> tuple[float, Fl
 def minimised_alpha(generators: Generators) -> float:
     """An upper bound of alpha of the first state: several starts, and lambda as the limit of small f."""
     values, vectors = spectrum(generators)
-    least = values[1]
-    law = np.exp(generators.log_gibbs[0])
+    least = float(values[1])
+    rates = generators.rates()
+    law, conductance = np.exp(rates.log_gibbs[0]), np.exp(rates.log_conductance[0])
     slow = vectors[:, 1] / np.sqrt(law @ vectors[:, 1] ** 2)
-    starts = [sign * size * np.clip(slow, -4.0, 4.0) for sign in (-1.0, 1.0) for size in (0.7, 2.5)]
-    starts += [4.0 * (np.arange(law.size) == k) for k in np.argsort(law)[:2]]
+    starts = [np.asarray(sign * 2.5 * np.clip(slow, -4.0, 4.0)) for sign in (-1.0, 1.0)]
+    starts += [np.asarray(4.0 * (np.arange(law.size) == k)) for k in np.argsort(law)[:2]]
     for start in starts:
-        arguments, box = (generators, values[1]), [(-RANGE, RANGE)] * law.size
+        arguments, box = (law, conductance, generators.faces, values[1]), [(-RANGE, RANGE)] * law.size
         found = minimize(_ratio, start, args=arguments, jac=True, method="L-BFGS-B", bounds=box)
-        least = min(least, np.exp(found.fun))
-    return float(least)
+        least = min(least, float(np.exp(found.fun)))
+    return least

@@ -6,14 +6,14 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize_scalar
 
 from grids.arrays import FloatArray
 from tests.validation.constants.chains import axis_of, chains
 from validation.constants.bakry_emery_kernels import bakry_emery_row, curvature_of_pair
-from validation.constants.barthe_roberto_kernels import barthe_roberto_row
+from validation.constants.barthe_roberto_kernels import barthe_roberto_row, sharpened_side
 from validation.constants.convex_reference_kernels import hull_slopes
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -93,7 +93,8 @@ def best_weight(law: FloatArray, phi: FloatArray) -> float:
     def excess(log_t: float) -> float:
         return float(np.sum(law * np.maximum(math.exp(log_t) * phi - 1.0, 0.0))) - math.e**2
 
-    t = math.exp(brentq(excess, -80.0, 80.0, xtol=1e-14, rtol=1e-14))
+    bracket = np.log([math.e**2, math.e**2 + law.sum()]) - math.log(law @ phi)
+    t = math.exp(brentq(excess, bracket[0] - 1e-9, bracket[1] + 1e-9, xtol=1e-14, rtol=1e-14))
     return float(np.sum(law * phi * np.log(np.maximum(1.0, t * phi))))
 
 
@@ -111,12 +112,14 @@ def sharpened_side_twin(law: FloatArray, conductance: FloatArray, sharpenings: i
 
 
 @given(SEEDS)
+@settings(max_examples=25)
 def test_barthe_roberto_against_its_formula(seed: int) -> None:
     rng = np.random.default_rng(seed)
     n = int(rng.integers(2, 10))
+    spread = rng.uniform(1.0, 8.0)  # the wider, the more cells the optimal weights leave out
     law = np.exp(rng.normal(size=n) * 3.0)
     law /= law.sum()
-    conductance = np.exp(rng.normal(size=n - 1) * 3.0)
+    conductance = np.exp(rng.normal(size=n - 1) * spread)
     plain = math.exp(barthe_roberto_row(np.log(law), np.log(conductance), False))
     assert plain == pytest.approx(plain_twin(law, conductance), rel=1e-11)
     sharpened = math.exp(barthe_roberto_row(np.log(law), np.log(conductance), True))
@@ -131,6 +134,14 @@ def test_barthe_roberto_against_its_formula(seed: int) -> None:
     # the kernel tries three centres only
     assert any(sharpened == pytest.approx(value, rel=1e-9) for value in by_centre)
     assert sharpened <= max(by_centre) * (1.0 + 1e-9)
+
+
+@pytest.mark.parametrize("weak", [1e-6, 1e-3, 1.0])
+def test_one_side_with_its_mass_behind_a_barrier(weak: float) -> None:
+    """The optimal weights leave the cells before the barrier out."""
+    law, conductance = np.array([0.05, 0.1, 0.15, 0.3, 0.4]), np.array([1.0, 2.0, 1.0, weak, 1.0])
+    found = math.exp(sharpened_side(np.log(law), np.log(conductance)))
+    assert found == pytest.approx(sharpened_side_twin(law, conductance, 10), rel=1e-11)
 
 
 @given(SEEDS)

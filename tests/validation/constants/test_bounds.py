@@ -42,13 +42,12 @@ def measures(draw: st.DrawFn, most_axes: int) -> Generators:
     shape = tuple(axis.size for axis in axes)
     size = draw(st.sampled_from([0.0, 0.3, 2.0, 10.0]))
     rough = rng.normal(size=shape) * draw(st.sampled_from([0.0, 0.1, 1.0]))
-    waves = sum(
-        np.expand_dims(profile(4.0 * axis.points / axis.length), tuple(i for i in range(len(axes)) if i != j))
-        for j, axis in enumerate(axes)
-        for profile in [draw(st.sampled_from([np.square, lambda x: (x * x / 2.0 - 1.0) ** 2, np.sin]))]
-    )
-    potential = np.clip(size * (rough + waves), 0.0, 25.0)
-    return chains(axes, np.asarray(potential).ravel(), float(10.0 ** rng.uniform(-3, 1)))
+    for j, axis in enumerate(axes):
+        x = 4.0 * axis.points / axis.length
+        profile = draw(st.sampled_from([x * x, (x * x / 2.0 - 1.0) ** 2, np.sin(x)]))
+        rough = rough + np.expand_dims(profile, tuple(i for i in range(len(axes)) if i != j))
+    potential = np.clip(size * rough, 0.0, 25.0)
+    return chains(axes, potential.ravel(), float(10.0 ** rng.uniform(-3, 1)))
 
 
 def check_order_of_constants(generators: Generators) -> None:
@@ -61,13 +60,13 @@ def check_order_of_constants(generators: Generators) -> None:
 
 
 @given(measures(most_axes=1))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_bounds_lie_below_alpha_on_paths_and_circles(generators: Generators) -> None:
     check_order_of_constants(generators)
 
 
 @given(measures(most_axes=2))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_bounds_lie_below_alpha_on_products(generators: Generators) -> None:
     check_order_of_constants(generators)
 
@@ -120,8 +119,8 @@ def test_gaussian_is_bounded_tightly(cells: int, temperature: float) -> None:
     axis = uniform_axis("a", -6.0 * np.sqrt(temperature), 6.0 * np.sqrt(temperature), cells)
     chain = chains((axis,), axis.points**2 / (2.0 * temperature), temperature)
     gap = spectral_gap(chain)[0]
-    assert 0.95 * gap < lower_bounds(chain).best[0] < gap
-    assert lower_bounds(chain).best_name[0] == "bakry_emery"
+    bounds = lower_bounds(chain)
+    assert 0.95 * gap < bounds.values["bakry_emery"][0] <= bounds.best[0] < gap
 
 
 def double_well(cells: int, temperature: float) -> Generators:
@@ -142,12 +141,13 @@ def test_double_well_keeps_a_third_of_alpha() -> None:
 
 @pytest.mark.parametrize("temperature", [1e-4, 1e-3, 1e-2])
 def test_metastable_bounds_follow_the_gap_over_hundreds_of_orders(temperature: float) -> None:
+    """alpha/lambda is about one over the logarithm of the lighter well's mass, here 0.2/temperature."""
     bounds = lower_bounds(double_well(200, temperature))
     gap = spectral_gap(double_well(200, temperature))[0]
     assert all(np.isfinite(bounds.values[name][0]) for name in bounds.names)
     if temperature > 5e-4:
         assert gap < 1e-6
-        assert 0.01 * gap < bounds.best[0] < gap
+        assert 0.4 * temperature / 0.2 * gap < bounds.best[0] < gap
 
 
 def test_bounds_scale_with_the_temperature_and_ignore_constants_and_mirrors() -> None:
@@ -161,6 +161,17 @@ def test_bounds_scale_with_the_temperature_and_ignore_constants_and_mirrors() ->
         for name in plain.names:
             assert mirrored.values[name][0] == pytest.approx(plain.values[name][0], rel=1e-9)
             assert warmer.values[name][0] == pytest.approx(3.0 * plain.values[name][0], rel=1e-9)
+
+
+def test_a_large_constant_in_q_costs_no_digits() -> None:
+    """Entries of Q are multiples of 1/64, exact beside 2^40 too."""
+    levels = np.random.default_rng(3).integers(0, 9, 12) / 64.0
+    for periodic in (False, True):
+        axis = axis_of(np.ones(12), periodic=periodic)
+        plain = lower_bounds(chains((axis,), levels))
+        raised = lower_bounds(chains((axis,), levels + 2.0**40))
+        assert raised.values["holley_stroock_flat"][0] == plain.values["holley_stroock_flat"][0]
+        assert raised.values["reference"][0] == plain.values["reference"][0]
 
 
 def test_states_do_not_meet() -> None:

@@ -24,13 +24,17 @@ class Slice:
 
 
 def follow(mdp: GridMDP, times: Sequence[float], **settings: Any) -> list[Slice]:
-    """Slices at increasing times > 0; ``settings`` go to `evolve` (scheme, step, accuracy, flow)."""
+    """Slices at increasing times > 0; ``settings`` go to `evolve` (scheme, step, accuracy, flow).
+
+    Raises
+    ------
+    RuntimeError
+        The run ended early.
+    """
     times = list(times)
     run = evolve(mdp, until=times[-1], series={"times": times}, snapshots=times, **settings)
-    assert run.status == "complete"
-    assert run.snapshots is not None
-    assert list(run.series["time"]) == [0.0, *times]
-    assert list(run.snapshots.time) == times
+    if run.status != "complete" or run.snapshots is None:
+        raise RuntimeError(f"{mdp.title or 'run'} ended early: {run.stop_reason}")
     rows = zip(times, run.snapshots.policy, run.snapshots.value, run.series["gap"][1:], strict=True)
     return [Slice(time, policy, value, float(gap)) for time, policy, value, gap in rows]
 

@@ -1,0 +1,193 @@
+"""``wpoflow refine``: orders, extrapolated values and the report, through the front door."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import ndtr
+
+from problems.problem_file import parse_problem
+from tests.oracles import load
+from tests.wpoflow.test_quick_answers import HEAVY, modules_after
+from validation.exact.ornstein_uhlenbeck import OrnsteinUhlenbeck
+from wpoflow.cli import main
+
+Call = Callable[..., tuple[int, str, str]]
+
+OU = load("ou_bandit")["problem"]
+EDGES = """
+[problem]
+discount = 0.5
+temperature = 0.5
+[state.x]
+bounds = [-1.0, 1.0]
+cells = 9
+[action.u]
+edges = [-1.0, -0.5, 0.0, 0.25, 1.0]
+[dynamics]
+x = "0.5*x + 0.1*u"
+[noise]
+x = 0.3
+[cost]
+running = "x**2 + u**2"
+[flow]
+until = { gap = 1e-3 }
+"""
+
+
+@pytest.fixture
+def call(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Call a command in an empty folder; gives its status, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+        out, err = capfd.readouterr()
+        return int(end.value.code or 0), out, err
+
+    return run
+
+
+def directions(path: str) -> dict[str, dict[str, Any]]:
+    """Directions of a report by name."""
+    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    return {entry["direction"]: entry for entry in content["directions"]}
+
+
+def test_the_bandit_of_the_gallery(call: Call) -> None:
+    """Order two in the action and one for euler; the table printed is the one stored."""
+    arguments = ["bandit", "--cells", "a=256", "--levels", "3", "--time", "1", "--time", "2", "--scheme", "euler"]
+    status, out, err = call("refine", *arguments, "--report", "made/report")
+    assert (status, err) == (0, "")
+    found = directions("made/report/refine.json")
+    assert list(found) == ["actions", "time"]
+    assert [level["cells"]["a"] for level in found["actions"]["levels"]] == [64, 128, 256]
+    assert [level["step"] for level in found["time"]["levels"]] == [2.0 / 64, 2.0 / 128, 2.0 / 256]
+    for name, order in (("actions", 2.0), ("time", 1.0)):
+        studies = found[name]["quantities"]
+        assert [(study["quantity"], study["time"]) for study in studies] == [
+            ("value_rho", 1.0), ("value_rho", 2.0), ("gap", 1.0), ("gap", 2.0),
+        ]  # fmt: skip
+        for study in studies:
+            assert study["order"] == pytest.approx(order, abs=0.1)
+            assert study["behaviour"] == "monotone"
+            assert f"{study['values'][-1]:.12g}" in out
+            assert f"extrapolated {study['extrapolated']:.12g}, GCI {study['gci']:.2e}" in out
+    assert not list(Path("made/report").glob("*.part"))
+    stored = json.loads(Path("made/report/refine.json").read_text(encoding="utf-8"))
+    assert parse_problem(stored["problem"]).tables.action["a"].cells == 256
+
+
+def test_an_ornstein_uhlenbeck_bandit_to_its_exact_value(call: Call) -> None:
+    """A problem file of one's own: by t = 20 the value is V*, that of the line but for the mass of mu in the box."""
+    Path("ou.toml").write_text(
+        f"""
+        [problem]
+        discount = {OU["gamma"]}
+        temperature = {OU["tau"]}
+        [action.a]
+        bounds = [{OU["a_star"] - 4.0}, {OU["a_star"] + 4.0}]
+        cells = 128
+        [cost]
+        running = "0.5*{OU["kappa"]}*(a - {OU["a_star"]})**2"
+        [reference]
+        potential = "a**2/(2*{OU["S_mu"]})"
+        [flow]
+        until = 20.0
+        """
+    )
+    status, out, _ = call("refine", "ou.toml", "--axis", "a", "--quantity", "value_rho", "--report", ".", "--quiet")
+    assert (status, out) == (0, "")
+    (study,) = directions("refine.json")["a"]["quantities"]
+    assert study["time"] == 20.0
+    assert study["order"] == pytest.approx(2.0, abs=0.1)
+    line = OrnsteinUhlenbeck(
+        OU["kappa"], OU["a_star"], OU["S_mu"], OU["tau"], OU["gamma"], weights=(1.0,), means=(0.0,), variances=(1.0,)
+    )
+    ends = (OU["a_star"] + np.array([-4.0, 4.0])) / np.sqrt(OU["S_mu"])
+    exact = line.optimal_value + OU["tau"] / (1.0 - OU["gamma"]) * float(np.log(np.diff(ndtr(ends))[0]))
+    error = abs(study["values"][-1] - exact)
+    assert abs(study["extrapolated"] - exact) < 0.02 * error
+    assert error < study["gci"] < 1.5 * error
+
+
+def test_states_and_actions_of_a_regulator(call: Call) -> None:
+    """Grids of clamped axes are nested, sqrt 2 is a ratio too, and only what is asked for is refined."""
+    small = ["lqr", "--cells", "x=33", "--cells", "u=32", "--levels", "3", "--time", "0.2", "--accuracy", "1e-4"]
+    status, out, _ = call("refine", *small, "--axis", "x", "--axis", "grid", "--quantity", "entropy", "--report", "r")
+    assert status == 0
+    found = directions("r/refine.json")
+    assert list(found) == ["x", "grid"]
+    assert [level["cells"] for level in found["x"]["levels"]] == [{"x": n, "u": 16} for n in (9, 17, 33)]
+    assert [level["cells"] for level in found["grid"]["levels"]] == [{"x": n + 1, "u": n} for n in (8, 16, 32)]
+    assert "x: x refined, at u 16; time error 0.0001" in out
+    status, _, _ = call("refine", *small, "--axis", "u", "--factor", "sqrt2", "--report", "r")
+    assert status == 0
+    assert [level["cells"]["u"] for level in directions("r/refine.json")["u"]["levels"]] == [16, 23, 32]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["lqr", "--axis", "z"], 2, "lqr.toml: direction 'z': choose among x, u, states"),
+        (["lqr", "--time", "0"], 2, "--time 0: must be positive"),
+        (["lqr", "--time", "soon"], 2, "'--time'"),
+        (["lqr", "--levels", "2"], 2, "'--levels'"),
+        (["lqr", "--quantity", "gapp"], 2, "quantity gapp: choose among value_rho, gap"),
+        (["lqr", "--scheme", "rk4"], 2, "choose 'extrapolated' or 'euler'"),
+        (["lqr", "--step", "0.3", "--time", "1"], 2, "the times 1 are no multiples"),
+        (["lqr", "--accuracy", "-1"], 2, "accuracy = -1.0 must be positive"),
+        (["bandit", "--axis", "states"], 2, "no axis of more than one point"),
+        (["nosuch"], 2, "choose among bandit"),
+        (["edges.toml"], 2, "flow.until has no time; say --time T"),
+        (["edges.toml", "--time", "1"], 2, "axis u is given by edges"),
+        (["lqr", "--report", "edges.toml"], 2, "--report edges.toml: exists and is no folder"),
+        (["navigation", "--cells", "x=4000", "--cells", "y=4000"], 4, "of memory"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_errors_are_one_line(call: Call, arguments: list[str], status: int, says: str) -> None:
+    Path("edges.toml").write_text(EDGES)
+    found, out, err = call("refine", *arguments, "--quiet")
+    assert (found, out) == (status, "")
+    assert says in err
+    assert err.startswith("wpoflow: ")
+    assert len(err.splitlines()) == 1
+    assert [path.name for path in Path().iterdir()] == ["edges.toml"]
+
+
+def test_axes_given_by_edges_stay_where_others_are_refined(call: Call) -> None:
+    Path("edges.toml").write_text(EDGES)
+    status, _, err = call(
+        "refine", "edges.toml", "--axis", "x", "--levels", "3", "--time", "0.1", "--report", "r", "--cells", "x=17"
+    )
+    assert (status, err) == (0, "")
+    levels = directions("r/refine.json")["x"]["levels"]
+    assert [level["cells"] for level in levels] == [{"x": n, "u": 4} for n in (5, 9, 17)]
+
+
+def test_a_run_that_fails_is_told(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    from validation import refinement_study
+
+    def fail(*_: object, **__: object) -> None:
+        raise refinement_study.RefinementError("the run at x 9, u 8 ended early: a reason")
+
+    monkeypatch.setattr(refinement_study, "refine", fail)
+    status, _, err = call("refine", "lqr", "--time", "1")
+    assert status == 1
+    assert err == "wpoflow: lqr.toml: the run at x 9, u 8 ended early: a reason\n"
+
+
+def test_help_and_mistakes_are_answered_at_once() -> None:
+    status, modules = modules_after(["refine", "--help"])
+    assert status == 0
+    assert modules & HEAVY == set()
+    status, modules = modules_after(["refine", "lqr", "--axis", "z"])
+    assert status == 2
+    assert modules & {"numpy", "numba", "scipy"} == set()

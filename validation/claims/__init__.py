@@ -1,0 +1,45 @@
+"""The claims of the theory, one file each; `CLAIMS` lists them in the order of the theory."""
+
+from __future__ import annotations
+
+from validation.claims import (
+    certificate,
+    constants_ordered,
+    decay_paper,
+    decay_sup_norm,
+    decay_weighted,
+    dissipation_identity,
+    identities,
+    kl_contraction,
+    late_rate,
+    orders,
+    pointwise_descent,
+    policy_iteration,
+    regularity,
+    static_inequality,
+    structure,
+)
+from validation.claims.registry import Claim
+
+CLAIMS: dict[str, Claim] = {
+    module.CLAIM.name: module.CLAIM
+    for module in (
+        structure,
+        identities,
+        pointwise_descent,
+        dissipation_identity,
+        kl_contraction,
+        constants_ordered,
+        static_inequality,
+        decay_weighted,
+        decay_sup_norm,
+        decay_paper,
+        certificate,
+        late_rate,
+        policy_iteration,
+        orders,
+        regularity,
+    )
+}
+
+__all__ = ["CLAIMS", "Claim"]

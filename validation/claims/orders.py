@@ -1,0 +1,67 @@
+"""Time schemes reach the order they claim, on this problem's own grid.
+
+The semi-discrete flow is a smooth system of ordinary differential equations, whatever the cost and the dynamics: on a
+fixed grid the error in time must fall with the order of the scheme.  Three differences of values at four steps give
+two observed orders (`validation.refinement_study`).  Hypothesis: the steps resolve the flow, so that the differences
+shrink monotonically and the two orders agree; stiff starts do not allow that at any affordable step.  Order in space
+is judged against exact solutions (claim ``exact_solution``), since costs and dynamics of a problem need not be
+smooth.
+"""
+
+from __future__ import annotations
+
+import math
+
+from validation.claim import Hypothesis, Measurement, Tolerance
+from validation.claims.registry import Claim, Judgement
+from validation.evidence import Evidence
+from validation.refinement_study import refine
+
+LEVELS = 4
+SCHEME, ORDER = "euler", 1.0
+SETTLED = 0.15
+STEPS = 64
+
+
+def judge(evidence: Evidence) -> Judgement:
+    """Backward Euler at four steps on a quarter of the grid, up to the time at which half of ln gap has fallen."""
+    family = evidence.family
+    assert family is not None
+    series = evidence.run.series
+    end = float(series["time"][len(series["time"]) // 2])
+    if end <= 0.0:
+        return (Hypothesis("a run of some length", False, "the run did not advance"),), (), {}
+    study = refine(
+        family.make_mdp,
+        family.axes,
+        LEVELS,
+        ("value_rho",),
+        times=(end,),
+        directions=("time",),
+        scheme=SCHEME,
+        step=end / STEPS,
+    )
+    orders = study.find("time", "value_rho").orders
+    first, last = orders[-2], orders[-1]
+    settled = math.isfinite(first) and math.isfinite(last) and abs(last - first) <= SETTLED
+    hypotheses = (
+        Hypothesis("steps resolve the flow", settled, f"observed orders {first:.3f}, {last:.3f} do not agree"),
+    )
+    measurement = Measurement(
+        f"order of {SCHEME} in time",
+        last,
+        ORDER,
+        "=",
+        Tolerance(theory=SETTLED),
+        f"steps down to {end / STEPS / 8:.3g}",
+    )
+    return hypotheses, (measurement,), {"orders": [first, last]}
+
+
+CLAIM = Claim(
+    name="orders",
+    statement="backward Euler steps are of order one in time",
+    source="consistency and stability of the implicit Euler method; Hairer & Wanner, Solving ODEs II",
+    judge=judge,
+    needs_family=True,
+)

@@ -1,0 +1,60 @@
+"""The fully discrete theorem, one step at a time: single steps of several sizes from policies of the run.
+
+With g the Gibbs policy of Q^p and p' the step, for unsplit backward Euler theta = 2 alpha dt/(1 + 2 alpha dt), alpha
+the guaranteed bound for g; for any other descent step theta = min_i [1 - KL(p'_i|g_i)/KL(p_i|g_i)], measured (the
+a-posteriori form):
+
+    sup norm   |V' - V*|_sup <= (1 - theta (1 - gamma)) |V - V*|_sup
+    weighted   gap'(rho) <= (1 - theta/kappa) gap(rho),    kappa = max_i d*_i/d'_i
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from solver.bellman import evaluate, occupancy, suboptimality
+from validation.claim import Measurement, Tolerance
+from validation.constants.lower_bounds import lower_bounds
+from validation.evidence import Evidence
+from validation.rates import contraction_fraction
+
+STEPS = (1e-2, 1.0, 1e2, 1e6)
+
+
+def step_measurements(evidence: Evidence, weighted: bool) -> list[Measurement]:
+    """The factor by which single steps lower the suboptimality, against the theorem's."""
+    mdp = evidence.mdp
+    assert mdp is not None
+    policy = mdp.initial_policy
+    now = evaluate(mdp, policy)
+    gaps = suboptimality(mdp, policy, evidence.optimum.q, now.system)
+    alive = np.ones(gaps.size, dtype=np.bool_) if mdp.alive is None else mdp.alive
+    start = float(mdp.rho @ gaps) if weighted else float(gaps[alive].max())
+    alpha = 0.0 if evidence.split else float(lower_bounds(evidence.generators(now.q)).best.min())
+    before = evidence.divergence(policy, now.q)
+    found = []
+    for dt in STEPS:
+        stepped = evidence.descent(policy, now.q, dt, np.empty_like(policy))
+        after = evaluate(mdp, stepped, now.value)
+        left = suboptimality(mdp, stepped, evidence.optimum.q, after.system)
+        if evidence.split:
+            changed = before > 0.0
+            theta = float(np.min(1.0 - evidence.divergence(stepped, now.q)[changed] / before[changed]))
+        else:
+            theta = contraction_fraction(alpha, dt)
+        kappa = evidence.concentrability(occupancy(mdp, after.system)) if weighted else np.inf
+        share = 1.0 / kappa if weighted else 1.0 - mdp.discount
+        end = float(mdp.rho @ left) if weighted else float(left[alive].max())
+        rounding = float(evidence.rounding_share(np.array([min(start, max(end, evidence.optimum.gap_floor))]))[0])
+        factor = 1.0 - theta * share
+        found.append(
+            Measurement(
+                "one step's factor, " + ("a posteriori" if evidence.split else "theorem"),
+                end / start,
+                factor,
+                "<=",
+                Tolerance(rounding=rounding * max(end / start, factor)),
+                f"step {dt:g} from the start",
+            )
+        )
+    return found

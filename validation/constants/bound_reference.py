@@ -1,0 +1,61 @@
+r"""Comparison with chains whose constants are known exactly (*grid* bounds of the modified log-Sobolev constant).
+
+**References.**  The path of n cells with unit rates has alpha = lambda = 2 (1 - cos(pi/n)); the cycle of n cells with
+unit rates 2 (1 - cos(2 pi/n)) for even n, and at least 2 (1 - cos(2 pi/(n+1))) for odd n.  The path follows from
+the even cycle of 2 n cells, of which it is the quotient by a reflection.  The odd cycle: repeat one of its cells.
+Functions on it become functions on the even cycle of n + 1 cells with the same D, and with the entropy of the law
+that counts the repeated cell twice, which is no smaller than that of the uniform one.
+
+**Comparison.**  If two reversible chains live on the same faces, the one with law g and conductances c and the
+other with law r and conductances b, then
+
+    alpha(g, c) >= alpha(r, b) min_f (c_f/b_f) / max_k (g_k/r_k),
+
+for D is linear in the conductances with terms >= 0, and Ent_g(x) = min_M sum_k g_k (x_k ln(x_k/M) - x_k + M) has
+terms >= 0 too, so it is at most max(g/r) Ent_r(x).  With the unit chain: alpha >= alpha_ref min c/max g.  On equal
+cells it is never below e^{-osc Phi} times the reference (Holley–Stroock), and exact for a flat density.
+
+**Failure.**  Exponentially small where g is concentrated.
+
+Sources: Chen & Sheu, On the log-Sobolev constant for the simple random walk on the n-cycle: the even cases,
+J. Funct. Anal. 202 (2003) 473, doi:10.1016/S0022-1236(02)00077-0; Diaconis & Saloff-Coste, Ann. Appl. Probab. 6 (1996)
+695, doi:10.1214/aoap/1034968224 (comparison).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from grids.arrays import FloatArray
+from validation.constants.generators import Generators, Rates
+from validation.constants.rounding import rounded_down
+
+
+def unit_path_constant(cells: int) -> float:
+    """alpha = lambda of the path with unit rates, 2 (1 - cos(pi/n)) = 4 sin^2(pi/2n)."""
+    return 4.0 * math.sin(0.5 * math.pi / cells) ** 2
+
+
+def unit_cycle_constant(cells: int) -> float:
+    """alpha of the even cycle with unit rates; a lower bound for it if the number of cells is odd."""
+    return 4.0 * math.sin(math.pi / (cells + cells % 2)) ** 2
+
+
+def bound_reference(generators: Generators, rates: Rates | None = None) -> FloatArray:
+    """Bound of alpha by the chain of unit rates, (S,); zero unless paths or circles.
+
+    Parameters
+    ----------
+    generators : Generators
+    rates : Rates, optional
+        ``generators.rates()``, if at hand.
+    """
+    if not (generators.is_path or generators.is_circle):
+        return np.zeros(generators.size)
+    rates = rates or generators.rates()
+    cells = generators.actions.size
+    constant = unit_cycle_constant(cells) if generators.is_circle else unit_path_constant(cells)
+    least, most = np.min(rates.log_conductance, axis=1), np.max(rates.log_gibbs, axis=1)
+    return rounded_down(math.log(constant) + least - most, rates)

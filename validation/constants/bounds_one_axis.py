@@ -1,0 +1,24 @@
+"""All bounds for generators with one action axis, under the names by which they are reported."""
+
+from __future__ import annotations
+
+from validation.constants.bound_bakry_emery import bound_bakry_emery
+from validation.constants.bound_barthe_roberto import bound_barthe_roberto, bound_barthe_roberto_plain
+from validation.constants.bound_circle import bound_circle
+from validation.constants.bound_holley_stroock import bound_holley_stroock, bound_holley_stroock_flat
+from validation.constants.bound_reference import bound_reference
+
+PATH_BOUNDS = {
+    "bakry_emery": bound_bakry_emery,
+    "barthe_roberto": bound_barthe_roberto,
+    "barthe_roberto_plain": bound_barthe_roberto_plain,
+    "holley_stroock": bound_holley_stroock,
+    "holley_stroock_flat": bound_holley_stroock_flat,
+    "reference": bound_reference,
+}
+
+CIRCLE_BOUNDS = {
+    "circle": bound_circle,
+    "holley_stroock_flat": bound_holley_stroock_flat,
+    "reference": bound_reference,
+}

@@ -1,0 +1,131 @@
+r"""The modified log-Sobolev constants themselves, by minimisation.
+
+    alpha(g) = inf over positive x of D(x)/(2 Ent(x)),     alpha <= lambda(g),
+
+a rate, which in the continuum is temperature times log-Sobolev constant: KL(p_t|g) decays at least like exp(-2 alpha
+t). The problem is not convex.  What is found by descent from several starts is an *upper* bound for alpha, in
+practice alpha itself; a rate computed from it is an estimate, no guarantee (those are the lower bounds).  Small x - 1
+gives lambda in the limit, so that the result is min(lambda, smallest ratio found).
+
+Starts, as functions ln x: multiples of the two slowest eigenfunctions, among them the ones at which the two sides of
+a metastable split exchange their masses (the minimiser of a two-point space); indicators of their level
+sets, which on a path are those of {0..k}; spikes on the least massive cells.
+
+Source: Diaconis & Saloff-Coste, Logarithmic Sobolev inequalities for finite Markov chains, Ann. Appl. Probab. 6
+(1996) 695, doi:10.1214/aoap/1034968224; Bobkov & Tetali, Modified logarithmic Sobolev inequalities in discrete
+settings, J. Theoret. Probab. 19 (2006) 289, doi:10.1007/s10959-006-0016-3, whose rho_0 is 2 alpha.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from grids.arrays import FloatArray
+from validation.constants.generators import Generators
+from validation.constants.log_sobolev_kernels import minimise_ratios
+from validation.constants.spectral_gap import elimination_order, slow_modes, spectral_gap
+
+MULTIPLES = (0.5, 1.5, 3.0, 6.0, 12.0)
+LEVELS = (1e-6, 1e-3, 0.03, 0.2, 0.5, 0.8, 0.97, 1.0 - 1e-3)
+INDICATOR = 4.0
+SPIKES = 2
+SMALL_BLOCK = 1 << 14
+
+
+def minimise_log_sobolev(generators: Generators, starts: FloatArray | None = None) -> FloatArray:
+    """Modified log-Sobolev constant of every state, as small as descent from several starts finds it.
+
+    Parameters
+    ----------
+    generators : Generators
+        Of S states with A action cells; select some of the states where there are many.
+    starts : array (S, K, A), optional
+        Further starts, values of ln x up to a constant.
+
+    Returns
+    -------
+    array (S,)
+        Rates, in units of 1/time: upper bounds for alpha, at most the spectral gap; infinite where there is a single
+        action cell.
+
+    Raises
+    ------
+    SpectrumError
+        The spectral gap of a state was not found.
+    """
+    return log_sobolev_minimiser(generators, starts)[0]
+
+
+def log_sobolev_minimiser(generators: Generators, starts: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
+    """As `minimise_log_sobolev`, with the function found.
+
+    Returns
+    -------
+    alpha : array (S,)
+    log_x : array (S, A)
+        ln x of the smallest ratio found, zero at the largest g; where alpha equals the spectral gap the infimum
+        is the limit of small multiples of its eigenfunction, and this is not a minimiser.
+    """
+    n = generators.actions.size
+    found, log_x = np.full(generators.size, np.inf), np.zeros((generators.size, n))
+    if not generators.axes:
+        return found, log_x
+    order = elimination_order(generators)
+    for rows, block in generators.blocks(SMALL_BLOCK):
+        given = np.zeros((block.size, 0, n)) if starts is None else np.asarray(starts[rows], dtype=np.float64)
+        tried = np.concatenate([_starts(block), given], axis=1)
+        rates = block.rates()
+        minimiser = np.empty((block.size, n))
+        minimise_ratios(
+            np.ascontiguousarray(tried[:, :, order.cells]),
+            np.ascontiguousarray(rates.log_gibbs[:, order.cells]),
+            rates.right,
+            rates.left,
+            rates.log_conductance,
+            order.first,
+            order.second,
+            order.band,
+            found[rows],
+            minimiser,
+        )
+        log_x[rows][:, order.cells] = minimiser
+    return np.minimum(found, spectral_gap(generators)), log_x
+
+
+def _starts(generators: Generators) -> FloatArray:
+    """Values of ln x to start from, (S, K, A)."""
+    _, modes = slow_modes(generators, 2)
+    g = np.exp(generators.log_gibbs)
+    out: list[FloatArray] = []
+    for mode in (modes[:, 0], modes[:, 1]):
+        low = mode.min(axis=1, keepdims=True)
+        spread = mode.max(axis=1, keepdims=True) - low
+        unit = (mode - low) / np.where(spread > 0.0, spread, 1.0)
+        for size in MULTIPLES:
+            out += [size * unit, -size * unit]
+        mean = np.clip((g * unit).sum(axis=1, keepdims=True), 1e-300, 1.0 - 1e-16)
+        exchange = np.log1p(-mean) - np.log(mean)
+        out += [exchange * unit, 0.5 * exchange * unit]
+        inside = _level_sets(mode, g)
+        out += [sign * INDICATOR * level for level in inside for sign in (1.0, -1.0)]
+    faint = np.argsort(generators.log_gibbs, axis=1, kind="stable")[:, :SPIKES]
+    states = np.arange(generators.size)
+    for cell in faint.T:
+        for factor in (0.5, 1.0):
+            spike = np.zeros_like(g)
+            spike[states, cell] = -factor * generators.log_gibbs[states, cell]
+            out.append(spike)
+    return np.stack(out, axis=1)
+
+
+def _level_sets(mode: FloatArray, g: FloatArray) -> list[FloatArray]:
+    """Indicators of {mode <= level} with given masses, at least one cell and not all."""
+    cells = np.argsort(mode, axis=1, kind="stable")
+    mass = np.cumsum(np.take_along_axis(g, cells, axis=1), axis=1)
+    rank = np.argsort(cells, axis=1, kind="stable")
+    n = mode.shape[1]
+    out = []
+    for level in LEVELS:
+        last = np.clip((mass < level).sum(axis=1), 0, n - 2)
+        out.append((rank <= last[:, None]).astype(np.float64))
+    return out

@@ -1,0 +1,45 @@
+"""Rounding downwards of bounds that are computed as logarithms.
+
+A lower bound is guaranteed only if its own rounding errors cannot lift it above the true value.  The bounds of this
+folder are sums of logarithms of masses and conductances, accumulated over n cells by running log-sum-exp.  With the
+unit roundoff eps = 2^-53, each of the steps
+
+    l <- l_0 + ln(1 + e^{l_1 - l_0}),   l <- l + ln rate
+
+errs by at most 3 eps (1 + |l|), since exp, log and log1p are accurate to one unit in the last place and |l| stays below
+the span L = max |ln g| + max |ln c| of the data, up to a few units.  The data themselves, ln g and ln c, err by at most
+4 eps (1 + L) of the exact functions of Q and the reference masses.  No bound takes more than 8 such steps for
+each cell, so its logarithm errs by less than 32 n eps (2 + L), which is subtracted: 1e-11 for a hundred cells and
+L = 30.
+Rates that are subtracted from each other (Bakry–Émery) carry an allowance of their own.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from grids.arrays import FloatArray
+from validation.constants.generators import Rates
+
+_UNIT = 2.0**-53
+_STEPS = 32.0
+
+
+def rounded_down(log_bound: FloatArray, rates: Rates) -> FloatArray:
+    """exp(log_bound) less the allowance for rounding, (S,).
+
+    Parameters
+    ----------
+    log_bound : array (S,)
+        Logarithms of the bounds; -inf where a bound does not apply.
+    rates : Rates
+        Of the generators bounded; their extremes and number of cells size the allowance.
+
+    Returns
+    -------
+    array (S,)
+        Zero where the bound does not apply or underflows.
+    """
+    span = np.max(np.abs(rates.log_gibbs), axis=1) + np.max(np.abs(rates.log_conductance), axis=1)
+    allowance = _STEPS * rates.log_gibbs.shape[1] * _UNIT * (2.0 + span)
+    return np.asarray(np.exp(log_bound - allowance))

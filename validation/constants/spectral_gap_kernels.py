@@ -1,0 +1,229 @@
+r"""Slowest modes of a reversible generator on any graph, by block Krylov iteration of its grounded inverse.
+
+In the coordinates y = sqrt(g) x the generator is symmetric with null vector q = sqrt(g).  On the vectors orthogonal
+to q the inverse of -L is  y -> P M^{-1} y,  M the matrix without the grounded cell
+(`validation.constants.elimination_kernels`), P the projection off q.  Its largest eigenvalue is 1/lambda.  The ground
+is the cell of largest g, for then M^{-1}, whose rounding errors are relative, exceeds 1/lambda at most by 1/g_N <= n:
+the gap comes out with a relative error of rounding times n even where it is 1e-100 of the rates.
+
+A block of three generic vectors is iterated with full orthogonalisation (block Lanczos; Golub & Underwood 1977), so
+that the two- and threefold eigenvalues of symmetric problems do not slow it down, until the residual of the Ritz pair
+is below 1e-10/lambda: the relative error of lambda is at most 1e-10, and about 1e-20 over the relative distance to
+the next eigenvalue.  The other modes have an error of about rounding times lambda_k/lambda_1.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+from grids.arrays import FloatArray, IntArray
+from grids.compile import kernel
+from validation.constants.elimination_kernels import eliminate, solve_grounded, symmetrise
+
+BLOCK = 3
+RESIDUAL = 1e-10
+FIRST_CHECK = 12  # dimension of the Krylov space at which the residual is first looked at
+LOST = 1e-13  # remainder of a vector after orthogonalisation, relative, that is rounding
+HUGE = 1e280  # the inverse never makes a unit vector longer than 1/lambda
+POLISH = 3
+TRUSTED = 1e-9  # entries of a unit vector, relative to its largest, whose rounding does not matter
+
+
+@kernel()
+def remove_components(vector: FloatArray, basis: FloatArray, count: int) -> None:
+    """Orthogonalise against the first rows of the basis, twice, in a fixed order."""
+    for _ in range(2):
+        for j in range(count):
+            total = 0.0
+            for k in range(vector.size):
+                total += basis[j, k] * vector[k]
+            for k in range(vector.size):
+                vector[k] -= total * basis[j, k]
+
+
+@kernel()
+def length(vector: FloatArray) -> float:
+    """Euclidean length, without overflow; NaN if an entry is infinite or NaN."""
+    largest = 0.0
+    for k in range(vector.size):
+        if not abs(vector[k]) <= largest:
+            largest = abs(vector[k])
+    if largest == 0.0:
+        return 0.0
+    total = 0.0
+    for k in range(vector.size):
+        total += (vector[k] / largest) ** 2
+    return float(largest * math.sqrt(total))
+
+
+@kernel()
+def eigenfunction(y: FloatArray, log_gibbs: FloatArray, x: FloatArray) -> None:
+    """x = y/sqrt(g) times a constant, at the cells where y exceeds its rounding; zero elsewhere."""
+    largest, shift = 0.0, -math.inf
+    for k in range(y.size):
+        largest = max(largest, abs(y[k]))
+    for k in range(y.size):
+        if abs(y[k]) > TRUSTED * largest:
+            shift = max(shift, math.log(abs(y[k])) - 0.5 * log_gibbs[k])
+    for k in range(y.size):
+        x[k] = 0.0
+        if abs(y[k]) > TRUSTED * largest:
+            x[k] = math.copysign(math.exp(math.log(abs(y[k])) - 0.5 * log_gibbs[k] - shift), y[k])
+
+
+@kernel()
+def polish(
+    up: FloatArray, down: FloatArray, pivot: FloatArray, ground: int, g: FloatArray, modes: FloatArray, index: int
+) -> None:
+    """Inverse iteration on functions: entries of modes[index] at cells of negligible g get their own accuracy."""
+    x = modes[index]
+    for _ in range(POLISH):
+        solve_grounded(up, down, pivot, ground, x)
+        largest = np.max(np.abs(x))
+        if not 0.0 < largest < math.inf:
+            x[:] = 0.0
+            return
+        x /= largest
+        mean = 0.0
+        for k in range(x.size):
+            mean += g[k] * x[k]
+        x -= mean
+        for before in range(index):
+            product, square = 0.0, 0.0
+            for k in range(x.size):
+                product += g[k] * x[k] * modes[before, k]
+                square += g[k] * modes[before, k] ** 2
+            if square > 0.0:
+                x -= product / square * modes[before]
+    largest = np.max(np.abs(x))
+    if largest > 0.0:
+        x /= largest
+
+
+@kernel()
+def slowest(
+    right: FloatArray,
+    left: FloatArray,
+    log_gibbs: FloatArray,
+    first: IntArray,
+    second: IntArray,
+    band: int,
+    starts: FloatArray,
+    most: int,
+    modes: FloatArray,
+) -> tuple[float, float]:
+    """The spectral gap of one generator, and the residual of its Ritz pair relative to 1/gap.
+
+    Parameters
+    ----------
+    right, left : arrays (F,)
+        Rates first -> second and second -> first.
+    log_gibbs : array (n,)
+        ln g, in the order of elimination.
+    first, second : arrays (F,) of int
+        Cells of each face in that order, at most ``band`` apart.
+    starts : array (BLOCK, n)
+        Generic vectors.
+    most : int
+        Largest dimension of the Krylov space.
+    modes : array (K, n)
+        Filled with the K slowest eigenfunctions x, with largest modulus one, in the order of elimination.
+        K may be zero.
+    """
+    n = log_gibbs.size
+    ground = int(np.argmax(log_gibbs))
+    up, down, pivot = np.empty((n, band)), np.empty((n, band)), np.empty(n)
+    if not eliminate(right, left, first, second, ground, up, down, pivot):
+        modes[:] = 0.0
+        return 0.0, 0.0
+    up_x, down_x = up.copy(), down.copy()
+    symmetrise(up, down, pivot)
+    most = min(most, n - 1)
+    basis, images = np.empty((most + 1, n)), np.empty((most, n))
+    for k in range(n):
+        basis[0, k] = math.exp(0.5 * log_gibbs[k])
+    basis[0] /= length(basis[0])
+    projected = np.zeros((most, most))
+    kept = 0  # vectors after the null vector
+    theta, residual = 0.0, math.inf
+    row = np.empty(n)
+    for start in range(starts.shape[0]):
+        row[:] = starts[start]
+        before = length(row)
+        remove_components(row, basis, kept + 1)
+        size = length(row)
+        if kept < most and size > LOST * before:
+            kept += 1
+            basis[kept] = row / size
+    done = 0
+    ritz = np.zeros((0, 0))
+    while done < kept:
+        check = max(FIRST_CHECK, done + done // 2)
+        while done < kept and done < check:
+            row[:] = basis[done + 1]
+            solve_grounded(up, down, pivot, ground, row)
+            remove_components(row, basis, 1)
+            images[done] = row
+            before = length(row)
+            if not before < HUGE:
+                modes[:] = 0.0
+                return 0.0, 0.0
+            remove_components(row, basis, kept + 1)
+            size = length(row)
+            if kept < most and size > LOST * before:
+                kept += 1
+                basis[kept] = row / size
+            done += 1
+            for j in range(done):
+                total = 0.0
+                for k in range(n):
+                    total += basis[j + 1, k] * images[done - 1, k]
+                projected[j, done - 1] = total
+                projected[done - 1, j] = total
+        scale = np.max(np.abs(projected[:done, :done]))
+        values, ritz = np.linalg.eigh(projected[:done, :done] / scale)
+        theta = values[done - 1] * scale
+        row[:] = 0.0
+        for j in range(done):
+            weight = ritz[j, done - 1]
+            for k in range(n):
+                row[k] += weight * (images[j, k] / theta - basis[j + 1, k])
+        residual = length(row)
+        if residual <= RESIDUAL and done >= modes.shape[0]:
+            break
+    g = np.exp(log_gibbs)
+    for index in range(modes.shape[0]):
+        modes[index] = 0.0
+        if index >= done:
+            continue
+        row[:] = 0.0
+        for j in range(done):
+            for k in range(n):
+                row[k] += ritz[j, done - 1 - index] * basis[j + 1, k]
+        eigenfunction(row, log_gibbs, modes[index])
+        polish(up_x, down_x, pivot, ground, g, modes, index)
+    return 1.0 / theta, residual
+
+
+@kernel(parallel=True)
+def slowest_modes(
+    right: FloatArray,
+    left: FloatArray,
+    log_gibbs: FloatArray,
+    first: IntArray,
+    second: IntArray,
+    band: int,
+    starts: FloatArray,
+    most: int,
+    gaps: FloatArray,
+    residuals: FloatArray,
+    modes: FloatArray,
+) -> None:
+    """`slowest` of every state: rates (S, F), log_gibbs (S, n), gaps and residuals (S,), modes (S, K, n)."""
+    for i in numba.prange(right.shape[0]):
+        gaps[i], residuals[i] = slowest(
+            right[i], left[i], log_gibbs[i], first, second, band, starts, most, modes[i]
+        )

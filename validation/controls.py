@@ -1,0 +1,162 @@
+"""Negative controls: solvers broken on purpose, and problems outside the hypotheses.
+
+The real kernels are fed wrong inputs through a wrapper around the descent step; no kernel is copied.  Each broken
+solver must be caught by the claims named beside it, and each problem outside the theory must come out as not
+certified.  A suite in which all controls pass is itself a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from grids.arrays import FloatArray
+from solver.evolve import evolve
+from solver.mdp import GridMDP
+from solver.optimum import solve_optimum
+from solver.steps import DescentStep, WassersteinStep
+from validation.claim import Finding, Verdict
+from validation.claims import CLAIMS
+from validation.evidence import Evidence
+
+TIME, STEP = 12.0, 0.05
+
+
+class NegatedPotential:
+    """The flux sees -Q: it climbs."""
+
+    def __init__(self, mdp: GridMDP) -> None:
+        self._step = WassersteinStep(mdp)
+
+    def __call__(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
+        """See `DescentStep`."""
+        return self._step(p, -q, dt, out)
+
+
+class TwiceTheTemperature:
+    """The flux diffuses at twice the temperature, the Bellman equation does not."""
+
+    def __init__(self, mdp: GridMDP) -> None:
+        self._step = WassersteinStep(replace(mdp, temperature=2.0 * mdp.temperature))
+
+    def __call__(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
+        """See `DescentStep`."""
+        return self._step(p, q, dt, out)
+
+
+class ShiftedQ:
+    """The flux sees the Q of the neighbouring cell: an index that is off by one."""
+
+    def __init__(self, mdp: GridMDP) -> None:
+        self._step = WassersteinStep(mdp)
+
+    def __call__(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
+        """See `DescentStep`."""
+        return self._step(p, np.roll(q, 1, axis=1), dt, out)
+
+
+@dataclass
+class StaleQ:
+    """The flux sees the Q of the first step for ever: values are never refreshed."""
+
+    mdp: GridMDP
+    _first: FloatArray | None = field(default=None, repr=False)
+
+    def __call__(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
+        """See `DescentStep`."""
+        if self._first is None:
+            self._first = q.copy()
+        return WassersteinStep(self.mdp)(p, self._first, dt, out)
+
+
+@dataclass(frozen=True)
+class Control:
+    """A broken case and what must come of it.
+
+    Attributes
+    ----------
+    name, what : str
+    broken : callable or None
+        Makes the broken step of a problem; None where the problem itself is outside the hypotheses.
+    change : callable
+        Changes the problem.
+    expected : dict of claim to Verdict
+    """
+
+    name: str
+    what: str
+    broken: Callable[[GridMDP], DescentStep] | None
+    expected: dict[str, Verdict]
+    change: Callable[[GridMDP], GridMDP] = lambda mdp: mdp
+
+
+def _unreachable(mdp: GridMDP) -> GridMDP:
+    """rho on the first state alone: the others are visited and not held by rho."""
+    rho = np.zeros_like(mdp.rho)
+    rho[0] = 1.0
+    return replace(mdp, rho=rho)
+
+
+FAILS, NOT_CERTIFIED = Verdict.FAILS, Verdict.NOT_CERTIFIED
+CONTROLS: dict[str, Control] = {
+    control.name: control
+    for control in (
+        Control(
+            "negated potential",
+            "the flux sees -Q",
+            NegatedPotential,
+            {"structure": FAILS, "pointwise_descent": FAILS, "kl_contraction": FAILS, "decay_sup_norm": FAILS},
+        ),
+        Control(
+            "twice the temperature",
+            "the flux diffuses twice as much",
+            TwiceTheTemperature,
+            {"structure": FAILS, "kl_contraction": FAILS, "decay_sup_norm": FAILS, "decay_weighted": FAILS},
+        ),
+        Control(
+            "shifted Q",
+            "the flux sees the Q of the next cell",
+            ShiftedQ,
+            {"structure": FAILS, "kl_contraction": FAILS, "decay_sup_norm": FAILS},
+        ),
+        Control(
+            "stale Q",
+            "the flux sees the Q of the first step for ever",
+            StaleQ,
+            {"kl_contraction": FAILS, "decay_sup_norm": FAILS, "decay_weighted": FAILS},
+        ),
+        Control(
+            "unreachable states",
+            "rho leaves out states that the optimal policy visits",
+            None,
+            {"decay_paper": NOT_CERTIFIED},
+            _unreachable,
+        ),
+    )
+}
+
+
+def run_control(control: Control, mdp: GridMDP) -> list[Finding]:
+    """Findings of the claims a control speaks of, on a problem with one action axis."""
+    changed = control.change(mdp)
+    optimum = solve_optimum(changed)
+    step = None if control.broken is None else control.broken(changed)
+    run = evolve(
+        changed,
+        until=TIME,
+        step=STEP,
+        scheme="euler",
+        flow="wasserstein" if step is None else step,
+        optimum=optimum,
+        series={"every": STEP},
+        snapshots=5,
+    )
+    evidence = Evidence(control.name, run, changed, step)
+    return [CLAIMS[name].finding(evidence) for name in control.expected]
+
+
+def caught(control: Control, findings: list[Finding]) -> bool:
+    """Whether every claim came out as it must."""
+    return all(finding.verdict is control.expected[finding.claim] for finding in findings)

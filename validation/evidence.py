@@ -1,0 +1,227 @@
+"""What claims are judged on: a run with its constants, and, where the problem is known, the problem itself.
+
+A run file alone is enough for everything that speaks of its series, optimum and snapshots: the generators follow from
+its action axes, reference masses and Q*.  With the problem at hand claims may also evaluate policies and take steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from grids.arrays import BoolArray, FloatArray
+from solver.entropy import relative_entropy_to_gibbs
+from solver.mdp import GridMDP
+from solver.run import Optimum, Run
+from solver.steps import DescentStep, WassersteinStep
+from validation.constants.certificate import alpha_from_gap
+from validation.constants.coefficients import concentrability, density_ratio
+from validation.constants.generators import Generators
+from validation.constants.lower_bounds import LowerBounds, lower_bounds
+from validation.constants.spectral_gap import spectral_gap
+from validation.refinement_plan import RefinedAxis
+
+EPS = float(np.finfo(np.float64).eps)
+LARGEST_ROUNDING_SHARE = 0.5
+
+
+class EvidenceError(ValueError):
+    """The run does not hold what validation needs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """A problem on any grid: how to make it, and its axes."""
+
+    make_mdp: Callable[[Mapping[str, int]], GridMDP]
+    axes: Sequence[RefinedAxis]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """One case.
+
+    Parameters
+    ----------
+    name : str
+        What the case is called in tables.
+    run : Run
+    mdp : GridMDP, optional
+        The problem, for claims that evaluate policies or take steps.
+    step : DescentStep, optional
+        The step that is judged; the Wasserstein step by default.
+    family : Family, optional
+        The problem on other grids, for claims about refinement.
+    """
+
+    name: str
+    run: Run
+    mdp: GridMDP | None = None
+    step: DescentStep | None = None
+    family: Family | None = None
+
+    def __post_init__(self) -> None:
+        if self.run.optimum is None:
+            raise EvidenceError(f"{self.name}: the run ended before its optimum was known; nothing can be judged")
+        if len(self.run.series["time"]) == 0:
+            raise EvidenceError(f"{self.name}: the run holds no rows")
+
+    @cached_property
+    def optimum(self) -> Optimum:
+        """The soft optimum the run was measured against."""
+        assert self.run.optimum is not None
+        return self.run.optimum
+
+    def number(self, name: str) -> float:
+        """A numerical attribute of the run."""
+        return float(self.run.attributes[name])
+
+    @property
+    def temperature(self) -> float:
+        """tau."""
+        return self.number("temperature")
+
+    @property
+    def discount(self) -> float:
+        """gamma."""
+        return self.number("discount")
+
+    @cached_property
+    def log_mass(self) -> FloatArray:
+        """ln of the reference masses, (A,)."""
+        return np.log(self.run.reference_mass)
+
+    @property
+    def split(self) -> bool:
+        """Whether a step is split between several action axes."""
+        return sum(axis.size > 1 for axis in self.run.actions.axes) > 1
+
+    @property
+    def euler_steps(self) -> bool:
+        """Whether the run was made of unsplit backward Euler steps alone."""
+        return self.run.attributes.get("scheme") == "euler" and not self.split
+
+    @property
+    def accuracy(self) -> float | None:
+        """Error control of the run; None for fixed steps."""
+        found = self.run.attributes.get("accuracy")
+        return None if found is None else float(found)
+
+    def generators(self, q: FloatArray) -> Generators:
+        """The frozen generators for a Q of shape (S, A)."""
+        return Generators(self.run.actions, q, self.log_mass, self.temperature)
+
+    @cached_property
+    def optimal_generators(self) -> Generators:
+        """The generators of the optimal policy."""
+        return self.generators(self.optimum.q)
+
+    @cached_property
+    def spectral_gaps(self) -> FloatArray:
+        """lambda of the optimal policy in every state, (S,)."""
+        return spectral_gap(self.optimal_generators)
+
+    @cached_property
+    def bounds(self) -> LowerBounds:
+        """Guaranteed lower bounds of alpha of the optimal policy in every state."""
+        return lower_bounds(self.optimal_generators)
+
+    @cached_property
+    def alpha(self) -> float:
+        """Guaranteed lower bound of alpha of the optimal policy over all states."""
+        return float(self.bounds.best.min())
+
+    @cached_property
+    def alpha_now(self) -> FloatArray:
+        """For every row a lower bound of alpha(Gibbs policy of Q^p), valid then and for all later times, (rows,).
+
+        V falls pointwise, so 0 <= Q^m - Q* <= gamma |V^n - V*|_sup for m >= n, and by Holley–Stroock
+        alpha(Gibbs of Q^m) >= alpha(p*) exp(-gamma |V^n - V*|_sup/tau) in every state.
+        """
+        gaps = self.run.series["gap_sup"]
+        alpha = np.array([self.alpha])
+        return np.array([alpha_from_gap(alpha, float(gap), self.discount, self.temperature)[0] for gap in gaps])
+
+    @cached_property
+    def reached(self) -> BoolArray:
+        """States the optimal policy visits, (S,)."""
+        return self.optimum.occupancy > 0.0
+
+    @cached_property
+    def slowest(self) -> int:
+        """State of least spectral gap among those visited."""
+        return int(np.argmin(np.where(self.reached, self.spectral_gaps, np.inf)))
+
+    @cached_property
+    def density_ratio(self) -> float:
+        """|d*_rho/rho|_sup; infinite where a state is visited that rho does not hold."""
+        return density_ratio(self.optimum.occupancy, self.run.rho)
+
+    def concentrability(self, occupancy: FloatArray) -> float:
+        """max_i d*_i/d_i."""
+        return concentrability(self.optimum.occupancy, occupancy)
+
+    def divergence(self, policy: FloatArray, q: FloatArray) -> FloatArray:
+        """KL(p | Gibbs policy of Q) in every state, (S,)."""
+        out = np.empty(len(q))
+        relative_entropy_to_gibbs(policy, q, self.log_mass, self.temperature, out)
+        return out
+
+    @cached_property
+    def descent(self) -> DescentStep:
+        """The step that is judged; needs the problem."""
+        assert self.mdp is not None
+        return WassersteinStep(self.mdp) if self.step is None else self.step
+
+    def rounding_share(self, gap: FloatArray) -> FloatArray:
+        """Relative rounding error of suboptimalities, (rows,).
+
+        Rounding moves Q by some e and so ln(p/p*) by about e/tau, which by itself is a suboptimality of the size of
+        the floor F.  Near equilibrium KL is half a squared norm, so the square root of the gap moves by at most
+        that of F (triangle inequality): a relative error of 2 sqrt(F/gap) + F/gap, and that of summing.
+        """
+        ratio = self.optimum.gap_floor / np.maximum(gap, np.finfo(np.float64).tiny)
+        return np.asarray(2.0 * np.sqrt(ratio) + ratio + 8.0 * EPS * self.run.actions.size)
+
+    def rate_rounding_share(self, gap: FloatArray, rate: FloatArray) -> FloatArray:
+        """Relative rounding error of dissipation/gap, (rows,).
+
+        The dissipation is a squared norm, too, in which the same error of ln(p/p*) weighs up to the generator's largest
+        eigenvalue times as much as in the gap, while the dissipation itself is only ``rate`` times the gap: the same
+        triangle inequality gives 2 sqrt(F/gap) sqrt(largest/rate) + (F/gap) (largest/rate).
+        """
+        floor = self.optimum.gap_floor * self.largest_eigenvalue
+        ratio = floor / np.maximum(gap * rate, np.finfo(np.float64).tiny)
+        return np.asarray(self.rounding_share(gap) + 2.0 * np.sqrt(ratio) + ratio)
+
+    @cached_property
+    def largest_eigenvalue(self) -> float:
+        """Bound of the largest eigenvalue of the optimal generators: twice the largest total rate out of a cell."""
+        largest = 0.0
+        for _, block in self.optimal_generators.blocks():
+            rates, faces = block.rates(), block.faces
+            for state in range(block.size):
+                out = np.bincount(faces.here, rates.right[state], minlength=self.run.actions.size)
+                out += np.bincount(faces.there, rates.left[state], minlength=self.run.actions.size)
+                largest = max(largest, 2.0 * float(out.max()))
+        return largest
+
+    @cached_property
+    def judged(self) -> BoolArray:
+        """Rows whose gap and rate stand far enough above rounding to be judged, (rows,)."""
+        series = self.run.series
+        gap, rate = series["gap"], series["dissipation"] / np.maximum(series["gap"], np.finfo(np.float64).tiny)
+        return np.asarray((gap > 0.0) & (self.rate_rounding_share(gap, rate) <= LARGEST_ROUNDING_SHARE))
+
+    def time_error(self, folds: FloatArray | float) -> FloatArray:
+        """Relative time error of the gap after it fell by so many e-folds, for error-controlled runs.
+
+        Each step's error is at most ``accuracy`` times its progress, in the norm of which KL is half a square, so it
+        moves ln gap by at most 2 accuracy times the step's own fall of ln gap; the factor two more covers the
+        equivalence of the norm (chi-square with p + g for weight) with KL away from equilibrium.
+        """
+        accuracy = self.accuracy or 0.0
+        return np.asarray(4.0 * accuracy * (1.0 + np.asarray(folds)))

@@ -1,0 +1,1 @@
+"""Grid problems stated beside their exact flows, for errors and orders of convergence."""

@@ -1,0 +1,33 @@
+"""A problem file on other grids: its axes as refinement sees them, and itself with other numbers of points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from problems.problem_file import ProblemFile
+from validation.refinement_plan import RefinedAxis
+
+
+def refined_axes(problem: ProblemFile) -> list[RefinedAxis]:
+    """The axes of a problem file, states first."""
+    tables = problem.tables
+    states = [
+        RefinedAxis(name, "state", axis.size, axis.boundary == "clamp" and axis.size > 1, axis.edges is not None)
+        for name, axis in tables.state.items()
+    ]
+    actions = [
+        RefinedAxis(name, "action", axis.size, by_edges=axis.edges is not None)
+        for name, axis in tables.action.items()
+    ]
+    return states + actions
+
+
+def with_cells(problem: ProblemFile, sizes: Mapping[str, int]) -> ProblemFile:
+    """The problem on another grid; axes given by edges, and axes not named, keep theirs."""
+    tables = problem.tables
+    text = {**tables.dump()}
+    for key in ("state", "action"):
+        for name, axis in text.get(key, {}).items():
+            if "cells" in axis and name in sizes:
+                axis["cells"] = sizes[name]
+    return ProblemFile(problem.name, problem.label, type(tables).model_validate(text))

@@ -1,0 +1,198 @@
+"""The validation suite: every claim on every case, the exact solutions, and the negative controls.
+
+A problem is run once with its own error control, further than its file asks so that late rates can be seen; claims
+are then judged on that run.  Level ``quick`` coarsens the grids to a few thousand pairs and leaves out what needs
+several grids; ``full`` uses the problem's own grids and everything.  Runs stop by gap, time and number of steps,
+never by the clock: what is judged does not depend on the machine.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from problems.gallery import gallery_names
+from problems.load import build_problem
+from problems.problem_file import ProblemFile, read_problem
+from solver.evolve import evolve
+from solver.mdp import GridMDP
+from solver.optimum import solve_optimum
+from solver.run import Run
+from validation.case_numbers import case_numbers
+from validation.claim import Finding, Verdict
+from validation.claims import CLAIMS, exact_solution
+from validation.controls import CONTROLS, Control, caught, run_control
+from validation.evidence import Evidence, Family
+from validation.exact_cases.cases import CASES
+from validation.problem_grids import refined_axes, with_cells
+from validation.refinement_plan import RefinedAxis
+
+FURTHER = 1e-10  # the gap a run is followed to, relative to the one its file asks for
+LONGER = 4.0
+FLOORS = 1e9  # the gap stays this many rounding floors away
+SNAPSHOTS = 40
+CONTROL_CELLS = {"x": 24, "u": 24}
+FEWEST_CELLS = 7
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Level:
+    """How thoroughly the suite looks.
+
+    Attributes
+    ----------
+    name : str
+    most_pairs : float
+        Grids with more pairs are coarsened to about so many.
+    steps : int
+        Most time steps of a run.
+    exact_grids : int
+        Grids on which exact solutions are compared.
+    families : bool
+        Whether claims that need several grids are judged.
+    """
+
+    name: str
+    most_pairs: float
+    steps: int
+    exact_grids: int
+    families: bool
+
+
+LEVELS = {
+    "quick": Level("quick", 2500.0, 250, 3, False),
+    "full": Level("full", math.inf, 1500, 4, True),
+}
+
+
+@dataclass(frozen=True)
+class SuiteResult:
+    """What a validation found.
+
+    Attributes
+    ----------
+    level : str
+    findings : list of Finding
+    cases : dict of name to dict
+        Constants and rates of every case (`validation.case_numbers`).
+    controls : dict of name to (what was broken, its findings, whether it was caught)
+    """
+
+    level: str
+    findings: list[Finding] = field(default_factory=list)
+    cases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    controls: dict[str, tuple[Control, list[Finding], bool]] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> list[Finding]:
+        """Claims that fail, those of the controls left out."""
+        return [finding for finding in self.findings if finding.verdict is Verdict.FAILS]
+
+    @property
+    def passed(self) -> bool:
+        """No claim fails, and every control is caught."""
+        return not self.failed and all(found for _, _, found in self.controls.values())
+
+
+def coarsened(axes: Sequence[RefinedAxis], most_pairs: float) -> dict[str, int]:
+    """Cells of all axes that are not given by edges, so that there are about ``most_pairs`` pairs, at most."""
+    pairs = math.prod(axis.points for axis in axes)
+    free = [axis for axis in axes if not axis.by_edges and axis.points > 1]
+    if pairs <= most_pairs or not free:
+        return {axis.name: axis.points for axis in free}
+    factor = (most_pairs / pairs) ** (1.0 / len(free))
+    return {axis.name: min(axis.points, max(FEWEST_CELLS, round(axis.points * factor))) for axis in free}
+
+
+def problem_evidence(problem: ProblemFile, level: Level) -> Evidence:
+    """Run a problem as the level asks."""
+    axes = refined_axes(problem)
+    cells = coarsened(axes, level.most_pairs)
+
+    def make(sizes: Mapping[str, int]) -> GridMDP:
+        return build_problem(with_cells(problem, {**cells, **sizes}))
+
+    mdp = make({})
+    optimum = solve_optimum(mdp)
+    until = problem.flow.until
+    goal = FURTHER * (until.gap if until.gap is not None else 1.0)
+    criteria: dict[str, float] = {"gap": max(goal, FLOORS * optimum.gap_floor), "steps": level.steps}
+    if until.time is not None:
+        criteria["time"] = LONGER * until.time
+    run = evolve(
+        mdp,
+        until=criteria,
+        scheme=problem.flow.scheme,
+        step=problem.flow.step,
+        accuracy=problem.flow.accuracy,
+        optimum=optimum,
+        snapshots=SNAPSHOTS,
+    )
+    smaller = [replace(axis, points=cells.get(axis.name, axis.points)) for axis in axes]
+    return Evidence(problem.name, run, mdp, family=Family(make, smaller))
+
+
+def judge(evidence: Evidence, level: Level, only: Sequence[str] = ()) -> list[Finding]:
+    """All claims that apply to a case, or those named."""
+    chosen = [claim for name, claim in CLAIMS.items() if not only or name in only]
+    chosen = [claim for claim in chosen if level.families or only or not claim.needs_family]
+    return [claim.finding(evidence) for claim in chosen if claim.applies(evidence)]
+
+
+def validate_run(run: Run, name: str, only: Sequence[str] = ()) -> SuiteResult:
+    """Judge a run by its file alone: series, optimum and snapshots.
+
+    Raises
+    ------
+    EvidenceError
+        The run does not hold what is needed.
+    """
+    evidence = Evidence(name, run)
+    return SuiteResult("run", judge(evidence, LEVELS["quick"], only), {name: case_numbers(evidence)})
+
+
+def validate_problem(problem: ProblemFile, level: Level, only: Sequence[str] = ()) -> SuiteResult:
+    """Run a problem and judge every claim on it."""
+    evidence = problem_evidence(problem, level)
+    return SuiteResult(level.name, judge(evidence, level, only), {problem.name: case_numbers(evidence)})
+
+
+def validate_everything(level: Level, only: Sequence[str] = (), progress: Progress | None = None) -> SuiteResult:
+    """The whole suite: gallery, exact solutions, negative controls."""
+    tell = progress or (lambda text: None)
+    result = SuiteResult(level.name)
+    if not only or set(only) - {exact_solution.NAME}:
+        for name in gallery_names():
+            tell(f"problem {name}")
+            evidence = problem_evidence(read_problem(name), level)
+            result.findings.extend(judge(evidence, level, only))
+            result.cases[name] = case_numbers(evidence)
+    if not only or exact_solution.NAME in only:
+        for case in CASES.values():
+            tell(f"exact solution {case.name}")
+            result.findings.append(exact_solution.finding(case, level.exact_grids))
+    if not only:
+        mdp = build_problem(read_problem("lqr", cells=CONTROL_CELLS))
+        for control in CONTROLS.values():
+            tell(f"negative control: {control.name}")
+            findings = run_control(control, mdp)
+            result.controls[control.name] = (control, findings, caught(control, findings))
+    return result
+
+
+def merged(results: Sequence[SuiteResult]) -> SuiteResult:
+    """Several results as one."""
+    whole = SuiteResult(results[0].level if len({result.level for result in results}) == 1 else "mixed")
+    for result in results:
+        whole.findings.extend(result.findings)
+        whole.cases.update(result.cases)
+        whole.controls.update(result.controls)
+    return whole
+
+
+def claim_names() -> list[str]:
+    """All names that ``only`` may hold."""
+    return [*CLAIMS, exact_solution.NAME]

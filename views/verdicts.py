@@ -1,0 +1,84 @@
+"""Verdicts as text: a table of problems and claims, then one line for each finding, then the rates side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from validation.claim import Finding
+    from validation.suite import SuiteResult
+
+MARKS = {"holds": "holds", "fails": "FAILS", "not certified": "-"}
+
+
+def finding_line(finding: Finding) -> str:
+    """Claim, verdict and the number nearest to failing."""
+    return f"  {finding.claim:<21} {finding.verdict:<13} {finding.reason}"
+
+
+def findings_text(result: SuiteResult) -> str:
+    """All findings, case by case."""
+    parts = []
+    for case in dict.fromkeys(finding.case for finding in result.findings):
+        lines = [finding_line(finding) for finding in result.findings if finding.case == case]
+        numbers = result.cases.get(case)
+        if numbers is not None:
+            lines.append(rates_line(numbers))
+        parts.append("\n".join([case, *lines]))
+    return "\n\n".join(parts)
+
+
+def rates_line(numbers: Mapping[str, Any]) -> str:
+    """The rates at the end of a run: paper's, sup norm and weighted guarantees, observed and sharp."""
+    rates = numbers["rates"]
+    judged = [k for k, is_judged in enumerate(rates["judged"]) if is_judged]
+    last = judged[-1] if judged else -1
+
+    def shown(value: float | str) -> str:
+        return value if isinstance(value, str) else f"{value:.4g}"
+
+    entries = [(name, rates[name][last]) for name in ("paper", "sup_norm", "guaranteed", "observed")]
+    entries.append(("sharp", rates["sharp"]))
+    return "  rates at the end: " + ", ".join(f"{name} {shown(value)}" for name, value in entries)
+
+
+def matrix_text(result: SuiteResult) -> str:
+    """One row a case, one column a claim, numbered below; ``-`` is not certified, blank not judged."""
+    claims = list(dict.fromkeys(finding.claim for finding in result.findings))
+    cases = list(dict.fromkeys(finding.case for finding in result.findings))
+    found = {(finding.case, finding.claim): MARKS[finding.verdict] for finding in result.findings}
+    width = max(len(case) for case in cases)
+    head = " " * width + "".join(f"{k + 1:>7}" for k in range(len(claims)))
+    rows = [f"{case:<{width}}" + "".join(f"{found.get((case, claim), ''):>7}" for claim in claims) for case in cases]
+    legend = [f"  {k + 1:>2}  {claim}" for k, claim in enumerate(claims)]
+    return "\n".join([head, *rows, "", *legend])
+
+
+def controls_text(result: SuiteResult) -> str:
+    """What was broken on purpose, and whether the claims that should notice did."""
+    lines = ["negative controls (each must be caught)"]
+    for name, (control, findings, caught) in result.controls.items():
+        verdicts = ", ".join(f"{finding.claim} {finding.verdict}" for finding in findings)
+        lines.append(f"  {name:<23}{'caught' if caught else 'MISSED':<8}{control.what}: {verdicts}")
+    return "\n".join(lines)
+
+
+def summary_line(result: SuiteResult) -> str:
+    """Counts of verdicts, and whether all is well."""
+    counts = {mark: sum(str(finding.verdict) == mark for finding in result.findings) for mark in MARKS}
+    text = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    if result.controls:
+        caught = sum(found for _, _, found in result.controls.values())
+        text += f"; {caught} of {len(result.controls)} negative controls caught"
+    return text
+
+
+def result_text(result: SuiteResult) -> str:
+    """Everything."""
+    parts = [findings_text(result)]
+    if len(result.cases) > 1:
+        parts.append(matrix_text(result))
+    if result.controls:
+        parts.append(controls_text(result))
+    return "\n\n".join([*parts, summary_line(result)])

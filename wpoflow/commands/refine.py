@@ -1,0 +1,114 @@
+"""``wpoflow refine``: how the numbers of a run converge as its grids and steps are refined."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from problems.problem_file import ProblemFile
+from validation.problem_grids import refined_axes, with_cells
+from validation.refinement_plan import FACTORS, Level, default_directions, plan_direction
+from views.refinement_table import study_text
+from views.terminal import show
+from wpoflow.cli import use_threads
+from wpoflow.commands.prepare import build, read
+from wpoflow.exits import CommandError, Exit
+
+if TYPE_CHECKING:
+    from solver.mdp import GridMDP
+
+
+def main(
+    *,
+    problem: str,
+    cells: Mapping[str, int],
+    overrides: Mapping[str, str],
+    levels: int,
+    quantities: Sequence[str],
+    directions: Sequence[str],
+    times: Sequence[float],
+    factor: str,
+    scheme: str | None,
+    step: float | None,
+    accuracy: float | None,
+    report: Path | None,
+    threads: int | None,
+    quiet: bool,
+) -> Exit:
+    """Refine, print the tables, write refine.json if asked to."""
+    stated = read(problem, cells, overrides, scheme=scheme)
+    axes = refined_axes(stated)
+    wanted = sorted(set(times)) or _own_time(stated)
+    chosen = list(directions) or default_directions(axes)
+    try:
+        plans = [plan_direction(name, axes, levels, FACTORS[factor], 1.0) for name in chosen]
+    except ValueError as error:
+        raise CommandError(Exit.UNUSABLE, f"{stated.label}: {error}") from error
+    if report is not None:
+        _check_folder(report)
+    use_threads(threads)
+    _refuse_what_cannot_fit(stated, [plan[-1] for plan in plans if plan is not None])
+    from validation.refinement_study import ACCURACY, QUANTITIES, RefinementError, refine
+
+    def make(sizes: Mapping[str, int]) -> GridMDP:
+        return build(with_cells(stated, sizes), None).mdp
+
+    def tell(direction: str, level: Level) -> None:
+        grid = ", ".join(f"{name} {n}" for name, n in level.cells.items())
+        show(f"  {direction}: {grid}" + ("" if level.step is None else f", step {level.step:g}"))
+
+    try:
+        study = refine(
+            make,
+            axes,
+            levels,
+            list(quantities) or QUANTITIES,
+            times=wanted,
+            directions=chosen,
+            factor=FACTORS[factor],
+            scheme=stated.flow.scheme,
+            step=step,
+            accuracy=ACCURACY if accuracy is None else accuracy,
+            progress=None if quiet else tell,
+        )
+    except RefinementError as error:
+        raise CommandError(Exit.SHORT_OF_GOAL, f"{stated.label}: {error}") from error
+    except ValueError as error:
+        raise CommandError(Exit.UNUSABLE, f"{stated.label}: {error}") from error
+    if not quiet:
+        show("\n" + study_text(study))
+    if report is not None:
+        report.mkdir(parents=True, exist_ok=True)
+        path = report / "refine.json"
+        part = path.with_suffix(".json.part")
+        content = {**study.as_dict(), "problem": stated.text}
+        part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        os.replace(part, path)
+        if not quiet:
+            show(f"\nwritten to {path}")
+    return Exit.DONE
+
+
+def _own_time(problem: ProblemFile) -> list[float]:
+    time = problem.flow.until.time
+    if time is None:
+        raise CommandError(Exit.UNUSABLE, f"{problem.label}: flow.until has no time; say --time T")
+    return [time]
+
+
+def _refuse_what_cannot_fit(problem: ProblemFile, finest: Sequence[Level]) -> None:
+    """Before anything is run, the largest grid of each direction is estimated."""
+    from problems.load import read_statement
+    from wpoflow.estimate import estimate
+
+    for level in finest:
+        statement = read_statement(with_cells(problem, level.cells))
+        estimate(statement, problem.flow.scheme, level.step is None).refuse_if_too_large(problem.label)
+
+
+def _check_folder(report: Path) -> None:
+    if report.exists() and not report.is_dir():
+        raise CommandError(Exit.UNUSABLE, f"--report {report}: exists and is no folder")

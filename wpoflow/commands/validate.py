@@ -1,0 +1,70 @@
+"""``wpoflow validate``: the theory's claims, held against runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from views.terminal import show
+from views.verdicts import result_text
+from wpoflow.cli import use_threads
+from wpoflow.commands.prepare import read
+from wpoflow.exits import CommandError, Exit
+
+if TYPE_CHECKING:
+    from validation.suite import SuiteResult
+
+
+def main(
+    *,
+    targets: Sequence[str],
+    only: Sequence[str],
+    level: str,
+    report: Path | None,
+    threads: int | None,
+    quiet: bool,
+) -> Exit:
+    """Judge run files, problems, or with none of them everything; print the verdicts, write report.json if asked to."""
+    runs = [target for target in targets if target.endswith(".h5")]
+    problems = [read(target, {}, {}) for target in targets if target not in runs]
+    if report is not None and report.exists() and not report.is_dir():
+        raise CommandError(Exit.UNUSABLE, f"--report {report}: exists and is no folder")
+    use_threads(threads)
+    from solver.run_file import open_run
+    from validation.evidence import EvidenceError
+    from validation.report import write_report
+    from validation.suite import LEVELS, claim_names, merged, validate_everything, validate_problem, validate_run
+
+    for name in only:
+        if name not in claim_names():
+            raise CommandError(Exit.UNUSABLE, f"--only {name}: choose among {', '.join(claim_names())}")
+
+    def tell(text: str) -> None:
+        if not quiet:
+            show(f"  {text}")
+
+    results: list[SuiteResult] = []
+    for target in runs:
+        run = open_run(target)
+        try:
+            results.append(validate_run(run, target, only))
+        except EvidenceError as error:
+            raise CommandError(Exit.UNUSABLE, str(error)) from error
+    for problem in problems:
+        tell(f"problem {problem.name}")
+        results.append(validate_problem(problem, LEVELS[level], only))
+    if not targets:
+        results.append(validate_everything(LEVELS[level], only, tell))
+    result = merged(results)
+    if not result.findings:
+        raise CommandError(
+            Exit.UNUSABLE, f"--only {', '.join(only)}: a run file alone is not enough for that; name a problem"
+        )
+    if not quiet:
+        show("\n" + result_text(result))
+    if report is not None:
+        path = write_report(result, report)
+        if not quiet:
+            show(f"written to {path}")
+    return Exit.DONE if result.passed else Exit.SHORT_OF_GOAL
