@@ -9,6 +9,7 @@ from grids.arrays import FloatArray
 from grids.axis import uniform_axis
 from grids.grid import Grid
 from problems.statement import Statement, build
+from solver.evolve import evolve
 from solver.mdp import GridMDP
 from tests.oracles import load
 from validation.exact_cases.slices import follow
@@ -86,6 +87,20 @@ def test_order_two_in_both_directions() -> None:
     for name, cap in (("density", 1e-4), ("cosine", 1e-4), ("gap", 5e-4)):
         check_order(sizes, [middle[name] for _, middle in found], 2.0, cap=cap)
     check_order(sizes, [middle["value"] for _, middle in found], 2.0, cap=1e-3, below=0.3)
+
+
+def test_local_rate_follows_the_table() -> None:
+    """Dissipation over gap at every tabulated time, from the transient to where thin sets of slow states are left."""
+    rows = [row for row in TABLE["table"] if row["t"] > 0.0]
+    times = [row["t"] for row in rows]
+    rates = {}
+    for n in (64, 128):
+        run = evolve(torus(n, n // 2), until=times[-1], accuracy=1e-5, series={"times": times}, snapshots=0)
+        rates[n] = run.series["rate_observed"][1:] / [row["local_rate"] for row in rows] - 1.0
+    assert np.abs(rates[64]).max() < 1e-2
+    assert np.abs(rates[128]).max() < 2e-3
+    orders = np.log2(rates[64] / rates[128])
+    assert np.all(np.abs(orders[np.abs(rates[128]) > 1e-3] - 2.0) < 0.2)
 
 
 @pytest.mark.slow
