@@ -7,21 +7,22 @@ import numpy as np
 
 import wpoflow as wpo
 
+STEPS_PER_UNIT = 20
+
 
 def main() -> None:
     mdp = wpo.load_problem("lqr", cells={"x": 24, "u": 24})
     controls = mdp.actions.points[:, 0]
     before = np.full(mdp.states.size, np.inf)
-    checked = -1.0
-    for state in wpo.flow(mdp, step=0.05, scheme="euler"):
-        if state.time < checked + 1.0:
+    for state in wpo.flow(mdp, step=1.0 / STEPS_PER_UNIT, scheme="euler"):
+        if state.steps % STEPS_PER_UNIT:
             continue
         mean = state.policy @ controls
         moved = np.abs(mean - before).max()
         print(f"  t = {state.time:5.2f}   value {mdp.rho @ state.value:.6f}   moved {moved:.3f}")
         if moved <= 0.01:
             break
-        before, checked = mean, state.time
+        before = mean
     print(f"stopped after {state.steps} steps")
 
 

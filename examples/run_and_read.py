@@ -11,9 +11,9 @@ import wpoflow as wpo
 
 def main() -> None:
     mdp = wpo.load_problem("lqr", cells={"x": 32, "u": 32})
-    wpo.evolve(mdp, until={"time": 2.0}, accuracy=1e-3, output="lqr.h5", force=True)
+    wpo.evolve(mdp, until={"time": 2.0}, accuracy=1e-3, output="lqr_coarse.h5", force=True)
 
-    run = wpo.open_run("lqr.h5")
+    run = wpo.open_run("lqr_coarse.h5")
     print(run.title, "-", run.stop_reason)
     for time, gap in zip(run.series["time"][::10], run.series["gap"][::10], strict=True):
         print(f"  t = {time:8.4f}   gap = {gap:.3e}")

@@ -32,6 +32,7 @@ from grids.smoothing_kernels import banded_apply, banded_apply_transposed
 REACH = 9.0
 UNIFORM = 1.5
 NEGLIGIBLE = 1e-17
+CHUNK_ENTRIES = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,17 @@ class Banded:
         columns = np.arange(matrix.shape[1])
         inside = (columns >= start[:, None]) & (columns < stop[:, None])
         return Banded(start, indptr, np.ascontiguousarray(matrix[inside]), matrix.shape[1])
+
+    @staticmethod
+    def stacked(blocks: Sequence[Banded]) -> Banded:
+        """Put the rows of several matrices of as many columns below each other."""
+        counts = np.concatenate([np.diff(block.indptr) for block in blocks])
+        return Banded(
+            np.concatenate([block.start for block in blocks]),
+            np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+            np.concatenate([block.data for block in blocks]),
+            blocks[0].columns,
+        )
 
     @property
     def rows(self) -> int:
@@ -238,7 +250,9 @@ def reduced_sigma(axis: Axis, nodes: FloatArray, sigma: float) -> FloatArray:
     return np.asarray(np.sqrt(sigma**2 - 0.25 * np.minimum(spacing, sigma) ** 2))
 
 
-def gaussian_matrix(axis: Axis, nodes: FloatArray, sigma: float | FloatArray, *, split: bool = False) -> FloatArray:
+def gaussian_matrix(
+    axis: Axis, nodes: FloatArray, sigma: float | FloatArray, *, split: bool = False, largest: float | None = None
+) -> FloatArray:
     """Probabilities of the cells of an axis, seen from its nodes, with noise sigma > 0.
 
     Parameters
@@ -251,6 +265,8 @@ def gaussian_matrix(axis: Axis, nodes: FloatArray, sigma: float | FloatArray, *,
         Standard deviation, positive; the same or one for each node.
     split : bool
         On a clamped axis, give the mass beyond either end a first and a last column of its own.
+    largest : float, optional
+        Largest sigma of all nodes, where these are only some of them.
 
     Returns
     -------
@@ -259,7 +275,7 @@ def gaussian_matrix(axis: Axis, nodes: FloatArray, sigma: float | FloatArray, *,
     """
     low, high, centre = axis.edges[:-1], axis.edges[1:], nodes[:, None]
     sigma = np.broadcast_to(np.asarray(sigma, dtype=np.float64), nodes.shape)[:, None]
-    largest = float(sigma.max())
+    largest = float(sigma.max()) if largest is None else largest
     if axis.boundary == "clamp":
         inner = _interval_masses(low, high, centre, sigma)
         below = ndtr((axis.lower - centre) / sigma)
@@ -276,6 +292,21 @@ def gaussian_matrix(axis: Axis, nodes: FloatArray, sigma: float | FloatArray, *,
     line = unrolled(axis.edges if axis.periodic else mirrored(axis.edges, axis.upper), period, images)
     total = _interval_masses(line[:-1], line[1:], centre, sigma).reshape(nodes.size, -1, cells).sum(axis=1)
     return total if axis.periodic else np.asarray(total[:, : axis.size] + total[:, : axis.size - 1 : -1])
+
+
+def gaussian_banded(axis: Axis, nodes: FloatArray, sigma: FloatArray, *, split: bool = False) -> Banded:
+    """``gaussian_matrix`` banded, a range of rows at a time: its temporaries need about 20 MB, not ten full matrices.
+
+    Parameters and rows as in ``gaussian_matrix``; sigma (m,).  Where the law is uniform on the whole axis is decided
+    for all rows at once, by their largest sigma.
+    """
+    step = max(1, CHUNK_ENTRIES // axis.size)
+    largest = float(sigma.max())
+    blocks = []
+    for start in range(0, nodes.size, step):
+        rows = slice(start, start + step)
+        blocks.append(Banded.from_dense(gaussian_matrix(axis, nodes[rows], sigma[rows], split=split, largest=largest)))
+    return Banded.stacked(blocks)
 
 
 def mirrored(positions: FloatArray, upper: float) -> FloatArray:
@@ -315,9 +346,10 @@ def periodic_matrix(size: int) -> FloatArray:
     return np.asarray(np.eye(size)[np.append(np.arange(size), 0)])
 
 
-def separable(matrices: Sequence[FloatArray | None], shape: Sequence[int]) -> SeparableMap:
-    """Tensor product of dense matrices, stored banded."""
-    return SeparableMap(tuple(None if m is None else Banded.from_dense(m) for m in matrices), tuple(shape))
+def separable(matrices: Sequence[Banded | FloatArray | None], shape: Sequence[int]) -> SeparableMap:
+    """Tensor product of matrices, dense ones brought into bands."""
+    banded = (m if m is None or isinstance(m, Banded) else Banded.from_dense(m) for m in matrices)
+    return SeparableMap(tuple(banded), tuple(shape))
 
 
 def _interval_masses(low: FloatArray, high: FloatArray, centre: FloatArray, sigma: FloatArray) -> FloatArray:

@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 from problems.expressions import ARGUMENTS, CONSTANTS, Expression, ExpressionError, Scope, parse_expression, valid_name
 from solver.series import RESERVED_NAMES
 
+PREDEFINED = ("discount", "temperature")
+"""Keys of [problem] that expressions may use by name."""
+
 _ZERO = parse_expression("0", ())
 
 
@@ -68,14 +71,18 @@ def axis_names(raw: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]
 
 
 def read_scope(raw: Mapping[str, Any]) -> tuple[Scope, list[Fault]]:
-    """Constants and definitions, and the faults of the definitions (which then count as zero)."""
+    """Constants and definitions, and the faults of the definitions (which then count as zero).
+
+    The discount and the temperature of [problem] are constants too, so that no file need repeat them.
+    """
     wrong: list[Fault] = []
+    predefined = {name: value for name, value in _table(raw, "problem").items() if name in PREDEFINED}
     constants = {
         name: float(value)
-        for name, value in _table(raw, "constants").items()
+        for name, value in {**predefined, **_table(raw, "constants")}.items()
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1.7e308
     }
-    known = [*sum(axis_names(raw), ()), *_table(raw, "constants")]
+    known = [*sum(axis_names(raw), ()), *PREDEFINED, *_table(raw, "constants")]
     definitions: dict[str, Expression] = {}
     for name, value in _table(raw, "definitions").items():
         text = _text(value)
@@ -121,7 +128,7 @@ def _text(value: object) -> str | None:
 
 
 def _name_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
-    owner: dict[str, str] = {}
+    owner: dict[str, str] = {name: f"problem.{name}" for name in PREDEFINED}
     for table in ("state", "action", "constants", "definitions"):
         for name in _table(raw, table):
             key = f"{table}.{name}"
@@ -151,7 +158,8 @@ def _transition_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
     listed = ", ".join(states) or "none"
     for prefix, whole in wholes:
         dynamics, noise = _table(whole, "dynamics"), _table(whole, "noise")
-        for name in states:
+        whole_table_missing = not (dynamics or (prefix and "dynamics" in whole))  # which is reported already
+        for name in () if whole_table_missing else states:
             if name not in dynamics:
                 yield f"{prefix}dynamics.{name}", "is missing"
         for table, entries in (("dynamics", dynamics), ("noise", noise)):

@@ -8,6 +8,8 @@ plain loop over array elements is written out, one assignment per operation, whi
     + - * / // % **    < <= > >= == !=    and or not    where(cond, a, b)
     sin cos tan exp log sqrt abs tanh arctan2 min max clip sign floor    pi
 
+Problem files add the names ``discount`` and ``temperature``, the values of [problem].
+
 All arithmetic is in float64 with IEEE and NumPy's conventions: 1/0 is inf, 0/0 and log(-1) are nan,
 ``//`` and ``%`` floor, ``a ** b`` is real (nan for a negative base and a fractional exponent),
 ``min``, ``max`` and ``clip`` hand on a nan.  A comparison counts as 0 or 1 in arithmetic, and any

@@ -38,6 +38,8 @@ class Plan:
         Whether pairs may terminate.
     clamped : bool
         Whether some state axis is clamped, so that the probability of clamping may be kept.
+    mixed : bool
+        Whether the terminal set mixes noisy coordinates of some outcome with certain ones.
     """
 
     states: tuple[int, ...]
@@ -45,6 +47,7 @@ class Plan:
     outcomes: tuple[Kind, ...]
     terminal: bool
     clamped: bool
+    mixed: bool = False
 
     @property
     def n_states(self) -> int:
@@ -88,5 +91,5 @@ class Plan:
             "cell-integrated": 12 * self.n_states,
             "gauss-hermite": (stencil + 8) * HERMITE_NODES**dim,
         }
-        kept = 8 * self.clamped + 8 * (len(self.outcomes) > 1)
+        kept = 24 * self.mixed + 8 * self.clamped + 8 * (len(self.outcomes) > 1)
         return self.pairs * sum(per_pair[kind] + kept for kind in self.outcomes)

@@ -8,8 +8,9 @@ once; expressions are compiled when the problem is built (:mod:`problems.load`).
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,9 @@ from problems.gallery import gallery_text
 from problems.tables import FlowTable, RecordTable, Tables
 
 Until = float | Mapping[str, float]
+
+_NUMBERS = re.compile(r" = \[\n(?: +[-+.\w]+,\n)+\]$", re.MULTILINE)
+_LONGEST_LINE = 100
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,8 @@ class ProblemFile:
 
     @property
     def text(self) -> str:
-        """The resolved problem as TOML; reading it gives this problem again."""
-        return tomli_w.dumps(self.tables.dump())
+        """The resolved problem as TOML, short lists of numbers on one line; reading it gives this problem again."""
+        return _NUMBERS.sub(_on_one_line, tomli_w.dumps(self.tables.dump()))
 
 
 def read_problem(
@@ -105,13 +109,14 @@ def read_problem(
             raise ProblemError(f"{name_or_path}: {reason}") from None
         name, label = path.stem, str(name_or_path)
     else:
-        name, label, text = str(name_or_path), f"{name_or_path}.toml", gallery_text(str(name_or_path))
+        name, label, text = str(name_or_path), f"{name_or_path} (gallery)", gallery_text(str(name_or_path))
     raw = _parsed(text, label)
     settings = {"until": until, "scheme": scheme, "step": step, "accuracy": accuracy, "kind": flow}
     lines = [*_apply_set(raw, set or {}), *_apply_cells(raw, cells or {}), *_apply_flow(raw, settings)]
     if lines:
         raise ProblemError(*lines)
-    return ProblemFile(name, label, _validated(raw, label))
+    options = dict(_options(set or {}, cells or {}, settings))
+    return ProblemFile(name, label, _validated(raw, label, options))
 
 
 def parse_problem(text: str, label: str = "problem.toml") -> ProblemFile:
@@ -126,7 +131,26 @@ def _parsed(text: str, label: str) -> dict[str, Any]:
         raise ProblemError(f"{label}: not valid TOML: {' '.join(str(error).split())}") from None
 
 
-def _validated(raw: dict[str, Any], label: str) -> Tables:
+def _on_one_line(found: re.Match[str]) -> str:
+    joined = f" = [{' '.join(found[0].split()[2:-1]).rstrip(',')}]"
+    return joined if len(joined) <= _LONGEST_LINE else found[0]
+
+
+def _options(
+    set: Mapping[str, Any], cells: Mapping[str, int], settings: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """Keys of the file that were replaced, and the option each was replaced by."""
+    for key in set:
+        yield key, f"--set {key}"
+    for name in cells:
+        yield f"state.{name}.cells", f"--cells {name}"
+        yield f"action.{name}.cells", f"--cells {name}"
+    for name, value in settings.items():
+        if value is not None:
+            yield f"flow.{name}", f"--{'flow' if name == 'kind' else name}"
+
+
+def _validated(raw: dict[str, Any], label: str, options: Mapping[str, str] | None = None) -> Tables:
     found: list[tuple[str, str]] = []
     tables = None
     try:
@@ -136,8 +160,19 @@ def _validated(raw: dict[str, Any], label: str) -> Tables:
     known = {key for key, _ in found}
     found += [fault for fault in faults(raw) if fault[0] not in known]
     if tables is None or found:
-        raise ProblemError(*(f"{label}: {key}: {message}" for key, message in found))
+        raise ProblemError(*(f"{_blamed(key, label, options or {})}: {message}" for key, message in found))
     return tables
+
+
+def _blamed(key: str, label: str, options: Mapping[str, str]) -> str:
+    """The option a faulty key came from, else the file and the key."""
+    for replaced, option in options.items():
+        if key == replaced:
+            return option
+        if key.startswith(f"{replaced}."):
+            joint = "." if option.startswith("--set") else " "
+            return f"{option}{joint}{key.removeprefix(replaced + '.')}"
+    return f"{label}: {key}"
 
 
 def _worded(entry: Any) -> tuple[str, str]:

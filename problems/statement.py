@@ -33,8 +33,10 @@ from grids.transitions import (
     interpolated_transition,
     mixture_transition,
 )
+from grids.transitions.coordinates_used import coordinates_used
+from grids.transitions.mixture import SUM_TOLERANCE
 from problems.plan import HERMITE_NODES, Plan, transition_kind
-from solver.mdp import GridMDP
+from solver.mdp import GridMDP, check_boundaries
 
 Value = float | Callable[..., ArrayLike]
 """A number, or a function of coordinate arrays of equal shape."""
@@ -88,7 +90,8 @@ class Statement:
     Raises
     ------
     ValueError
-        Dynamics or noise for other names than the state axes, or both dynamics and outcomes.
+        Dynamics or noise for other names than the state axes, both dynamics and outcomes, or an axis with a
+        boundary of the other kind.
     """
 
     actions: Grid
@@ -110,6 +113,7 @@ class Statement:
     def __post_init__(self) -> None:
         if not self.actions.dim:
             raise ValueError("at least one action axis is needed")
+        check_boundaries(self.states, self.actions)
         if self.outcomes and (self.dynamics or self.noise):
             raise ValueError("give either dynamics and noise, or outcomes, not both")
         if self.terminal_cost is not None and self.terminal_set is None:
@@ -134,7 +138,17 @@ class Statement:
         """Sizes and the kind of transition."""
         kinds = [transition_kind(self.states.dim, any(map(callable, o.noise.values()))) for o in self.branches]
         clamped = any(axis.boundary == "clamp" for axis in self.states.axes)
-        return Plan(self.states.shape, self.actions.shape, tuple(kinds), self.terminal_set is not None, clamped)
+        ends = self.terminal_set is not None
+        return Plan(self.states.shape, self.actions.shape, tuple(kinds), ends, clamped, self._mixed)
+
+    @property
+    def _mixed(self) -> bool:
+        if not callable(self.terminal_set):
+            return False
+        used = coordinates_used(self.terminal_set, self.states)
+        names = [axis.name for axis, touched in zip(self.states.axes, used, strict=True) if touched]
+        noisy = [{name for name in names if _may_be_noisy(outcome.noise.get(name, 0.0))} for outcome in self.branches]
+        return any(0 < len(some) < len(names) for some in noisy)
 
 
 def build(statement: Statement) -> GridMDP:
@@ -202,6 +216,19 @@ class _Pairs:
             out[start:stop] = self.evaluate(value, what, start, stop)
         return out
 
+    def check_probabilities(self, values: Sequence[Value]) -> None:
+        """Refuse probabilities of the outcomes that are negative or do not sum to one."""
+        for start, stop in state_chunks(self.states.size, self.actions.size):
+            total = np.zeros((stop - start, self.actions.size))
+            for number, value in enumerate(values):
+                out = self.evaluate(value, f"outcome.{number}.probability", start, stop)
+                if np.any(out < 0.0):
+                    self.refuse(out, out < 0.0, f"outcome.{number}.probability", start)
+                total += out
+            off = np.abs(total - 1.0) > SUM_TOLERANCE
+            if np.any(off):
+                self.refuse(total, off, "the sum of the probabilities of the outcomes (it must be 1)", start)
+
     def deviations(self, value: Value, what: str, start: int, stop: int) -> FloatArray:
         """Standard deviations at some states; refuses negative ones."""
         out = self.evaluate(value, what, start, stop)
@@ -213,6 +240,8 @@ class _Pairs:
 def _transition(statement: Statement, pairs: _Pairs, terminal: Callable[..., BoolArray] | None) -> Transition:
     outcomes = statement.branches
     parts: list[tuple[FloatArray, Transition]] = []
+    if statement.outcomes:
+        pairs.check_probabilities([outcome.probability for outcome in outcomes])
     for number, outcome in enumerate(outcomes):
         prefix = f"outcome.{number}." if statement.outcomes else ""
         with _named(prefix.rstrip(".")):
@@ -243,6 +272,10 @@ def _outcome_transition(outcome: Outcome, pairs: _Pairs, terminal: Callable[...,
         return gauss_hermite_transition(states, next_points, sigma, nodes=HERMITE_NODES, terminal=terminal)
     deviations = np.array([_constant_deviation(name, value) for name, value in zip(names, noise, strict=True)])
     return interpolated_transition(states, next_points, deviations, terminal, n_actions=pairs.actions.size)
+
+
+def _may_be_noisy(sigma: Value) -> bool:
+    return callable(sigma) or sigma > 0.0
 
 
 def _constant_deviation(name: str, value: Any) -> float:

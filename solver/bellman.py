@@ -16,11 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from grids.arrays import FloatArray
-from solver.discounted_system import EPS, DiscountedSystem, IncompleteFactors, choose_solver
+from solver.discounted_system import EPS, BellmanError, DiscountedSystem, IncompleteFactors, choose_solver
 from solver.entropy import regularised_cost, relative_entropy_to_gibbs, soft_minimum
 from solver.mdp import GridMDP
 
 OCCUPANCY_SWEEPS = 50
+ROUNDINGS = 64.0  # over 1 - gamma, of the largest occupancy: what an accepted solve may be wrong by
 
 
 class NotFiniteError(ArithmeticError):
@@ -93,15 +94,16 @@ def evaluate(
     BellmanError
         The linear system could not be solved to rounding.
     NotFiniteError
-        The policy's cost is not finite; names the state and cell.
+        The policy's cost is not finite, as of a negative or infinite entry; names the state and cell.
     """
     reward = np.empty(mdp.states.size)
     regularised_cost(policy, mdp.cost, mdp.log_mass, mdp.temperature, reward)
     if not np.all(np.isfinite(reward)):
         state = int(np.argmin(np.isfinite(reward)))
-        cell = int(np.argmin(np.isfinite(policy[state] * mdp.cost[state])))
+        cell = int(np.argmin(np.isfinite(policy[state] * mdp.cost[state]) & (policy[state] >= 0.0)))
         raise NotFiniteError(
-            f"policy or cost not finite at state {state} ({mdp.states.describe(state)}), "
+            f"policy {policy[state, cell]:.3g} with cost {mdp.cost[state, cell]:.3g} is not finite and non-negative "
+            f"at state {state} ({mdp.states.describe(state)}), "
             f"cell {cell} ({mdp.actions.describe(cell)})"
         )
     transition = mdp.transition.under(policy)
@@ -116,14 +118,25 @@ def occupancy(mdp: GridMDP, system: DiscountedSystem, guess: FloatArray | None =
     """Discounted occupancy d_rho of the states, (S,); its mass is one (less where pairs terminate).
 
     An iterative solve leaves errors of rounding size *relative to the largest entry*; fixed-point
-    sweeps carry them away from rarely visited states until d >= (1 - gamma) rho everywhere.
+    sweeps, each a contraction by gamma, carry them away from rarely visited states until
+    d >= (1 - gamma) rho everywhere.  They start from the absolute values: where the exact occupancy is
+    zero, in a class of states never reached, an error of either sign is an error of the same size, and
+    from a non-negative start every sweep stays non-negative.
+
+    Raises
+    ------
+    BellmanError
+        The solution is negative beyond rounding; names the state.
     """
     source = (1.0 - mdp.discount) * mdp.rho
     d, _ = system.solve_transposed(source, guess)
+    if not d.min() >= -ROUNDINGS * EPS / (1.0 - mdp.discount) * d.max():
+        state = int(np.argmin(d))
+        raise BellmanError(f"occupancy is {d[state]:.3g} at state {state} ({mdp.states.describe(state)})")
     for _ in range(OCCUPANCY_SWEEPS):
         if np.all(d >= source * (1.0 - 8.0 * EPS)):
             break
-        d = source + mdp.discount * system.transition.rmatvec(d)
+        d = source + mdp.discount * system.transition.rmatvec(np.abs(d))
     return d
 
 

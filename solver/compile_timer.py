@@ -15,6 +15,11 @@ class CompileTimer(event.Listener):
         self._depth = 0
         self._started = 0.0
 
+    @property
+    def busy(self) -> bool:
+        """Whether a compilation is under way."""
+        return self._depth > 0
+
     def __enter__(self) -> CompileTimer:
         event.register("numba:compile", self)
         return self

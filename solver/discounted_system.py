@@ -11,13 +11,17 @@ so that ||x - x_exact||_inf <= ||b - A x||_inf / (1 - gamma) holds with a residu
   preconditioned by incomplete factors, which serve all nearby policies until they no longer help.
 
 Which one is chosen is a function of sizes alone (``choose_solver``), never of a clock: results are
-the same on every machine and for every number of threads (BLAS is held to one thread).
+the same on every machine and for every number of threads: BLAS, SuperLU's calls of it included, is held to one
+thread from the first to the last operation of a solve (``one_blas_thread``).
 """
 
 from __future__ import annotations
 
 import math
+import threading
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache, cached_property
 from typing import Any
 
@@ -56,6 +60,28 @@ class BellmanError(ArithmeticError):
 def blas() -> ThreadpoolController:
     """Controller of the BLAS libraries loaded by NumPy and SciPy."""
     return ThreadpoolController()
+
+
+_blas_lock = threading.Lock()
+_blas_held: list[Any] = []
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Hold BLAS to one thread; inside another such block nothing is to be done.
+
+    Setting and restoring the limit takes about a tenth of a millisecond, so loops over solves may hold it
+    outside.  The limit is the process's: whoever comes last, in whatever thread, restores it.
+    """
+    with _blas_lock:
+        _blas_held.append(_blas_held[0] if _blas_held else blas().limit(limits=1, user_api="blas"))
+    try:
+        yield
+    finally:
+        with _blas_lock:
+            limit = _blas_held.pop()
+            if not _blas_held:
+                limit.restore_original_limits()
 
 
 def choose_solver(n_states: int, work: int, discount: float, state_axes: int) -> str:
@@ -102,14 +128,13 @@ class IncompleteFactors:
     def prepare(self, transition: PolicyTransition, discount: float) -> None:
         """Factor this system unless the factors at hand still serve."""
         if self._stale:
-            with blas().limit(limits=1, user_api="blas"):
-                self._factors = sparse_linalg.spilu(
-                    _transposed_matrix(transition, discount),
-                    drop_tol=INCOMPLETE_DROP,
-                    fill_factor=INCOMPLETE_FILL,
-                    permc_spec="NATURAL",
-                    diag_pivot_thresh=0.0,
-                )
+            self._factors = sparse_linalg.spilu(
+                _transposed_matrix(transition, discount),
+                drop_tol=INCOMPLETE_DROP,
+                fill_factor=INCOMPLETE_FILL,
+                permc_spec="NATURAL",
+                diag_pivot_thresh=0.0,
+            )
             self._made_for = weakref.ref(transition)
             self._stale = False
 
@@ -190,11 +215,13 @@ class DiscountedSystem:
         BellmanError
             The residual stayed above 64 roundings of the solution.
         """
-        return self._solve(rhs, guess, tolerance, transposed=False)
+        with one_blas_thread():
+            return self._solve(rhs, guess, tolerance, transposed=False)
 
     def solve_transposed(self, rhs: FloatArray, guess: FloatArray | None = None) -> tuple[FloatArray, float]:
         """x with (I - gamma P)^T x = rhs, and its residual; errors as ``solve``."""
-        return self._solve(rhs, guess, 0.0, transposed=True)
+        with one_blas_thread():
+            return self._solve(rhs, guess, 0.0, transposed=True)
 
     def _solve(
         self, rhs: FloatArray, guess: FloatArray | None, tolerance: float, transposed: bool
@@ -236,9 +263,8 @@ class DiscountedSystem:
         if self.solver == "krylov":
             return self._krylov_correction(residual, transposed, reduction)
         if self.solver == "dense":
-            with blas().limit(limits=1, user_api="blas"):
-                factors, pivots = self._dense_factors
-                x, _ = lapack.dgetrs(factors, pivots, residual, trans=0 if transposed else 1)
+            factors, pivots = self._dense_factors
+            x, _ = lapack.dgetrs(factors, pivots, residual, trans=0 if transposed else 1)
             return np.asarray(x)
         factors = self._sparse_factors
         return np.asarray(factors.solve(residual, trans="N" if transposed else "T"))
@@ -283,7 +309,6 @@ class DiscountedSystem:
 
     @cached_property
     def _sparse_factors(self) -> Any:
-        with blas().limit(limits=1, user_api="blas"):
-            return sparse_linalg.splu(
-                _transposed_matrix(self.transition, self.discount), permc_spec="COLAMD", diag_pivot_thresh=0.0
-            )
+        return sparse_linalg.splu(
+            _transposed_matrix(self.transition, self.discount), permc_spec="COLAMD", diag_pivot_thresh=0.0
+        )

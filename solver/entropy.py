@@ -114,11 +114,16 @@ def regularised_cost(
 
 @kernel(parallel=True)
 def distance_squared(a: FloatArray, b: FloatArray, p: FloatArray, g: FloatArray, out: FloatArray) -> None:
-    """out[i] = sum_k (a_ik - b_ik)^2 / (p_ik + g_ik): chi-square near p = g, at most 2 for laws.  Arrays (S, A)."""
+    """out[i] = sum_k d^2 / (p + g + a + |d|), d = a - b: chi-square near p = g = a, and never above sum_k |d|.
+
+    The weight holds the masses a step starts from (p), leads to (a) and tends to (g).  Where none of the three carries
+    mass, as in the tails of small temperatures, which underflow, the difference counts by its own mass |d|; without
+    that term a tail of 1e-200 would weigh infinitely much.  Arrays (S, A), a not negative.
+    """
     for i in numba.prange(a.shape[0]):
         total = 0.0
         for k in range(a.shape[1]):
             difference = a[i, k] - b[i, k]
             if difference != 0.0:
-                total += difference * (difference / (p[i, k] + g[i, k]))
+                total += difference * (difference / (p[i, k] + g[i, k] + a[i, k] + abs(difference)))
         out[i] = total

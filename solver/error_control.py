@@ -3,16 +3,26 @@
 As the flow settles p hardly changes; an error relative to p would let the step grow without bound,
 and late-time rates would be fiction although every step still descends.  Errors are measured in
 
-    ||e||_i^2 = sum_k e_ik^2 / (p_ik + g_ik)           (chi-square near the Gibbs policy g, bounded far from it)
+    ||e||_i^2 = sum_k e_ik^2 / (p_ik + g_ik + p'_ik + |e_ik|)      (chi-square near the Gibbs policy g)
 
-per state, and over states both in the mean (weights: optimal occupancy and rho) and in the maximum.
+per state, where p' is the new policy, and over states both in the mean (weights: optimal occupancy
+and rho) and in the maximum.  |e| counts only where none of the other three carries mass: there the
+weight would underflow, and the error of an empty tail weigh infinitely much.
 A step is accepted when, in both,
 
     ||error|| <= accuracy * ||p' - p|| + floor.
 
 The allowance is proportional to the progress of the step itself, so that the errors of a run add up
 to about ``accuracy`` times the number of e-folds of p - g, whatever the time scale of the problem and
-however short the steps; the floor is rounding.
+however short the steps.  The floor is rounding: Bellman equations are solved to two roundings, so
+that ln g, which p follows, is known to 2 eps max|Q| / tau and no better,
+
+    floor = max(3e-14, 2 eps max(|V|, |Q|, tau) / tau).
+
+(With half of it a third of the late steps of a regulator at discount 0.999 were rejected, with it one in
+thirty.)  What the horizon 1/(1 - gamma) adds to the errors of V is nearly constant over the states and
+cancels in g; between the substeps of one step it cancels in full (`solver.increment`).  Late rates stay
+right down to the floor, which matters only once p - g itself nears it, and so the gap its own floor.
 """
 
 from __future__ import annotations
@@ -20,11 +30,15 @@ from __future__ import annotations
 import numpy as np
 
 from grids.arrays import FloatArray
+from solver.bellman import Evaluation
+from solver.discounted_system import EPS, SOUGHT
 from solver.entropy import distance_squared, gibbs_policy
+from solver.extrapolation_kernels import combination_squared
 from solver.mdp import GridMDP
 
 ROUNDING_FLOOR = 3e-14
 BELLMAN_SHARE = 1e-3  # of the allowed error, spent on inexact values between substeps
+LEAST_STEP = 1e-14  # of the shortest time scale: errors are of second order in it, far below rounding
 
 
 class ErrorControl:
@@ -46,30 +60,54 @@ class ErrorControl:
         self._weights = weights / weights.sum()
         self.gibbs = np.empty_like(mdp.initial_policy)
         self._squares = np.empty(mdp.states.size)
+        self._worst = 0
+        self._floor = ROUNDING_FLOOR
 
-    def start(self, p: FloatArray, q: FloatArray) -> float:
-        """Note the policy a step starts from and how far it is from the Gibbs policy of its Q.
+    def start(self, p: FloatArray, evaluation: Evaluation) -> float:
+        """Note the policy a step starts from, its values, and how far it is from the Gibbs policy of its Q.
 
         Returns the Bellman residual that suffices between substeps: an error of V by e moves the Gibbs
         policy by e/tau, and a residual of (1 - gamma) e bounds the error of V by e.
         """
-        gibbs_policy(q, self._mdp.log_mass, self._mdp.temperature, self.gibbs)
-        mdp = self._mdp
+        mdp, q = self._mdp, evaluation.q
+        gibbs_policy(q, mdp.log_mass, mdp.temperature, self.gibbs)
+        largest = max(float(np.abs(evaluation.value).max()), float(q.max()), -float(q.min()), mdp.temperature)
+        self._floor = max(ROUNDING_FLOOR, SOUGHT * EPS * largest / mdp.temperature)
         left, _ = self.distance(p, self.gibbs, p)
-        return BELLMAN_SHARE * self._accuracy * left * mdp.temperature * (1.0 - mdp.discount)
+        allowed = self._accuracy * left + self._floor
+        return BELLMAN_SHARE * allowed * mdp.temperature * (1.0 - mdp.discount)
 
     def distance(self, a: FloatArray, b: FloatArray, p: FloatArray) -> tuple[float, float]:
-        """Mean and maximum over states of ||a - b||, weighted around p and the Gibbs policy."""
+        """Mean and maximum over states of ||a - b||, weighted around p, a and the Gibbs policy."""
         distance_squared(a, b, p, self.gibbs, self._squares)
-        return self.norms(self._squares)
+        return self._norms()
 
-    def norms(self, squares: FloatArray) -> tuple[float, float]:
-        """Mean and maximum over the states that are alive, of squares per state."""
-        if self._mdp.alive is not None:
-            squares = np.where(self._mdp.alive, squares, 0.0)
-        return float(np.sqrt(np.add.reduce(self._weights * squares))), float(np.sqrt(squares.max()))
+    def ratio(self, new: FloatArray, other: FloatArray, p: FloatArray) -> float:
+        """||new - other|| over what is allowed of it; at most one for a step from p that may be accepted."""
+        return self._ratio(self.distance(new, other, p), new, p)
 
-    def ratio(self, error: tuple[float, float], progress: tuple[float, float]) -> float:
-        """Error over what is allowed; at most one for a step that may be accepted."""
-        allowed = [self._accuracy * made + ROUNDING_FLOOR for made in progress]
+    def combined_ratio(self, weights: FloatArray, parts: FloatArray, p: FloatArray) -> float:
+        """The same for the error sum_j weights[j] parts[j], weights summing to zero, where parts[-1] is new."""
+        combination_squared(weights, parts, p, self.gibbs, self._squares)
+        return self._ratio(self._norms(), parts[-1], p)
+
+    def _ratio(self, error: tuple[float, float], new: FloatArray, p: FloatArray) -> float:
+        self._worst = int(np.argmax(self._squares))
+        progress = self.distance(new, p, p)
+        allowed = [self._accuracy * made + self._floor for made in progress]
         return max(error[0] / allowed[0], error[1] / allowed[1])
+
+    def _norms(self) -> tuple[float, float]:
+        """Mean and maximum over the states that are alive, of the square roots of squares per state."""
+        if self._mdp.alive is not None:
+            self._squares[~self._mdp.alive] = 0.0
+        return float(np.sqrt(np.add.reduce(self._weights * self._squares))), float(np.sqrt(self._squares.max()))
+
+    def least_step(self, q: FloatArray) -> float:
+        """1e-14 of the shortest time scale there is with this Q: h^2 / (tau + span of Q) of the narrowest cell."""
+        narrowest = min(float(axis.widths.min()) for axis in self._mdp.actions.axes)
+        return LEAST_STEP * narrowest**2 / (self._mdp.temperature + float(np.ptp(q)))
+
+    def worst(self) -> str:
+        """The state with the largest error of the last attempt, in words."""
+        return f"state {self._worst} ({self._mdp.states.describe(self._worst)})"

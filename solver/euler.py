@@ -13,7 +13,7 @@ from grids.arrays import FloatArray
 from solver.bellman import Evaluation
 from solver.error_control import ErrorControl
 from solver.mdp import GridMDP
-from solver.scheme import Step, Substeps, landing_step
+from solver.scheme import RECOVERABLE, Step, Substeps, attempts_at, landing_step
 
 GROWTH = 4.0
 SHRINKING = 0.1
@@ -41,22 +41,28 @@ class EulerScheme:
         self._buffers.append(self._buffers.pop(0))
         out = self._buffers[0]
         if self._control is None:
+            self._substeps.watch()
             size = landing_step(self._size, remaining)
             self._substeps(policy, evaluation, size, 1, out)
             return Step(out, self._substeps.evaluate(out, evaluation.value), size, 1)
-        self._substeps.tolerance = self._control.start(policy, evaluation.q)
-        rejected, evaluations = 0, 1
+        self._substeps.tolerance = self._control.start(policy, evaluation)
+        attempts, before = attempts_at(self._substeps, self._control, evaluation), self._substeps.evaluations
         whole = self._buffers[1] if self._buffers[1] is not policy else self._buffers[2]
         while True:
+            attempts.begin(self._size)
             size = landing_step(self._size, remaining)
-            self._substeps(policy, evaluation, size, 1, whole)
-            self._substeps(policy, evaluation, size, 2, out)
-            evaluations += 1
-            error = self._control.distance(out, whole, policy)
-            ratio = self._control.ratio(error, self._control.distance(out, policy, policy))
-            factor = min(GROWTH, max(SHRINKING, SAFETY / max(ratio, 1e-12)))
-            if ratio <= 1.0:
-                self._size = max(self._size, factor * size) if factor >= 1.0 else factor * size
-                return Step(out, self._substeps.evaluate(out, evaluation.value), size, evaluations, rejected)
-            rejected += 1
-            self._size = factor * size
+            try:
+                self._substeps(policy, evaluation, size, 1, whole)
+                self._substeps(policy, evaluation, size, 2, out)
+                ratio = self._control.ratio(out, whole, policy)
+                factor = min(GROWTH, max(SHRINKING, SAFETY / max(ratio, 1e-12))) if ratio == ratio else SHRINKING
+                if not ratio <= 1.0:
+                    attempts.reject()
+                    self._size = factor * size
+                    continue
+                after = self._substeps.evaluate(out, evaluation.value)
+            except RECOVERABLE as error:
+                self._size = attempts.failed(error, size)
+                continue
+            self._size = max(self._size, factor * size) if factor >= 1.0 else factor * size
+            return Step(out, after, size, self._substeps.evaluations - before, attempts.rejected)

@@ -1,8 +1,10 @@
 """A run: the flow from its start to a stop criterion, observed, recorded, and told why it stopped.
 
 Stop criteria are flow time, gap, number of steps and wall-clock seconds; the first one met stops the
-run, and a run without any is refused.  The start, the snapshots, the rows of the series and the end
-time are landed on exactly.
+run, and a run without any is refused.  With error control the snapshots, the rows of the series and the end
+time are landed on exactly; a fixed step is cut only for times that were listed or are equally
+spaced and for the end, and geometric rows and snapshots are taken at the first step at or after
+their time.
 """
 
 from __future__ import annotations
@@ -10,10 +12,11 @@ from __future__ import annotations
 import math
 import os
 import time as clock
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from solver.attempts import StepVanishedError
 from solver.bellman import NotFiniteError, bellman_solver
 from solver.compile_timer import CompileTimer
 from solver.discounted_system import BellmanError
@@ -24,7 +27,8 @@ from solver.observables import Observer
 from solver.optimum import solve_optimum
 from solver.recorder import Recorder
 from solver.run import Optimum, Run
-from solver.schedule import Series, merge, series_times, snapshot_times
+from solver.schedule import Series, SnapshotTimes, first_time, landings, reached, series_times, snapshot_times
+from solver.scheme import MassError
 from solver.step_monitor import StepMonitor
 from solver.steps import DescentStep
 from solver.stop import StopCriteria, StopKind
@@ -54,7 +58,7 @@ def evolve(
     scheme: str = DEFAULT_SCHEME,
     flow: str | DescentStep = "wasserstein",
     series: Series | None = None,
-    snapshots: int | Sequence[float] | Mapping[str, Sequence[float]] | None = None,
+    snapshots: SnapshotTimes = None,
     output: str | os.PathLike[str] | None = None,
     force: bool = False,
     progress: Callable[[Progress], None] | None = None,
@@ -70,12 +74,15 @@ def evolve(
         Flow time at which to stop, or a mapping with any of the keys ``time`` (flow time), ``gap``
         (suboptimality averaged over rho), ``steps`` and ``wall`` (seconds); the first met stops.
     step, accuracy, scheme, flow
-        As for `solver.flow.flow`.
+        As for `solver.flow.flow`.  A fixed step is kept: it is cut only to meet times that ``series`` or
+        ``snapshots`` list or space equally, and the end time.
     series : mapping, optional
         Times of the rows: ``{"first": t, "per_decade": n}`` (the default, 1e-3 and 20),
-        ``{"every": dt}`` or ``{"times": [...]}``; the start and the stop are rows as well.
+        ``{"every": dt}`` or ``{"times": [...]}``; the start and the stop are rows as well.  With a fixed
+        step a geometric row is that of the first step at or after its time.
     snapshots : int, list of times or {"times": [...]}, optional
-        Times at which value and policy are kept, 10 by default; the stop is one as well.
+        Times at which value and policy are kept, 10 by default; the stop is one as well.  A number of
+        them is geometric in time.
     output : path, optional
         Write a run file; snapshots then stay in the file and are read from it when asked for.
     force : bool
@@ -90,8 +97,9 @@ def evolve(
     Returns
     -------
     Run
-        Its ``status`` is "failed" where a number stopped being finite or a Bellman equation could
-        not be solved; ``stop_reason`` says so in a sentence.
+        Its ``status`` is "failed" where a number stopped being finite, a Bellman equation could not be
+        solved (after five attempts with shorter steps) or the step size vanished; ``stop_reason`` says
+        so in a sentence.
 
     Raises
     ------
@@ -104,9 +112,8 @@ def evolve(
     """
     criteria = StopCriteria.of(until)
     solver = bellman_solver(mdp) if solver is None else solver
-    rows = series_times(series)
-    first = float(next(series_times(series), 1e-3)) or 1e-3
-    kept = snapshot_times(snapshots, first, criteria.time)
+    met = landings(series, snapshots, criteria.time, fixed_step=step is not None)
+    kept = snapshot_times(snapshots, first_time(series), criteria.time)
     started = clock.monotonic()
     with ExitStack() as stack:
         compiling = stack.enter_context(CompileTimer())
@@ -119,23 +126,25 @@ def evolve(
                 f"until: gap = {criteria.gap:.3g} lies below this problem's rounding floor {optimum.gap_floor:.3g}"
             )
         recorder.optimum(optimum)
-        end = [] if criteria.time is None else [criteria.time]
+        loop = _Loop(mdp, optimum, criteria, recorder, started, progress)
         states = iterate_flow(
             mdp,
             step=step,
             accuracy=accuracy,
             scheme=scheme,
             flow=flow,
-            landings=merge(rows, iter(kept), iter(end)),
+            landings=met,
             solver=solver,
             weights=optimum.occupancy + mdp.rho,
+            watch=loop.watch,
         )
-        loop = _Loop(mdp, optimum, criteria, recorder, started, progress)
         kind, sentence = loop.run(states, series_times(series), kept)
         status = {
             StopKind.INTERRUPTED: "interrupted",
             StopKind.NOT_FINITE: "failed",
             StopKind.STAGNATED: "failed",
+            StopKind.STEP_VANISHED: "failed",
+            StopKind.MASS: "failed",
         }.get(kind, "complete")
         settings = {"scheme": scheme, "flow": flow if isinstance(flow, str) else type(flow).__name__}
         settings["bellman_solver"] = solver
@@ -155,6 +164,10 @@ def evolve(
                 **settings,
             },
         )
+
+
+class _WallTimeError(Exception):
+    """The wall-clock limit was met within a step."""
 
 
 class _Loop:
@@ -187,13 +200,13 @@ class _Loop:
                     self._monitor.step(self._state, state)
                 self._state = state
                 stop = self._stop(state)
-                if state.steps == 0 or state.time >= next_row or stop is not None:
+                if state.steps == 0 or reached(state.time, next_row) or stop is not None:
                     self._record(state)
-                while next_row <= state.time:
+                while reached(state.time, next_row):
                     next_row = next(rows, math.inf)
-                if (pending and pending[-1] <= state.time) or stop is not None:
+                if (pending and reached(state.time, pending[-1])) or stop is not None:
                     self._recorder.snapshot(state.time, state.value, state.policy)
-                while pending and pending[-1] <= state.time:
+                while pending and reached(state.time, pending[-1]):
                     pending.pop()
                 if self._progress is not None:
                     self._progress(self._report(state))
@@ -203,6 +216,13 @@ class _Loop:
             ending = StopKind.NOT_FINITE, f"not finite after flow time {self._time():.6g}: {error}"
         except BellmanError as error:
             ending = StopKind.STAGNATED, f"Bellman solve stagnated after flow time {self._time():.6g}: {error}"
+        except MassError as error:
+            ending = StopKind.MASS, f"mass not kept after flow time {self._time():.6g}: {error}"
+        except StepVanishedError as error:
+            ending = StopKind.STEP_VANISHED, f"step size vanished after flow time {self._time():.6g}: {error}"
+        except _WallTimeError:
+            wall = self._criteria.wall
+            ending = StopKind.WALL, f"wall-clock limit of {wall:g} s met after flow time {self._time():.6g}"
         except KeyboardInterrupt:
             ending = StopKind.INTERRUPTED, f"interrupted at flow time {self._time():.6g}"
         else:
@@ -234,6 +254,7 @@ class _Loop:
     def _record(self, state: FlowState) -> None:
         row = self._observer.row(state.policy, state.evaluation)
         statistics = self._monitor.take()
+        row["mass_error"] = max(row["mass_error"], statistics.mass_drift)
         if state.steps == 0:
             statistics.bellman_evaluations = state.bellman_evaluations
         self._row = {"time": state.time, "step_size": state.step_size, **row, **statistics.row()}
@@ -243,15 +264,22 @@ class _Loop:
 
     def _stop(self, state: FlowState) -> StopKind | None:
         criteria = self._criteria
-        if criteria.time is not None and state.time >= criteria.time:
+        if criteria.time is not None and reached(state.time, criteria.time):
             return StopKind.TIME
         if criteria.gap is not None and self._observer.gap(state.policy, state.evaluation) <= criteria.gap:
             return StopKind.GAP
         if criteria.steps is not None and state.steps >= criteria.steps:
             return StopKind.STEPS
-        if criteria.wall is not None and clock.monotonic() - self._started >= criteria.wall:
-            return StopKind.WALL
-        return None
+        return StopKind.WALL if self._wall_met() else None
+
+    def _wall_met(self) -> bool:
+        wall = self._criteria.wall
+        return wall is not None and clock.monotonic() - self._started >= wall
+
+    def watch(self) -> None:
+        """Between the attempts at a step: end the run if its time is up."""
+        if self._wall_met():
+            raise _WallTimeError
 
     def _report(self, state: FlowState) -> Progress:
         return Progress(
@@ -274,9 +302,13 @@ class _Loop:
             if self._criteria.wall is not None
             else "",
         }[kind]
+        if kind is StopKind.GAP:
+            return reached
+        asked = self._criteria.gap
+        left = f"gap {gap:.3g}" if asked is None or gap <= asked else f"gap {gap:.3g} above the {asked:.3g} asked for"
         if kind is StopKind.TIME and gap > 1e-6 * self._first_gap and rate * state.time < METASTABLE:
             return (
-                f"{reached}, in a metastable state: the gap {gap:.3g} falls at the rate {rate:.3g} only, "
+                f"{reached}, in a metastable state: the {left} falls at the rate {rate:.3g} only, "
                 f"while the soft Bellman residual is {self._row['bellman_residual']:.3g}"
             )
-        return f"{reached}, gap {gap:.3g}" if kind is not StopKind.GAP else reached
+        return f"{reached}, {left}"

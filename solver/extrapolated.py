@@ -19,10 +19,10 @@ import numpy as np
 from grids.arrays import FloatArray, IntArray
 from solver.bellman import Evaluation
 from solver.error_control import ErrorControl
-from solver.extrapolation_kernels import combination_squared, combine
+from solver.extrapolation_kernels import combine
 from solver.flux_limiter import limit_fluxes
 from solver.mdp import GridMDP
-from solver.scheme import Step, Substeps, descends, landing_step
+from solver.scheme import RECOVERABLE, MassError, Step, Substeps, attempts_at, descends, landing_step
 
 HIGHEST = 6
 FIXED_ORDER = 4
@@ -30,6 +30,7 @@ GROWTH = 5.0
 SHRINKING = 0.1
 SAFETY = 0.9
 DESCENT_ATTEMPTS = 3
+MASS_ROUNDING = 1e-13  # of a state's mass after the substeps of one step; more is no rounding
 
 
 def extrapolation_weights(order: int, skip: int = 0) -> FloatArray:
@@ -55,10 +56,10 @@ class ExtrapolatedScheme:
         self._size = first if step is None else step
         self._control = control
         self._target = 3
+        self._drift = np.zeros(mdp.states.size)
         depth = FIXED_ORDER if control is None else HIGHEST
         self._parts = np.empty((depth, *mdp.initial_policy.shape))
         self._buffers = [np.empty_like(mdp.initial_policy) for _ in range(2)]
-        self._squares = np.empty(mdp.states.size)
         self._axis_sizes: IntArray = np.array(mdp.actions.shape, dtype=np.int64)
         self._axis_strides: IntArray = np.array(mdp.actions.strides, dtype=np.int64)
         self._axis_periodic: IntArray = np.array([axis.periodic for axis in mdp.actions.axes], dtype=np.int64)
@@ -68,35 +69,41 @@ class ExtrapolatedScheme:
         self._buffers.reverse()
         out = self._buffers[0] if self._buffers[0] is not policy else self._buffers[1]
         if self._control is not None:
-            self._substeps.tolerance = self._control.start(policy, evaluation.q)
-        rejected, lost, evaluations = 0, 0, 0
+            self._substeps.tolerance = self._control.start(policy, evaluation)
+        attempts, lost = attempts_at(self._substeps, self._control, evaluation), 0
+        before = self._substeps.evaluations
         while True:
+            attempts.begin(self._size)
             size = landing_step(self._size, remaining)
-            order, spent = self._attempt(policy, evaluation, size)
-            evaluations += spent
-            if order == 0:
-                rejected += 1
-                continue
-            combine(extrapolation_weights(order), self._parts[:order], out)
-            limited = self._limit(out)
-            after = self._substeps.evaluate(out, evaluation.value)
-            evaluations += 1
-            if descends(self._mdp, evaluation, after):
-                return Step(out, after, size, evaluations, rejected, limited)
-            lost += 1
-            if self._control is None or lost == DESCENT_ATTEMPTS:
-                out[:] = self._parts[0]
+            try:
+                order = self._attempt(policy, evaluation, size)
+                if order == 0:
+                    attempts.reject()
+                    continue
+                drift = self._combine(order, out)
+                limited = self._limit(out)
                 after = self._substeps.evaluate(out, evaluation.value)
-                return Step(out, after, size, evaluations + 1, rejected, 0, fallback=True)
-            rejected += 1
-            self._size = 0.25 * size
+                fallback = not descends(self._mdp, evaluation, after)
+                if fallback:
+                    lost += 1
+                    if self._control is not None and lost < DESCENT_ATTEMPTS:
+                        attempts.reject()
+                        self._size = 0.25 * size
+                        continue
+                    out[:], limited, drift = self._parts[0], 0, 0.0
+                    after = self._substeps.evaluate(out, evaluation.value)
+            except RECOVERABLE as error:
+                self._size = attempts.failed(error, size)
+                continue
+            spent = self._substeps.evaluations - before
+            return Step(out, after, size, spent, attempts.rejected, limited, fallback, drift)
 
-    def _attempt(self, policy: FloatArray, evaluation: Evaluation, size: float) -> tuple[int, int]:
-        """Fill the parts for one step: the order reached (0: rejected) and the evaluations spent."""
+    def _attempt(self, policy: FloatArray, evaluation: Evaluation, size: float) -> int:
+        """Fill the parts for one step: the order reached, 0 if the step is rejected."""
         if self._control is None:
             for j in range(1, FIXED_ORDER + 1):
                 self._substeps(policy, evaluation, size, j, self._parts[j - 1])
-            return FIXED_ORDER, FIXED_ORDER * (FIXED_ORDER - 1) // 2
+            return FIXED_ORDER
         deepest = min(self._target + 1, HIGHEST)
         sizes, works = np.zeros(HIGHEST + 1), np.full(HIGHEST + 1, np.inf)
         for j in range(1, deepest + 1):
@@ -104,23 +111,21 @@ class ExtrapolatedScheme:
             if j < 2:
                 continue
             ratio = self._error(j, policy)
-            factor = SAFETY * max(ratio, 1e-12) ** (-1.0 / j) if np.isfinite(ratio) else SHRINKING
+            # the error is of order j in the step and the progress allowed for it of order one
+            factor = SAFETY * max(ratio, 1e-12) ** (-1.0 / (j - 1)) if np.isfinite(ratio) else SHRINKING
             sizes[j] = size * min(GROWTH, max(SHRINKING, factor))
             works[j] = (1 + j * (j + 1) // 2) / sizes[j]
             if ratio <= 1.0 and j >= self._target - 1:
                 self._choose(j, size, sizes, works)
-                return j, j * (j - 1) // 2
+                return j
         best = int(np.argmin(works))
         self._target, self._size = best, min(sizes[best], 0.7 * size)
-        return 0, deepest * (deepest - 1) // 2
+        return 0
 
     def _error(self, order: int, policy: FloatArray) -> float:
         assert self._control is not None
         weights = extrapolation_weights(order) - extrapolation_weights(order, skip=1)
-        combination_squared(weights, self._parts[:order], policy, self._control.gibbs, self._squares)
-        error = self._control.norms(self._squares)
-        progress = self._control.distance(self._parts[order - 1], policy, policy)
-        return self._control.ratio(error, progress)
+        return self._control.combined_ratio(weights, self._parts[:order], policy)
 
     def _choose(self, reached: int, size: float, sizes: FloatArray, works: FloatArray) -> None:
         """Order and size of the next step, of least work per unit time among the neighbours."""
@@ -133,6 +138,20 @@ class ExtrapolatedScheme:
         proposed = min(float(proposed), GROWTH * size)
         # a step cut short to land on a time says nothing against the size it was cut from
         self._size = max(proposed, self._size) if proposed >= size else proposed
+
+    def _combine(self, order: int, out: FloatArray) -> float:
+        """Combine the first parts into out; the largest mass error of the parts, which was taken off.
+
+        Weights of either sign enlarge the parts' errors up to some two-hundredfold; the error is given before that.
+        """
+        weights = extrapolation_weights(order)
+        combine(weights, self._parts[:order], out, self._drift)
+        state = int(np.abs(self._drift).argmax())
+        drift = abs(float(self._drift[state])) / float(np.abs(weights).sum())
+        if drift > MASS_ROUNDING:
+            place = f"state {state} ({self._mdp.states.describe(state)})"
+            raise MassError(f"substeps change the mass of the policy by {drift:.3g} at {place}: more than rounding")
+        return drift
 
     def _limit(self, out: FloatArray) -> int:
         limited = np.zeros(out.shape[0], dtype=np.int64)

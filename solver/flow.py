@@ -12,11 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from grids.arrays import FloatArray
+from solver.attempts import no_watch
 from solver.bellman import Evaluation, bellman_solver, evaluate
 from solver.error_control import ErrorControl
 from solver.euler import EulerScheme
 from solver.extrapolated import ExtrapolatedScheme
 from solver.mdp import GridMDP
+from solver.schedule import merge
 from solver.scheme import Scheme, Substeps
 from solver.steps import DescentStep, descent_step
 
@@ -45,6 +47,8 @@ class FlowState:
         Length of the step that led here; 0 at the start.
     steps, rejected_steps, fallback_steps, limited_cells, bellman_evaluations : int
         Counts since the start.
+    mass_drift : float
+        Largest error of a state's mass among the substeps that led here, which is rounding and was taken off.
     evaluation : Evaluation
         V and Q with the linear system they solve.
     """
@@ -58,6 +62,7 @@ class FlowState:
     fallback_steps: int = 0
     limited_cells: int = 0
     bellman_evaluations: int = 1
+    mass_drift: float = 0.0
 
     @property
     def value(self) -> FloatArray:
@@ -78,6 +83,7 @@ def make_scheme(
     flow: str | DescentStep,
     solver: str,
     weights: FloatArray | None,
+    watch: Callable[[], None] = no_watch,
 ) -> Scheme:
     """A time scheme by name, of fixed step or controlled by an accuracy (1e-6 where neither is given).
 
@@ -93,7 +99,7 @@ def make_scheme(
     for name, number in (("step", step), ("accuracy", accuracy)):
         if number is not None and not (math.isfinite(number) and number > 0.0):
             raise ValueError(f"{name} = {number} must be positive and finite")
-    substeps = Substeps(mdp, descent_step(mdp, flow) if isinstance(flow, str) else flow, solver)
+    substeps = Substeps(mdp, descent_step(mdp, flow) if isinstance(flow, str) else flow, solver, watch)
     control = None
     if step is None:
         control = ErrorControl(mdp, DEFAULT_ACCURACY if accuracy is None else accuracy, weights)
@@ -112,6 +118,7 @@ def flow(
     policy: FloatArray | None = None,
     solver: str | None = None,
     weights: FloatArray | None = None,
+    watch: Callable[[], None] = no_watch,
 ) -> Iterator[FlowState]:
     """Iterate over the time steps of the flow, for ever; the first state is the initial one.
 
@@ -119,34 +126,41 @@ def flow(
     ----------
     mdp : GridMDP
     step, accuracy : float, optional
-        Fixed step in flow time, or local error relative to p - g (see `solver.error_control`).
+        Fixed step in flow time, or local error relative to p - g (see `solver.error_control`).  A fixed step is
+        shortened only to meet the landings in a whole number of equal steps.
     scheme : {"extrapolated", "euler"}
         Time scheme.
     flow : str or DescentStep
         Which flow; a descent step of your own is taken as it is.
     landings : iterable of float
-        Increasing flow times that are to be met exactly.
+        Increasing flow times that are to be met exactly; of several within 1e-12 of each other, the first.
     policy : array (S, A), optional
         Where to start; the problem's initial policy by default.
     solver : str, optional
         Linear solver of the Bellman equations; by default chosen from the sizes.
     weights : array (S,), optional
         Weights of states in the error norm; rho by default.
+    watch : callable, optional
+        Called before every attempt at a step; what it raises ends the iteration.
 
     Raises
     ------
     ValueError
         Unusable arguments.
     BellmanError
-        A Bellman equation could not be solved to rounding.
+        A Bellman equation could not be solved to rounding, nor with five shorter steps.
     NotFiniteError
         A policy or cost stopped being finite; names the state and cell.
+    StepVanishedError
+        No step, however short, met the accuracy.
+    MassError
+        A step changed the mass of a state's policy by more than rounding.
     """
     solver = bellman_solver(mdp) if solver is None else solver
-    stepper = make_scheme(mdp, scheme, step, accuracy, flow, solver, weights)
+    stepper = make_scheme(mdp, scheme, step, accuracy, flow, solver, weights, watch)
     policy = mdp.initial_policy if policy is None else policy
     mdp.check_policy(policy)
-    return _iterate(mdp, stepper, policy, iter(landings), solver)
+    return _iterate(mdp, stepper, policy, merge(iter(landings)), solver)
 
 
 def _iterate(
@@ -170,5 +184,6 @@ def _iterate(
             fallback_steps=state.fallback_steps + int(taken.fallback),
             limited_cells=state.limited_cells + taken.limited_cells,
             bellman_evaluations=state.bellman_evaluations + taken.evaluations,
+            mass_drift=taken.drift,
         )
         yield state

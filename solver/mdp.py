@@ -19,6 +19,24 @@ from grids.grid import Grid
 from grids.transitions import Transition
 
 MASS_TOLERANCE = 1e-12
+STATE_BOUNDARIES = ("clamp", "reflect", "periodic")
+ACTION_BOUNDARIES = ("no-flux", "periodic")
+
+
+def check_boundaries(states: Grid, actions: Grid) -> None:
+    """Refuse axes whose boundary says nothing about next states, or nothing about the policy's flux.
+
+    Raises
+    ------
+    ValueError
+        Naming the axis and the valid choices.
+    """
+    for kind, grid, valid in (("state", states, STATE_BOUNDARIES), ("action", actions, ACTION_BOUNDARIES)):
+        for axis in grid.axes:
+            if axis.boundary not in valid:
+                raise ValueError(
+                    f"{kind} axis {axis.name}: boundary {axis.boundary!r}; choose one of {', '.join(valid)}"
+                )
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +69,8 @@ class GridMDP:
     Raises
     ------
     ValueError
-        A number out of range, an array of the wrong shape or not finite, masses that do not sum to
-        one; the message names the array and the cell.
+        A number out of range, an axis with a boundary of the other kind, an array of the wrong shape or not
+        finite, masses that do not sum to one; the message names the axis, or the array and the cell.
     """
 
     states: Grid
@@ -73,6 +91,7 @@ class GridMDP:
             raise ValueError(f"discount {self.discount} must lie strictly between 0 and 1")
         if not (np.isfinite(self.temperature) and self.temperature > 0.0):
             raise ValueError(f"temperature {self.temperature} must be positive and finite")
+        check_boundaries(self.states, self.actions)
         n_states, n_actions = self.states.size, self.actions.size
         kernel = (self.transition.n_states, self.transition.n_actions)
         if kernel != (n_states, n_actions):

@@ -5,7 +5,8 @@
 The process is what Python, NumPy, SciPy, numba and the loaded kernels occupy.  Arrays are those of
 state-action pairs alive at once: cost, first policy, optimal Q and policy, Q before and after a step,
 and the buffers of the time scheme.  Bellman matrices are the compressed rows of P^pi of two
-policies or, for few states, dense factors; rows of few entries add incomplete factors.
+policies and, with the dense solver, of P^pi, its factors, and the factors of the policy before; where values
+are smoothed P^pi is multiplied out from one more matrix.  Rows of few entries add incomplete factors.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ PAIR_ARRAYS = {"euler": (9, 12), "extrapolated": (15, 16)}
 """Arrays alive at once with a fixed step, and with one controlled by an accuracy."""
 INCOMPLETE_STATE_BYTES = 3000  # incomplete factors, and the matrix and factors they replace, while they are made
 ROW_ENTRY_BYTES = 20  # column index once, two generations of values
-DENSE_LIMIT = 1024  # states; above it dense factors are seldom the cheapest
+DENSE_MATRICES = 3
 
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _CGROUP_USED = ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes")
@@ -35,7 +36,8 @@ def estimate_bytes(
     row_entries: float,
     scheme: str,
     controlled: bool = True,
-    solver: str | None = None,
+    solver: str,
+    smoothed: bool = False,
     kept_snapshots: int = 0,
 ) -> int:
     """Peak memory of a run, in bytes.
@@ -51,16 +53,18 @@ def estimate_bytes(
         Time scheme.
     controlled : bool
         Whether its step is controlled by an accuracy.
-    solver : str, optional
-        Linear solver of the Bellman equations, where it is known.
+    solver : str
+        Linear solver of the Bellman equations, as `solver.discounted_system.choose_solver` gives it.
+    smoothed : bool
+        Whether P^pi is a product with a smoothing of values.
     kept_snapshots : int
         Snapshots kept in memory; none where a run file is written.
     """
     arrays = PAIR_ARRAYS.get(scheme, max(PAIR_ARRAYS.values()))[int(controlled)] + kept_snapshots
     matrices = ROW_ENTRY_BYTES * n_states * row_entries
-    if solver == "dense" or (solver is None and n_states <= DENSE_LIMIT):
-        matrices += 3 * 8 * n_states**2
-    if n_states >= INCOMPLETE_STATES and row_entries <= INCOMPLETE_BAND and solver in (None, "krylov"):
+    if solver == "dense":
+        matrices += (DENSE_MATRICES + smoothed) * 8 * n_states**2
+    if n_states >= INCOMPLETE_STATES and row_entries <= INCOMPLETE_BAND and solver == "krylov":
         matrices += INCOMPLETE_STATE_BYTES * n_states
     return int(PROCESS_BYTES + transition_bytes + 8 * n_states * n_actions * arrays + matrices)
 

@@ -10,7 +10,7 @@ import math
 
 import numba
 
-from grids.arrays import FloatArray
+from grids.arrays import BoolArray, FloatArray
 from grids.compile import kernel
 
 
@@ -27,6 +27,17 @@ def density_range(p: FloatArray, mass: FloatArray, least: FloatArray, largest: F
 
 
 @kernel(parallel=True)
+def masked_mass(p: FloatArray, chosen: BoolArray, total: FloatArray) -> None:
+    """Sum of p over the chosen cells of every state.  Arrays p (S, A), chosen (A,), total (S,)."""
+    for i in numba.prange(p.shape[0]):
+        row = 0.0
+        for k in range(p.shape[1]):
+            if chosen[k]:
+                row += p[i, k]
+        total[i] = row
+
+
+@kernel(parallel=True)
 def add_axis_slopes(
     p: FloatArray,
     q: FloatArray,
@@ -37,13 +48,12 @@ def add_axis_slopes(
     score: FloatArray,
     slope: FloatArray,
     curvature: FloatArray,
-    end_mass: FloatArray,
 ) -> None:
-    """Raise per-state maxima by those along one axis of n cells, and add the mass of its end cells.
+    """Raise per-state maxima by those along one axis of n cells.
 
     score: |difference of ln(p/m)| over the distance, faces between two positive cells; slope: the
-    same of Q; curvature: |second difference quotient| of Q.  The axis is periodic, and has no end
-    cells, if and only if it has n distances.  Arrays p, q (S, A); the last four (S,).
+    same of Q; curvature: |second difference quotient| of Q.  The axis is periodic if and
+    only if it has n distances.  Arrays p, q (S, A); the last three (S,).
     """
     n_actions = p.shape[1]
     faces = distances.size
@@ -53,8 +63,6 @@ def add_axis_slopes(
                 before = 0.0
                 if faces == n:
                     before = (q[i, first] - q[i, first + (n - 1) * stride]) / distances[n - 1]
-                else:
-                    end_mass[i] += p[i, first] + p[i, first + (n - 1) * stride]
                 for k in range(faces):
                     here = first + k * stride
                     there = first + ((k + 1) % n) * stride

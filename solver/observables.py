@@ -11,11 +11,12 @@ import math
 
 import numpy as np
 
-from grids.arrays import FloatArray
+from grids.arrays import BoolArray, FloatArray
+from grids.grid import Grid
 from solver.bellman import Evaluation, occupancy
 from solver.entropy import relative_entropy_to_gibbs, relative_entropy_to_reference
 from solver.mdp import GridMDP
-from solver.monitor_kernels import add_axis_slopes, density_range
+from solver.monitor_kernels import add_axis_slopes, density_range, masked_mass
 from solver.run import Optimum
 from solver.steps import wasserstein_dissipation
 
@@ -35,6 +36,7 @@ class Observer:
         self._optimum = optimum
         self._visited: FloatArray | None = None
         self._alive = np.ones(mdp.states.size, dtype=np.bool_) if mdp.alive is None else mdp.alive
+        self._end_cells = end_cells(mdp.actions)
 
     def gap(self, policy: FloatArray, evaluation: Evaluation) -> float:
         """V^pi(rho) - V*(rho) by (I2): tau/(1 - gamma) sum_i d_i KL(p_i | p*_i)."""
@@ -93,9 +95,8 @@ class Observer:
         density_range(policy, mdp.reference_mass, least, largest, total)
         for axis, stride in zip(mdp.actions.axes, mdp.actions.strides, strict=True):
             if axis.size > 1:
-                add_axis_slopes(
-                    policy, q, mdp.log_mass, axis.distances, axis.size, stride, score, slope, curvature, ends
-                )
+                add_axis_slopes(policy, q, mdp.log_mass, axis.distances, axis.size, stride, score, slope, curvature)
+        masked_mass(policy, self._end_cells, ends)
         return {
             "mass_error": float(np.abs(total - 1.0).max()),
             "density_min": float(least.min()),
@@ -105,3 +106,12 @@ class Observer:
             "q_curvature_max": self._supremum(curvature),
             "end_mass": self._supremum(ends),
         }
+
+
+def end_cells(actions: Grid) -> BoolArray:
+    """Which action cells, (A,), touch an end of the box on some axis; a corner is one cell."""
+    touching = np.zeros(actions.size, dtype=np.bool_)
+    for axis, index in zip(actions.axes, np.unravel_index(np.arange(actions.size), actions.shape), strict=True):
+        if not axis.periodic and axis.size > 1:
+            touching |= (index == 0) | (index == axis.size - 1)
+    return touching

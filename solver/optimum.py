@@ -41,7 +41,8 @@ def solve_optimum(
     Raises
     ------
     BellmanError
-        The residual stopped falling above 8 eps max(|V|, |Q|, tau) / (1 - gamma).
+        The residual stopped falling above the one asked for, or above 8 eps max(|V|, |Q|, tau) / (1 - gamma)
+        where none is.
     """
     policy = np.tile(mdp.reference_mass, (mdp.states.size, 1)) if start is None else start.copy()
     incomplete = IncompleteFactors()
@@ -64,10 +65,10 @@ def solve_optimum(
         best = min(best, current)
         if stalls >= 2 or current == 0.0:
             break
-    if residual is None and not current <= ACCEPTED_RESIDUAL * rounding:
+    wanted = ACCEPTED_RESIDUAL * rounding if residual is None else residual
+    if not current <= wanted:
         raise BellmanError(
-            f"soft optimum: Bellman residual stays at {current:.3g} after {iteration} iterations, "
-            f"above {ACCEPTED_RESIDUAL * rounding:.3g}"
+            f"soft optimum: Bellman residual stays at {current:.3g} after {iteration} iterations, above {wanted:.3g}"
         )
     floor = _gap_floor(mdp, policy, evaluation)
     gibbs_policy(evaluation.q, mdp.log_mass, mdp.temperature, policy)
@@ -81,6 +82,16 @@ def solve_optimum(
         occupancy=visited,
         iterations=iteration,
     )
+
+
+def least_gap_floor(mdp: GridMDP) -> float:
+    """What the rounding floor of the gap cannot lie below, known before the optimum is.
+
+    Of c = Q - gamma P V and |V*| <= max |Q*|, since V* is a soft minimum of Q*, it follows that
+    max |Q*| >= max |c| / (1 + gamma); the floor is at least 2 tau/(1 - gamma) (eps max |Q*| / tau)².
+    """
+    rounding = EPS * float(np.abs(mdp.cost).max()) / ((1.0 + mdp.discount) * mdp.temperature)
+    return 2.0 * mdp.temperature / (1.0 - mdp.discount) * rounding**2
 
 
 def _gap_floor(mdp: GridMDP, policy: FloatArray, evaluation: Evaluation) -> float:

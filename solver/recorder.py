@@ -10,6 +10,7 @@ import numpy as np
 
 from grids.arrays import FloatArray
 from solver.mdp import GridMDP
+from solver.problem_arrays import problem_arrays
 from solver.run import Optimum, Run, Snapshots
 from solver.run_file import RunWriter, open_run
 from solver.series import SERIES
@@ -42,7 +43,6 @@ class Recorder:
         }
         if mdp.statement:
             self._attributes["problem"] = mdp.statement
-        arrays = {} if mdp.statement else {"cost": mdp.cost, "initial_policy": mdp.initial_policy}
         self._writer = None
         if output is not None:
             self._writer = RunWriter(
@@ -52,7 +52,7 @@ class Recorder:
                 reference_mass=mdp.reference_mass,
                 rho=mdp.rho,
                 attributes=self._attributes,
-                arrays=arrays,
+                arrays=problem_arrays(mdp),
                 force=force,
             )
 

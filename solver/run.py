@@ -122,6 +122,11 @@ class Run:
         """The soft optimum; None if the run ended before it was known."""
         return self._optimum() if callable(self._optimum) else self._optimum
 
+    def __repr__(self) -> str:
+        grids = [f"{axis.name} {axis.size}" for axis in (*self.states.axes, *self.actions.axes)]
+        last = [f"{name} {self.series[name][-1]:.6g}" for name in ("time", "gap") if len(self.series["time"])]
+        return f"Run({', '.join([repr(self.title), ' x '.join(grids), self.status, *last])})"
+
     def _text(self, name: str) -> str:
         return str(self.attributes.get(name, ""))
 

@@ -24,6 +24,7 @@ import numpy as np
 from grids.arrays import FloatArray, IntArray
 from grids.axis import Axis
 from grids.grid import Grid
+from solver.output_path import check_output, final_path, part_path
 from solver.provenance import VERSION, package_versions, source_hash
 from solver.run import Attributes, Optimum, Rows, Run, Snapshots
 from solver.series import SERIES, check_axis_names
@@ -38,43 +39,13 @@ _SERIES_CHUNK = 512
 _FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
 
 
-def part_path(path: str | os.PathLike[str]) -> Path:
-    """Where a run is written until it is closed."""
-    path = Path(path)
-    return path.with_name(path.name + ".part")
-
-
-def check_output(path: str | os.PathLike[str], force: bool = False) -> None:
-    """Find out, before anything is computed, whether a run may be written to ``path``.
-
-    Raises
-    ------
-    FileExistsError
-        Writing would destroy something, and ``force`` is off.
-    FileNotFoundError
-        The folder does not exist.
-    """
-    path, part = Path(path), part_path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path}: there is no folder {path.parent}")
-    if force:
-        return
-    if path.exists():
-        raise FileExistsError(f"{path} exists; choose another name, or overwrite it with force (--force)")
-    if part.exists():
-        raise FileExistsError(
-            f"{part} is left from a run that was killed or is still going; "
-            "remove it, or overwrite it with force (--force)"
-        )
-
-
 class RunWriter:
     """Write a run as it goes.
 
     Parameters
     ----------
     path : path
-        Final name of the file.
+        Final name of the file; a symbolic link is followed.
     states, actions : Grid
     reference_mass, rho : arrays (A,), (S,)
     attributes : mapping, optional
@@ -87,7 +58,7 @@ class RunWriter:
     Raises
     ------
     FileExistsError
-        The file exists and ``force`` is off.
+        The file exists and ``force`` is off, or it is not a regular file.
     OSError
         The file cannot be written.
     ValueError
@@ -106,10 +77,10 @@ class RunWriter:
         arrays: Mapping[str, FloatArray | IntArray] | None = None,
         force: bool = False,
     ) -> None:
-        self.path = Path(path)
+        self.path = final_path(path)
         self.states, self.actions = states, actions
         check_axis_names([axis.name for axis in (*states.axes, *actions.axes)])
-        check_output(self.path, force)
+        check_output(path, force)
         self._state_dims = tuple(axis.name for axis in states.axes)
         self._action_dims = tuple(axis.name for axis in actions.axes)
         self._rows = 0

@@ -1,4 +1,10 @@
-"""When a run records: increasing flow times, finite or endless, merged without losing any."""
+"""When a run records: increasing flow times, finite or endless, merged without losing any.
+
+Two times within 1e-12 of each other, relatively, are one: 0.3 and 3 * 0.1 differ by rounding, and a step between them
+would mean nothing.  With error control every time is landed on.  With a fixed step the step is not cut for geometric
+schedules: rows and snapshots are taken at the first step at or after their time; times that are listed or equally
+spaced, and the end, are landed on.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +14,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 Series = Mapping[str, float | Sequence[float]]
+SnapshotTimes = int | Mapping[str, Sequence[float]] | Sequence[float] | None
 SERIES_SHAPES = "{first, per_decade}, {every} or {times}"
 DEFAULT_SERIES: Series = {"first": 1e-3, "per_decade": 20}
 DEFAULT_SNAPSHOTS = 10
+SAME = 1e-12  # times closer than this, relatively, are one
 OPEN_ENDED_DECADES = 6  # covered by the snapshots of a run whose end time is not known
 
 
@@ -66,9 +74,7 @@ def _geometric(first: float, decades: float) -> Iterator[float]:
         yield first * 10.0**exponent
 
 
-def snapshot_times(
-    snapshots: int | Mapping[str, Sequence[float]] | Sequence[float] | None, first: float, end: float | None
-) -> list[float]:
+def snapshot_times(snapshots: SnapshotTimes, first: float, end: float | None) -> list[float]:
     """Times of the snapshots; the stop is one as well.
 
     Parameters
@@ -104,10 +110,48 @@ def snapshot_times(
     return [0.0, *ladder, last]
 
 
+def reached(time: float, target: float) -> bool:
+    """Whether a flow time is at or after a target, up to rounding of the target."""
+    return time >= target * (1.0 - SAME)
+
+
+def landings(
+    series: Series | None, snapshots: SnapshotTimes, end: float | None, *, fixed_step: bool
+) -> Iterator[float]:
+    """Times that steps are cut to meet, in order: all with error control, the listed ones with a fixed step.
+
+    Raises
+    ------
+    ValueError
+        As `series_times` and `snapshot_times`.
+    """
+    rows, kept = series_times(series), iter(snapshot_times(snapshots, first_time(series), end))
+    if fixed_step and (series is None or "per_decade" in series):
+        rows = iter(())
+    if fixed_step and (snapshots is None or isinstance(snapshots, int)):
+        kept = iter(())
+    return merge(iter(() if end is None else (end,)), kept, rows)
+
+
+def first_time(series: Series | None) -> float:
+    """The first positive time of a series, 1e-3 where it lists none."""
+    return next((time for time in series_times(series) if time > 0.0), 1e-3)
+
+
 def merge(*schedules: Iterator[float]) -> Iterator[float]:
-    """All times of several increasing schedules, in order, each once."""
-    previous = -math.inf
-    for time in heapq.merge(*schedules):
-        if time > previous:
-            previous = time
-            yield time
+    """All times of several increasing schedules, in order; of times that are the same, the one named first."""
+    ranked = heapq.merge(*(_ranked(schedule, rank) for rank, schedule in enumerate(schedules)))
+    start, chosen = -math.inf, (math.inf, 0.0)
+    for time, rank in ranked:
+        if math.isinf(start) or not reached(start, time):
+            if math.isfinite(start):
+                yield chosen[1]
+            start, chosen = time, (rank, time)
+        else:
+            chosen = min(chosen, (rank, time))
+    if math.isfinite(start):
+        yield chosen[1]
+
+
+def _ranked(schedule: Iterator[float], rank: int) -> Iterator[tuple[float, int]]:
+    return ((time, rank) for time in schedule)

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from grids.arrays import FloatArray
-from solver.bellman import Evaluation, evaluate
-from solver.discounted_system import EPS, IncompleteFactors
+from solver.attempts import Attempts, no_watch
+from solver.bellman import Evaluation, NotFiniteError, evaluate
+from solver.discounted_system import EPS, BellmanError, IncompleteFactors
+from solver.error_control import ErrorControl
+from solver.increment import Increments
 from solver.mdp import GridMDP
 from solver.steps import DescentStep
 
 LANDING = 1e-9
+INEXACT = 3e-17  # of p: what values between substeps may be wrong by even without error control
+RECOVERABLE = (BellmanError, NotFiniteError)  # a shorter step may succeed
+
+
+class MassError(ArithmeticError):
+    """A step changed the mass of a state's policy by more than rounding."""
 
 
 @dataclass(eq=False)
@@ -37,6 +47,8 @@ class Step:
         Entries whose fluxes were limited.
     fallback : bool
         Whether descent would have been lost and the backward Euler step was taken instead.
+    drift : float
+        Largest error of a state's mass among the substeps' results, which is rounding and was taken off.
     """
 
     policy: FloatArray
@@ -46,6 +58,7 @@ class Step:
     rejected: int = 0
     limited_cells: int = 0
     fallback: bool = False
+    drift: float = 0.0
 
 
 class Scheme(Protocol):
@@ -69,35 +82,44 @@ def landing_step(size: float, remaining: float) -> float:
 class Substeps:
     """Composes a descent step with itself, Q refreshed before each application but the first.
 
-    ``tolerance`` is the Bellman residual that suffices between substeps; the policies a step ends with are
-    always evaluated to rounding.
+    ``tolerance`` is the Bellman residual that suffices between substeps, where values are found by differences
+    (see `solver.increment`); the policies a step ends with are always evaluated to rounding.  ``evaluations``
+    counts Bellman evaluations of both kinds; ``watch`` is called before every attempt at a step.
     """
 
-    def __init__(self, mdp: GridMDP, step: DescentStep, solver: str) -> None:
+    def __init__(self, mdp: GridMDP, step: DescentStep, solver: str, watch: Callable[[], None] = no_watch) -> None:
         self.mdp = mdp
         self.step = step
         self.solver = solver
-        self.tolerance = 0.0
+        self.watch = watch
+        self.tolerance = INEXACT * mdp.temperature * (1.0 - mdp.discount)
+        self.evaluations = 0
         self._incomplete = IncompleteFactors()
-        self._q: FloatArray | None = None
+        self._increments = Increments(mdp, solver, self._incomplete)
 
     def __call__(self, p: FloatArray, evaluation: Evaluation, dt: float, count: int, out: FloatArray) -> FloatArray:
         """``count`` substeps of dt/count from p into out; count - 1 Bellman evaluations."""
         self.step(p, evaluation.q, dt / count, out)
-        value = evaluation.value
+        if count > 1:
+            self._increments.start(p, evaluation)
+        change = np.zeros_like(evaluation.value)
         for _ in range(count - 1):
-            if self._q is None:
-                self._q = np.empty_like(p)
-            inner = self.evaluate(out, value, self._q, self.tolerance)
-            value = inner.value
-            self.step(out, inner.q, dt / count, out)
+            self.evaluations += 1
+            q, change = self._increments.q(out, change, self.tolerance)
+            self.step(out, q, dt / count, out)
         return out
 
-    def evaluate(
-        self, p: FloatArray, guess: FloatArray, out: FloatArray | None = None, tolerance: float = 0.0
-    ) -> Evaluation:
-        """V and Q of a policy, warm-started."""
-        return evaluate(self.mdp, p, guess, self.solver, out, self._incomplete, tolerance)
+    def evaluate(self, p: FloatArray, guess: FloatArray) -> Evaluation:
+        """V and Q of a policy to rounding, warm-started."""
+        self.evaluations += 1
+        return evaluate(self.mdp, p, guess, self.solver, None, self._incomplete)
+
+
+def attempts_at(substeps: Substeps, control: ErrorControl | None, evaluation: Evaluation) -> Attempts:
+    """Attempts at a step from a policy with these values, of fixed length where there is no error control."""
+    if control is None:
+        return Attempts(False, lambda: 0.0, lambda: "no state", substeps.watch)
+    return Attempts(True, lambda: control.least_step(evaluation.q), control.worst, substeps.watch)
 
 
 def descends(mdp: GridMDP, before: Evaluation, after: Evaluation) -> bool:

@@ -20,7 +20,7 @@ SERIES: dict[str, str] = {
     "bellman_residual": "largest soft Bellman residual |V - TV| over the states",
     "entropy": "relative entropy of the policy to the reference measure, averaged over the occupancy",
     "step_size": "size of the last time step",
-    "mass_error": "largest deviation of a state's total probability from one",
+    "mass_error": "largest deviation of a state's total probability from one, also of the substeps since the last row",
     "density_min": "least density of the policy with respect to the reference measure",
     "density_max": "largest density of the policy with respect to the reference measure",
     "score_max": "largest slope of the logarithm of the density along an action axis",

@@ -21,6 +21,7 @@ class StepStatistics:
     kl_ratio_excess: float = -1.0
     limited_cells: int = 0
     bellman_evaluations: int = 0
+    mass_drift: float = 0.0
 
     def row(self) -> dict[str, float]:
         """The same as entries of a row of the series."""
@@ -56,6 +57,7 @@ class StepMonitor:
             ratio = float((self._after[meaningful] / self._before[meaningful]).max())
             now.kl_ratio_excess = max(now.kl_ratio_excess, ratio - 1.0)
         now.limited_cells += after.limited_cells - before.limited_cells
+        now.mass_drift = max(now.mass_drift, after.mass_drift)
         now.bellman_evaluations += after.bellman_evaluations - before.bellman_evaluations
 
     def take(self) -> StepStatistics:

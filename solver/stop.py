@@ -19,6 +19,8 @@ class StopKind(Enum):
     WALL = "wall"
     STAGNATED = "stagnated"
     NOT_FINITE = "not finite"
+    STEP_VANISHED = "step vanished"
+    MASS = "mass not kept"
     INTERRUPTED = "interrupted"
 
 

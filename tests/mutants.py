@@ -47,7 +47,7 @@ MUTANTS = {
     ),
     "wrong boundary face": Mutant(LINE, "from_last = right[last]", "from_last = left[last]"),
     "Q not refreshed": Mutant(
-        "solver/scheme.py", "self.step(out, inner.q, dt / count, out)", "self.step(out, evaluation.q, dt / count, out)"
+        "solver/scheme.py", "self.step(out, q, dt / count, out)", "self.step(out, evaluation.q, dt / count, out)"
     ),
     "entropy sign": Mutant("solver/entropy.py", "(cost[i, k] + temperature * (", "(cost[i, k] - temperature * ("),
     "Bernoulli functions exchanged": Mutant(FLUX, "return small, small + size", "return small + size, small"),

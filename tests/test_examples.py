@@ -15,7 +15,7 @@ SAYS = {
     "run_and_read": "mean control is about -0.7",
     "own_problem": "reached at flow time",
     "given_arrays": "condition 4: spend",
-    "own_stop_rule": "stopped after",
+    "own_stop_rule": "  t =  4.00   value",
 }
 
 
@@ -32,3 +32,4 @@ def test_example(example: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert SAYS[example.stem] in done.stdout
+    assert not (tmp_path / "lqr.h5").exists()  # which is the name of the run of the README

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from validation.claim import json_ready
 from validation.constants.coefficients import oscillation, slopes
 from validation.evidence import Evidence
-from validation.rates import paper_rate, static_rate, sup_norm_rate
+from validation.rates import paper_rate, sup_norm_rate
 
 
 def case_numbers(evidence: Evidence) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def case_numbers(evidence: Evidence) -> dict[str, Any]:
     kappa = series["occupancy_ratio"]
     lower = evidence.bounds.best
     axes_slopes = slopes(evidence.optimum.q, run.actions)
-    return {
+    numbers = {
         "title": run.title,
         "states": list(run.states.shape),
         "actions": list(run.actions.shape),
@@ -32,13 +33,13 @@ def case_numbers(evidence: Evidence) -> dict[str, Any]:
         "temperature": evidence.temperature,
         "stop_reason": run.stop_reason,
         "constants": {
-            "alpha_lower_bound": _number(evidence.alpha),
+            "alpha_lower_bound": evidence.alpha,
             "alpha_bound_used": str(evidence.bounds.best_name[int(np.argmin(lower))]),
-            "alpha_bounds_least": {name: _number(float(v.min())) for name, v in evidence.bounds.values.items()},
-            "spectral_gap_least": _number(float(gaps.min())),
-            "spectral_gap_largest": _number(float(gaps.max())),
-            "density_ratio": _number(ratio),
-            "concentrability_last": _number(float(kappa[-1])),
+            "alpha_bounds_least": {name: float(v.min()) for name, v in evidence.bounds.values.items()},
+            "spectral_gap_least": float(gaps.min()),
+            "spectral_gap_largest": float(gaps.max()),
+            "density_ratio": ratio,
+            "concentrability_last": float(kappa[-1]),
             "oscillation_q": float(oscillation(evidence.optimum.q).max()),
             "slope_q": [float(value) for value in axes_slopes.max(axis=0)],
             "gap_floor": evidence.optimum.gap_floor,
@@ -46,16 +47,12 @@ def case_numbers(evidence: Evidence) -> dict[str, Any]:
         "rates": {
             "time": series["time"].tolist(),
             "gap": series["gap"].tolist(),
-            "guaranteed": [_number(float(x)) for x in static_rate(1.0, kappa) * now],
-            "sup_norm": [_number(sup_norm_rate(float(alpha), evidence.discount)) for alpha in now],
-            "paper": [_number(paper_rate(float(alpha), evidence.discount, ratio)) for alpha in now],
-            "observed": [_number(float(x)) for x in series["rate_observed"]],
+            "guaranteed": evidence.guaranteed_rate.tolist(),
+            "sup_norm": [sup_norm_rate(float(alpha), evidence.discount) for alpha in now],
+            "paper": [paper_rate(float(alpha), evidence.discount, ratio) for alpha in now],
+            "observed": series["rate_observed"].tolist(),
             "judged": evidence.judged.tolist(),
-            "sharp": _number(2.0 * float(evidence.spectral_gaps[evidence.slowest])),
+            "sharp": 2.0 * float(evidence.spectral_gaps[evidence.slowest]),
         },
     }
-
-
-def _number(value: float) -> float | str:
-    """JSON knows no infinities and no NaN; they are written as text."""
-    return value if np.isfinite(value) else str(value)
+    return {name: json_ready(entry) for name, entry in numbers.items()}

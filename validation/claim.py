@@ -8,12 +8,14 @@ A claim has hypotheses, and statements "measured <= bound" that follow from them
     holds           otherwise.
 
 The tolerance of every measurement is split into what the theory itself leaves open (terms of higher order), what
-the discretisation adds where a statement is of the continuous flow (time error), and rounding.
+the discretisation adds where a statement is of the continuous flow (time error), and rounding.  A measurement that
+is not a number fails, and so does one whose tolerance is not finite: it could not fail otherwise.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -76,13 +78,13 @@ class Measurement:
     @property
     def excess(self) -> float:
         """How far the measured number lies on the wrong side of the bound; negative on the right side."""
-        difference = self.measured - self.bound
+        difference = float(self.measured) - float(self.bound)
         return {"<=": difference, ">=": -difference, "=": abs(difference)}[self.relation]
 
     @property
     def holds(self) -> bool:
-        """Whether the excess is within the tolerance; a number that is not one never is."""
-        return bool(self.excess <= self.tolerance.total)
+        """Whether the excess is within the tolerance; never if one of the two is not a number."""
+        return bool(self.excess <= self.tolerance.total) and math.isfinite(self.tolerance.total)
 
 
 @dataclass(frozen=True)
@@ -142,18 +144,16 @@ class Finding:
             "measurements": [
                 {
                     "quantity": entry.quantity,
-                    "measured": _json_number(entry.measured),
+                    "measured": json_ready(float(entry.measured)),
                     "relation": entry.relation,
-                    "bound": _json_number(entry.bound),
+                    "bound": json_ready(float(entry.bound)),
                     "holds": entry.holds,
-                    "tolerance": {name: _json_number(part) for name, part in asdict(entry.tolerance).items()},
+                    "tolerance": {name: json_ready(float(part)) for name, part in asdict(entry.tolerance).items()},
                     "where": entry.where,
                 }
                 for entry in self.measurements
             ],
-            "notes": {
-                name: _json_number(value) if isinstance(value, float) else value for name, value in self.notes.items()
-            },
+            "notes": json_ready(self.notes),
         }
 
 
@@ -161,10 +161,18 @@ def _urgency(entry: Measurement) -> float:
     """Larger the closer to failing: the part of the tolerance, or of the bound, that is used up."""
     if not entry.holds:
         return math.inf
+    if not math.isfinite(entry.excess):
+        return -math.inf
     scale = max(abs(entry.bound), abs(entry.measured), entry.tolerance.total)
     return entry.excess / scale if scale > 0.0 else 0.0
 
 
-def _json_number(value: float) -> float | str:
-    """JSON knows no infinities and no NaN; they are written as text."""
-    return float(value) if math.isfinite(value) else str(float(value))
+def json_ready(value: Any) -> Any:
+    """A value in JSON's types, however nested: numbers that are not finite are the texts "inf", "-inf", "nan"."""
+    if isinstance(value, Mapping):
+        return {str(name): json_ready(entry) for name, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_ready(entry) for entry in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
+    return value

@@ -158,5 +158,5 @@ def run_control(control: Control, mdp: GridMDP) -> list[Finding]:
 
 
 def caught(control: Control, findings: list[Finding]) -> bool:
-    """Whether every claim came out as it must."""
-    return all(finding.verdict is control.expected[finding.claim] for finding in findings)
+    """Whether every claim named was judged and came out as it must."""
+    return {finding.claim: finding.verdict for finding in findings} == control.expected

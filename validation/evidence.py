@@ -7,7 +7,7 @@ its action axes, reference masses and Q*.  With the problem at hand claims may a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,6 +22,8 @@ from validation.constants.coefficients import concentrability, density_ratio
 from validation.constants.generators import Generators
 from validation.constants.lower_bounds import LowerBounds, lower_bounds
 from validation.constants.spectral_gap import spectral_gap
+from validation.problem_grids import coarsened
+from validation.rates import static_rate
 from validation.refinement_plan import RefinedAxis
 
 EPS = float(np.finfo(np.float64).eps)
@@ -38,6 +40,11 @@ class Family:
 
     make_mdp: Callable[[Mapping[str, int]], GridMDP]
     axes: Sequence[RefinedAxis]
+
+    def coarsened(self, most_pairs: float) -> list[RefinedAxis]:
+        """The axes with so few points that there are about ``most_pairs`` pairs, at most."""
+        cells = coarsened(self.axes, most_pairs)
+        return [replace(axis, points=cells.get(axis.name, axis.points)) for axis in self.axes]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +107,14 @@ class Evidence:
         return sum(axis.size > 1 for axis in self.run.actions.axes) > 1
 
     @property
+    def wasserstein(self) -> bool:
+        """Whether the run followed the Wasserstein flow, or the step that is judged here."""
+        return self.step is not None or self.run.attributes.get("flow", "wasserstein") == "wasserstein"
+
+    @property
     def euler_steps(self) -> bool:
         """Whether the run was made of unsplit backward Euler steps alone."""
-        return self.run.attributes.get("scheme") == "euler" and not self.split
+        return self.run.attributes.get("scheme") == "euler" and not self.split and self.wasserstein
 
     @property
     def accuracy(self) -> float | None:
@@ -143,7 +155,12 @@ class Evidence:
         """
         gaps = self.run.series["gap_sup"]
         alpha = np.array([self.alpha])
-        return np.array([alpha_from_gap(alpha, float(gap), self.discount, self.temperature)[0] for gap in gaps])
+        return np.array(
+            [
+                alpha_from_gap(alpha, float(gap), self.discount, self.temperature)[0] if gap >= 0.0 else np.nan
+                for gap in gaps
+            ]
+        )
 
     @cached_property
     def reached(self) -> BoolArray:
@@ -194,7 +211,8 @@ class Evidence:
         triangle inequality gives 2 sqrt(F/gap) sqrt(largest/rate) + (F/gap) (largest/rate).
         """
         floor = self.optimum.gap_floor * self.largest_eigenvalue
-        ratio = floor / np.maximum(gap * rate, np.finfo(np.float64).tiny)
+        # with one action the guaranteed rate is infinite, and the gap zero
+        ratio = floor / np.maximum(gap * np.where(gap == 0.0, 0.0, rate), np.finfo(np.float64).tiny)
         return np.asarray(self.rounding_share(gap) + 2.0 * np.sqrt(ratio) + ratio)
 
     @cached_property
@@ -211,17 +229,34 @@ class Evidence:
 
     @cached_property
     def judged(self) -> BoolArray:
-        """Rows whose gap and rate stand far enough above rounding to be judged, (rows,)."""
-        series = self.run.series
-        gap, rate = series["gap"], series["dissipation"] / np.maximum(series["gap"], np.finfo(np.float64).tiny)
-        return np.asarray((gap > 0.0) & (self.rate_rounding_share(gap, rate) <= LARGEST_ROUNDING_SHARE))
+        """Rows whose gap and rate stand far enough above rounding to be judged, (rows,).
+
+        The rate counts as at least the guaranteed one, so that a dissipation that is too small, or negative, is
+        judged and not taken for rounding; and a row that is not a number is judged, too, and fails.
+        """
+        gap = self.run.series["gap"]
+        share = self.rate_rounding_share(gap, np.maximum(self.local_rate, self.guaranteed_rate))
+        return np.asarray(~(gap <= 0.0) & ~(share > LARGEST_ROUNDING_SHARE))
+
+    @cached_property
+    def local_rate(self) -> FloatArray:
+        """dissipation/gap in every row, (rows,); zero where the gap is."""
+        gap = self.run.series["gap"]
+        return np.asarray(np.where(gap == 0.0, 0.0, self.run.series["dissipation"] / np.where(gap == 0.0, 1.0, gap)))
+
+    @cached_property
+    def guaranteed_rate(self) -> FloatArray:
+        """2 alpha/kappa in every row, alpha certified from that row on, (rows,)."""
+        return static_rate(1.0, self.run.series["occupancy_ratio"]) * self.alpha_now
 
     def time_error(self, folds: FloatArray | float) -> FloatArray:
         """Relative time error of the gap after it fell by so many e-folds, for error-controlled runs.
 
         Each step's error is at most ``accuracy`` times its progress, in the norm of which KL is half a square, so it
         moves ln gap by at most 2 accuracy times the step's own fall of ln gap; the factor two more covers the
-        equivalence of the norm (chi-square with p + g for weight) with KL away from equilibrium.
+        equivalence of the norm (chi-square with p + g for weight) with KL away from equilibrium.  The one beside the
+        folds is for progress that hardly lowers the gap, of modes faster than those that carry it: all such modes
+        together move p once by no more than what is left.
         """
         accuracy = self.accuracy or 0.0
         return np.asarray(4.0 * accuracy * (1.0 + np.asarray(folds)))

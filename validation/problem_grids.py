@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 from problems.problem_file import ProblemFile
 from validation.refinement_plan import RefinedAxis
+
+FEWEST_CELLS = 7
 
 
 def refined_axes(problem: ProblemFile) -> list[RefinedAxis]:
@@ -31,3 +34,13 @@ def with_cells(problem: ProblemFile, sizes: Mapping[str, int]) -> ProblemFile:
             if "cells" in axis and name in sizes:
                 axis["cells"] = sizes[name]
     return ProblemFile(problem.name, problem.label, type(tables).model_validate(text))
+
+
+def coarsened(axes: Sequence[RefinedAxis], most_pairs: float) -> dict[str, int]:
+    """Cells of all axes that are not given by edges, so that there are about ``most_pairs`` pairs, at most."""
+    pairs = math.prod(axis.points for axis in axes)
+    free = [axis for axis in axes if not axis.by_edges and axis.points > 1]
+    if pairs <= most_pairs or not free:
+        return {axis.name: axis.points for axis in free}
+    factor = (most_pairs / pairs) ** (1.0 / len(free))
+    return {axis.name: min(axis.points, max(FEWEST_CELLS, round(axis.points * factor))) for axis in free}

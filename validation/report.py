@@ -9,8 +9,9 @@ Schema 1, one object:
     findings        list of: claim, case, verdict ("holds", "fails", "not certified"), statement, source,
                     hypotheses [{name, met, detail}], measurements [{quantity, measured, relation, bound, holds,
                     tolerance {theory, discretisation, rounding}, where}], notes
-    cases           by name: title, grids, discount, temperature, stop_reason, constants, rates
-    (`validation.case_numbers`) controls        by name: what is broken, expected verdict by claim, caught, findings
+    cases           by name: title, states, actions (grid shapes), discount, temperature, stop_reason,
+                    constants, rates (`validation.case_numbers`)
+    controls        by name: what (is broken), expected {claim: verdict}, caught, findings
 
 Numbers that are not finite are the texts "inf", "-inf", "nan".
 """

@@ -26,15 +26,13 @@ from validation.claims import CLAIMS, exact_solution
 from validation.controls import CONTROLS, Control, caught, run_control
 from validation.evidence import Evidence, Family
 from validation.exact_cases.cases import CASES
-from validation.problem_grids import refined_axes, with_cells
-from validation.refinement_plan import RefinedAxis
+from validation.problem_grids import coarsened, refined_axes, with_cells
 
 FURTHER = 1e-10  # the gap a run is followed to, relative to the one its file asks for
 LONGER = 4.0
 FLOORS = 1e9  # the gap stays this many rounding floors away
 SNAPSHOTS = 40
 CONTROL_CELLS = {"x": 24, "u": 24}
-FEWEST_CELLS = 7
 Progress = Callable[[str], None]
 
 
@@ -95,16 +93,6 @@ class SuiteResult:
     def passed(self) -> bool:
         """No claim fails, and every control is caught."""
         return not self.failed and all(found for _, _, found in self.controls.values())
-
-
-def coarsened(axes: Sequence[RefinedAxis], most_pairs: float) -> dict[str, int]:
-    """Cells of all axes that are not given by edges, so that there are about ``most_pairs`` pairs, at most."""
-    pairs = math.prod(axis.points for axis in axes)
-    free = [axis for axis in axes if not axis.by_edges and axis.points > 1]
-    if pairs <= most_pairs or not free:
-        return {axis.name: axis.points for axis in free}
-    factor = (most_pairs / pairs) ** (1.0 / len(free))
-    return {axis.name: min(axis.points, max(FEWEST_CELLS, round(axis.points * factor))) for axis in free}
 
 
 def problem_evidence(problem: ProblemFile, level: Level) -> Evidence:

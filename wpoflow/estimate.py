@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from grids.interpolation import boundary_map
+from grids.smoothing import REACH
 from problems.plan import Plan
 from problems.statement import Statement, Value
+from solver.discounted_system import choose_solver
 from solver.memory import available_bytes, estimate_bytes
 from views.terminal import bytes_text
 from wpoflow.exits import CommandError, Exit
@@ -16,11 +19,11 @@ from wpoflow.exits import CommandError, Exit
 SAMPLED_STATES = 24
 SAMPLED_ACTIONS = 4096
 
-WORK_PER_STEP = {"euler": (1, 1), "extrapolated": (8, 11)}
-"""Bellman evaluations and descent steps in a typical time step."""
-EVALUATION_SECONDS = 3e-8
-SWEEP_SECONDS = 4e-8
-LEAST_STEP_SECONDS = 3e-4
+WORK_PER_STEP = {"euler": (1, 1), "extrapolated": (15, 20)}
+"""Bellman evaluations and descent steps in a typical time step, rejected ones and rows of the series included."""
+EVALUATION_SECONDS = 5e-8
+SWEEP_SECONDS = 5e-8
+LEAST_STEP_SECONDS = {"euler": 4e-4, "extrapolated": 4e-3}
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,15 @@ class Estimate:
     plan : Plan
     row_entries : float
         Entries in a row of P^pi, a mean over sampled states.
+    solver : str
+        Linear solver of the Bellman equations.
     needed, available : int
         Bytes.
     """
 
     plan: Plan
     row_entries: float
+    solver: str
     needed: int
     available: int
 
@@ -55,29 +61,33 @@ def estimate(statement: Statement, scheme: str, controlled: bool) -> Estimate:
     """Estimate a run of a stated problem that writes a run file."""
     plan = statement.plan
     entries = row_entries(statement)
+    held, work = smoothing_size(statement)
+    solver = choose_solver(plan.n_states, int(plan.n_states * entries + work), statement.discount, len(plan.states))
     needed = estimate_bytes(
         plan.n_states,
         plan.n_actions,
-        transition_bytes=plan.transition_bytes,
+        transition_bytes=plan.transition_bytes + held,
         row_entries=entries,
+        solver=solver,
+        smoothed=held > 0,
         scheme=scheme,
         controlled=controlled,
     )
-    return Estimate(plan, entries, needed, available_bytes())
+    return Estimate(plan, entries, solver, needed, available_bytes())
 
 
 def seconds_per_step(expected: Estimate, scheme: str, solver: str) -> float:
-    """Seconds a step takes on two cores, to an order of magnitude."""
+    """Seconds a step takes on one or two cores, within a factor of three for the gallery's problems."""
     plan = expected.plan
     evaluations, sweeps = WORK_PER_STEP.get(scheme, WORK_PER_STEP["extrapolated"])
     entries = plan.n_states * expected.row_entries
     solve = {
-        "dense": plan.n_states**3 / 1.2e10,
+        "dense": plan.n_states**3 / 1.2e10 + len(plan.outcomes) * plan.n_states * entries * 1e-9,
         "sparse": entries * expected.row_entries * 1e-9 + entries * 1e-7,
-        "krylov": 100.0 * entries * 1.2e-9,
+        "krylov": 100.0 * entries * 2e-9,
     }[solver]
     evaluation = plan.pairs * EVALUATION_SECONDS + solve
-    return evaluations * evaluation + sweeps * plan.pairs * SWEEP_SECONDS + LEAST_STEP_SECONDS
+    return evaluations * evaluation + sweeps * plan.pairs * SWEEP_SECONDS + LEAST_STEP_SECONDS.get(scheme, 4e-3)
 
 
 def row_entries(statement: Statement) -> float:
@@ -113,6 +123,28 @@ def row_entries(statement: Statement) -> float:
             touched.update(np.unique(nodes).tolist())
         counts.append(len(touched))
     return float(np.mean(counts))
+
+
+def smoothing_size(statement: Statement) -> tuple[int, int]:
+    """Bytes of the smoothing matrices of all outcomes of constant noise, and multiply-adds of applying them once.
+
+    The row of a point holds the cells within 9 standard deviations of it, on axes that fold or wrap at most all.
+    """
+    held = work = 0
+    sizes = statement.plan.states
+    for outcome in statement.branches:
+        for axis in statement.states.axes:
+            sigma = outcome.noise.get(axis.name, 0.0)
+            if not callable(sigma) and sigma > 0.0:
+                low, high = axis.points - REACH * sigma, axis.points + REACH * sigma
+                if axis.boundary == "clamp":
+                    cells = np.searchsorted(axis.edges, high) - np.searchsorted(axis.edges, low) + 1
+                else:
+                    cells = np.ceil((high - low) / axis.length * axis.size)
+                entries = int(np.minimum(cells, axis.size).sum())
+                held += 8 * entries
+                work += entries * (math.prod(sizes) // axis.size)
+    return held, work
 
 
 def _at(value: Value, coordinates: list[np.ndarray], size: int) -> np.ndarray:

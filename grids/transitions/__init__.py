@@ -4,12 +4,14 @@ from grids.transitions.base import PolicyTransition, StateFunction, StateSet, Tr
 from grids.transitions.cell_integrated import CellIntegratedTransition, cell_integrated_transition
 from grids.transitions.interpolated import InterpolatedTransition, interpolated_transition
 from grids.transitions.mixture import MixtureTransition, gauss_hermite_transition, mixture_transition
+from grids.transitions.partly_noisy import PartlyNoisyTransition
 from grids.transitions.tabulated import TabulatedTransition, tabulated_transition
 
 __all__ = [
     "CellIntegratedTransition",
     "InterpolatedTransition",
     "MixtureTransition",
+    "PartlyNoisyTransition",
     "PolicyTransition",
     "StateFunction",
     "StateSet",

@@ -9,7 +9,8 @@ spacing for every σ, also far below a cell width, and equal to interpolation at
     I_1 = ((m - x) I_0 + σ (n(a) - n(b))) / h,     a = (x - m)/σ,  b = (x + h - m)/σ,  n the normal density.
 
 Mass beyond a clamped end belongs to the end point; reflecting and periodic axes sum over images and turn uniform beyond
-1.5 periods.  Entries below 1e-17 of the largest of their row are dropped; rows sum to one to rounding.
+1.5 periods.  Entries below 1e-17 of the largest of their row are dropped, negative ones after a check that they are
+rounding; rows sum to one to rounding.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from grids.transitions.hat_kernels import hat_rows
 from grids.transitions.tabulated import TabulatedTransition
 from grids.transitions.termination import dead_means
 
+WEIGHT_ROUNDING = 1e-13  # of the largest weight of a row
 _CHUNK_ENTRIES = 1 << 21
 
 
@@ -98,7 +100,7 @@ class CellIntegratedTransition(TabulatedTransition):
                 rows[:, 1] += rows[:, 0]
                 rows[:, -2] += rows[:, -1]
                 rows = rows[:, 1:-1]
-            blocks.append(sp.csr_array(np.where(rows > NEGLIGIBLE * rows.max(axis=1, keepdims=True), rows, 0.0)))
+            blocks.append(sp.csr_array(without_negligible(rows)))
         ends = termination.any()
         super().__init__(
             sp.csr_array(sp.vstack(blocks, format="csr")),
@@ -143,6 +145,28 @@ class CellIntegratedTransition(TabulatedTransition):
                 state, action = divmod(pair, self._mean.shape[1])
                 raise ValueError(f"terminal function is {out[pair]} from state {state}, action {action}")
         return out.reshape(self._mean.shape)
+
+
+def without_negligible(rows: FloatArray) -> FloatArray:
+    """Rows (pairs, columns) without entries below 1e-17 of the largest of their row.
+
+    A weight is a difference of terms of the size of its mass, so that a negative one is rounding; beyond 1e-13 of the
+    largest of its row it is not.
+
+    Raises
+    ------
+    ArithmeticError
+        A weight is negative beyond rounding, or not a number.
+    """
+    largest = rows.max(axis=1, keepdims=True, initial=0.0)
+    wrong = ~(rows >= -WEIGHT_ROUNDING * largest)
+    if wrong.any():
+        row, column = (int(n) for n in np.argwhere(wrong)[0])
+        raise ArithmeticError(
+            f"cell-integrated row {row}: weight {rows[row, column]:.3g} of column {column} is not rounding "
+            f"of the largest, {largest[row, 0]:.3g}"
+        )
+    return np.where(rows > NEGLIGIBLE * largest, rows, 0.0)
 
 
 def cell_integrated_transition(

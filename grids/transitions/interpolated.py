@@ -7,8 +7,12 @@ interpolated at f(s, a) (grids/interpolation.py), so nothing of size S × A × S
 4 + 8·dim bytes.  Without noise, W = V at the points and boundary(f) is interpolated.
 
 Preserved exactly: weights are non-negative and rows sum to one to rounding, or to one minus the
-termination probability.  Second order in the cell widths where V is smooth.  Termination is judged on
-s' itself if no axis has noise; otherwise per cell (grids/transitions/termination.py).
+termination probability.  Second order in the cell widths where V is smooth.
+
+Termination is judged axis by axis.  Coordinates of s' without noise are known and taken as they are: a set that
+uses no noisy coordinate is judged on s' itself, one that uses noisy coordinates alone on their cells
+(grids/transitions/termination.py), one that mixes them by sums over the columns of the noisy axes at the exact
+other coordinates (grids/transitions/partly_noisy.py).
 """
 
 from __future__ import annotations
@@ -32,16 +36,19 @@ from grids.interpolation import (
     state_chunks,
 )
 from grids.smoothing import (
+    Banded,
     Smoothing,
     axis_nodes,
     clamping_probability,
-    gaussian_matrix,
+    gaussian_banded,
     periodic_matrix,
     reduced_sigma,
     separable,
     splitting_matrix,
 )
 from grids.transitions.base import StateFunction, StateSet, checked_weights
+from grids.transitions.coordinates_used import coordinates_used
+from grids.transitions.partly_noisy import NoisyColumns, PartlyNoisyTransition
 from grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of
 from grids.transitions.stencil_kernels import (
     stencil_combine,
@@ -64,6 +71,8 @@ class InterpolatedTransition:
         smoothing: Smoothing,
         next_points: NextPoints,
         *,
+        noise: FloatArray,
+        nodes: Sequence[FloatArray],
         terminal: StateSet | None,
         clamped: FloatArray | None,
         description: str,
@@ -75,6 +84,7 @@ class InterpolatedTransition:
         self._stencil = stencil
         self._smoothing = smoothing
         self._next_points = next_points
+        self._noise, self._nodes = noise, nodes
         self._terminal = terminal
 
     @property
@@ -138,7 +148,7 @@ class InterpolatedTransition:
         return PolicyRows(pattern, data, self._smoothing)
 
     def terminal_expectation(self, function: StateFunction) -> FloatArray:
-        """E[h(s'); terminated], (S, A): h at s' itself without noise, its mean over the dead part of cells with it.
+        """E[h(s'); terminated], (S, A): h at s' itself without noise, its mean over dead parts of cells with it.
 
         Raises
         ------
@@ -149,15 +159,20 @@ class InterpolatedTransition:
             return np.zeros((self.n_states, self.n_actions))
         if self._smoothing.alive is not None:
             split = _split_axes(self._smoothing, self.states)
-            means = dead_means(self.states.axes, split, self._terminal, function)
+            means = dead_means(self.states.axes, split, self._terminal, function, self._noise == 0.0)
             return self._interpolate(self._smoothing.spread.apply(means), None)
         out = np.zeros((self.n_states, self.n_actions))
+        used = coordinates_used(function, self.states)
+        law = NoisyColumns.of(self.states, self._noise, self._nodes, used)
         for start, stop in state_chunks(self.n_states, self.n_actions):
             dead = self._stencil.base[start:stop] < 0
             if dead.any():
-                f = self._next_points(start, stop)
-                ends = [boundary_map(axis, y[dead]) for axis, y in zip(self.states.axes, f, strict=True)]
-                out[start:stop][dead] = function(*ends)
+                f = [y[dead] for y in self._next_points(start, stop)]
+                if law.summed:
+                    out[start:stop][dead] = law.ended(f, lambda *x: np.ones(x[0].shape, np.bool_), function)[0]
+                else:
+                    ends = [boundary_map(axis, y) for axis, y in zip(self.states.axes, f, strict=True)]
+                    out[start:stop][dead] = function(*ends)
         if not np.all(np.isfinite(out)):
             i, k = (int(n) for n in np.argwhere(~np.isfinite(out))[0])
             raise ValueError(f"terminal function is {out[i, k]} from state {i} ({self.states.describe(i)}), action {k}")
@@ -171,7 +186,7 @@ def interpolated_transition(
     terminal: StateSet | None = None,
     *,
     n_actions: int | None = None,
-) -> InterpolatedTransition:
+) -> InterpolatedTransition | PartlyNoisyTransition:
     """Transition s' = boundary(f(s, a) + sigma ξ) with constant noise on every axis.
 
     Parameters
@@ -188,6 +203,10 @@ def interpolated_transition(
     n_actions : int, optional
         Number of action cells; needed only with a callable and no state axis.
 
+    Returns
+    -------
+    InterpolatedTransition, or PartlyNoisyTransition where the set mixes coordinates with and without noise
+
     Raises
     ------
     ValueError
@@ -203,8 +222,10 @@ def interpolated_transition(
             raise ValueError(f"noise of axis {axis.name} is {s}; it must be finite and not negative")
     reached = _reach(states, points, actions) if noise.any() else [(0.0, 0.0)] * states.dim
     nodes = [axis_nodes(axis, float(s), r) for axis, s, r in zip(states.axes, noise, reached, strict=True)]
-    exact = terminal is not None and not noise.any()
-    smoothing = _smoothing(states, nodes, noise, None if exact else terminal)
+    used = np.zeros(states.dim, bool) if terminal is None else np.array(coordinates_used(terminal, states), bool)
+    exact = terminal is not None and not np.any(used & (noise > 0.0))
+    mixed = bool(np.any(used & (noise > 0.0)) and np.any(used & (noise == 0.0)))
+    smoothing = _smoothing(states, nodes, noise, None if exact or mixed else terminal)
     stencil = empty_stencil(states.size, actions, [n.size for n in nodes])
     clamped: FloatArray | None = None
     for start, stop in state_chunks(states.size, actions):
@@ -218,15 +239,25 @@ def interpolated_transition(
         if outside is not None:
             clamped = np.zeros((states.size, actions)) if clamped is None else clamped
             clamped[start:stop] = outside
-    return InterpolatedTransition(
-        states,
-        stencil,
-        smoothing,
-        points,
-        terminal=terminal,
-        clamped=clamped,
-        description=_description(states, noise, terminal),
-    )
+
+    def judged(smoothing: Smoothing, terminal: StateSet | None) -> InterpolatedTransition:
+        words = _description(states, noise, terminal)
+        return InterpolatedTransition(
+            states,
+            stencil,
+            smoothing,
+            points,
+            noise=noise,
+            nodes=nodes,
+            terminal=terminal,
+            clamped=clamped,
+            description=words,
+        )
+
+    if mixed and terminal is not None:
+        part = judged(_smoothing(states, nodes, noise, terminal), terminal)
+        return PartlyNoisyTransition(states, judged(smoothing, None), part, noise, nodes, terminal, points)
+    return judged(smoothing, terminal)
 
 
 def _reach(states: Grid, points: NextPoints, actions: int) -> list[tuple[float, float]]:
@@ -240,20 +271,20 @@ def _reach(states: Grid, points: NextPoints, actions: int) -> list[tuple[float, 
 
 def _smoothing(states: Grid, nodes: Sequence[FloatArray], noise: FloatArray, terminal: StateSet | None) -> Smoothing:
     """Matrices from states to nodes, with what is alive of every column if a set is given."""
-    spread: list[FloatArray | None] = []
+    spread: list[Banded | FloatArray | None] = []
     split: list[FloatArray | None] = []
     ends = []
     for axis, y, s in zip(states.axes, nodes, noise, strict=True):
         ends.append(terminal is not None and axis.boundary == "clamp" and bool(s > 0.0))
         split.append(splitting_matrix(axis.size) if ends[-1] else None)
         if s > 0.0:
-            spread.append(gaussian_matrix(axis, y, reduced_sigma(axis, y, float(s)), split=ends[-1]))
+            spread.append(gaussian_banded(axis, y, reduced_sigma(axis, y, float(s)), split=ends[-1]))
         else:
             spread.append(periodic_matrix(axis.size) if y.size > axis.size else None)
     if terminal is None:
         return Smoothing(separable(spread, states.shape))
     copies = separable(split, states.shape)
-    alive = 1.0 - dead_means(states.axes, ends, terminal)
+    alive = 1.0 - dead_means(states.axes, ends, terminal, at_points=noise == 0.0)
     return Smoothing(separable(spread, copies.shape_out), copies, alive)
 
 

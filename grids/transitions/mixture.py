@@ -11,65 +11,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
-import scipy.sparse as sp
 
 from grids.arrays import FloatArray
 from grids.grid import Grid
 from grids.interpolation import NextPoints, chunked, state_chunks
-from grids.transitions.base import PolicyTransition, StateFunction, StateSet, Transition, checked_weights
+from grids.transitions.base import StateFunction, StateSet, Transition, checked_weights
 from grids.transitions.interpolated import interpolated_transition
+from grids.transitions.policy_rows import PolicySum
 
-_SUM_TOLERANCE = 1e-12
-
-
-@dataclass(frozen=True, eq=False)
-class PolicySum:
-    """P^p as a sum of operators, added in order."""
-
-    parts: tuple[PolicyTransition, ...]
-
-    @property
-    def n_states(self) -> int:
-        """Number of states S."""
-        return self.parts[0].n_states
-
-    @property
-    def work(self) -> int:
-        """Multiply-adds of one product."""
-        return sum(part.work for part in self.parts)
-
-    def matvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
-        """P^p x, (S,)."""
-        return _total([part.matvec(x) for part in self.parts], out)
-
-    def rmatvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
-        """(P^p)ᵀ x, (S,)."""
-        return _total([part.rmatvec(x) for part in self.parts], out)
-
-    def dense(self) -> FloatArray:
-        """P^p as an array (S, S)."""
-        total = self.parts[0].dense()
-        for part in self.parts[1:]:
-            total += part.dense()
-        return total
-
-    def sparse(self) -> sp.csr_array:
-        """P^p in compressed rows."""
-        total = sp.csr_array(reduce(lambda a, b: sp.csr_array(a + b), (part.sparse() for part in self.parts)))
-        total.sort_indices()
-        return total
-
-
-def _total(terms: Sequence[FloatArray], out: FloatArray | None) -> FloatArray:
-    result = np.empty_like(terms[0]) if out is None else out
-    result[:] = terms[0]
-    for term in terms[1:]:
-        result += term
-    return result
+SUM_TOLERANCE = 1e-12
 
 
 class MixtureTransition:
@@ -157,7 +109,7 @@ def mixture_transition(outcomes: Sequence[tuple[FloatArray, Transition]]) -> Mix
         total += weight
         checked.append((weight, outcome))
     off = np.abs(total - 1.0)
-    if off.max() > _SUM_TOLERANCE:
+    if off.max() > SUM_TOLERANCE:
         i, k = (int(n) for n in np.unravel_index(off.argmax(), shape))
         raise ValueError(f"state {i}, action {k}: probabilities of the outcomes sum to {total[i, k]:.17g}, not to one")
     kinds = list(dict.fromkeys(outcome.description for _, outcome in checked))

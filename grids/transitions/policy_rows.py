@@ -1,19 +1,22 @@
 """The transition P^p of a policy as compressed rows over nodes times a smoothing: P^p = M G.
 
 M[i, :] = Σ_k p[i, k] × (stencil of the pair), G the map from states to nodes.  Neither product needs
-P^p itself: a product costs the entries of M plus the smoothing along each axis.
+P^p itself: a product costs the entries of M plus the smoothing along each axis.  Kernels that are sums of
+others give sums of such operators.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import scipy.sparse as sp
 
 from grids.arrays import FloatArray, IndexArray, IntArray
 from grids.smoothing import Smoothing
+from grids.transitions.base import PolicyTransition
 from grids.transitions.sparse_kernels import csr_dense, csr_matvec, csr_rmatvec
 
 _MOST_PARTS = 16
@@ -109,3 +112,49 @@ class PolicyRows:
             rows = sp.csr_array(rows @ self.smoothing.sparse())
             rows.sort_indices()
         return rows
+
+
+@dataclass(frozen=True, eq=False)
+class PolicySum:
+    """P^p as a sum of operators, added in order."""
+
+    parts: tuple[PolicyTransition, ...]
+
+    @property
+    def n_states(self) -> int:
+        """Number of states S."""
+        return self.parts[0].n_states
+
+    @property
+    def work(self) -> int:
+        """Multiply-adds of one product."""
+        return sum(part.work for part in self.parts)
+
+    def matvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """P^p x, (S,)."""
+        return _total([part.matvec(x) for part in self.parts], out)
+
+    def rmatvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """(P^p)ᵀ x, (S,)."""
+        return _total([part.rmatvec(x) for part in self.parts], out)
+
+    def dense(self) -> FloatArray:
+        """P^p as an array (S, S)."""
+        total = self.parts[0].dense()
+        for part in self.parts[1:]:
+            total += part.dense()
+        return total
+
+    def sparse(self) -> sp.csr_array:
+        """P^p in compressed rows."""
+        total = sp.csr_array(reduce(lambda a, b: sp.csr_array(a + b), (part.sparse() for part in self.parts)))
+        total.sort_indices()
+        return total
+
+
+def _total(terms: Sequence[FloatArray], out: FloatArray | None) -> FloatArray:
+    result = np.empty_like(terms[0]) if out is None else out
+    result[:] = terms[0]
+    for term in terms[1:]:
+        result += term
+    return result

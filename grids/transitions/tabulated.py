@@ -1,7 +1,9 @@
 """Transitions given entry by entry: a tensor P[s, a, s'] or a sparse matrix of S·A rows.
 
 Both are held as compressed rows of pairs.  Rows may sum to less than one; what is missing is the
-probability that the pair terminates.
+probability that the pair terminates.  Rows are never rescaled: a row is stochastic if its n entries sum to one
+within (n + 2) eps, which is what dividing n numbers by their sum can leave (eps/2 for each quotient, and n - 1
+additions, rounded, of the sum divided by and of the sum tested).
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from grids.transitions.base import StateFunction, checked_weights
 from grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of
 from grids.transitions.sparse_kernels import csr_matvec, rows_combine, rows_count, rows_pattern
 
-ROUNDING = 1e-9
+EPS = float(np.finfo(np.float64).eps)
 
 
 class TabulatedTransition:
@@ -56,6 +58,12 @@ class TabulatedTransition:
     def pair_bytes(self) -> int:
         """Bytes held by the rows."""
         return int(self._indptr.nbytes + self._indices.nbytes + self._data.nbytes)
+
+    @property
+    def rows(self) -> sp.csr_array:
+        """Rows of pairs, (S·A, S), sharing memory with the transition."""
+        shape = (self.n_states * self.n_actions, self.n_states)
+        return sp.csr_array((self._data, self._indices, self._indptr), shape=shape)
 
     def expect(self, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """E[V(s') | s, a], (S, A)."""
@@ -96,12 +104,13 @@ class TabulatedTransition:
 def tabulated_transition(table: FloatArray | sp.sparray | sp.spmatrix) -> TabulatedTransition:
     """Transition from a tensor (S, A, S) or a sparse matrix (S·A, S).
 
-    Rows whose sum is within 1e-9 of one are taken as they are; smaller sums mean termination.
+    Rows whose n entries sum to one within (n + 2) eps are taken as they are; smaller sums mean termination.
 
     Raises
     ------
     ValueError
-        A wrong shape; entries negative or not finite; a row summing to more than one.  Names the pair.
+        A wrong shape; entries negative or not finite; a row summing to more than one, by however little beyond
+        rounding (divide such rows by their sums).  Names the pair.
     """
     if sp.issparse(table):
         given: Any = table
@@ -122,10 +131,13 @@ def tabulated_transition(table: FloatArray | sp.sparray | sp.spmatrix) -> Tabula
             pair = _pair(int(pair_of_entry[entry]), n_actions)
             raise ValueError(f"{pair}: probability {rows.data[entry]} of state {rows.indices[entry]} is {words}")
     total = np.bincount(pair_of_entry, weights=rows.data, minlength=rows.shape[0])
-    if total.max() > 1.0 + ROUNDING:
-        worst = int(total.argmax())
-        raise ValueError(f"{_pair(worst, n_actions)}: probabilities sum to {total[worst]:.17g}, more than one")
-    missing = np.where(total < 1.0 - ROUNDING, 1.0 - total, 0.0).reshape(rows.shape[1], n_actions)
+    rounding = EPS * (np.diff(rows.indptr) + 2.0)
+    if np.any(total > 1.0 + rounding):
+        worst = int((total - rounding).argmax())
+        raise ValueError(
+            f"{_pair(worst, n_actions)}: probabilities sum to {total[worst]:.17g}, more than one; divide by it"
+        )
+    missing = np.where(total < 1.0 - rounding, 1.0 - total, 0.0).reshape(rows.shape[1], n_actions)
     termination = missing if missing.any() else None
     return TabulatedTransition(
         rows, n_actions, termination=termination, description=f"tabulated, {rows.nnz} probabilities"

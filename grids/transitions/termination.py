@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from grids.arrays import FloatArray
+from grids.arrays import BoolArray, FloatArray
 from grids.axis import Axis
 from grids.quadrature import midpoints, points_in_cells
 from grids.transitions.base import StateFunction, StateSet
@@ -22,7 +22,11 @@ _FEWEST_SUBCELLS = 2
 
 
 def dead_means(
-    axes: Sequence[Axis], split: Sequence[bool], terminal: StateSet, function: StateFunction | None = None
+    axes: Sequence[Axis],
+    split: Sequence[bool],
+    terminal: StateSet,
+    function: StateFunction | None = None,
+    at_points: Sequence[bool] | None = None,
 ) -> FloatArray:
     """Mean over every cell of h × 1[in the terminal set]; without h, the dead fraction.
 
@@ -33,6 +37,8 @@ def dead_means(
         Whether an axis has a first and a last column more, for the point masses at its ends.
     terminal, function : callable
         Vectorised functions of the state coordinates.
+    at_points : sequence of bool, optional
+        Axes judged at their points alone: those without noise, between whose points values are interpolated.
 
     Returns
     -------
@@ -44,24 +50,44 @@ def dead_means(
     ValueError
         The function is not finite somewhere in the set.
     """
-    count = _SUBCELLS.get(len(axes), _FEWEST_SUBCELLS)
-    tables = [_samples(axis, count, ends) for axis, ends in zip(axes, split, strict=True)]
+    sure = [False] * len(axes) if at_points is None else at_points
+    count = subcells(sum(not s for s in sure))
+    tables = [
+        axis.points[:, None] if s else samples(axis, count, ends)
+        for axis, ends, s in zip(axes, split, sure, strict=True)
+    ]
     out = np.empty(math.prod(table.shape[0] for table in tables))
     for cells, points in points_in_cells(tables):
         dead = np.broadcast_to(np.asarray(terminal(*points), dtype=np.bool_), points[0].shape)
-        weighed = dead.astype(np.float64)
-        if function is not None:
-            values = np.broadcast_to(np.asarray(function(*points), dtype=np.float64), dead.shape)
-            if not np.all(np.isfinite(values[dead])):
-                cell, sub = (int(n) for n in np.argwhere(dead & ~np.isfinite(values))[0])
-                where = ", ".join(f"{axis.name} = {p[cell, sub]:.6g}" for axis, p in zip(axes, points, strict=True))
-                raise ValueError(f"terminal function is {values[cell, sub]} at {where}")
-            weighed[dead] = values[dead]
-        out[cells] = weighed.mean(axis=1)
+        out[cells] = (dead if function is None else ended_values(axes, points, dead, function)).mean(axis=1)
     return out
 
 
-def _samples(axis: Axis, count: int, ends: bool) -> FloatArray:
+def ended_values(
+    axes: Sequence[Axis], points: Sequence[FloatArray], dead: BoolArray, function: StateFunction
+) -> FloatArray:
+    """Values of a function at the points that are dead, zero at the others.
+
+    Raises
+    ------
+    ValueError
+        The function is not finite at a dead point; names its coordinates.
+    """
+    values = np.broadcast_to(np.asarray(function(*points), dtype=np.float64), dead.shape)
+    wrong = dead & ~np.isfinite(values)
+    if wrong.any():
+        first = tuple(np.argwhere(wrong)[0])
+        where = ", ".join(f"{axis.name} = {p[first]:.6g}" for axis, p in zip(axes, points, strict=True))
+        raise ValueError(f"terminal function is {values[first]} at {where}")
+    return np.where(dead, values, 0.0)
+
+
+def subcells(dim: int) -> int:
+    """Sub-cells per axis at whose midpoints sets are judged in ``dim`` dimensions."""
+    return _SUBCELLS.get(dim, _FEWEST_SUBCELLS)
+
+
+def samples(axis: Axis, count: int, ends: bool) -> FloatArray:
     """Midpoints of sub-cells, (columns, count); the ends of the box repeated where they are columns."""
     inside = midpoints(axis, count)
     if not ends:

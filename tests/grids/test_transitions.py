@@ -41,6 +41,14 @@ def right(x: FloatArray, *_: FloatArray) -> BoolArray:
     return np.asarray(x > 0.6)
 
 
+def across(x: FloatArray, y: FloatArray) -> BoolArray:
+    return np.asarray(x + y > 1.2)
+
+
+def slanted(x: FloatArray, _: FloatArray, y: FloatArray, __: FloatArray) -> BoolArray:
+    return np.asarray(x + 0.5 * y > 0.3)
+
+
 def outcomes(terminal: Callable[..., BoolArray] | None) -> Transition:
     share = np.random.default_rng(5).random((PLANE.size, 4))
     return mixture_transition(
@@ -73,6 +81,11 @@ def transitions(terminal: Callable[..., BoolArray] | None) -> dict[str, Transiti
         "plane, noise": interpolated_transition(PLANE, means(PLANE, 4), [0.3, 0.2], terminal),
         "plane, noise on one axis": interpolated_transition(PLANE, means(PLANE, 4), [0.0, 0.2], terminal),
         "four axes": interpolated_transition(HYPERCUBE, means(HYPERCUBE, 2), [0.2, 0.0, 0.1, 0.3], terminal),
+        "plane, set across axes": interpolated_transition(PLANE, means(PLANE, 4), [0.3, 0.0], terminal and across),
+        "four axes, set across": interpolated_transition(
+            HYPERCUBE, means(HYPERCUBE, 2), [0.2, 0.0, 0.0, 0.3], terminal and slanted
+        ),
+        "mixture, set across axes": outcomes(terminal and across),
         "mixture": outcomes(terminal),
         "Gauss-Hermite": gauss_hermite_transition(
             PLANE, means(PLANE, 3), np.abs(means(PLANE, 3, 4)) * [0.1, 0.2], 3, terminal
@@ -196,7 +209,28 @@ def test_tables_agree_with_einsum(states: int, actions: int, seed: int) -> None:
         assert transition.under(policy).dense() == pytest.approx(np.einsum("ia,iaj->ij", policy, array), abs=1e-14)
         missing = transition.termination
         total = array.sum(axis=2)
-        assert total + (0.0 if missing is None else missing) == pytest.approx(np.ones_like(total), abs=1e-9)
+        assert total + (0.0 if missing is None else missing) == pytest.approx(np.ones_like(total), abs=1e-14)
+
+
+@given(st.integers(1, 300), st.integers(0, 2**31))
+def test_rows_divided_by_their_sums_are_stochastic(states: int, seed: int) -> None:
+    rows = np.random.default_rng(seed).random((4, states)) ** 4 + 1e-12
+    rows /= rows.sum(axis=1, keepdims=True)
+    assert tabulated_transition(np.tile(rows, (states, 1, 1))[:, :, :]).termination is None
+
+
+@pytest.mark.parametrize("missing", [1e-10, 1e-13])
+def test_whatever_is_missing_beyond_rounding_is_termination(missing: float) -> None:
+    rows = np.full((2, 1, 2), 0.5)
+    rows[1, 0, 1] -= missing
+    ends = tabulated_transition(rows).termination
+    assert ends is not None
+    assert ends[:, 0] == pytest.approx([0.0, missing], rel=1e-2, abs=0.0)
+    rows[1, 0, 1] += 2.0 * missing
+    with pytest.raises(
+        ValueError, match=r"state 1, action 0: probabilities sum to 1\.0+\d+, more than one; divide by it"
+    ):
+        tabulated_transition(rows)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from problems.checks import read_scope
 from problems.errors import ProblemError
 from problems.gallery import gallery_names, gallery_text, gallery_titles
+from problems.load import load_problem
 from problems.problem_file import parse_problem, read_problem
 from problems.tables import DEFAULT_ACCURACY, FlowTable
 
@@ -230,7 +233,7 @@ def test_defaults_and_choices_are_the_solvers_own() -> None:
 @pytest.mark.parametrize("name", gallery_names())
 def test_resolved_text_reads_back_as_itself(name: str) -> None:
     problem = read_problem(name)
-    again = parse_problem(problem.text, f"{name}.toml")
+    again = replace(parse_problem(problem.text, f"{name}.toml"), label=problem.label)
     assert again == problem
     assert again.text == problem.text
 
@@ -283,15 +286,22 @@ def test_step_and_accuracy_replace_each_other() -> None:
     ("arguments", "message"),
     [
         ({"cells": {"z": 3}}, "--cells z: is not an axis; axes are x, u"),
-        ({"cells": {"x": 0}}, "lqr.toml: state.x.cells: must be greater than or equal to 1"),
+        ({"cells": {"x": 0}}, "--cells x: must be greater than or equal to 1, not 0"),
         ({"set": {"problem.temperature": "warm"}}, "--set problem.temperature: 'warm' is not a TOML value"),
         ({"set": {"flow.step": "1\nx = 2"}}, "is not a TOML value"),
         ({"set": {"problem.title.x": "1"}}, "--set problem.title.x: the key does not lead to a table's entry"),
         ({"set": {"problem..x": "1"}}, "the key does not lead to a table's entry"),
-        ({"set": {"problem.colour": "1"}}, "lqr.toml: problem.colour: is not a known key"),
-        ({"until": {}}, "lqr.toml: flow.until: give at least one"),
-        ({"until": -1.0}, "flow.until.time: must be greater than 0"),
-        ({"scheme": "rk4"}, "'rk4' is not a choice"),
+        ({"set": {"problem.colour": "1"}}, "--set problem.colour: is not a known key; choose among title"),
+        ({"set": {"flow.until": "{ days = 1 }"}}, "--set flow.until.days: is not a known key"),
+        ({"set": {"state": 3}, "cells": {"u": 4}}, "--set state: must be a table"),
+        ({"until": {}}, "--until: give at least one"),
+        ({"until": -1.0}, "--until time: must be greater than 0"),
+        ({"scheme": "rk4"}, "--scheme: 'rk4' is not a choice"),
+        ({"flow": "heat"}, "--flow: 'heat' is not a choice"),
+        ({"step": -1.0}, "--step: must be greater than 0, not -1.0"),
+        ({"accuracy": 2.0}, "--accuracy: must be less than 1"),
+        ({"set": {"problem": {"temperature": 1.0}}}, "--set problem.discount: is missing"),
+        ({"set": {"action.u.edges": [0.0, 1.0]}}, "lqr (gallery): action.u: give either edges"),
     ],
 )
 def test_faulty_overrides_are_named(arguments: dict[str, Any], message: str) -> None:
@@ -341,3 +351,31 @@ def test_reading_a_problem_needs_no_numerics() -> None:
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_discount_and_temperature_are_constants_of_the_file() -> None:
+    problem = parse_problem(
+        changed({"cost.running": "x**2 + temperature*u**2/discount", "definitions.half": "discount/2"})
+    )
+    scope, wrong = read_scope(tomllib.loads(problem.text))
+    assert not wrong
+    assert scope.constants == {"discount": 0.9, "temperature": 0.2}
+
+
+@pytest.mark.parametrize("key", ["constants.discount", "constants.temperature", "definitions.discount"])
+def test_discount_and_temperature_cannot_be_given_twice(key: str) -> None:
+    name = key.split(".")[1]
+    with pytest.raises(ProblemError, match=f"{key}: the name is already taken by problem.{name}"):
+        parse_problem(changed({key: 0.5}))
+
+
+@pytest.mark.parametrize("discount", [0.9, 0.99])
+def test_the_goal_of_the_mountain_car_is_worth_100_at_every_discount(discount: float) -> None:
+    mdp = load_problem(
+        "mountain_car", cells={"position": 21, "velocity": 21, "force": 5}, set={"problem.discount": discount}
+    )
+    termination = mdp.transition.termination
+    assert termination is not None
+    assert termination.max() == 1.0
+    force = mdp.actions.points[:, 0]
+    assert mdp.cost == pytest.approx(0.1 * force**2 - 100.0 * termination, rel=1e-14)

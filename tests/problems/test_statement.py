@@ -223,7 +223,11 @@ def test_evaluation_in_chunks_gives_the_same_numbers(monkeypatch: pytest.MonkeyP
         ({"terminal_set": lambda x: x > 0, "terminal_cost": lambda x: np.inf * x}, "terminal_cost: "),
         (
             {"dynamics": {}, "outcomes": [Outcome(0.75, {"x": 0.0}), Outcome(0.125, {"x": 0.0})]},
-            "probabilities of the outcomes sum to 0.875",
+            "the sum of the probabilities of the outcomes (it must be 1) is 0.875 at x = -1, u = -0.833333",
+        ),
+        (
+            {"dynamics": {}, "outcomes": [Outcome(lambda x, u: x, {"x": 0.0}), Outcome(1.0, {"x": 0.0})]},
+            "outcome.0.probability is -1.0 at x = -1, u = -0.833333",
         ),
         (
             {"dynamics": {}, "outcomes": [Outcome(1.0, {"x": lambda x, u: x / 0.0})]},

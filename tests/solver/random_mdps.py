@@ -27,13 +27,14 @@ def _axis(name: str, generator: np.random.Generator, cells: int, periodic: bool,
 
 @st.composite
 def grid_mdps(
-    draw: st.DrawFn, most_axes: int = 2, least_temperature: float = 1e-4, most_temperature: float = 10.0
+    draw: st.DrawFn, most_axes: int = 3, least_temperature: float = 1e-4, most_temperature: float = 10.0
 ) -> GridMDP:
     """A problem with random sizes, axes, costs, transitions (a third of them terminating) and policy."""
     generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     axes = []
-    for j in range(draw(st.integers(1, most_axes))):
-        cells = draw(st.integers(1, 9))
+    dim = draw(st.integers(1, most_axes))
+    for j in range(dim):
+        cells = draw(st.integers(1, 9 if dim <= 2 else 4))
         axes.append(_axis(f"a{j}", generator, cells, draw(st.booleans()), draw(st.booleans())))
     actions = Grid(tuple(axes))
     n_states, n_actions = draw(st.integers(1, 7)), actions.size

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
@@ -11,7 +10,7 @@ from grids.arrays import FloatArray
 from grids.axis import uniform_axis
 from grids.grid import Grid
 from grids.transitions import interpolated_transition
-from solver.discounted_system import EPS, SOLVERS, BellmanError, DiscountedSystem, choose_solver
+from solver.discounted_system import EPS, SOLVERS, BellmanError, DiscountedSystem, blas, choose_solver, one_blas_thread
 from solver.krylov import bicgstab
 
 
@@ -49,21 +48,33 @@ def test_occupancies_sum_to_one(solver: str) -> None:
     np.testing.assert_allclose(d - 0.99 * case.transition.rmatvec(d), 0.01 * rho, atol=1e-16)
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_bit_identical_for_any_number_of_threads(solver: str) -> None:
-    def solve(threads: int) -> tuple[FloatArray, FloatArray]:
-        before = numba.get_num_threads()
-        numba.set_num_threads(min(threads, numba.get_num_threads()))
-        try:
-            with threadpool_limits(threads):
-                case = system(solver, 0.97, cells=600)
-                rhs = np.cos(np.arange(600.0))
-                return case.solve(rhs)[0], case.solve_transposed(np.full(600, 1.0 / 600))[0]
-        finally:
-            numba.set_num_threads(before)
+def blas_threads() -> set[int]:
+    return {library["num_threads"] for library in blas().info() if library["user_api"] == "blas"}
 
-    for one, two in zip(solve(1), solve(2), strict=True):
-        np.testing.assert_array_equal(one, two)
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("cells", [200, 1200])
+def test_every_operation_of_a_solve_has_one_blas_thread(
+    solver: str, cells: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[set[int]] = []
+    correction = DiscountedSystem._correction
+
+    def watched(self: DiscountedSystem, residual: FloatArray, transposed: bool, reduction: float) -> FloatArray:
+        seen.append(blas_threads())
+        return correction(self, residual, transposed, reduction)
+
+    monkeypatch.setattr(DiscountedSystem, "_correction", watched)
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        case = system(solver, 0.97, cells=cells)
+        case.solve(np.cos(np.arange(float(cells))))
+        case.solve_transposed(np.full(cells, 1.0 / cells))
+        with one_blas_thread(), pytest.raises(BellmanError):
+            case.solve(np.full(cells, np.nan))
+        assert blas_threads() == before
+    assert len(seen) >= 2
+    assert all(threads == {1} for threads in seen)
 
 
 def test_bicgstab_returns_its_best_iterate_at_the_cap() -> None:

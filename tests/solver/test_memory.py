@@ -13,6 +13,7 @@ import solver.memory
 from grids.transitions.policy_rows import PolicyRows
 from problems.load import build_problem, read_statement
 from problems.problem_file import read_problem
+from solver.bellman import bellman_solver
 from solver.memory import available_bytes, estimate_bytes
 from wpoflow.estimate import estimate, row_entries
 
@@ -32,6 +33,7 @@ def test_the_estimate_grows_with_everything() -> None:
             transition_bytes=12 * n_states * n_actions,
             row_entries=30.0,
             scheme=scheme,
+            solver="krylov",
             kept_snapshots=snapshots,
         )
 
@@ -71,6 +73,33 @@ def test_rows_are_counted_without_building_them(name: str) -> None:
     assert row_entries(statement) == pytest.approx(counted, rel=0.35)
 
 
+@pytest.mark.parametrize(
+    ("name", "cells", "discount"),
+    [
+        ("bandit", {}, "0.9"),
+        ("lqr", {"x": 300, "u": 16}, "0.9"),
+        ("lqr", {"x": 2000, "u": 16}, "0.997"),
+        ("navigation", {}, "0.95"),
+        ("pendulum", {}, "0.99"),
+        ("mountain_car", {}, "0.99"),
+    ],
+)
+def test_the_solver_is_known_without_building_anything(name: str, cells: dict[str, int], discount: str) -> None:
+    problem = read_problem(name, cells=cells, set={"problem.discount": discount})
+    expected = estimate(read_statement(problem), "euler", controlled=False)
+    assert expected.solver == bellman_solver(build_problem(problem))
+
+
+def test_dense_matrices_are_counted_up_to_the_largest_the_solver_takes() -> None:
+    def needed(solver: str, n_states: int) -> int:
+        return estimate_bytes(
+            n_states, 16, transition_bytes=0, row_entries=100.0, scheme="euler", solver=solver, smoothed=True
+        )
+
+    for n_states in (500, 2000, 4000):
+        assert needed("dense", n_states) - needed("sparse", n_states) == 4 * 8 * n_states**2
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "cells", "options"),
@@ -79,11 +108,13 @@ def test_rows_are_counted_without_building_them(name: str) -> None:
         ("pendulum", {"theta": 201, "speed": 201, "torque": 41}, ["--scheme", "euler", "--step", "0.01"]),
         ("lqr", {"x": 1000, "u": 1000}, ["--scheme", "extrapolated", "--accuracy", "1e-4"]),
         ("lqr", {"x": 16, "u": 16}, ["--scheme", "extrapolated", "--accuracy", "1e-4"]),
+        ("lqr", {"x": 2000, "u": 16}, ["--scheme", "euler", "--step", "0.01", "--set", "problem.discount=0.997"]),
     ],
-    ids=["navigation", "pendulum", "lqr", "small"],
+    ids=["navigation", "pendulum", "lqr", "small", "dense"],
 )
 def test_the_estimate_is_near_the_peak(tmp_path: Path, name: str, cells: dict[str, int], options: list[str]) -> None:
-    problem = read_problem(name, cells=cells)
+    changed = dict(option.split("=") for option in options if "=" in option)
+    problem = read_problem(name, cells=cells, set=changed)
     expected = estimate(read_statement(problem), options[1], controlled="--accuracy" in options)
     sizes = [part for axis, number in cells.items() for part in ("--cells", f"{axis}={number}")]
     output = ["-o", str(tmp_path / "run.h5"), "--force", "--quiet", "--until", "steps=3"]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 
-from grids.axis import Axis
+from grids.axis import Axis, uniform_axis
+from grids.grid import Grid
+from grids.transitions import tabulated_transition
 from solver.bellman import evaluate
 from solver.mdp import GridMDP
-from solver.observables import Observer
+from solver.observables import Observer, end_cells
 from solver.optimum import solve_optimum
 from tests.solver.random_mdps import grid_mdps
 
@@ -31,7 +33,7 @@ def test_monitors_are_what_they_say(mdp: GridMDP) -> None:
     density = mdp.initial_policy / mdp.reference_mass
     log_density = np.log(density).reshape(shape)
     slope, score, curvature = [0.0], [0.0], [0.0]
-    ends = np.zeros(mdp.states.size)
+    at_end = np.zeros(mdp.actions.shape, dtype=bool)
     for j, axis in enumerate(mdp.actions.axes):
         if axis.size == 1:
             continue
@@ -43,7 +45,7 @@ def test_monitors_are_what_they_say(mdp: GridMDP) -> None:
             quotients = np.concatenate([np.take(quotients, [-1], axis=j + 1), quotients], axis=j + 1)
             distances = np.concatenate([distances[-1:], distances])
         else:
-            ends += np.take(policy, [0, -1], axis=j + 1).reshape(mdp.states.size, -1).sum(axis=1)
+            np.moveaxis(at_end, j, 0)[[0, -1]] = True
         if distances.size > 1:
             spans = (0.5 * (distances[1:] + distances[:-1])).reshape([-1 if k == j + 1 else 1 for k in range(q.ndim)])
             curvature.append(float(np.abs(np.diff(quotients, axis=j + 1) / spans).max()))
@@ -53,8 +55,34 @@ def test_monitors_are_what_they_say(mdp: GridMDP) -> None:
         "q_slope_max": max(slope),
         "score_max": max(score),
         "q_curvature_max": max(curvature),
-        "end_mass": ends.max(),
+        "end_mass": policy[:, at_end].sum(axis=1).max(),
         "mass_error": np.abs(mdp.initial_policy.sum(axis=1) - 1.0).max(),
     }
     for name, value in expected.items():
         np.testing.assert_allclose(row[name], value, rtol=1e-9, atol=1e-14, err_msg=name)
+
+
+def test_the_mass_at_the_ends_counts_a_corner_once() -> None:
+    actions = Grid((uniform_axis("u", 0.0, 1.0, 3), uniform_axis("v", 0.0, 1.0, 3), uniform_axis("w", 0.0, 1.0, 1)))
+    assert end_cells(actions).sum() == 8
+    around = Grid((uniform_axis("u", 0.0, 1.0, 3, "periodic"), uniform_axis("v", 0.0, 1.0, 4)))
+    assert np.array_equal(end_cells(around).reshape(3, 4), np.tile([True, False, False, True], (3, 1)))
+
+
+def test_the_mass_at_the_ends_is_at_most_one() -> None:
+    """On 2 x 2 cells every cell is a corner: the mass at the ends is all there is."""
+    actions = Grid((uniform_axis("u", 0.0, 1.0, 2), uniform_axis("v", 0.0, 1.0, 2)))
+    quarter = np.full(4, 0.25)
+    mdp = GridMDP(
+        states=Grid(),
+        actions=actions,
+        discount=0.5,
+        temperature=1.0,
+        cost=np.zeros((1, 4)),
+        transition=tabulated_transition(np.ones((1, 4, 1))),
+        reference_mass=quarter,
+        rho=np.ones(1),
+        initial_policy=quarter[None],
+    )
+    row = Observer(mdp, solve_optimum(mdp)).row(quarter[None], evaluate(mdp, quarter[None]))
+    assert row["end_mass"] == 1.0

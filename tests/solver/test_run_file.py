@@ -15,8 +15,9 @@ import xarray
 
 from grids.axis import edges_axis, sinh_axis, uniform_axis
 from grids.grid import Grid
+from solver.output_path import part_path
 from solver.run import Optimum
-from solver.run_file import RunWriter, chunk_shape, open_run, part_path
+from solver.run_file import RunWriter, chunk_shape, open_run
 from solver.series import SERIES
 from solver.trailer import TRAILER_LENGTH, RunFileError
 

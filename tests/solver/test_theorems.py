@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solver.mdp import GridMDP
@@ -43,11 +44,25 @@ def test_soft_bellman_residual_identity(mdp: GridMDP) -> None:
     theorems.soft_bellman_residual_identity(mdp)
 
 
-@given(grid_mdps(least_temperature=1e-2))
+@given(grid_mdps())
 def test_dissipation_identity(mdp: GridMDP) -> None:
     theorems.dissipation_identity(mdp)
 
 
-@given(grid_mdps(least_temperature=1e-2))
+@given(grid_mdps())
 def test_a_short_step_follows_the_flux(mdp: GridMDP) -> None:
     theorems.short_step(mdp)
+
+
+@pytest.mark.parametrize("scheme", ["euler", "extrapolated"])
+@given(grid_mdps(), st.floats(np.log(1e-4), np.log(1e4)).map(lambda x: float(np.exp(x))))
+@settings(max_examples=40)
+def test_schemes_of_fixed_step_keep_mass_positivity_and_descent(scheme: str, mdp: GridMDP, step: float) -> None:
+    theorems.scheme_keeps_the_theorems(mdp, scheme, {"step": step}, steps=4)
+
+
+@pytest.mark.parametrize("scheme", ["euler", "extrapolated"])
+@given(grid_mdps(), st.sampled_from([1e-1, 1e-3, 1e-6]))
+@settings(max_examples=40)
+def test_controlled_schemes_keep_mass_positivity_and_descent(scheme: str, mdp: GridMDP, accuracy: float) -> None:
+    theorems.scheme_keeps_the_theorems(mdp, scheme, {"accuracy": accuracy}, steps=4)

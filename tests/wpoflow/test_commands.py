@@ -92,7 +92,8 @@ def test_options_reach_the_flow(call: Call) -> None:
 def test_a_run_short_of_its_goal(call: Call) -> None:
     status, _, err = call("run", *SMALL, "--until", "gap=1e-9", "--until", "steps=2")
     assert status == 1
-    assert err.startswith("wpoflow: lqr.toml: 2 steps taken")
+    assert err.startswith("wpoflow: lqr (gallery): 2 steps taken")
+    assert err.endswith(" above the 1e-09 asked for\n")
     assert open_run("lqr.h5").status == "complete"
 
 
@@ -110,11 +111,97 @@ def test_overwriting_is_refused_before_anything_is_computed(call: Call) -> None:
 def test_check_runs_nothing(call: Call, tmp_path: Path) -> None:
     status, out, _ = call("check", *SMALL, "--until", "gap=1e-3")
     assert status == 0
-    text, _, table = out.partition("\nstates ")
+    text, _, table = out.partition("\n# what a run would be\n")
+    assert "\nbounds = [-4.0, 4.0]\n" in text
     assert parse_problem(text).tables.action["u"].cells == 12
     for part in ("12 states x 12 actions = 144 pairs", "Gaussian smoothing", "Bellman solver", "gap 0.001", "memory"):
         assert part in table
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_time_reached_with_the_gap_asked_for_still_open(call: Call) -> None:
+    status, out, err = call("run", *SMALL, "--until", "time=0.1", "--until", "gap=1e-6")
+    assert (status, err) == (0, "")
+    run = open_run("lqr.h5")
+    said = f"flow time 0.1 reached, gap {run.series['gap'][-1]:.3g} above the 1e-06 asked for"
+    assert f"stopped         {said}\n" in out
+    assert said in call("info", "lqr.h5")[1]
+    assert repr(run) == f"Run('{run.title}', x 12 x u 12, complete, time 0.1, gap {run.series['gap'][-1]:.6g})"
+
+
+def test_a_limit_met_is_told_beside_the_status(call: Call) -> None:
+    _, out, _ = call("run", *SMALL, "--until", "time=9", "--until", "steps=2")
+    assert "status          complete, goal not reached\n" in out
+    assert "status          complete, goal not reached\n" in call("info", "lqr.h5")[1]
+
+
+NAN = ["--set", 'cost.running="log(x)"']
+TWO_OUTCOMES = ["--set", "dynamics={}", "--set", "noise={}", "--set", 'outcome=[{probability="0.9", dynamics={x="x"}}]']
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+@pytest.mark.parametrize(
+    ("options", "status", "says"),
+    [
+        (NAN, 2, "lqr (gallery): cost is nan at x = -4"),
+        (TWO_OUTCOMES, 2, "the sum of the probabilities of the outcomes (it must be 1) is 0.9 at x = -4, u = -3.66667"),
+        (["--threads", "1000"], 2, "--threads 1000"),
+        (["--until", "gap=1e-40"], 2, "--until gap=1e-40: lies below this problem's rounding floor, which is at least"),
+        (["--set", "flow.until.gap=1e-40"], 2, "lqr (gallery): flow.until.gap = 1e-40: lies below"),
+    ],
+    ids=["cost", "outcomes", "threads", "gap", "gap of the file"],
+)
+def test_what_fails_fails_before_anything_is_printed(
+    call: Call, command: str, options: list[str], status: int, says: str
+) -> None:
+    found, out, err = call(command, *SMALL, *options)
+    assert (found, out) == (status, "")
+    assert says in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_gap_below_the_floor_of_the_optimum_blames_the_option(call: Call) -> None:
+    """A gap that only the optimum shows to be out of reach."""
+    status, _, err = call("run", *SMALL, "--until", "gap=1e-27", "--quiet")
+    assert (status, list(Path().iterdir())) == (2, [])
+    assert err.startswith("wpoflow: --until: gap = 1e-27 lies below this problem's rounding floor")
+    status, _, err = call("run", *SMALL, "--set", "flow.until={ gap = 1e-27 }", "--quiet")
+    assert err.startswith("wpoflow: lqr (gallery): until: gap = 1e-27 lies below")
+
+
+def test_without_arguments_there_is_help(call: Call) -> None:
+    status, out, err = call()
+    assert (status, err) == (0, "")
+    assert out == call("--help")[1]
+    assert len(out.splitlines()) > 20
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes are made the POSIX way")
+@pytest.mark.parametrize("command", ["run", "optimum"])
+def test_only_a_regular_file_is_replaced(call: Call, command: str) -> None:
+    os.mkfifo("pipe")
+    status, out, err = call(command, *SMALL, "-o", "pipe", "--force")
+    assert (status, out) == (2, "")
+    assert err == "wpoflow: pipe exists and is not a regular file; choose another name\n"
+    assert [path.name for path in Path().iterdir()] == ["pipe"]
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs a folder in which nobody can make files")
+def test_a_folder_that_takes_no_files(call: Call) -> None:
+    status, out, err = call("run", *SMALL, "-o", "/proc/run.h5")
+    assert (status, out) == (4, "")
+    assert err.startswith("wpoflow: /proc/run.h5: no file can be made in the folder /proc: ")
+    assert len(err.splitlines()) == 1
+
+
+def test_an_unfinished_file_is_read_with_h5py(call: Call) -> None:
+    small_run(Path("a.h5"))
+    Path("a.h5.part").write_bytes(Path("a.h5").read_bytes()[:-48])
+    status, _, err = call("info", "a.h5.part")
+    assert status == 3
+    assert "h5py" in err
+    assert len(err.splitlines()) == 1
+    assert "h5py" not in call("info", "b.h5.part")[2]
 
 
 def test_optimum_alone(call: Call) -> None:
@@ -164,10 +251,10 @@ def test_a_gallery_file_can_be_edited_and_run(call: Call) -> None:
         (["run", "lqr", "--until", "steps=1.5"], 2, "not a whole number"),
         (["run", "lqr", "--until", "time=-1"], 2, "positive and finite"),
         (["run", "lqr", "--until", "gap=nan"], 2, "positive and finite"),
-        (["run", *SMALL, "--until", "gap=1e-40"], 2, "rounding floor"),
         (["run", "lqr", "--step", "0.1", "--accuracy", "1e-3"], 2, "not both"),
-        (["run", "lqr", "--scheme", "rk4"], 2, "choose 'extrapolated' or 'euler'"),
-        (["run", "lqr", "--set", "problem.temprature=1"], 2, "temprature"),
+        (["run", "lqr", "--step", "-1"], 2, "wpoflow: --step: must be greater than 0, not -1.0"),
+        (["run", "lqr", "--scheme", "rk4"], 2, "--scheme: 'rk4' is not a choice; choose 'extrapolated' or 'euler'"),
+        (["run", "lqr", "--set", "problem.temprature=1"], 2, "--set problem.temprature: is not a known key"),
         (["run", "lqr", "--set", "cost.running=x**2 +"], 2, "cost.running"),
         (["run", "lqr", "-o", "absent/run.h5"], 4, "no folder absent"),
         (["info", "absent.h5"], 3, "absent.h5: No such file"),
@@ -249,7 +336,7 @@ def test_interrupting_a_run(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err.startswith("wpoflow: lqr.toml: interrupted at flow time")
+    assert err.startswith("wpoflow: lqr (gallery): interrupted at flow time")
     assert len(err.splitlines()) == 1
     run = open_run(path)
     assert run.status == "interrupted"

@@ -135,7 +135,7 @@ def test_states_and_actions_of_a_regulator(call: Call) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [
-        (["lqr", "--axis", "z"], 2, "lqr.toml: direction 'z': choose among x, u, states"),
+        (["lqr", "--axis", "z"], 2, "lqr (gallery): direction 'z': choose among x, u, states"),
         (["lqr", "--time", "0"], 2, "--time 0: must be positive"),
         (["lqr", "--time", "soon"], 2, "'--time'"),
         (["lqr", "--levels", "2"], 2, "'--levels'"),
@@ -181,7 +181,7 @@ def test_a_run_that_fails_is_told(call: Call, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(refinement_study, "refine", fail)
     status, _, err = call("refine", "lqr", "--time", "1")
     assert status == 1
-    assert err == "wpoflow: lqr.toml: the run at x 9, u 8 ended early: a reason\n"
+    assert err == "wpoflow: lqr (gallery): the run at x 9, u 8 ended early: a reason\n"
 
 
 def test_help_and_mistakes_are_answered_at_once() -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from validation.claim import Hypothesis, Measurement, Tolerance
+from validation.claim import Hypothesis
 from validation.claims.decays import consecutive, fall_measurement, known_time_error
 from validation.claims.registry import Claim, Judgement
-from validation.claims.static_inequality import above_rounding, positive_alpha
+from validation.claims.static_inequality import above_rounding, positive_alpha, rate_measurement
 from validation.evidence import Evidence
 from validation.rates import paper_rate
 
@@ -28,23 +28,12 @@ def judge(evidence: Evidence) -> Judgement:
     )
     if not all(hypothesis.met for hypothesis in hypotheses):
         return hypotheses, (), {"|d*/rho|_sup": ratio}
-    series, rows = evidence.run.series, evidence.judged
-    observed, gap = (series["dissipation"] / series["gap"])[rows], series["gap"][rows]
-    guaranteed = np.array([paper_rate(float(a), evidence.discount, ratio) for a in evidence.alpha_now[rows]])
-    share = evidence.rate_rounding_share(gap, observed)
-    worst = int(np.argmax(guaranteed / observed - share))
-    local = Measurement(
-        "paper's over observed rate",
-        float(guaranteed[worst] / observed[worst]),
-        1.0,
-        "<=",
-        Tolerance(rounding=float(share[worst])),
-        f"t = {series['time'][rows][worst]:.4g}",
-    )
+    guaranteed = np.array([paper_rate(float(a), evidence.discount, ratio) for a in evidence.alpha_now])
+    local = rate_measurement(evidence, "paper's over observed rate", guaranteed)
     fall = fall_measurement(
         evidence,
         "fall of gap(rho)",
-        series["gap"],
+        evidence.run.series["gap"],
         evidence.alpha_now,
         (1.0 - evidence.discount) / ratio,
         lambda n: consecutive(n) + [(0, k) for k in range(2, n - 1)],

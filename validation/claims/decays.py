@@ -19,11 +19,11 @@ from validation.rates import backward_euler_factor, flow_factor
 
 
 def known_time_error(evidence: Evidence) -> Hypothesis:
-    """The steps are those of the fully discrete theorem, or of controlled error."""
+    """The flow is the theorem's, and its steps are those of the fully discrete theorem or of controlled error."""
     return Hypothesis(
         "unsplit backward Euler steps, or controlled time error",
-        evidence.euler_steps or evidence.accuracy is not None,
-        "fixed steps of a scheme the theorem does not speak of",
+        evidence.wasserstein and (evidence.euler_steps or evidence.accuracy is not None),
+        "fixed steps of a scheme the theorem does not speak of" if evidence.wasserstein else "another flow",
     )
 
 
@@ -63,9 +63,10 @@ def fall_measurement(
             budget = float(evidence.time_error(abs(float(np.log(gaps[a] / gaps[b])))))
         measured = float(gaps[b] / gaps[a])
         tolerance = Tolerance(discretisation=budget * factor, rounding=float(rounding[a] + rounding[b]) * factor)
-        excess = measured / factor - 1.0 - tolerance.total / factor if factor > 0.0 else -np.inf
-        if excess > largest:
-            largest = excess
+        # a factor that underflows forbids whatever stands above rounding; what is not a number is the worst of all
+        excess = measured / factor - 1.0 - tolerance.total / factor if factor > 0.0 else np.inf
+        if not excess <= largest:
+            largest = excess if excess == excess else np.inf
             worst = Measurement(quantity, measured, factor, "<=", tolerance, f"t = {time[a]:.4g} to {time[b]:.4g}")
     return worst
 

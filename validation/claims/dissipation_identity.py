@@ -3,16 +3,17 @@
 At one policy, where the problem is known: the derivative of V(rho) in the direction L p is, by the policy gradient,
 1/(1-gamma) sum_i d_i sum_k (L p)_ik (Q_ik + tau ln(p_ik/m_k)), which must equal minus the dissipation to rounding.
 
-Along a run of error-controlled steps: ln gap falls by the integral of dissipation/gap.  The integral over the
-rows is taken by cubic Hermite interpolation of ln gap against itself: between rows ln gap is a smooth function whose
-slopes -rate are recorded, so the trapezoid rule errs by (dt^2/12) times the change of the slope's slope; that term, by
-differences of neighbouring rows, is the discretisation budget, with the run's own time error.
+Along a run of error-controlled steps: ln gap falls by the integral of dissipation/gap.  Between rows ln gap is a smooth
+function whose slopes -rate are recorded; the trapezoid rule for their integral errs by (dt^3/12) times the second
+derivative of the rate, which, by differences of neighbouring rows and doubled, is the discretisation budget, with the
+run's own time error.  The same from the first row to every other, where errors of both signs add up as they come.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from grids.arrays import FloatArray
 from solver.bellman import evaluate, occupancy
 from solver.mdp import GridMDP
 from solver.steps import wasserstein_dissipation
@@ -26,8 +27,8 @@ RELATIVE = 1e-11
 def judge(evidence: Evidence) -> Judgement:
     """Row by row along controlled runs; exactly at the first policy where the problem is known."""
     measurements = []
-    if evidence.accuracy is not None and np.count_nonzero(evidence.judged) >= 4:
-        measurements.append(_along(evidence))
+    if evidence.accuracy is not None and evidence.wasserstein and np.count_nonzero(evidence.judged) >= 4:
+        measurements += _along(evidence)
     if evidence.mdp is not None:
         measurements.append(_at_start(evidence, evidence.mdp))
     found = Hypothesis(
@@ -36,7 +37,7 @@ def judge(evidence: Evidence) -> Judgement:
     return (found,), tuple(measurements), {}
 
 
-def _along(evidence: Evidence) -> Measurement:
+def _along(evidence: Evidence) -> list[Measurement]:
     series = evidence.run.series
     judged = evidence.judged
     time, gap, rate = (series[name][judged] for name in ("time", "gap", "rate_observed"))
@@ -47,18 +48,29 @@ def _along(evidence: Evidence) -> Measurement:
     quadrature = dt**3 / 12.0 * 2.0 * np.maximum(bend[1:], bend[:-1])
     share = evidence.rounding_share(gap)
     rate_share = evidence.rate_rounding_share(gap, rate)
-    rounding = share[1:] + share[:-1] + integral * np.maximum(rate_share[1:], rate_share[:-1])
-    discretisation = quadrature + evidence.time_error(fall)
-    excess = np.abs(fall - integral)
-    worst = int(np.argmax(excess / (discretisation + rounding)))
-    return Measurement(
-        "fall of ln gap between rows",
-        float(fall[worst]),
-        float(integral[worst]),
-        "=",
-        Tolerance(discretisation=float(discretisation[worst]), rounding=float(rounding[worst])),
-        f"t = {time[worst]:.4g} to {time[worst + 1]:.4g}",
-    )
+    slopes = integral * np.maximum(rate_share[1:], rate_share[:-1])
+
+    def least_favourable(
+        quantity: str,
+        start: FloatArray,
+        measured: FloatArray,
+        expected: FloatArray,
+        rule: FloatArray,
+        noise: FloatArray,
+    ) -> Measurement:
+        discretisation = rule + evidence.time_error(np.abs(measured))
+        k = int(np.argmax(np.abs(measured - expected) / (discretisation + noise)))
+        tolerance = Tolerance(discretisation=float(discretisation[k]), rounding=float(noise[k]))
+        where = f"t = {start[k]:.4g} to {time[k + 1]:.4g}"
+        return Measurement(quantity, float(measured[k]), float(expected[k]), "=", tolerance, where)
+
+    first = np.full_like(time, time[0])
+    total, summed, rule = np.cumsum([fall, integral, quadrature], axis=1)
+    between, along = share[1:] + share[:-1] + slopes, share[1:] + share[0] + np.cumsum(slopes)
+    return [
+        least_favourable("fall of ln gap between rows", time, fall, integral, quadrature, between),
+        least_favourable("fall of ln gap from the start", first, total, summed, rule, along),
+    ]
 
 
 def _at_start(evidence: Evidence, mdp: GridMDP) -> Measurement:

@@ -42,18 +42,29 @@ def judge(evidence: Evidence) -> Judgement:
             f"t = {series['time'][worst]:.4g}",
         )
     ]
+    least = int(np.argmin(series["gap"]))
+    measurements.append(
+        Measurement(
+            "(I2) gap",
+            float(series["gap"][least]),
+            0.0,
+            ">=",
+            Tolerance(rounding=evidence.optimum.gap_floor),
+            f"t = {series['time'][least]:.4g}",
+        )
+    )
     alive = series["bellman_residual"] > 0.0
     if np.any(alive):
         ratio = np.where(alive, series["gap_sup"] / np.where(alive, horizon * series["bellman_residual"], 1.0), 0.0)
-        worst = int(np.argmax(ratio))
-        share = float(evidence.rounding_share(series["gap_sup"][worst : worst + 1])[0])
+        share = 2.0 * evidence.rounding_share(series["gap_sup"])
+        worst = int(np.argmax(ratio - share))
         measurements.append(
             Measurement(
                 "(I3) gap_sup over residual/(1-gamma)",
                 float(ratio[worst]),
                 1.0,
                 "<=",
-                Tolerance(rounding=2.0 * share),
+                Tolerance(rounding=float(share[worst])),
                 f"t = {series['time'][worst]:.4g}",
             )
         )

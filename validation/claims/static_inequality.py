@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from grids.arrays import FloatArray
 from validation.claim import Hypothesis, Measurement, Tolerance
 from validation.claims.registry import Claim, Judgement
 from validation.evidence import Evidence
-from validation.rates import static_rate
 
 HUGE = 1e200
 
@@ -32,25 +32,31 @@ def above_rounding(evidence: Evidence) -> Hypothesis:
     return Hypothesis("rows above the rounding floor", bool(np.any(evidence.judged)), "every gap is rounding")
 
 
+def rate_measurement(evidence: Evidence, quantity: str, guaranteed: FloatArray) -> Measurement:
+    """The least favourable row of guaranteed <= observed rate, both (rows,).
+
+    Rounding is that of an observed rate as small as the guaranteed one, where it is smaller than that.
+    """
+    rows = evidence.judged
+    observed, least = evidence.local_rate[rows], guaranteed[rows]
+    share = evidence.rate_rounding_share(evidence.run.series["gap"][rows], np.maximum(observed, least))
+    # no guarantee above zero stays below an observed rate that is not
+    ratio = least / np.where(observed > 0.0, observed, 1.0)
+    ratio = np.where(observed <= 0.0, np.where(least > 0.0, np.inf, 0.0), ratio)
+    ratio = np.where(np.isnan(observed), np.nan, ratio)
+    worst = int(np.argmax(ratio - share))
+    where = f"t = {evidence.run.series['time'][rows][worst]:.4g}"
+    return Measurement(quantity, float(ratio[worst]), 1.0, "<=", Tolerance(rounding=float(share[worst])), where)
+
+
 def judge(evidence: Evidence) -> Judgement:
     """Every row above rounding: observed over guaranteed rate."""
     hypotheses = positive_alpha(evidence), finite_kappa(evidence), above_rounding(evidence)
     if not all(hypothesis.met for hypothesis in hypotheses):
         return hypotheses, (), {}
     rows = evidence.judged
-    series = evidence.run.series
-    observed, gap = series["dissipation"][rows] / series["gap"][rows], series["gap"][rows]
-    guaranteed = static_rate(1.0, series["occupancy_ratio"][rows]) * evidence.alpha_now[rows]
-    share = evidence.rate_rounding_share(gap, observed)
-    worst = int(np.argmax(guaranteed / observed - share))
-    measurement = Measurement(
-        "guaranteed over observed rate",
-        float(guaranteed[worst] / observed[worst]),
-        1.0,
-        "<=",
-        Tolerance(rounding=float(share[worst])),
-        f"t = {series['time'][rows][worst]:.4g}",
-    )
+    observed, guaranteed = evidence.local_rate[rows], evidence.guaranteed_rate[rows]
+    measurement = rate_measurement(evidence, "guaranteed over observed rate", evidence.guaranteed_rate)
     notes = {
         "rows judged": int(np.count_nonzero(rows)),
         "rows": int(rows.size),

@@ -45,15 +45,15 @@ def step_measurements(evidence: Evidence, weighted: bool) -> list[Measurement]:
         kappa = evidence.concentrability(occupancy(mdp, after.system)) if weighted else np.inf
         share = 1.0 / kappa if weighted else 1.0 - mdp.discount
         end = float(mdp.rho @ left) if weighted else float(left[alive].max())
-        rounding = float(evidence.rounding_share(np.array([min(start, max(end, evidence.optimum.gap_floor))]))[0])
         factor = 1.0 - theta * share
+        share_start, share_end = evidence.rounding_share(np.array([start, end]))
         found.append(
             Measurement(
                 "one step's factor, " + ("a posteriori" if evidence.split else "theorem"),
                 end / start,
                 factor,
                 "<=",
-                Tolerance(rounding=rounding * max(end / start, factor)),
+                Tolerance(rounding=float(share_start * factor + share_end * end / start)),
                 f"step {dt:g} from the start",
             )
         )

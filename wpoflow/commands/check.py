@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from views.terminal import bytes_text, grid_line, show, sizes_line, table
-from wpoflow.commands.prepare import build, read
+from wpoflow.commands.prepare import build, read, refuse_gap_below_rounding
 from wpoflow.estimate import seconds_per_step
 from wpoflow.exits import Exit
 
@@ -22,24 +22,28 @@ def main(
     accuracy: float | None,
     flow: str | None,
 ) -> Exit:
-    """Print the resolved problem, then its sizes, kernels and estimates."""
+    """Print the resolved problem, then its sizes, kernels and estimates; nothing before all that may fail."""
     read_file = read(problem, cells, overrides, until=until, scheme=scheme, step=step, accuracy=accuracy, flow=flow)
-    show(read_file.text)
     prepared = build(read_file, threads)
+    refuse_gap_below_rounding(prepared, until)
     from solver.bellman import bellman_solver
+    from solver.optimum import least_gap_floor
 
     mdp, expected = prepared.mdp, prepared.estimate
     solver = bellman_solver(mdp)
     seconds = seconds_per_step(expected, read_file.flow.scheme, solver)
     rows = [
+        ("title", read_file.title),
         ("states", grid_line(mdp.states) or "one state (a bandit)"),
         ("actions", grid_line(mdp.actions)),
         ("sizes", sizes_line(mdp.states.size, mdp.actions.size)),
         ("transition", mdp.transition.description),
         ("Bellman solver", solver),
         ("stops at", ", ".join(f"{name} {value:g}" for name, value in read_file.flow.until.criteria.items())),
+        ("gap floor", f"at least {least_gap_floor(mdp):.2g} (rounding)"),
         ("memory", f"about {bytes_text(expected.needed)} of {bytes_text(expected.available)} available"),
-        ("time", f"about {seconds:.2g} s a step, to an order of magnitude"),
+        ("time", f"about {seconds:.1g} s a step, within a factor of three"),
     ]
-    show(table(rows))
+    show(f"# {read_file.label}, as resolved with defaults filled in\n{read_file.text}")
+    show(f"# what a run would be\n{table(rows)}")
     return Exit.DONE

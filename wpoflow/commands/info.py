@@ -9,13 +9,20 @@ from typing import Any
 
 from solver.run import Run
 from solver.run_file import open_run
+from solver.trailer import RunFileError
 from views.terminal import bytes_text, show, summary, table
-from wpoflow.exits import Exit
+from wpoflow.exits import CommandError, Exit
 
 
 def main(*, file: Path, as_json: bool) -> Exit:
     """Print the summary of a run file, or all its attributes and series' ends as JSON."""
-    run = open_run(file)
+    try:
+        run = open_run(file)
+    except RunFileError as error:
+        if file.suffix != ".part" or not file.is_file():
+            raise
+        hint = "the rows of an unfinished run are read with h5py, not by this command"
+        raise CommandError(Exit.RUN_FILE, f"{error}; {hint}") from error
     if as_json:
         show(json.dumps(as_dict(run), indent=2, ensure_ascii=False, allow_nan=False))
         return Exit.DONE

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from solver.run_file import RunWriter, check_output
+from solver.output_path import check_output
+from solver.run_file import RunWriter
 from views.terminal import grid_line, show, sizes_line, table
 from wpoflow.commands.prepare import Prepared, build, read
 from wpoflow.exits import Exit

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from problems.problem_file import ProblemFile, read_problem
 from wpoflow.cli import use_threads
+from wpoflow.exits import CommandError, Exit
 
 if TYPE_CHECKING:
     from solver.mdp import GridMDP
@@ -38,3 +39,15 @@ def build(problem: ProblemFile, threads: int | None) -> Prepared:
     expected = estimate(statement, problem.flow.scheme, problem.flow.step is None)
     expected.refuse_if_too_large(problem.label)
     return Prepared(problem, expected, build_problem(problem))
+
+
+def refuse_gap_below_rounding(prepared: Prepared, until: Mapping[str, float] | None) -> None:
+    """Raise CommandError if the gap to stop at is certainly out of reach; it blames the option where there is one."""
+    from solver.optimum import least_gap_floor
+
+    gap, floor = prepared.problem.flow.until.gap, least_gap_floor(prepared.mdp)
+    if gap is not None and gap < floor:
+        where = f"{prepared.problem.label}: flow.until.gap = {gap:g}" if until is None else f"--until gap={gap:g}"
+        raise CommandError(
+            Exit.UNUSABLE, f"{where}: lies below this problem's rounding floor, which is at least {floor:.2g}"
+        )

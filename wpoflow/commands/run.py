@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 
 from problems.problem_file import ProblemFile
-from solver.run_file import check_output
-from views.terminal import ProgressView, bytes_text, grid_line, show, sizes_line, summary, table
-from wpoflow.commands.prepare import Prepared, build, read
+from solver.output_path import check_output
+from views.progress import BeforeFirstStep, ProgressView
+from views.terminal import bytes_text, grid_line, show, sizes_line, summary, table
+from wpoflow.cli import use_threads
+from wpoflow.commands.prepare import Prepared, build, read, refuse_gap_below_rounding
 from wpoflow.exits import CommandError, Exit
 
 
@@ -33,14 +35,21 @@ def main(
     stated = read(problem, cells, overrides, until=until, scheme=scheme, step=step, accuracy=accuracy, flow=flow)
     path = Path(f"{stated.name}.h5") if output is None else output
     check_output(path, force)
-    prepared = build(stated, threads)
-    if not quiet:
-        show(_before(prepared))
-    from solver.evolve import evolve
+    use_threads(threads)
+    from solver.compile_timer import CompileTimer
 
     criteria = stated.flow.until.criteria
     record = stated.record.model_dump(exclude_none=True)
-    with nullcontext() if quiet else ProgressView(criteria) as progress:
+    with ExitStack() as stack:
+        compiling = stack.enter_context(CompileTimer())
+        waiting = None if quiet else stack.enter_context(BeforeFirstStep(lambda: compiling.busy))
+        prepared = build(stated, threads)
+        refuse_gap_below_rounding(prepared, until)
+        if not quiet:
+            show(_before(prepared))
+        progress = None if waiting is None else stack.enter_context(ProgressView(criteria, waiting=waiting))
+        from solver.evolve import evolve
+
         try:
             done = evolve(
                 prepared.mdp,
@@ -56,7 +65,11 @@ def main(
                 progress=progress,
             )
         except ValueError as error:
-            raise CommandError(Exit.UNUSABLE, f"{stated.label}: {error}") from error
+            # all else was checked when the file was read, but the gap's floor is known with the optimum only
+            if not str(error).startswith("until: "):
+                raise
+            blamed = "--" if until is not None and str(error).startswith("until: ") else f"{stated.label}: "
+            raise CommandError(Exit.UNUSABLE, f"{blamed}{error}") from error
     if not quiet:
         show(table([*summary(done), ("file", f"{path} ({bytes_text(path.stat().st_size)})")]))
     return _status(stated, str(done.attributes["status"]), bool(done.attributes["reached_goal"]), done.stop_reason)

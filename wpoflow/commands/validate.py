@@ -58,9 +58,10 @@ def main(
         results.append(validate_everything(LEVELS[level], only, tell))
     result = merged(results)
     if not result.findings:
-        raise CommandError(
-            Exit.UNUSABLE, f"--only {', '.join(only)}: a run file alone is not enough for that; name a problem"
-        )
+        hint = "a run file alone is not enough for that; name a problem"
+        if problems:
+            hint = "it is judged where no target is named"
+        raise CommandError(Exit.UNUSABLE, f"--only {', '.join(only)}: {hint}")
     if not quiet:
         show("\n" + result_text(result))
     if report is not None:

@@ -1,0 +1,103 @@
+"""What the evaluation of policies and the optimum refuse, and how they say it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from grids.arrays import FloatArray
+from grids.axis import uniform_axis
+from grids.grid import Grid
+from grids.transitions import tabulated_transition
+from solver.bellman import NotFiniteError, evaluate, occupancy
+from solver.discounted_system import BellmanError
+from solver.mdp import GridMDP
+from solver.optimum import solve_optimum
+
+
+def problem(states: str = "clamp", actions: str = "no-flux") -> GridMDP:
+    rng = np.random.default_rng(1)
+    rows = rng.dirichlet(np.ones(5), (5, 8))
+    return GridMDP(
+        states=Grid((uniform_axis("x", 0.0, 1.0, 5, states),)),
+        actions=Grid((uniform_axis("u", 0.0, 1.0, 8, actions),)),
+        discount=0.9,
+        temperature=0.5,
+        cost=rng.normal(size=(5, 8)),
+        transition=tabulated_transition(rows),
+        reference_mass=np.full(8, 0.125),
+        rho=np.full(5, 0.2),
+        initial_policy=np.full((5, 8), 0.125),
+    )
+
+
+@pytest.mark.parametrize(
+    ("states", "actions"), [("clamp", "periodic"), ("reflect", "no-flux"), ("periodic", "periodic")]
+)
+def test_boundaries_that_mean_something_are_taken(states: str, actions: str) -> None:
+    assert problem(states, actions).states.axes[0].boundary == states
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (
+            lambda: problem(states="no-flux"),
+            r"^state axis x: boundary 'no-flux'; choose one of clamp, reflect, periodic$",
+        ),
+        (lambda: problem(actions="clamp"), r"^action axis u: boundary 'clamp'; choose one of no-flux, periodic$"),
+        (lambda: problem(actions="reflect"), r"^action axis u: boundary 'reflect'; choose one of no-flux, periodic$"),
+    ],
+)
+def test_boundaries_of_the_other_kind_of_axis_are_refused(make: Callable[[], GridMDP], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        make()
+
+
+@pytest.mark.parametrize("entry", [-0.25, np.nan, np.inf])
+def test_a_wrong_entry_of_a_policy_is_named_with_its_cell(entry: float) -> None:
+    mdp = problem()
+    policy = mdp.initial_policy.copy()
+    policy[3, 6] = entry
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(NotFiniteError, match=r"state 3 \(x = 0\.75\), cell 6 \(u = 0\.8125\)"),
+    ):
+        evaluate(mdp, policy)
+
+
+def test_an_infinite_cost_is_named_with_its_cell() -> None:
+    mdp = problem()
+    object.__setattr__(mdp, "cost", mdp.cost.copy())
+    mdp.cost[2, 5] = np.inf
+    with pytest.raises(NotFiniteError, match=r"cost inf .* state 2 \(x = 0\.5\), cell 5"):
+        evaluate(mdp, mdp.initial_policy)
+
+
+def test_a_residual_that_is_asked_for_is_reached_or_refused() -> None:
+    mdp = problem()
+    assert solve_optimum(mdp, residual=1e-3).bellman_residual <= 1e-3
+    with pytest.raises(BellmanError, match=r"Bellman residual stays at .*, above 1e-30"):
+        solve_optimum(replace(mdp, cost=mdp.cost + 1.7), residual=1e-30)
+
+
+def test_an_occupancy_that_stays_negative_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sweeps cannot mend an occupancy that is negative on a class of states nothing else feeds."""
+    mdp = problem()
+    alone = np.zeros((5, 8, 5))
+    alone[:4, :, :4] = 0.25
+    alone[4, :, 4] = 1.0
+    mdp = replace(mdp, transition=tabulated_transition(alone), rho=np.array([0.25, 0.25, 0.25, 0.25, 0.0]))
+    system = evaluate(mdp, mdp.initial_policy).system
+    assert occupancy(mdp, system).min() >= 0.0
+
+    def wrong(rhs: FloatArray, guess: Any = None) -> tuple[FloatArray, float]:
+        return np.array([0.25, 0.25, 0.25, 0.26, -0.01]), 0.0
+
+    monkeypatch.setattr(system, "solve_transposed", wrong)
+    with pytest.raises(BellmanError, match=r"occupancy is -.* at state 4 \(x = 1\)"):
+        occupancy(mdp, system)

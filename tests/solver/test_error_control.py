@@ -1,0 +1,276 @@
+"""Error control: empty tails, late times, failed attempts, vanishing steps, mass."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from grids.arrays import FloatArray
+from solver.attempts import MOST_FAILURES, MOST_REJECTED, Attempts, StepVanishedError, no_watch
+from solver.bellman import evaluate
+from solver.discounted_system import BellmanError, IncompleteFactors
+from solver.entropy import distance_squared
+from solver.error_control import LEAST_STEP, ErrorControl
+from solver.evolve import evolve
+from solver.extrapolated import MASS_ROUNDING, extrapolation_weights
+from solver.extrapolation_kernels import combination_squared, combine
+from solver.flow import SCHEMES, flow
+from solver.increment import Increments
+from solver.mdp import GridMDP
+from solver.observables import Observer
+from solver.optimum import solve_optimum
+from solver.steps import WassersteinStep
+from tests.solver.random_mdps import random_policy
+from tests.solver.test_evolve import small_problem
+from validation.exact_cases.bandits import double_well
+from validation.exact_cases.regulators import one_state
+
+
+class Faulty(WassersteinStep):
+    """The Wasserstein step, but for what ``fault`` does to its result."""
+
+    def __init__(self, mdp: GridMDP, fault: Callable[[int, float, FloatArray], None]) -> None:
+        super().__init__(mdp)
+        self.calls = 0
+        self._fault = fault
+
+    def __call__(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
+        super().__call__(p, q, dt, out)
+        self.calls += 1
+        self._fault(self.calls, dt, out)
+        return out
+
+
+def test_the_norm_is_bounded_by_the_difference_where_nothing_carries_mass() -> None:
+    tiny = np.array([[1.0 - 1e-200, 1e-200, 0.0, 0.0]])
+    start, gibbs, out = np.array([[1.0, 0.0, 0.0, 0.0]]), np.array([[1.0, 0.0, 0.0, 0.0]]), np.empty(1)
+    distance_squared(start, tiny, start, gibbs, out)
+    assert out[0] <= 1e-200
+    parts = np.array([tiny, start])
+    combination_squared(np.array([1.0, -1.0]), parts, start, gibbs, out)
+    assert out[0] <= 1e-200
+    # and what is small beside the masses is measured by chi-square
+    p, g = np.full((1, 4), 0.25), np.array([[0.2, 0.3, 0.3, 0.2]])
+    new = p + 1e-6 * np.array([[1.0, -1.0, 2.0, -2.0]])
+    distance_squared(new, p, p, g, out)
+    np.testing.assert_allclose(out[0], ((new - p) ** 2 / (p + g + new)).sum(), rtol=1e-5)
+
+
+def test_empty_tails_reject_no_steps() -> None:
+    """A narrow start at temperature 5e-4: its tails and those of the Gibbs policy underflow, and cost nothing."""
+    runs = []
+    for least in (0.0, 1e-250):
+
+        def density(a: FloatArray, least: float = least) -> FloatArray:
+            return np.asarray(np.exp(-1250.0 * (a - 2.2) ** 2) + least)
+
+        mdp = replace(double_well(5e-4), density=density).grid(512)
+        runs.append(evolve(mdp, until={"time": 1.0, "steps": 300}, accuracy=1e-3, series={"times": []}))
+    for run in runs:
+        assert run.attributes["reached_goal"] == 1
+        assert int(run.attributes["rejected_steps"]) <= 10
+    counts = [int(run.attributes["steps"]) for run in runs]
+    assert abs(counts[0] - counts[1]) <= 0.1 * counts[1]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_late_times_cost_no_more_steps_than_early_ones_and_decay_at_the_right_rate(scheme: str) -> None:
+    """Values of size 700 at discount 0.999 are known to 1e-13 only, and the Gibbs policy to 1e-12."""
+    accuracy = 1e-6 if scheme == "extrapolated" else 3e-2
+    mdp = replace(one_state().grid(24, 24), discount=0.999)
+    best = solve_optimum(mdp)
+    observer = Observer(mdp, best)
+    marks = [1e-6, 1e-12, 1e-17]
+    seen: list[tuple[float, float, int, int]] = []
+    first = None
+    for state in flow(mdp, accuracy=accuracy, scheme=scheme, weights=best.occupancy + mdp.rho):
+        gap = observer.gap(state.policy, state.evaluation)
+        first = gap if first is None else first
+        assert state.steps < 1500
+        if gap < marks[len(seen)] * first:
+            row = observer.row(state.policy, state.evaluation)
+            seen.append((state.time, np.log(gap), state.steps, state.rejected_steps))
+            local = row["rate_observed"]
+            if len(seen) == len(marks):
+                break
+    (_, _, steps, rejected), (_, _, later_steps, later_rejected) = seen[1:]
+    assert later_rejected - rejected <= 0.3 * (later_steps - steps)
+    assert later_steps - steps <= 2 * (steps - seen[0][2]) + 10
+    mean = -(seen[2][1] - seen[1][1]) / (seen[2][0] - seen[1][0])
+    assert mean == pytest.approx(local, rel=0.01 if scheme == "extrapolated" else 0.05)
+
+
+def test_increments_are_the_difference_of_two_evaluations() -> None:
+    mdp = small_problem()
+    other = random_policy(np.random.default_rng(1), mdp.initial_policy.shape, 0.5)
+    base, far = evaluate(mdp, mdp.initial_policy), evaluate(mdp, other)
+    increments = Increments(mdp, "dense", IncompleteFactors())
+    increments.start(mdp.initial_policy, base)
+    q, change = increments.q(other, np.zeros_like(base.value), 0.0)
+    np.testing.assert_allclose(change, far.value - base.value, atol=1e-13 * np.abs(base.value).max() / 0.1)
+    np.testing.assert_allclose(q, far.q, atol=1e-13 * np.abs(base.q).max() / 0.1)
+
+
+def test_increments_keep_their_accuracy_where_values_agree_to_rounding() -> None:
+    """Near the optimum the change of V is quadratic in that of p, far below what a difference of two V resolves."""
+    mdp = small_problem()
+    best = solve_optimum(mdp)
+    now = evaluate(mdp, best.policy)
+    increments = Increments(mdp, "dense", IncompleteFactors())
+    increments.start(best.policy, now)
+    direction = np.random.default_rng(3).standard_normal(best.policy.shape) * best.policy
+    direction -= best.policy * direction.sum(axis=1, keepdims=True)
+    changes = []
+    for size in (1e-8, 1e-9, 1e-10):
+        _, change = increments.q(best.policy + size * direction, np.zeros_like(now.value), 0.0)
+        assert change.min() > 0.0
+        changes.append(change.max() / size**2)
+    assert max(changes) < 1.1 * min(changes)
+    assert changes[0] * 1e-16 < np.finfo(float).eps * np.abs(now.value).max()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_an_attempt_that_fails_is_repeated_shorter_and_counted(scheme: str) -> None:
+    """NaN wherever the step is longer than a limit: the run goes round it."""
+    mdp = small_problem()
+
+    def fault(_: int, dt: float, out: FloatArray) -> None:
+        if dt > 0.02:
+            out[4, 7] = np.nan
+
+    run = evolve(mdp, until=0.5, accuracy=1e-2, scheme=scheme, flow=Faulty(mdp, fault), series={"times": []})
+    assert run.status == "complete"
+    assert int(run.attributes["rejected_steps"]) > 0
+    assert run.series["step_size"].max() <= 0.02 * (1 if scheme == "euler" else 6)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_attempts_that_fail_five_times_in_succession_end_the_run(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    mdp = small_problem()
+
+    def fault(calls: int, _: float, out: FloatArray) -> None:
+        if calls > 40:
+            out[4, 7] = np.nan
+
+    run = evolve(mdp, until=5.0, accuracy=1e-2, scheme=scheme, flow=Faulty(mdp, fault))
+    assert run.status == "failed"
+    assert run.attributes["stop_kind"] == "not finite"
+    assert "state 4" in run.stop_reason
+    assert "cell 7" in run.stop_reason
+    assert run.series["time"][-1] > 0.0
+
+    calls = []
+
+    def stagnated(*_: object) -> None:
+        calls.append(1)
+        raise BellmanError("residual 1")
+
+    monkeypatch.setattr(Increments, "q", stagnated)
+    run = evolve(mdp, until=5.0, accuracy=1e-2, scheme=scheme)
+    assert run.attributes["stop_kind"] == "stagnated"
+    assert len(calls) == MOST_FAILURES
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_step_that_no_length_makes_accurate_ends_the_run(scheme: str) -> None:
+    """A step whose result jumps between calls, however short it is, at one state."""
+    mdp = small_problem()
+
+    def fault(calls: int, _: float, out: FloatArray) -> None:
+        out[5] = np.roll(out[5], calls) * 0.5 + 0.5 * np.exp(np.sin(np.arange(16.0) + calls)) / 20.2
+
+    run = evolve(mdp, until=5.0, accuracy=1e-6, scheme=scheme, flow=Faulty(mdp, fault), series={"times": []})
+    assert run.status == "failed"
+    assert run.attributes["stop_kind"] == "step vanished"
+    assert "step size" in run.stop_reason
+    assert "state 5 " in run.stop_reason
+
+
+def test_the_least_step_lies_far_below_any_time_scale() -> None:
+    mdp = small_problem()
+    evaluation = evaluate(mdp, mdp.initial_policy)
+    least = ErrorControl(mdp, 1e-6).least_step(evaluation.q)
+    width = float(mdp.actions.axes[0].widths[0])
+    assert least < LEAST_STEP * width**2 / mdp.temperature
+    assert least > 1e-3 * LEAST_STEP * width**2 / mdp.temperature
+
+
+def test_the_wall_clock_is_heeded_between_attempts() -> None:
+    mdp = small_problem()
+
+    def fault(calls: int, _: float, out: FloatArray) -> None:
+        time.sleep(0.02)
+        if calls > 10:
+            out[5] = np.roll(out[5], calls)
+
+    run = evolve(mdp, until={"time": 50.0, "wall": 0.3}, accuracy=1e-9, flow=Faulty(mdp, fault), series={"times": []})
+    assert run.attributes["stop_kind"] == "wall"
+    assert "wall-clock limit" in run.stop_reason
+
+
+def test_mass_taken_off_is_rounding_and_recorded() -> None:
+    mdp = small_problem()
+    drifts = [state.mass_drift for state, _ in zip(flow(mdp, step=0.05), range(200), strict=False)]
+    assert drifts[0] == 0.0
+    assert 0.0 < max(drifts) <= 0.1 * MASS_ROUNDING
+    run = evolve(mdp, until={"steps": 199}, step=0.05, series={"times": []}, snapshots=0)
+    assert run.series["mass_error"][-1] >= max(drifts)
+
+
+def test_the_series_hold_the_worst_mass_error_since_the_last_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = np.abs(extrapolation_weights(4)).sum()
+
+    def drifting(weights: FloatArray, parts: FloatArray, out: FloatArray, drift: FloatArray) -> None:
+        combine(weights, parts, out, drift)
+        drift[2] = -2e-12
+
+    monkeypatch.setattr("solver.extrapolated.combine", drifting)
+    run = evolve(small_problem(), until={"steps": 3}, step=0.05, series={"times": []}, snapshots=0)
+    np.testing.assert_allclose(run.series["mass_error"][1:], 2e-12 / weights, rtol=1e-12)
+    assert run.series["mass_error"][0] < 1e-15
+
+
+def test_attempts_are_given_up_after_sixty_rejections() -> None:
+    attempts = Attempts(True, lambda: 0.0, lambda: "state 7", no_watch)
+    for _ in range(MOST_REJECTED):
+        attempts.begin(1.0)
+        attempts.reject()
+    with pytest.raises(StepVanishedError, match=r"60 rejected attempts.*state 7"):
+        attempts.begin(1.0)
+
+
+def test_mass_lost_beyond_rounding_ends_the_run() -> None:
+    mdp = small_problem()
+
+    def fault(_: int, dt: float, out: FloatArray) -> None:
+        out[3] *= 1.0 - 1e-6 * dt**2
+
+    run = evolve(mdp, until=5.0, accuracy=1e-4, flow=Faulty(mdp, fault), series={"times": []})
+    assert run.status == "failed"
+    assert run.attributes["stop_kind"] == "mass not kept"
+    assert "state 3" in run.stop_reason
+
+
+def test_combinations_report_the_mass_they_take_off() -> None:
+    parts = np.array([[[0.25, 0.75]], [[0.5, 0.5 + 1e-9]]])
+    out, drift = np.empty((1, 2)), np.empty(1)
+    combine(np.array([-1.0, 2.0]), parts, out, drift)
+    np.testing.assert_allclose(drift, 2e-9, rtol=1e-6)
+    np.testing.assert_allclose(out.sum(), 1.0, rtol=1e-15)
+
+
+def test_interrupts_are_not_swallowed() -> None:
+    mdp = small_problem()
+
+    def fault(calls: int, _: float, out: FloatArray) -> None:
+        if calls == 50:
+            raise KeyboardInterrupt
+
+    run = evolve(mdp, until=5.0, accuracy=1e-4, flow=Faulty(mdp, fault))
+    assert run.status == "interrupted"
+    assert all(after > before for before, after in pairwise(run.series["time"]))

@@ -1,0 +1,81 @@
+"""Progress on the terminal: lines while steps are taken, and what is waited for before the first."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from views.progress import BeforeFirstStep, ProgressView
+
+
+@dataclass
+class Step:
+    """What a run reports."""
+
+    time: float = 0.0
+    gap: float = 1.0
+    rate: float = 2.0
+    step_size: float = 0.1
+    steps: int = 0
+    wall_seconds: float = 0.0
+
+
+def test_plain_progress_is_a_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with ProgressView({"time": 1.0}, live=False) as view:
+        for second in range(1000):
+            view(Step(time=second / 1000.0, wall_seconds=float(second)))
+    lines = capsys.readouterr().out.splitlines()
+    assert 10 <= len(lines) <= 20
+    assert "gap 1.000e+00" in lines[0]
+
+
+def test_short_runs_show_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
+    with ProgressView({"time": 1.0}, live=False) as view:
+        view(Step(wall_seconds=1.0))
+    assert capsys.readouterr().out == ""
+
+
+def test_live_progress_shows_the_gap(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes the captured output for a terminal
+    with ProgressView({"gap": 1e-3}, live=True) as view:
+        view(Step())
+        view(Step(gap=0.5))
+    assert "gap 5.000e-01" in capsys.readouterr().out
+
+
+def test_the_share_done_is_that_of_the_nearest_criterion() -> None:
+    view = ProgressView({"time": 10.0, "gap": 1e-4, "steps": 100.0, "wall": 50.0}, live=False)
+    view(Step(gap=1.0))
+    assert view.fraction(Step(gap=1.0)) == 0.0
+    assert view.fraction(Step(gap=1e-2)) == pytest.approx(0.5)
+    assert view.fraction(Step(gap=1e-2, time=8.0)) == pytest.approx(0.8)
+    assert view.fraction(Step(steps=90)) == pytest.approx(0.9)
+    assert view.fraction(Step(wall_seconds=60.0)) == 1.0
+
+
+def test_standing_still_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    compiling = iter([True])
+    with BeforeFirstStep(lambda: next(compiling, False), first=0.1) as waiting:
+        view = ProgressView({"time": 1.0}, live=False, waiting=waiting)
+        view(Step())  # the start is no step
+        said = ""
+        while "first step" not in said:
+            said += capsys.readouterr().out
+            time.sleep(0.01)
+        view(Step(steps=1))
+        said += capsys.readouterr().out
+        time.sleep(0.4)
+    first, second, *_ = said.splitlines()
+    assert first.endswith(" s  compiling kernels (once)")
+    assert second.endswith(" s  preparing: transition, optimum, first step")
+    assert capsys.readouterr().out == ""
+
+
+def test_what_is_quick_needs_no_explanation(capsys: pytest.CaptureFixture[str]) -> None:
+    started = time.monotonic()
+    with BeforeFirstStep(lambda: True):
+        pass
+    assert time.monotonic() - started < 1.0
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,106 @@
+"""``wpoflow bend``: tables, sentences and the report, through the front door."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.wpoflow.test_quick_answers import HEAVY, modules_after
+from validation import bends
+from validation.bends.bend import Bend, Table
+from wpoflow.cli import cli, main
+
+Call = Callable[..., tuple[int, str, str]]
+
+TABLE = Table("a table", ({"tau": 0.1, "gap": 1.0 / 3.0, "kappa": float("inf"), "word": "yes", "cells": 12},))
+SMALL = Bend("small", "nothing fails", (TABLE,), "it flows", ("score_max",), "score_max grows", "all is well")
+
+
+@pytest.fixture
+def call(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Call a command in an empty folder; gives its status, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+        out, err = capfd.readouterr()
+        return int(end.value.code or 0), out, err
+
+    return run
+
+
+def stored(path: str) -> list[dict[str, object]]:
+    """The studies of a report."""
+    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    assert content["schema"] == 1
+    assert content["versions"]["wpoflow"]
+    return list(content["bends"])
+
+
+def test_a_study_is_printed_and_stored(call: Call) -> None:
+    status, out, err = call("bend", "heavy_tails", "--report", "made/report")
+    assert (status, err) == (0, "")
+    (found,) = stored("made/report/bends.json")
+    assert found["name"] == "heavy_tails"
+    assert " ".join(str(found["conclusion"]).split()) in " ".join(out.split())
+    tables = found["tables"]
+    assert isinstance(tables, list)
+    for table in tables:
+        assert table["title"] in out
+        for row in table["rows"]:
+            assert all(entry in out for entry in (f"{v:.4g}" for v in row.values() if isinstance(v, float)))
+    assert not list(Path("made/report").glob("*.part"))
+
+
+def test_without_names_all_are_studied_once(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def study(name: str) -> Callable[[], Bend]:
+        def run() -> Bend:
+            asked.append(name)
+            return SMALL
+
+        return run
+
+    monkeypatch.setattr(bends, "BENDS", {"one": study("one"), "two": study("two")})
+    assert call("bend", "--quiet") == (0, "", "")
+    assert asked == ["one", "two"]
+    status, out, _ = call("bend", "two", "two", "--report", ".")
+    assert (status, asked) == (0, ["one", "two", "two"])
+    assert "0.3333" in out
+    assert "all is well" in out
+    (found,) = stored("bends.json")
+    assert found["tables"] == [{"title": "a table", "rows": [{**TABLE.rows[0], "kappa": "inf"}]}]
+    assert found["growing_monitors"] == ["score_max"]
+
+
+def test_the_help_names_every_study() -> None:
+    text = str(cli.commands["bend"].help)
+    assert all(name in text for name in bends.BENDS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nosuch"], "nosuch: no such study; choose among metastability, jump_cost"),
+        (["discount", "--report", "file"], "--report file: exists and is no folder"),
+        (["--threads", "0"], "'--threads'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_errors_are_one_line(call: Call, arguments: list[str], says: str) -> None:
+    Path("file").write_text("")
+    status, out, err = call("bend", *arguments)
+    assert (status, out) == (2, "")
+    assert says in err
+    assert len(err.splitlines()) == 1
+
+
+def test_help_is_answered_at_once() -> None:
+    status, modules = modules_after(["bend", "--help"])
+    assert status == 0
+    assert modules & HEAVY == set()
