@@ -84,6 +84,13 @@ def _parse_until(_: click.Context, __: click.Parameter, entries: Sequence[str]) 
     return criteria or None
 
 
+def _parse_times(_: click.Context, __: click.Parameter, entries: Sequence[float]) -> list[float]:
+    for time in entries:
+        if not 0.0 < time < float("inf"):
+            raise click.UsageError(f"--time {time:g}: must be positive and finite")
+    return list(entries)
+
+
 def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for option in reversed(options):
@@ -108,7 +115,11 @@ _flow = _options(
         "Replaces all criteria of the file.",
     ),
     click.option("--scheme", metavar="NAME", help="Time scheme: extrapolated (default) or euler."),
-    click.option("--step", type=float, metavar="DT", help="Fixed time step."),
+    click.option(
+        "--step", type=float, metavar="DT",
+        help="Fixed time step, cut only for listed or equally spaced times and the end; geometric rows and "
+        "snapshots are taken at the first step at or after their time.",
+    ),
     click.option("--accuracy", type=float, metavar="TOL", help="Step control: local error relative to what is left."),
     click.option("--flow", metavar="NAME", help="Which flow: wasserstein."),
 )  # fmt: skip
@@ -135,10 +146,15 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(VERSION)
 @_debug
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Wasserstein policy optimisation flows of entropy-regularised MDPs, exact on the grid.
 
     PROBLEM is a TOML file (it ends in .toml or holds a slash) or the name of a gallery problem.
@@ -146,6 +162,8 @@ def cli() -> None:
     Exit status: 0 done; 1 short of its goal; 2 unusable arguments or problem file; 3 unreadable or altered run
     file; 4 disk, memory or permission; 70 internal error; 130 interrupted.
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def _call(module: str, **arguments: Any) -> None:
@@ -196,6 +214,88 @@ def run(**arguments: Any) -> None:
 def optimum(**arguments: Any) -> None:
     """Compute the soft-optimal value and policy only; -o stores them."""
     _call("optimum", **arguments)
+
+
+@cli.command()
+@_problem
+@click.option(
+    "--levels", type=click.IntRange(min=3), default=4, show_default=True, metavar="N", help="Number of grids in each."
+)
+@click.option(
+    "--quantity",
+    "quantities",
+    multiple=True,
+    metavar="SERIES",
+    help="What to look at: any series of a run; repeat. Default value_rho and gap.",
+)
+@click.option(
+    "--axis",
+    "directions",
+    multiple=True,
+    metavar="AXIS",
+    help="Refine this axis alone, or states, actions, grid (all axes), time (the step), all; repeat. "
+    "Default states, actions, grid and time.",
+)
+@click.option(
+    "--time",
+    "times",
+    type=float,
+    multiple=True,
+    metavar="T",
+    callback=_parse_times,
+    help="Flow time at which to look; repeat. Default the time in the file's until.",
+)
+@click.option(
+    "--factor", type=click.Choice(["2", "sqrt2"]), default="2", show_default=True, help="Ratio of mesh sizes."
+)
+@click.option("--scheme", metavar="NAME", help="Scheme whose steps are refined: extrapolated or euler.")
+@click.option("--step", type=float, metavar="DT", help="Coarsest step. Default T/64 or somewhat less.")
+@click.option("--accuracy", type=float, metavar="TOL", help="Of the time steps where grids are refined. Default 1e-7.")
+@click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write DIR/refine.json.")
+@_threads
+@click.option("--quiet", is_flag=True, help="Print errors only.")
+@_debug
+def refine(**arguments: Any) -> None:
+    """Refine grids and steps; show orders of convergence and extrapolated values.
+
+    The finest grid of each direction is about the problem's own (as --cells makes it); what is not refined stays at
+    the middle level.
+    """
+    _call("refine", **arguments)
+
+
+@cli.command()
+@click.argument("targets", nargs=-1, metavar="[RUN.h5 | PROBLEM ...]")
+@click.option("--only", multiple=True, metavar="CLAIM", help="Judge this claim alone; may be repeated.")
+@click.option(
+    "--level", type=click.Choice(["quick", "full"]), default="quick", show_default=True,
+    help="quick: coarse grids, under a minute for the whole suite; full: own grids, refinement, all claims.",
+)  # fmt: skip
+@click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write DIR/report.json.")
+@_threads
+@click.option("--quiet", is_flag=True, help="Print errors only.")
+@_debug
+def validate(**arguments: Any) -> None:
+    """Check the theory's claims on run files or problems; with no argument on everything.
+
+    A run file is judged by what it holds: series, optimum and snapshots.  A problem is run first.  Exit status 1 when
+    a claim fails or a negative control is missed.
+    """
+    _call("validate", **arguments)
+
+
+@cli.command()
+@click.argument("names", nargs=-1, metavar="[NAME ...]")
+@click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write DIR/bends.json.")
+@_threads
+@click.option("--quiet", is_flag=True, help="Print errors only.")
+@_debug
+def bend(**arguments: Any) -> None:
+    """Study where the theory bends: a hypothesis fails or a constant collapses; with no name all.
+
+    NAME is metastability, jump_cost, deterministic, heavy_tails, discount or unreachable; each takes up to a minute.
+    """
+    _call("bend", **arguments)
 
 
 @cli.command()

@@ -1,0 +1,87 @@
+"""How loose the guaranteed lower bounds of the modified log-Sobolev constant are.
+
+    python -m benchmarks.bounds
+
+Each bound over alpha, minimised numerically, for the Gibbs law of the tilted double well at temperature 0.1 and of
+a quadratic cost with Gaussian reference (Ornstein–Uhlenbeck) on three grids; for the torus problem's circles; and for
+the two action axes of navigation, where alpha is minimised in the slowest states, those of least bound and some others.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from grids.arrays import FloatArray, IntArray
+from grids.axis import uniform_axis
+from grids.grid import Grid
+from problems.load import load_problem
+from problems.statement import Statement, build
+from solver.mdp import GridMDP
+from solver.optimum import solve_optimum
+from validation.constants.generators import Generators
+from validation.constants.log_sobolev import minimise_log_sobolev
+from validation.constants.lower_bounds import lower_bounds
+from validation.constants.spectral_gap import spectral_gap
+from validation.exact_cases.bandits import double_well
+
+CELLS = (64, 128, 256)
+CIRCLES = (32, 64, 128)
+NAVIGATION = ({"x": 16, "y": 16, "vx": 8, "vy": 8}, {"x": 32, "y": 32, "vx": 16, "vy": 16})
+STATES = 24
+
+
+def ornstein_uhlenbeck(cells: int) -> GridMDP:
+    """The quadratic cost of the reference tables, tau = 0.3, on [-6, 6]: alpha = lambda = 1.65 in the continuum."""
+    return build(
+        Statement(
+            actions=Grid((uniform_axis("a", -6.0, 6.0, cells),)),
+            discount=0.9,
+            temperature=0.3,
+            cost=lambda a: 0.75 * (a - 0.4) ** 2,
+            potential=lambda a: a**2 / 4.0,
+        )
+    )
+
+
+def optimal(mdp: GridMDP) -> Generators:
+    """Generators of the optimal policy."""
+    return Generators.of(mdp, solve_optimum(mdp).q)
+
+
+def sample(gaps: FloatArray, best: FloatArray) -> IntArray:
+    """The slowest states, those of least bound, and some spread over all rates."""
+    slowest, least = np.argsort(gaps, kind="stable"), np.argsort(best, kind="stable")
+    spread = slowest[np.linspace(0, slowest.size - 1, STATES).astype(np.int64)]
+    return np.unique(np.concatenate([slowest[: STATES // 3], least[: STATES // 3], spread]))
+
+
+def row(label: str, generators: Generators) -> None:
+    """Print lambda and alpha of the state of least alpha, and least and median of each bound over alpha."""
+    gaps, bounds = spectral_gap(generators), lower_bounds(generators)
+    chosen = sample(gaps, bounds.best) if generators.size > STATES else np.arange(generators.size)
+    alpha = minimise_log_sobolev(generators.select(chosen))
+    slow = int(np.argmin(alpha))
+    entries = []
+    for name, values in [("best", bounds.best), *((name, bounds.values[name]) for name in bounds.names)]:
+        share = values[chosen] / alpha
+        spread = f" ({np.median(share):.3g})" if share.size > 1 else ""
+        entries.append(f"{name} {share.min():.3g}{spread}")
+    print(f"{label:22s} {gaps[chosen][slow]:.6g} {alpha[slow]:.6g}  " + ", ".join(entries), flush=True)
+
+
+def main() -> None:
+    """Print all rows."""
+    print("case, lambda and alpha (minimised) of the state of least alpha; bound over alpha: least (median) over states")
+    for n in CELLS:
+        row(f"double well {n}", optimal(double_well(0.1).grid(n)))
+    for n in CELLS:
+        row(f"Ornstein–Uhlenbeck {n}", optimal(ornstein_uhlenbeck(n)))
+    for n in CIRCLES:
+        row(f"torus {n}", optimal(load_problem("torus", cells={"s": n, "a": n})))
+    for cells in NAVIGATION:
+        label = "x".join(str(n) for n in cells.values())
+        row(f"navigation {label}", optimal(load_problem("navigation", cells=cells)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Small cases for the tests of the claims, and copies of them with something altered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from grids.arrays import FloatArray
+from problems.load import build_problem
+from problems.problem_file import read_problem
+from solver.evolve import evolve
+from solver.mdp import GridMDP
+from solver.optimum import solve_optimum
+from solver.run import Run
+from validation.claim import Finding
+from validation.claims import CLAIMS
+from validation.evidence import Evidence
+
+CELLS = {
+    "bandit": {"a": 64},
+    "lqr": {"x": 20, "u": 20},
+    "torus": {"s": 24, "a": 24},
+    "navigation": {"x": 6, "y": 6, "vx": 5, "vy": 5},
+}
+SNAPSHOTS = 40
+
+
+def small_problem(name: str) -> GridMDP:
+    """A gallery problem on few cells."""
+    return build_problem(read_problem(name, cells=CELLS[name]))
+
+
+def controlled(name: str, accuracy: float | None = None, steps: int = 1000) -> Evidence:
+    """A run of controlled error with the problem's own accuracy, long past the time at which rates are sharp."""
+    problem = read_problem(name, cells=CELLS[name])
+    mdp = small_problem(name)
+    run = evolve(
+        mdp,
+        until={"gap": 1e-16, "steps": steps},
+        accuracy=problem.flow.accuracy if accuracy is None else accuracy,
+        snapshots=SNAPSHOTS,
+    )
+    return Evidence(name, run, mdp)
+
+
+def fixed(name: str, scheme: str, step: float = 0.05, time: float = 6.0, mdp: GridMDP | None = None) -> Evidence:
+    """A run of equal steps, every step a row."""
+    mdp = small_problem(name) if mdp is None else mdp
+    run = evolve(
+        mdp, until=time, step=step, scheme=scheme, snapshots=5, series={"every": step}, optimum=solve_optimum(mdp)
+    )
+    return Evidence(name, run, mdp)
+
+
+def altered(
+    evidence: Evidence, series: Mapping[str, FloatArray] | None = None, attributes: Mapping[str, Any] | None = None
+) -> Evidence:
+    """A copy with other series or attributes, judged by its run alone."""
+    run = evidence.run
+    return Evidence(
+        evidence.name,
+        Run(
+            states=run.states,
+            actions=run.actions,
+            series={**run.series, **(series or {})},
+            snapshots=run.snapshots,
+            optimum=run.optimum,
+            reference_mass=run.reference_mass,
+            rho=run.rho,
+            attributes={**run.attributes, **(attributes or {})},
+        ),
+    )
+
+
+def judged(name: str, evidence: Evidence) -> Finding:
+    """One claim on one case."""
+    return CLAIMS[name].finding(evidence)
+
+
+def at_row(values: FloatArray, row: int, change: float) -> FloatArray:
+    """A copy with one entry multiplied."""
+    out = values.copy()
+    out[row] *= change
+    return out

@@ -1,0 +1,104 @@
+"""The logic of verdicts."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from validation.claim import Finding, Hypothesis, Measurement, Tolerance, Verdict, json_ready
+
+MET, UNMET = Hypothesis("known", True), Hypothesis("smooth", False, "it jumps")
+GOOD, BAD = Measurement("rate", 1.0, 2.0, "<="), Measurement("rate", 3.0, 2.0, "<=")
+
+
+def finding(*measurements: Measurement, hypotheses: tuple[Hypothesis, ...] = (MET,), **notes: Any) -> Finding:
+    return Finding("claim", "case", "statement", "source", hypotheses, measurements, notes)
+
+
+@pytest.mark.parametrize(
+    ("relation", "below", "equal", "above"),
+    [("<=", True, True, False), (">=", False, True, True), ("=", False, True, False)],
+)
+def test_relations(relation: str, below: bool, equal: bool, above: bool) -> None:
+    found = [Measurement("rate", value, 1.0, relation).holds for value in (0.9, 1.0, 1.1)]
+    assert found == [below, equal, above]
+
+
+@given(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3), st.tuples(*[st.floats(0.0, 10.0)] * 3))
+def test_the_parts_of_the_tolerance_add_up(measured: float, bound: float, parts: tuple[float, float, float]) -> None:
+    tolerance = Tolerance(*parts)
+    assert tolerance.total == pytest.approx(sum(parts))
+    distance = measured - bound
+    assert Measurement("rate", measured, bound, "<=", tolerance).holds == (distance <= tolerance.total)
+    assert Measurement("rate", measured, bound, ">=", tolerance).holds == (-distance <= tolerance.total)
+    assert Measurement("rate", measured, bound, "=", tolerance).holds == (abs(distance) <= tolerance.total)
+
+
+@pytest.mark.parametrize("relation", ["<=", ">=", "="])
+def test_what_is_not_a_number_fails(relation: str) -> None:
+    assert not Measurement("rate", math.nan, 1.0, relation, Tolerance(rounding=1e9)).holds
+    assert not Measurement("rate", 1.0, math.nan, relation, Tolerance(rounding=1e9)).holds
+    assert not Measurement("rate", 1.0, 1.0, relation, Tolerance(rounding=math.nan)).holds
+
+
+@pytest.mark.parametrize("part", ["theory", "discretisation", "rounding"])
+def test_an_infinite_tolerance_decides_nothing(part: str) -> None:
+    assert not Measurement("rate", 5.0, 1.0, "=", Tolerance(**{part: math.inf})).holds
+
+
+def test_verdicts() -> None:
+    assert finding(GOOD).verdict is Verdict.HOLDS
+    assert finding(GOOD, BAD, GOOD).verdict is Verdict.FAILS
+    assert finding().verdict is Verdict.NOT_CERTIFIED
+    assert finding(GOOD, hypotheses=(MET, UNMET)).verdict is Verdict.NOT_CERTIFIED
+    assert finding(BAD, hypotheses=(UNMET, MET)).verdict is Verdict.NOT_CERTIFIED
+
+
+def test_the_reason_is_the_hypothesis_that_is_not_met_or_the_worst_measurement() -> None:
+    assert finding(BAD, hypotheses=(MET, UNMET)).reason == "smooth: it jumps"
+    assert finding().reason == "nothing to measure"
+    assert finding(GOOD, BAD).reason == "rate 3 <= 2"
+    near = Measurement("closer", 1.999, 2.0, "<=", Tolerance(rounding=1e-3), "t = 1")
+    assert finding(GOOD, near).reason == "closer 1.999 <= 2 within 0.001 (t = 1)"
+    infinite = Measurement("unbounded", 1.0, math.inf, "<=")
+    assert finding(infinite, near).reason == finding(near, infinite).reason == near_reason(near)
+
+
+def near_reason(entry: Measurement) -> str:
+    return finding(entry).reason
+
+
+def test_as_dict_is_json_of_the_whole_finding() -> None:
+    entry = Measurement("rate", np.float64(math.inf), math.nan, "<=", Tolerance(theory=0.5), "t = 1")
+    notes = {"orders": [1.0, math.nan], "issued": {"t = 1": {"rate": -math.inf}}, "count": 3, "name": "c3"}
+    content = json.loads(json.dumps(finding(entry, hypotheses=(MET, UNMET), **notes).as_dict(), allow_nan=False))
+    assert set(content) == {
+        "claim", "case", "verdict", "statement", "source", "hypotheses", "measurements", "notes",
+    }  # fmt: skip
+    assert content["verdict"] == "not certified"
+    assert content["hypotheses"][1] == {"name": "smooth", "met": False, "detail": "it jumps"}
+    assert content["measurements"] == [
+        {
+            "quantity": "rate",
+            "measured": "inf",
+            "relation": "<=",
+            "bound": "nan",
+            "holds": False,
+            "tolerance": {"theory": 0.5, "discretisation": 0.0, "rounding": 0.0},
+            "where": "t = 1",
+        }
+    ]
+    assert content["notes"] == {
+        "orders": [1.0, "nan"], "issued": {"t = 1": {"rate": "-inf"}}, "count": 3, "name": "c3",
+    }  # fmt: skip
+
+
+def test_json_ready_leaves_numbers_as_they_are() -> None:
+    assert json_ready((1.5, 2, True, None, "inf")) == [1.5, 2, True, None, "inf"]
+    assert type(json_ready(np.float64(0.5))) is float

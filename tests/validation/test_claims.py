@@ -1,0 +1,360 @@
+"""Every claim on small problems: verdicts as they should be, and each claim can be made to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from grids.arrays import FloatArray
+from grids.axis import uniform_axis
+from grids.grid import Grid
+from problems.statement import Statement, build
+from solver.evolve import evolve
+from solver.mdp import GridMDP
+from solver.steps import WassersteinStep
+from tests.validation.cases import CELLS, altered, at_row, controlled, fixed, judged, small_problem
+from validation.case_numbers import case_numbers
+from validation.claim import Verdict
+from validation.claims import CLAIMS, orders
+from validation.constants.lower_bounds import LowerBounds
+from validation.evidence import Evidence, EvidenceError, Family
+from validation.refinement_plan import RefinedAxis
+from validation.suite import LEVELS, judge
+
+HOLDS, FAILS, NOT_CERTIFIED = Verdict.HOLDS, Verdict.FAILS, Verdict.NOT_CERTIFIED
+FAMILY = {"orders", "regularity"}
+DECAYS = ("decay_weighted", "decay_sup_norm", "decay_paper", "certificate")
+NOT_YET: dict[tuple[str, str], set[str]] = {
+    ("navigation", "controlled"): {"kl_contraction"},  # two axes
+    ("navigation", "euler"): {"kl_contraction", "late_rate", *DECAYS},
+}
+
+
+@pytest.fixture(scope="module", params=list(CELLS))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def long_run(name: str) -> Evidence:
+    """A run of controlled error to a gap of 1e-16."""
+    return controlled(name)
+
+
+@pytest.fixture(scope="module")
+def euler_run(name: str) -> Evidence:
+    """A run of equal backward Euler steps."""
+    return fixed(name, "euler")
+
+
+@pytest.fixture(scope="module")
+def lqr() -> Evidence:
+    return controlled("lqr")
+
+
+@pytest.fixture(scope="module")
+def lqr_euler() -> Evidence:
+    return fixed("lqr", "euler")
+
+
+def verdicts(evidence: Evidence) -> dict[str, Verdict]:
+    return {finding.claim: finding.verdict for finding in judge(evidence, LEVELS["quick"])}
+
+
+def expected(not_certified: set[str]) -> dict[str, Verdict]:
+    return {claim: NOT_CERTIFIED if claim in not_certified else HOLDS for claim in CLAIMS if claim not in FAMILY}
+
+
+def test_controlled_runs(name: str, long_run: Evidence) -> None:
+    assert verdicts(long_run) == expected(NOT_YET.get((name, "controlled"), set()))
+
+
+def test_backward_euler_runs(name: str, euler_run: Evidence) -> None:
+    assert verdicts(euler_run) == expected(NOT_YET.get((name, "euler"), {"late_rate"}))
+
+
+def test_a_run_alone_is_judged_alike_where_that_is_enough(long_run: Evidence) -> None:
+    whole, alone = verdicts(long_run), verdicts(altered(long_run))
+    assert set(whole) - set(alone) == {"kl_contraction", "policy_iteration"}
+    assert all(whole[claim] is verdict for claim, verdict in alone.items())
+
+
+def test_guaranteed_below_observed_below_and_towards_sharp(name: str, long_run: Evidence) -> None:
+    rates = case_numbers(long_run)["rates"]
+    rows = np.flatnonzero(rates["judged"])
+    assert rows.size > 50
+    for guarantee in ("guaranteed", "paper"):
+        assert np.all(np.array(rates[guarantee])[rows] <= np.array(rates["observed"])[rows])
+    assert np.all(np.array(rates["paper"])[rows] <= np.array(rates["sup_norm"])[rows])
+    assert rates["guaranteed"][rows[-1]] > 0.05 * rates["sharp"]
+    assert rates["observed"][rows[-1]] == pytest.approx(rates["sharp"], rel=0.05)
+
+
+# each claim fails when what it speaks of is altered
+
+
+def scaled(evidence: Evidence, series: str, factor: float, since: float = 0.0) -> FloatArray:
+    values = evidence.run.series[series]
+    return np.where(evidence.run.series["time"] >= since, factor * values, values)
+
+
+def middle(evidence: Evidence) -> int:
+    return len(evidence.run.series["time"]) // 2
+
+
+def replaced(evidence: Evidence, name: str, row: int, value: float) -> FloatArray:
+    out = evidence.run.series[name].copy()
+    out[row] = value
+    return out
+
+
+def alterations(evidence: Evidence) -> list[tuple[str, dict[str, FloatArray]]]:
+    series, half, late = evidence.run.series, middle(evidence), len(evidence.run.series["time"]) - 5
+    return [
+        ("structure", {"mass_error": replaced(evidence, "mass_error", half, 1e-12)}),
+        ("structure", {"density_min": replaced(evidence, "density_min", half, -1e-300)}),
+        ("identities", {"value_rho": series["value_rho"] + 1e-9}),
+        ("identities", {"gap": replaced(evidence, "gap", half, -1e-9)}),
+        ("identities", {"gap_sup": at_row(series["bellman_residual"], half, 10.01)}),
+        ("pointwise_descent", {"descent_defect": replaced(evidence, "descent_defect", half, 1e-9)}),
+        ("dissipation_identity", {"rate_observed": 0.5 * series["rate_observed"]}),
+        ("dissipation_identity", {"rate_observed": scaled(evidence, "rate_observed", 1.01)}),
+        ("static_inequality", {"dissipation": at_row(series["dissipation"], late, 1e-3)}),
+        ("static_inequality", {"dissipation": at_row(series["dissipation"], late, 0.0)}),
+        ("static_inequality", {"dissipation": at_row(series["dissipation"], late, -1.0)}),
+        ("decay_weighted", {"gap": at_row(series["gap"], half, 1.2)}),
+        ("decay_sup_norm", {"gap_sup": at_row(series["gap_sup"], half, 1.2)}),
+        ("decay_paper", {"gap": at_row(series["gap"], half, 1.2)}),
+        ("decay_paper", {"dissipation": at_row(series["dissipation"], late, 0.0)}),
+        ("certificate", {"gap_sup": np.maximum(series["gap_sup"], series["gap_sup"][late])}),
+        ("certificate", {"gap": np.maximum(series["gap"], series["gap"][late])}),
+        ("late_rate", {"rate_observed": scaled(evidence, "rate_observed", 1.02, 0.8 * series["time"][-1])}),
+    ]
+
+
+NOT_A_NUMBER = [
+    ("structure", "mass_error"),
+    ("structure", "density_min"),
+    ("identities", "value_rho"),
+    ("identities", "gap"),
+    ("identities", "gap_sup"),
+    ("pointwise_descent", "descent_defect"),
+    ("dissipation_identity", "rate_observed"),
+    ("static_inequality", "dissipation"),
+    ("static_inequality", "gap"),
+    ("decay_weighted", "gap"),
+    ("decay_sup_norm", "gap_sup"),
+    ("decay_paper", "gap"),
+    ("certificate", "gap_sup"),
+]
+
+
+@pytest.mark.parametrize("case", range(18))
+def test_an_altered_series_fails(lqr: Evidence, case: int) -> None:
+    found = alterations(lqr)
+    assert len(found) == 18
+    claim, series = found[case]
+    assert judged(claim, altered(lqr)).verdict is HOLDS
+    assert judged(claim, altered(lqr, series)).verdict is FAILS
+
+
+@pytest.mark.parametrize(("claim", "series"), NOT_A_NUMBER)
+def test_a_row_that_is_not_a_number_fails(lqr: Evidence, claim: str, series: str) -> None:
+    broken = altered(lqr, {series: replaced(lqr, series, middle(lqr), np.nan)})
+    assert judged(claim, broken).verdict is FAILS
+
+
+def test_backward_euler_decay_is_held_to_the_discrete_theorem(lqr_euler: Evidence) -> None:
+    """Without time error in the budget a gap that stays the same for one step is a violation."""
+    series, row = lqr_euler.run.series, middle(lqr_euler)
+    for claim, name in (("decay_weighted", "gap"), ("decay_paper", "gap"), ("decay_sup_norm", "gap_sup")):
+        stays = replaced(lqr_euler, name, row, float(series[name][row - 1]))
+        assert judged(claim, altered(lqr_euler)).verdict is HOLDS
+        assert judged(claim, altered(lqr_euler, {name: stays})).verdict is FAILS
+
+
+class Slowed:
+    """Steps a quarter as long as asked for."""
+
+    def __init__(self, mdp: GridMDP) -> None:
+        self._step = WassersteinStep(mdp)
+
+    def __call__(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
+        return self._step(p, q, 0.25 * dt, out)
+
+
+class Still:
+    """Steps that change nothing."""
+
+    def __call__(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
+        out[...] = p
+        return out
+
+
+def test_steps_that_are_too_short_contract_too_little() -> None:
+    evidence = fixed("bandit", "euler")
+    assert evidence.mdp is not None
+    slow = Evidence("slow", evidence.run, evidence.mdp, Slowed(evidence.mdp))
+    assert judged("kl_contraction", slow).verdict is FAILS
+    still = Evidence("still", evidence.run, evidence.mdp, Still())
+    for claim in ("kl_contraction", "decay_weighted", "decay_sup_norm"):
+        assert judged(claim, still).verdict is FAILS
+
+
+def test_the_a_posteriori_form_certifies_nothing_of_a_step_that_stands_still() -> None:
+    """theta is measured: a split step that does nothing has theta = 0 and breaks no bound."""
+    evidence = controlled("navigation", steps=20)
+    still = Evidence("still", evidence.run, evidence.mdp, Still())
+    finding = judged("decay_sup_norm", still)
+    steps = [entry for entry in finding.measurements if "a posteriori" in entry.quantity]
+    assert [(entry.measured, entry.bound) for entry in steps] == [(1.0, 1.0)] * 4
+
+
+@pytest.mark.parametrize(("lift", "verdict"), [(0.999, HOLDS), (1.001, FAILS)])
+def test_a_lower_bound_above_alpha_is_found_out(lqr: Evidence, lift: float, verdict: Verdict) -> None:
+    evidence = altered(lqr)
+    ratio = judged("constants_ordered", evidence).measurements[0].measured
+    assert 0.5 < ratio < 1.0
+    values = {name: lift / ratio * values for name, values in evidence.bounds.values.items()}
+    vars(evidence)["bounds"] = LowerBounds(values)
+    assert judged("constants_ordered", evidence).verdict is verdict
+
+
+def test_a_wrong_spectral_gap_is_found_out_by_the_slowest_state(lqr: Evidence) -> None:
+    evidence = altered(lqr)
+    vars(evidence)["spectral_gaps"] = 1.001 * lqr.spectral_gaps
+    entry = next(e for e in judged("late_rate", evidence).measurements if "slowest" in e.quantity)
+    assert not entry.holds
+    assert entry.tolerance.total < 1e-3 * entry.bound
+
+
+def test_policy_iteration_towards_another_optimum_is_not_quadratic(lqr: Evidence) -> None:
+    run = altered(lqr).run
+    wrong = replace(lqr.optimum, q=lqr.optimum.q + 1e-3 * np.sin(np.arange(lqr.optimum.q.shape[1])))
+    vars(run)["optimum"] = wrong
+    assert judged("policy_iteration", Evidence("wrong", run, lqr.mdp)).verdict is FAILS
+
+
+# hypotheses
+
+
+def nowhere_but_in_the_first_state(mdp: GridMDP) -> GridMDP:
+    return replace(mdp, rho=np.eye(mdp.states.size)[0])
+
+
+def test_rho_that_leaves_out_visited_states() -> None:
+    """No paper's rate; the weighted one is known from row to row where every step is a row."""
+    evidence = fixed("lqr", "euler", mdp=nowhere_but_in_the_first_state(small_problem("lqr")))
+    found = verdicts(evidence)
+    assert (found["decay_paper"], found["decay_weighted"], found["decay_sup_norm"]) == (NOT_CERTIFIED, HOLDS, HOLDS)
+    assert evidence.density_ratio == np.inf
+    rows = evidence.run.series
+    thinned = {name: values[::3] for name, values in rows.items()}
+    assert judged("decay_weighted", altered(evidence, thinned)).verdict is NOT_CERTIFIED
+
+
+def test_two_action_axes_do_not_certify_the_contraction() -> None:
+    finding = judged("kl_contraction", fixed("navigation", "euler", time=0.5))
+    assert finding.verdict is NOT_CERTIFIED
+    assert "2 axes" in finding.reason
+    assert 0.0 < finding.notes["largest ratio"] < 1.0
+
+
+def test_fixed_steps_of_another_scheme_certify_no_decay() -> None:
+    found = verdicts(fixed("bandit", "extrapolated"))
+    assert {found[claim] for claim in (*DECAYS, "late_rate")} == {NOT_CERTIFIED}
+    assert found["static_inequality"] is HOLDS
+
+
+@pytest.mark.parametrize("claim", [*DECAYS, "late_rate"])
+def test_a_run_of_another_flow_certifies_no_decay(lqr: Evidence, claim: str) -> None:
+    assert judged(claim, altered(lqr)).verdict is HOLDS
+    assert judged(claim, altered(lqr, attributes={"flow": "fisher-rao"})).verdict is NOT_CERTIFIED
+
+
+def test_a_short_run_certifies_no_late_rate() -> None:
+    evidence = controlled("lqr", steps=30)
+    assert judged("late_rate", evidence).verdict is NOT_CERTIFIED
+    assert judged("decay_sup_norm", evidence).verdict is HOLDS
+
+
+def test_states_no_policy_reaches_certify_no_weighted_rate(lqr: Evidence) -> None:
+    ratio = np.full_like(lqr.run.series["time"], 1e300)
+    for claim in ("static_inequality", "decay_weighted"):
+        assert judged(claim, altered(lqr, {"occupancy_ratio": ratio})).verdict is NOT_CERTIFIED
+
+
+def test_one_action_leaves_nothing_to_certify() -> None:
+    mdp = build(
+        Statement(
+            states=Grid((uniform_axis("x", -1.0, 1.0, 5, "clamp"),)),
+            actions=Grid((uniform_axis("u", 0.0, 1.0, 1),)),
+            discount=0.5,
+            temperature=1.0,
+            cost=lambda x, u: x**2 + u,
+            dynamics={"x": lambda x, u: 0.5 * x},
+            noise={"x": 0.2},
+        )
+    )
+    evidence = Evidence("one action", evolve(mdp, until=1.0, accuracy=1e-3), mdp)
+    found = verdicts(evidence)
+    assert {claim for claim, verdict in found.items() if verdict is HOLDS} == {
+        "structure", "identities", "pointwise_descent", "dissipation_identity",
+    }  # fmt: skip
+    assert FAILS not in found.values()
+
+
+def test_a_run_without_its_optimum_or_rows_is_refused(lqr: Evidence) -> None:
+    run = altered(lqr).run
+    vars(run)["optimum"] = None
+    with pytest.raises(EvidenceError, match="optimum"):
+        Evidence("early", run)
+    with pytest.raises(EvidenceError, match="no rows"):
+        altered(lqr, {name: values[:0] for name, values in lqr.run.series.items()})
+
+
+# claims on several grids
+
+
+def bandit(cost: str, cells: int) -> GridMDP:
+    def jump(a: FloatArray) -> FloatArray:
+        return np.asarray(0.5 * a**2 + 0.5 * (a > 0.3) if cost == "jump" else 0.5 * a**2)
+
+    return build(
+        Statement(
+            actions=Grid((uniform_axis("a", -2.0, 2.0, cells),)),
+            discount=0.9,
+            temperature=0.5,
+            cost=jump,
+            policy_density=lambda a: np.asarray(np.exp(-((a - 0.5) ** 2))),
+        )
+    )
+
+
+def several_grids(cost: str, cells: int = 32) -> Evidence:
+    def make(sizes: Mapping[str, int]) -> GridMDP:
+        return bandit(cost, sizes.get("a", cells))
+
+    run = evolve(make({}), until={"time": 2.0}, accuracy=1e-3)
+    return Evidence(cost, run, make({}), family=Family(make, [RefinedAxis("a", "action", cells)]))
+
+
+def test_monitors_of_a_smooth_cost_are_bounded_and_of_a_jump_are_not() -> None:
+    assert judged("regularity", several_grids("smooth")).verdict is HOLDS
+    finding = judged("regularity", several_grids("jump"))
+    assert finding.verdict is NOT_CERTIFIED
+    assert finding.reason.startswith(("score_max", "q_slope_max"))
+
+
+def test_the_order_of_backward_euler_is_one_even_with_a_jump() -> None:
+    for cost in ("smooth", "jump"):
+        assert judged("orders", several_grids(cost)).verdict is HOLDS
+
+
+def test_a_scheme_of_another_order_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order said to be judged is two, backward Euler's is one."""
+    monkeypatch.setattr(orders, "ORDER", 2.0)
+    assert judged("orders", several_grids("smooth")).verdict is FAILS

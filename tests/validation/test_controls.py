@@ -1,0 +1,65 @@
+"""Solvers broken on purpose are caught, and one that is not broken is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from solver.mdp import GridMDP
+from solver.steps import WassersteinStep
+from tests.validation.cases import small_problem
+from validation.claim import Verdict
+from validation.claims import CLAIMS
+from validation.controls import CONTROLS, Control, caught, run_control
+
+
+@pytest.fixture(scope="module")
+def lqr() -> GridMDP:
+    return small_problem("lqr")
+
+
+@pytest.mark.parametrize("name", list(CONTROLS))
+def test_every_control_is_caught(lqr: GridMDP, name: str) -> None:
+    control = CONTROLS[name]
+    findings = run_control(control, lqr)
+    assert {finding.claim: finding.verdict for finding in findings} == control.expected
+    assert caught(control, findings)
+
+
+@pytest.mark.parametrize("name", [name for name, control in CONTROLS.items() if control.broken is not None])
+def test_the_step_unbroken_is_not_caught(lqr: GridMDP, name: str) -> None:
+    """The same run with the solver's own step: a control can miss, and each claim it names holds."""
+    control = replace(CONTROLS[name], broken=WassersteinStep)
+    findings = run_control(control, lqr)
+    assert {finding.verdict for finding in findings} == {Verdict.HOLDS}
+    assert not caught(control, findings)
+
+
+def test_a_problem_within_the_hypotheses_is_not_caught(lqr: GridMDP) -> None:
+    control = replace(CONTROLS["unreachable states"], change=lambda mdp: mdp)
+    findings = run_control(control, lqr)
+    assert [finding.verdict for finding in findings] == [Verdict.HOLDS]
+    assert not caught(control, findings)
+
+
+def test_a_control_is_caught_only_by_all_its_claims(lqr: GridMDP) -> None:
+    control = CONTROLS["negated potential"]
+    findings = run_control(control, lqr)
+    assert caught(control, findings)
+    assert not caught(control, findings[1:])
+    assert not caught(control, [])
+
+
+def test_controls_name_claims_there_are() -> None:
+    def names(control: Control) -> set[str]:
+        return set(control.expected)
+
+    assert all(names(control) and names(control) <= set(CLAIMS) for control in CONTROLS.values())
+    fails = {
+        claim
+        for control in CONTROLS.values()
+        for claim, verdict in control.expected.items()
+        if verdict is Verdict.FAILS
+    }
+    assert {"structure", "pointwise_descent", "kl_contraction", "decay_weighted", "decay_sup_norm"} <= fails

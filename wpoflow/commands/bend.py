@@ -1,0 +1,39 @@
+"""``wpoflow bend``: studies of problems in which a hypothesis of the theory fails or a constant collapses."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from views.bends import bend_text
+from views.terminal import show
+from wpoflow.cli import use_threads
+from wpoflow.exits import CommandError, Exit
+
+
+def main(*, names: Sequence[str], report: Path | None, threads: int | None, quiet: bool) -> Exit:
+    """Run the studies named, or all; print their tables, write bends.json if asked to."""
+    if report is not None and report.exists() and not report.is_dir():
+        raise CommandError(Exit.UNUSABLE, f"--report {report}: exists and is no folder")
+    use_threads(threads)
+    from validation.bends import BENDS
+    from validation.bends.report import write_bends
+
+    for name in names:
+        if name not in BENDS:
+            raise CommandError(Exit.UNUSABLE, f"{name}: no such study; choose among {', '.join(BENDS)}")
+    found = []
+    for name in dict.fromkeys(names) if names else BENDS:
+        if not quiet:
+            show(f"  {name} ..")
+        started = time.monotonic()
+        bend = BENDS[name]()
+        found.append(bend)
+        if not quiet:
+            show(f"\n{bend_text(bend)}\n\n  {time.monotonic() - started:.1f} s\n")
+    if report is not None:
+        path = write_bends(found, report)
+        if not quiet:
+            show(f"written to {path}")
+    return Exit.DONE
