@@ -71,7 +71,7 @@ def row(label: str, generators: Generators) -> None:
 
 def main() -> None:
     """Print all rows."""
-    print("case, lambda and alpha (minimised) of the state of least alpha; bound over alpha: least (median) over states")
+    print("case, lambda and alpha (minimised) of the state of least alpha; bounds over alpha: least (median)")
     for n in CELLS:
         row(f"double well {n}", optimal(double_well(0.1).grid(n)))
     for n in CELLS:

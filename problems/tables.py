@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
-DEFAULT_ACCURACY = 1e-6
+DEFAULT_ACCURACY = {"extrapolated": 1e-6, "euler": 1e-3}
 MAX_CELLS = 10_000_000
 
 
@@ -164,7 +164,9 @@ class FlowTable(Table):
     @classmethod
     def _default_accuracy(cls, data: Any) -> Any:
         if isinstance(data, dict) and "accuracy" not in data and "step" not in data:
-            return {**data, "accuracy": DEFAULT_ACCURACY}
+            scheme = data.get("scheme", "extrapolated")
+            if isinstance(scheme, str) and scheme in DEFAULT_ACCURACY:
+                return {**data, "accuracy": DEFAULT_ACCURACY[scheme]}
         return data
 
     @model_validator(mode="after")

@@ -149,7 +149,7 @@ def evolve(
         settings = {"scheme": scheme, "flow": flow if isinstance(flow, str) else type(flow).__name__}
         settings["bellman_solver"] = solver
         if step is None:
-            settings["accuracy"] = repr(DEFAULT_ACCURACY if accuracy is None else accuracy)
+            settings["accuracy"] = repr(DEFAULT_ACCURACY[scheme] if accuracy is None else accuracy)
         else:
             settings["step"] = repr(step)
         return recorder.close(

@@ -27,7 +27,7 @@ SCHEMES: dict[str, Callable[[GridMDP, Substeps, float | None, ErrorControl | Non
     "euler": EulerScheme,
 }
 DEFAULT_SCHEME = "extrapolated"
-DEFAULT_ACCURACY = 1e-6
+DEFAULT_ACCURACY = {"extrapolated": 1e-6, "euler": 1e-3}  # of order one, so that 1e-6 would take a million steps
 FIRST_STEP = 0.01  # of the time in which diffusion crosses the narrowest cell
 
 
@@ -85,7 +85,7 @@ def make_scheme(
     weights: FloatArray | None,
     watch: Callable[[], None] = no_watch,
 ) -> Scheme:
-    """A time scheme by name, of fixed step or controlled by an accuracy (1e-6 where neither is given).
+    """A time scheme by name, of fixed step or controlled by an accuracy (`DEFAULT_ACCURACY` if neither).
 
     Raises
     ------
@@ -102,7 +102,7 @@ def make_scheme(
     substeps = Substeps(mdp, descent_step(mdp, flow) if isinstance(flow, str) else flow, solver, watch)
     control = None
     if step is None:
-        control = ErrorControl(mdp, DEFAULT_ACCURACY if accuracy is None else accuracy, weights)
+        control = ErrorControl(mdp, DEFAULT_ACCURACY[scheme] if accuracy is None else accuracy, weights)
     narrowest = min(float(axis.widths.min()) for axis in mdp.actions.axes)
     return SCHEMES[scheme](mdp, substeps, step, control, FIRST_STEP * narrowest**2 / mdp.temperature)
 

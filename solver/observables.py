@@ -48,7 +48,11 @@ class Observer:
         horizon = 1.0 / (1.0 - mdp.discount)
         suboptimality, _ = evaluation.system.solve(mdp.temperature * divergence)
         gap = self._gap(visited, divergence)
-        dissipation = horizon * float(np.add.reduce(visited * wasserstein_dissipation(mdp, policy, evaluation.q)))
+        # a policy with zeros dissipates infinitely, which is nothing where the state is never visited
+        met = visited > 0.0
+        dissipation = horizon * float(
+            np.add.reduce(visited[met] * wasserstein_dissipation(mdp, policy, evaluation.q)[met])
+        )
         to_gibbs, to_reference = np.empty_like(divergence), np.empty_like(divergence)
         relative_entropy_to_gibbs(policy, evaluation.q, mdp.log_mass, mdp.temperature, to_gibbs)
         relative_entropy_to_reference(policy, mdp.log_mass, to_reference)

@@ -3,7 +3,7 @@
 Schema 1, one object:
 
     schema          1
-    level           "quick", "full" or "run" (a run file judged alone)
+    level           "quick", "full", "run" (a run file judged alone) or "mixed"
     passed          no claim fails and every negative control is caught
     versions        of wpoflow, Python and the packages used
     findings        list of: claim, case, verdict ("holds", "fails", "not certified"), statement, source,

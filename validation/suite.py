@@ -61,7 +61,7 @@ class Level:
 
 
 LEVELS = {
-    "quick": Level("quick", 2500.0, 250, 3, False),
+    "quick": Level("quick", 1500.0, 250, 3, False),
     "full": Level("full", math.inf, 1500, 4, True),
 }
 

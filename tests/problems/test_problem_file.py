@@ -209,7 +209,7 @@ def test_minimal_problem_gets_the_documented_defaults() -> None:
     assert (problem.name, problem.title) == ("mine", "mine")
     assert problem.tables.state["x"].boundary == "clamp"
     assert problem.tables.action["u"].boundary == "no-flux"
-    flow = FlowTable.model_validate({"until": 1.0, "accuracy": DEFAULT_ACCURACY})
+    flow = FlowTable.model_validate({"until": 1.0, "accuracy": DEFAULT_ACCURACY["extrapolated"]})
     assert problem.flow == flow
     assert flow.scheme == "extrapolated"
     assert problem.record.series.model_dump(exclude_none=True) == {"first": 1e-3, "per_decade": 20}

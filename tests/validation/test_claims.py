@@ -281,6 +281,13 @@ def test_a_short_run_certifies_no_late_rate() -> None:
     assert judged("decay_sup_norm", evidence).verdict is HOLDS
 
 
+def test_a_run_that_ends_before_one_mode_is_left_certifies_no_late_rate() -> None:
+    """The slowest state has long been falling; its deviation is still large and the target still moves."""
+    finding = judged("late_rate", controlled("lqr", time=4.0))
+    assert finding.verdict is NOT_CERTIFIED
+    assert finding.reason.startswith("late")
+
+
 def test_states_no_policy_reaches_certify_no_weighted_rate(lqr: Evidence) -> None:
     ratio = np.full_like(lqr.run.series["time"], 1e300)
     for claim in ("static_inequality", "decay_weighted"):

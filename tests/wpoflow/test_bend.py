@@ -83,6 +83,11 @@ def test_the_help_names_every_study() -> None:
     assert all(name in text for name in bends.BENDS)
 
 
+def test_the_page_shows_every_study() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "where_the_theory_bends.md").read_text(encoding="utf-8")
+    assert all(f"`wpoflow bend {name}`" in page for name in bends.BENDS)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

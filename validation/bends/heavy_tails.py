@@ -33,6 +33,7 @@ from problems.statement import Statement, build
 from solver.mdp import GridMDP
 from validation.bends.bend import Bend, Entry, Row, Table
 from validation.bends.measures import (
+    LINEAR,
     certified,
     decay,
     followed,
@@ -154,6 +155,7 @@ def heavy_tails(
     ratios: list[float] = []
     sentences, exponents = [], []
     falling: list[float] = []
+    ended = 0
     for name in names:
         runs = {box: run_in_box(name, box, cells) for box in boxes}
         constants = Table(
@@ -170,6 +172,8 @@ def heavy_tails(
         felt = 0.5 / gaps[-1]
         before = [row for row in rates.rows if float(row["time"]) <= felt][-1]
         falling.append(float(before["-d ln rate/d ln t"]))
+        late = zip(constants.column("observed"), constants.column("2 lambda"), strict=True)
+        ended += sum(abs(seen / sharp - 1.0) <= LINEAR for seen, sharp in late)
         shares = ", ".join(
             f"{seen / sharp:.4g}"
             for seen, sharp in zip(constants.column("observed"), constants.column("2 lambda"), strict=True)
@@ -193,5 +197,6 @@ def heavy_tails(
         monitors=monitors_sentence(growing),
         conclusion=f"{'; '.join(exponents)}.  Before the box is felt the decay is "
         f"{'sub-linear' if min(falling) > SUB_LINEAR else 'NOT SEEN TO BE SUB-LINEAR'} (rate like t^-"
-        f"{', t^-'.join(f'{power:.2f}' for power in falling)}), afterwards linear; {certified(ratios)}",
+        f"{', t^-'.join(f'{power:.2f}' for power in falling)}), and the run ends at 2 lambda, "
+        f"linear, in {ended} of {len(ratios)} boxes; {certified(ratios)}",
     )

@@ -111,12 +111,12 @@ def soft_policy_iteration(mdp: GridMDP, optimum: Optimum, policy: FloatArray) ->
     return errors
 
 
-def pendulum_tables(cells: dict[str, int], time: float) -> tuple[Table, Table]:
-    """The flow of the pendulum at tau = 0.1, and soft policy iteration from where it stalls."""
+def pendulum_tables(cells: dict[str, int], time: float) -> tuple[Table, Table, float]:
+    """The flow of the pendulum at tau = 0.1, soft policy iteration from where it stalls, and the flow's ratio."""
     mdp = load_problem("pendulum", cells=cells, set={"problem.temperature": 0.1})
     series = {"first": 1e-2, "per_decade": 8}
     evidence = followed(mdp, "pendulum", gap=SMALL, time=time, accuracy=1e-2, series=series)
-    run = evidence.run
+    run, rates = evidence.run, decay(evidence)
     rows: list[Row] = []
     for at in np.geomspace(time * 1e-4, time, 5):
         row, half = at_time(run, float(at)), at_time(run, float(at) / 2.0)
@@ -134,11 +134,12 @@ def pendulum_tables(cells: dict[str, int], time: float) -> tuple[Table, Table]:
     errors = soft_policy_iteration(mdp, evidence.optimum, run.policy)
     grid = " x ".join(str(n) for n in cells.values())
     return (
-        Table(f"pendulum at tau = 0.1, {grid} cells; 2 lambda = {decay(evidence)['2 lambda']:.3g}", tuple(rows)),
+        Table(f"pendulum at tau = 0.1, {grid} cells; 2 lambda = {rates['2 lambda']:.3g}", tuple(rows)),
         Table(
             "soft policy iteration from the pendulum's last policy",
             tuple({"iteration": k, "gap": error} for k, error in enumerate(errors)),
         ),
+        rates["ratio"],
     )
 
 
@@ -161,7 +162,7 @@ def metastability(
         suprema(followed(double_well(middle).grid(n), "double well", gap=1e-8, accuracy=1e-3).run) for n in sizes
     ]
     growing = growing_monitors(grids)
-    flow, iteration = pendulum_tables(PENDULUM if pendulum is None else pendulum, time)
+    flow, iteration, ratio = pendulum_tables(PENDULUM if pendulum is None else pendulum, time)
     last, stuck, errors = wells.rows[-1], flow.rows[-1], iteration.column("gap")
     deviation = agreement(wells.column("late rate"), wells.column("2 lambda"))
     return Bend(
@@ -179,5 +180,5 @@ def metastability(
         monitors=monitors_sentence(growing),
         conclusion=f"ln lambda falls with slope {slope:.4f} against 1/tau over the {coldest} lowest temperatures, "
         f"the barrier is {barrier:.4f} (deviation {100.0 * abs(slope / barrier - 1.0):.2g} %); "
-        f"{linear(deviation)}, and {certified(wells.column('ratio'))}",
+        f"{linear(deviation)}, and {certified([*wells.column('ratio'), ratio])}",
     )
