@@ -5,6 +5,7 @@
 Each bound over alpha, minimised numerically, for the Gibbs law of the tilted double well at temperature 0.1 and of
 a quadratic cost with Gaussian reference (Ornstein–Uhlenbeck) on three grids; for the torus problem's circles; and for
 the two action axes of navigation, where alpha is minimised in the slowest states, those of least bound and some others.
+Last, which bound is the best in the state of least bound of every gallery problem, on the grids of level `quick`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import numpy as np
 from grids.arrays import FloatArray, IntArray
 from grids.axis import uniform_axis
 from grids.grid import Grid
-from problems.load import load_problem
+from problems.gallery import gallery_names
+from problems.load import build_problem, load_problem
+from problems.problem_file import read_problem
 from problems.statement import Statement, build
 from solver.mdp import GridMDP
 from solver.optimum import solve_optimum
@@ -23,6 +26,8 @@ from validation.constants.log_sobolev import minimise_log_sobolev
 from validation.constants.lower_bounds import lower_bounds
 from validation.constants.spectral_gap import spectral_gap
 from validation.exact_cases.bandits import double_well
+from validation.problem_grids import coarsened, refined_axes, with_cells
+from validation.suite import LEVELS
 
 CELLS = (64, 128, 256)
 CIRCLES = (32, 64, 128)
@@ -69,6 +74,19 @@ def row(label: str, generators: Generators) -> None:
     print(f"{label:22s} {gaps[chosen][slow]:.6g} {alpha[slow]:.6g}  " + ", ".join(entries), flush=True)
 
 
+def gallery_row(name: str) -> None:
+    """Print the least bound of a gallery problem on the grid of level quick, its name, and lambda where visited."""
+    problem = read_problem(name)
+    mdp = build_problem(with_cells(problem, coarsened(refined_axes(problem), LEVELS["quick"].most_pairs)))
+    optimum = solve_optimum(mdp)
+    generators = Generators.of(mdp, optimum.q)
+    bounds, gaps = lower_bounds(generators), spectral_gap(generators)
+    least = int(np.argmin(bounds.best))
+    cells = " x ".join(str(n) for n in (*mdp.states.shape, *mdp.actions.shape))
+    found = f"{bounds.best[least]:.4g} by {bounds.best_name[least]}"
+    print(f"{name:22s} {cells:20s} {found}, lambda {gaps[optimum.occupancy > 0.0].min():.4g}", flush=True)
+
+
 def main() -> None:
     """Print all rows."""
     print("case, lambda and alpha (minimised) of the state of least alpha; bounds over alpha: least (median)")
@@ -81,6 +99,9 @@ def main() -> None:
     for cells in NAVIGATION:
         label = "x".join(str(n) for n in cells.values())
         row(f"navigation {label}", optimal(load_problem("navigation", cells=cells)))
+    print("gallery on the grids of level quick: least bound of alpha over the states, least lambda of those visited")
+    for name in gallery_names():
+        gallery_row(name)
 
 
 if __name__ == "__main__":

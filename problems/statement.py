@@ -180,10 +180,25 @@ def build(statement: Statement) -> GridMDP:
         reference_mass=reference_mass,
         rho=_initial_law(statement, alive),
         initial_policy=_initial_policy(statement),
-        alive=None if terminal is None else alive,
+        alive=None if terminal is None else _depended_on(transition, alive),
         title=statement.title,
         statement=statement.text,
     )
+
+
+def _depended_on(transition: Transition, alive: BoolArray) -> BoolArray:
+    """State points outside the terminal set, and those inside that interpolation at next states outside leans on.
+
+    The values of the former depend on the latter, whose suboptimality must not be left out of suprema.
+    """
+    uniform = np.full((transition.n_states, transition.n_actions), 1.0 / transition.n_actions)
+    law = transition.under(uniform)
+    found = alive.copy()
+    while True:
+        entered = found | (law.rmatvec(found.astype(np.float64)) > 0.0)
+        if np.array_equal(entered, found):
+            return found
+        found = entered
 
 
 class _Pairs:

@@ -62,7 +62,7 @@ class GridMDP:
     initial_policy : array (S, A)
         Cell probabilities the flow starts from.
     alive : array (S,) of bool, optional
-        False at state points inside the terminal set; these are left out of suprema.
+        False at state points that no state outside the terminal set ever depends on; these are left out of suprema.
     title, statement : str
         What the problem is called, and the text it was stated by (stored, never interpreted).
 

@@ -35,6 +35,7 @@ def case_numbers(evidence: Evidence) -> dict[str, Any]:
         "constants": {
             "alpha_lower_bound": evidence.alpha,
             "alpha_bound_used": str(evidence.bounds.best_name[int(np.argmin(lower))]),
+            "alpha_bounds_label": evidence.bounds.label,
             "alpha_bounds_least": {name: float(v.min()) for name, v in evidence.bounds.values.items()},
             "spectral_gap_least": float(gaps.min()),
             "spectral_gap_largest": float(gaps.max()),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -71,6 +72,15 @@ class StaleQ:
         return WassersteinStep(self.mdp)(p, self._first, dt, out)
 
 
+class InflatedEvidence(Evidence):
+    """Claims to know a log-Sobolev constant that no generator has: alpha is at most lambda."""
+
+    @cached_property
+    def alpha(self) -> float:
+        """Four times the least spectral gap."""
+        return 4.0 * float(self.spectral_gaps[self.reached].min())
+
+
 @dataclass(frozen=True)
 class Control:
     """A broken case and what must come of it.
@@ -82,6 +92,8 @@ class Control:
         Makes the broken step of a problem; None where the problem itself is outside the hypotheses.
     change : callable
         Changes the problem.
+    evidence : type
+        What the claims are judged on.
     expected : dict of claim to Verdict
     """
 
@@ -90,6 +102,7 @@ class Control:
     broken: Callable[[GridMDP], DescentStep] | None
     expected: dict[str, Verdict]
     change: Callable[[GridMDP], GridMDP] = lambda mdp: mdp
+    evidence: type[Evidence] = Evidence
 
 
 def _unreachable(mdp: GridMDP) -> GridMDP:
@@ -128,6 +141,13 @@ CONTROLS: dict[str, Control] = {
             {"kl_contraction": FAILS, "decay_sup_norm": FAILS, "decay_weighted": FAILS},
         ),
         Control(
+            "inflated constant",
+            "four times the spectral gap stands for alpha",
+            None,
+            {"static_inequality": FAILS, "decay_weighted": FAILS},
+            evidence=InflatedEvidence,
+        ),
+        Control(
             "unreachable states",
             "rho leaves out states that the optimal policy visits",
             None,
@@ -153,7 +173,7 @@ def run_control(control: Control, mdp: GridMDP) -> list[Finding]:
         series={"every": STEP},
         snapshots=5,
     )
-    evidence = Evidence(control.name, run, changed, step)
+    evidence = control.evidence(control.name, run, changed, step)
     return [CLAIMS[name].finding(evidence) for name in control.expected]
 
 

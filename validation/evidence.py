@@ -113,8 +113,9 @@ class Evidence:
 
     @property
     def euler_steps(self) -> bool:
-        """Whether the run was made of unsplit backward Euler steps alone."""
-        return self.run.attributes.get("scheme") == "euler" and not self.split and self.wasserstein
+        """Whether the run was made of unsplit backward Euler steps of fixed size alone, with Q exact at each."""
+        fixed_euler = self.run.attributes.get("scheme") == "euler" and self.accuracy is None
+        return fixed_euler and not self.split and self.wasserstein
 
     @property
     def accuracy(self) -> float | None:

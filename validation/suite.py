@@ -1,9 +1,9 @@
 """The validation suite: every claim on every case, the exact solutions, and the negative controls.
 
 A problem is run once with its own error control, further than its file asks so that late rates can be seen; claims
-are then judged on that run.  Level ``quick`` coarsens the grids to a few thousand pairs and leaves out what needs
-several grids; ``full`` uses the problem's own grids and everything.  Runs stop by gap, time and number of steps,
-never by the clock: what is judged does not depend on the machine.
+are then judged on that run.  Level ``quick`` coarsens the grids to about fifteen hundred pairs and leaves out what
+needs several grids; ``full`` uses the problem's own grids and everything.  Runs stop by gap, time and number of
+steps, never by the clock: what is judged does not depend on the machine.
 """
 
 from __future__ import annotations

@@ -37,6 +37,8 @@ _BY_NAME = {
     "RunFileError": Exit.RUN_FILE,
     "BellmanError": Exit.SHORT_OF_GOAL,
     "NotFiniteError": Exit.SHORT_OF_GOAL,
+    "SpectrumError": Exit.SHORT_OF_GOAL,
+    "EvidenceError": Exit.SHORT_OF_GOAL,
     "MemoryError": Exit.ENVIRONMENT,
     "OSError": Exit.ENVIRONMENT,
     "ImportError": Exit.ENVIRONMENT,

@@ -12,13 +12,14 @@ from scipy.special import jn_zeros
 
 from solver.entropy import gibbs_policy
 from solver.optimum import solve_optimum
+from tests.validation.cases import altered, fixed
 from validation.bends import BENDS
 from validation.bends.bend import Bend, Table
 from validation.bends.deterministic import WEIERSTRASS, deterministic
 from validation.bends.discount import discount
 from validation.bends.heavy_tails import TAILS, boxed, heavy_tails
 from validation.bends.jump_cost import JUMP, jump_cost
-from validation.bends.measures import certified, growth, keeps_growing, order
+from validation.bends.measures import agreement, certified, decay, growth, keeps_growing, linear, order
 from validation.bends.metastability import barrier_slope, double_well_barrier, metastability
 from validation.bends.report import write_bends
 from validation.bends.unreachable import unreachable
@@ -235,6 +236,40 @@ def test_growth_is_told_from_convergence() -> None:
 def test_a_refuted_guarantee_would_be_told() -> None:
     assert "never above" in certified([0.5, 1.0])
     assert "ABOVE" in certified([0.5, 1.001])
+    assert "ABOVE" in certified([math.inf, 0.5])
+
+
+@pytest.mark.parametrize("ratios", [[math.nan, 0.5], [0.5, math.nan], [0.5, math.nan, 2.0]])
+def test_a_ratio_that_is_no_number_is_told_wherever_it_stands(ratios: list[float]) -> None:
+    assert "NOT KNOWN" in certified(ratios)
+    assert "never above" not in certified(ratios)
+
+
+def test_a_rate_that_is_no_number_does_not_agree_wherever_it_stands() -> None:
+    assert agreement([1.0, 2.2], [1.0, 2.0]) == pytest.approx(0.1)
+    for observed in ([math.nan, 2.0], [1.0, math.nan]):
+        deviation = agreement(observed, [1.0, 2.0])
+        assert math.isnan(deviation)
+        assert "NOT KNOWN" in linear(deviation)
+
+
+@pytest.mark.parametrize("rate", [0.0, -0.5, math.nan])
+@pytest.mark.parametrize("row", [0, 2])
+def test_an_observed_rate_that_is_not_positive_refutes_the_guarantee(rate: float, row: int) -> None:
+    evidence = fixed("lqr", "euler", time=0.3)
+    assert 0.0 < decay(evidence)["ratio"] <= 1.0
+    broken = np.array(evidence.run.series["rate_observed"])
+    broken[row] = rate
+    ratio = decay(altered(evidence, {"rate_observed": broken}))["ratio"]
+    assert ratio == math.inf
+    assert "ABOVE" in certified([0.5, ratio])
+
+
+def test_a_guarantee_that_is_no_number_is_told() -> None:
+    evidence = fixed("lqr", "euler", time=0.3)
+    broken = np.array(evidence.run.series["occupancy_ratio"])
+    broken[1] = math.nan
+    assert math.isnan(decay(altered(evidence, {"occupancy_ratio": broken}))["ratio"])
 
 
 def test_tables_are_found_by_title() -> None:

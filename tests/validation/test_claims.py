@@ -27,9 +27,10 @@ from validation.suite import LEVELS, judge
 HOLDS, FAILS, NOT_CERTIFIED = Verdict.HOLDS, Verdict.FAILS, Verdict.NOT_CERTIFIED
 FAMILY = {"orders", "regularity"}
 DECAYS = ("decay_weighted", "decay_sup_norm", "decay_paper", "certificate")
+LATE = ("late_rate", "late_mixture")
 NOT_YET: dict[tuple[str, str], set[str]] = {
-    ("navigation", "controlled"): {"kl_contraction"},  # two axes
-    ("navigation", "euler"): {"kl_contraction", "late_rate", *DECAYS},
+    ("navigation", "controlled"): {"kl_contraction", "late_mixture"},  # two axes; faster modes carry half a per cent
+    ("navigation", "euler"): {"kl_contraction", *LATE},
 }
 
 
@@ -73,7 +74,7 @@ def test_controlled_runs(name: str, long_run: Evidence) -> None:
 
 
 def test_backward_euler_runs(name: str, euler_run: Evidence) -> None:
-    assert verdicts(euler_run) == expected(NOT_YET.get((name, "euler"), {"late_rate"}))
+    assert verdicts(euler_run) == expected(NOT_YET.get((name, "euler"), set(LATE)))
 
 
 def test_a_run_alone_is_judged_alike_where_that_is_enough(long_run: Evidence) -> None:
@@ -131,7 +132,7 @@ def alterations(evidence: Evidence) -> list[tuple[str, dict[str, FloatArray]]]:
         ("decay_paper", {"dissipation": at_row(series["dissipation"], late, 0.0)}),
         ("certificate", {"gap_sup": np.maximum(series["gap_sup"], series["gap_sup"][late])}),
         ("certificate", {"gap": np.maximum(series["gap"], series["gap"][late])}),
-        ("late_rate", {"rate_observed": scaled(evidence, "rate_observed", 1.02, 0.8 * series["time"][-1])}),
+        ("late_mixture", {"rate_observed": scaled(evidence, "rate_observed", 1.02, 0.8 * series["time"][-1])}),
     ]
 
 
@@ -263,13 +264,23 @@ def test_two_action_axes_do_not_certify_the_contraction() -> None:
     assert 0.0 < finding.notes["largest ratio"] < 1.0
 
 
-def test_fixed_steps_of_another_scheme_certify_no_decay() -> None:
-    found = verdicts(fixed("bandit", "extrapolated"))
-    assert {found[claim] for claim in (*DECAYS, "late_rate")} == {NOT_CERTIFIED}
-    assert found["static_inequality"] is HOLDS
+@pytest.mark.parametrize("name_and_scheme", [("bandit", "extrapolated"), ("navigation", "euler")])
+def test_other_fixed_steps_are_judged_by_what_they_removed(name_and_scheme: tuple[str, str]) -> None:
+    """The a-posteriori form: as long as every step lowers KL(p|g) in every state, by the part that it removed."""
+    evidence = fixed(*name_and_scheme)
+    found = verdicts(evidence)
+    assert {found[claim] for claim in DECAYS} == {HOLDS}
+    assert {found[claim] for claim in LATE} == {NOT_CERTIFIED}
+    excess = evidence.run.series["kl_ratio_excess"]
+    raised = np.append(excess[:-1], 1e-3)
+    assert judged("decay_sup_norm", altered(evidence, {"kl_ratio_excess": raised})).verdict is NOT_CERTIFIED
+    level = at_row(evidence.run.series["gap_sup"], 1, 1.0 + 1e-9)
+    level[1] = level[0]
+    assert excess[1] < -1e-3
+    assert judged("decay_sup_norm", altered(evidence, {"gap_sup": level})).verdict is FAILS
 
 
-@pytest.mark.parametrize("claim", [*DECAYS, "late_rate"])
+@pytest.mark.parametrize("claim", [*DECAYS, *LATE])
 def test_a_run_of_another_flow_certifies_no_decay(lqr: Evidence, claim: str) -> None:
     assert judged(claim, altered(lqr)).verdict is HOLDS
     assert judged(claim, altered(lqr, attributes={"flow": "fisher-rao"})).verdict is NOT_CERTIFIED

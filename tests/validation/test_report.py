@@ -72,6 +72,7 @@ def test_cases_hold_constants_and_rates_row_by_row(result: SuiteResult) -> None:
     rates = case["rates"]
     assert set(rates) == {"time", "gap", "guaranteed", "sup_norm", "paper", "observed", "judged", "sharp"}
     assert {len(entry) for name, entry in rates.items() if name != "sharp"} == {11}
+    assert case["constants"]["alpha_bounds_label"] == "grid"
     assert case["constants"]["alpha_lower_bound"] <= case["constants"]["spectral_gap_least"]
 
 

@@ -20,6 +20,7 @@ from solver.mdp import GridMDP
 from validation.bends.bend import Bend, Row, Table
 from validation.bends.measures import (
     MONITORS,
+    agreement,
     at_time,
     certified,
     decay,
@@ -125,9 +126,7 @@ def jump_cost(
     second = Table("orders of convergence, one state", tuple(orders))
     third = Table("rates on the finest grids", tuple(rates))
     grids = [Table(table.title, tuple(_without(row, RATES[1:]) for row in table.rows)) for table in tables]
-    worst = max(
-        abs(float(row["observed"]) / float(row["predicted"]) - 1.0) for table in tables for row in table.rows[-1:]
-    )
+    worst = agreement(third.column("observed"), third.column("predicted"))
     rough = [name for name in variants if growing[name]]
     smooth = [name for name in variants if not growing[name]]
     sentence = "; ".join(f"{name}: {', '.join(growing[name])}" for name in rough) or "none"

@@ -58,19 +58,22 @@ def decay(evidence: Evidence) -> dict[str, float]:
         ``guaranteed`` 2 alpha/kappa and ``observed`` dissipation/gap at the end; ``predicted`` there, the mixture
         sum w_s 2 lambda_s with w_s proportional to d*_s KL(p_s|p*_s); ``2 lambda`` of the slowest state visited; and
         ``ratio``, the largest of guaranteed over observed in all rows above rounding: at most one if the theory is
-        right.
+        right, infinite if an observed rate is zero, negative or not a number, and not a number if a guarantee is none.
     """
     series = evidence.run.series
     guaranteed = static_rate(1.0, series["occupancy_ratio"]) * evidence.alpha_now
     observed = series["rate_observed"]
     judged = evidence.judged
+    seen = np.where(observed > 0.0, observed, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratios = np.where(seen > 0.0, guaranteed / seen, np.where(np.isnan(guaranteed), np.nan, np.inf))
     weights = evidence.optimum.occupancy * evidence.divergence(evidence.run.policy, evidence.optimum.q)
     return {
         "guaranteed": float(guaranteed[-1]),
         "observed": float(observed[-1]),
         "predicted": mixture_rate(weights, evidence.spectral_gaps, 0.0),
         "2 lambda": 2.0 * float(evidence.spectral_gaps[evidence.slowest]),
-        "ratio": float(np.max(guaranteed[judged] / observed[judged])),
+        "ratio": float(np.max(ratios[judged])),
     }
 
 
@@ -131,7 +134,9 @@ def monitors_sentence(growing: Sequence[str]) -> str:
 
 def certified(ratios: Sequence[float]) -> str:
     """Whether the guaranteed rate was below the observed one everywhere, in words."""
-    worst = max(ratios)
+    worst = float(np.max(ratios))
+    if math.isnan(worst):
+        return "WHETHER THE GUARANTEED RATE IS BELOW THE OBSERVED ONE IS NOT KNOWN: a ratio is not a number"
     return (
         f"the guaranteed rate is never above the observed one (largest ratio {worst:.2g})"
         if worst <= 1.0
@@ -141,6 +146,8 @@ def certified(ratios: Sequence[float]) -> str:
 
 def linear(deviation: float) -> str:
     """Whether late rates are those predicted for a linear decay, in words."""
+    if math.isnan(deviation):
+        return "WHETHER THE DECAY ENDS LINEAR IS NOT KNOWN: a rate is not a number"
     percent = f"{100.0 * deviation:.2g} %"
     return (
         f"the decay ends linear, late rates as predicted within {percent}"
@@ -150,5 +157,5 @@ def linear(deviation: float) -> str:
 
 
 def agreement(observed: Sequence[float], predicted: Sequence[float]) -> float:
-    """Largest relative deviation of observed from predicted rates."""
-    return max(abs(seen / told - 1.0) for seen, told in zip(observed, predicted, strict=True))
+    """Largest relative deviation of observed from predicted rates; not a number if one of them is none."""
+    return float(np.max([abs(seen / told - 1.0) for seen, told in zip(observed, predicted, strict=True)]))

@@ -1,9 +1,11 @@
 """Shared by the claims of linear decay: how the fall of a suboptimality between rows is held against a rate.
 
-Runs of unsplit backward Euler steps obey the fully discrete theorem, whatever the steps between two rows were
-(`validation.rates.backward_euler_factor`): no time error enters.  Error-controlled runs of other schemes follow the
-continuous flow up to their time error, which is in the budget; runs of other schemes with fixed steps are not
-certified here, only by the static inequality.
+Runs of unsplit backward Euler steps of fixed size obey the fully discrete theorem, whatever the steps between two
+rows were (`validation.rates.backward_euler_factor`): no time error enters.  Error-controlled runs follow the
+continuous flow up to their time error, which is in the budget.  Other runs of fixed steps are judged in the
+a-posteriori form: with theta the least part of KL(p|g) that any step since the row before removed in any state, as
+recorded, each step leaves at most 1 - theta share; states whose KL was below the recorder's floor add that floor to
+the rounding.
 """
 
 from __future__ import annotations
@@ -13,18 +15,27 @@ from collections.abc import Callable
 import numpy as np
 
 from grids.arrays import FloatArray
+from solver.step_monitor import KL_FLOOR
 from validation.claim import Hypothesis, Measurement, Tolerance
 from validation.evidence import Evidence
 from validation.rates import backward_euler_factor, flow_factor
 
 
 def known_time_error(evidence: Evidence) -> Hypothesis:
-    """The flow is the theorem's, and its steps are those of the fully discrete theorem or of controlled error."""
+    """The flow is the theorem's, and its steps are those of the discrete theorem, controlled, or descent steps."""
+    excess = evidence.run.series["kl_ratio_excess"][1:]
+    descent = bool(np.all(excess <= 0.0)) and excess.size > 0
+    known = evidence.euler_steps or evidence.accuracy is not None or descent
     return Hypothesis(
-        "unsplit backward Euler steps, or controlled time error",
-        evidence.wasserstein and (evidence.euler_steps or evidence.accuracy is not None),
-        "fixed steps of a scheme the theorem does not speak of" if evidence.wasserstein else "another flow",
+        "unsplit backward Euler steps, controlled time error, or recorded descent steps",
+        evidence.wasserstein and known,
+        "fixed steps that raised KL(p|g) in some state" if evidence.wasserstein else "another flow",
     )
+
+
+def a_posteriori(evidence: Evidence) -> bool:
+    """Whether falls between rows are judged by the recorded ratios of KL."""
+    return not evidence.euler_steps and evidence.accuracy is None
 
 
 def fall_measurement(
@@ -58,11 +69,22 @@ def fall_measurement(
         dt = float(time[b] - time[a])
         if evidence.euler_steps:
             factor, budget = backward_euler_factor(float(alphas[a]), float(shares[a]), dt), 0.0
+        elif a_posteriori(evidence):
+            if b != a + 1 or rows[b] != rows[a] + 1:
+                continue
+            removed = -float(evidence.run.series["kl_ratio_excess"][rows[b]])
+            factor = 1.0 - (removed if 0.0 < removed < 1.0 else 0.0) * float(shares[a])
+            unseen = evidence.temperature * KL_FLOOR / (1.0 - evidence.discount)
+            budget = unseen / float(gaps[a]) / factor
         else:
             factor = flow_factor(2.0 * float(alphas[a] * shares[a]), dt)
             budget = float(evidence.time_error(abs(float(np.log(gaps[a] / gaps[b])))))
         measured = float(gaps[b] / gaps[a])
-        tolerance = Tolerance(discretisation=budget * factor, rounding=float(rounding[a] + rounding[b]) * factor)
+        noise = float(rounding[a] + rounding[b]) * factor
+        if a_posteriori(evidence):
+            tolerance = Tolerance(rounding=noise + budget * factor)
+        else:
+            tolerance = Tolerance(discretisation=budget * factor, rounding=noise)
         # a factor that underflows forbids whatever stands above rounding; what is not a number is the worst of all
         excess = measured / factor - 1.0 - tolerance.total / factor if factor > 0.0 else np.inf
         if not excess <= largest:

@@ -3,10 +3,13 @@
 At one policy, where the problem is known: the derivative of V(rho) in the direction L p is, by the policy gradient,
 1/(1-gamma) sum_i d_i sum_k (L p)_ik (Q_ik + tau ln(p_ik/m_k)), which must equal minus the dissipation to rounding.
 
-Along a run of error-controlled steps: ln gap falls by the integral of dissipation/gap.  Between rows ln gap is a smooth
-function whose slopes -rate are recorded; the trapezoid rule for their integral errs by (dt^3/12) times the second
-derivative of the rate, which, by differences of neighbouring rows and doubled, is the discretisation budget, with the
-run's own time error.  The same from the first row to every other, where errors of both signs add up as they come.
+Along a run of error-controlled steps: ln gap falls by the integral of dissipation/gap.  Between rows ln gap is a
+smooth function whose slopes -rate are recorded; the trapezoid rule for their integral errs by (dt^3/12) times the
+second derivative of the rate, which, by differences of rows, the largest of the row and its two neighbours on either
+side (it passes through zero where the rate bends back) and doubled, is the discretisation budget, with the run's own
+time error. Rows of infinite dissipation, where a policy has cells of mass zero beside others, have no rate and are
+left out; at such a first policy the derivative does not exist.  The same from the first row to every other, where
+errors of both signs add up as they come.
 """
 
 from __future__ import annotations
@@ -22,30 +25,33 @@ from validation.claims.registry import Claim, Judgement
 from validation.evidence import Evidence
 
 RELATIVE = 1e-11
+NEIGHBOURS = 2
 
 
 def judge(evidence: Evidence) -> Judgement:
     """Row by row along controlled runs; exactly at the first policy where the problem is known."""
     measurements = []
-    if evidence.accuracy is not None and evidence.wasserstein and np.count_nonzero(evidence.judged) >= 4:
+    finite = ~np.isinf(evidence.run.series["rate_observed"])
+    if evidence.accuracy is not None and evidence.wasserstein and np.count_nonzero(evidence.judged & finite) >= 4:
         measurements += _along(evidence)
-    if evidence.mdp is not None:
+    if evidence.mdp is not None and evidence.mdp.initial_policy.min() > 0.0:
         measurements.append(_at_start(evidence, evidence.mdp))
     found = Hypothesis(
-        "an error-controlled run, or the problem", bool(measurements), "fixed steps, and a run file alone"
+        "an error-controlled run, or the problem", bool(measurements), "fixed steps, or cells of mass zero"
     )
     return (found,), tuple(measurements), {}
 
 
 def _along(evidence: Evidence) -> list[Measurement]:
     series = evidence.run.series
-    judged = evidence.judged
+    judged = evidence.judged & ~np.isinf(evidence.run.series["rate_observed"])
     time, gap, rate = (series[name][judged] for name in ("time", "gap", "rate_observed"))
     dt = np.diff(time)
     fall = -np.diff(np.log(gap))
     integral = 0.5 * dt * (rate[1:] + rate[:-1])
     bend = np.abs(np.gradient(np.gradient(rate, time), time))
-    quadrature = dt**3 / 12.0 * 2.0 * np.maximum(bend[1:], bend[:-1])
+    largest = np.max(np.lib.stride_tricks.sliding_window_view(np.pad(bend, NEIGHBOURS), 2 * NEIGHBOURS + 1), axis=1)
+    quadrature = dt**3 / 12.0 * 2.0 * np.maximum(largest[1:], largest[:-1])
     share = evidence.rounding_share(gap)
     rate_share = evidence.rate_rounding_share(gap, rate)
     slopes = integral * np.maximum(rate_share[1:], rate_share[:-1])

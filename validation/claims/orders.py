@@ -15,7 +15,7 @@ import math
 from validation.claim import Hypothesis, Measurement, Tolerance
 from validation.claims.registry import Claim, Judgement
 from validation.evidence import Evidence
-from validation.refinement_study import refine
+from validation.refinement_study import RefinementError, refine
 
 MOST_PAIRS = 2000.0
 LEVELS = 4
@@ -32,16 +32,19 @@ def judge(evidence: Evidence) -> Judgement:
     end = float(series["time"][len(series["time"]) // 2])
     if end <= 0.0:
         return (Hypothesis("a run of some length", False, "the run did not advance"),), (), {}
-    study = refine(
-        family.make_mdp,
-        family.coarsened(MOST_PAIRS),
-        LEVELS,
-        ("value_rho",),
-        times=(end,),
-        directions=("time",),
-        scheme=SCHEME,
-        step=end / STEPS,
-    )
+    try:
+        study = refine(
+            family.make_mdp,
+            family.coarsened(MOST_PAIRS),
+            LEVELS,
+            ("value_rho",),
+            times=(end,),
+            directions=("time",),
+            scheme=SCHEME,
+            step=end / STEPS,
+        )
+    except RefinementError as error:
+        return (Hypothesis("every run of the study ends", False, str(error)),), (), {}
     orders = study.find("time", "value_rho").orders
     first, last = orders[-2], orders[-1]
     settled = math.isfinite(first) and math.isfinite(last) and abs(last - first) <= SETTLED

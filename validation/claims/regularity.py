@@ -20,7 +20,7 @@ from solver.run import Run
 from validation.claim import Hypothesis, Measurement, Tolerance
 from validation.claims.registry import Claim, Judgement
 from validation.evidence import Evidence
-from validation.refinement_study import refine
+from validation.refinement_study import RefinementError, refine
 
 MONITORS = ("density_max", "score_max", "q_slope_max", "q_curvature_max")
 MOST_PAIRS = 16000.0
@@ -37,17 +37,20 @@ def judge(evidence: Evidence) -> Judgement:
     assert family is not None
     end = float(evidence.run.series["time"][-1])
     functions = {name: _supremum(name) for name in MONITORS}
-    study = refine(
-        family.make_mdp,
-        family.coarsened(MOST_PAIRS),
-        LEVELS,
-        ("value_rho",),
-        times=tuple(end * 2.0**-k for k in range(EARLIEST, -1, -1)),
-        directions=("grid",),
-        factor=math.sqrt(2.0),
-        accuracy=ACCURACY,
-        functions=functions,
-    )
+    try:
+        study = refine(
+            family.make_mdp,
+            family.coarsened(MOST_PAIRS),
+            LEVELS,
+            ("value_rho",),
+            times=tuple(end * 2.0**-k for k in range(EARLIEST, -1, -1)),
+            directions=("grid",),
+            factor=math.sqrt(2.0),
+            accuracy=ACCURACY,
+            functions=functions,
+        )
+    except RefinementError as error:
+        return (Hypothesis("every run of the study ends", False, str(error)),), (), {}
     hypotheses, measurements, notes = [], [], {}
     for name in MONITORS:
         coarse, middle, fine = study.find("grid", name).values

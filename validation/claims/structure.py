@@ -30,6 +30,7 @@ def judge(evidence: Evidence) -> Judgement:
         Measurement(
             "mass error", float(series["mass_error"].max()), 0.0, "=", Tolerance(rounding=MASS + DRIFT * steps)
         ),
+        Measurement("run failed", float(evidence.run.status == "failed"), 0.0, "=", where=evidence.run.stop_reason),
         Measurement("least density", float(series["density_min"].min()), 0.0, ">="),
     ]
     if evidence.mdp is not None:

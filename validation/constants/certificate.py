@@ -13,9 +13,13 @@ the last since 0 <= Q^n - Q^m <= Q^n - Q* and V^n - V* <= tau/(1-gamma) max_i KL
 alpha* or alpha^n may stand for it.  The first two tend to alpha* and the last to alpha^n as the run converges, and all
 then say rate 2 alpha* (1-gamma), forever.
 
-**Failure.**  The exponent is in units of tau: worthless early in a run at small temperature.  Schemes that are
-not descent steps (flagged by the run itself) give no certificate.  Q* must be an optimum solved to rounding, or
-from above: where it exceeds Q^n the difference counts as zero.
+**Failure.**  The exponent is in units of tau: worthless early in a run at small temperature.  Pointwise descent is
+presupposed and not checked here; the claim ``pointwise_descent`` judges it on the run.  Q* must be an optimum solved to
+rounding, or from above: where it exceeds Q^n the difference counts as zero.
+
+**Rounding.**  exp and products add a few eps relative; an error e of Q*, at most the soft Bellman residual over 1 -
+gamma, changes alpha by no more than 2 e/tau relative (Holley–Stroock), below 1e-9 in the gallery; what alpha itself
+allows for rounding is in `rounding`.
 
 Source: Holley & Stroock, J. Stat. Phys. 46 (1987) 1159, doi:10.1007/BF01011161.
 """
