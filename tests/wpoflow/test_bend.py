@@ -8,29 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.wpoflow.conftest import Call
 from tests.wpoflow.test_quick_answers import HEAVY, modules_after
 from validation import bends
 from validation.bends.bend import Bend, Table
-from wpoflow.cli import cli, main
-
-Call = Callable[..., tuple[int, str, str]]
+from wpoflow.cli import cli
 
 TABLE = Table("a table", ({"tau": 0.1, "gap": 1.0 / 3.0, "kappa": float("inf"), "word": "yes", "cells": 12},))
 SMALL = Bend("small", "nothing fails", (TABLE,), "it flows", ("score_max",), "score_max grows", "all is well")
-
-
-@pytest.fixture
-def call(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Call a command in an empty folder; gives its status, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as end:
-            main(arguments)
-        out, err = capfd.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return run
 
 
 def stored(path: str) -> list[dict[str, object]]:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -18,27 +17,11 @@ import pytest
 from problems.problem_file import parse_problem
 from solver.run_file import open_run
 from solver.series import SERIES
+from tests.wpoflow.conftest import Call
 from tests.wpoflow.runs import small_run
-from wpoflow.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["lqr", "--cells", "x=12", "--cells", "u=12"]
-
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Call a command in an empty folder; gives its status, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as end:
-            main(arguments)
-        out, err = capfd.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return run
 
 
 def test_a_run_leaves_a_file_and_a_summary(call: Call, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,9 @@ from scipy.special import ndtr
 
 from problems.problem_file import parse_problem
 from tests.oracles import load
+from tests.wpoflow.conftest import Call
 from tests.wpoflow.test_quick_answers import HEAVY, modules_after
 from validation.exact.ornstein_uhlenbeck import OrnsteinUhlenbeck
-from wpoflow.cli import main
-
-Call = Callable[..., tuple[int, str, str]]
 
 OU = load("ou_bandit")["problem"]
 EDGES = """
@@ -38,20 +35,6 @@ running = "x**2 + u**2"
 [flow]
 until = { gap = 1e-3 }
 """
-
-
-@pytest.fixture
-def call(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Call a command in an empty folder; gives its status, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as end:
-            main(arguments)
-        out, err = capfd.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return run
 
 
 def directions(path: str) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,11 +11,9 @@ from solver.evolve import evolve
 from solver.run_file import RunWriter, open_run
 from solver.series import SERIES
 from tests.validation.cases import small_problem
+from tests.wpoflow.conftest import Call
 from tests.wpoflow.test_quick_answers import HEAVY, modules_after
 from validation.claims import CLAIMS
-from wpoflow.cli import main
-
-Call = Callable[..., tuple[int, str, str]]
 
 PROBLEM = """
 [problem]
@@ -38,20 +35,6 @@ running = "x**2 + u**2"
 until = { gap = 1e-4 }
 accuracy = 1e-3
 """
-
-
-@pytest.fixture
-def call(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Call a command in an empty folder; gives its status, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as end:
-            main(arguments)
-        out, err = capfd.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return run
 
 
 @pytest.fixture(scope="module")
