@@ -20,12 +20,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import ndtr
 
-from grids.arrays import FloatArray, IntArray
+from grids.arrays import FloatArray, IndexArray, IntArray
 from grids.axis import Axis
 from grids.smoothing_kernels import banded_apply, banded_apply_transposed
 
@@ -167,6 +168,13 @@ class Smoothing:
     def work(self) -> int:
         """Multiply-adds of one application."""
         return self.spread.work + (0 if self.split is None else self.split.work)
+
+    @cached_property
+    def copies(self) -> IndexArray | None:
+        """For every node the state whose value it has, (nodes,), where nodes are copies of states; None elsewhere."""
+        matrix = self.sparse()
+        single = bool(np.all(np.diff(matrix.indptr) == 1) and np.all(matrix.data == 1.0))
+        return matrix.indices.astype(np.int32) if single else None
 
     def apply(self, value: FloatArray) -> FloatArray:
         """Values at nodes, (nodes,), from values at states, (S,)."""

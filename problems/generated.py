@@ -86,7 +86,7 @@ def compile_expressions(
     for key, name, positions in plans:
         fill = getattr(module, name)
         if positions:
-            functions[key] = ArrayFunction(positions, None, grids.compile.kernel()(fill))
+            functions[key] = ArrayFunction(positions, None, grids.compile.kernel(fused=False)(fill))
         else:
             functions[key] = ArrayFunction((), _evaluate(fill), None)
     return functions

@@ -7,11 +7,12 @@ Each model is one table.  Everything here concerns one table at a time; what tie
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
-DEFAULT_ACCURACY = {"extrapolated": 1e-6, "euler": 1e-3}
+Scheme = Literal["automatic", "multistep", "exponential", "extrapolated", "euler"]
+DEFAULT_ACCURACY = {name: 1e-3 if name == "euler" else 1e-6 for name in get_args(Scheme)}
 MAX_CELLS = 10_000_000
 
 
@@ -156,7 +157,7 @@ class FlowTable(Table):
 
     kind: Literal["wasserstein"] = "wasserstein"
     until: Annotated[UntilTable, BeforeValidator(_until)]
-    scheme: Literal["extrapolated", "euler"] = "extrapolated"
+    scheme: Scheme = "automatic"
     accuracy: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
     step: Positive | None = None
 
@@ -164,7 +165,7 @@ class FlowTable(Table):
     @classmethod
     def _default_accuracy(cls, data: Any) -> Any:
         if isinstance(data, dict) and "accuracy" not in data and "step" not in data:
-            scheme = data.get("scheme", "extrapolated")
+            scheme = data.get("scheme", "automatic")
             if isinstance(scheme, str) and scheme in DEFAULT_ACCURACY:
                 return {**data, "accuracy": DEFAULT_ACCURACY[scheme]}
         return data

@@ -11,13 +11,14 @@ lost in rounding at 1e-14.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from grids.arrays import FloatArray
-from solver.discounted_system import EPS, BellmanError, DiscountedSystem, IncompleteFactors, choose_solver
+from solver.discounted_system import EPS, BellmanError, DiscountedSystem, choose_solver
 from solver.entropy import regularised_cost, relative_entropy_to_gibbs, soft_minimum
+from solver.incomplete import IncompleteFactors
 from solver.mdp import GridMDP
 
 OCCUPANCY_SWEEPS = 50
@@ -28,9 +29,19 @@ class NotFiniteError(ArithmeticError):
     """A policy or a cost stopped being a finite number."""
 
 
-@dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Value functions of one policy.
+    """Value functions of one policy; Q is computed when it is first asked for.
+
+    Parameters
+    ----------
+    mdp : GridMDP
+    value : array (S,)
+    residual : float
+    system : DiscountedSystem
+    out : array (S, A), optional
+        Receives Q; not to be used for anything else while this object lives.
+    reward : array (S,), optional
+        Right-hand side r, for `refined`.
 
     Attributes
     ----------
@@ -44,10 +55,30 @@ class Evaluation:
         I - gamma P^pi, for further right-hand sides.
     """
 
-    value: FloatArray
-    q: FloatArray
-    residual: float
-    system: DiscountedSystem
+    def __init__(
+        self,
+        mdp: GridMDP,
+        value: FloatArray,
+        residual: float,
+        system: DiscountedSystem,
+        out: FloatArray | None = None,
+        reward: FloatArray | None = None,
+    ) -> None:
+        self.value = value
+        self.residual = residual
+        self.system = system
+        self._mdp, self._out, self._reward = mdp, out, reward
+
+    def refined(self) -> Evaluation:
+        """The same to rounding; errors as `evaluate`."""
+        assert self._reward is not None
+        value, residual = self.system.solve(self._reward, self.value)
+        return Evaluation(self._mdp, value, residual, self.system, reward=self._reward)
+
+    @cached_property
+    def q(self) -> FloatArray:
+        """Q^pi, (S, A)."""
+        return q_of_value(self._mdp, self.value, self._out)
 
 
 def bellman_solver(mdp: GridMDP) -> str:
@@ -58,8 +89,7 @@ def bellman_solver(mdp: GridMDP) -> str:
 
 def q_of_value(mdp: GridMDP, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """Q = c + gamma P V, (S, A)."""
-    q = mdp.transition.expect(value, out)
-    q *= mdp.discount
+    q = mdp.transition.expect(mdp.discount * value, out)
     q += mdp.cost
     return q
 
@@ -83,9 +113,9 @@ def evaluate(
     solver : str, optional
         "dense", "sparse" or "krylov"; by default the cheapest for these sizes.
     out : array (S, A), optional
-        Receives Q.
+        Receives Q when it is first asked for.
     incomplete : IncompleteFactors, optional
-        Preconditioner to share with the evaluations of nearby policies.
+        Arrays of the preconditioner, to be shared with other evaluations.
     tolerance : float
         Residual that suffices where it lies above rounding; V is then within it over (1 - gamma).
 
@@ -111,7 +141,7 @@ def evaluate(
         solver = choose_solver(mdp.states.size, transition.work, mdp.discount, mdp.states.dim)
     system = DiscountedSystem(transition, mdp.discount, solver, incomplete)
     value, residual = system.solve(reward, guess, tolerance)
-    return Evaluation(value, q_of_value(mdp, value, out), residual, system)
+    return Evaluation(mdp, value, residual, system, out, reward)
 
 
 def occupancy(mdp: GridMDP, system: DiscountedSystem, guess: FloatArray | None = None) -> FloatArray:

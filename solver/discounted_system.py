@@ -7,22 +7,21 @@ so that ||x - x_exact||_inf <= ||b - A x||_inf / (1 - gamma) holds with a residu
   no row is ever exchanged, and elimination of an M-matrix adds numbers of one sign only outside the
   diagonal; occupancies of rarely visited states keep their relative accuracy.
 * ``sparse``: SuperLU on the same matrix, without exchanges, for one state axis and narrow rows.
-* ``krylov``: BiCGSTAB with refinement, warm-started; where P^pi has few entries to a row it is
-  preconditioned by incomplete factors, which serve all nearby policies until they no longer help.
+* ``krylov``: GMRES with refinement, warm-started; where P^pi has few entries to a row it is
+  preconditioned by incomplete factors (solver/incomplete.py).
 
-Which one is chosen is a function of sizes alone (``choose_solver``), never of a clock: results are
-the same on every machine and for every number of threads: BLAS, SuperLU's calls of it included, is held to one
-thread from the first to the last operation of a solve (``one_blas_thread``).
+Which one is chosen is a function of sizes alone (``choose_solver``), never of a clock, and nothing is kept from one
+system to the next but arrays: results are the same for every number of threads and every history.  BLAS, SuperLU's
+calls of it included, is held to one thread while it factors and solves (``one_blas_thread``); Krylov uses none.
 """
 
 from __future__ import annotations
 
 import math
 import threading
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -33,23 +32,22 @@ from threadpoolctl import ThreadpoolController
 
 from grids.arrays import FloatArray
 from grids.transitions import PolicyTransition
-from solver.krylov import bicgstab
+from solver.incomplete import IncompleteFactors as IncompleteFactors
+from solver.incomplete import rows_at_hand
+from solver.krylov import gmres
 
 SOLVERS = ("dense", "sparse", "krylov")
 EPS = float(np.finfo(np.float64).eps)
 SOUGHT = 2.0  # roundings of the solution at which refinement stops
 ACCEPTED = 64.0  # a residual above this many roundings of the solution is a failed solve
 REFINEMENTS = 12
-KRYLOV_REDUCTION = 1e-9
-KRYLOV_ITERATIONS = 400
+KRYLOV_REDUCTION = 1e-13  # the least that is asked of one correction
+KRYLOV_MARGIN = 0.3  # norms of a correction are Euclidean, those wanted are of the largest entry
+STALLED = 0.5  # a correction that leaves more than this of the residual is the last of its kind
 
 
-INCOMPLETE_STATES = 1000  # incomplete factors pay from so many states
+INCOMPLETE_STATES = 1000  # incomplete factors pay from so many states, or where the rows are at hand
 INCOMPLETE_BAND = 64  # and up to so many entries to a row of P^pi
-INCOMPLETE_DROP = 1e-3
-INCOMPLETE_FILL = 6.0
-STALE_ITERATIONS = 24  # of one correction, after which the factors are made anew
-PRECONDITIONED_ITERATIONS = 60
 
 
 class BellmanError(ArithmeticError):
@@ -63,25 +61,33 @@ def blas() -> ThreadpoolController:
 
 
 _blas_lock = threading.Lock()
-_blas_held: list[Any] = []
+_blas_held: list[list[tuple[Any, int]]] = []
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Hold BLAS to one thread; inside another such block nothing is to be done.
 
-    Setting and restoring the limit takes about a tenth of a millisecond, so loops over solves may hold it
-    outside.  The limit is the process's: whoever comes last, in whatever thread, restores it.
+    The limit is the process's: whoever comes last, in whatever thread, restores it.  Libraries are set one by one: to
+    have ``threadpoolctl`` list and limit all of them takes longer than a small system.
     """
     with _blas_lock:
-        _blas_held.append(_blas_held[0] if _blas_held else blas().limit(limits=1, user_api="blas"))
+        limits = []
+        if not _blas_held:
+            for library in blas().lib_controllers:
+                threads = library.num_threads if library.user_api == "blas" else 1
+                if threads != 1:
+                    library.set_num_threads(1)
+                    limits.append((library, threads))
+        _blas_held.append(limits if not _blas_held else _blas_held[0])
     try:
         yield
     finally:
         with _blas_lock:
-            limit = _blas_held.pop()
+            limits = _blas_held.pop()
             if not _blas_held:
-                limit.restore_original_limits()
+                for library, threads in limits:
+                    library.set_num_threads(threads)
 
 
 def choose_solver(n_states: int, work: int, discount: float, state_axes: int) -> str:
@@ -94,64 +100,22 @@ def choose_solver(n_states: int, work: int, discount: float, state_axes: int) ->
         Multiply-adds of one product with P^pi.
     discount : float
     state_axes : int
+        Number of state axes; the counts at present do not depend on it.
 
     Notes
     -----
-    Seconds, roughly: dense (2/3 S^3 flops at 8 GFlop/s, plus a pass over the matrix); sparse
-    (S b^2 for a band of b = work/S on one axis); Krylov with an iteration count growing like the
-    square root of the condition number 2/(1 - gamma), each of two products and ten vector sweeps.
+    Seconds on one core at 2.5 GHz, measured by ``benchmarks/bellman.py``.  Dense: calls, S^2 entries made and copied,
+    2/3 S^3 operations of LAPACK.  Krylov, from a good guess to rounding: 8 + 2 sqrt(2/(1 - gamma)) products (7 to 28
+    were seen), each of some 20 microseconds for its calls, 1.3 ns for a multiply-add, and 10 ns for each state's part
+    in orthogonalisation.  So dense matrices pay below about a hundred states.  Sparse factors never do: they are what
+    a system is solved by on which Krylov stagnates.
     """
-    band = max(2.0, work / n_states)
-    iterations = 10.0 + 6.0 * math.sqrt(2.0 / (1.0 - discount))
+    products = 8.0 + 2.0 * math.sqrt(2.0 / (1.0 - discount))
     seconds = {
-        "dense": n_states**3 / 1.2e10 + n_states**2 * 4e-9 + 2e-5,
-        "sparse": n_states * band * (band * 1e-9 + 1e-7) + 1e-4 if state_axes <= 1 else math.inf,
-        "krylov": iterations * (2.0 * (work * 1.2e-9 + 8e-6) + n_states * 1e-8 + 4e-5),
+        "dense": 8e-5 + 5e-8 * n_states**2 + 1e-10 * n_states**3,
+        "krylov": products * (2e-5 + 1.3e-9 * work + 1e-8 * n_states),
     }
-    if n_states > 4096:
-        seconds["dense"] = math.inf
-    return min(SOLVERS, key=lambda name: seconds[name])
-
-
-class IncompleteFactors:
-    """Incomplete LU factors of I - gamma P of one policy, as a preconditioner for those of its neighbours.
-
-    Policies of a flow change slowly, so one factorisation serves many evaluations.  It is renewed for the
-    next system after a correction took more than 24 iterations: a rule of counts, not of a clock.
-    """
-
-    def __init__(self) -> None:
-        self._factors: Any = None
-        self._made_for: weakref.ref[PolicyTransition] | None = None
-        self._stale = True
-
-    def prepare(self, transition: PolicyTransition, discount: float) -> None:
-        """Factor this system unless the factors at hand still serve."""
-        if self._stale:
-            self._factors = sparse_linalg.spilu(
-                _transposed_matrix(transition, discount),
-                drop_tol=INCOMPLETE_DROP,
-                fill_factor=INCOMPLETE_FILL,
-                permc_spec="NATURAL",
-                diag_pivot_thresh=0.0,
-            )
-            self._made_for = weakref.ref(transition)
-            self._stale = False
-
-    def renew_for(self, transition: PolicyTransition) -> bool:
-        """Have the factors made anew if they are those of another policy; False if there is nothing to gain."""
-        if self._made_for is not None and self._made_for() is transition:
-            return False
-        self._stale = True
-        return True
-
-    def solve(self, x: FloatArray, transposed: bool) -> FloatArray:
-        """Approximately (I - gamma P)^{-1} x, or its transpose."""
-        return np.asarray(self._factors.solve(x, trans="N" if transposed else "T"))
-
-    def report(self, iterations: int) -> None:
-        """Note how many iterations a correction took."""
-        self._stale = self._stale or iterations > STALE_ITERATIONS
+    return min(seconds, key=lambda name: seconds[name])
 
 
 def _transposed_matrix(transition: PolicyTransition, discount: float) -> Any:
@@ -188,7 +152,8 @@ class DiscountedSystem:
         self.iterations = 0
         few_entries = transition.work <= INCOMPLETE_BAND * transition.n_states
         self._incomplete = None
-        if solver == "krylov" and transition.n_states >= INCOMPLETE_STATES and few_entries:
+        pays = transition.n_states >= INCOMPLETE_STATES or rows_at_hand(transition)
+        if solver == "krylov" and few_entries and pays:
             self._incomplete = IncompleteFactors() if incomplete is None else incomplete
 
     def apply(self, x: FloatArray) -> FloatArray:
@@ -215,24 +180,42 @@ class DiscountedSystem:
         BellmanError
             The residual stayed above 64 roundings of the solution.
         """
-        with one_blas_thread():
-            return self._solve(rhs, guess, tolerance, transposed=False)
+        return self._solve(rhs, guess, tolerance, transposed=False)
 
-    def solve_transposed(self, rhs: FloatArray, guess: FloatArray | None = None) -> tuple[FloatArray, float]:
+    def solve_transposed(
+        self, rhs: FloatArray, guess: FloatArray | None = None, tolerance: float = 0.0
+    ) -> tuple[FloatArray, float]:
         """x with (I - gamma P)^T x = rhs, and its residual; errors as ``solve``."""
-        with one_blas_thread():
-            return self._solve(rhs, guess, 0.0, transposed=True)
+        return self._solve(rhs, guess, tolerance, transposed=True)
+
+    def approximate(self, rhs: FloatArray, reduction: float) -> FloatArray:
+        """x with (I - gamma P) x = rhs to about ``reduction`` of rhs, by the solver's own account.
+
+        For iterations that measure what is left by themselves: it spares the product that ``solve`` makes sure with.
+
+        Raises
+        ------
+        BellmanError
+            As ``solve``, which takes over where one round of GMRES does not suffice.
+        """
+        if self.solver != "krylov":
+            return self._correction(rhs, False, reduction)
+        x, reached = self._krylov_correction(rhs, False, reduction)
+        if reached <= reduction:
+            return x
+        return self.solve(rhs, x, reduction * float(np.abs(rhs).max()))[0]
 
     def _solve(
         self, rhs: FloatArray, guess: FloatArray | None, tolerance: float, transposed: bool
     ) -> tuple[FloatArray, float]:
         apply = self.apply_transposed if transposed else self.apply
-        x = self._correction(rhs, transposed, EPS) if guess is None else guess.copy()
-        residual = rhs - apply(x)
+        scale = float(np.abs(rhs).max())
+        x = np.zeros_like(rhs) if guess is None else guess.copy()
+        residual = rhs.copy() if guess is None else rhs - apply(x)
         norm = float(np.abs(residual).max())
         solver = self.solver
         for _ in range(REFINEMENTS):
-            rounding = EPS * max(float(np.abs(x).max()), float(np.abs(rhs).max()))
+            rounding = EPS * max(float(np.abs(x).max()), scale)
             sought = max(SOUGHT * rounding, tolerance)
             if norm <= sought:
                 break
@@ -240,17 +223,15 @@ class DiscountedSystem:
             new_residual = rhs - apply(candidate)
             new_norm = float(np.abs(new_residual).max())
             if new_norm < norm:
-                stalled = new_norm > 0.5 * norm
+                stalled = new_norm > STALLED * norm
                 x, residual, norm = candidate, new_residual, new_norm
                 if not stalled:
                     continue
-            if norm <= ACCEPTED * rounding or self.solver != "krylov":
+            if norm <= max(ACCEPTED * rounding, tolerance) or self.solver != "krylov":
                 break
-            if self._incomplete is not None and self._incomplete.renew_for(self.transition):
-                continue
             self.solver = "sparse"  # Krylov stagnated: factor this one system
         self.solver = solver
-        rounding = EPS * max(float(np.abs(x).max()), float(np.abs(rhs).max()))
+        rounding = EPS * max(float(np.abs(x).max()), scale)
         if not norm <= max(ACCEPTED * rounding, tolerance):
             raise BellmanError(
                 f"discounted system of {rhs.size} states not solved: residual {norm:.3g}, "
@@ -261,41 +242,28 @@ class DiscountedSystem:
     def _correction(self, residual: FloatArray, transposed: bool, reduction: float) -> FloatArray:
         """An approximate solution for a residual: exact up to rounding, or by a few Krylov steps."""
         if self.solver == "krylov":
-            return self._krylov_correction(residual, transposed, reduction)
-        if self.solver == "dense":
-            factors, pivots = self._dense_factors
-            x, _ = lapack.dgetrs(factors, pivots, residual, trans=0 if transposed else 1)
-            return np.asarray(x)
-        factors = self._sparse_factors
-        return np.asarray(factors.solve(residual, trans="N" if transposed else "T"))
+            return self._krylov_correction(residual, transposed, reduction)[0]
+        with one_blas_thread():
+            if self.solver == "dense":
+                factors, pivots = self._dense_factors
+                x, _ = lapack.dgetrs(factors, pivots, residual, trans=0 if transposed else 1)
+                return np.asarray(x)
+            return np.asarray(self._sparse_factors.solve(residual, trans="N" if transposed else "T"))
 
-    def _krylov_correction(self, residual: FloatArray, transposed: bool, reduction: float) -> FloatArray:
+    def _krylov_correction(
+        self, residual: FloatArray, transposed: bool, reduction: float
+    ) -> tuple[FloatArray, float]:
+        """A correction, and the part of the residual that GMRES takes to be left."""
         apply = self.apply_transposed if transposed else self.apply
         incomplete = self._incomplete
+        wanted = max(KRYLOV_REDUCTION, KRYLOV_MARGIN * reduction)
+        precondition = None
         if incomplete is not None:
             incomplete.prepare(self.transition, self.discount)
-            y, iterations = bicgstab(
-                lambda x: apply(incomplete.solve(x, transposed)),
-                residual,
-                max(KRYLOV_REDUCTION, 0.5 * reduction),
-                PRECONDITIONED_ITERATIONS,
-            )
-            incomplete.report(iterations)
-            self.iterations += iterations
-            return incomplete.solve(y, transposed)
-        # the constant is the slowest mode of the untransposed system and costs nothing to remove
-        shift = 0.0 if transposed else float(residual.mean()) / (1.0 - self.discount)
-        start = residual if transposed else residual - shift * self._row_defect
-        norm, scale = float(np.abs(start).max()), float(np.abs(residual).max())
-        wanted = max(KRYLOV_REDUCTION, 0.5 * reduction * scale / norm) if norm > 0.0 else 1.0
-        x, iterations = bicgstab(apply, start, wanted, KRYLOV_ITERATIONS)
+            precondition = partial(incomplete.solve, transposed=transposed)
+        x, iterations, reached = gmres(apply, precondition, residual, wanted)
         self.iterations += iterations
-        return x + shift
-
-    @cached_property
-    def _row_defect(self) -> FloatArray:
-        """(I - gamma P) applied to the constant one."""
-        return self.apply(np.ones(self.transition.n_states))
+        return x, reached
 
     @cached_property
     def _dense_factors(self) -> tuple[FloatArray, Any]:

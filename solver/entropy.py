@@ -4,8 +4,9 @@
     soft minimum       -tau ln Z                               (the soft Bellman operator T at V)
     relative entropy   KL(p|g) = sum_k g_k phi(p_k/g_k - 1),   phi(u) = (1 + u) ln(1 + u) - u
 
-phi has a series for small u, and ln(p/g) is a difference of logarithms, so KL is of full relative
-accuracy from p = g + 1e-15 up to laws of disjoint support, and no temperature overflows.
+With L = ln(p/g), a difference of logarithms, g phi(p/g - 1) = g (L e^L - e^L + 1) has a series for small L and is
+p L - p + g elsewhere, so KL is of full relative accuracy from p = g + 1e-15 up to laws of disjoint support, and no
+temperature overflows.  Exponentials and logarithms are those of `solver.vector_math`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,13 @@ import numpy as np
 
 from grids.arrays import FloatArray
 from grids.compile import kernel
+from solver.line_blocks import PARTS
+from solver.row_sums import row_least, row_sum
+from solver.vector_math import exp, log
+
+(_S2, _S3, _S4, _S5, _S6, _S7, _S8, _S9, _S10, _S11, _S12, _S13, _S14, _S15) = (
+    (j - 1) / math.factorial(j) for j in range(2, 16)
+)
 
 
 @kernel()
@@ -30,18 +38,71 @@ def phi(u: float) -> float:
 
 
 @kernel()
+def _bregman(log_ratio: float) -> float:
+    """L e^L - e^L + 1 = sum_j (j - 1)/j! L^j, the relative entropy per unit of g where p = g e^L, for |L| <= 1/2."""
+    x = log_ratio
+    x2 = x * x
+    x4 = x2 * x2
+    first = (_S2 + _S3 * x) + (_S4 + _S5 * x) * x2
+    second = (_S6 + _S7 * x) + (_S8 + _S9 * x) * x2
+    third = (_S10 + _S11 * x) + (_S12 + _S13 * x) * x2
+    return x2 * (first + x4 * (second + x4 * (third + x4 * (_S14 + _S15 * x))))
+
+
+@kernel()
+def _entropy_terms(p: FloatArray, log_g: FloatArray, g: FloatArray, out: FloatArray) -> None:
+    """Terms p ln(p/g) - p + g of a relative entropy; 0 ln 0 = 0."""
+    for k in range(out.size):
+        log_ratio = log(p[k]) - log_g[k]
+        far = p[k] * log_ratio - p[k] + g[k]
+        term = g[k] * _bregman(log_ratio) if abs(log_ratio) < 0.5 else far
+        out[k] = g[k] if p[k] == 0.0 else term
+
+
+@kernel()
+def _weights(q: FloatArray, log_mass: FloatArray, inverse_temperature: float, least: float, out: FloatArray) -> None:
+    """m_k e^{-(Q_k - least)/tau}."""
+    for k in range(out.size):
+        out[k] = exp(log_mass[k] - (q[k] - least) * inverse_temperature)
+
+
+@kernel()
+def _log_weights(
+    q: FloatArray, log_mass: FloatArray, inverse_temperature: float, least: float, shift: float, out: FloatArray
+) -> None:
+    """ln m_k - (Q_k - least)/tau - shift."""
+    for k in range(out.size):
+        out[k] = log_mass[k] - (q[k] - least) * inverse_temperature - shift
+
+
+@kernel()
+def _divide(x: FloatArray, by: float) -> None:
+    """Divide all entries."""
+    for k in range(x.size):
+        x[k] /= by
+
+
+@kernel()
+def _gibbs_row(
+    q: FloatArray, log_mass: FloatArray, temperature: float, log_g: FloatArray, g: FloatArray
+) -> tuple[float, float]:
+    """Fill g and ln g of one state; returns the least Q and ln sum_k m_k e^{-(Q_k - least)/tau}."""
+    least = row_least(q)
+    _weights(q, log_mass, 1.0 / temperature, least, g)
+    total = row_sum(g)
+    log_total = math.log(total)
+    _divide(g, total)
+    _log_weights(q, log_mass, 1.0 / temperature, least, log_total, log_g)
+    return least, log_total
+
+
+@kernel()
 def log_gibbs_row(q: FloatArray, log_mass: FloatArray, temperature: float, out: FloatArray) -> float:
     """Fill out[k] = ln g_k for one state and return ln Z = ln sum_k m_k e^{-Q_k/tau}."""
-    least = q[0]
-    for k in range(1, q.size):
-        least = min(least, q[k])
-    total = 0.0
-    for k in range(q.size):
-        out[k] = log_mass[k] - (q[k] - least) / temperature
-        total += math.exp(out[k])
-    log_total = math.log(total)
-    for k in range(q.size):
-        out[k] -= log_total
+    least = row_least(q)
+    _weights(q, log_mass, 1.0 / temperature, least, out)
+    log_total = math.log(row_sum(out))
+    _log_weights(q, log_mass, 1.0 / temperature, least, log_total, out)
     return float(log_total - least / temperature)
 
 
@@ -49,36 +110,37 @@ def log_gibbs_row(q: FloatArray, log_mass: FloatArray, temperature: float, out: 
 def gibbs_policy(q: FloatArray, log_mass: FloatArray, temperature: float, out: FloatArray) -> None:
     """out[i, k] = m_k e^{-Q_ik/tau} / Z_i.  Arrays q, out (S, A); log_mass (A,)."""
     for i in numba.prange(q.shape[0]):
-        log_gibbs_row(q[i], log_mass, temperature, out[i])
-        total = 0.0
-        for k in range(q.shape[1]):
-            out[i, k] = math.exp(out[i, k])
-            total += out[i, k]
-        for k in range(q.shape[1]):
-            out[i, k] /= total
+        _weights(q[i], log_mass, 1.0 / temperature, row_least(q[i]), out[i])
+        _divide(out[i], row_sum(out[i]))
 
 
 @kernel(parallel=True)
 def soft_minimum(q: FloatArray, log_mass: FloatArray, temperature: float, out: FloatArray) -> None:
     """out[i] = -tau ln sum_k m_k e^{-Q_ik/tau}.  Arrays q (S, A), log_mass (A,), out (S,)."""
-    for i in numba.prange(q.shape[0]):
-        out[i] = -temperature * log_gibbs_row(q[i], log_mass, temperature, np.empty(q.shape[1]))
+    states = q.shape[0]
+    parts = min(PARTS, states)
+    for part in numba.prange(parts):
+        work = np.empty(q.shape[1])
+        for i in range(part * states // parts, (part + 1) * states // parts):
+            least = row_least(q[i])
+            _weights(q[i], log_mass, 1.0 / temperature, least, work)
+            out[i] = -temperature * (math.log(row_sum(work)) - least / temperature)
 
 
 @kernel()
 def relative_entropy_row(p: FloatArray, log_g: FloatArray) -> float:
     """KL(p|g) of two laws on the same cells, g given by its logarithms; 0 ln 0 = 0."""
-    total = 0.0
-    for k in range(p.size):
-        if p[k] == 0.0:
-            total += math.exp(log_g[k])
-            continue
-        log_ratio = math.log(p[k]) - log_g[k]
-        if abs(log_ratio) < 1.0:
-            total += math.exp(log_g[k]) * phi(math.expm1(log_ratio))
-        else:
-            total += p[k] * log_ratio - p[k] + math.exp(log_g[k])
-    return total
+    g, terms = np.empty(p.size), np.empty(p.size)
+    _exponentials(log_g, g)
+    _entropy_terms(p, log_g, g, terms)
+    return row_sum(terms)
+
+
+@kernel()
+def _exponentials(x: FloatArray, out: FloatArray) -> None:
+    """Exponentials of all entries."""
+    for k in range(out.size):
+        out[k] = exp(x[k])
 
 
 @kernel(parallel=True)
@@ -86,17 +148,61 @@ def relative_entropy_to_gibbs(
     p: FloatArray, q: FloatArray, log_mass: FloatArray, temperature: float, out: FloatArray
 ) -> None:
     """out[i] = KL(p_i | Gibbs policy of Q_i).  Arrays p, q (S, A); log_mass (A,); out (S,)."""
-    for i in numba.prange(q.shape[0]):
-        log_g = np.empty(q.shape[1])
-        log_gibbs_row(q[i], log_mass, temperature, log_g)
-        out[i] = relative_entropy_row(p[i], log_g)
+    states = q.shape[0]
+    parts = min(PARTS, states)
+    for part in numba.prange(parts):
+        log_g, g, terms = np.empty(q.shape[1]), np.empty(q.shape[1]), np.empty(q.shape[1])
+        for i in range(part * states // parts, (part + 1) * states // parts):
+            _gibbs_row(q[i], log_mass, temperature, log_g, g)
+            _entropy_terms(p[i], log_g, g, terms)
+            out[i] = row_sum(terms)
+
+
+@kernel(parallel=True)
+def relative_entropies_to_gibbs(
+    before: FloatArray,
+    after: FloatArray,
+    q: FloatArray,
+    log_mass: FloatArray,
+    temperature: float,
+    out_before: FloatArray,
+    out_after: FloatArray,
+) -> None:
+    """`relative_entropy_to_gibbs` of two policies with the same Q, in one pass.  Arrays (S, A), (A,) and (S,)."""
+    states = q.shape[0]
+    parts = min(PARTS, states)
+    for part in numba.prange(parts):
+        log_g, g, terms = np.empty(q.shape[1]), np.empty(q.shape[1]), np.empty(q.shape[1])
+        for i in range(part * states // parts, (part + 1) * states // parts):
+            _gibbs_row(q[i], log_mass, temperature, log_g, g)
+            _entropy_terms(before[i], log_g, g, terms)
+            out_before[i] = row_sum(terms)
+            _entropy_terms(after[i], log_g, g, terms)
+            out_after[i] = row_sum(terms)
 
 
 @kernel(parallel=True)
 def relative_entropy_to_reference(p: FloatArray, log_mass: FloatArray, out: FloatArray) -> None:
     """out[i] = KL(p_i | m) = sum_k p_ik ln(p_ik/m_k).  Arrays p (S, A), log_mass (A,), out (S,)."""
-    for i in numba.prange(p.shape[0]):
-        out[i] = relative_entropy_row(p[i], log_mass)
+    states = p.shape[0]
+    parts = min(PARTS, states)
+    mass = np.empty(log_mass.size)
+    _exponentials(log_mass, mass)
+    for part in numba.prange(parts):
+        terms = np.empty(p.shape[1])
+        for i in range(part * states // parts, (part + 1) * states // parts):
+            _entropy_terms(p[i], log_mass, mass, terms)
+            out[i] = row_sum(terms)
+
+
+@kernel()
+def _cost_terms(
+    p: FloatArray, cost: FloatArray, log_mass: FloatArray, temperature: float, out: FloatArray
+) -> None:
+    """p (c + tau ln(p/m)), zero where p is; NaN and negative entries go on, to be found in the sum."""
+    for k in range(out.size):
+        term = p[k] * (cost[k] + temperature * (log(p[k]) - log_mass[k]))
+        out[k] = 0.0 if p[k] == 0.0 else term
 
 
 @kernel(parallel=True)
@@ -104,12 +210,22 @@ def regularised_cost(
     p: FloatArray, cost: FloatArray, log_mass: FloatArray, temperature: float, out: FloatArray
 ) -> None:
     """out[i] = sum_k p_ik (c_ik + tau ln(p_ik/m_k)), with 0 ln 0 = 0.  Arrays p, cost (S, A); out (S,)."""
-    for i in numba.prange(p.shape[0]):
-        total = 0.0
-        for k in range(p.shape[1]):
-            if p[i, k] != 0.0:  # NaN and negative entries go on, to be found in the sum
-                total += p[i, k] * (cost[i, k] + temperature * (math.log(p[i, k]) - log_mass[k]))
-        out[i] = total
+    states = p.shape[0]
+    parts = min(PARTS, states)
+    for part in numba.prange(parts):
+        terms = np.empty(p.shape[1])
+        for i in range(part * states // parts, (part + 1) * states // parts):
+            _cost_terms(p[i], cost[i], log_mass, temperature, terms)
+            out[i] = row_sum(terms)
+
+
+@kernel()
+def _distance_terms(a: FloatArray, b: FloatArray, p: FloatArray, g: FloatArray, out: FloatArray) -> None:
+    """Terms of `distance_squared`."""
+    for k in range(out.size):
+        difference = a[k] - b[k]
+        term = difference * (difference / (p[k] + g[k] + a[k] + abs(difference)))
+        out[k] = 0.0 if difference == 0.0 else term
 
 
 @kernel(parallel=True)
@@ -120,10 +236,10 @@ def distance_squared(a: FloatArray, b: FloatArray, p: FloatArray, g: FloatArray,
     mass, as in the tails of small temperatures, which underflow, the difference counts by its own mass |d|; without
     that term a tail of 1e-200 would weigh infinitely much.  Arrays (S, A), a not negative.
     """
-    for i in numba.prange(a.shape[0]):
-        total = 0.0
-        for k in range(a.shape[1]):
-            difference = a[i, k] - b[i, k]
-            if difference != 0.0:
-                total += difference * (difference / (p[i, k] + g[i, k] + a[i, k] + abs(difference)))
-        out[i] = total
+    states = a.shape[0]
+    parts = min(PARTS, states)
+    for part in numba.prange(parts):
+        terms = np.empty(a.shape[1])
+        for i in range(part * states // parts, (part + 1) * states // parts):
+            _distance_terms(a[i], b[i], p[i], g[i], terms)
+            out[i] = row_sum(terms)

@@ -29,11 +29,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.arrays import FloatArray
+from grids.arrays import BoolArray, FloatArray
 from solver.bellman import Evaluation
 from solver.discounted_system import EPS, SOUGHT
 from solver.entropy import distance_squared, gibbs_policy
 from solver.extrapolation_kernels import combination_squared
+from solver.history_kernels import mean_and_maximum
 from solver.mdp import GridMDP
 
 ROUNDING_FLOOR = 3e-14
@@ -62,6 +63,8 @@ class ErrorControl:
         self._squares = np.empty(mdp.states.size)
         self._worst = 0
         self._floor = ROUNDING_FLOOR
+        self.counted: BoolArray = np.ones(mdp.states.size, dtype=np.bool_) if mdp.alive is None else mdp.alive
+        self._largest_cost = float(np.abs(mdp.cost).max())
 
     def start(self, p: FloatArray, evaluation: Evaluation) -> float:
         """Note the policy a step starts from, its values, and how far it is from the Gibbs policy of its Q.
@@ -102,6 +105,30 @@ class ErrorControl:
         if self._mdp.alive is not None:
             self._squares[~self._mdp.alive] = 0.0
         return float(np.sqrt(np.add.reduce(self._weights * self._squares))), float(np.sqrt(self._squares.max()))
+
+    def norms(self, squares: FloatArray, out: FloatArray) -> None:
+        """Fill out (m, 2) with mean and maximum over the states that are alive, of the roots of squares (m, S)."""
+        mean_and_maximum(squares, self._weights, self.counted, out)
+
+    def note_worst(self, squares: FloatArray) -> None:
+        """Remember the state of the largest error, to be named should the step vanish."""
+        self._worst = int(np.argmax(squares))
+
+    def allowed(self, progress: FloatArray, left: FloatArray, share: float) -> FloatArray:
+        """accuracy (||p' - p|| + share ||p' - g||) + floor, in the mean and in the maximum, (2,)."""
+        return self._accuracy * (progress + share * left) + self._floor
+
+    @property
+    def accuracy(self) -> float:
+        """Local error relative to p - g per unit of relative progress."""
+        return self._accuracy
+
+    def note_scale(self, value: FloatArray) -> None:
+        """Set the floor for values of this size; |Q| is at most max |c| + gamma max |V|."""
+        mdp = self._mdp
+        size = float(np.abs(value).max())
+        largest = max(size, self._largest_cost + mdp.discount * size, mdp.temperature)
+        self._floor = max(ROUNDING_FLOOR, SOUGHT * EPS * largest / mdp.temperature)
 
     def least_step(self, q: FloatArray) -> float:
         """1e-14 of the shortest time scale there is with this Q: h^2 / (tau + span of Q) of the narrowest cell."""

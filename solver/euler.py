@@ -10,10 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from grids.arrays import FloatArray
-from solver.bellman import Evaluation
 from solver.error_control import ErrorControl
 from solver.mdp import GridMDP
-from solver.scheme import RECOVERABLE, Step, Substeps, attempts_at, landing_step
+from solver.scheme import RECOVERABLE, Evaluate, Step, Substeps, attempts_at, known, landing_step
 
 GROWTH = 4.0
 SHRINKING = 0.1
@@ -36,17 +35,19 @@ class EulerScheme:
         count = 2 if control is None else 3
         self._buffers = [np.empty_like(mdp.initial_policy) for _ in range(count)]
 
-    def advance(self, policy: FloatArray, evaluation: Evaluation, remaining: float) -> Step:
+    def advance(self, policy: FloatArray, evaluate: Evaluate, remaining: float) -> Step:
         """One step; see `Scheme`."""
+        evaluation = evaluate()
         self._buffers.append(self._buffers.pop(0))
         out = self._buffers[0]
         if self._control is None:
             self._substeps.watch()
             size = landing_step(self._size, remaining)
             self._substeps(policy, evaluation, size, 1, out)
-            return Step(out, self._substeps.evaluate(out, evaluation.value), size, 1)
+            after = self._substeps.evaluate(out, evaluation.value)
+            return Step(out, known(after), size, 1)
         self._substeps.tolerance = self._control.start(policy, evaluation)
-        attempts, before = attempts_at(self._substeps, self._control, evaluation), self._substeps.evaluations
+        attempts, before = attempts_at(self._substeps, self._control, lambda: evaluation.q), self._substeps.evaluations
         whole = self._buffers[1] if self._buffers[1] is not policy else self._buffers[2]
         while True:
             attempts.begin(self._size)
@@ -65,4 +66,4 @@ class EulerScheme:
                 self._size = attempts.failed(error, size)
                 continue
             self._size = max(self._size, factor * size) if factor >= 1.0 else factor * size
-            return Step(out, after, size, self._substeps.evaluations - before, attempts.rejected)
+            return Step(out, known(after), size, self._substeps.evaluations - before, attempts.rejected)

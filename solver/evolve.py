@@ -20,7 +20,7 @@ from solver.attempts import StepVanishedError
 from solver.bellman import NotFiniteError, bellman_solver
 from solver.compile_timer import CompileTimer
 from solver.discounted_system import BellmanError
-from solver.flow import DEFAULT_ACCURACY, DEFAULT_SCHEME, FlowState
+from solver.flow import FlowState
 from solver.flow import flow as iterate_flow
 from solver.mdp import GridMDP
 from solver.observables import Observer
@@ -29,6 +29,7 @@ from solver.recorder import Recorder
 from solver.run import Optimum, Run
 from solver.schedule import Series, SnapshotTimes, first_time, landings, reached, series_times, snapshot_times
 from solver.scheme import MassError
+from solver.schemes import AUTOMATIC, DEFAULT_ACCURACY, chosen_scheme
 from solver.step_monitor import StepMonitor
 from solver.steps import DescentStep
 from solver.stop import StopCriteria, StopKind
@@ -55,7 +56,7 @@ def evolve(
     until: float | Mapping[str, float],
     step: float | None = None,
     accuracy: float | None = None,
-    scheme: str = DEFAULT_SCHEME,
+    scheme: str = AUTOMATIC,
     flow: str | DescentStep = "wasserstein",
     series: Series | None = None,
     snapshots: SnapshotTimes = None,
@@ -111,6 +112,7 @@ def evolve(
         The optimum could not be computed.
     """
     criteria = StopCriteria.of(until)
+    scheme = chosen_scheme(mdp, scheme, step, flow)
     solver = bellman_solver(mdp) if solver is None else solver
     met = landings(series, snapshots, criteria.time, fixed_step=step is not None)
     kept = snapshot_times(snapshots, first_time(series), criteria.time)
@@ -189,6 +191,7 @@ class _Loop:
         self._row: dict[str, float] = {}
         self._first_gap = math.nan
         self._state: FlowState | None = None
+        self._end_of_step: FlowState | None = None
 
     def run(self, states: Iterator[FlowState], rows: Iterator[float], snapshots: list[float]) -> tuple[StopKind, str]:
         """Run to the stop; the last state is always a row and a snapshot."""
@@ -196,8 +199,10 @@ class _Loop:
         next_row = next(rows, math.inf)
         try:
             for state in states:
-                if self._state is not None:
-                    self._monitor.step(self._state, state)
+                if not state.between:
+                    if self._end_of_step is not None:
+                        self._monitor.step(self._end_of_step, state)
+                    self._end_of_step = state
                 self._state = state
                 stop = self._stop(state)
                 if state.steps == 0 or reached(state.time, next_row) or stop is not None:
@@ -266,7 +271,7 @@ class _Loop:
         criteria = self._criteria
         if criteria.time is not None and reached(state.time, criteria.time):
             return StopKind.TIME
-        if criteria.gap is not None and self._observer.gap(state.policy, state.evaluation) <= criteria.gap:
+        if criteria.gap is not None and self._observer.gap_within(criteria.gap, state.policy, state.evaluation):
             return StopKind.GAP
         if criteria.steps is not None and state.steps >= criteria.steps:
             return StopKind.STEPS

@@ -22,7 +22,18 @@ from solver.error_control import ErrorControl
 from solver.extrapolation_kernels import combine
 from solver.flux_limiter import limit_fluxes
 from solver.mdp import GridMDP
-from solver.scheme import RECOVERABLE, MassError, Step, Substeps, attempts_at, descends, landing_step
+from solver.scheme import (
+    MASS_ROUNDING,
+    RECOVERABLE,
+    Evaluate,
+    MassError,
+    Step,
+    Substeps,
+    attempts_at,
+    descends,
+    known,
+    landing_step,
+)
 
 HIGHEST = 6
 FIXED_ORDER = 4
@@ -30,7 +41,6 @@ GROWTH = 5.0
 SHRINKING = 0.1
 SAFETY = 0.9
 DESCENT_ATTEMPTS = 3
-MASS_ROUNDING = 1e-13  # of a state's mass after the substeps of one step; more is no rounding
 
 
 def extrapolation_weights(order: int, skip: int = 0) -> FloatArray:
@@ -64,13 +74,14 @@ class ExtrapolatedScheme:
         self._axis_strides: IntArray = np.array(mdp.actions.strides, dtype=np.int64)
         self._axis_periodic: IntArray = np.array([axis.periodic for axis in mdp.actions.axes], dtype=np.int64)
 
-    def advance(self, policy: FloatArray, evaluation: Evaluation, remaining: float) -> Step:
+    def advance(self, policy: FloatArray, evaluate: Evaluate, remaining: float) -> Step:
         """One step; see `Scheme`."""
+        evaluation = evaluate()
         self._buffers.reverse()
         out = self._buffers[0] if self._buffers[0] is not policy else self._buffers[1]
         if self._control is not None:
             self._substeps.tolerance = self._control.start(policy, evaluation)
-        attempts, lost = attempts_at(self._substeps, self._control, evaluation), 0
+        attempts, lost = attempts_at(self._substeps, self._control, lambda: evaluation.q), 0
         before = self._substeps.evaluations
         while True:
             attempts.begin(self._size)
@@ -96,7 +107,7 @@ class ExtrapolatedScheme:
                 self._size = attempts.failed(error, size)
                 continue
             spent = self._substeps.evaluations - before
-            return Step(out, after, size, spent, attempts.rejected, limited, fallback, drift)
+            return Step(out, known(after), size, spent, attempts.rejected, limited, fallback, drift)
 
     def _attempt(self, policy: FloatArray, evaluation: Evaluation, size: float) -> int:
         """Fill the parts for one step: the order reached, 0 if the step is rejected."""
@@ -155,5 +166,5 @@ class ExtrapolatedScheme:
 
     def _limit(self, out: FloatArray) -> int:
         limited = np.zeros(out.shape[0], dtype=np.int64)
-        limit_fluxes(out, self._parts[0], self._axis_sizes, self._axis_strides, self._axis_periodic, limited)
+        limit_fluxes(out, self._axis_sizes, self._axis_strides, self._axis_periodic, limited)
         return int(limited.sum())

@@ -7,28 +7,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 
 from grids.arrays import FloatArray
 from solver.attempts import no_watch
 from solver.bellman import Evaluation, bellman_solver, evaluate
-from solver.error_control import ErrorControl
-from solver.euler import EulerScheme
-from solver.extrapolated import ExtrapolatedScheme
 from solver.mdp import GridMDP
 from solver.schedule import merge
-from solver.scheme import Scheme, Substeps
-from solver.steps import DescentStep, descent_step
+from solver.scheme import DenseScheme, Evaluate, Scheme, Step, descends, known
+from solver.schemes import AUTOMATIC, make_scheme
+from solver.steps import DescentStep
 
-SCHEMES: dict[str, Callable[[GridMDP, Substeps, float | None, ErrorControl | None, float], Scheme]] = {
-    "extrapolated": ExtrapolatedScheme,
-    "euler": EulerScheme,
-}
-DEFAULT_SCHEME = "extrapolated"
-DEFAULT_ACCURACY = {"extrapolated": 1e-6, "euler": 1e-3}  # of order one, so that 1e-6 would take a million steps
-FIRST_STEP = 0.01  # of the time in which diffusion crosses the narrowest cell
+SAME_TIME = 1e-12  # of a step, below which two times are one
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +40,15 @@ class FlowState:
         Counts since the start.
     mass_drift : float
         Largest error of a state's mass among the substeps that led here, which is rounding and was taken off.
+    between : bool
+        Whether it lies within a step, from dense output, and not at its end.
     evaluation : Evaluation
-        V and Q with the linear system they solve.
+        V and Q with the linear system they solve; where the scheme has no need of them, computed when first asked for.
     """
 
     time: float
     policy: FloatArray
-    evaluation: Evaluation
+    evaluate: Evaluate
     step_size: float = 0.0
     steps: int = 0
     rejected_steps: int = 0
@@ -63,6 +56,12 @@ class FlowState:
     limited_cells: int = 0
     bellman_evaluations: int = 1
     mass_drift: float = 0.0
+    between: bool = False
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """V and Q with the linear system they solve."""
+        return self.evaluate()
 
     @property
     def value(self) -> FloatArray:
@@ -75,44 +74,12 @@ class FlowState:
         return self.evaluation.q
 
 
-def make_scheme(
-    mdp: GridMDP,
-    scheme: str,
-    step: float | None,
-    accuracy: float | None,
-    flow: str | DescentStep,
-    solver: str,
-    weights: FloatArray | None,
-    watch: Callable[[], None] = no_watch,
-) -> Scheme:
-    """A time scheme by name, of fixed step or controlled by an accuracy (`DEFAULT_ACCURACY` if neither).
-
-    Raises
-    ------
-    ValueError
-        Unknown scheme or flow, both a step and an accuracy, or one that is not positive.
-    """
-    if scheme not in SCHEMES:
-        raise ValueError(f"scheme {scheme!r}; choose one of {', '.join(SCHEMES)}")
-    if step is not None and accuracy is not None:
-        raise ValueError("give either a step or an accuracy, not both")
-    for name, number in (("step", step), ("accuracy", accuracy)):
-        if number is not None and not (math.isfinite(number) and number > 0.0):
-            raise ValueError(f"{name} = {number} must be positive and finite")
-    substeps = Substeps(mdp, descent_step(mdp, flow) if isinstance(flow, str) else flow, solver, watch)
-    control = None
-    if step is None:
-        control = ErrorControl(mdp, DEFAULT_ACCURACY[scheme] if accuracy is None else accuracy, weights)
-    narrowest = min(float(axis.widths.min()) for axis in mdp.actions.axes)
-    return SCHEMES[scheme](mdp, substeps, step, control, FIRST_STEP * narrowest**2 / mdp.temperature)
-
-
 def flow(
     mdp: GridMDP,
     *,
     step: float | None = None,
     accuracy: float | None = None,
-    scheme: str = DEFAULT_SCHEME,
+    scheme: str = AUTOMATIC,
     flow: str | DescentStep = "wasserstein",
     landings: Iterable[float] = (),
     policy: FloatArray | None = None,
@@ -128,8 +95,8 @@ def flow(
     step, accuracy : float, optional
         Fixed step in flow time, or local error relative to p - g (see `solver.error_control`).  A fixed step is
         shortened only to meet the landings in a whole number of equal steps.
-    scheme : {"extrapolated", "euler"}
-        Time scheme.
+    scheme : {"automatic", "multistep", "exponential", "extrapolated", "euler"}
+        Time scheme; automatic is the best there is for the problem, see `solver.schemes`.
     flow : str or DescentStep
         Which flow; a descent step of your own is taken as it is.
     landings : iterable of float
@@ -166,24 +133,55 @@ def flow(
 def _iterate(
     mdp: GridMDP, stepper: Scheme, policy: FloatArray, landings: Iterator[float], solver: str
 ) -> Iterator[FlowState]:
-    state = FlowState(0.0, policy, evaluate(mdp, policy, solver=solver))
+    state = FlowState(0.0, policy, cache(lambda: evaluate(mdp, policy, solver=solver)))
     yield state
     landing = 0.0
+    dense = stepper if isinstance(stepper, DenseScheme) else None
     while True:
         while landing <= state.time:
-            landing = next(landings, np.inf)
-        remaining = landing - state.time
-        taken = stepper.advance(state.policy, state.evaluation, remaining)
+            landing = next(landings, math.inf)
+        start = state
+        taken = stepper.advance(start.policy, start.evaluate, landing - start.time if dense is None else math.inf)
+        while dense is not None and landing < start.time + taken.size * (1.0 - SAME_TIME):
+            inside = _between(mdp, dense, start, taken, landing, state, solver)
+            if inside is None:
+                taken = stepper.advance(start.policy, start.evaluate, landing - start.time)
+                break
+            state = inside
+            yield state
+            landing = next(landings, math.inf)
+        end = start.time + taken.size
+        between = state.bellman_evaluations - start.bellman_evaluations
         state = FlowState(
-            time=landing if taken.size == remaining else state.time + taken.size,
+            time=landing if abs(end - landing) <= SAME_TIME * taken.size else end,
             policy=taken.policy,
-            evaluation=taken.evaluation,
+            evaluate=taken.evaluate,
             step_size=taken.size,
-            steps=state.steps + 1,
-            rejected_steps=state.rejected_steps + taken.rejected,
-            fallback_steps=state.fallback_steps + int(taken.fallback),
-            limited_cells=state.limited_cells + taken.limited_cells,
-            bellman_evaluations=state.bellman_evaluations + taken.evaluations,
+            steps=start.steps + 1,
+            rejected_steps=start.rejected_steps + taken.rejected,
+            fallback_steps=start.fallback_steps + int(taken.fallback),
+            limited_cells=start.limited_cells + taken.limited_cells,
+            bellman_evaluations=start.bellman_evaluations + between + taken.evaluations,
             mass_drift=taken.drift,
         )
         yield state
+
+
+def _between(
+    mdp: GridMDP, stepper: DenseScheme, start: FlowState, taken: Step, time: float, last: FlowState, solver: str
+) -> FlowState | None:
+    """The flow within a step, by dense output; None if V would not fall from the ``last`` state to it and on."""
+    policy = stepper.between(time - start.time)
+    before = last.evaluation
+    found = evaluate(mdp, policy, before.value, solver)
+    if not (descends(mdp, before, found) and descends(mdp, found, taken.evaluate())):
+        return None
+    return replace(
+        start,
+        time=time,
+        policy=policy,
+        evaluate=known(found),
+        step_size=taken.size,
+        bellman_evaluations=last.bellman_evaluations + 1,
+        between=True,
+    )

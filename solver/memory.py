@@ -6,7 +6,8 @@ The process is what Python, NumPy, SciPy, numba and the loaded kernels occupy.  
 state-action pairs alive at once: cost, first policy, optimal Q and policy, Q before and after a step,
 and the buffers of the time scheme.  Bellman matrices are the compressed rows of P^pi of two
 policies and, with the dense solver, of P^pi, its factors, and the factors of the policy before; where values
-are smoothed P^pi is multiplied out from one more matrix.  Rows of few entries add incomplete factors.
+are smoothed P^pi is multiplied out from one more matrix.  The Krylov solver keeps its basis and, for rows of few
+entries, incomplete factors.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from pathlib import Path
 import psutil
 
 from solver.discounted_system import INCOMPLETE_BAND, INCOMPLETE_STATES
+from solver.krylov import MOST_VECTORS
 
-PROCESS_BYTES = 212_000_000
-PAIR_ARRAYS = {"euler": (9, 12), "extrapolated": (15, 16)}
+PROCESS_BYTES = 222_000_000
+PAIR_ARRAYS = {"euler": (10, 13), "extrapolated": (15, 16), "multistep": (20, 20), "exponential": (12, 12)}
 """Arrays alive at once with a fixed step, and with one controlled by an accuracy."""
-INCOMPLETE_STATE_BYTES = 3000  # incomplete factors, and the matrix and factors they replace, while they are made
+INCOMPLETE_ENTRY_BYTES, INCOMPLETE_STATE_BYTES = 12, 24  # incomplete factors
+KRYLOV_STATE_BYTES = 8 * (MOST_VECTORS + 1)
 ROW_ENTRY_BYTES = 20  # column index once, two generations of values
 DENSE_MATRICES = 3
 
@@ -50,7 +53,7 @@ def estimate_bytes(
     row_entries : float
         Mean number of entries in a row of P^pi.
     scheme : str
-        Time scheme.
+        Time scheme, not the automatic one but the one it chooses.
     controlled : bool
         Whether its step is controlled by an accuracy.
     solver : str
@@ -65,7 +68,9 @@ def estimate_bytes(
     if solver == "dense":
         matrices += (DENSE_MATRICES + smoothed) * 8 * n_states**2
     if n_states >= INCOMPLETE_STATES and row_entries <= INCOMPLETE_BAND and solver == "krylov":
-        matrices += INCOMPLETE_STATE_BYTES * n_states
+        matrices += (INCOMPLETE_ENTRY_BYTES * row_entries + INCOMPLETE_STATE_BYTES) * n_states
+    if solver == "krylov":
+        matrices += KRYLOV_STATE_BYTES * n_states
     return int(PROCESS_BYTES + transition_bytes + 8 * n_states * n_actions * arrays + matrices)
 
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from grids.arrays import BoolArray, FloatArray
 from grids.grid import Grid
-from solver.bellman import Evaluation, occupancy
+from solver.bellman import ROUNDINGS, Evaluation, occupancy
+from solver.discounted_system import EPS
 from solver.entropy import relative_entropy_to_gibbs, relative_entropy_to_reference
 from solver.mdp import GridMDP
 from solver.monitor_kernels import add_axis_slopes, density_range, masked_mass
@@ -41,6 +42,14 @@ class Observer:
     def gap(self, policy: FloatArray, evaluation: Evaluation) -> float:
         """V^pi(rho) - V*(rho) by (I2): tau/(1 - gamma) sum_i d_i KL(p_i | p*_i)."""
         return self._gap(self._occupancy(evaluation), self._divergence(policy))
+
+    def gap_within(self, bound: float, policy: FloatArray, evaluation: Evaluation) -> bool:
+        """Whether the gap is at most ``bound``; the occupancy is solved for only where V - V* leaves a doubt."""
+        mdp, best = self._mdp, self._optimum
+        difference = float(np.add.reduce(mdp.rho * (evaluation.value - best.value)))
+        scale = float(np.abs(best.value).max() + np.abs(evaluation.value).max())
+        doubt = (evaluation.residual + best.bellman_residual + ROUNDINGS * EPS * scale) / (1.0 - mdp.discount)
+        return difference - doubt <= bound and self.gap(policy, evaluation) <= bound
 
     def row(self, policy: FloatArray, evaluation: Evaluation) -> dict[str, float]:
         """All series that depend on the present policy alone."""

@@ -1,12 +1,19 @@
-"""The soft optimum by soft policy iteration: p <- Gibbs policy of Q^p.
+"""The soft optimum by inexact soft policy iteration: p <- Gibbs policy of Q^p, in the form of Newton's method.
 
-Each step is the flow's descent step of infinite length; near the optimum it is Newton's method on
-the soft Bellman equation and converges quadratically.  It is iterated until the residual of the
-soft Bellman equation stops falling, because the suboptimality of a policy can be followed down to
+With p the Gibbs policy of Q = c + gamma P V, a policy's soft evaluation started at V is a linear system for what is
+missing, whose right-hand side is the residual of the soft Bellman equation:
+
+    (I - gamma P^p) delta = T V - V,      V <- V + delta,      (T V)_i = -tau ln sum_k m_k e^{-Q_ik/tau}
+
+Each step is the flow's descent step of infinite length and near the optimum converges quadratically, so that solving
+for delta to a hundredth of the residual costs no step (Dembo, Eisenstat & Steihaug 1982, doi:10.1137/0719025); the
+next residual tells how well it was solved.  The small number is computed as such: its rounding is relative to delta,
+not to V.  Steps are made until the residual stops falling, because the suboptimality of a policy can be followed to
 
     tau / (2 (1 - gamma)) (delta Q / tau)^2,    delta Q the error of Q*,
 
-and no further: that number is stated as the gap's rounding floor.
+and no further: that number is stated as the gap's floor.  Where a residual is asked for, delta Q <= gamma/(1 - gamma)
+times the residual reached, and the floor is that of this bound.
 """
 
 from __future__ import annotations
@@ -14,14 +21,18 @@ from __future__ import annotations
 import numpy as np
 
 from grids.arrays import FloatArray
-from solver.bellman import Evaluation, bellman_residual, evaluate, occupancy
-from solver.discounted_system import EPS, BellmanError, IncompleteFactors
-from solver.entropy import gibbs_policy, relative_entropy_to_gibbs
+from solver.bellman import bellman_solver, evaluate, occupancy
+from solver.discounted_system import EPS, BellmanError, DiscountedSystem
+from solver.entropy import relative_entropy_to_gibbs
+from solver.improvement_kernels import improve
+from solver.incomplete import IncompleteFactors
 from solver.mdp import GridMDP
 from solver.run import Optimum
 
 ACCEPTED_RESIDUAL = 8.0  # in units of eps max(|V|, |Q|, tau) / (1 - gamma)
 MOST_ITERATIONS = 1000
+INEXACT = 1e-2  # of the soft Bellman residual: to what a step is solved
+TARGET_SHARE = 0.25  # of a residual asked for: what a step may leave
 
 
 def solve_optimum(
@@ -44,42 +55,52 @@ def solve_optimum(
         The residual stopped falling above the one asked for, or above 8 eps max(|V|, |Q|, tau) / (1 - gamma)
         where none is.
     """
+    solver = bellman_solver(mdp) if solver is None else solver
     policy = np.tile(mdp.reference_mass, (mdp.states.size, 1)) if start is None else start.copy()
     incomplete = IncompleteFactors()
-    evaluation = evaluate(mdp, policy, solver=solver, incomplete=incomplete)
-    best = bellman_residual(mdp, evaluation)
+    first = evaluate(mdp, policy, None, solver, None, incomplete, INEXACT * float(np.ptp(mdp.cost)))
+    value, system = first.value, first.system
+    q, improved = np.empty_like(policy), np.empty_like(value)
+    previous = np.empty_like(policy) if residual is None else policy
+    _improve(mdp, value, q, policy, improved)
+    current = best = float(np.abs(improved - value).max())
     stalls = 0
     iteration = 0
     while iteration < MOST_ITERATIONS:
         iteration += 1
-        gibbs_policy(evaluation.q, mdp.log_mass, mdp.temperature, policy)
-        evaluation = evaluate(mdp, policy, evaluation.value, solver, out=evaluation.q, incomplete=incomplete)
-        current = bellman_residual(mdp, evaluation)
+        system = DiscountedSystem(mdp.transition.under(policy), mdp.discount, solver, incomplete)
+        enough = 0.0 if residual is None else TARGET_SHARE * residual
+        if current > 0.0:
+            value = value + system.approximate(improved - value, max(INEXACT, enough / current))
+        policy, previous = previous, policy
+        _improve(mdp, value, q, policy, improved)
+        current = float(np.abs(improved - value).max())
         # V is a difference of terms as large as Q and tau, and no better known than they are
-        scale = max(float(np.abs(evaluation.value).max()), float(np.abs(evaluation.q).max()), mdp.temperature)
+        scale = max(float(np.abs(value).max()), float(np.abs(q).max()), mdp.temperature)
         rounding = EPS * scale / (1.0 - mdp.discount)
         if residual is not None and current <= residual:
             break
         # far from the optimum the residual may rise for a step; at rounding it no longer falls
         stalls = stalls + 1 if current >= best and current <= ACCEPTED_RESIDUAL * rounding else 0
         best = min(best, current)
-        if stalls >= 2 or current == 0.0:
+        if stalls >= 2 or current == 0.0 or not np.isfinite(current):
             break
     wanted = ACCEPTED_RESIDUAL * rounding if residual is None else residual
     if not current <= wanted:
         raise BellmanError(
             f"soft optimum: Bellman residual stays at {current:.3g} after {iteration} iterations, above {wanted:.3g}"
         )
-    floor = _gap_floor(mdp, policy, evaluation)
-    gibbs_policy(evaluation.q, mdp.log_mass, mdp.temperature, policy)
-    visited = occupancy(mdp, evaluation.system)
+    if residual is None:
+        divergence = _largest_divergence(mdp, previous, q)
+    else:
+        divergence = 0.5 * (mdp.discount * current / ((1.0 - mdp.discount) * mdp.temperature)) ** 2
     return Optimum(
-        value=evaluation.value,
-        q=evaluation.q,
+        value=value,
+        q=q,
         policy=policy,
         bellman_residual=current,
-        gap_floor=floor,
-        occupancy=visited,
+        gap_floor=_gap_floor(mdp, q, divergence),
+        occupancy=occupancy(mdp, system),
         iterations=iteration,
     )
 
@@ -94,10 +115,20 @@ def least_gap_floor(mdp: GridMDP) -> float:
     return 2.0 * mdp.temperature / (1.0 - mdp.discount) * rounding**2
 
 
-def _gap_floor(mdp: GridMDP, policy: FloatArray, evaluation: Evaluation) -> float:
-    """Rounding floor of the gap: what identity (I3) measures at the optimum, or eps of Q if larger."""
+def _improve(mdp: GridMDP, value: FloatArray, q: FloatArray, policy: FloatArray, out: FloatArray) -> None:
+    """Fill Q of V, its Gibbs policy, and T V."""
+    mdp.transition.expect(mdp.discount * value, q)
+    improve(mdp.cost, mdp.log_mass, mdp.temperature, q, policy, out)
+
+
+def _largest_divergence(mdp: GridMDP, policy: FloatArray, q: FloatArray) -> float:
+    """What identity (I3) measures: the largest KL of a policy from the Gibbs policy of Q."""
     divergence = np.empty(mdp.states.size)
-    relative_entropy_to_gibbs(policy, evaluation.q, mdp.log_mass, mdp.temperature, divergence)
-    scale = mdp.temperature / (1.0 - mdp.discount)
-    rounding = EPS * float(np.abs(evaluation.q).max()) / mdp.temperature
-    return 4.0 * scale * max(float(divergence.max()), 0.5 * rounding**2)
+    relative_entropy_to_gibbs(policy, q, mdp.log_mass, mdp.temperature, divergence)
+    return float(divergence.max())
+
+
+def _gap_floor(mdp: GridMDP, q: FloatArray, divergence: float) -> float:
+    """Rounding floor of the gap: that of a divergence at the optimum, or of eps of Q if larger."""
+    rounding = EPS * float(np.abs(q).max()) / mdp.temperature
+    return 4.0 * mdp.temperature / (1.0 - mdp.discount) * max(divergence, 0.5 * rounding**2)

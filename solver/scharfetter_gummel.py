@@ -24,19 +24,18 @@ import numpy as np
 
 from grids.arrays import FloatArray
 from grids.compile import kernel
-from solver.tridiagonal import solve_circle, solve_path
+from solver.line_blocks import block_sizes, load_lines, rises_of_lines, state_groups, store_lines
+from solver.tridiagonal import solve_circle_block, solve_path_block
+from solver.vector_math import expm1_nonnegative, log
 
 
 @kernel()
 def bernoulli_pair(z: float) -> tuple[float, float]:
     """B(z) and B(-z) to full relative precision, from B(-|z|) = B(|z|) + |z| without subtraction."""
-    if z == 0.0:
-        return 1.0, 1.0
     size = abs(z)
-    small = size / math.expm1(size)
-    if z > 0.0:
-        return small, small + size
-    return small + size, small
+    small = 1.0 if size == 0.0 else size / expm1_nonnegative(size)
+    large = small + size
+    return (small if z > 0.0 else large), (large if z > 0.0 else small)
 
 
 @kernel()
@@ -66,14 +65,55 @@ def axis_rates(
         Filled, one entry for each face.
     """
     n = widths.size
+    inverse_temperature = 1.0 / temperature
     for k in range(distances.size):
         after = k + 1 if k + 1 < n else 0
         here, there = first + k * stride, first + after * stride
-        z = (q[there] - q[here]) / temperature - (log_density[there] - log_density[here])
+        z = (q[there] - q[here]) * inverse_temperature - (log_density[there] - log_density[here])
         forward, backward = bernoulli_pair(z)
         factor = scale * temperature / distances[k]
-        right[k] = factor * forward / widths[k]
-        left[k] = factor * backward / widths[after]
+        right[k] = factor / widths[k] * forward
+        left[k] = factor / widths[after] * backward
+
+
+@kernel()
+def axis_rates_block(
+    q: FloatArray,
+    rises: FloatArray,
+    first: int,
+    widths: FloatArray,
+    distances: FloatArray,
+    scale: float,
+    temperature: float,
+    right: FloatArray,
+    left: FloatArray,
+) -> None:
+    """``scale`` times the rates k -> k+1 (right) and k+1 -> k (left) on all faces of lines side by side.
+
+    Parameters
+    ----------
+    q : array (n, lanes)
+        Block of Q.
+    rises : array (faces, ...)
+        Of ln(m/vol), from `rises_of_lines`.
+    first : int
+        Column of ``rises`` that belongs to the block's first line.
+    widths, distances : arrays (n,), (n - 1,) or (n,)
+        Of the axis; as many distances as faces, n of them on a periodic axis.
+    right, left : arrays (>= faces, lanes)
+        Filled.
+    """
+    n, lanes, start = widths.size, np.uintp(q.shape[1]), np.uintp(first)
+    inverse_temperature = 1.0 / temperature
+    for k in range(distances.size):
+        after = k + 1 if k + 1 < n else 0
+        factor = scale * temperature / distances[k]
+        forward_factor, backward_factor = factor / widths[k], factor / widths[after]
+        for j in range(lanes):
+            z = (q[after, j] - q[k, j]) * inverse_temperature - rises[k, start + j]
+            forward, backward = bernoulli_pair(z)
+            right[k, j] = forward_factor * forward
+            left[k, j] = backward_factor * backward
 
 
 @kernel(parallel=True)
@@ -92,7 +132,7 @@ def backward_euler_axis(
 
     Parameters
     ----------
-    p, q, out : arrays (S, A)
+    p, q, out : arrays (S, A), C order
         ``out`` may be ``p`` itself.
     log_density : array (A,)
         ln(m/vol).
@@ -101,23 +141,64 @@ def backward_euler_axis(
     stride : int
         Number of cells of all later axes together.
     """
-    n_states, n_actions = p.shape
     n = widths.size
-    block = n * stride
-    for i in numba.prange(n_states):
-        right, left = np.empty(n), np.empty(n)
-        line, ratio, closing = np.empty(n), np.empty(n), np.empty(n)
-        for start in range(0, n_actions, block):
-            for first in range(start, start + stride):
-                axis_rates(q[i], log_density, widths, distances, dt, temperature, first, stride, right, left)
-                for k in range(n):
-                    line[k] = p[i, first + k * stride]
-                if distances.size == n:
-                    solve_circle(right, left, line, ratio, closing, n)
-                else:
-                    solve_path(right, left, line, ratio, n)
-                for k in range(n):
-                    out[i, first + k * stride] = line[k]
+    lines = p.size // n
+    per_state = log_density.size // n
+    lanes, blocks, parts = block_sizes(lines)
+    flat_p, flat_q, flat_out = p.reshape(p.size), q.reshape(q.size), out.reshape(out.size)
+    rises = rises_of_lines(log_density, n, distances.size, stride, lanes)
+    for part in numba.prange(parts):
+        space = np.empty((6, n * lanes))
+        for block in range(part * blocks // parts, (part + 1) * blocks // parts):
+            first = block * lanes
+            shape = (n, min(lanes, lines - first))
+            size = shape[0] * shape[1]
+            line, line_q = space[0, :size].reshape(shape), space[1, :size].reshape(shape)
+            right, left = space[2, :size].reshape(shape), space[3, :size].reshape(shape)
+            ratio = space[4, :size].reshape(shape)
+            load_lines(flat_q, stride, first, line_q)
+            load_lines(flat_p, stride, first, line)
+            axis_rates_block(line_q, rises, first % per_state, widths, distances, dt, temperature, right, left)
+            if distances.size == n:
+                closing, carry = space[5, :size].reshape(shape), line_q
+                solve_circle_block(right, left, line, ratio, closing, carry)
+            else:
+                solve_path_block(right, left, line, ratio)
+            store_lines(line, stride, first, flat_out)
+
+
+@kernel()
+def _dissipation_block(
+    right: FloatArray,
+    left: FloatArray,
+    p: FloatArray,
+    q: FloatArray,
+    logs: FloatArray,
+    rises: FloatArray,
+    first: int,
+    faces: int,
+    temperature: float,
+    total: FloatArray,
+) -> None:
+    """Fill total[j] with the sum of J d over the faces of the line in column j; rises are those of ln m."""
+    n, lanes, start = p.shape[0], np.uintp(p.shape[1]), np.uintp(first)
+    inverse_temperature = 1.0 / temperature
+    for k in range(n):
+        for j in range(lanes):
+            logs[k, j] = log(p[k, j])
+    for j in range(lanes):
+        total[j] = 0.0
+    for k in range(faces):
+        after = k + 1 if k + 1 < n else 0
+        for j in range(lanes):
+            d = (logs[k, j] - logs[after, j]) + rises[k, start + j] + (q[k, j] - q[after, j]) * inverse_temperature
+            here, there = right[k, j] * p[k, j], left[k, j] * p[after, j]
+            size = abs(d)
+            near = (there if d >= 0.0 else here) * expm1_nonnegative(size) * size
+            term = near if size < 1.0 else (here - there) * d
+            empty, beyond = p[k, j] == 0.0, p[after, j] == 0.0
+            term = math.inf if empty | beyond else term
+            total[j] += 0.0 if empty & beyond else term
 
 
 @kernel(parallel=True)
@@ -134,39 +215,44 @@ def add_axis_dissipation(
 ) -> None:
     """out[i] += tau sum over the faces of one axis of J (ln x_k - ln x_{k+1}), x = p/g, in every state.
 
-    With d = ln x_k - ln x_{k+1} the face adds (rate k+1 -> k) p_{k+1} (e^d - 1) d: no term is negative
-    and nothing cancels near equilibrium.  A face between a cell of mass zero and one of positive
-    mass makes the sum infinite, as it is in the limit.
+    With d = ln x_k - ln x_{k+1}, right_k p_k = e^d left_k p_{k+1}: a face adds left_k p_{k+1} (e^d - 1) d for
+    0 <= d < 1, right_k p_k (e^|d| - 1) |d| for -1 < d < 0, and J d elsewhere.  No term is negative and nothing cancels
+    near equilibrium.  A face between a cell of mass zero and one of positive mass makes the sum infinite, as it is in
+    the limit.
 
     Parameters
     ----------
-    p, q : arrays (S, A)
+    p, q : arrays (S, A), C order
     log_mass, log_density : arrays (A,)
         ln m and ln(m/vol).
+    widths, distances, stride
+        Of the axis, as for `backward_euler_axis`.
     out : array (S,)
     """
-    n_states, n_actions = p.shape
-    n = widths.size
-    block = n * stride
-    for i in numba.prange(n_states):
-        right, left = np.empty(n), np.empty(n)
-        total = 0.0
-        for start in range(0, n_actions, block):
-            for first in range(start, start + stride):
-                axis_rates(q[i], log_density, widths, distances, 1.0, temperature, first, stride, right, left)
-                for k in range(distances.size):
-                    here = first + k * stride
-                    there = first + (k + 1 if k + 1 < n else 0) * stride
-                    a, b = p[i, here], p[i, there]
-                    if a == 0.0 and b == 0.0:
-                        continue
-                    if a == 0.0 or b == 0.0:
-                        total = math.inf
-                        continue
-                    d = math.log(a) - log_mass[here] - (math.log(b) - log_mass[there])
-                    d += (q[i, here] - q[i, there]) / temperature
-                    if abs(d) < 1.0:
-                        total += left[k] * b * math.expm1(d) * d
-                    else:
-                        total += (right[k] * a - left[k] * b) * d
-        out[i] += temperature * total
+    n, faces = widths.size, distances.size
+    states = p.shape[0]
+    per_state = log_density.size // n
+    together, lanes, groups, parts = state_groups(states, per_state)
+    flat_p, flat_q = p.reshape(p.size), q.reshape(q.size)
+    density_rises = rises_of_lines(log_density, n, faces, stride, lanes)
+    mass_rises = rises_of_lines(log_mass, n, faces, stride, lanes)
+    for part in numba.prange(parts):
+        space = np.empty((5, n * lanes))
+        total = np.empty(lanes)
+        for group in range(part * groups // parts, (part + 1) * groups // parts):
+            end = min((group + 1) * together, states) * per_state
+            for first in range(group * together * per_state, end, lanes):
+                shape = (n, min(lanes, end - first))
+                size, width = shape[0] * shape[1], shape[1]
+                line, line_q = space[0, :size].reshape(shape), space[1, :size].reshape(shape)
+                right, left = space[2, :size].reshape(shape), space[3, :size].reshape(shape)
+                logs = space[4, :size].reshape(shape)
+                load_lines(flat_q, stride, first, line_q)
+                load_lines(flat_p, stride, first, line)
+                column = first % per_state
+                axis_rates_block(line_q, density_rises, column, widths, distances, 1.0, temperature, right, left)
+                _dissipation_block(
+                    right, left, line, line_q, logs, mass_rises, column, faces, temperature, total
+                )
+                for j in range(width):
+                    out[(first + j) // per_state] += temperature * total[j]

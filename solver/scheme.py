@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -20,7 +20,16 @@ from solver.steps import DescentStep
 
 LANDING = 1e-9
 INEXACT = 3e-17  # of p: what values between substeps may be wrong by even without error control
+MASS_ROUNDING = 1e-13  # of a state's mass after one step; more is no rounding
 RECOVERABLE = (BellmanError, NotFiniteError)  # a shorter step may succeed
+
+
+Evaluate = Callable[[], Evaluation]
+
+
+def known(evaluation: Evaluation) -> Evaluate:
+    """An evaluation that was made already."""
+    return lambda: evaluation
 
 
 class MassError(ArithmeticError):
@@ -35,8 +44,8 @@ class Step:
     ----------
     policy : array (S, A)
         In a buffer of the scheme, overwritten two steps later.
-    evaluation : Evaluation
-        V and Q of ``policy``.
+    evaluate : callable
+        Gives V and Q of ``policy``, once.
     size : float
         Its length in flow time.
     evaluations : int
@@ -52,7 +61,7 @@ class Step:
     """
 
     policy: FloatArray
-    evaluation: Evaluation
+    evaluate: Evaluate
     size: float
     evaluations: int
     rejected: int = 0
@@ -62,13 +71,29 @@ class Step:
 
 
 class Scheme(Protocol):
-    """A time scheme: advances a policy by at most ``remaining``."""
+    """A time scheme: advances a policy by at most ``remaining``.
+
+    Attributes
+    ----------
+    name : str
+    order : int
+        Order in the step size; 0 for a scheme without one.
+    """
 
     name: str
     order: int
 
-    def advance(self, policy: FloatArray, evaluation: Evaluation, remaining: float) -> Step:
-        """One accepted step of at most ``remaining``; ``evaluation`` belongs to ``policy``."""
+    def advance(self, policy: FloatArray, evaluate: Evaluate, remaining: float) -> Step:
+        """One accepted step of at most ``remaining``; ``evaluate`` gives V and Q of ``policy``."""
+        ...
+
+
+@runtime_checkable
+class DenseScheme(Scheme, Protocol):
+    """A time scheme that also knows the policy between the two ends of its last step."""
+
+    def between(self, since: float) -> FloatArray:
+        """The policy, (S, A), a time ``since`` after the start of the last step, in an array of its own."""
         ...
 
 
@@ -109,17 +134,17 @@ class Substeps:
             self.step(out, q, dt / count, out)
         return out
 
-    def evaluate(self, p: FloatArray, guess: FloatArray) -> Evaluation:
-        """V and Q of a policy to rounding, warm-started."""
+    def evaluate(self, p: FloatArray, guess: FloatArray, tolerance: float = 0.0) -> Evaluation:
+        """V and Q of a policy, warm-started, to rounding or to a Bellman residual that suffices."""
         self.evaluations += 1
-        return evaluate(self.mdp, p, guess, self.solver, None, self._incomplete)
+        return evaluate(self.mdp, p, guess, self.solver, None, self._incomplete, tolerance)
 
 
-def attempts_at(substeps: Substeps, control: ErrorControl | None, evaluation: Evaluation) -> Attempts:
-    """Attempts at a step from a policy with these values, of fixed length where there is no error control."""
+def attempts_at(substeps: Substeps, control: ErrorControl | None, q: Callable[[], FloatArray]) -> Attempts:
+    """Attempts at a step from a policy whose Q this is, of fixed length where there is no error control."""
     if control is None:
         return Attempts(False, lambda: 0.0, lambda: "no state", substeps.watch)
-    return Attempts(True, lambda: control.least_step(evaluation.q), control.worst, substeps.watch)
+    return Attempts(True, lambda: control.least_step(q()), control.worst, substeps.watch)
 
 
 def descends(mdp: GridMDP, before: Evaluation, after: Evaluation) -> bool:

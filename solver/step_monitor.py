@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from solver.entropy import relative_entropy_to_gibbs
+from solver.entropy import relative_entropies_to_gibbs
 from solver.flow import FlowState
 from solver.mdp import GridMDP
 
@@ -50,8 +50,9 @@ class StepMonitor:
         mdp, now = self.mdp, self.statistics
         rise = (after.value - before.value)[self._alive]
         now.descent_defect = max(now.descent_defect, float(rise.max()))
-        relative_entropy_to_gibbs(before.policy, before.q, mdp.log_mass, mdp.temperature, self._before)
-        relative_entropy_to_gibbs(after.policy, before.q, mdp.log_mass, mdp.temperature, self._after)
+        relative_entropies_to_gibbs(
+            before.policy, after.policy, before.q, mdp.log_mass, mdp.temperature, self._before, self._after
+        )
         meaningful = self._alive & (self._before > KL_FLOOR)
         if np.any(meaningful):
             ratio = float((self._after[meaningful] / self._before[meaningful]).max())

@@ -20,7 +20,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = ("grids", "solver", "problems", "validation", "views", "wpoflow", "tests")
-NAMES = ("theorems", "tridiagonal", "flux_limiter", "discounted_system", "observables", "evolve")
+NAMES = (
+    "theorems",
+    "tridiagonal",
+    "backward_differentiation",
+    "exponential",
+    "flux_limiter",
+    "discounted_system",
+    "observables",
+    "evolve",
+)
 TESTS = (*(f"tests/solver/test_{name}.py" for name in NAMES), "tests/convergence/test_time.py")
 
 
@@ -34,29 +43,57 @@ class Mutant:
 
 
 FLUX, LINE = "solver/scharfetter_gummel.py", "solver/tridiagonal.py"
+FORMULA = "solver/backward_differentiation.py"
 MUTANTS = {
-    "flipped flux sign": Mutant(FLUX, "z = (q[there] - q[here]) / temp", "z = (q[here] - q[there]) / temp"),
-    "factor two in the diffusion": Mutant(FLUX, "factor = scale * temp", "factor = 2.0 * scale * temp"),
+    "flipped flux sign": Mutant(
+        FLUX, "z = (q[after, j] - q[k, j]) * inv", "z = (q[k, j] - q[after, j]) * inv"
+    ),
+    "factor two in the diffusion": Mutant(
+        FLUX,
+        "forward_factor, backward_factor = factor / widths[k], factor / widths[after]",
+        "forward_factor, backward_factor = 2.0 * factor / widths[k], 2.0 * factor / widths[after]",
+    ),
     "cell volume for width in 2-D": Mutant(
         "solver/steps.py",
         "self._axes = [(a.widths, ",
         "self._axes = [(mdp.actions.volumes[:: a.size][0] + 0.0 * a.widths, ",
     ),
     "shifted index": Mutant(
-        FLUX, "left[k] = factor * backward / widths[after]", "left[k] = factor * backward / widths[k]"
+        FLUX,
+        "backward_factor = factor / widths[k], factor / widths[after]",
+        "backward_factor = factor / widths[k], factor / widths[k]",
     ),
     "wrong boundary face": Mutant(LINE, "from_last = right[last]", "from_last = left[last]"),
     "Q not refreshed": Mutant(
         "solver/scheme.py", "self.step(out, q, dt / count, out)", "self.step(out, evaluation.q, dt / count, out)"
     ),
-    "entropy sign": Mutant("solver/entropy.py", "(cost[i, k] + temperature * (", "(cost[i, k] - temperature * ("),
-    "Bernoulli functions exchanged": Mutant(FLUX, "return small, small + size", "return small + size, small"),
-    "plain elimination": Mutant(
-        LINE, "surplus = 1.0 + ratio[k] * surplus", "surplus = 1.0 + left[k] - ratio[k] * right[k]"
+    "entropy sign": Mutant("solver/entropy.py", "(cost[k] + temperature * (", "(cost[k] - temperature * ("),
+    "Bernoulli functions exchanged": Mutant(
+        FLUX,
+        "return (small if z > 0.0 else large), (large if z > 0.0 else small)",
+        "return (large if z > 0.0 else small), (small if z > 0.0 else large)",
     ),
-    "discount left out of Q": Mutant("solver/bellman.py", "q *= mdp.discount", "q *= 1.0"),
-    "limiter the wrong way": Mutant("solver/flux_limiter.py", "theta = min(theta,", "theta = max(theta,"),
+    "plain elimination": Mutant(
+        LINE,
+        "ratio[k + 1, j] = 1.0 + left[k, j] * inverse * surplus",
+        "ratio[k + 1, j] = 1.0 + left[k, j] - left[k, j] * inverse * right[k, j]",
+    ),
+    "discount left out of Q": Mutant("solver/bellman.py", "expect(mdp.discount * value, out)", "expect(value, out)"),
+    "limiter the wrong way": Mutant(
+        "solver/flux_limiter.py", "share = (1.0 + KEPT * scale)", "share = (1.0 - KEPT * scale)"
+    ),
     "extrapolation weights": Mutant("solver/extrapolated.py", "[j / (j - other)", "[other / (j - other)"),
+    "slope of the wrong sign": Mutant(
+        FORMULA, "return c, prediction_weights(past, time) - c *", "return c, prediction_weights(past, time) + c *"
+    ),
+    "error constant without the defect": Mutant(
+        FORMULA, "max(abs(spread - leading), interpolation)", "interpolation"
+    ),
+    "residues not doubled": Mutant(
+        "solver/exponential_kernels.py",
+        "line, poles[j], residues[j], companion[j]",
+        "line, poles[j], 0.5 * residues[j], companion[j]",
+    ),
     "end faces in the slopes": Mutant(
         "solver/monitor_kernels.py", "if faces == n or k > 0:", "if faces == n or k > 1:"
     ),

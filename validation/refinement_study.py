@@ -4,9 +4,10 @@ For every direction (see :mod:`validation.refinement_plan`), quantity and time t
 differences, the orders that three neighbouring levels show, and from the three finest the extrapolated value with its
 grid convergence index (:mod:`validation.richardson`).  No exact solution is needed.
 
-Directions that refine axes only run the scheme ``extrapolated`` under error control, tight enough that the error of
-the time steps does not show: differences below that accuracy count as noise, those of the gap also below its rounding
-floor.  Where steps are refined they are fixed steps of the scheme named, whose order is the one expected.
+Directions that refine axes only run under error control, with the scheme that is best for the problem, tight enough
+that the error of the time steps does not show: differences below that accuracy count as noise, those of the gap also
+below its rounding floor.  Where steps are refined they are fixed steps of the scheme named, whose order is the one
+expected.
 
 The discretisation is of second order in each axis (theory.md, section 2), with two known exceptions that a study will
 show: cell Péclet numbers beyond one (towards order one, in transients), and points where the next state is stationary
@@ -23,10 +24,10 @@ from itertools import pairwise
 from typing import Any
 
 from solver.evolve import evolve
-from solver.flow import DEFAULT_SCHEME, SCHEMES
 from solver.mdp import GridMDP
 from solver.optimum import solve_optimum
 from solver.run import Optimum, Run
+from solver.schemes import AUTOMATIC, FIXED_STEP_SCHEMES
 from solver.series import SERIES
 from validation.refinement_plan import Level, RefinedAxis, coarsest_step, default_directions, plan_direction
 from validation.refinement_result import DirectionStudy, QuantityStudy, RefinementStudy
@@ -61,7 +62,7 @@ def refine(
     times: Sequence[float],
     directions: Sequence[str] | None = None,
     factor: float = 2.0,
-    scheme: str = DEFAULT_SCHEME,
+    scheme: str = AUTOMATIC,
     step: float | None = None,
     accuracy: float = ACCURACY,
     functions: Mapping[str, Callable[[Run], float]] | None = None,
@@ -87,7 +88,8 @@ def refine(
     factor : float
         Ratio of mesh sizes of neighbouring levels.
     scheme, step : str, float, optional
-        Where steps are refined: time scheme, and its coarsest step (a 64th of the last time or somewhat less).
+        Where steps are refined: time scheme (automatic means extrapolated), and its coarsest step (a 64th of the last
+        time or somewhat less).
     accuracy : float
         Of the time steps where they are not refined.
     functions : mapping of name to callable, optional
@@ -102,7 +104,8 @@ def refine(
     RefinementError
         A run that did not reach its end, or a value that is not finite.
     """
-    _check(times, quantities, functions or {}, factor, scheme)
+    scheme = _of_fixed_step(scheme)
+    _check(times, quantities, functions or {}, factor)
     chosen = default_directions(axes) if directions is None else list(directions)
     stepped = any(name in ("time", "all") for name in chosen)
     first = coarsest_step(times, step) if stepped else None
@@ -124,8 +127,18 @@ def refine(
     return RefinementStudy(runner.title, tuple(times), factor, scheme, accuracy, tuple(entries))
 
 
+def _of_fixed_step(scheme: str) -> str:
+    """The scheme whose steps are refined."""
+    if scheme == AUTOMATIC:
+        return "extrapolated"
+    if scheme not in FIXED_STEP_SCHEMES:
+        choices = ", ".join([AUTOMATIC, *FIXED_STEP_SCHEMES])
+        raise ValueError(f"scheme {scheme!r} takes no fixed steps that could be refined; choose one of {choices}")
+    return scheme
+
+
 def _check(
-    times: Sequence[float], quantities: Sequence[str], functions: Mapping[str, Any], factor: float, scheme: str
+    times: Sequence[float], quantities: Sequence[str], functions: Mapping[str, Any], factor: float
 ) -> None:
     if not times or not all(math.isfinite(t) and t > 0.0 for t in times) or sorted(set(times)) != list(times):
         raise ValueError("times must be positive, finite and increasing")
@@ -137,8 +150,6 @@ def _check(
         raise ValueError("no quantity is given")
     if not 1.0 < factor < math.inf:
         raise ValueError(f"factor = {factor} must be more than 1")
-    if scheme not in SCHEMES:
-        raise ValueError(f"scheme {scheme!r}; choose one of {', '.join(SCHEMES)}")
 
 
 class _Runner:
@@ -182,7 +193,7 @@ class _Runner:
             until=self._times[-1],
             step=level.step,
             accuracy=None if level.step is not None else self._accuracy,
-            scheme=DEFAULT_SCHEME if level.step is None else self._scheme,
+            scheme=AUTOMATIC if level.step is None else self._scheme,
             series={"times": self._times},
             snapshots=0,
             optimum=optimum,
@@ -207,7 +218,7 @@ def _judge(
 ) -> DirectionStudy:
     stepped = plan[0].step is not None
     refined = [axis for axis in plan[0].cells if plan[0].cells[axis] != plan[-1].cells[axis]]
-    order = float(getattr(SCHEMES[scheme], "order")) if stepped else ORDER_IN_SPACE  # noqa: B009
+    order = float(getattr(FIXED_STEP_SCHEMES[scheme], "order")) if stepped else ORDER_IN_SPACE  # noqa: B009
     if stepped and refined:
         order = min(order, ORDER_IN_SPACE)
     sizes = [level.size for level in plan]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from problems.errors import ProblemError
 from problems.gallery import gallery_names
 from problems.load import build_problem
 from problems.problem_file import ProblemFile, read_problem
@@ -20,6 +21,7 @@ from solver.evolve import evolve
 from solver.mdp import GridMDP
 from solver.optimum import solve_optimum
 from solver.run import Run
+from solver.schemes import chosen_scheme
 from validation.case_numbers import case_numbers
 from validation.claim import Finding, Verdict
 from validation.claims import CLAIMS, exact_solution
@@ -96,7 +98,13 @@ class SuiteResult:
 
 
 def problem_evidence(problem: ProblemFile, level: Level) -> Evidence:
-    """Run a problem as the level asks."""
+    """Run a problem as the level asks.
+
+    Raises
+    ------
+    ProblemError
+        The scheme its file names does not apply.
+    """
     axes = refined_axes(problem)
     cells = coarsened(axes, level.most_pairs)
 
@@ -104,8 +112,12 @@ def problem_evidence(problem: ProblemFile, level: Level) -> Evidence:
         return build_problem(with_cells(problem, {**cells, **sizes}))
 
     mdp = make({})
+    asked, until = problem.flow, problem.flow.until
+    try:
+        scheme = chosen_scheme(mdp, asked.scheme, asked.step, asked.kind)
+    except ValueError as error:  # it begins with the word scheme
+        raise ProblemError(f"{problem.label}: flow.{error}") from error
     optimum = solve_optimum(mdp)
-    until = problem.flow.until
     goal = FURTHER * (until.gap if until.gap is not None else 1.0)
     criteria: dict[str, float] = {"gap": max(goal, FLOORS * optimum.gap_floor), "steps": level.steps}
     if until.time is not None:
@@ -113,9 +125,9 @@ def problem_evidence(problem: ProblemFile, level: Level) -> Evidence:
     run = evolve(
         mdp,
         until=criteria,
-        scheme=problem.flow.scheme,
-        step=problem.flow.step,
-        accuracy=problem.flow.accuracy,
+        scheme=scheme,
+        step=asked.step,
+        accuracy=asked.accuracy,
         optimum=optimum,
         snapshots=SNAPSHOTS,
     )

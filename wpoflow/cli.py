@@ -114,7 +114,11 @@ _flow = _options(
         help="Stop criterion: time=, gap=, steps= or wall= (a bare number is a time); the first met stops. "
         "Replaces all criteria of the file.",
     ),
-    click.option("--scheme", metavar="NAME", help="Time scheme: extrapolated (default) or euler."),
+    click.option(
+        "--scheme", metavar="NAME",
+        help="Time scheme: automatic (default), multistep, exponential, extrapolated or euler; those with steps of "
+        "fixed size are extrapolated and euler.",
+    ),
     click.option(
         "--step", type=float, metavar="DT",
         help="Fixed time step, cut only for listed or equally spaced times and the end; geometric rows and "
@@ -251,7 +255,11 @@ def optimum(**arguments: Any) -> None:
 @click.option(
     "--factor", type=click.Choice(["2", "sqrt2"]), default="2", show_default=True, help="Ratio of mesh sizes."
 )
-@click.option("--scheme", metavar="NAME", help="Scheme whose steps are refined: extrapolated or euler.")
+@click.option(
+    "--scheme",
+    type=click.Choice(["extrapolated", "euler"]),
+    help="Scheme whose steps are refined. Default the file's, or extrapolated where that takes no fixed steps.",
+)
 @click.option("--step", type=float, metavar="DT", help="Coarsest step. Default T/64 or somewhat less.")
 @click.option("--accuracy", type=float, metavar="TOL", help="Of the time steps where grids are refined. Default 1e-7.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write DIR/refine.json.")

@@ -19,11 +19,11 @@ from wpoflow.exits import CommandError, Exit
 SAMPLED_STATES = 24
 SAMPLED_ACTIONS = 4096
 
-WORK_PER_STEP = {"euler": (1, 1), "extrapolated": (15, 20)}
-"""Bellman evaluations and descent steps in a typical time step, rejected ones and rows of the series included."""
+WORK_PER_STEP = {"euler": (1, 1), "extrapolated": (15, 20), "multistep": (1.3, 4), "exponential": (1, 20)}
+"""Bellman evaluations, and all else in units of a descent step, in a typical time step with rejected ones and rows."""
 EVALUATION_SECONDS = 5e-8
 SWEEP_SECONDS = 5e-8
-LEAST_STEP_SECONDS = {"euler": 4e-4, "extrapolated": 4e-3}
+LEAST_STEP_SECONDS = {"euler": 4e-4, "extrapolated": 4e-3, "multistep": 8e-3, "exponential": 4e-3}
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class Estimate:
 
 def estimate(statement: Statement, scheme: str, controlled: bool) -> Estimate:
     """Estimate a run of a stated problem that writes a run file."""
+    scheme = likely_scheme(statement, scheme, controlled)
     plan = statement.plan
     entries = row_entries(statement)
     held, work = smoothing_size(statement)
@@ -74,6 +75,14 @@ def estimate(statement: Statement, scheme: str, controlled: bool) -> Estimate:
         controlled=controlled,
     )
     return Estimate(plan, entries, solver, needed, available_bytes())
+
+
+def likely_scheme(statement: Statement, scheme: str, controlled: bool) -> str:
+    """The scheme that `solver.schemes.chosen_scheme` will choose."""
+    if scheme != "automatic":
+        return scheme
+    several = sum(axis.size > 1 for axis in statement.actions.axes) > 1
+    return "extrapolated" if several or not controlled else "multistep"
 
 
 def seconds_per_step(expected: Estimate, scheme: str, solver: str) -> float:

@@ -22,7 +22,7 @@ from functools import cached_property
 
 import numpy as np
 
-from grids.arrays import FloatArray
+from grids.arrays import FloatArray, IndexArray
 from grids.axis import Axis
 from grids.grid import Grid
 from grids.interpolation import (
@@ -37,6 +37,7 @@ from grids.interpolation import (
 )
 from grids.smoothing import (
     Banded,
+    SeparableMap,
     Smoothing,
     axis_nodes,
     clamping_probability,
@@ -49,13 +50,17 @@ from grids.smoothing import (
 from grids.transitions.base import StateFunction, StateSet, checked_weights
 from grids.transitions.coordinates_used import coordinates_used
 from grids.transitions.partly_noisy import NoisyColumns, PartlyNoisyTransition
-from grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of
+from grids.transitions.policy_pairs import ENTRIES_PER_PAIR, MOST_ENTRIES, PolicyPairs
+from grids.transitions.policy_rows import Folding, Pattern, PolicyRows, pattern_of
 from grids.transitions.stencil_kernels import (
     stencil_combine,
+    stencil_combine_1,
+    stencil_combine_2,
     stencil_count,
     stencil_expect,
     stencil_expect_1,
     stencil_expect_2,
+    stencil_expect_4,
     stencil_pattern,
 )
 from grids.transitions.termination import dead_means
@@ -86,6 +91,7 @@ class InterpolatedTransition:
         self._next_points = next_points
         self._noise, self._nodes = noise, nodes
         self._terminal = terminal
+        self._identity = Smoothing(SeparableMap((None,), (self.n_states,)))
 
     @property
     def pair_bytes(self) -> int:
@@ -106,6 +112,8 @@ class InterpolatedTransition:
     def expect(self, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """E[V(s') | s, a], (S, A), from V, (S,)."""
         values = np.asarray(value, dtype=np.float64)
+        if self._copies is not None:
+            return self._interpolate(values[self._copies], out)
         return self._interpolate(values if self._smoothing.identity else self._smoothing.apply(values), out)
 
     def _interpolate(self, values: FloatArray, out: FloatArray | None) -> FloatArray:
@@ -116,6 +124,8 @@ class InterpolatedTransition:
             stencil_expect_1(base, fraction, values, out)
         elif fraction.shape[2] == 2 and offsets[1] == 1:
             stencil_expect_2(base, fraction, int(offsets[2]), values, out)
+        elif fraction.shape[2] == 4 and offsets[1] == 1:
+            stencil_expect_4(base, fraction, offsets, values, out)
         else:
             stencil_expect(base, fraction, offsets, values, out)
         return out
@@ -130,21 +140,46 @@ class InterpolatedTransition:
             lambda *a: stencil_pattern(*pairs, *a),
         )
 
-    def under(self, policy: FloatArray) -> PolicyRows:
-        """P^p for non-negative weights p, (S, A)."""
+    @cached_property
+    def _folding(self) -> Folding | None:
+        """How nodes that are copies of states, beyond a periodic seam, are folded onto them."""
+        return None if self._copies is None else Folding.of(self._pattern, self._copies)
+
+    @cached_property
+    def _copies(self) -> IndexArray | None:
+        return None if self._smoothing.identity or self._noise.any() else self._smoothing.copies
+
+    def under(self, policy: FloatArray) -> PolicyRows | PolicyPairs:
+        """P^p for non-negative weights p, (S, A): as rows, or over the pairs where rows would hold too much."""
         weights = checked_weights(policy, (self.n_states, self.n_actions))
+        if self._rows_too_long:
+            return PolicyPairs(self._stencil, weights.copy(), self._smoothing, self._copies, self._rows)
+        return self._rows(weights)
+
+    @cached_property
+    def _rows_too_long(self) -> bool:
+        """Whether rows of a policy would hold far more numbers than the pairs do: a matter of sizes alone."""
+        base, offsets = self._stencil.base, self._stencil.offsets
+        most = max(MOST_ENTRIES, ENTRIES_PER_PAIR * base.size)
+        if base.size * offsets.size <= most:
+            return False
+        count = np.zeros(self.n_states, dtype=np.int64)
+        stencil_count(base, offsets, np.full(self._smoothing.size, -1, dtype=np.int32), count)
+        return int(count.sum()) > most
+
+    def _rows(self, weights: FloatArray) -> PolicyRows:
         pattern, stencil = self._pattern, self._stencil
         data = np.empty(pattern.indices.size)
-        stencil_combine(
-            stencil.base,
-            stencil.fraction,
-            stencil.offsets,
-            weights,
-            pattern.columns,
-            pattern.indptr,
-            pattern.indices,
-            data,
-        )
+        base, fraction, offsets = stencil.base, stencil.fraction, stencil.offsets
+        places = (pattern.columns, pattern.indptr, pattern.indices, data)
+        if fraction.shape[2] == 1 and offsets[1] == 1:
+            stencil_combine_1(base, fraction, weights, *places)
+        elif fraction.shape[2] == 2 and offsets[1] == 1:
+            stencil_combine_2(base, fraction, int(offsets[2]), weights, *places)
+        else:
+            stencil_combine(base, fraction, offsets, weights, *places)
+        if self._folding is not None:
+            return PolicyRows(self._folding.pattern, self._folding.apply(data), self._identity)
         return PolicyRows(pattern, data, self._smoothing)
 
     def terminal_expectation(self, function: StateFunction) -> FloatArray:

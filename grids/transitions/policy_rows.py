@@ -10,16 +10,42 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
 
 from grids.arrays import FloatArray, IndexArray, IntArray
-from grids.smoothing import Smoothing
 from grids.transitions.base import PolicyTransition
-from grids.transitions.sparse_kernels import csr_dense, csr_matvec, csr_rmatvec
+from grids.transitions.sparse_kernels import csr_dense, csr_matvec, csr_rmatvec, scatter_add
 
 _MOST_PARTS = 16
+
+
+class StateMap(Protocol):
+    """A linear map from values at S states to values at nodes."""
+
+    @property
+    def identity(self) -> bool:
+        """Whether nothing is done."""
+        ...
+
+    @property
+    def work(self) -> int:
+        """Multiply-adds of one application."""
+        ...
+
+    def apply(self, value: FloatArray) -> FloatArray:
+        """Values at nodes, (nodes,), from values at states, (S,)."""
+        ...
+
+    def apply_transposed(self, x: FloatArray) -> FloatArray:
+        """Transpose of ``apply`` on the last index of x, (..., nodes), giving (..., S)."""
+        ...
+
+    def sparse(self) -> sp.csr_array:
+        """Return the map as a matrix, (nodes, S)."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +78,37 @@ def pattern_of(
 
 
 @dataclass(frozen=True, eq=False)
+class Folding:
+    """Rows over nodes that are copies of states, as rows over the states.
+
+    Attributes
+    ----------
+    pattern : Pattern
+        Places over states.
+    places : int32 array (entries over nodes,)
+        Where every entry is added.
+    """
+
+    pattern: Pattern
+    places: IndexArray
+
+    @staticmethod
+    def of(pattern: Pattern, states: IndexArray) -> Folding:
+        """Folding for nodes that are copies of ``states``, (nodes,)."""
+        n = pattern.indptr.size - 1
+        row = np.repeat(np.arange(n, dtype=np.int64), np.diff(pattern.indptr))
+        entries, places = np.unique(row * n + states[pattern.indices], return_inverse=True)
+        indptr = np.searchsorted(entries, n * np.arange(n + 1, dtype=np.int64)).astype(np.int64)
+        return Folding(Pattern(indptr, (entries % n).astype(np.int32), n), places.astype(np.int32))
+
+    def apply(self, data: FloatArray) -> FloatArray:
+        """Entries over states from entries over nodes."""
+        out = np.empty(self.pattern.indices.size)
+        scatter_add(self.places, data, out)
+        return out
+
+
+@dataclass(frozen=True, eq=False)
 class PolicyRows:
     """P^p = M G.
 
@@ -61,13 +118,13 @@ class PolicyRows:
         Places of the entries of M, (S, nodes).
     data : array (entries,)
         The entries.
-    smoothing : Smoothing
+    smoothing : StateMap
         The map G from states to nodes.
     """
 
     pattern: Pattern
     data: FloatArray
-    smoothing: Smoothing
+    smoothing: StateMap
 
     @property
     def n_states(self) -> int:

@@ -1,7 +1,8 @@
 """Kernels for compressed rows: products, and the combination of rows of pairs into rows of states.
 
 Every output row has one writer and sums in a fixed order.  The transposed product adds a number of
-partial vectors that depends on sizes only, in a fixed order.
+partial vectors that depends on sizes only, in a fixed order.  Places are made unsigned before they are used:
+numba lets a signed index count from the end, and that test costs as much as the product.
 """
 
 import numba
@@ -11,16 +12,24 @@ from grids.arrays import FloatArray, IndexArray, IntArray
 from grids.compile import kernel
 
 BLOCKS = 64
+U = np.uintp
 
 
 @kernel(parallel=True)
 def csr_matvec(indptr: IntArray, indices: IndexArray, data: FloatArray, x: FloatArray, out: FloatArray) -> None:
     """Set out = M x for compressed rows M."""
     for i in numba.prange(indptr.size - 1):
-        total = 0.0
-        for t in range(indptr[i], indptr[i + 1]):
-            total += data[t] * x[indices[t]]
-        out[i] = total
+        low, high = U(indptr[i]), U(indptr[i + 1])
+        whole = low + (high - low) // U(4) * U(4)
+        first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
+        for t in range(low, whole, U(4)):
+            first += data[t] * x[U(indices[t])]
+            second += data[t + U(1)] * x[U(indices[t + U(1)])]
+            third += data[t + U(2)] * x[U(indices[t + U(2)])]
+            fourth += data[t + U(3)] * x[U(indices[t + U(3)])]
+        for t in range(whole, high):
+            first += data[t] * x[U(indices[t])]
+        out[i] = (first + second) + (third + fourth)
 
 
 @kernel(parallel=True)
@@ -34,8 +43,8 @@ def csr_rmatvec(
         parts[b, :] = 0.0
         for i in range(b * rows // blocks, (b + 1) * rows // blocks):
             value = x[i]
-            for t in range(indptr[i], indptr[i + 1]):
-                parts[b, indices[t]] += data[t] * value
+            for t in range(U(indptr[i]), U(indptr[i + 1])):
+                parts[b, U(indices[t])] += data[t] * value
     for j in numba.prange(columns):
         total = 0.0
         for b in range(blocks):
@@ -102,8 +111,76 @@ def rows_combine(
         for i in range(b * states // BLOCKS, (b + 1) * states // BLOCKS):
             for k in range(actions):
                 weight = policy[i, k]
-                for t in range(pair_indptr[i * actions + k], pair_indptr[i * actions + k + 1]):
-                    work[pair_indices[t]] += weight * pair_data[t]
-            for t in range(indptr[i], indptr[i + 1]):
-                data[t] = work[indices[t]]
-                work[indices[t]] = 0.0
+                for t in range(U(pair_indptr[i * actions + k]), U(pair_indptr[i * actions + k + 1])):
+                    work[U(pair_indices[t])] += weight * pair_data[t]
+            for t in range(U(indptr[i]), U(indptr[i + 1])):
+                data[t] = work[U(indices[t])]
+                work[U(indices[t])] = 0.0
+
+
+@kernel()
+def scatter_add(places: IndexArray, values: FloatArray, out: FloatArray) -> None:
+    """Set out to zero, then add values[t] to out[places[t]] in order."""
+    out[:] = 0.0
+    for t in range(U(places.size)):
+        out[U(places[t])] += values[t]
+
+
+@kernel()
+def rows_hash(indptr: IntArray, indices: IndexArray, bits: IntArray, out: IntArray) -> None:
+    """Set out[i] to a number that is the same for rows of the same places and the same ``bits`` of their entries."""
+    for i in range(out.size):
+        mixed = np.uint64(1469598103934665603)
+        for t in range(U(indptr[i]), U(indptr[i + 1])):
+            for word in (np.uint64(indices[t]), np.uint64(bits[t])):
+                mixed = (mixed ^ word) * np.uint64(1099511628211)
+                mixed ^= mixed >> np.uint64(29)
+        out[i] = np.int64(mixed)
+
+
+@kernel()
+def rows_equal(indptr: IntArray, indices: IndexArray, data: FloatArray, first: IntArray) -> bool:
+    """Whether every row i has the places and entries of row first[i]."""
+    for i in range(first.size):
+        low, other = indptr[i], indptr[first[i]]
+        if indptr[i + 1] - low != indptr[first[i] + 1] - other:
+            return False
+        for t in range(indptr[i + 1] - low):
+            if indices[low + t] != indices[other + t] or data[low + t] != data[other + t]:
+                return False
+    return True
+
+
+@kernel(parallel=True)
+def product_by_columns(matrix: FloatArray, x: FloatArray, out: FloatArray) -> None:
+    """Set out = x matrix for a dense matrix (rows, columns), adding whole rows: a loop of vectors."""
+    rows, columns = matrix.shape
+    blocks = (columns + 511) // 512
+    for b in numba.prange(blocks):
+        low, high = b * 512, min(b * 512 + 512, columns)
+        part = out[low:high]
+        part[:] = 0.0
+        whole = rows // 8 * 8
+        for r in range(0, whole, 8):
+            x0, x1, x2, x3 = x[r], x[r + 1], x[r + 2], x[r + 3]
+            x4, x5, x6, x7 = x[r + 4], x[r + 5], x[r + 6], x[r + 7]
+            row0, row1 = matrix[r, low:high], matrix[r + 1, low:high]
+            row2, row3 = matrix[r + 2, low:high], matrix[r + 3, low:high]
+            row4, row5 = matrix[r + 4, low:high], matrix[r + 5, low:high]
+            row6, row7 = matrix[r + 6, low:high], matrix[r + 7, low:high]
+            for j in range(part.size):
+                near = (x0 * row0[j] + x1 * row1[j]) + (x2 * row2[j] + x3 * row3[j])
+                far = (x4 * row4[j] + x5 * row5[j]) + (x6 * row6[j] + x7 * row7[j])
+                part[j] += near + far
+        for r in range(whole, rows):
+            value, row = x[r], matrix[r, low:high]
+            for j in range(part.size):
+                part[j] += value * row[j]
+
+
+@kernel(parallel=True)
+def gather_pairs(index: IndexArray, values: FloatArray, out: FloatArray) -> None:
+    """out[i, k] = values[index[i, k]]."""
+    for i in numba.prange(index.shape[0]):
+        for k in range(U(index.shape[1])):
+            out[i, k] = values[U(index[i, k])]

@@ -2,7 +2,8 @@
 
 For the pair (i, k) the node values at base + offsets are interpolated, one axis after another, as
 a + w (b - a), which is exact for constants; a negative base means the pair terminates and gives zero.
-One writer per row, sums in a fixed order.
+One writer per row, sums in a fixed order.  Node numbers are made unsigned once they are known not to be negative:
+numba lets a signed index count from the end, and that test costs as much as the interpolation.
 """
 
 import numba
@@ -12,6 +13,7 @@ from grids.arrays import FloatArray, IndexArray, IntArray
 from grids.compile import kernel
 
 BLOCKS = 64
+U = np.uintp
 
 
 @kernel(parallel=True)
@@ -24,8 +26,9 @@ def stencil_expect_1(base: IndexArray, fraction: FloatArray, node_values: FloatA
             if n < 0:
                 out[i, k] = 0.0
             else:
-                low = node_values[n]
-                out[i, k] = low + fraction[i, k, 0] * (node_values[n + 1] - low)
+                m = U(n)
+                low = node_values[m]
+                out[i, k] = low + fraction[i, k, 0] * (node_values[m + U(1)] - low)
 
 
 @kernel(parallel=True)
@@ -41,10 +44,46 @@ def stencil_expect_2(
                 out[i, k] = 0.0
             else:
                 first, second = fraction[i, k, 0], fraction[i, k, 1]
-                low = node_values[n] + second * (node_values[n + 1] - node_values[n])
-                m = n + stride
-                high = node_values[m] + second * (node_values[m + 1] - node_values[m])
+                m = U(n)
+                low = node_values[m] + second * (node_values[m + U(1)] - node_values[m])
+                m += U(stride)
+                high = node_values[m] + second * (node_values[m + U(1)] - node_values[m])
                 out[i, k] = low + first * (high - low)
+
+
+@kernel()
+def interpolate_2(x: FloatArray, place: U, stride: U, first: float, second: float) -> float:
+    """Node values at a place interpolated on two axes, ``stride`` nodes and one node apart."""
+    low = x[place] + second * (x[place + U(1)] - x[place])
+    after = place + stride
+    high = x[after] + second * (x[after + U(1)] - x[after])
+    return float(low + first * (high - low))
+
+
+@kernel()
+def interpolate_4(x: FloatArray, place: U, far: U, near: U, stride: U, weights: FloatArray) -> float:
+    """Node values at a place interpolated on four axes, ``far``, ``near``, ``stride`` and one nodes apart."""
+    first, second, third, fourth = weights[0], weights[1], weights[2], weights[3]
+    a = interpolate_2(x, place, stride, third, fourth)
+    b = interpolate_2(x, place + near, stride, third, fourth)
+    c = interpolate_2(x, place + far, stride, third, fourth)
+    d = interpolate_2(x, place + far + near, stride, third, fourth)
+    low = a + second * (b - a)
+    high = c + second * (d - c)
+    return float(low + first * (high - low))
+
+
+@kernel(parallel=True)
+def stencil_expect_4(
+    base: IndexArray, fraction: FloatArray, offsets: IndexArray, node_values: FloatArray, out: FloatArray
+) -> None:
+    """``stencil_expect`` on four axes, the last of unit stride."""
+    states, actions = base.shape
+    far, near, stride = U(offsets[8]), U(offsets[4]), U(offsets[2])
+    for i in numba.prange(states):
+        for k in range(actions):
+            n = base[i, k]
+            out[i, k] = 0.0 if n < 0 else interpolate_4(node_values, U(n), far, near, stride, fraction[i, k])
 
 
 @kernel(parallel=True)
@@ -63,7 +102,7 @@ def stencil_expect(
                 out[i, k] = 0.0
             else:
                 for c in range(corners):
-                    values[c] = node_values[n + offsets[c]]
+                    values[c] = node_values[U(n + offsets[c])]
                 left = corners
                 for j in range(dim - 1, -1, -1):
                     left //= 2
@@ -108,6 +147,66 @@ def stencil_pattern(
 
 
 @kernel(parallel=True)
+def stencil_combine_1(
+    base: IndexArray,
+    fraction: FloatArray,
+    policy: FloatArray,
+    nodes: int,
+    indptr: IntArray,
+    indices: IndexArray,
+    data: FloatArray,
+) -> None:
+    """``stencil_combine`` on one axis."""
+    states, actions = base.shape
+    for b in numba.prange(BLOCKS):
+        work = np.zeros(nodes)
+        for i in range(b * states // BLOCKS, (b + 1) * states // BLOCKS):
+            for k in range(actions):
+                n = base[i, k]
+                if n >= 0:
+                    m = U(n)
+                    high = policy[i, k] * fraction[i, k, 0]
+                    work[m] += policy[i, k] - high
+                    work[m + U(1)] += high
+            for t in range(U(indptr[i]), U(indptr[i + 1])):
+                data[t] = work[U(indices[t])]
+                work[U(indices[t])] = 0.0
+
+
+@kernel(parallel=True)
+def stencil_combine_2(
+    base: IndexArray,
+    fraction: FloatArray,
+    stride: int,
+    policy: FloatArray,
+    nodes: int,
+    indptr: IntArray,
+    indices: IndexArray,
+    data: FloatArray,
+) -> None:
+    """``stencil_combine`` on two axes, ``stride`` nodes apart on the first."""
+    states, actions = base.shape
+    for b in numba.prange(BLOCKS):
+        work = np.zeros(nodes)
+        for i in range(b * states // BLOCKS, (b + 1) * states // BLOCKS):
+            for k in range(actions):
+                n = base[i, k]
+                if n >= 0:
+                    m = U(n)
+                    high = policy[i, k] * fraction[i, k, 0]
+                    low = policy[i, k] - high
+                    low_right, high_right = low * fraction[i, k, 1], high * fraction[i, k, 1]
+                    work[m] += low - low_right
+                    work[m + U(1)] += low_right
+                    m += U(stride)
+                    work[m] += high - high_right
+                    work[m + U(1)] += high_right
+            for t in range(U(indptr[i]), U(indptr[i + 1])):
+                data[t] = work[U(indices[t])]
+                work[U(indices[t])] = 0.0
+
+
+@kernel(parallel=True)
 def stencil_combine(
     base: IndexArray,
     fraction: FloatArray,
@@ -138,7 +237,7 @@ def stencil_combine(
                             weights[2 * c] = weights[c] - high
                         filled *= 2
                     for c in range(filled):
-                        work[n + offsets[c]] += weights[c]
-            for t in range(indptr[i], indptr[i + 1]):
-                data[t] = work[indices[t]]
-                work[indices[t]] = 0.0
+                        work[U(n + offsets[c])] += weights[c]
+            for t in range(U(indptr[i]), U(indptr[i + 1])):
+                data[t] = work[U(indices[t])]
+                work[U(indices[t])] = 0.0

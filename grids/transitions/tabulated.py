@@ -1,6 +1,7 @@
 """Transitions given entry by entry: a tensor P[s, a, s'] or a sparse matrix of S·A rows.
 
-Both are held as compressed rows of pairs.  Rows may sum to less than one; what is missing is the
+Both are held as compressed rows of pairs, or of the distinct ones among them where most pairs share theirs with
+others (grids/transitions/shared_rows.py).  Rows may sum to less than one; what is missing is the
 probability that the pair terminates.  Rows are never rescaled: a row is stochastic if its n entries sum to one
 within (n + 2) eps, which is what dividing n numbers by their sum can leave (eps/2 for each quotient, and n - 1
 additions, rounded, of the sum divided by and of the sum tested).
@@ -18,7 +19,15 @@ from grids.arrays import FloatArray, IndexArray, IntArray
 from grids.smoothing import SeparableMap, Smoothing
 from grids.transitions.base import StateFunction, checked_weights
 from grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of
-from grids.transitions.sparse_kernels import csr_matvec, rows_combine, rows_count, rows_pattern
+from grids.transitions.shared_rows import RowMap, shared_rows
+from grids.transitions.sparse_kernels import (
+    csr_matvec,
+    gather_pairs,
+    rows_combine,
+    rows_count,
+    rows_pattern,
+    scatter_add,
+)
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -53,21 +62,39 @@ class TabulatedTransition:
         self._indices: IndexArray = rows.indices.astype(np.int32)
         self._data: FloatArray = np.ascontiguousarray(rows.data, dtype=np.float64)
         self._identity = Smoothing(SeparableMap((None,), (self.n_states,)))
+        self._index: IndexArray | None = None
+        found = shared_rows(self._indptr, self._indices, self._data)
+        if found is not None:
+            distinct = sp.csr_array(rows[found[0]])
+            self._map = RowMap(distinct)
+            self._index = found[1].reshape(self.n_states, n_actions)
+            self._indptr, self._indices, self._data = np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0)
 
     @property
     def pair_bytes(self) -> int:
         """Bytes held by the rows."""
-        return int(self._indptr.nbytes + self._indices.nbytes + self._data.nbytes)
+        shared = 0 if self._index is None else self._index.nbytes + self._map.nbytes
+        return int(self._indptr.nbytes + self._indices.nbytes + self._data.nbytes + shared)
 
     @property
     def rows(self) -> sp.csr_array:
-        """Rows of pairs, (S·A, S), sharing memory with the transition."""
+        """Rows of pairs, (S·A, S)."""
+        if self._index is not None:
+            return sp.csr_array(self._map.sparse()[self._index.ravel()])
         shape = (self.n_states * self.n_actions, self.n_states)
         return sp.csr_array((self._data, self._indices, self._indptr), shape=shape)
+
+    @property
+    def distinct_rows(self) -> int:
+        """Number of rows held: that of all pairs, or of the distinct ones where they are shared."""
+        return self.n_states * self.n_actions if self._index is None else self._map.size
 
     def expect(self, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """E[V(s') | s, a], (S, A)."""
         out = np.empty((self.n_states, self.n_actions)) if out is None else out
+        if self._index is not None:
+            gather_pairs(self._index, self._map.apply(value), out)
+            return out
         csr_matvec(self._indptr, self._indices, self._data, np.ascontiguousarray(value), out.reshape(-1))
         return out
 
@@ -78,9 +105,24 @@ class TabulatedTransition:
             self.n_states, self.n_states, lambda *a: rows_count(*pairs, *a), lambda *a: rows_pattern(*pairs, *a)
         )
 
+    @cached_property
+    def _places(self) -> tuple[Pattern, IndexArray]:
+        """Pattern of M, and for every pair the place of its row's weight in it."""
+        assert self._index is not None
+        size = self._map.size
+        keys = (self._index + size * np.arange(self.n_states, dtype=np.int64)[:, None]).ravel()
+        entries, place = np.unique(keys, return_inverse=True)
+        indptr = np.searchsorted(entries, size * np.arange(self.n_states + 1, dtype=np.int64)).astype(np.int64)
+        return Pattern(indptr, (entries % size).astype(np.int32), size), place.astype(np.int32)
+
     def under(self, policy: FloatArray) -> PolicyRows:
         """P^p for non-negative weights p, (S, A)."""
         weights = checked_weights(policy, (self.n_states, self.n_actions))
+        if self._index is not None:
+            shared, places = self._places
+            data = np.empty(shared.indices.size)
+            scatter_add(places, weights.reshape(-1), data)
+            return PolicyRows(shared, data, self._map)
         pattern = self._pattern
         data = np.empty(pattern.indices.size)
         rows_combine(

@@ -126,7 +126,10 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "until key": ({"flow.until.days": 3}, "flow.until.days: is not a known key; choose among time, gap, steps, wall"),
     "until value": ({"flow.until.gap": 0.0}, "flow.until.gap: must be greater than 0"),
     "both controls": ({"flow.step": 0.1, "flow.accuracy": 1e-3}, "flow: give either accuracy or step, not both"),
-    "scheme": ({"flow.scheme": "rk4"}, "flow.scheme: 'rk4' is not a choice; choose 'extrapolated' or 'euler'"),
+    "scheme": (
+        {"flow.scheme": "rk4"},
+        "flow.scheme: 'rk4' is not a choice; choose 'automatic', 'multistep', 'exponential', 'extrapolated' or 'euler'",
+    ),
     "kind": ({"flow.kind": "heat"}, "flow.kind: 'heat' is not a choice; choose 'wasserstein'"),
     "series": (
         {"record.series": {"first": 1.0}},
@@ -209,9 +212,9 @@ def test_minimal_problem_gets_the_documented_defaults() -> None:
     assert (problem.name, problem.title) == ("mine", "mine")
     assert problem.tables.state["x"].boundary == "clamp"
     assert problem.tables.action["u"].boundary == "no-flux"
-    flow = FlowTable.model_validate({"until": 1.0, "accuracy": DEFAULT_ACCURACY["extrapolated"]})
+    flow = FlowTable.model_validate({"until": 1.0, "accuracy": DEFAULT_ACCURACY["automatic"]})
     assert problem.flow == flow
-    assert flow.scheme == "extrapolated"
+    assert flow.scheme == "automatic"
     assert problem.record.series.model_dump(exclude_none=True) == {"first": 1e-3, "per_decade": 20}
     assert problem.record.snapshots == 10
     assert parse_problem(changed({"flow.step": 0.1})).flow.accuracy is None
@@ -219,13 +222,13 @@ def test_minimal_problem_gets_the_documented_defaults() -> None:
 
 
 def test_defaults_and_choices_are_the_solvers_own() -> None:
-    from solver.flow import DEFAULT_ACCURACY as SOLVER_ACCURACY
-    from solver.flow import DEFAULT_SCHEME, SCHEMES
+    from solver.schemes import AUTOMATIC, SCHEMES
+    from solver.schemes import DEFAULT_ACCURACY as SOLVER_ACCURACY
     from solver.stop import CRITERIA
 
     assert DEFAULT_ACCURACY == SOLVER_ACCURACY
     fields = FlowTable.model_fields
-    assert fields["scheme"].default == DEFAULT_SCHEME
+    assert fields["scheme"].default == AUTOMATIC
     assert set(fields["scheme"].annotation.__args__) == set(SCHEMES)  # type: ignore[union-attr]
     assert set(fields["until"].annotation.model_fields) == set(CRITERIA)  # type: ignore[union-attr]
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from grids.arrays import FloatArray
 from grids.axis import uniform_axis
 from grids.grid import Grid
 from grids.transitions import interpolated_transition
 from solver.discounted_system import EPS, SOLVERS, BellmanError, DiscountedSystem, blas, choose_solver, one_blas_thread
-from solver.krylov import bicgstab
+from solver.incomplete import IncompleteFactors
+from solver.krylov import MOST_VECTORS, gmres
 
 
 def system(solver: str, discount: float, cells: int = 300, noise: float = 0.05) -> DiscountedSystem:
@@ -54,17 +57,17 @@ def blas_threads() -> set[int]:
 
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("cells", [200, 1200])
-def test_every_operation_of_a_solve_has_one_blas_thread(
-    solver: str, cells: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_call_of_blas_is_made_with_one_thread(solver: str, cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[set[int]] = []
-    correction = DiscountedSystem._correction
+    factored = {"dense": "_dense_factors", "sparse": "_sparse_factors"}
+    for name in factored.values():
+        factors = DiscountedSystem.__dict__[name].func
 
-    def watched(self: DiscountedSystem, residual: FloatArray, transposed: bool, reduction: float) -> FloatArray:
-        seen.append(blas_threads())
-        return correction(self, residual, transposed, reduction)
+        def watched(self: DiscountedSystem, factors: Callable[[DiscountedSystem], Any] = factors) -> Any:
+            seen.append(blas_threads())
+            return factors(self)
 
-    monkeypatch.setattr(DiscountedSystem, "_correction", watched)
+        monkeypatch.setattr(DiscountedSystem, name, property(watched))
     with threadpool_limits(2, user_api="blas"):
         before = blas_threads()
         case = system(solver, 0.97, cells=cells)
@@ -73,17 +76,70 @@ def test_every_operation_of_a_solve_has_one_blas_thread(
         with one_blas_thread(), pytest.raises(BellmanError):
             case.solve(np.full(cells, np.nan))
         assert blas_threads() == before
-    assert len(seen) >= 2
+    assert (len(seen) >= 2) == (solver in factored)
     assert all(threads == {1} for threads in seen)
 
 
-def test_bicgstab_returns_its_best_iterate_at_the_cap() -> None:
-    matrix = np.diag(np.arange(1.0, 9.0)) + np.triu(np.ones((8, 8)), 1)
-    x, iterations = bicgstab(lambda v: matrix @ v, np.ones(8), 1e-12, 50)
-    assert iterations <= 50
-    np.testing.assert_allclose(matrix @ x, np.ones(8), atol=1e-11)
-    rough, _ = bicgstab(lambda v: matrix @ v, np.ones(8), 1e-12, 1)
-    assert np.abs(np.ones(8) - matrix @ rough).max() <= 1.0
+def test_gmres_leaves_the_least_residual_of_its_space() -> None:
+    generator = np.random.default_rng(2)
+    matrix = np.eye(40) - 0.9 * generator.dirichlet(np.ones(40) / 8.0, 40)
+    rhs = generator.normal(size=40)
+    for reduction in (0.3, 1e-2, 1e-5):
+        x, products, reached = gmres(lambda v: matrix @ v, None, rhs, reduction)
+        krylov = np.stack([np.linalg.matrix_power(matrix, k) @ rhs for k in range(products)], axis=1)
+        best, *_ = np.linalg.lstsq(matrix @ krylov, rhs)
+        least = np.linalg.norm(rhs - matrix @ krylov @ best)
+        assert np.linalg.norm(rhs - matrix @ x) == pytest.approx(least, rel=1e-6)
+        assert least <= reduction * np.linalg.norm(rhs)
+        assert reached == pytest.approx(least / np.linalg.norm(rhs), rel=1e-6)
+    _, products, _ = gmres(lambda v: np.roll(v, 1), None, np.eye(60)[0], 1e-3)
+    assert products == MOST_VECTORS
+
+
+def test_gmres_ends_where_the_space_does() -> None:
+    x, products, reached = gmres(lambda v: 2.0 * v, None, np.arange(5.0), 1e-15)
+    assert products == 1
+    assert reached <= 1e-15
+    np.testing.assert_allclose(x, np.arange(5.0) / 2.0, rtol=4.0 * EPS)
+    assert gmres(lambda v: v, None, np.zeros(5), 1e-3)[1] == 0
+
+
+def test_incomplete_factors_agree_with_the_matrix_on_its_places() -> None:
+    case = system("krylov", 0.97, cells=120, noise=0.0)
+    factors = IncompleteFactors()
+    factors.prepare(case.transition, 0.97)
+    inverse = np.stack([factors.solve(unit, False) for unit in np.eye(120)], axis=1)
+    transposed = np.stack([factors.solve(unit, True) for unit in np.eye(120)], axis=1)
+    np.testing.assert_allclose(transposed, inverse.T, rtol=1e-12, atol=1e-14)
+    places = (case.transition.dense() != 0.0) | np.eye(120, dtype=bool)
+    error = np.linalg.inv(inverse) - (np.eye(120) - 0.97 * case.transition.dense())
+    assert np.abs(error[places]).max() <= 1e-12
+    assert np.abs(error[~places]).max() > 1e-3  # incomplete: with no fill these entries cannot vanish
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_tolerance_spares_iterations_and_is_kept(transposed: bool) -> None:
+    case = system("krylov", 0.97)
+    solve = case.solve_transposed if transposed else case.solve
+    rhs = np.sin(np.arange(300.0)) + 2.0
+    exact, _ = solve(rhs)
+    full, case.iterations = case.iterations, 0
+    x, residual = solve(rhs, None, 1e-4)
+    assert case.iterations < full
+    assert residual <= 1e-4
+    if not transposed:
+        assert np.abs(x - exact).max() <= 1e-4 / (1.0 - 0.97)
+
+
+def test_what_was_solved_before_changes_no_bit() -> None:
+    """Incomplete factors keep arrays between systems, never numbers."""
+    shared = IncompleteFactors()
+    others = [system("krylov", gamma, 1500, 0.0) for gamma in (0.9, 0.99)]
+    rhs = np.sin(np.arange(1500.0))
+    alone = [DiscountedSystem(c.transition, c.discount, "krylov").solve(rhs)[0] for c in others]
+    for case, expected in [*zip(others, alone, strict=True), *zip(others, alone, strict=True)]:
+        x, _ = DiscountedSystem(case.transition, case.discount, "krylov", shared).solve(rhs)
+        np.testing.assert_array_equal(x, expected)
 
 
 def test_a_system_that_cannot_be_solved_says_so() -> None:
@@ -94,7 +150,8 @@ def test_a_system_that_cannot_be_solved_says_so() -> None:
 
 def test_the_choice_depends_on_sizes_alone() -> None:
     assert choose_solver(1, 1, 0.9, 0) == "dense"
-    assert choose_solver(128, 20_000, 0.9, 1) == "dense"
+    assert choose_solver(40, 1_600, 0.9, 1) == "dense"
+    assert choose_solver(400, 160_000, 0.9, 1) == "krylov"
     assert choose_solver(100_000, 500_000, 0.99, 2) == "krylov"
     with pytest.raises(ValueError, match="dense, sparse, krylov"):
         DiscountedSystem(system("dense", 0.9).transition, 0.9, "gauss")

@@ -15,7 +15,9 @@ from solver.entropy import (
     log_gibbs_row,
     phi,
     regularised_cost,
+    relative_entropies_to_gibbs,
     relative_entropy_row,
+    relative_entropy_to_gibbs,
     relative_entropy_to_reference,
     soft_minimum,
 )
@@ -86,3 +88,34 @@ def test_regularised_cost_and_distance_against_numpy() -> None:
     distance_squared(a, b, p, p[::-1].copy(), out)
     weight = p + p[::-1] + a + np.abs(a - b)
     np.testing.assert_allclose(out, ((a - b) ** 2 / weight).sum(axis=1), rtol=1e-13)
+
+
+@given(st.integers(1, 40), st.integers(0, 2**32 - 1), st.sampled_from([1e-3, 1.0]))
+def test_both_relative_entropies_are_those_of_one(n: int, seed: int, temperature: float) -> None:
+    """Two policies against one Gibbs policy at once: the bits of each alone, and the definition by plain NumPy."""
+    generator = np.random.default_rng(seed)
+    policies, q = generator.dirichlet(np.ones(n), (2, 70)), generator.standard_normal((70, n))
+    mass = generator.dirichlet(np.full(n, 5.0))
+    log_mass, one, both = np.log(mass), np.empty((2, 70)), np.empty((2, 70))
+    relative_entropies_to_gibbs(policies[0], policies[1], q, log_mass, temperature, both[0], both[1])
+    for policy, alone in zip(policies, one, strict=True):
+        relative_entropy_to_gibbs(policy, q, log_mass, temperature, alone)
+    assert np.array_equal(one, both)
+    weights = log_mass - q / temperature
+    weights -= weights.max(axis=1, keepdims=True)
+    log_g = weights - np.log(np.exp(weights).sum(axis=1, keepdims=True))
+    expected = (policies * (np.log(policies) - log_g)).sum(axis=-1)
+    np.testing.assert_allclose(both, expected, rtol=1e-11, atol=1e-13)
+
+
+def test_infinite_and_negative_policies_are_found_in_the_sums() -> None:
+    """NaN and negative entries, on which an evaluation must fail, make the cost NaN; a zero takes no part in it."""
+    p = np.full((3, 9), 1.0 / 9.0)
+    p[0, 4], p[1, 8], p[2, 0] = np.nan, -1e-3, 0.0
+    cost, out = np.ones((3, 9)), np.empty(3)
+    cost[2, 0] = np.inf
+    with np.errstate(all="ignore"):
+        regularised_cost(p, cost, np.zeros(9), 0.1, out)
+    assert np.isnan(out[0])
+    assert np.isnan(out[1])
+    assert np.isfinite(out[2])

@@ -41,7 +41,7 @@ def test_the_estimate_grows_with_everything() -> None:
     assert needed(n_actions=200) - needed() > 8 * 9 * pairs
     assert needed(scheme="extrapolated") > needed()
     assert needed(snapshots=10) - needed() == 80 * pairs
-    assert needed(scheme="a scheme yet to come") == needed(scheme="extrapolated")
+    assert needed(scheme="a scheme yet to come") == needed(scheme="multistep") > needed(scheme="extrapolated")
 
 
 def test_a_control_group_may_allow_less_than_the_machine_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,10 +107,12 @@ def test_dense_matrices_are_counted_up_to_the_largest_the_solver_takes() -> None
         ("navigation", {"x": 64, "y": 64, "vx": 32, "vy": 32}, ["--scheme", "euler", "--step", "0.01"]),
         ("pendulum", {"theta": 201, "speed": 201, "torque": 41}, ["--scheme", "euler", "--step", "0.01"]),
         ("lqr", {"x": 1000, "u": 1000}, ["--scheme", "extrapolated", "--accuracy", "1e-4"]),
+        ("lqr", {"x": 400, "u": 4500}, ["--scheme", "multistep", "--accuracy", "1e-4"]),
+        ("bandit", {"a": 2000000}, ["--scheme", "exponential", "--accuracy", "1e-4"]),
         ("lqr", {"x": 16, "u": 16}, ["--scheme", "extrapolated", "--accuracy", "1e-4"]),
         ("lqr", {"x": 2000, "u": 16}, ["--scheme", "euler", "--step", "0.01", "--set", "problem.discount=0.997"]),
     ],
-    ids=["navigation", "pendulum", "lqr", "small", "dense"],
+    ids=["navigation", "pendulum", "lqr", "multistep", "exponential", "small", "dense"],
 )
 def test_the_estimate_is_near_the_peak(tmp_path: Path, name: str, cells: dict[str, int], options: list[str]) -> None:
     changed = dict(option.split("=") for option in options if "=" in option)

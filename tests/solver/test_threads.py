@@ -65,7 +65,8 @@ small, wide = (lambda axes: problem(90, axes, 0.1)), (lambda axes: problem(1200,
 cases = [(solver, axes, small) for solver in SOLVERS for axes in (1, 2)] + [("krylov", 1, wide)]
 for solver, axes, make in cases:
     mdp = make(axes)
-    for scheme, size in (("euler", {"step": 0.01}), ("extrapolated", {"accuracy": 1e-3})):
+    controlled = {"accuracy": 1e-3}
+    for scheme, size in (("euler", {"step": 0.01}), ("extrapolated", controlled), ("automatic", controlled)):
         both = [
             digest(wpo.evolve(mdp, until={"steps": 3}, scheme=scheme, solver=solver, **size)) for _ in range(2)
         ]
@@ -88,6 +89,6 @@ def run(kernel_threads: int, blas_threads: int) -> str:
 
 def test_runs_do_not_depend_on_the_number_of_threads() -> None:
     alone = run(1, 1)
-    assert len(alone.splitlines()) == 14
+    assert len(alone.splitlines()) == 21
     assert run(2, 2) == alone
     assert run(2, 1) == alone

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grids.arrays import FloatArray
-from solver.tridiagonal import solve_circle, solve_path
+from solver.tridiagonal import solve_circle, solve_circle_block, solve_path, solve_path_block
 
 
 def exact_solution(right: FloatArray, left: FloatArray, p: FloatArray, circle: bool) -> list[Fraction]:
@@ -55,3 +55,25 @@ def test_one_cell_does_nothing() -> None:
     solve_path(np.zeros(1), np.zeros(1), path, np.empty(1), 1)
     solve_circle(np.ones(1), np.ones(1), circle, np.empty(1), np.empty(1), 1)
     assert path[0] == circle[0] == 0.3
+
+
+@pytest.mark.parametrize("circle", [False, True])
+@given(st.integers(1, 9), st.integers(1, 21), st.integers(0, 2**32 - 1), st.floats(-6.0, 12.0))
+def test_a_block_has_the_bits_of_its_lines(circle: bool, n: int, lanes: int, seed: int, exponent: float) -> None:
+    """So each entry of positive lines has the small relative error of the test above; right-hand sides of any sign."""
+    generator = np.random.default_rng(seed)
+    right, left = 10.0**exponent * np.exp(6.0 * generator.standard_normal((2, n, lanes)))
+    p = generator.standard_normal((n, lanes)) * np.exp(6.0 * generator.standard_normal((n, lanes)))
+    block = p.copy()
+    if circle:
+        work = np.empty((2, n, lanes))
+        solve_circle_block(right.copy(), left.copy(), block, work[0], work[1], np.empty((3, lanes)))
+    else:
+        solve_path_block(right, left, block, np.empty((n, lanes)))
+    for j in range(lanes):
+        u, w, line = right[:, j].copy(), left[:, j].copy(), p[:, j].copy()
+        if circle:
+            solve_circle(u, w, line, np.empty(n), np.empty(n), n)
+        else:
+            solve_path(u, w, line, np.empty(n), n)
+        assert np.array_equal(block[:, j], line)

@@ -5,11 +5,16 @@ Each function takes a problem and asserts one theorem of it at the problem's ini
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
 from grids.arrays import FloatArray
+from grids.axis import edges_axis
+from grids.grid import Grid
+from grids.transitions import tabulated_transition
 from solver.bellman import Evaluation, bellman_residual, evaluate, occupancy, suboptimality
 from solver.entropy import gibbs_policy, relative_entropy_to_gibbs
 from solver.flow import flow
@@ -113,10 +118,31 @@ def _soft_minimum(q: FloatArray, mass: FloatArray, temperature: float) -> float:
     return float(q.min() - temperature * np.log(np.sum(mass * np.exp(-(q - q.min()) / temperature))))
 
 
-def scheme_keeps_the_theorems(mdp: GridMDP, scheme: str, control: dict[str, float], steps: int) -> None:
+def with_indifferent_transitions(mdp: GridMDP, seed: int) -> GridMDP:
+    """The same problem, but that the next state does not depend on the action, and the action axis has two ends."""
+    n_states, n_actions = mdp.states.size, mdp.actions.size
+    rows = random_policy(np.random.default_rng(seed), (n_states, n_states), 1.0)
+    tensor = np.repeat(rows[:, None, :], n_actions, axis=1)
+    edges = np.concatenate(([0.0], np.cumsum(mdp.actions.axes[0].widths)))
+    if n_actions == 1:
+        edges = np.array([0.0, 0.3, 1.0])
+        double = np.array([0.5, 0.5])
+        return replace(
+            mdp,
+            actions=Grid((edges_axis("a", edges, "no-flux"),)),
+            cost=np.concatenate((mdp.cost, mdp.cost + 1.0), axis=1),
+            transition=tabulated_transition(np.repeat(rows[:, None, :], 2, axis=1)),
+            reference_mass=double,
+            initial_policy=np.tile([0.1, 0.9], (n_states, 1)),
+        )
+    actions = Grid((edges_axis("a", edges, "no-flux"),))
+    return replace(mdp, actions=actions, transition=tabulated_transition(tensor))
+
+
+def scheme_keeps_the_theorems(mdp: GridMDP, scheme: str, control: dict[str, Any], steps: int) -> None:
     """Along a few steps of a time scheme mass is kept, nothing turns negative and V falls at every state."""
     before: FloatArray | None = None
-    for state in islice(flow(mdp, scheme=scheme, **control), steps + 1):  # type: ignore[arg-type]
+    for state in islice(flow(mdp, scheme=scheme, **control), steps + 1):
         assert np.abs(state.policy.sum(axis=1) - 1.0).max() <= 2e-15 * mdp.actions.size * (8 * state.steps + 1)
         assert state.policy.min() >= 0.0
         if before is not None:

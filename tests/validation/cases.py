@@ -30,13 +30,13 @@ def small_problem(name: str) -> GridMDP:
     return build_problem(read_problem(name, cells=CELLS[name]))
 
 
-def controlled(name: str, steps: int = 1000, time: float = 1e9) -> Evidence:
+def controlled(name: str, steps: int = 5000, time: float = 1e9) -> Evidence:
     """A run of controlled error; unless it is cut short, long past the time at which rates are sharp."""
     problem = read_problem(name, cells=CELLS[name])
     mdp = small_problem(name)
     run = evolve(
         mdp,
-        until={"gap": 1e-16, "steps": steps, "time": time},
+        until={"gap": 3e-17, "steps": steps, "time": time},
         accuracy=problem.flow.accuracy,
         snapshots=SNAPSHOTS,
     )

@@ -89,7 +89,8 @@ def test_guaranteed_below_observed_below_and_towards_sharp(name: str, long_run: 
     assert rows.size > 50
     for guarantee in ("guaranteed", "paper"):
         assert np.all(np.array(rates[guarantee])[rows] <= np.array(rates["observed"])[rows])
-    assert np.all(np.array(rates["paper"])[rows] <= np.array(rates["sup_norm"])[rows])
+    # equal where there is one state, up to rounding
+    assert np.all(np.array(rates["paper"])[rows] <= np.array(rates["sup_norm"])[rows] * (1.0 + 1e-14))
     assert rates["guaranteed"][rows[-1]] > 0.05 * rates["sharp"]
     assert rates["observed"][rows[-1]] == pytest.approx(rates["sharp"], rel=0.05)
 

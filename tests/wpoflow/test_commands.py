@@ -236,7 +236,12 @@ def test_a_gallery_file_can_be_edited_and_run(call: Call) -> None:
         (["run", "lqr", "--until", "gap=nan"], 2, "positive and finite"),
         (["run", "lqr", "--step", "0.1", "--accuracy", "1e-3"], 2, "not both"),
         (["run", "lqr", "--step", "-1"], 2, "wpoflow: --step: must be greater than 0, not -1.0"),
-        (["run", "lqr", "--scheme", "rk4"], 2, "--scheme: 'rk4' is not a choice; choose 'extrapolated' or 'euler'"),
+        (
+            ["run", "lqr", "--scheme", "rk4"],
+            2,
+            "--scheme: 'rk4' is not a choice; choose 'automatic', 'multistep', 'exponential', "
+            "'extrapolated' or 'euler'",
+        ),
         (["run", "lqr", "--set", "problem.temprature=1"], 2, "--set problem.temprature: is not a known key"),
         (["run", "lqr", "--set", "cost.running=x**2 +"], 2, "cost.running"),
         (["run", "lqr", "-o", "absent/run.h5"], 4, "no folder absent"),
@@ -253,6 +258,37 @@ def test_errors_are_one_line(call: Call, tmp_path: Path, arguments: list[str], s
     assert len(err.splitlines()) == 1
     assert "Traceback" not in out + err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_scheme_that_does_not_apply_is_refused_where_it_was_asked_for(call: Call, tmp_path: Path) -> None:
+    two_axes = ["navigation", *(part for axis in ("x", "y", "vx", "vy") for part in ("--cells", f"{axis}=4"))]
+    in_file = ["--set", "flow.scheme='exponential'"]
+    refused = [
+        (["check", *two_axes, "--scheme", "multistep"], "--scheme 'multistep' is for one action axis; choose extrap"),
+        (["run", *SMALL, "--scheme", "multistep", "--step", "0.1"], "--scheme 'multistep' chooses its own steps"),
+        (["run", *SMALL, *in_file], "lqr (gallery): flow.scheme 'exponential' is for next states that do"),
+    ]
+    for arguments, says in refused:
+        status, out, err = call(*arguments, *(["--quiet"] if arguments[0] == "run" else []))
+        assert (status, out) == (2, "")
+        assert err.startswith(f"wpoflow: {says}")
+        assert len(err.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_and_the_run_file_name_the_scheme_that_is_chosen(call: Call) -> None:
+    for arguments, scheme in (
+        ([*SMALL], "multistep"),
+        ([*SMALL, "--step", "0.1"], "extrapolated"),
+        (["bandit", "--cells", "a=8"], "multistep"),
+        (["bandit", "--cells", "a=8", "--scheme", "exponential"], "exponential"),
+    ):
+        status, out, _ = call("check", *arguments)
+        assert status == 0
+        assert ["time", "scheme", scheme] in [line.split() for line in out.splitlines()]
+        status, out, _ = call("run", *arguments, "--until", "steps=2", "-o", "a.h5", "--force")
+        assert f"wasserstein, {scheme}, " in out
+        assert open_run("a.h5").attributes["scheme"] == scheme
 
 
 def test_all_faults_of_a_file_are_told_at_once(call: Call) -> None:
@@ -365,7 +401,7 @@ def test_python_m_is_the_command() -> None:
 def test_doctor_finds_this_installation_well(call: Call) -> None:
     status, out, _ = call("doctor")
     assert status == 0
-    assert out.count(" ok") == 6
+    assert out.count(" ok") == 9
     assert "self-test passed" in out
 
 

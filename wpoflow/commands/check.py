@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from views.terminal import bytes_text, grid_line, show, sizes_line, table
-from wpoflow.commands.prepare import build, read, refuse_gap_below_rounding
+from wpoflow.commands.prepare import build, read, refuse_gap_below_rounding, scheme_used
 from wpoflow.estimate import seconds_per_step
 from wpoflow.exits import Exit
 
@@ -26,12 +26,13 @@ def main(
     read_file = read(problem, cells, overrides, until=until, scheme=scheme, step=step, accuracy=accuracy, flow=flow)
     prepared = build(read_file, threads)
     refuse_gap_below_rounding(prepared, until)
+    used = scheme_used(prepared, scheme)
     from solver.bellman import bellman_solver
     from solver.optimum import least_gap_floor
 
     mdp, expected = prepared.mdp, prepared.estimate
     solver = bellman_solver(mdp)
-    seconds = seconds_per_step(expected, read_file.flow.scheme, solver)
+    seconds = seconds_per_step(expected, used, solver)
     rows = [
         ("title", read_file.title),
         ("states", grid_line(mdp.states) or "one state (a bandit)"),
@@ -39,6 +40,7 @@ def main(
         ("sizes", sizes_line(mdp.states.size, mdp.actions.size)),
         ("transition", mdp.transition.description),
         ("Bellman solver", solver),
+        ("time scheme", used),
         ("stops at", ", ".join(f"{name} {value:g}" for name, value in read_file.flow.until.criteria.items())),
         ("gap floor", f"at least {least_gap_floor(mdp):.2g} (rounding)"),
         ("memory", f"about {bytes_text(expected.needed)} of {bytes_text(expected.available)} available"),

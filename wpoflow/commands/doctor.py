@@ -69,7 +69,7 @@ def self_test() -> list[tuple[str, float, float]]:
     mdp = load_problem("lqr", cells=CELLS)
     best = solve_optimum(mdp)
     findings = []
-    for scheme in ("euler", "extrapolated"):
+    for scheme in ("euler", "extrapolated", "multistep"):
         run = evolve(mdp, until=UNTIL, scheme=scheme, accuracy=1e-3, optimum=best)
         series = run.series
         scale = float(np.abs(best.value).max()) / (1.0 - mdp.discount)

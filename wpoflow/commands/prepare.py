@@ -41,6 +41,18 @@ def build(problem: ProblemFile, threads: int | None) -> Prepared:
     return Prepared(problem, expected, build_problem(problem))
 
 
+def scheme_used(prepared: Prepared, option: str | None) -> str:
+    """Name of the time scheme a run will use; raises CommandError if the one that is asked for does not apply."""
+    from solver.schemes import chosen_scheme
+
+    asked = prepared.problem.flow
+    try:
+        return chosen_scheme(prepared.mdp, asked.scheme, asked.step, asked.kind)
+    except ValueError as error:  # it begins with the word scheme
+        blamed = f"{prepared.problem.label}: flow." if option is None else "--"
+        raise CommandError(Exit.UNUSABLE, f"{blamed}{error}") from error
+
+
 def refuse_gap_below_rounding(prepared: Prepared, until: Mapping[str, float] | None) -> None:
     """Raise CommandError if the gap to stop at is certainly out of reach; it blames the option where there is one."""
     from solver.optimum import least_gap_floor

@@ -50,7 +50,10 @@ def main(
     if report is not None:
         _check_folder(report)
     use_threads(threads)
-    _refuse_what_cannot_fit(stated, [plan[-1] for plan in plans if plan is not None])
+    from solver.schemes import AUTOMATIC, FIXED_STEP_SCHEMES
+
+    steps_of = stated.flow.scheme if stated.flow.scheme in FIXED_STEP_SCHEMES else AUTOMATIC
+    _refuse_what_cannot_fit(stated, [plan[-1] for plan in plans if plan is not None], steps_of)
     from validation.refinement_study import ACCURACY, QUANTITIES, RefinementError, refine
 
     def make(sizes: Mapping[str, int]) -> GridMDP:
@@ -69,7 +72,7 @@ def main(
             times=wanted,
             directions=chosen,
             factor=FACTORS[factor],
-            scheme=stated.flow.scheme,
+            scheme=steps_of,
             step=step,
             accuracy=ACCURACY if accuracy is None else accuracy,
             progress=None if quiet else tell,
@@ -99,14 +102,15 @@ def _own_time(problem: ProblemFile) -> list[float]:
     return [time]
 
 
-def _refuse_what_cannot_fit(problem: ProblemFile, finest: Sequence[Level]) -> None:
+def _refuse_what_cannot_fit(problem: ProblemFile, finest: Sequence[Level], steps_of: str) -> None:
     """Before anything is run, the largest grid of each direction is estimated."""
     from problems.load import read_statement
     from wpoflow.estimate import estimate
 
     for level in finest:
         statement = read_statement(with_cells(problem, level.cells))
-        estimate(statement, problem.flow.scheme, level.step is None).refuse_if_too_large(problem.label)
+        scheme = "automatic" if level.step is None else steps_of
+        estimate(statement, scheme, level.step is None).refuse_if_too_large(problem.label)
 
 
 def _check_folder(report: Path) -> None:

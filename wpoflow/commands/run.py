@@ -12,7 +12,7 @@ from solver.output_path import check_output
 from views.progress import BeforeFirstStep, ProgressView
 from views.terminal import bytes_text, grid_line, show, sizes_line, summary, table
 from wpoflow.cli import use_threads
-from wpoflow.commands.prepare import Prepared, build, read, refuse_gap_below_rounding
+from wpoflow.commands.prepare import Prepared, build, read, refuse_gap_below_rounding, scheme_used
 from wpoflow.exits import CommandError, Exit
 
 
@@ -45,6 +45,7 @@ def main(
         waiting = None if quiet else stack.enter_context(BeforeFirstStep(lambda: compiling.busy))
         prepared = build(stated, threads)
         refuse_gap_below_rounding(prepared, until)
+        used = scheme_used(prepared, scheme)
         if not quiet:
             show(_before(prepared))
         progress = None if waiting is None else stack.enter_context(ProgressView(criteria, waiting=waiting))
@@ -56,7 +57,7 @@ def main(
                 until=criteria,
                 step=stated.flow.step,
                 accuracy=stated.flow.accuracy,
-                scheme=stated.flow.scheme,
+                scheme=used,
                 flow=stated.flow.kind,
                 series=record["series"],
                 snapshots=record["snapshots"],

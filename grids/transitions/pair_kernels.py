@@ -1,0 +1,100 @@
+"""Kernels for a policy's transition without its rows: products over the stencils of all pairs.
+
+    (M x)_i = Σ_k p[i, k] (interpolation of x at pair i, k),     (Mᵀ y)_n = Σ_ik y_i p[i, k] (weight of node n)
+
+Every output row has one writer and sums in a fixed order; the transposed product adds a number of partial vectors that
+depends on sizes only, in a fixed order.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from grids.arrays import FloatArray, IndexArray
+from grids.compile import kernel
+from grids.transitions.stencil_kernels import interpolate_4
+
+U = np.uintp
+
+
+@kernel(parallel=True)
+def pairs_matvec(
+    base: IndexArray, fraction: FloatArray, offsets: IndexArray, policy: FloatArray, x: FloatArray, out: FloatArray
+) -> None:
+    """Set out (S,) to M x, x (nodes,)."""
+    states, actions = base.shape
+    dim, corners = fraction.shape[2], offsets.size
+    for i in numba.prange(states):
+        values = np.empty(corners)
+        total = 0.0
+        for k in range(actions):
+            n = base[i, k]
+            if n >= 0:
+                for c in range(corners):
+                    values[c] = x[U(n + offsets[c])]
+                left = corners
+                for j in range(dim - 1, -1, -1):
+                    left //= 2
+                    weight = fraction[i, k, j]
+                    for c in range(left):
+                        low = values[2 * c]
+                        values[c] = low + weight * (values[2 * c + 1] - low)
+                total += policy[i, k] * values[0]
+        out[i] = total
+
+
+@kernel(parallel=True)
+def pairs_matvec_4(
+    base: IndexArray, fraction: FloatArray, offsets: IndexArray, policy: FloatArray, x: FloatArray, out: FloatArray
+) -> None:
+    """``pairs_matvec`` on four axes, the last of unit stride."""
+    states, actions = base.shape
+    far, near, stride = U(offsets[8]), U(offsets[4]), U(offsets[2])
+    for i in numba.prange(states):
+        total = 0.0
+        for k in range(actions):
+            n = base[i, k]
+            if n >= 0:
+                total += policy[i, k] * interpolate_4(x, U(n), far, near, stride, fraction[i, k])
+        out[i] = total
+
+
+@kernel(parallel=True)
+def pairs_rmatvec(
+    base: IndexArray,
+    fraction: FloatArray,
+    offsets: IndexArray,
+    policy: FloatArray,
+    x: FloatArray,
+    parts: FloatArray,
+    out: FloatArray,
+) -> None:
+    """Set out (nodes,) to Mᵀ x, x (S,); blocks of states scatter into ``parts`` (blocks, nodes), summed in order."""
+    states, actions = base.shape
+    dim, corners = fraction.shape[2], offsets.size
+    blocks, nodes = parts.shape
+    for b in numba.prange(blocks):
+        part = parts[b]
+        part[:] = 0.0
+        weights = np.empty(corners)
+        for i in range(b * states // blocks, (b + 1) * states // blocks):
+            for k in range(actions):
+                n = base[i, k]
+                if n >= 0:
+                    weights[0] = x[i] * policy[i, k]
+                    filled = 1
+                    for j in range(dim):
+                        upper = fraction[i, k, j]
+                        for c in range(filled - 1, -1, -1):
+                            high = weights[c] * upper
+                            weights[2 * c + 1] = high
+                            weights[2 * c] = weights[c] - high
+                        filled *= 2
+                    for c in range(filled):
+                        part[U(n + offsets[c])] += weights[c]
+    for n in numba.prange(nodes):
+        total = 0.0
+        for b in range(blocks):
+            total += parts[b, n]
+        out[n] = total

@@ -1,0 +1,103 @@
+"""The transition P^p of a policy as weights over stencils of all pairs, where its rows would be too many: P^p = M G.
+
+    M x = Σ_k p[i, k] (interpolation of x at the pair),     G the map from states to nodes
+
+With d state axes the pairs of a state touch up to A 2^d nodes, far more than numbers held for the pairs themselves (d
+weights and a place each).  A product then takes the time of an expectation, and memory that of the policy, which is
+copied: the operator stays what it is when the array it came from is written over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from grids.arrays import FloatArray, IndexArray
+from grids.interpolation import Stencil
+from grids.smoothing import Smoothing
+from grids.transitions.pair_kernels import pairs_matvec, pairs_matvec_4, pairs_rmatvec
+from grids.transitions.policy_rows import PolicyRows
+from grids.transitions.sparse_kernels import scatter_add
+
+MOST_ENTRIES = 1 << 23  # rows with no more entries are held: they take a tenth of a gigabyte
+ENTRIES_PER_PAIR = 3  # so are rows with no more than this many for each pair
+PARTS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class PolicyPairs:
+    """P^p = M G over stencils.
+
+    Parameters
+    ----------
+    stencil : Stencil
+        Corners and weights of all pairs.
+    weights : array (S, A)
+        The policy.
+    smoothing : Smoothing
+        The map G from states to nodes.
+    copies : int32 array (nodes,), optional
+        State of every node, where nodes are copies of states; G is then not used.
+    rows : callable
+        P^p as compressed rows, for solvers that need the matrix.
+    """
+
+    stencil: Stencil
+    weights: FloatArray
+    smoothing: Smoothing
+    copies: IndexArray | None
+    rows: Callable[[FloatArray], PolicyRows]
+
+    @property
+    def n_states(self) -> int:
+        """Number of states S."""
+        return int(self.weights.shape[0])
+
+    @property
+    def work(self) -> int:
+        """Multiply-adds of one product."""
+        return int(self.weights.size * self.stencil.offsets.size) + self.smoothing.work
+
+    def matvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """P^p x, (S,)."""
+        out = np.empty(self.n_states) if out is None else out
+        if self.copies is not None:
+            values = x[self.copies]
+        else:
+            values = np.ascontiguousarray(x) if self.smoothing.identity else self.smoothing.apply(x)
+        stencil = self.stencil
+        unit = stencil.fraction.shape[2] == 4 and stencil.offsets[1] == 1
+        product = pairs_matvec_4 if unit else pairs_matvec
+        product(stencil.base, stencil.fraction, stencil.offsets, self.weights, values, out)
+        return out
+
+    def rmatvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """(P^p)ᵀ x, (S,)."""
+        stencil, columns = self.stencil, self._nodes
+        parts, nodes = np.empty((PARTS, columns)), np.empty(columns)
+        values = np.ascontiguousarray(x)
+        pairs_rmatvec(stencil.base, stencil.fraction, stencil.offsets, self.weights, values, parts, nodes)
+        if self.copies is not None:
+            result = np.empty(self.n_states)
+            scatter_add(self.copies, nodes, result)
+        else:
+            result = nodes if self.smoothing.identity else self.smoothing.apply_transposed(nodes)
+        if out is None:
+            return result
+        out[:] = result
+        return out
+
+    @property
+    def _nodes(self) -> int:
+        return self.smoothing.size if self.copies is None else int(self.copies.size)
+
+    def dense(self) -> FloatArray:
+        """P^p as an array (S, S)."""
+        return self.rows(self.weights).dense()
+
+    def sparse(self) -> sp.csr_array:
+        """P^p in compressed rows."""
+        return self.rows(self.weights).sparse()

@@ -1,0 +1,147 @@
+"""Scheme ``exponential``: the flow itself, in steps of any length, where the potentials do not move.
+
+If the law of the next state does not depend on the action (a bandit, or many side by side), then Q = c + gamma P V
+depends on the policy through a constant of the state only, the generator L does not change, and p(t) = e^{tL} p(0).
+The exponential is a rational function of L with a few poles (`solver.rational_exponential`): so many complex
+eliminations a step, whatever its length, and no Bellman equation at all unless values are asked for.
+
+In the bulk of p the error of r(hL) p is at most ``error * ||p - g||`` in the norm in which L is self-adjoint.  In that
+of `solver.error_control` it is more by a factor that says how far from normal L is there, as where drift dominates
+diffusion.  The companion of the rational function measures it: a step is accepted if even the companion's error is at
+most ``accuracy * ||p' - g||``, else repeated with more poles and, where there are no more, halved: so late rates stay
+right however much decays at once, and accuracies below 1e-6 cannot be asked for.  Negative entries are limited
+locally, as in the other schemes.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+
+from grids.arrays import FloatArray, IntArray
+from solver.bellman import Evaluation
+from solver.entropy import gibbs_policy
+from solver.error_control import ErrorControl
+from solver.exponential_kernels import exponential_axis
+from solver.flux_limiter import limit_fluxes
+from solver.history_kernels import measure_change
+from solver.mdp import GridMDP
+from solver.rational_exponential import RATIONAL_EXPONENTIALS
+from solver.scheme import MASS_ROUNDING, Evaluate, MassError, Step, Substeps, attempts_at
+
+MARGIN = 1e-3  # of the accuracy, the error of the first companion that is tried: room for L being far from normal
+LEAST_ACCURACY = 1e-6  # within reach of the companion of most poles
+GROWTH = 4.0
+LAST = len(RATIONAL_EXPONENTIALS) - 1
+FIRST_STEP = 1.0  # in units of the time in which diffusion crosses one cell
+
+
+def potentials_stand_still(mdp: GridMDP) -> bool:
+    """Whether the law of the next state is the same for all actions, judged by the expectation of random values."""
+    values = np.random.default_rng(0).standard_normal(mdp.states.size)
+    expected = mdp.transition.expect(values)
+    return bool(np.all(expected == expected[:, :1]))
+
+
+def exponential_applies(mdp: GridMDP) -> bool:
+    """Whether the potentials stand still and one action axis with two ends moves."""
+    moving = [axis for axis in mdp.actions.axes if axis.size > 1]
+    return len(moving) == 1 and not moving[0].periodic and potentials_stand_still(mdp)
+
+
+class ExponentialScheme:
+    """Steps of any length by the exponential of the generator."""
+
+    name = "exponential"
+    order = 0
+
+    def __init__(self, mdp: GridMDP, substeps: Substeps, control: ErrorControl) -> None:
+        if not control.accuracy >= LEAST_ACCURACY:
+            raise ValueError(
+                f"accuracy = {control.accuracy:g} is below {LEAST_ACCURACY:g}, the least of scheme 'exponential'; "
+                "choose multistep or extrapolated"
+            )
+        self._mdp, self._substeps, self._control = mdp, substeps, control
+        axis, stride = next((a, s) for a, s in zip(mdp.actions.axes, mdp.actions.strides, strict=True) if a.size > 1)
+        self._axis, self._stride = axis, stride
+        wanted = MARGIN * control.accuracy
+        self._level = next((j for j, r in enumerate(RATIONAL_EXPONENTIALS) if r.companion_error <= wanted), LAST)
+        self._difference = np.empty_like(mdp.initial_policy)
+        self._buffers = [np.empty_like(mdp.initial_policy) for _ in range(3)]
+        self._gibbs = np.empty_like(mdp.initial_policy)
+        gibbs_policy(mdp.cost, mdp.log_mass, mdp.temperature, self._gibbs)
+        control.note_scale(np.zeros(1))
+        n_states = mdp.states.size
+        self._value = np.zeros(n_states)
+        self._squares, self._drift = np.empty((2, n_states)), np.empty(n_states)
+        self._negative: IntArray = np.zeros(n_states, dtype=np.int64)
+        self._size = FIRST_STEP * float(axis.widths.min()) ** 2 / mdp.temperature
+
+    def advance(self, policy: FloatArray, evaluate: Evaluate, remaining: float) -> Step:
+        """One step; see `Scheme`."""
+        mdp = self._mdp
+        free = next(j for j, buffer in enumerate(self._buffers) if buffer is not policy)
+        out = self._buffers.pop(free)
+        self._buffers.append(out)
+        attempts = attempts_at(self._substeps, self._control, lambda: mdp.cost)
+        size, level = remaining if math.isfinite(remaining) else self._size, self._level
+        while True:
+            attempts.begin(size)
+            self._exponential(policy, size, level, out)
+            if self._accurate():
+                break
+            attempts.reject()
+            size, level = (size, level + 1) if level < LAST else (0.5 * size, level)
+        self._size = GROWTH * size if attempts.rejected == 0 else size
+        drift, limited = self._mass_error(), int(self._negative.sum())
+        if limited:
+            axes = mdp.actions.axes
+            sizes: IntArray = np.array(mdp.actions.shape, dtype=np.int64)
+            strides: IntArray = np.array(mdp.actions.strides, dtype=np.int64)
+            periodic: IntArray = np.array([axis.periodic for axis in axes], dtype=np.int64)
+            limit_fluxes(out, sizes, strides, periodic, self._negative)
+        exact = cache(lambda: self._evaluate(out))
+        return Step(out, exact, size, 1, attempts.rejected, limited, False, drift)
+
+    def _evaluate(self, policy: FloatArray) -> Evaluation:
+        found = self._substeps.evaluate(policy, self._value)
+        self._value = found.value
+        return found
+
+    def _exponential(self, policy: FloatArray, size: float, level: int, out: FloatArray) -> None:
+        axis, mdp, function = self._axis, self._mdp, RATIONAL_EXPONENTIALS[level]
+        exponential_axis(
+            policy,
+            mdp.cost,
+            mdp.log_reference_density,
+            axis.widths,
+            axis.distances,
+            self._stride,
+            size,
+            mdp.temperature,
+            np.array(function.poles),
+            np.array(function.residues),
+            np.array(function.companion),
+            out,
+            self._difference,
+        )
+        measure_change(policy, self._gibbs, self._difference, out, self._squares, self._drift, self._negative)
+
+    def _accurate(self) -> bool:
+        """Whether even the companion's error in the step just made is allowed, given what is left after it."""
+        control, norms = self._control, np.empty((2, 2))
+        control.norms(self._squares, norms)
+        control.note_worst(self._squares[0])
+        apart, left = norms
+        return bool(np.all(apart <= control.allowed(left, left, 0.0)))
+
+    def _mass_error(self) -> float:
+        """Largest error of a state's mass, which was taken off."""
+        state = int(np.abs(self._drift).argmax())
+        drift = abs(float(self._drift[state]))
+        if drift > MASS_ROUNDING:
+            place = f"state {state} ({self._mdp.states.describe(state)})"
+            raise MassError(f"a step changes the mass of the policy by {drift:.3g} at {place}: more than rounding")
+        return drift

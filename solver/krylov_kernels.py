@@ -1,0 +1,81 @@
+"""Kernels of GMRES: one step of Arnoldi's process with its Givens rotations, and the combination at the end.
+
+Sums are taken in a fixed order (solver/ordered_sums.py), the same for any number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from grids.arrays import FloatArray
+from grids.compile import kernel
+from solver.ordered_sums import dot
+
+
+@kernel()
+def begin(rhs: FloatArray, basis: FloatArray, rotated: FloatArray) -> float:
+    """Put rhs, of norm one, into basis[0]; its Euclidean norm into rotated[0] and the largest entry as result."""
+    norm = math.sqrt(dot(rhs, rhs))
+    rotated[:] = 0.0
+    rotated[0] = norm
+    largest = 0.0
+    scale = 1.0 / norm if norm > 0.0 else 0.0
+    for i in range(rhs.size):
+        size = abs(rhs[i])
+        largest = size if size > largest or size != size else largest
+        basis[0, i] = rhs[i] * scale
+    return largest
+
+
+@kernel()
+def extend(
+    image: FloatArray, k: int, basis: FloatArray, triangle: FloatArray, turns: FloatArray, rotated: FloatArray
+) -> float:
+    """Take the image of basis[k] in: basis[k + 1], column k of the triangle, and the norm of the residual.
+
+    Arrays: image (n,), overwritten; basis (m + 1, n); triangle (m, m), column k in row k; turns (m, 2), cosine and
+    sine; rotated (m + 1,), the rotated right-hand side.
+    """
+    column = triangle[k]
+    for j in range(k + 1):
+        vector = basis[j]
+        along = dot(vector, image)
+        column[j] = along
+        for i in range(image.size):
+            image[i] -= along * vector[i]
+    length = math.sqrt(dot(image, image))
+    if length > 0.0:
+        scale = 1.0 / length
+        for i in range(image.size):
+            basis[k + 1, i] = image[i] * scale
+    for j in range(k):
+        upper = turns[j, 0] * column[j] + turns[j, 1] * column[j + 1]
+        column[j + 1] = turns[j, 0] * column[j + 1] - turns[j, 1] * column[j]
+        column[j] = upper
+    size = math.sqrt(column[k] * column[k] + length * length)
+    if size == 0.0:
+        turns[k, 0], turns[k, 1] = 1.0, 0.0
+        return 0.0
+    turns[k, 0], turns[k, 1] = column[k] / size, length / size
+    column[k] = size
+    rotated[k + 1] = -turns[k, 1] * rotated[k]
+    rotated[k] *= turns[k, 0]
+    return float(abs(rotated[k + 1]))
+
+
+@kernel()
+def combine(k: int, basis: FloatArray, triangle: FloatArray, rotated: FloatArray, out: FloatArray) -> None:
+    """Set out (n,) to the combination of the first k vectors with the least residual."""
+    y = np.empty(k)
+    for j in range(k - 1, -1, -1):
+        total = rotated[j]
+        for later in range(j + 1, k):
+            total -= triangle[later, j] * y[later]
+        y[j] = total / triangle[j, j] if triangle[j, j] != 0.0 else 0.0
+    out[:] = 0.0
+    for j in range(k):
+        weight, vector = y[j], basis[j]
+        for i in range(out.size):
+            out[i] += weight * vector[i]

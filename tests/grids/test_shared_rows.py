@@ -1,0 +1,75 @@
+"""Pairs that share their law of the next state: found bit by bit, and the same operators as without sharing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import grids.transitions.shared_rows as module
+from grids.arrays import FloatArray
+from grids.axis import uniform_axis
+from grids.grid import Grid
+from grids.transitions import interpolated_transition, tabulated_transition
+from grids.transitions.policy_rows import PolicyRows
+
+STATES, ACTIONS = 12, 9
+
+
+def lattice(seed: int, entries: int) -> tuple[FloatArray, FloatArray]:
+    """Rows (R, S) with so many entries, and the tensor in which pair (i, k) has row i // 2 + k, pairs apart by two."""
+    generator = np.random.default_rng(seed)
+    rows = np.zeros((STATES // 2 + ACTIONS, STATES))
+    for row in rows:
+        row[generator.permutation(STATES)[:entries]] = generator.dirichlet(np.ones(entries))
+    index = np.arange(STATES)[:, None] // 2 + np.arange(ACTIONS)
+    index[:, -1] = index[:, 0]  # two actions of a state with one law
+    return rows, rows[index]
+
+
+@pytest.mark.parametrize("entries", [2, STATES])
+def test_shared_rows_give_the_operators_of_the_tensor(entries: int) -> None:
+    _, tensor = lattice(1, entries)
+    shared = tabulated_transition(tensor)
+    assert shared.distinct_rows == np.unique(tensor.reshape(-1, STATES), axis=0).shape[0] < STATES * ACTIONS / 2
+    generator = np.random.default_rng(3)
+    value, policy = generator.normal(size=STATES), generator.dirichlet(np.ones(ACTIONS), STATES)
+    np.testing.assert_allclose(shared.expect(value), tensor @ value, rtol=1e-13, atol=1e-15)
+    matrix = np.einsum("ik,ikj->ij", policy, tensor)
+    operator = shared.under(policy)
+    np.testing.assert_allclose(operator.matvec(value), matrix @ value, rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(operator.rmatvec(value), value @ matrix, rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(operator.dense(), matrix, rtol=1e-13, atol=1e-15)
+    np.testing.assert_allclose(operator.sparse().toarray(), matrix, rtol=1e-13, atol=1e-15)
+    np.testing.assert_array_equal(shared.rows.toarray(), tensor.reshape(-1, STATES))
+
+
+def test_rows_that_differ_by_one_rounding_are_not_the_same() -> None:
+    _, tensor = lattice(2, STATES)
+    before = tabulated_transition(tensor).distinct_rows
+    tensor[3, 4, 0] = np.nextafter(tensor[3, 4, 0], 0.0)
+    assert tabulated_transition(tensor).distinct_rows == before + 1
+
+
+def test_nothing_is_shared_where_it_does_not_pay_or_hashes_collide(monkeypatch: pytest.MonkeyPatch) -> None:
+    tensor = np.random.default_rng(4).dirichlet(np.ones(STATES), (STATES, ACTIONS))
+    assert tabulated_transition(tensor).distinct_rows == STATES * ACTIONS
+    _, shared = lattice(5, STATES)
+    monkeypatch.setattr(module, "rows_hash", lambda indptr, indices, bits, out: out.fill(7))
+    collided = tabulated_transition(shared)
+    assert collided.distinct_rows == STATES * ACTIONS
+    np.testing.assert_allclose(collided.expect(np.arange(12.0)), shared @ np.arange(12.0), rtol=1e-13)
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_nodes_beyond_a_periodic_seam_are_folded_onto_the_states(axes: int) -> None:
+    grid = Grid(tuple(uniform_axis(name, 0.0, 1.0, 5, "periodic") for name in "xyz"[:axes]))
+    generator = np.random.default_rng(6)
+    transition = interpolated_transition(grid, generator.uniform(-1.0, 2.0, (grid.size, 7, axes)))
+    policy = generator.dirichlet(np.ones(7), grid.size)
+    operator = transition.under(policy)
+    unit = np.stack([(policy * transition.expect(e)).sum(axis=1) for e in np.eye(grid.size)], axis=1)
+    np.testing.assert_allclose(operator.dense(), unit, rtol=1e-12, atol=1e-16)
+    np.testing.assert_allclose(operator.sparse().toarray(), unit, rtol=1e-12, atol=1e-16)
+    assert operator.sparse().indices.max() < grid.size
+    assert isinstance(operator, PolicyRows)
+    assert operator.smoothing.identity

@@ -1,0 +1,130 @@
+"""Which time scheme a problem is given, and which are refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.problem_f import as_bandit, frozen_wells
+from grids.axis import Axis, uniform_axis
+from grids.grid import Grid
+from grids.transitions import tabulated_transition
+from solver.exponential import exponential_applies, potentials_stand_still
+from solver.flow import flow
+from solver.mdp import GridMDP
+from solver.schemes import AUTOMATIC, DEFAULT_ACCURACY, SCHEMES, chosen_scheme, make_scheme
+from solver.steps import WassersteinStep
+from tests.solver.small_problems import small_problem
+from validation.exact_cases.bandits import double_well
+
+LINE = uniform_axis("a", -1.0, 1.0, 6)
+CIRCLE = uniform_axis("a", 0.0, 1.0, 6, "periodic")
+ONE_CELL = uniform_axis("b", 0.0, 1.0, 1)
+
+
+def indifferent(*axes: Axis, leak: float = 0.0) -> GridMDP:
+    """Two states that change at random whatever the action, but for the last cell where there is a leak."""
+    actions, states = Grid(axes), Grid((uniform_axis("s", 0.0, 1.0, 2, "reflect"),))
+    tensor = np.full((2, actions.size, 2), 0.5)
+    tensor[1, -1] = [0.5 + leak, 0.5 - leak]
+    mass = np.full(actions.size, 1.0 / actions.size)
+    cost = np.random.default_rng(0).standard_normal((2, actions.size))
+    start = np.tile(mass, (2, 1))
+    return GridMDP(states, actions, 0.9, 0.5, cost, tabulated_transition(tensor), mass, np.full(2, 0.5), start)
+
+
+class Own:
+    """A descent step that is not the Wasserstein flow's."""
+
+    def __call__(self, p: np.ndarray, q: np.ndarray, dt: float, out: np.ndarray) -> np.ndarray:
+        out[:] = p
+        return out
+
+
+def test_potentials_stand_still_where_the_next_state_does_not_depend_on_the_action() -> None:
+    assert potentials_stand_still(indifferent(LINE))
+    assert potentials_stand_still(as_bandit(frozen_wells(3, 8)))
+    assert not potentials_stand_still(indifferent(LINE, leak=1e-9))
+    assert not potentials_stand_still(small_problem())
+
+
+def test_the_exponential_is_for_one_axis_with_two_ends() -> None:
+    assert exponential_applies(indifferent(LINE))
+    assert exponential_applies(indifferent(ONE_CELL, LINE))
+    assert not exponential_applies(indifferent(CIRCLE))
+    assert not exponential_applies(indifferent(LINE, uniform_axis("b", 0.0, 1.0, 2)))
+    assert not exponential_applies(indifferent(LINE, leak=1e-9))
+
+
+def test_the_exponential_refuses_accuracies_it_cannot_reach() -> None:
+    with pytest.raises(ValueError, match="below 1e-06, the least of scheme 'exponential'"):
+        make_scheme(double_well(1.0).grid(8), "exponential", None, 1e-7, "wasserstein", "dense", None)
+
+
+def test_the_automatic_choice() -> None:
+    bandit, coupled = double_well(1.0).grid(8), small_problem()
+    plane = indifferent(LINE, uniform_axis("b", 0.0, 1.0, 2))
+    for mdp, step, flow_name, expected in (
+        (bandit, None, "wasserstein", "multistep"),
+        (indifferent(ONE_CELL, LINE), None, "wasserstein", "multistep"),
+        (bandit, 0.1, "wasserstein", "extrapolated"),
+        (coupled, None, "wasserstein", "multistep"),
+        (indifferent(CIRCLE), None, "wasserstein", "multistep"),
+        (coupled, 0.1, "wasserstein", "extrapolated"),
+        (plane, None, "wasserstein", "extrapolated"),
+    ):
+        assert chosen_scheme(mdp, AUTOMATIC, step, flow_name) == expected
+        assert make_scheme(mdp, AUTOMATIC, step, None, flow_name, "dense", None).name == expected
+    assert chosen_scheme(bandit, AUTOMATIC, None, Own()) == "extrapolated"
+    assert chosen_scheme(bandit, AUTOMATIC, None, WassersteinStep(bandit)) == "multistep"
+
+
+@pytest.mark.parametrize("scheme", ["euler", "extrapolated"])
+def test_schemes_for_everything_are_what_was_asked_for(scheme: str) -> None:
+    mdp = indifferent(LINE, uniform_axis("b", 0.0, 1.0, 2))
+    assert chosen_scheme(mdp, scheme, 0.1, Own()) == scheme
+    assert make_scheme(mdp, scheme, None, None, "wasserstein", "dense", None).name == scheme
+
+
+def test_what_does_not_apply_is_refused_in_one_line_that_says_why() -> None:
+    bandit, coupled = double_well(1.0).grid(8), small_problem()
+    plane = indifferent(LINE, uniform_axis("b", 0.0, 1.0, 2))
+    for mdp, scheme, step, own, reason in (
+        (coupled, "multistep", 0.1, "wasserstein", "chooses its own steps; choose extrapolated or euler"),
+        (plane, "multistep", None, "wasserstein", "one action axis; choose extrapolated or euler"),
+        (coupled, "multistep", None, Own(), "the Wasserstein flow"),
+        (bandit, "exponential", 0.1, "wasserstein", "chooses its own steps; choose extrapolated or euler"),
+        (bandit, "exponential", None, Own(), "the Wasserstein flow"),
+        (plane, "exponential", None, "wasserstein", "one action axis"),
+        (coupled, "exponential", None, "wasserstein", "do not depend on the action.*choose multistep or euler"),
+        (indifferent(CIRCLE), "exponential", None, "wasserstein", "two ends; choose multistep or euler"),
+        (bandit, "best", None, "wasserstein", f"choose one of {', '.join(SCHEMES)}"),
+    ):
+        with pytest.raises(ValueError, match=reason) as error:
+            chosen_scheme(mdp, scheme, step, own)
+        assert "\n" not in str(error.value)
+        assert repr(scheme) in str(error.value)
+
+
+def test_controls_that_contradict_or_mean_nothing_are_refused() -> None:
+    mdp = small_problem()
+    with pytest.raises(ValueError, match="either a step or an accuracy"):
+        next(iter(flow(mdp, step=0.1, accuracy=1e-3)))
+    for control in ({"accuracy": 0.0}, {"accuracy": float("nan")}, {"step": -1.0}, {"step": float("inf")}):
+        with pytest.raises(ValueError, match="positive and finite"):
+            next(iter(flow(mdp, **control)))  # type: ignore[arg-type]
+
+
+def test_each_scheme_has_a_default_accuracy() -> None:
+    assert set(DEFAULT_ACCURACY) == set(SCHEMES)
+    assert SCHEMES[0] == AUTOMATIC
+    mdp = replace(double_well(1.0).grid(8), discount=0.5)
+    for scheme in SCHEMES:
+        default, explicit = (
+            next(state for state in flow(mdp, scheme=scheme, accuracy=accuracy) if state.steps == 3)
+            for accuracy in (None, DEFAULT_ACCURACY[scheme])
+        )
+        assert default.time == explicit.time
+        np.testing.assert_array_equal(default.policy, explicit.policy)
