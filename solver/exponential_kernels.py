@@ -100,10 +100,15 @@ def _pass_left(
 
 
 @kernel()
-def _add_real_part(c_real: float, c_imag: float, y_real: FloatArray, y_imag: FloatArray, out: FloatArray) -> None:
-    """Add 2 Re(c y)."""
+def _add_real_parts(
+    c: complex, d: complex, y_real: FloatArray, y_imag: FloatArray, out: FloatArray, difference: FloatArray
+) -> None:
+    """Add 2 Re(c y) to out and 2 Re(d y) to difference."""
+    c_real, c_imag, d_real, d_imag = 2.0 * c.real, 2.0 * c.imag, 2.0 * d.real, 2.0 * d.imag
     for j in range(np.uintp(out.size)):
-        out[j] += 2.0 * (c_real * y_real[j] - c_imag * y_imag[j])
+        a, b = y_real[j], y_imag[j]
+        out[j] += c_real * a - c_imag * b
+        difference[j] += d_real * a - d_imag * b
 
 
 @kernel()
@@ -144,13 +149,11 @@ def add_resolvent_block(
     ratio_real[last] = 0.0
     _invert_pivots(s_real, s_imag, ratio_real[last], ratio_real[last], ratio_imag[last])
     _divide(carry_real, carry_imag, ratio_real[last], ratio_imag[last], y_real[last], y_imag[last])
-    _add_real_part(c.real, c.imag, y_real[last], y_imag[last], out[last])
     d = other - c
-    _add_real_part(d.real, d.imag, y_real[last], y_imag[last], difference[last])
+    _add_real_parts(c, d, y_real[last], y_imag[last], out[last], difference[last])
     for k in range(n - 2, -1, -1):
         _pass_left(ratio_real[k], ratio_imag[k], y_real[k + 1], y_imag[k + 1], y_real[k], y_imag[k])
-        _add_real_part(c.real, c.imag, y_real[k], y_imag[k], out[k])
-        _add_real_part(d.real, d.imag, y_real[k], y_imag[k], difference[k])
+        _add_real_parts(c, d, y_real[k], y_imag[k], out[k], difference[k])
 
 
 @kernel(parallel=True)
