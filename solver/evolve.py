@@ -112,7 +112,7 @@ def evolve(
         The optimum could not be computed.
     """
     criteria = StopCriteria.of(until)
-    scheme = chosen_scheme(mdp, scheme, step, flow)
+    scheme = chosen_scheme(mdp, scheme, step, flow, accuracy)
     solver = bellman_solver(mdp) if solver is None else solver
     met = landings(series, snapshots, criteria.time, fixed_step=step is not None)
     kept = snapshot_times(snapshots, first_time(series), criteria.time)

@@ -58,11 +58,6 @@ class ExponentialScheme:
     order = 0
 
     def __init__(self, mdp: GridMDP, substeps: Substeps, control: ErrorControl) -> None:
-        if not control.accuracy >= LEAST_ACCURACY:
-            raise ValueError(
-                f"accuracy = {control.accuracy:g} is below {LEAST_ACCURACY:g}, the least of scheme 'exponential'; "
-                "choose multistep or extrapolated"
-            )
         self._mdp, self._substeps, self._control = mdp, substeps, control
         axis, stride = next((a, s) for a, s in zip(mdp.actions.axes, mdp.actions.strides, strict=True) if a.size > 1)
         self._axis, self._stride = axis, stride

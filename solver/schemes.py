@@ -19,7 +19,7 @@ from grids.arrays import FloatArray
 from solver.attempts import no_watch
 from solver.error_control import ErrorControl
 from solver.euler import EulerScheme
-from solver.exponential import ExponentialScheme, exponential_applies
+from solver.exponential import LEAST_ACCURACY, ExponentialScheme, exponential_applies
 from solver.extrapolated import ExtrapolatedScheme
 from solver.mdp import GridMDP
 from solver.multistep import MultistepScheme
@@ -35,7 +35,9 @@ DEFAULT_ACCURACY = {name: 1e-3 if name == "euler" else 1e-6 for name in SCHEMES}
 FIRST_STEP = 0.01  # of the time in which diffusion crosses the narrowest cell
 
 
-def chosen_scheme(mdp: GridMDP, scheme: str, step: float | None, flow: str | DescentStep) -> str:
+def chosen_scheme(
+    mdp: GridMDP, scheme: str, step: float | None, flow: str | DescentStep, accuracy: float | None = None
+) -> str:
     """Name of the scheme that is used where this one is asked for.
 
     Raises
@@ -53,6 +55,11 @@ def chosen_scheme(mdp: GridMDP, scheme: str, step: float | None, flow: str | Des
     if scheme == "exponential" and (obstacle or not exponential_applies(mdp)):
         words = obstacle or "is for next states that do not depend on the action, and an action axis with two ends"
         raise ValueError(f"scheme 'exponential' {words}; choose {'extrapolated' if obstacle else 'multistep'} or euler")
+    if scheme == "exponential" and accuracy is not None and accuracy < LEAST_ACCURACY:
+        raise ValueError(
+            f"scheme 'exponential' reaches an accuracy of {LEAST_ACCURACY:g} at best, not {accuracy:g}; "
+            "choose multistep or extrapolated"
+        )
     if scheme != AUTOMATIC:
         return scheme
     return "extrapolated" if obstacle else "multistep"
@@ -92,7 +99,7 @@ def make_scheme(
         if number is not None and not (math.isfinite(number) and number > 0.0):
             raise ValueError(f"{name} = {number} must be positive and finite")
     substeps = Substeps(mdp, descent_step(mdp, flow) if isinstance(flow, str) else flow, solver, watch)
-    scheme = chosen_scheme(mdp, scheme, step, flow)
+    scheme = chosen_scheme(mdp, scheme, step, flow, accuracy)
     control = None
     if step is None:
         control = ErrorControl(mdp, DEFAULT_ACCURACY[scheme] if accuracy is None else accuracy, weights)

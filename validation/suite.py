@@ -63,8 +63,8 @@ class Level:
 
 
 LEVELS = {
-    "quick": Level("quick", 1500.0, 250, 3, False),
-    "full": Level("full", math.inf, 1500, 4, True),
+    "quick": Level("quick", 1500.0, 800, 3, False),
+    "full": Level("full", math.inf, 5000, 4, True),
 }
 
 
@@ -114,7 +114,7 @@ def problem_evidence(problem: ProblemFile, level: Level) -> Evidence:
     mdp = make({})
     asked, until = problem.flow, problem.flow.until
     try:
-        scheme = chosen_scheme(mdp, asked.scheme, asked.step, asked.kind)
+        scheme = chosen_scheme(mdp, asked.scheme, asked.step, asked.kind, asked.accuracy)
     except ValueError as error:  # it begins with the word scheme
         raise ProblemError(f"{problem.label}: flow.{error}") from error
     optimum = solve_optimum(mdp)

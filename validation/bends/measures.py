@@ -27,7 +27,7 @@ GROWTH = 0.25
 SETTLING = 0.75
 ACCURACY = 1e-4
 LINEAR = 0.02  # of deviation from the predicted late rate
-STEPS = 2000
+STEPS = 6000
 FLOORS = 1e9
 
 

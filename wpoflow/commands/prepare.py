@@ -47,7 +47,7 @@ def scheme_used(prepared: Prepared, option: str | None) -> str:
 
     asked = prepared.problem.flow
     try:
-        return chosen_scheme(prepared.mdp, asked.scheme, asked.step, asked.kind)
+        return chosen_scheme(prepared.mdp, asked.scheme, asked.step, asked.kind, asked.accuracy)
     except ValueError as error:  # it begins with the word scheme
         blamed = f"{prepared.problem.label}: flow." if option is None else "--"
         raise CommandError(Exit.UNUSABLE, f"{blamed}{error}") from error
