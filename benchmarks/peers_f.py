@@ -23,7 +23,7 @@ from solver.flow import flow
 
 SHARE = 1e-2  # atol over rtol: of 1e-1 ... 1e-4 the best for CVODE and LSODA, entries being of that size
 TOLERANCES = tuple(10.0**-k for k in np.arange(2.0, 8.6, 0.5))
-OURS = tuple(10.0**-k for k in range(1, 9))
+OURS = tuple(10.0**-k for k in range(-1, 7))
 
 
 def ours(wells: FrozenWells, scheme: str = "exponential") -> Method:

@@ -7,7 +7,8 @@ Each system is eliminated as I - dt L is in `solver.tridiagonal`, with the pole 
     s_0 = z,   pivot_k = s_k + U_k,   s_{k+1} = z + W_k s_k / pivot_k,
 
 U, W being t times the rates: s -> s/(s + U) maps the upper half-plane to itself, so that Im pivot_k >= Im z > 0 and no
-pivot is small.  Complex numbers are held as two real arrays, lines side by side, so that the loops vectorise.
+pivot is small.  All that belongs to a cell of up to 32 lines side by side lies in one row of a workspace, its pieces a
+constant distance apart: then one loop does all the work of a cell, and vectorises without asking what overlaps what.
 """
 
 from __future__ import annotations
@@ -17,143 +18,78 @@ import numpy as np
 
 from grids.arrays import ComplexArray, FloatArray
 from grids.compile import kernel
-from solver.line_blocks import block_sizes, load_lines, rises_of_lines, store_lines
+from solver.line_blocks import load_lines, rises_of_lines, store_lines
 from solver.scharfetter_gummel import axis_rates_block
 
-
-@kernel()
-def _invert_pivots(
-    s_real: FloatArray, s_imag: FloatArray, right: FloatArray, inverse_real: FloatArray, inverse_imag: FloatArray
-) -> None:
-    """1 / (s + U)."""
-    for j in range(np.uintp(right.size)):
-        a, b = s_real[j] + right[j], s_imag[j]
-        scale = 1.0 / (a * a + b * b)
-        inverse_real[j] = a * scale
-        inverse_imag[j] = -b * scale
+LANES = 32
+PARTS = 64
+PIECES = 9
+# of a cell: rates to the right and left, p of the next cell, the sum, its companion's difference, y and W / pivot
+LEFT, NEXT, TOTAL, APART, Y_REAL, Y_IMAG, RATIO_REAL, RATIO_IMAG = (np.uintp(LANES * m) for m in range(1, PIECES))
+# of the elimination: s, and what the next cell holds
+S_IMAG, CARRY_REAL, CARRY_IMAG = (np.uintp(LANES * m) for m in range(1, 4))
 
 
 @kernel()
-def _divide(
-    carry_real: FloatArray,
-    carry_imag: FloatArray,
-    inverse_real: FloatArray,
-    inverse_imag: FloatArray,
-    y_real: FloatArray,
-    y_imag: FloatArray,
-) -> None:
-    """y = carry / pivot."""
-    for j in range(np.uintp(y_real.size)):
-        a, b, c, d = carry_real[j], carry_imag[j], inverse_real[j], inverse_imag[j]
-        y_real[j] = a * c - b * d
-        y_imag[j] = a * d + b * c
+def _eliminate(row: FloatArray, state: FloatArray, z_real: float, z_imag: float, lanes: int) -> None:
+    """One cell forward: y = carry / (s + U), then what is passed to the next cell."""
+    for j in range(np.uintp(lanes)):
+        right, s_real, s_imag = row[j], state[j], state[S_IMAG + j]
+        carry_real, carry_imag = state[CARRY_REAL + j], state[CARRY_IMAG + j]
+        pivot = s_real + right
+        scale = 1.0 / (pivot * pivot + s_imag * s_imag)
+        inverse_real, inverse_imag = pivot * scale, -s_imag * scale
+        y_real = carry_real * inverse_real - carry_imag * inverse_imag
+        y_imag = carry_real * inverse_imag + carry_imag * inverse_real
+        ratio_real, ratio_imag = row[LEFT + j] * inverse_real, row[LEFT + j] * inverse_imag
+        row[Y_REAL + j], row[Y_IMAG + j] = y_real, y_imag
+        row[RATIO_REAL + j], row[RATIO_IMAG + j] = ratio_real, ratio_imag
+        state[j] = z_real + ratio_real * s_real - ratio_imag * s_imag
+        state[S_IMAG + j] = z_imag + ratio_real * s_imag + ratio_imag * s_real
+        state[CARRY_REAL + j] = row[NEXT + j] + right * y_real
+        state[CARRY_IMAG + j] = right * y_imag
 
 
 @kernel()
-def _pass_right(
-    p: FloatArray,
-    right: FloatArray,
-    y_real: FloatArray,
-    y_imag: FloatArray,
-    carry_real: FloatArray,
-    carry_imag: FloatArray,
+def _substitute(
+    row: FloatArray, after: FloatArray, c_real: float, c_imag: float, d_real: float, d_imag: float, lanes: int
 ) -> None:
-    """carry = p + U y: what the next cell holds."""
-    for j in range(np.uintp(p.size)):
-        carry_real[j] = p[j] + right[j] * y_real[j]
-        carry_imag[j] = right[j] * y_imag[j]
+    """One cell back: y += ratio (y of the next cell), and its real parts with both residues into the sums."""
+    for j in range(np.uintp(lanes)):
+        ratio_real, ratio_imag = row[RATIO_REAL + j], row[RATIO_IMAG + j]
+        after_real, after_imag = after[Y_REAL + j], after[Y_IMAG + j]
+        y_real = row[Y_REAL + j] + ratio_real * after_real - ratio_imag * after_imag
+        y_imag = row[Y_IMAG + j] + ratio_real * after_imag + ratio_imag * after_real
+        row[Y_REAL + j], row[Y_IMAG + j] = y_real, y_imag
+        row[TOTAL + j] += c_real * y_real - c_imag * y_imag
+        row[APART + j] += d_real * y_real - d_imag * y_imag
 
 
 @kernel()
-def _next_surplus(
-    left: FloatArray,
-    inverse_real: FloatArray,
-    inverse_imag: FloatArray,
-    z_real: float,
-    z_imag: float,
-    s_real: FloatArray,
-    s_imag: FloatArray,
+def add_resolvent(
+    cells: FloatArray, first: FloatArray, z: complex, c: complex, other: complex, state: FloatArray
 ) -> None:
-    """Turn the inverse pivot into the ratio W / pivot, and s into z + ratio s."""
-    for j in range(np.uintp(left.size)):
-        a, b = left[j] * inverse_real[j], left[j] * inverse_imag[j]
-        c, d = s_real[j], s_imag[j]
-        inverse_real[j], inverse_imag[j] = a, b
-        s_real[j] = z_real + a * c - b * d
-        s_imag[j] = z_imag + a * d + b * c
-
-
-@kernel()
-def _pass_left(
-    ratio_real: FloatArray,
-    ratio_imag: FloatArray,
-    next_real: FloatArray,
-    next_imag: FloatArray,
-    y_real: FloatArray,
-    y_imag: FloatArray,
-) -> None:
-    """y += ratio (y of the next cell)."""
-    for j in range(np.uintp(y_real.size)):
-        a, b, c, d = ratio_real[j], ratio_imag[j], next_real[j], next_imag[j]
-        y_real[j] += a * c - b * d
-        y_imag[j] += a * d + b * c
-
-
-@kernel()
-def _add_real_parts(
-    c: complex, d: complex, y_real: FloatArray, y_imag: FloatArray, out: FloatArray, difference: FloatArray
-) -> None:
-    """Add 2 Re(c y) to out and 2 Re(d y) to difference."""
-    c_real, c_imag, d_real, d_imag = 2.0 * c.real, 2.0 * c.imag, 2.0 * d.real, 2.0 * d.imag
-    for j in range(np.uintp(out.size)):
-        a, b = y_real[j], y_imag[j]
-        out[j] += c_real * a - c_imag * b
-        difference[j] += d_real * a - d_imag * b
-
-
-@kernel()
-def add_resolvent_block(
-    right: FloatArray,
-    left: FloatArray,
-    p: FloatArray,
-    z: complex,
-    c: complex,
-    other: complex,
-    work: FloatArray,
-    out: FloatArray,
-    difference: FloatArray,
-) -> None:
-    """Add 2 Re( c (z - t L)^{-1} p ), and the same with ``other`` - c to ``difference``, for lines side by side.
+    """Add 2 Re( c (z - t L)^{-1} p ), and the same with ``other`` - c to the difference, for lines side by side.
 
     Parameters
     ----------
-    right, left : arrays (>= n - 1, lanes)
-        t times the rates; not changed.
-    p, out, difference : arrays (n, lanes)
-    work : array (4 n + 4, lanes)
+    cells : array (n + 1, 9 * 32)
+        One row for each cell, and one of zeros.
+    first : array (lanes,)
+        p of the first cell.
+    state : array (4 * 32,)
         Workspace.
     """
-    n = p.shape[0]
-    y_real, y_imag, ratio_real, ratio_imag = work[:n], work[n : 2 * n], work[2 * n : 3 * n], work[3 * n : 4 * n]
-    s_real, s_imag, carry_real, carry_imag = work[4 * n], work[4 * n + 1], work[4 * n + 2], work[4 * n + 3]
-    s_real[:] = z.real
-    s_imag[:] = z.imag
-    carry_real[:] = p[0]
-    carry_imag[:] = 0.0
-    for k in range(n - 1):
-        _invert_pivots(s_real, s_imag, right[k], ratio_real[k], ratio_imag[k])
-        _divide(carry_real, carry_imag, ratio_real[k], ratio_imag[k], y_real[k], y_imag[k])
-        _pass_right(p[k + 1], right[k], y_real[k], y_imag[k], carry_real, carry_imag)
-        _next_surplus(left[k], ratio_real[k], ratio_imag[k], z.real, z.imag, s_real, s_imag)
-    last = n - 1
-    ratio_real[last] = 0.0
-    _invert_pivots(s_real, s_imag, ratio_real[last], ratio_real[last], ratio_imag[last])
-    _divide(carry_real, carry_imag, ratio_real[last], ratio_imag[last], y_real[last], y_imag[last])
+    n, lanes = cells.shape[0] - 1, first.size
+    state[:LANES] = z.real
+    state[LANES : 2 * LANES] = z.imag
+    state[2 * LANES : 2 * LANES + lanes] = first
+    state[3 * LANES :] = 0.0
+    for k in range(n):
+        _eliminate(cells[k], state, z.real, z.imag, lanes)
     d = other - c
-    _add_real_parts(c, d, y_real[last], y_imag[last], out[last], difference[last])
-    for k in range(n - 2, -1, -1):
-        _pass_left(ratio_real[k], ratio_imag[k], y_real[k + 1], y_imag[k + 1], y_real[k], y_imag[k])
-        _add_real_parts(c, d, y_real[k], y_imag[k], out[k], difference[k])
+    for k in range(n - 1, -1, -1):
+        _substitute(cells[k], cells[k + 1], 2.0 * c.real, 2.0 * c.imag, 2.0 * d.real, 2.0 * d.imag, lanes)
 
 
 @kernel(parallel=True)
@@ -190,26 +126,31 @@ def exponential_axis(
     n = widths.size
     lines = p.size // n
     per_state = log_density.size // n
-    lanes, blocks, parts = block_sizes(lines)
+    blocks = (lines + LANES - 1) // LANES
+    parts = min(PARTS, blocks)
     flat_p, flat_q, flat_out = p.reshape(p.size), q.reshape(q.size), out.reshape(out.size)
     flat_difference = difference.reshape(out.size)
-    rises = rises_of_lines(log_density, n, distances.size, stride, lanes)
+    rises = rises_of_lines(log_density, n, distances.size, stride, LANES)
     for part in numba.prange(parts):
-        space, work = np.empty((5, n * lanes)), np.empty((4 * n + 4) * lanes)
+        space, state, cells = np.empty((3, n * LANES)), np.empty(4 * LANES), np.zeros((n + 1, PIECES * LANES))
         for block in range(part * blocks // parts, (part + 1) * blocks // parts):
-            first = block * lanes
-            width = min(lanes, lines - first)
-            shape, size = (n, width), n * width
-            line, total = space[0, :size].reshape(shape), space[1, :size].reshape(shape)
-            right, left = space[2, :size].reshape(shape), space[3, :size].reshape(shape)
+            first = block * LANES
+            lanes = min(LANES, lines - first)
+            shape, size = (n, lanes), n * lanes
+            line, right = space[0, :size].reshape(shape), space[1, :size].reshape(shape)
+            left = space[2, :size].reshape(shape)
             load_lines(flat_q, stride, first, line)
             axis_rates_block(line, rises, first % per_state, widths, distances, time, temperature, right, left)
             load_lines(flat_p, stride, first, line)
-            apart = space[4, :size].reshape(shape)
-            total[:] = 0.0
-            apart[:] = 0.0
-            rows = work[: (4 * n + 4) * width].reshape((4 * n + 4, width))
+            cells[:, 3 * LANES : 5 * LANES] = 0.0
+            for k in range(n - 1):
+                cells[k, :lanes] = right[k]
+                cells[k, LANES : LANES + lanes] = left[k]
+                cells[k, 2 * LANES : 2 * LANES + lanes] = line[k + 1]
             for j in range(poles.size):
-                add_resolvent_block(right, left, line, poles[j], residues[j], companion[j], rows, total, apart)
-            store_lines(total, stride, first, flat_out)
-            store_lines(apart, stride, first, flat_difference)
+                add_resolvent(cells, line[0], poles[j], residues[j], companion[j], state)
+            for k in range(n):
+                right[k] = cells[k, 3 * LANES : 3 * LANES + lanes]
+                line[k] = cells[k, 4 * LANES : 4 * LANES + lanes]
+            store_lines(right, stride, first, flat_out)
+            store_lines(line, stride, first, flat_difference)

@@ -34,14 +34,14 @@ def _blend(high: FloatArray, first: int, stride: int, start: int, count: int, n:
     """Make high positive on ``count`` cells from ``start`` (modulo n) of one line, of positive net mass."""
     net, gross = 0.0, 0.0
     for j in range(count):
-        entry = high[first + ((start + j) % n) * stride]
+        entry = high[first + (start + j if start + j < n else start + j - n) * stride]
         net += entry
         gross += abs(entry)
     scale = net / gross
     # with r = scale |high| the share is the same in every cell where high is negative
     share = (1.0 + KEPT * scale) / (1.0 + scale)
     for j in range(count):
-        cell = first + ((start + j) % n) * stride
+        cell = first + (start + j if start + j < n else start + j - n) * stride
         high[cell] = (1.0 - share) * high[cell] + share * scale * abs(high[cell])
 
 
