@@ -34,6 +34,7 @@ REACH = 9.0
 UNIFORM = 1.5
 NEGLIGIBLE = 1e-17
 CHUNK_ENTRIES = 1 << 18
+DENSE_ENTRIES = 1 << 16  # of a map from states to nodes, up to which it is also held as one array
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,6 +169,12 @@ class Smoothing:
     def work(self) -> int:
         """Multiply-adds of one application."""
         return self.spread.work + (0 if self.split is None else self.split.work)
+
+    @cached_property
+    def dense(self) -> FloatArray | None:
+        """The map as an array (nodes, S) where it is small: one product then costs less than the calls of its parts."""
+        rows, columns = self.size, math.prod((self.spread if self.split is None else self.split).shape_in)
+        return self.sparse().toarray() if rows * columns <= DENSE_ENTRIES else None
 
     @cached_property
     def copies(self) -> IndexArray | None:

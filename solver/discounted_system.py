@@ -32,9 +32,11 @@ from threadpoolctl import ThreadpoolController
 
 from grids.arrays import FloatArray
 from grids.transitions import PolicyTransition
+from grids.transitions.policy_rows import PolicyRows
 from solver.incomplete import IncompleteFactors as IncompleteFactors
 from solver.incomplete import rows_at_hand
-from solver.krylov import gmres
+from solver.krylov import gmres, gmres_discounted
+from solver.krylov_kernels import apply_factors
 
 SOLVERS = ("dense", "sparse", "krylov")
 EPS = float(np.finfo(np.float64).eps)
@@ -150,6 +152,7 @@ class DiscountedSystem:
         self.discount = discount
         self.solver = solver
         self.iterations = 0
+        self._factors = transition.factors if isinstance(transition, PolicyRows) else None
         few_entries = transition.work <= INCOMPLETE_BAND * transition.n_states
         self._incomplete = None
         pays = transition.n_states >= INCOMPLETE_STATES or rows_at_hand(transition)
@@ -158,6 +161,10 @@ class DiscountedSystem:
 
     def apply(self, x: FloatArray) -> FloatArray:
         """(I - gamma P) x, (S,) -> (S,)."""
+        if self._factors is not None:
+            image = np.empty(x.size)
+            apply_factors(*self._factors, self.discount, x, np.empty(self._factors.laws.shape[0]), image)
+            return image
         image = self.transition.matvec(x)
         image *= -self.discount
         image += x
@@ -254,14 +261,17 @@ class DiscountedSystem:
         self, residual: FloatArray, transposed: bool, reduction: float
     ) -> tuple[FloatArray, float]:
         """A correction, and the part of the residual that GMRES takes to be left."""
-        apply = self.apply_transposed if transposed else self.apply
         incomplete = self._incomplete
         wanted = max(KRYLOV_REDUCTION, KRYLOV_MARGIN * reduction)
-        precondition = None
-        if incomplete is not None:
-            incomplete.prepare(self.transition, self.discount)
-            precondition = partial(incomplete.solve, transposed=transposed)
-        x, iterations, reached = gmres(apply, precondition, residual, wanted)
+        if incomplete is None and self._factors is not None and not transposed:
+            x, iterations, reached = gmres_discounted(self._factors, self.discount, residual, wanted)
+        else:
+            precondition = None
+            if incomplete is not None:
+                incomplete.prepare(self.transition, self.discount)
+                precondition = partial(incomplete.solve, transposed=transposed)
+            apply = self.apply_transposed if transposed else self.apply
+            x, iterations, reached = gmres(apply, precondition, residual, wanted)
         self.iterations += iterations
         return x, reached
 

@@ -77,15 +77,15 @@ def apply_axis(
         space = np.empty((4, n * lanes))
         for block in range(part * blocks // parts, (part + 1) * blocks // parts):
             first = block * lanes
-            shape = (n, min(lanes, lines - first))
-            size = shape[0] * shape[1]
+            width = min(lanes, lines - first)
+            shape, size = (n, width), n * width
             line, line_q = space[0, :size].reshape(shape), space[1, :size].reshape(shape)
             right, left = space[2, :size].reshape(shape), space[3, :size].reshape(shape)
-            load_lines(flat_q, stride, first, line_q)
-            load_lines(flat_p, stride, first, line)
+            load_lines(flat_q, stride, first, line_q, 0, width)
+            load_lines(flat_p, stride, first, line, 0, width)
             axis_rates_block(line_q, rises, first % per_state, widths, distances, scale, temperature, right, left)
             apply_generator_block(right, left, line, faces)
             if add:
-                load_lines(flat_out, stride, first, line_q)
+                load_lines(flat_out, stride, first, line_q, 0, width)
                 line += line_q
-            store_lines(line, stride, first, flat_out)
+            store_lines(line, 0, width, stride, first, flat_out)

@@ -15,10 +15,9 @@ import numpy as np
 from grids.arrays import BoolArray, FloatArray, IntArray
 from grids.compile import kernel
 from solver.backward_differentiation import prediction_weights
-from solver.row_sums import row_least, row_sum
+from solver.row_sums import plus
 
-CHUNK = 256  # cells measured at once: pieces of the workspace a constant distance apart let the loops vectorise
-ONE, TWO, THREE, FOUR = (np.uintp(m * CHUNK) for m in range(1, 5))  # unsigned: a place from the end would not vectorise
+PAST = 6  # policies that a prediction may use
 TINY = 1e-300  # makes the weight of a cell that holds nothing at all finite
 
 
@@ -51,61 +50,59 @@ def combine_history(history: FloatArray, slots: IntArray, weights: FloatArray, o
 
 
 @kernel()
-def _take_off_drift(new: FloatArray, base: FloatArray, change: FloatArray) -> float:
+def _take_off_drift(new: FloatArray, base: FloatArray) -> float:
     """Give ``new`` the mass of ``base``, in proportion to itself; what was taken off."""
-    for k in range(new.size):
-        change[k] = new[k] - base[k]
-    drift = row_sum(change)
+    drift = 0.0
+    for k in range(np.uintp(new.size)):
+        drift = plus(drift, new[k] - base[k])
     if drift != 0.0 and drift == drift:
-        for k in range(new.size):
+        for k in range(np.uintp(new.size)):
             new[k] -= drift * new[k]
-    return float(drift)
-
-
-@kernel()
-def _start_errors(new: FloatArray, base: FloatArray, work: FloatArray) -> None:
-    """Put p' - p into three pieces of the workspace."""
-    for k in range(np.uintp(new.size)):
-        change = new[k] - base[k]
-        work[k], work[ONE + k], work[TWO + k] = change, change, change
-
-
-@kernel()
-def _subtract_differences(
-    low: float, middle: float, high: float, h: FloatArray, base: FloatArray, work: FloatArray
-) -> None:
-    """Subtract the multiples low, middle and high of h - p from the three pieces."""
-    for k in range(np.uintp(base.size)):
-        difference = h[k] - base[k]
-        work[k] -= low * difference
-        work[ONE + k] -= middle * difference
-        work[TWO + k] -= high * difference
-
-
-@kernel()
-def _weigh(new: FloatArray, base: FloatArray, gibbs: FloatArray, work: FloatArray) -> None:
-    """Turn the errors d_m in three pieces into d_m^2/w, and add pieces with (p' - p)^2/w and (p' - g)^2/w."""
-    for k in range(np.uintp(new.size)):
-        first, second, third = work[k], work[ONE + k], work[TWO + k]
-        change, left = new[k] - base[k], new[k] - gibbs[k]
-        wrong = abs(first) + abs(second) + abs(third)
-        inverse = 1.0 / (abs(base[k]) + abs(new[k]) + gibbs[k] + wrong + TINY)
-        work[k] = first * (first * inverse)
-        work[ONE + k] = second * (second * inverse)
-        work[TWO + k] = third * (third * inverse)
-        work[THREE + k] = change * (change * inverse)
-        work[FOUR + k] = left * (left * inverse)
+    return drift
 
 
 @kernel()
 def _count_negative(row: FloatArray) -> int:
     """Number of negative entries."""
     count = 0
-    if not row_least(row) >= 0.0:
-        for k in range(row.size):
-            if row[k] < 0.0:
-                count += 1
+    for k in range(np.uintp(row.size)):
+        count += 1 if row[k] < 0.0 else 0
     return count
+
+
+@kernel()
+def _errors_squared(
+    new: FloatArray,
+    gibbs: FloatArray,
+    base: FloatArray,
+    second: FloatArray,
+    third: FloatArray,
+    fourth: FloatArray,
+    fifth: FloatArray,
+    sixth: FloatArray,
+    low: FloatArray,
+    middle: FloatArray,
+    high: FloatArray,
+) -> tuple[float, float, float, float, float]:
+    """Sums of `measure_step` over one state; six policies of the past and their weights in three predictions."""
+    low_sum, middle_sum, high_sum, change_sum, left_sum = 0.0, 0.0, 0.0, 0.0, 0.0
+    a1, a2, a3, a4, a5 = low[1], low[2], low[3], low[4], low[5]
+    b1, b2, b3, b4, b5 = middle[1], middle[2], middle[3], middle[4], middle[5]
+    c1, c2, c3, c4, c5 = high[1], high[2], high[3], high[4], high[5]
+    for k in range(np.uintp(new.size)):
+        p, entry, g = base[k], new[k], gibbs[k]
+        d1, d2, d3, d4, d5 = second[k] - p, third[k] - p, fourth[k] - p, fifth[k] - p, sixth[k] - p
+        change, left = entry - p, entry - g
+        e0 = change - ((a1 * d1 + a2 * d2) + (a3 * d3 + a4 * d4) + a5 * d5)
+        e1 = change - ((b1 * d1 + b2 * d2) + (b3 * d3 + b4 * d4) + b5 * d5)
+        e2 = change - ((c1 * d1 + c2 * d2) + (c3 * d3 + c4 * d4) + c5 * d5)
+        inverse = 1.0 / (abs(p) + abs(entry) + g + (abs(e0) + abs(e1) + abs(e2)) + TINY)
+        low_sum = plus(low_sum, e0 * (e0 * inverse))
+        middle_sum = plus(middle_sum, e1 * (e1 * inverse))
+        high_sum = plus(high_sum, e2 * (e2 * inverse))
+        change_sum = plus(change_sum, change * (change * inverse))
+        left_sum = plus(left_sum, left * (left * inverse))
+    return low_sum, middle_sum, high_sum, change_sum, left_sum
 
 
 @kernel(parallel=True)
@@ -129,7 +126,7 @@ def measure_step(
     ----------
     history : array (number of slots, S, A)
     slots : array (m,)
-        Newest first.
+        Newest first, six at most.
     predictions : array (m, 3)
         Weights of three predictions, each column summing to one.
     gibbs : array (S, A)
@@ -143,40 +140,48 @@ def measure_step(
     negative : array (S,)
         Filled with the number of negative entries.
     """
-    n_states, n_actions = new.shape
-    parts = min(64, n_states)
-    for part in numba.prange(parts):
-        change, work = np.empty(n_actions), np.empty(5 * CHUNK)
-        for i in range(part * n_states // parts, (part + 1) * n_states // parts):
-            row = new[i]
-            drift[i] = _take_off_drift(row, history[slots[0], i], change)
-            for m in range(5):
-                squares[m, i] = 0.0
-            for start in range(0, n_actions, CHUNK):
-                stop = min(start + CHUNK, n_actions)
-                piece, base = row[start:stop], history[slots[0], i, start:stop]
-                _start_errors(piece, base, work)
-                for j in range(1, slots.size):
-                    earlier = history[slots[j], i, start:stop]
-                    _subtract_differences(
-                        predictions[j, 0], predictions[j, 1], predictions[j, 2], earlier, base, work
-                    )
-                _weigh(piece, base, gibbs[i, start:stop], work)
-                for m in range(5):
-                    squares[m, i] += row_sum(work[m * CHUNK : m * CHUNK + stop - start])
-            negative[i] = _count_negative(row)
+    low, middle, high = np.zeros(PAST), np.zeros(PAST), np.zeros(PAST)
+    for j in range(slots.size):
+        low[j], middle[j], high[j] = predictions[j, 0], predictions[j, 1], predictions[j, 2]
+    s0 = slots[0]
+    s1, s2, s3, s4, s5 = s0, s0, s0, s0, s0  # what is missing is replaced by the newest, whose difference is zero
+    s1 = slots[1] if slots.size > 1 else s0
+    s2 = slots[2] if slots.size > 2 else s0
+    s3 = slots[3] if slots.size > 3 else s0
+    s4 = slots[4] if slots.size > 4 else s0
+    s5 = slots[5] if slots.size > 5 else s0
+    for i in numba.prange(new.shape[0]):
+        drift[i] = _take_off_drift(new[i], history[s0, i])
+        found = _errors_squared(
+            new[i],
+            gibbs[i],
+            history[s0, i],
+            history[s1, i],
+            history[s2, i],
+            history[s3, i],
+            history[s4, i],
+            history[s5, i],
+            low,
+            middle,
+            high,
+        )
+        for m in range(5):
+            squares[m, i] = found[m]
+        negative[i] = _count_negative(new[i])
 
 
 @kernel()
-def _weigh_difference(
-    new: FloatArray, base: FloatArray, gibbs: FloatArray, difference: FloatArray, work: FloatArray
-) -> None:
-    """Put difference^2/w and (p' - g)^2/w into two pieces, w = |p| + |p'| + g + |difference|."""
+def _change_squared(
+    new: FloatArray, base: FloatArray, gibbs: FloatArray, difference: FloatArray
+) -> tuple[float, float]:
+    """Sums of `measure_change` over one state."""
+    difference_sum, left_sum = 0.0, 0.0
     for k in range(np.uintp(new.size)):
         left = new[k] - gibbs[k]
         inverse = 1.0 / (abs(base[k]) + abs(new[k]) + gibbs[k] + abs(difference[k]) + TINY)
-        work[k] = difference[k] * (difference[k] * inverse)
-        work[ONE + k] = left * (left * inverse)
+        difference_sum = plus(difference_sum, difference[k] * (difference[k] * inverse))
+        left_sum = plus(left_sum, left * (left * inverse))
+    return difference_sum, left_sum
 
 
 @kernel(parallel=True)
@@ -204,21 +209,10 @@ def measure_change(
     negative : array (S,)
         Filled with the number of negative entries.
     """
-    n_states, n_actions = new.shape
-    parts = min(64, n_states)
-    for part in numba.prange(parts):
-        change, work = np.empty(n_actions), np.empty(2 * CHUNK)
-        for i in range(part * n_states // parts, (part + 1) * n_states // parts):
-            row = new[i]
-            drift[i] = _take_off_drift(row, before[i], change)
-            squares[:, i] = 0.0
-            for start in range(0, n_actions, CHUNK):
-                stop = min(start + CHUNK, n_actions)
-                piece, base = row[start:stop], before[i, start:stop]
-                _weigh_difference(piece, base, gibbs[i, start:stop], difference[i, start:stop], work)
-                for m in range(2):
-                    squares[m, i] += row_sum(work[m * CHUNK : m * CHUNK + stop - start])
-            negative[i] = _count_negative(row)
+    for i in numba.prange(new.shape[0]):
+        drift[i] = _take_off_drift(new[i], before[i])
+        squares[0, i], squares[1, i] = _change_squared(new[i], before[i], gibbs[i], difference[i])
+        negative[i] = _count_negative(new[i])
 
 
 @kernel()

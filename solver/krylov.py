@@ -13,7 +13,8 @@ from collections.abc import Callable
 import numpy as np
 
 from grids.arrays import FloatArray
-from solver.krylov_kernels import begin, combine, extend
+from grids.transitions.policy_rows import Factors
+from solver.krylov_kernels import begin, combine, extend, gmres_of_factors
 
 Apply = Callable[[FloatArray], FloatArray]
 MOST_VECTORS = 24
@@ -56,3 +57,12 @@ def gmres(apply: Apply, precondition: Apply | None, rhs: FloatArray, reduction: 
             break
     combine(used, basis, triangle, rotated, x)
     return (x if precondition is None else precondition(x)), used, norm / first
+
+
+def gmres_discounted(
+    factors: Factors, discount: float, rhs: FloatArray, reduction: float
+) -> tuple[FloatArray, int, float]:
+    """`gmres` for A = I - discount P, P given by its factors, without a preconditioner."""
+    x, basis = np.empty(rhs.size), np.empty((min(MOST_VECTORS, rhs.size) + 1, rhs.size))
+    used, reached = gmres_of_factors(*factors, discount, rhs, reduction, basis, x)
+    return x, used, reached

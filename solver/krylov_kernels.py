@@ -1,5 +1,7 @@
 """Kernels of GMRES: one step of Arnoldi's process with its Givens rotations, and the combination at the end.
 
+Where P^pi = M T is at hand in arrays the whole of it is one kernel: on small systems calls cost more than products.
+
 Sums are taken in a fixed order (solver/ordered_sums.py), the same for any number of threads.
 """
 
@@ -9,8 +11,9 @@ import math
 
 import numpy as np
 
-from grids.arrays import FloatArray
+from grids.arrays import FloatArray, IndexArray, IntArray
 from grids.compile import kernel
+from grids.transitions.sparse_kernels import product_of_factors
 from solver.ordered_sums import dot
 
 
@@ -79,3 +82,58 @@ def combine(k: int, basis: FloatArray, triangle: FloatArray, rotated: FloatArray
         weight, vector = y[j], basis[j]
         for i in range(out.size):
             out[i] += weight * vector[i]
+
+
+@kernel()
+def apply_factors(
+    indptr: IntArray,
+    indices: IndexArray,
+    runs: bool,
+    data: FloatArray,
+    laws: FloatArray,
+    discount: float,
+    x: FloatArray,
+    nodes: FloatArray,
+    out: FloatArray,
+) -> None:
+    """Set out = x - discount M T x; arrays as for `product_of_factors`."""
+    product_of_factors(indptr, indices, runs, data, laws, x, nodes, out)
+    for i in range(out.size):
+        out[i] = x[i] - discount * out[i]
+
+
+@kernel()
+def gmres_of_factors(
+    indptr: IntArray,
+    indices: IndexArray,
+    runs: bool,
+    data: FloatArray,
+    laws: FloatArray,
+    discount: float,
+    rhs: FloatArray,
+    reduction: float,
+    basis: FloatArray,
+    out: FloatArray,
+) -> tuple[int, float]:
+    """`solver.krylov.gmres` for A = I - discount M T without a preconditioner; basis (most + 1, S) is workspace.
+
+    Fills out (S,) with the solution and returns the number of products and the reduction reached.
+    """
+    most = basis.shape[0] - 1
+    triangle, turns, rotated = np.zeros((most, most)), np.empty((most, 2)), np.empty(most + 1)
+    nodes, image = np.empty(laws.shape[0]), np.empty(rhs.size)
+    largest = begin(rhs, basis, rotated)
+    out[:] = 0.0
+    if not largest > 0.0:
+        return 0, largest
+    first, used, norm = rotated[0], 0, rotated[0]
+    for k in range(most):
+        apply_factors(indptr, indices, runs, data, laws, discount, basis[k], nodes, image)
+        left = extend(image, k, basis, triangle, turns, rotated)
+        if not np.isfinite(left):
+            break
+        used, norm = k + 1, left
+        if norm <= reduction * first:
+            break
+    combine(used, basis, triangle, rotated, out)
+    return used, norm / first

@@ -68,17 +68,17 @@ def _store_tile(block: FloatArray, start: int, x: FloatArray) -> None:
 
 
 @kernel()
-def load_lines(x: FloatArray, stride: int, first: int, block: FloatArray) -> None:
-    """Copy lines first, first + 1, ... of a flat array x into the columns of block (n, lanes)."""
-    n, lanes = block.shape
+def load_lines(x: FloatArray, stride: int, first: int, block: FloatArray, column: int, lanes: int) -> None:
+    """Copy ``lanes`` lines first, first + 1, ... of a flat array x into the columns column, ... of a block."""
+    n = block.shape[0]
     if stride == 1:
         whole = lanes - lanes % TILE
         for j in range(0, whole, TILE):
-            _load_tile(x[(first + j) * n : (first + j + TILE) * n], block, j)
+            _load_tile(x[(first + j) * n : (first + j + TILE) * n], block, column + j)
         for j in range(whole, lanes):
             line = x[(first + j) * n : (first + j + 1) * n]
             for k in range(n):
-                block[k, j] = line[k]
+                block[k, column + j] = line[k]
         return
     start = 0
     while start < lanes:
@@ -86,22 +86,22 @@ def load_lines(x: FloatArray, stride: int, first: int, block: FloatArray) -> Non
         run = min(stride - inner, lanes - start)
         for k in range(n):
             base = (outer * n + k) * stride + inner
-            _copy(x[base : base + run], block[k, start : start + run])
+            _copy(x[base : base + run], block[k, column + start : column + start + run])
         start += run
 
 
 @kernel()
-def store_lines(block: FloatArray, stride: int, first: int, x: FloatArray) -> None:
-    """Copy the columns of block (n, lanes) to lines first, first + 1, ... of a flat array x."""
-    n, lanes = block.shape
+def store_lines(block: FloatArray, column: int, lanes: int, stride: int, first: int, x: FloatArray) -> None:
+    """Copy ``lanes`` columns column, ... of a block to lines first, first + 1, ... of a flat array x."""
+    n = block.shape[0]
     if stride == 1:
         whole = lanes - lanes % TILE
         for j in range(0, whole, TILE):
-            _store_tile(block, j, x[(first + j) * n : (first + j + TILE) * n])
+            _store_tile(block, column + j, x[(first + j) * n : (first + j + TILE) * n])
         for j in range(whole, lanes):
             line = x[(first + j) * n : (first + j + 1) * n]
             for k in range(n):
-                line[k] = block[k, j]
+                line[k] = block[k, column + j]
         return
     start = 0
     while start < lanes:
@@ -109,7 +109,7 @@ def store_lines(block: FloatArray, stride: int, first: int, x: FloatArray) -> No
         run = min(stride - inner, lanes - start)
         for k in range(n):
             base = (outer * n + k) * stride + inner
-            _copy(block[k, start : start + run], x[base : base + run])
+            _copy(block[k, column + start : column + start + run], x[base : base + run])
         start += run
 
 

@@ -122,8 +122,8 @@ def add_axis_slopes(
                 line = space[0, : n * width].reshape((n, width))
                 line_q = space[1, : n * width].reshape((n, width))
                 maxima = peaks[: 4 * width].reshape((4, width))
-                load_lines(flat_q, stride, first, line_q)
-                load_lines(flat_p, stride, first, line)
+                load_lines(flat_q, stride, first, line_q, 0, width)
+                load_lines(flat_p, stride, first, line, 0, width)
                 _slopes_block(line, line_q, rises, first % per_state, distances, maxima)
                 for j in range(width):
                     i = (first + j) // per_state

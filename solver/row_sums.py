@@ -6,6 +6,12 @@ from grids.arrays import FloatArray
 from grids.compile import kernel
 
 
+@kernel(any_order=True)
+def plus(total: float, term: float) -> float:
+    """total + term, for loops whose sums the compiler may cut into as many partial ones as the processor likes."""
+    return total + term
+
+
 @kernel()
 def row_sum(x: FloatArray) -> float:
     """Sum of an array (n,): eight interleaved partial sums, added in a fixed order."""

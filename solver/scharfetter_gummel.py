@@ -24,18 +24,11 @@ import numpy as np
 
 from grids.arrays import FloatArray
 from grids.compile import kernel
-from solver.line_blocks import block_sizes, load_lines, rises_of_lines, state_groups, store_lines
-from solver.tridiagonal import solve_circle_block, solve_path_block
+from solver.bernoulli import bernoulli_pair
+from solver.line_blocks import LANES, block_sizes, load_lines, rises_of_lines, state_groups, store_lines
+from solver.path_sweep import PIECES, sweep_paths
+from solver.tridiagonal import solve_circle_block
 from solver.vector_math import expm1_nonnegative, log
-
-
-@kernel()
-def bernoulli_pair(z: float) -> tuple[float, float]:
-    """B(z) and B(-z) to full relative precision, from B(-|z|) = B(|z|) + |z| without subtraction."""
-    size = abs(z)
-    small = 1.0 if size == 0.0 else size / expm1_nonnegative(size)
-    large = small + size
-    return (small if z > 0.0 else large), (large if z > 0.0 else small)
 
 
 @kernel()
@@ -148,23 +141,30 @@ def backward_euler_axis(
     flat_p, flat_q, flat_out = p.reshape(p.size), q.reshape(q.size), out.reshape(out.size)
     rises = rises_of_lines(log_density, n, distances.size, stride, lanes)
     for part in numba.prange(parts):
-        space = np.empty((6, n * lanes))
-        for block in range(part * blocks // parts, (part + 1) * blocks // parts):
-            first = block * lanes
-            shape = (n, min(lanes, lines - first))
-            size = shape[0] * shape[1]
-            line, line_q = space[0, :size].reshape(shape), space[1, :size].reshape(shape)
-            right, left = space[2, :size].reshape(shape), space[3, :size].reshape(shape)
-            ratio = space[4, :size].reshape(shape)
-            load_lines(flat_q, stride, first, line_q)
-            load_lines(flat_p, stride, first, line)
-            axis_rates_block(line_q, rises, first % per_state, widths, distances, dt, temperature, right, left)
-            if distances.size == n:
-                closing, carry = space[5, :size].reshape(shape), line_q
-                solve_circle_block(right, left, line, ratio, closing, carry)
-            else:
-                solve_path_block(right, left, line, ratio)
-            store_lines(line, stride, first, flat_out)
+        if distances.size < n:
+            cells, surplus = np.empty((n, PIECES * LANES)), np.empty(LANES)
+            for block in range(part * blocks // parts, (part + 1) * blocks // parts):
+                first = block * lanes
+                width = min(lanes, lines - first)
+                load_lines(flat_q, stride, first, cells, 0, width)
+                load_lines(flat_p, stride, first, cells, LANES, width)
+                column = first % per_state
+                sweep_paths(cells, rises, column, widths, distances, dt, temperature, surplus, width)
+                store_lines(cells, LANES, width, stride, first, flat_out)
+        else:
+            space = np.empty((6, n * lanes))
+            for block in range(part * blocks // parts, (part + 1) * blocks // parts):
+                first = block * lanes
+                width = min(lanes, lines - first)
+                shape, size = (n, width), n * width
+                line, line_q = space[0, :size].reshape(shape), space[1, :size].reshape(shape)
+                right, left = space[2, :size].reshape(shape), space[3, :size].reshape(shape)
+                ratio, closing = space[4, :size].reshape(shape), space[5, :size].reshape(shape)
+                load_lines(flat_q, stride, first, line_q, 0, width)
+                load_lines(flat_p, stride, first, line, 0, width)
+                axis_rates_block(line_q, rises, first % per_state, widths, distances, dt, temperature, right, left)
+                solve_circle_block(right, left, line, ratio, closing, line_q)
+                store_lines(line, 0, width, stride, first, flat_out)
 
 
 @kernel()
@@ -247,8 +247,8 @@ def add_axis_dissipation(
                 line, line_q = space[0, :size].reshape(shape), space[1, :size].reshape(shape)
                 right, left = space[2, :size].reshape(shape), space[3, :size].reshape(shape)
                 logs = space[4, :size].reshape(shape)
-                load_lines(flat_q, stride, first, line_q)
-                load_lines(flat_p, stride, first, line)
+                load_lines(flat_q, stride, first, line_q, 0, width)
+                load_lines(flat_p, stride, first, line, 0, width)
                 column = first % per_state
                 axis_rates_block(line_q, density_rises, column, widths, distances, 1.0, temperature, right, left)
                 _dissipation_block(

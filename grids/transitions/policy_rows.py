@@ -9,17 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from typing import Protocol
+from functools import cached_property, reduce
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import scipy.sparse as sp
 
 from grids.arrays import FloatArray, IndexArray, IntArray
 from grids.transitions.base import PolicyTransition
-from grids.transitions.sparse_kernels import csr_dense, csr_matvec, csr_rmatvec, scatter_add
+from grids.compile import LEAST_THREADED
+from grids.transitions.sparse_kernels import (
+    csr_dense,
+    csr_matvec,
+    csr_rmatvec,
+    product_of_factors,
+    rows_are_runs,
+    scatter_add,
+)
 
 _MOST_PARTS = 16
+_NO_LAWS: FloatArray = np.empty((0, 0))
 
 
 class StateMap(Protocol):
@@ -33,6 +42,11 @@ class StateMap(Protocol):
     @property
     def work(self) -> int:
         """Multiply-adds of one application."""
+        ...
+
+    @property
+    def dense(self) -> FloatArray | None:
+        """The map as an array (nodes, S), where that is how it is held."""
         ...
 
     def apply(self, value: FloatArray) -> FloatArray:
@@ -55,6 +69,11 @@ class Pattern:
     indptr: IntArray
     indices: IndexArray
     columns: int
+
+    @cached_property
+    def runs(self) -> bool:
+        """Whether the places of every row follow one another."""
+        return bool(rows_are_runs(self.indptr, self.indices))
 
     @property
     def nbytes(self) -> int:
@@ -108,6 +127,16 @@ class Folding:
         return out
 
 
+class Factors(NamedTuple):
+    """P^p = M T in arrays that kernels take; see `product_of_factors`."""
+
+    indptr: IntArray
+    indices: IndexArray
+    runs: bool
+    data: FloatArray
+    laws: FloatArray
+
+
 @dataclass(frozen=True, eq=False)
 class PolicyRows:
     """P^p = M G.
@@ -136,9 +165,20 @@ class PolicyRows:
         """Multiply-adds of one product."""
         return int(self.data.size) + self.smoothing.work
 
+    @cached_property
+    def factors(self) -> Factors | None:
+        """M and G as arrays, where G is dense or nothing and neither is large enough for threads."""
+        laws = _NO_LAWS if self.smoothing.identity else self.smoothing.dense
+        if laws is None or max(laws.size, self.data.size) >= LEAST_THREADED:
+            return None
+        return Factors(self.pattern.indptr, self.pattern.indices, self.pattern.runs, self.data, laws)
+
     def matvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """P^p x, (S,)."""
         out = np.empty(self.n_states) if out is None else out
+        if self.factors is not None:
+            product_of_factors(*self.factors, np.ascontiguousarray(x), np.empty(self.factors.laws.shape[0]), out)
+            return out
         values = np.ascontiguousarray(x) if self.smoothing.identity else self.smoothing.apply(x)
         csr_matvec(self.pattern.indptr, self.pattern.indices, self.data, values, out)
         return out

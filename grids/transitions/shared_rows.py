@@ -16,7 +16,13 @@ import numpy as np
 import scipy.sparse as sp
 
 from grids.arrays import FloatArray, IndexArray, IntArray
-from grids.transitions.sparse_kernels import csr_matvec, product_by_columns, rows_equal, rows_hash
+from grids.transitions.sparse_kernels import (
+    csr_matvec,
+    product_by_columns,
+    product_by_rows,
+    rows_equal,
+    rows_hash,
+)
 
 LEAST_SHARING = 2  # pairs for each distinct row from which sharing pays
 DENSE_SHARE = 0.25  # of the entries of T that are non-zero, from which T is held as an array
@@ -36,11 +42,9 @@ class RowMap:
     def __init__(self, rows: sp.csr_array) -> None:
         self._rows = rows
         self.size = int(rows.shape[0])
-        self._dense: FloatArray | None = None
-        self._dense_transposed: FloatArray | None = None
+        self.dense: FloatArray | None = None
         if rows.nnz >= DENSE_SHARE * rows.shape[0] * rows.shape[1]:
-            self._dense = rows.toarray()
-            self._dense_transposed = np.ascontiguousarray(self._dense.T)
+            self.dense = rows.toarray()
             return
         self._forward = _compressed(rows)
         self._backward = _compressed(sp.csr_array(rows.T.tocsr()))
@@ -48,19 +52,18 @@ class RowMap:
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        entries = self._rows.nnz if self._dense is None else self._dense.size
-        return int(12 * self._rows.nnz + 16 * entries)
+        return int(12 * self._rows.nnz + (16 * self._rows.nnz if self.dense is None else self.dense.nbytes))
 
     @property
     def work(self) -> int:
         """Multiply-adds of one application, as many as gathered ones would take the time of."""
-        return int(self._rows.nnz) if self._dense is None else self._dense.size // VECTOR_WORK
+        return int(self._rows.nnz) if self.dense is None else self.dense.size // VECTOR_WORK
 
     def apply(self, value: FloatArray) -> FloatArray:
         """Expectations under every law, (R,), from V, (S,)."""
         out = np.empty(self.size)
-        if self._dense_transposed is not None:
-            product_by_columns(self._dense_transposed, np.ascontiguousarray(value), out)
+        if self.dense is not None:
+            product_by_rows(self.dense, np.ascontiguousarray(value), out)
         else:
             csr_matvec(*self._forward, np.ascontiguousarray(value), out)
         return out
@@ -70,8 +73,8 @@ class RowMap:
         flat = np.ascontiguousarray(x).reshape(-1, self.size)
         out = np.empty((flat.shape[0], int(self._rows.shape[1])))
         for row, result in zip(flat, out, strict=True):
-            if self._dense is not None:
-                product_by_columns(self._dense, row, result)
+            if self.dense is not None:
+                product_by_columns(self.dense, row, result)
             else:
                 csr_matvec(*self._backward, row, result)
         return out.reshape(*x.shape[:-1], -1)

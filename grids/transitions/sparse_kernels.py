@@ -15,21 +15,90 @@ BLOCKS = 64
 U = np.uintp
 
 
+@kernel()
+def csr_row(indptr: IntArray, indices: IndexArray, data: FloatArray, x: FloatArray, i: int) -> float:
+    """Entry i of M x for compressed rows M."""
+    low, high = U(indptr[i]), U(indptr[i + 1])
+    whole = low + (high - low) // U(4) * U(4)
+    first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
+    for t in range(low, whole, U(4)):
+        first += data[t] * x[U(indices[t])]
+        second += data[t + U(1)] * x[U(indices[t + U(1)])]
+        third += data[t + U(2)] * x[U(indices[t + U(2)])]
+        fourth += data[t + U(3)] * x[U(indices[t + U(3)])]
+    for t in range(whole, high):
+        first += data[t] * x[U(indices[t])]
+    return (first + second) + (third + fourth)
+
+
 @kernel(parallel=True)
 def csr_matvec(indptr: IntArray, indices: IndexArray, data: FloatArray, x: FloatArray, out: FloatArray) -> None:
     """Set out = M x for compressed rows M."""
     for i in numba.prange(indptr.size - 1):
-        low, high = U(indptr[i]), U(indptr[i + 1])
-        whole = low + (high - low) // U(4) * U(4)
-        first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
-        for t in range(low, whole, U(4)):
-            first += data[t] * x[U(indices[t])]
-            second += data[t + U(1)] * x[U(indices[t + U(1)])]
-            third += data[t + U(2)] * x[U(indices[t + U(2)])]
-            fourth += data[t + U(3)] * x[U(indices[t + U(3)])]
-        for t in range(whole, high):
-            first += data[t] * x[U(indices[t])]
-        out[i] = (first + second) + (third + fourth)
+        out[i] = csr_row(indptr, indices, data, x, i)
+
+
+@kernel(any_order=True)
+def scalar_product(a: FloatArray, b: FloatArray) -> float:
+    """sum_t a_t b_t for arrays (n,)."""
+    total = 0.0
+    for t in range(U(a.size)):
+        total += a[t] * b[t]
+    return total
+
+
+@kernel()
+def product_by_rows(matrix: FloatArray, x: FloatArray, out: FloatArray) -> None:
+    """Set out = matrix x for a dense matrix (rows, columns)."""
+    for r in range(U(out.size)):
+        out[r] = scalar_product(matrix[r], x)
+
+
+@kernel()
+def product_of_factors(
+    indptr: IntArray,
+    indices: IndexArray,
+    runs: bool,
+    data: FloatArray,
+    laws: FloatArray,
+    x: FloatArray,
+    nodes: FloatArray,
+    out: FloatArray,
+) -> None:
+    """Set out = M T x for compressed rows M and a dense T.
+
+    Parameters
+    ----------
+    indptr, indices, data : arrays
+        M, of as many rows as ``out`` has entries.
+    runs : bool
+        Whether the places of every row of M follow one another: nothing need be gathered then.
+    laws : array (n, x.size)
+        T; the identity if it has no entries.
+    nodes : array (n,)
+        Workspace, filled with T x.
+    """
+    if laws.size > 0:
+        product_by_rows(laws, x, nodes)
+    between = nodes if laws.size > 0 else x
+    if runs:
+        for i in range(U(out.size)):
+            low, high = indptr[i], indptr[i + 1]
+            start = indices[low] if low < high else 0
+            out[i] = scalar_product(data[low:high], between[start : start + (high - low)])
+    else:
+        for i in range(out.size):
+            out[i] = csr_row(indptr, indices, data, between, i)
+
+
+@kernel()
+def rows_are_runs(indptr: IntArray, indices: IndexArray) -> bool:
+    """Whether the places of every row follow one another."""
+    for i in range(indptr.size - 1):
+        for t in range(indptr[i] + 1, indptr[i + 1]):
+            if indices[t] != indices[t - 1] + 1:
+                return False
+    return True
 
 
 @kernel(parallel=True)
