@@ -11,6 +11,7 @@ lost in rounding at 1e-14.
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +21,7 @@ from solver.discounted_system import EPS, BellmanError, DiscountedSystem, choose
 from solver.entropy import regularised_cost, relative_entropy_to_gibbs, soft_minimum
 from solver.incomplete import IncompleteFactors
 from solver.mdp import GridMDP
+from solver.value_kernels import largest_entry
 
 OCCUPANCY_SWEEPS = 50
 ROUNDINGS = 64.0  # over 1 - gamma, of the largest occupancy: what an accepted solve may be wrong by
@@ -83,8 +85,7 @@ class Evaluation:
 
 def bellman_solver(mdp: GridMDP) -> str:
     """Name of the linear solver chosen for a problem from its sizes alone."""
-    transition = mdp.transition.under(mdp.initial_policy)
-    return choose_solver(mdp.states.size, transition.work, mdp.discount, mdp.states.dim)
+    return choose_solver(mdp.states.size, mdp.product_work, mdp.discount, mdp.states.dim)
 
 
 def q_of_value(mdp: GridMDP, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
@@ -128,7 +129,7 @@ def evaluate(
     """
     reward = np.empty(mdp.states.size)
     regularised_cost(policy, mdp.cost, mdp.log_mass, mdp.temperature, reward)
-    if not np.all(np.isfinite(reward)):
+    if not math.isfinite(largest_entry(reward)):
         state = int(np.argmin(np.isfinite(reward)))
         cell = int(np.argmin(np.isfinite(policy[state] * mdp.cost[state]) & (policy[state] >= 0.0)))
         raise NotFiniteError(

@@ -36,7 +36,8 @@ from grids.transitions.policy_rows import PolicyRows
 from solver.incomplete import IncompleteFactors as IncompleteFactors
 from solver.incomplete import rows_at_hand
 from solver.krylov import gmres, gmres_discounted
-from solver.krylov_kernels import apply_factors
+from solver.krylov_kernels import apply_factors, residual_of_factors
+from solver.value_kernels import largest_entry
 
 SOLVERS = ("dense", "sparse", "krylov")
 EPS = float(np.finfo(np.float64).eps)
@@ -215,20 +216,20 @@ class DiscountedSystem:
     def _solve(
         self, rhs: FloatArray, guess: FloatArray | None, tolerance: float, transposed: bool
     ) -> tuple[FloatArray, float]:
-        apply = self.apply_transposed if transposed else self.apply
-        scale = float(np.abs(rhs).max())
-        x = np.zeros_like(rhs) if guess is None else guess.copy()
-        residual = rhs.copy() if guess is None else rhs - apply(x)
-        norm = float(np.abs(residual).max())
+        scale = largest_entry(rhs)
+        if guess is None:
+            x, residual, norm = np.zeros_like(rhs), rhs, scale
+        else:
+            x = guess
+            residual, norm = self._residual(rhs, x, transposed)
         solver = self.solver
         for _ in range(REFINEMENTS):
-            rounding = EPS * max(float(np.abs(x).max()), scale)
+            rounding = EPS * max(largest_entry(x), scale)
             sought = max(SOUGHT * rounding, tolerance)
             if norm <= sought:
                 break
             candidate = x + self._correction(residual, transposed, sought / norm)
-            new_residual = rhs - apply(candidate)
-            new_norm = float(np.abs(new_residual).max())
+            new_residual, new_norm = self._residual(rhs, candidate, transposed)
             if new_norm < norm:
                 stalled = new_norm > STALLED * norm
                 x, residual, norm = candidate, new_residual, new_norm
@@ -238,13 +239,21 @@ class DiscountedSystem:
                 break
             self.solver = "sparse"  # Krylov stagnated: factor this one system
         self.solver = solver
-        rounding = EPS * max(float(np.abs(x).max()), scale)
+        rounding = EPS * max(largest_entry(x), scale)
         if not norm <= max(ACCEPTED * rounding, tolerance):
             raise BellmanError(
                 f"discounted system of {rhs.size} states not solved: residual {norm:.3g}, "
                 f"{norm / max(rounding, 1e-300):.3g} roundings of the solution"
             )
-        return x, norm
+        return (x.copy() if x is guess else x), norm
+
+    def _residual(self, rhs: FloatArray, x: FloatArray, transposed: bool) -> tuple[FloatArray, float]:
+        """rhs - A x, or its transpose, in a new array, and its largest entry."""
+        if self._factors is not None and not transposed:
+            residual = np.empty(x.size)
+            return residual, residual_of_factors(*self._factors, self.discount, rhs, x, residual)
+        residual = rhs - (self.apply_transposed(x) if transposed else self.apply(x))
+        return residual, largest_entry(residual)
 
     def _correction(self, residual: FloatArray, transposed: bool, reduction: float) -> FloatArray:
         """An approximate solution for a residual: exact up to rounding, or by a few Krylov steps."""

@@ -19,7 +19,7 @@ import numpy as np
 from grids.arrays import FloatArray
 from grids.compile import kernel
 from solver.line_blocks import PARTS
-from solver.row_sums import row_least, row_sum
+from solver.row_sums import plus, row_least
 from solver.vector_math import exp, log
 
 (_S2, _S3, _S4, _S5, _S6, _S7, _S8, _S9, _S10, _S11, _S12, _S13, _S14, _S15) = (
@@ -50,20 +50,26 @@ def _bregman(log_ratio: float) -> float:
 
 
 @kernel()
-def _entropy_terms(p: FloatArray, log_g: FloatArray, g: FloatArray, out: FloatArray) -> None:
-    """Terms p ln(p/g) - p + g of a relative entropy; 0 ln 0 = 0."""
-    for k in range(out.size):
+def _relative_entropy(p: FloatArray, log_g: FloatArray, g: FloatArray) -> float:
+    """sum_k p ln(p/g) - p + g; 0 ln 0 = 0."""
+    total = 0.0
+    for k in range(np.uintp(p.size)):
         log_ratio = log(p[k]) - log_g[k]
         far = p[k] * log_ratio - p[k] + g[k]
         term = g[k] * _bregman(log_ratio) if abs(log_ratio) < 0.5 else far
-        out[k] = g[k] if p[k] == 0.0 else term
+        total = plus(total, g[k] if p[k] == 0.0 else term)
+    return total
 
 
 @kernel()
-def _weights(q: FloatArray, log_mass: FloatArray, inverse_temperature: float, least: float, out: FloatArray) -> None:
-    """m_k e^{-(Q_k - least)/tau}."""
-    for k in range(out.size):
-        out[k] = exp(log_mass[k] - (q[k] - least) * inverse_temperature)
+def _weights(q: FloatArray, log_mass: FloatArray, inverse_temperature: float, least: float, out: FloatArray) -> float:
+    """Fill out with m_k e^{-(Q_k - least)/tau}; their sum."""
+    total = 0.0
+    for k in range(np.uintp(out.size)):
+        weight = exp(log_mass[k] - (q[k] - least) * inverse_temperature)
+        out[k] = weight
+        total = plus(total, weight)
+    return total
 
 
 @kernel()
@@ -76,32 +82,26 @@ def _log_weights(
 
 
 @kernel()
-def _divide(x: FloatArray, by: float) -> None:
-    """Divide all entries."""
-    for k in range(x.size):
-        x[k] /= by
+def _scale(x: FloatArray, by: float) -> None:
+    """Multiply all entries."""
+    for k in range(np.uintp(x.size)):
+        x[k] *= by
 
 
 @kernel()
-def _gibbs_row(
-    q: FloatArray, log_mass: FloatArray, temperature: float, log_g: FloatArray, g: FloatArray
-) -> tuple[float, float]:
-    """Fill g and ln g of one state; returns the least Q and ln sum_k m_k e^{-(Q_k - least)/tau}."""
+def _gibbs_row(q: FloatArray, log_mass: FloatArray, temperature: float, log_g: FloatArray, g: FloatArray) -> None:
+    """Fill g and ln g of one state."""
     least = row_least(q)
-    _weights(q, log_mass, 1.0 / temperature, least, g)
-    total = row_sum(g)
-    log_total = math.log(total)
-    _divide(g, total)
-    _log_weights(q, log_mass, 1.0 / temperature, least, log_total, log_g)
-    return least, log_total
+    total = _weights(q, log_mass, 1.0 / temperature, least, g)
+    _scale(g, 1.0 / total)
+    _log_weights(q, log_mass, 1.0 / temperature, least, math.log(total), log_g)
 
 
 @kernel()
 def log_gibbs_row(q: FloatArray, log_mass: FloatArray, temperature: float, out: FloatArray) -> float:
     """Fill out[k] = ln g_k for one state and return ln Z = ln sum_k m_k e^{-Q_k/tau}."""
     least = row_least(q)
-    _weights(q, log_mass, 1.0 / temperature, least, out)
-    log_total = math.log(row_sum(out))
+    log_total = math.log(_weights(q, log_mass, 1.0 / temperature, least, out))
     _log_weights(q, log_mass, 1.0 / temperature, least, log_total, out)
     return float(log_total - least / temperature)
 
@@ -110,8 +110,7 @@ def log_gibbs_row(q: FloatArray, log_mass: FloatArray, temperature: float, out: 
 def gibbs_policy(q: FloatArray, log_mass: FloatArray, temperature: float, out: FloatArray) -> None:
     """out[i, k] = m_k e^{-Q_ik/tau} / Z_i.  Arrays q, out (S, A); log_mass (A,)."""
     for i in numba.prange(q.shape[0]):
-        _weights(q[i], log_mass, 1.0 / temperature, row_least(q[i]), out[i])
-        _divide(out[i], row_sum(out[i]))
+        _scale(out[i], 1.0 / _weights(q[i], log_mass, 1.0 / temperature, row_least(q[i]), out[i]))
 
 
 @kernel(parallel=True)
@@ -123,17 +122,16 @@ def soft_minimum(q: FloatArray, log_mass: FloatArray, temperature: float, out: F
         work = np.empty(q.shape[1])
         for i in range(part * states // parts, (part + 1) * states // parts):
             least = row_least(q[i])
-            _weights(q[i], log_mass, 1.0 / temperature, least, work)
-            out[i] = -temperature * (math.log(row_sum(work)) - least / temperature)
+            total = _weights(q[i], log_mass, 1.0 / temperature, least, work)
+            out[i] = -temperature * (math.log(total) - least / temperature)
 
 
 @kernel()
 def relative_entropy_row(p: FloatArray, log_g: FloatArray) -> float:
     """KL(p|g) of two laws on the same cells, g given by its logarithms; 0 ln 0 = 0."""
-    g, terms = np.empty(p.size), np.empty(p.size)
+    g = np.empty(p.size)
     _exponentials(log_g, g)
-    _entropy_terms(p, log_g, g, terms)
-    return row_sum(terms)
+    return _relative_entropy(p, log_g, g)
 
 
 @kernel()
@@ -151,11 +149,10 @@ def relative_entropy_to_gibbs(
     states = q.shape[0]
     parts = min(PARTS, states)
     for part in numba.prange(parts):
-        log_g, g, terms = np.empty(q.shape[1]), np.empty(q.shape[1]), np.empty(q.shape[1])
+        log_g, g = np.empty(q.shape[1]), np.empty(q.shape[1])
         for i in range(part * states // parts, (part + 1) * states // parts):
             _gibbs_row(q[i], log_mass, temperature, log_g, g)
-            _entropy_terms(p[i], log_g, g, terms)
-            out[i] = row_sum(terms)
+            out[i] = _relative_entropy(p[i], log_g, g)
 
 
 @kernel(parallel=True)
@@ -172,37 +169,30 @@ def relative_entropies_to_gibbs(
     states = q.shape[0]
     parts = min(PARTS, states)
     for part in numba.prange(parts):
-        log_g, g, terms = np.empty(q.shape[1]), np.empty(q.shape[1]), np.empty(q.shape[1])
+        log_g, g = np.empty(q.shape[1]), np.empty(q.shape[1])
         for i in range(part * states // parts, (part + 1) * states // parts):
             _gibbs_row(q[i], log_mass, temperature, log_g, g)
-            _entropy_terms(before[i], log_g, g, terms)
-            out_before[i] = row_sum(terms)
-            _entropy_terms(after[i], log_g, g, terms)
-            out_after[i] = row_sum(terms)
+            out_before[i] = _relative_entropy(before[i], log_g, g)
+            out_after[i] = _relative_entropy(after[i], log_g, g)
 
 
 @kernel(parallel=True)
 def relative_entropy_to_reference(p: FloatArray, log_mass: FloatArray, out: FloatArray) -> None:
     """out[i] = KL(p_i | m) = sum_k p_ik ln(p_ik/m_k).  Arrays p (S, A), log_mass (A,), out (S,)."""
-    states = p.shape[0]
-    parts = min(PARTS, states)
     mass = np.empty(log_mass.size)
     _exponentials(log_mass, mass)
-    for part in numba.prange(parts):
-        terms = np.empty(p.shape[1])
-        for i in range(part * states // parts, (part + 1) * states // parts):
-            _entropy_terms(p[i], log_mass, mass, terms)
-            out[i] = row_sum(terms)
+    for i in numba.prange(p.shape[0]):
+        out[i] = _relative_entropy(p[i], log_mass, mass)
 
 
 @kernel()
-def _cost_terms(
-    p: FloatArray, cost: FloatArray, log_mass: FloatArray, temperature: float, out: FloatArray
-) -> None:
-    """p (c + tau ln(p/m)), zero where p is; NaN and negative entries go on, to be found in the sum."""
-    for k in range(out.size):
+def _cost_row(p: FloatArray, cost: FloatArray, log_mass: FloatArray, temperature: float) -> float:
+    """sum_k p (c + tau ln(p/m)), 0 ln 0 = 0; NaN and negative entries go on, to be found in the sum."""
+    total = 0.0
+    for k in range(np.uintp(p.size)):
         term = p[k] * (cost[k] + temperature * (log(p[k]) - log_mass[k]))
-        out[k] = 0.0 if p[k] == 0.0 else term
+        total = plus(total, 0.0 if p[k] == 0.0 else term)
+    return total
 
 
 @kernel(parallel=True)
@@ -210,22 +200,19 @@ def regularised_cost(
     p: FloatArray, cost: FloatArray, log_mass: FloatArray, temperature: float, out: FloatArray
 ) -> None:
     """out[i] = sum_k p_ik (c_ik + tau ln(p_ik/m_k)), with 0 ln 0 = 0.  Arrays p, cost (S, A); out (S,)."""
-    states = p.shape[0]
-    parts = min(PARTS, states)
-    for part in numba.prange(parts):
-        terms = np.empty(p.shape[1])
-        for i in range(part * states // parts, (part + 1) * states // parts):
-            _cost_terms(p[i], cost[i], log_mass, temperature, terms)
-            out[i] = row_sum(terms)
+    for i in numba.prange(p.shape[0]):
+        out[i] = _cost_row(p[i], cost[i], log_mass, temperature)
 
 
 @kernel()
-def _distance_terms(a: FloatArray, b: FloatArray, p: FloatArray, g: FloatArray, out: FloatArray) -> None:
-    """Terms of `distance_squared`."""
-    for k in range(out.size):
+def _distance_row(a: FloatArray, b: FloatArray, p: FloatArray, g: FloatArray) -> float:
+    """`distance_squared` of one state."""
+    total = 0.0
+    for k in range(np.uintp(a.size)):
         difference = a[k] - b[k]
         term = difference * (difference / (p[k] + g[k] + a[k] + abs(difference)))
-        out[k] = 0.0 if difference == 0.0 else term
+        total = plus(total, 0.0 if difference == 0.0 else term)
+    return total
 
 
 @kernel(parallel=True)
@@ -236,10 +223,5 @@ def distance_squared(a: FloatArray, b: FloatArray, p: FloatArray, g: FloatArray,
     mass, as in the tails of small temperatures, which underflow, the difference counts by its own mass |d|; without
     that term a tail of 1e-200 would weigh infinitely much.  Arrays (S, A), a not negative.
     """
-    states = a.shape[0]
-    parts = min(PARTS, states)
-    for part in numba.prange(parts):
-        terms = np.empty(a.shape[1])
-        for i in range(part * states // parts, (part + 1) * states // parts):
-            _distance_terms(a[i], b[i], p[i], g[i], terms)
-            out[i] = row_sum(terms)
+    for i in numba.prange(a.shape[0]):
+        out[i] = _distance_row(a[i], b[i], p[i], g[i])

@@ -34,8 +34,8 @@ from solver.bellman import Evaluation
 from solver.discounted_system import EPS, SOUGHT
 from solver.entropy import distance_squared, gibbs_policy
 from solver.extrapolation_kernels import combination_squared
-from solver.history_kernels import mean_and_maximum
 from solver.mdp import GridMDP
+from solver.value_kernels import error_ratios, largest_entry, mean_and_maximum
 
 ROUNDING_FLOOR = 3e-14
 BELLMAN_SHARE = 1e-3  # of the allowed error, spent on inexact values between substeps
@@ -61,10 +61,9 @@ class ErrorControl:
         self._weights = weights / weights.sum()
         self.gibbs = np.empty_like(mdp.initial_policy)
         self._squares = np.empty(mdp.states.size)
-        self._worst = 0
+        self._errors = self._squares
         self._floor = ROUNDING_FLOOR
-        self.counted: BoolArray = np.ones(mdp.states.size, dtype=np.bool_) if mdp.alive is None else mdp.alive
-        self._largest_cost = float(np.abs(mdp.cost).max())
+        self.counted: BoolArray = mdp.counted
 
     def start(self, p: FloatArray, evaluation: Evaluation) -> float:
         """Note the policy a step starts from, its values, and how far it is from the Gibbs policy of its Q.
@@ -95,7 +94,7 @@ class ErrorControl:
         return self._ratio(self._norms(), parts[-1], p)
 
     def _ratio(self, error: tuple[float, float], new: FloatArray, p: FloatArray) -> float:
-        self._worst = int(np.argmax(self._squares))
+        self._errors = self._squares.copy()
         progress = self.distance(new, p, p)
         allowed = [self._accuracy * made + self._floor for made in progress]
         return max(error[0] / allowed[0], error[1] / allowed[1])
@@ -106,17 +105,34 @@ class ErrorControl:
             self._squares[~self._mdp.alive] = 0.0
         return float(np.sqrt(np.add.reduce(self._weights * self._squares))), float(np.sqrt(self._squares.max()))
 
-    def norms(self, squares: FloatArray, out: FloatArray) -> None:
-        """Fill out (m, 2) with mean and maximum over the states that are alive, of the roots of squares (m, S)."""
-        mean_and_maximum(squares, self._weights, self.counted, out)
+    def step_ratios(
+        self, squares: FloatArray, constants: FloatArray, share: float, norms: FloatArray, out: FloatArray
+    ) -> bool:
+        """Errors of three orders over accuracy (||p' - p|| + share ||p' - g||) + floor; whether all norms are finite.
 
-    def note_worst(self, squares: FloatArray) -> None:
-        """Remember the state of the largest error, to be named should the step vanish."""
-        self._worst = int(np.argmax(squares))
+        Parameters
+        ----------
+        squares : array (5, S)
+            Of the differences of p' to three predictions, to p and to g; the second is that of the step.
+        constants : array (3,)
+            What the differences are multiplied by; infinite where there is no such order.
+        norms, out : arrays (5, 2), (3,)
+            Filled with the norms, in the mean and in the maximum, and with the ratios.
+        """
+        mean_and_maximum(squares, self._weights, self.counted, norms)
+        self._errors = squares[1]
+        return error_ratios(norms, constants, self._accuracy, share, self._floor, out)
 
-    def allowed(self, progress: FloatArray, left: FloatArray, share: float) -> FloatArray:
-        """accuracy (||p' - p|| + share ||p' - g||) + floor, in the mean and in the maximum, (2,)."""
-        return self._accuracy * (progress + share * left) + self._floor
+    def within(self, squares: FloatArray) -> bool:
+        """Whether the errors, squares[0], are allowed where the progress is that of squares[1].  Array (2, S)."""
+        norms = np.empty((2, 2))
+        mean_and_maximum(squares, self._weights, self.counted, norms)
+        self._errors = squares[0]
+        return bool(np.all(norms[0] <= self._accuracy * norms[1] + self._floor))
+
+    def allowed(self, progress: float) -> float:
+        """What is allowed of an error, in the mean of the states, given the progress made in the mean."""
+        return self._accuracy * progress + self._floor
 
     @property
     def accuracy(self) -> float:
@@ -126,8 +142,8 @@ class ErrorControl:
     def note_scale(self, value: FloatArray) -> None:
         """Set the floor for values of this size; |Q| is at most max |c| + gamma max |V|."""
         mdp = self._mdp
-        size = float(np.abs(value).max())
-        largest = max(size, self._largest_cost + mdp.discount * size, mdp.temperature)
+        size = largest_entry(value)
+        largest = max(size, mdp.largest_cost + mdp.discount * size, mdp.temperature)
         self._floor = max(ROUNDING_FLOOR, SOUGHT * EPS * largest / mdp.temperature)
 
     def least_step(self, q: FloatArray) -> float:
@@ -137,4 +153,5 @@ class ErrorControl:
 
     def worst(self) -> str:
         """The state with the largest error of the last attempt, in words."""
-        return f"state {self._worst} ({self._mdp.states.describe(self._worst)})"
+        state = int(np.argmax(self._errors))
+        return f"state {state} ({self._mdp.states.describe(state)})"

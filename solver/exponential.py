@@ -38,17 +38,10 @@ LAST = len(RATIONAL_EXPONENTIALS) - 1
 FIRST_STEP = 1.0  # in units of the time in which diffusion crosses one cell
 
 
-def potentials_stand_still(mdp: GridMDP) -> bool:
-    """Whether the law of the next state is the same for all actions, judged by the expectation of random values."""
-    values = np.random.default_rng(0).standard_normal(mdp.states.size)
-    expected = mdp.transition.expect(values)
-    return bool(np.all(expected == expected[:, :1]))
-
-
 def exponential_applies(mdp: GridMDP) -> bool:
     """Whether the potentials stand still and one action axis with two ends moves."""
     moving = [axis for axis in mdp.actions.axes if axis.size > 1]
-    return len(moving) == 1 and not moving[0].periodic and potentials_stand_still(mdp)
+    return len(moving) == 1 and not moving[0].periodic and mdp.potentials_stand_still
 
 
 class ExponentialScheme:
@@ -126,11 +119,7 @@ class ExponentialScheme:
 
     def _accurate(self) -> bool:
         """Whether even the companion's error in the step just made is allowed, given what is left after it."""
-        control, norms = self._control, np.empty((2, 2))
-        control.norms(self._squares, norms)
-        control.note_worst(self._squares[0])
-        apart, left = norms
-        return bool(np.all(apart <= control.allowed(left, left, 0.0)))
+        return self._control.within(self._squares)
 
     def _mass_error(self) -> float:
         """Largest error of a state's mass, which was taken off."""

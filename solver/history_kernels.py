@@ -12,9 +12,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from grids.arrays import BoolArray, FloatArray, IntArray
+from grids.arrays import FloatArray, IntArray
 from grids.compile import kernel
-from solver.backward_differentiation import prediction_weights
 from solver.row_sums import plus
 
 PAST = 6  # policies that a prediction may use
@@ -22,10 +21,35 @@ TINY = 1e-300  # makes the weight of a cell that holds nothing at all finite
 
 
 @kernel()
-def _add_difference(weight: float, h: FloatArray, base: FloatArray, out: FloatArray) -> None:
-    """Add weight (h - base)."""
-    for k in range(out.size):
-        out[k] += weight * (h[k] - base[k])
+def six_slots(slots: IntArray) -> tuple[int, int, int, int, int, int]:
+    """The slots, six at most; the newest stands for those there are not, as its difference to itself is zero."""
+    newest = slots[0]
+    second = slots[1] if slots.size > 1 else newest
+    third = slots[2] if slots.size > 2 else newest
+    fourth = slots[3] if slots.size > 3 else newest
+    fifth = slots[4] if slots.size > 4 else newest
+    sixth = slots[5] if slots.size > 5 else newest
+    return newest, second, third, fourth, fifth, sixth
+
+
+@kernel()
+def _combine_row(
+    base: FloatArray,
+    second: FloatArray,
+    third: FloatArray,
+    fourth: FloatArray,
+    fifth: FloatArray,
+    sixth: FloatArray,
+    weights: FloatArray,
+    out: FloatArray,
+) -> None:
+    """Combine the rows of one state."""
+    w1, w2, w3, w4, w5 = weights[1], weights[2], weights[3], weights[4], weights[5]
+    for k in range(np.uintp(out.size)):
+        p = base[k]
+        near = w1 * (second[k] - p) + w2 * (third[k] - p)
+        far = w3 * (fourth[k] - p) + w4 * (fifth[k] - p) + w5 * (sixth[k] - p)
+        out[k] = p + (near + far)
 
 
 @kernel(parallel=True)
@@ -36,17 +60,25 @@ def combine_history(history: FloatArray, slots: IntArray, weights: FloatArray, o
     ----------
     history : array (number of slots, S, A)
     slots : array (m,)
-        Newest first.
+        Newest first, six at most.
     weights : array (m,)
     out : array (S, A)
         Not one of the slots in use.
     """
+    padded = np.zeros(PAST)
+    padded[: weights.size] = weights
+    s0, s1, s2, s3, s4, s5 = six_slots(slots)
     for i in numba.prange(out.shape[0]):
-        base, row = history[slots[0], i], out[i]
-        for k in range(row.size):
-            row[k] = base[k]
-        for j in range(1, weights.size):
-            _add_difference(weights[j], history[slots[j], i], base, row)
+        _combine_row(
+            history[s0, i],
+            history[s1, i],
+            history[s2, i],
+            history[s3, i],
+            history[s4, i],
+            history[s5, i],
+            padded,
+            out[i],
+        )
 
 
 @kernel()
@@ -143,13 +175,7 @@ def measure_step(
     low, middle, high = np.zeros(PAST), np.zeros(PAST), np.zeros(PAST)
     for j in range(slots.size):
         low[j], middle[j], high[j] = predictions[j, 0], predictions[j, 1], predictions[j, 2]
-    s0 = slots[0]
-    s1, s2, s3, s4, s5 = s0, s0, s0, s0, s0  # what is missing is replaced by the newest, whose difference is zero
-    s1 = slots[1] if slots.size > 1 else s0
-    s2 = slots[2] if slots.size > 2 else s0
-    s3 = slots[3] if slots.size > 3 else s0
-    s4 = slots[4] if slots.size > 4 else s0
-    s5 = slots[5] if slots.size > 5 else s0
+    s0, s1, s2, s3, s4, s5 = six_slots(slots)
     for i in numba.prange(new.shape[0]):
         drift[i] = _take_off_drift(new[i], history[s0, i])
         found = _errors_squared(
@@ -213,61 +239,3 @@ def measure_change(
         drift[i] = _take_off_drift(new[i], before[i])
         squares[0, i], squares[1, i] = _change_squared(new[i], before[i], gibbs[i], difference[i])
         negative[i] = _count_negative(new[i])
-
-
-@kernel()
-def extrapolate_values(history: FloatArray, slots: IntArray, times: FloatArray, time: float, out: FloatArray) -> None:
-    """out[d] = the polynomial of degree d through the d + 1 newest values, at ``time``.
-
-    Parameters
-    ----------
-    history : array (number of slots, S)
-    slots, times : arrays (m,)
-        Newest first.
-    out : array (m, S)
-    """
-    base = history[slots[0]]
-    for degree in range(out.shape[0]):
-        row = out[degree]
-        row[:] = base
-        weights = prediction_weights(times[: degree + 1], time)
-        for j in range(1, degree + 1):
-            _add_difference(weights[j], history[slots[j]], base, row)
-
-
-@kernel()
-def oscillations(value: FloatArray, others: FloatArray, counted: BoolArray, out: FloatArray) -> None:
-    """out[d] = max - min of value - others[d] over the states that are counted.  Arrays (S,), (m, S), (S,), (m,)."""
-    for degree in range(others.shape[0]):
-        low, high = np.inf, -np.inf
-        for i in range(value.size):
-            if counted[i]:
-                difference = value[i] - others[degree, i]
-                low = difference if difference < low else low
-                high = difference if difference > high else high
-                if difference != difference:
-                    low, high = -np.inf, np.inf
-        out[degree] = high - low
-
-
-@kernel()
-def mean_and_maximum(squares: FloatArray, weights: FloatArray, counted: BoolArray, out: FloatArray) -> None:
-    """out[m] = weighted mean and maximum over the counted states of squares[m], as square roots.
-
-    Parameters
-    ----------
-    squares : array (m, S)
-    weights : array (S,)
-        Of the mean; they sum to one.
-    counted : array (S,) of bool
-    out : array (m, 2)
-        NaN where an entry is.
-    """
-    for m in range(squares.shape[0]):
-        total, largest = 0.0, 0.0
-        for i in range(weights.size):
-            if counted[i]:
-                total += weights[i] * squares[m, i]
-                largest = squares[m, i] if squares[m, i] > largest else largest
-        out[m, 0] = np.sqrt(total)
-        out[m, 1] = np.sqrt(largest) if total == total else np.nan

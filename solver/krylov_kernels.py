@@ -15,6 +15,7 @@ from grids.arrays import FloatArray, IndexArray, IntArray
 from grids.compile import kernel
 from grids.transitions.sparse_kernels import product_of_factors
 from solver.ordered_sums import dot
+from solver.value_kernels import largest_entry
 
 
 @kernel()
@@ -100,6 +101,25 @@ def apply_factors(
     product_of_factors(indptr, indices, runs, data, laws, x, nodes, out)
     for i in range(out.size):
         out[i] = x[i] - discount * out[i]
+
+
+@kernel()
+def residual_of_factors(
+    indptr: IntArray,
+    indices: IndexArray,
+    runs: bool,
+    data: FloatArray,
+    laws: FloatArray,
+    discount: float,
+    rhs: FloatArray,
+    x: FloatArray,
+    out: FloatArray,
+) -> float:
+    """Set out = rhs - (I - discount M T) x and return its largest entry."""
+    apply_factors(indptr, indices, runs, data, laws, discount, x, np.empty(laws.shape[0]), out)
+    for i in range(out.size):
+        out[i] = rhs[i] - out[i]
+    return largest_entry(out)
 
 
 @kernel()

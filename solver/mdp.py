@@ -146,6 +146,28 @@ class GridMDP:
             )
 
     @cached_property
+    def counted(self) -> BoolArray:
+        """Which states count in suprema, (S,): those alive, or all."""
+        return np.ones(self.states.size, dtype=np.bool_) if self.alive is None else self.alive
+
+    @cached_property
+    def product_work(self) -> int:
+        """Multiply-adds of one product with P^pi, counted for the initial policy."""
+        return self.transition.under(self.initial_policy).work
+
+    @cached_property
+    def largest_cost(self) -> float:
+        """Maximum of |c|."""
+        return max(float(self.cost.max()), -float(self.cost.min()))
+
+    @cached_property
+    def potentials_stand_still(self) -> bool:
+        """Whether the law of the next state is the same for all actions, judged by the expectation of random values."""
+        values = np.random.default_rng(0).standard_normal(self.states.size)
+        expected = self.transition.expect(values)
+        return bool(np.all(expected == expected[:, :1]))
+
+    @cached_property
     def log_mass(self) -> FloatArray:
         """ln m_k, (A,)."""
         return np.log(self.reference_mass)

@@ -28,19 +28,21 @@ from solver.bellman import Evaluation, q_of_value
 from solver.entropy import gibbs_policy
 from solver.error_control import ErrorControl
 from solver.flux_limiter import limit_fluxes
-from solver.history_kernels import combine_history, extrapolate_values, measure_step, oscillations
+from solver.history_kernels import combine_history, measure_step
 from solver.mdp import GridMDP
 from solver.scheme import MASS_ROUNDING, RECOVERABLE, Evaluate, MassError, Step, Substeps, attempts_at, descends
+from solver.value_kernels import extrapolate_values, largest_rise, oscillations
 
 HIGHEST_DEGREE = 4  # of the extrapolation of V
 KEPT = HIGHEST_ORDER + 1  # past policies
+ALL_SLOTS = frozenset(range(KEPT + 1))
 GROWTH = 3.0
 SHRINKING = 0.2
 SAFETY = 0.8
 LEFT_SHARE = 0.1  # of ||p' - g||, added to the progress errors are measured against
 VALUE_SHARE = 0.25  # of the largest error of V over a step, taken for its mean
 BELLMAN_SHARE = 0.02  # of the error of V that is allowed, left to its solver while a step is judged
-GIBBS_SHARE = 0.1  # of ||p' - g||, by which potentials may move before g is computed anew
+GIBBS_SHARE = 0.3  # of ||p' - g||, by which potentials may move before g is computed anew
 FIRST_STEP = 0.5  # most of the shortest time scale that the first step may take
 DESCENT_ATTEMPTS = 3
 UNTRIED = 0.1  # ratio assumed of the first step, too short to be judged
@@ -100,7 +102,7 @@ class MultistepScheme:
                 drift, limited = self._mass_error(), int(self._negative.sum())
                 if limited:
                     self._limit(self._rows[new])
-                allowed = control.allowed(self._norms[4], self._norms[4], 0.0)[0]
+                allowed = control.allowed(float(self._norms[4, 0]))
                 enough = BELLMAN_SHARE * allowed * self._mdp.temperature * (1.0 - self._mdp.discount)
                 after = substeps.evaluate(self._rows[new], self._extrapolated[self._degree], enough)
                 wrong = self._value_ratio(after.value, allowed)
@@ -151,8 +153,8 @@ class MultistepScheme:
         """Make the step taken last part of the past, or begin a new past; V of the policy, as exact as is needed."""
         if self._taken is not None and policy is self._rows[self._taken[1]]:
             time, slot, self._newest = self._taken
-            self._times = np.append(time, self._times[: KEPT - 1])
-            self._slots = np.append(slot, self._slots[: KEPT - 1])
+            self._times = np.array([time, *self._times[: KEPT - 1].tolist()])
+            self._slots = np.array([slot, *self._slots[: KEPT - 1].tolist()])
         elif policy is not self._given or self._newest is None:
             self._newest = evaluate()
             self._rows[0][:], self._values[0] = policy, self._newest.value
@@ -178,7 +180,7 @@ class MultistepScheme:
     def _solve(self, size: float) -> int:
         """Solve for the new policy: its slot."""
         mdp, time, past = self._mdp, float(self._times[0]) + size, self._times
-        new = next(slot for slot in range(KEPT + 1) if slot not in self._slots)
+        new = min(ALL_SLOTS.difference(self._slots.tolist()))
         c, weights = formula(past, time, self._order)
         combine_history(self._history, self._slots[: weights.size], weights, self._right)
         self._degrees = min(past.size, HIGHEST_DEGREE + 1)
@@ -202,17 +204,12 @@ class MultistepScheme:
             self._drift,
             self._negative,
         )
-        control.norms(self._squares, self._norms)
-        control.note_worst(self._squares[1])
-        allowed = control.allowed(self._norms[3], self._norms[4], LEFT_SHARE)
-        ratios = np.full(3, math.inf)
-        known = np.isfinite(constants)
-        ratios[known] = constants[known] * (self._norms[:3][known] / allowed).max(axis=1)
-        if self._times.size == 1:
-            ratios[1] = UNTRIED
-        if not np.all(np.isfinite(self._norms)):
+        ratios = np.empty(3)
+        if not control.step_ratios(self._squares, constants, LEFT_SHARE, self._norms, ratios):
             self._substeps.evaluate(self._rows[new], self._extrapolated[0])  # names the state and cell
             ratios[1] = np.nan
+        elif self._times.size == 1:
+            ratios[1] = UNTRIED
         return ratios
 
     def _refresh_gibbs(self) -> None:
@@ -235,8 +232,7 @@ class MultistepScheme:
 
     def _doubtful(self, before: Evaluation, after: Evaluation) -> bool:
         """Whether V may have risen at some state by more than rounding, as far as these evaluations tell."""
-        counted = self._control.counted
-        rise = float((after.value - before.value)[counted].max())
+        rise = largest_rise(before.value, after.value, self._control.counted)
         return rise > -(before.residual + after.residual) / (1.0 - self._mdp.discount)
 
     def _shorten(self, size: float, ratio: float, order: int) -> None:
@@ -245,9 +241,11 @@ class MultistepScheme:
 
     def _choose(self, size: float, ratios: FloatArray, wrong: float) -> None:
         """Order, size and degree of the next step; the degree that extrapolated best, or an untried one above it."""
-        growths = SAFETY * np.maximum(ratios, 1e-12) ** (-1.0 / (self._order + np.arange(3)))
-        best = int(np.argmax(growths)) if self._times.size > 1 else 1
-        growth = min(GROWTH, float(growths[best]), SAFETY * max(wrong, 1e-12) ** (-1.0 / (self._degree + 1)))
+        growths = [
+            SAFETY * max(ratio, 1e-12) ** (-1.0 / (self._order + j)) for j, ratio in enumerate(ratios.tolist())
+        ]
+        best = growths.index(max(growths)) if self._times.size > 1 else 1
+        growth = min(GROWTH, growths[best], SAFETY * max(wrong, 1e-12) ** (-1.0 / (self._degree + 1)))
         self._order += best - 1
         proposed = max(SHRINKING, growth) * size
         # a step cut short to land on a time says nothing against the size it was cut from

@@ -142,15 +142,15 @@ def backward_euler_axis(
     rises = rises_of_lines(log_density, n, distances.size, stride, lanes)
     for part in numba.prange(parts):
         if distances.size < n:
-            cells, surplus = np.empty((n, PIECES * LANES)), np.empty(LANES)
+            rows = np.empty((n, PIECES * LANES))
+            cells = rows.reshape(rows.size)
             for block in range(part * blocks // parts, (part + 1) * blocks // parts):
                 first = block * lanes
                 width = min(lanes, lines - first)
-                load_lines(flat_q, stride, first, cells, 0, width)
-                load_lines(flat_p, stride, first, cells, LANES, width)
-                column = first % per_state
-                sweep_paths(cells, rises, column, widths, distances, dt, temperature, surplus, width)
-                store_lines(cells, LANES, width, stride, first, flat_out)
+                load_lines(flat_q, stride, first, rows, 0, width)
+                load_lines(flat_p, stride, first, rows, LANES, width)
+                sweep_paths(cells, rises, first % per_state, widths, distances, dt, temperature, width)
+                store_lines(rows, LANES, width, stride, first, flat_out)
         else:
             space = np.empty((6, n * lanes))
             for block in range(part * blocks // parts, (part + 1) * blocks // parts):

@@ -17,6 +17,7 @@ from solver.error_control import ErrorControl
 from solver.increment import Increments
 from solver.mdp import GridMDP
 from solver.steps import DescentStep
+from solver.value_kernels import largest_entry, largest_rise
 
 LANDING = 1e-9
 INEXACT = 3e-17  # of p: what values between substeps may be wrong by even without error control
@@ -149,9 +150,6 @@ def attempts_at(substeps: Substeps, control: ErrorControl | None, q: Callable[[]
 
 def descends(mdp: GridMDP, before: Evaluation, after: Evaluation) -> bool:
     """Whether V fell at every state, up to the rounding of the two evaluations."""
-    scale = max(float(np.abs(before.value).max()), float(np.abs(after.value).max()))
+    scale = max(largest_entry(before.value), largest_entry(after.value))
     allowed = (before.residual + after.residual + 8.0 * EPS * scale) / (1.0 - mdp.discount)
-    rise = after.value - before.value
-    if mdp.alive is not None:
-        rise = rise[mdp.alive]
-    return bool(rise.max() <= allowed)
+    return largest_rise(before.value, after.value, mdp.counted) <= allowed

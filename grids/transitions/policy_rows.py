@@ -17,7 +17,6 @@ import scipy.sparse as sp
 
 from grids.arrays import FloatArray, IndexArray, IntArray
 from grids.transitions.base import PolicyTransition
-from grids.compile import LEAST_THREADED
 from grids.transitions.sparse_kernels import (
     csr_dense,
     csr_matvec,
@@ -27,6 +26,7 @@ from grids.transitions.sparse_kernels import (
     scatter_add,
 )
 
+SMALL = 1 << 16  # entries of a factor up to which one call does more than threads would
 _MOST_PARTS = 16
 _NO_LAWS: FloatArray = np.empty((0, 0))
 
@@ -167,9 +167,9 @@ class PolicyRows:
 
     @cached_property
     def factors(self) -> Factors | None:
-        """M and G as arrays, where G is dense or nothing and neither is large enough for threads."""
+        """M and G as arrays, where G is dense or nothing and both are small."""
         laws = _NO_LAWS if self.smoothing.identity else self.smoothing.dense
-        if laws is None or max(laws.size, self.data.size) >= LEAST_THREADED:
+        if laws is None or max(laws.size, self.data.size) > SMALL:
             return None
         return Factors(self.pattern.indptr, self.pattern.indices, self.pattern.runs, self.data, laws)
 

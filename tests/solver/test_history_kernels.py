@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from grids.arrays import FloatArray, IntArray
 from solver.backward_differentiation import prediction_weights
-from solver.history_kernels import combine_history, extrapolate_values, measure_change, measure_step, oscillations
+from solver.history_kernels import combine_history, measure_change, measure_step
+from solver.value_kernels import extrapolate_values, oscillations
 from tests.solver.random_mdps import random_policy
 
 EPS = np.finfo(np.float64).eps

@@ -11,7 +11,7 @@ from benchmarks.problem_f import as_bandit, frozen_wells
 from grids.axis import Axis, uniform_axis
 from grids.grid import Grid
 from grids.transitions import tabulated_transition
-from solver.exponential import exponential_applies, potentials_stand_still
+from solver.exponential import exponential_applies
 from solver.flow import flow
 from solver.mdp import GridMDP
 from solver.schemes import AUTOMATIC, DEFAULT_ACCURACY, SCHEMES, chosen_scheme, make_scheme
@@ -44,10 +44,10 @@ class Own:
 
 
 def test_potentials_stand_still_where_the_next_state_does_not_depend_on_the_action() -> None:
-    assert potentials_stand_still(indifferent(LINE))
-    assert potentials_stand_still(as_bandit(frozen_wells(3, 8)))
-    assert not potentials_stand_still(indifferent(LINE, leak=1e-9))
-    assert not potentials_stand_still(small_problem())
+    assert indifferent(LINE).potentials_stand_still
+    assert as_bandit(frozen_wells(3, 8)).potentials_stand_still
+    assert not indifferent(LINE, leak=1e-9).potentials_stand_still
+    assert not small_problem().potentials_stand_still
 
 
 def test_the_exponential_is_for_one_axis_with_two_ends() -> None:
