@@ -32,11 +32,11 @@ from threadpoolctl import ThreadpoolController
 
 from grids.arrays import FloatArray
 from grids.transitions import PolicyTransition
-from grids.transitions.policy_rows import PolicyRows
+from grids.transitions.policy_rows import Factors, PolicyRows
 from solver.incomplete import IncompleteFactors as IncompleteFactors
 from solver.incomplete import rows_at_hand
-from solver.krylov import gmres, gmres_discounted
-from solver.krylov_kernels import apply_factors, residual_of_factors
+from solver.krylov import MOST_VECTORS, gmres, gmres_discounted
+from solver.krylov_kernels import apply_factors, refine_by_factors, residual_of_factors
 from solver.value_kernels import largest_entry
 
 SOLVERS = ("dense", "sparse", "krylov")
@@ -217,6 +217,10 @@ class DiscountedSystem:
         self, rhs: FloatArray, guess: FloatArray | None, tolerance: float, transposed: bool
     ) -> tuple[FloatArray, float]:
         scale = largest_entry(rhs)
+        if self._factors is not None and self.solver == "krylov" and self._incomplete is None and not transposed:
+            guess, norm = self._refined(self._factors, rhs, guess, tolerance)
+            if norm <= max(ACCEPTED * EPS * max(largest_entry(guess), scale), tolerance):
+                return guess, norm
         if guess is None:
             x, residual, norm = np.zeros_like(rhs), rhs, scale
         else:
@@ -246,6 +250,18 @@ class DiscountedSystem:
                 f"{norm / max(rounding, 1e-300):.3g} roundings of the solution"
             )
         return (x.copy() if x is guess else x), norm
+
+    def _refined(
+        self, factors: Factors, rhs: FloatArray, guess: FloatArray | None, tolerance: float
+    ) -> tuple[FloatArray, float]:
+        """The solution and its residual as far as GMRES comes, all of it in one call."""
+        x = np.zeros(rhs.size) if guess is None else guess.copy()
+        basis = np.empty((min(MOST_VECTORS, rhs.size) + 1, rhs.size))
+        norm, products = refine_by_factors(
+            *factors, self.discount, rhs, tolerance, SOUGHT * EPS, KRYLOV_MARGIN, KRYLOV_REDUCTION, basis, x
+        )
+        self.iterations += products
+        return x, norm
 
     def _residual(self, rhs: FloatArray, x: FloatArray, transposed: bool) -> tuple[FloatArray, float]:
         """rhs - A x, or its transpose, in a new array, and its largest entry."""

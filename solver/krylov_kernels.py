@@ -157,3 +157,59 @@ def gmres_of_factors(
             break
     combine(used, basis, triangle, rotated, out)
     return used, norm / first
+
+
+@kernel()
+def refine_by_factors(
+    indptr: IntArray,
+    indices: IndexArray,
+    runs: bool,
+    data: FloatArray,
+    laws: FloatArray,
+    discount: float,
+    rhs: FloatArray,
+    tolerance: float,
+    sought: float,
+    margin: float,
+    least: float,
+    basis: FloatArray,
+    x: FloatArray,
+) -> tuple[float, int]:
+    """Improve x, (S,), with (I - discount M T) x = rhs by GMRES until its residual no longer halves or is small enough.
+
+    Parameters
+    ----------
+    tolerance, sought : float
+        Largest entry of the residual that suffices: absolutely, or relative to the largest of x and rhs.
+    margin, least : float
+        What is asked of GMRES: ``margin`` times the reduction that is missing, and at least ``least``.
+    basis : array (most + 1, S)
+        Workspace.
+
+    Returns
+    -------
+    The largest entry of the residual, and the number of products made by GMRES.
+    """
+    residual, correction, candidate = np.empty(x.size), np.empty(x.size), np.empty(x.size)
+    scale, products = largest_entry(rhs), 0
+    norm = residual_of_factors(indptr, indices, runs, data, laws, discount, rhs, x, residual)
+    for _ in range(basis.shape[0]):
+        enough = max(sought * max(largest_entry(x), scale), tolerance)
+        if norm <= enough:
+            break
+        reduction = max(least, margin * enough / norm)
+        used, _ = gmres_of_factors(
+            indptr, indices, runs, data, laws, discount, residual, reduction, basis, correction
+        )
+        products += used
+        for i in range(x.size):
+            candidate[i] = x[i] + correction[i]
+        left = residual_of_factors(indptr, indices, runs, data, laws, discount, rhs, candidate, residual)
+        if not left < norm:
+            break
+        x[:] = candidate
+        stalled = left > 0.5 * norm
+        norm = left
+        if stalled:
+            break
+    return norm, products
