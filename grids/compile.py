@@ -86,7 +86,7 @@ def kernel(*, parallel: bool = False, fused: bool = True, any_order: bool = Fals
         @functools.wraps(function)
         def by_size(*arguments: Any) -> Any:
             for argument in arguments:
-                if isinstance(argument, np.ndarray) and argument.size >= LEAST_THREADED:
+                if type(argument) is np.ndarray and argument.size >= LEAST_THREADED:
                     return threaded(*arguments)
             return serial(*arguments)
 

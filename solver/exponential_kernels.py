@@ -7,8 +7,9 @@ Each system is eliminated as I - dt L is in `solver.tridiagonal`, with the pole 
     s_0 = z,   pivot_k = s_k + U_k,   s_{k+1} = z + W_k s_k / pivot_k,
 
 U, W being t times the rates: s -> s/(s + U) maps the upper half-plane to itself, so that Im pivot_k >= Im z > 0 and no
-pivot is small.  All that belongs to a cell of up to 32 lines side by side lies in one row of a flat workspace, its pieces a
-constant distance apart: then one loop does all the work of a cell, and vectorises without asking what overlaps what.
+pivot is small.  All that belongs to a cell of up to 32 lines side by side lies in one row of a flat workspace, its
+pieces a constant distance apart: then one loop does all the work of a cell, and vectorises without asking what overlaps
+what.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from grids.arrays import FloatArray
-from solver.vector_math import exp, expm1_nonnegative, log
+from solver.vector_math import exp, exp_and_expm1_negative, expm1_nonnegative, log
 
 EXTENDED = np.finfo(np.longdouble).nmant >= 63
 
@@ -30,6 +30,18 @@ def logs(x: FloatArray, out: FloatArray) -> None:
         out[i] = log(x[i])
 
 
+@numba.njit(error_model="numpy")
+def decays(x: FloatArray, out: FloatArray) -> None:
+    for i in range(x.size):
+        out[i], _ = exp_and_expm1_negative(x[i])
+
+
+@numba.njit(error_model="numpy")
+def decreases(x: FloatArray, out: FloatArray) -> None:
+    for i in range(x.size):
+        _, out[i] = exp_and_expm1_negative(x[i])
+
+
 def units_in_the_last_place(found: FloatArray, exact: np.ndarray) -> float:
     return float(np.max(np.abs(found - exact) / np.spacing(np.abs(exact.astype(np.float64)))))
 
@@ -50,6 +62,12 @@ CASES = {
     ]), 1.1),
     "expm1": (expm1s, np.expm1, np.concatenate([
         GENERATOR.uniform(0.0, 709.3, 300_000), GENERATOR.uniform(0.0, 2.0, 300_000), around(HALVES), SMALL, [709.39],
+    ]), 2.0),
+    "decay": (decays, lambda x: np.exp(-x), np.concatenate([
+        GENERATOR.uniform(0.0, 708.0, 300_000), GENERATOR.uniform(0.0, 2.0, 300_000), around(HALVES[:-2]), SMALL,
+    ]), 1.1),
+    "decrease": (decreases, lambda x: np.expm1(-x), np.concatenate([
+        GENERATOR.uniform(0.0, 750.0, 300_000), GENERATOR.uniform(0.0, 2.0, 300_000), around(HALVES), SMALL, [1e300],
     ]), 2.0),
     "log": (logs, np.log, np.concatenate([
         10.0 ** GENERATOR.uniform(-323.0, 308.0, 300_000), GENERATOR.uniform(0.5, 2.0, 300_000),
