@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from grids.arrays import FloatArray
 from grids.axis import Axis, edges_axis
-from solver.bernoulli import bernoulli_pair
+from solver.bernoulli import bernoulli_fractions, bernoulli_pair
 from solver.generator_kernels import apply_axis
 from solver.line_blocks import LANES, load_lines, store_lines
 from solver.scharfetter_gummel import add_axis_dissipation, axis_rates, backward_euler_axis

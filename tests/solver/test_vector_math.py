@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 import pytest
@@ -55,7 +57,7 @@ def around(points: FloatArray) -> FloatArray:
 GENERATOR = np.random.default_rng(11)
 HALVES = (np.arange(0.0, 1022.0) + 0.5) * np.log(2.0)  # where the power of two changes
 SMALL = 10.0 ** GENERATOR.uniform(-300.0, 0.0, 100_000)
-CASES = {
+CASES: dict[str, tuple[Any, Any, FloatArray, float]] = {
     "exp": (exps, np.exp, np.concatenate([
         GENERATOR.uniform(-745.0, 709.7, 300_000), GENERATOR.uniform(-1.0, 1.0, 300_000),
         around(HALVES), around(-HALVES), SMALL, -SMALL, [-708.3, -708.5, -745.1, 709.78],
