@@ -118,7 +118,7 @@ def add_resolvent(cells: FloatArray, n: int, z: complex, c: complex, other: comp
         _substitute(cells, k, 2.0 * c.real, 2.0 * c.imag, 2.0 * d.real, 2.0 * d.imag, lanes)
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, largest=0)
 def exponential_axis(
     p: FloatArray,
     q: FloatArray,
