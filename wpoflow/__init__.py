@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from solver.run import Run as Run
     from solver.run_file import open_run as open_run
     from solver.trailer import RunFileError as RunFileError
+    from views.figures import FigureError as FigureError
+    from views.figures import plot as plot
+    from views.figures.movie import save_movie as save_movie
 
     __version__: str
 
@@ -71,6 +74,8 @@ _HOMES = {
     "solver.trailer": ("RunFileError",),
     "solver.discounted_system": ("BellmanError",),
     "solver.bellman": ("NotFiniteError",),
+    "views.figures": ("plot", "FigureError"),
+    "views.figures.movie": ("save_movie",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _FLOORS = ("grids", "solver", "problems", "validation", "views")

@@ -16,7 +16,9 @@ from typing import Any, TypeVar
 import click
 
 from solver.provenance import VERSION
+from views.figures.registry import EXTENSIONS, FIGURES
 from wpoflow.exits import CommandError, Exit, report
+from wpoflow.options import pairs, plot_help, state_option
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -39,22 +41,9 @@ _debug = click.option(
 )
 
 
-def _pairs(option: str, entries: Sequence[str]) -> dict[str, str]:
-    """NAME=VALUE entries of a repeated option as a dict."""
-    found: dict[str, str] = {}
-    for entry in entries:
-        name, equals, value = entry.partition("=")
-        if not (name.strip() and equals and value.strip()):
-            raise click.UsageError(f"{option} {entry}: write NAME=VALUE")
-        if name.strip() in found:
-            raise click.UsageError(f"{option} {name.strip()} is given twice")
-        found[name.strip()] = value.strip()
-    return found
-
-
 def _parse_cells(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, int]:
     cells = {}
-    for name, value in _pairs("--cells", entries).items():
+    for name, value in pairs("--cells", entries).items():
         if not value.isdecimal() or int(value) < 1:
             raise click.UsageError(f"--cells {name}={value}: the number of cells is a positive whole number")
         cells[name] = int(value)
@@ -62,12 +51,12 @@ def _parse_cells(_: click.Context, __: click.Parameter, entries: Sequence[str]) 
 
 
 def _parse_set(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, str]:
-    return _pairs("--set", entries)
+    return pairs("--set", entries)
 
 
 def _parse_until(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, float] | None:
     criteria: dict[str, float] = {}
-    for name, value in _pairs("--until", [entry if "=" in entry else f"time={entry}" for entry in entries]).items():
+    for name, value in pairs("--until", [entry if "=" in entry else f"time={entry}" for entry in entries]).items():
         if name not in LIMITS:
             raise click.UsageError(f"--until {name}: choose among {', '.join(LIMITS)}")
         try:
@@ -173,9 +162,9 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-def _call(module: str, **arguments: Any) -> None:
-    """Run a command's function ``main`` and leave with the status it returns."""
-    status = importlib.import_module(f"wpoflow.commands.{module}").main(**arguments)
+def _call(module: str, function: str = "main", /, **arguments: Any) -> None:
+    """Run a command's function and leave with the status it returns."""
+    status = getattr(importlib.import_module(f"wpoflow.commands.{module}"), function)(**arguments)
     if status is not Exit.DONE:
         raise click.exceptions.Exit(int(status))
 
@@ -263,6 +252,10 @@ def optimum(**arguments: Any) -> None:
 @click.option("--step", type=float, metavar="DT", help="Coarsest step. Default T/64 or somewhat less.")
 @click.option("--accuracy", type=float, metavar="TOL", help="Of the time steps where grids are refined. Default 1e-7.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write DIR/refine.json.")
+@click.option(
+    "--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw differences and slopes."
+)
+@click.option("--force", is_flag=True, help="Overwrite the figure.")
 @_threads
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 @_debug
@@ -316,6 +309,41 @@ def bend(**arguments: Any) -> None:
 def info(file: Path, as_json: bool) -> None:
     """Say what a run file is, how the run ended, and its main numbers."""
     _call("info", file=file, as_json=as_json)
+
+
+@cli.command(help=plot_help())
+@click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help=f"Where to write: {', '.join(EXTENSIONS)}.",
+)  # fmt: skip
+@click.option(
+    "--kind", type=click.Choice([*FIGURES, "refinement"]), metavar="NAME", help="What to draw. Default overview."
+)
+@state_option
+@_force
+@_debug
+def plot(**arguments: Any) -> None:
+    """Draw a figure of a run file."""
+    _call("plot", **arguments)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Where to write: .gif, .apng, .png (animated), or .mp4 where ffmpeg is installed.",
+)  # fmt: skip
+@state_option
+@click.option("--fps", type=float, default=4.0, show_default=True, metavar="N", help="Frames a second.")
+@_force
+@_debug
+def movie(**arguments: Any) -> None:
+    """Show the policy of a run relaxing: one frame a snapshot.
+
+    More snapshots make more frames: wpoflow run PROBLEM --set record.snapshots=60.
+    """
+    _call("plot", "movie", **arguments)
 
 
 @cli.command()
