@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from solver.run import Run as Run
     from solver.run_file import open_run as open_run
     from solver.trailer import RunFileError as RunFileError
+    from views.figures import FigureError as FigureError
+    from views.figures import plot as plot
 
     __version__: str
 
@@ -71,6 +73,7 @@ _HOMES = {
     "solver.trailer": ("RunFileError",),
     "solver.discounted_system": ("BellmanError",),
     "solver.bellman": ("NotFiniteError",),
+    "views.figures": ("plot", "FigureError"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _FLOORS = ("grids", "solver", "problems", "validation", "views")

@@ -33,6 +33,7 @@ class CommandError(Exception):
 
 _BY_NAME = {
     "ProblemError": Exit.UNUSABLE,
+    "FigureError": Exit.UNUSABLE,
     "FileExistsError": Exit.UNUSABLE,
     "RunFileError": Exit.RUN_FILE,
     "BellmanError": Exit.SHORT_OF_GOAL,
