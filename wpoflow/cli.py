@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from solver.provenance import VERSION
+from views.figures.registry import EXTENSIONS, FIGURES
 from wpoflow.exits import CommandError, Exit, report
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -82,6 +83,16 @@ def _parse_until(_: click.Context, __: click.Parameter, entries: Sequence[str]) 
         if not 0 < criteria[name] < float("inf"):
             raise click.UsageError(f"--until {name}={value}: must be positive and finite")
     return criteria or None
+
+
+def _parse_state(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, float]:
+    point = {}
+    for name, value in _pairs("--state", entries).items():
+        try:
+            point[name] = float(value)
+        except ValueError:
+            raise click.UsageError(f"--state {name}={value}: {value} is not a number") from None
+    return point
 
 
 def _parse_times(_: click.Context, __: click.Parameter, entries: Sequence[float]) -> list[float]:
@@ -173,9 +184,9 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-def _call(module: str, **arguments: Any) -> None:
-    """Run a command's function ``main`` and leave with the status it returns."""
-    status = importlib.import_module(f"wpoflow.commands.{module}").main(**arguments)
+def _call(module: str, function: str = "main", /, **arguments: Any) -> None:
+    """Run a command's function and leave with the status it returns."""
+    status = getattr(importlib.import_module(f"wpoflow.commands.{module}"), function)(**arguments)
     if status is not Exit.DONE:
         raise click.exceptions.Exit(int(status))
 
@@ -263,6 +274,10 @@ def optimum(**arguments: Any) -> None:
 @click.option("--step", type=float, metavar="DT", help="Coarsest step. Default T/64 or somewhat less.")
 @click.option("--accuracy", type=float, metavar="TOL", help="Of the time steps where grids are refined. Default 1e-7.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write DIR/refine.json.")
+@click.option(
+    "--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw differences and slopes."
+)
+@click.option("--force", is_flag=True, help="Overwrite the figure.")
 @_threads
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 @_debug
@@ -316,6 +331,55 @@ def bend(**arguments: Any) -> None:
 def info(file: Path, as_json: bool) -> None:
     """Say what a run file is, how the run ended, and its main numbers."""
     _call("info", file=file, as_json=as_json)
+
+
+_state = click.option(
+    "--state", multiple=True, metavar="AXIS=VALUE", callback=_parse_state,
+    help="State to look at, the nearest grid point; axes left out: the middle.",
+)  # fmt: skip
+
+
+def _plot_help() -> str:
+    """Help of ``plot``, with the kinds of figures."""
+    kinds = {name: kind.shows for name, kind in FIGURES.items()}
+    kinds["refinement"] = "differences between levels, from the refine.json of wpoflow refine --report"
+    lines = "\n".join(f"  {name:<12}{shows}" for name, shows in kinds.items())
+    return f"Draw a figure of a run file. Kinds:\n\n\b\n{lines}"
+
+
+@cli.command(help=_plot_help())
+@click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help=f"Where to write: {', '.join(EXTENSIONS)}.",
+)  # fmt: skip
+@click.option(
+    "--kind", type=click.Choice([*FIGURES, "refinement"]), metavar="NAME", help="What to draw. Default overview."
+)
+@_state
+@_force
+@_debug
+def plot(**arguments: Any) -> None:
+    """Draw a figure of a run file."""
+    _call("plot", **arguments)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Where to write: .gif, .apng, .png (animated), or .mp4 where ffmpeg is installed.",
+)  # fmt: skip
+@_state
+@click.option("--fps", type=float, default=4.0, show_default=True, metavar="N", help="Frames a second.")
+@_force
+@_debug
+def movie(**arguments: Any) -> None:
+    """Show the policy of a run relaxing: one frame a snapshot.
+
+    More snapshots make more frames: wpoflow run PROBLEM --set record.snapshots=60.
+    """
+    _call("plot", "movie", **arguments)
 
 
 @cli.command()

@@ -90,6 +90,12 @@ def _wrapped(figure: Figure, text: str, most: int) -> list[str]:
 
     lines: list[str] = []
     rest = " ".join(text.split())
+    if not fits(rest):
+        # two lines of about the same length read better than a last word alone
+        halves = [(rest[:k], rest[k + 1 :]) for k, letter in enumerate(rest) if letter == " "]
+        whole = [pair for pair in halves if all(map(fits, pair))]
+        if whole and most > 1:
+            return list(min(whole, key=lambda pair: abs(len(pair[0]) - len(pair[1]))))
     while rest:
         if fits(rest):
             return [*lines, rest]

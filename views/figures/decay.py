@@ -28,6 +28,7 @@ from views.figures.panels import GAP, TIME, few_ticks, legend_above, log_scale
 
 NEAR_FLOOR = 1e3
 FEW_ROWS = 12
+RATE_RANGE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,8 @@ def draw(run: Run, *, title: bool) -> Figure:
     return figure
 
 
-def gap_panel(panel: Axes, run: Run) -> None:
-    """The gap with the lines of the rates, on a logarithmic axis."""
+def gap_panel(panel: Axes, run: Run, *, short: bool = False) -> None:
+    """The gap with the lines of the rates, on a logarithmic axis; names without formulae if ``short``."""
     rates, time, gap = rates_of(run), run.series["time"], run.series["gap"]
     assert run.optimum is not None
     marker = "o" if time.size <= FEW_ROWS else ""
@@ -103,8 +104,9 @@ def gap_panel(panel: Axes, run: Run) -> None:
         (rates.guaranteed, GREEN, (0, (5, 1.5)), r"guaranteed, $2\alpha/\kappa$"),
         (rates.paper, VERMILION, (0, (1, 1.2)), r"paper, $2\alpha(1-\gamma)/\|d^*\!/\rho\|_\infty$"),
     ):
-        if np.any(rate > 0.0) and gap[0] > 0.0:
-            panel.plot(time, bound_line(time, gap, rate), color=colour, linestyle=dashes, label=label)
+        if gap[0] > 0.0:
+            line = bound_line(time, gap, rate)
+            panel.plot(time, line, color=colour, linestyle=dashes, label=label.split(",")[0] if short else label)
     rows = np.flatnonzero(rates.judged & np.isfinite(gap))
     log_scale(panel, shown)
     if rows.size and np.isfinite(rates.sharp) and time.size > 1:
@@ -113,7 +115,7 @@ def gap_panel(panel: Axes, run: Run) -> None:
         inside = line <= panel.get_ylim()[1]
         panel.plot(
             np.where(inside, time, np.nan), line, color=BLACK, linestyle="-.", linewidth=0.8,
-            label=r"sharp, $2\lambda_{\min}$",
+            label="sharp" if short else r"sharp, $2\lambda_{\min}$",
         )  # fmt: skip
     floor = run.optimum.gap_floor
     low, high = panel.get_ylim()
@@ -140,7 +142,9 @@ def rate_panel(panel: Axes, run: Run) -> None:
     if np.isfinite(rates.sharp) and rates.sharp > 0.0:
         panel.axhline(rates.sharp, color=BLACK, linestyle="-.", linewidth=0.8)
         compared.append(np.array([rates.sharp]))
-    log_scale(panel, compared)
+    # a bound that starts at exp(-100) would press all else together
+    largest = max(float(np.max(part, where=np.isfinite(part), initial=0.0)) for part in compared)
+    log_scale(panel, [part[part >= RATE_RANGE * largest] for part in compared])
     panel.set_ylabel("local rate [1]")
     panel.set_xlabel(TIME)
     panel.xaxis.set_major_locator(few_ticks(5))

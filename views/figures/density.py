@@ -23,7 +23,7 @@ from views.figures.fields import (
     time_words,
     words,
 )
-from views.figures.panels import axis_label, colour_bar, density_norm, legend_above, map_of
+from views.figures.panels import axis_label, colour_bar, density_norm, few_ticks, legend_above, map_of
 
 LINES, MAPS = 5, 3
 
@@ -68,6 +68,7 @@ def draw(run: Run, *, state: Mapping[str, float] | None, title: bool) -> Figure:
         panel.set_ylabel(r"$\pi_t(a|s)$ [1]")
         panel.set_xlim(axes[0].lower, axes[0].upper)
         panel.set_ylim(bottom=0.0)
+        panel.xaxis.set_major_locator(few_ticks(5))
         legend_above(panel, 3)
     else:
         figure = new_figure(DOUBLE, 2.5)

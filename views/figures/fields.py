@@ -73,10 +73,16 @@ def slice_rows(run: Run, along: list[int], index: tuple[int, ...]) -> IntArray:
 def words(run: Run, index: tuple[int, ...], but: list[int] | None = None) -> str:
     """A state in words, without the axes that are drawn along: ``x = 0.5, v = 0``."""
     return ", ".join(
-        f"{axis.name} = {axis.points[index[k]]:.3g}"
+        f"{axis.name} = {_rounded(axis, index[k]):.3g}"
         for k, axis in enumerate(run.states.axes)
         if k not in (but or []) and axis.size > 1
     )
+
+
+def _rounded(axis: Axis, i: int) -> float:
+    """A point, zero where it differs from zero by rounding only."""
+    point = float(axis.points[i])
+    return 0.0 if abs(point) < 1e-9 * axis.length else point
 
 
 def densities(run: Run, policy: FloatArray) -> FloatArray:

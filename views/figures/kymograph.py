@@ -59,7 +59,7 @@ def draw(run: Run, *, state: Mapping[str, float] | None, title: bool) -> Figure:
     panels = figure.subplots(len(axes), 2, width_ratios=[3.0, 1.0], sharey="row", squeeze=False)
     for (strip, side), k in zip(panels, axes, strict=True):
         mesh = strip_panel(strip, run, index, k)
-        colour_bar(figure, mesh, strip, density_label(run, k))
+        colour_bar(figure, mesh, strip, density_label(run, k), "right")
         _side(side, run, index, k)
     for strip, _ in panels[:-1]:
         strip.set_xlabel("")

@@ -53,12 +53,12 @@ def draw(run: Run, *, state: Mapping[str, float] | None, title: bool) -> Figure:
     for panel in places[len(chosen) :]:
         panel.remove()
     note = words(run, index)
-    heading(figure, run.title if title else "", f"through {note}" if note else "")
+    heading(figure, run.title if title else "", f"at {note}" if note else "")
     return figure
 
 
 def _decay(run: Run, panel: Axes) -> None:
-    decay.gap_panel(panel, run)
+    decay.gap_panel(panel, run, short=True)
     legend_above(panel, 2)
 
 
@@ -91,4 +91,4 @@ def _dissipation(run: Run, panel: Axes) -> None:
 def _bar(panel: Axes, mesh: QuadMesh, label: str) -> None:
     figure = panel.get_figure()
     assert isinstance(figure, Figure)
-    colour_bar(figure, mesh, panel, label)
+    colour_bar(figure, mesh, panel, label, "right")

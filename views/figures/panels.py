@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, SymmetricalLogLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, SymmetricalLogLocator
 
 from grids.arrays import FloatArray
 from grids.axis import Axis
@@ -23,7 +24,7 @@ DECADES = 12  # most decades of a logarithmic colour scale
 
 def few_ticks(most: int) -> MaxNLocator:
     """At most so many intervals, of round numbers."""
-    return MaxNLocator(most, steps=[1, 2, 5, 10])
+    return MaxNLocator(most, steps=[1, 2, 2.5, 5, 10])
 
 
 def plain(text: str) -> str:
@@ -45,7 +46,25 @@ def log_scale(panel: Axes, values: Sequence[FloatArray], pad: float = 1.5) -> No
         low, high = float(found.min()), float(found.max())
         pad = max(pad, (high / low) ** 0.04)
         panel.set_ylim(max(low / pad, 1e-300), min(high * pad, 1e300))
-    panel.yaxis.set_major_locator(LogLocator(numticks=7))
+    log_ticks(panel.yaxis, *panel.get_ylim())
+
+
+def log_ticks(axis: XAxis | YAxis, low: float, high: float, most: int = 7) -> None:
+    """Powers of ten as ticks; over less than two decades 1, 2 and 5 times them, written out."""
+    if high < 90.0 * low:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=most))
+        axis.set_major_formatter(FuncFormatter(_number))
+    else:
+        axis.set_major_locator(LogLocator(numticks=most))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _number(value: float, _: object = None) -> str:
+    """A tick written out where that is short, else as a power."""
+    if 1e-3 <= value < 1e4:
+        return f"{value:g}"
+    mantissa, exponent = f"{value:.0e}".split("e")
+    return rf"${mantissa}\!\times\!10^{{{int(exponent)}}}$"
 
 
 def time_scale(panel: Axes, times: FloatArray) -> None:
@@ -116,9 +135,13 @@ def log_norm(*values: FloatArray) -> LogNorm | None:
 def colour_bar(figure: Figure, mesh: QuadMesh, panels: Axes | Sequence[Axes], label: str, where: str = "top") -> None:
     """Colour scale with few ticks, above the panel or panels it belongs to, or at their right."""
     bar = figure.colorbar(mesh, ax=panels, location=where, label=label, aspect=18, pad=0.03)
-    bar.locator = LogLocator(numticks=5) if isinstance(mesh.norm, LogNorm) else few_ticks(4)
     bar.minorticks_off()
-    bar.update_ticks()
+    if isinstance(mesh.norm, LogNorm):
+        low, high = mesh.get_clim()
+        log_ticks(bar.ax.yaxis if where in ("left", "right") else bar.ax.xaxis, low, high, 5)
+    else:
+        bar.locator = few_ticks(4)
+        bar.update_ticks()
 
 
 def contours(panel: Axes, across: FloatArray, up: FloatArray, values: FloatArray) -> None:
@@ -129,7 +152,7 @@ def contours(panel: Axes, across: FloatArray, up: FloatArray, values: FloatArray
         levels = MaxNLocator(8).tick_values(float(values.min()), float(values.max()))
         inside = levels[(levels > values.min()) & (levels < values.max())]
         if inside.size:
-            panel.contour(across, up, values.T, levels=inside, colors="white", linewidths=0.5)
+            panel.contour(across, up, values.T, levels=inside, colors="white", linewidths=0.5, linestyles="solid")
 
 
 def legend_above(panel: Axes, columns: int, narrow: bool = False) -> None:

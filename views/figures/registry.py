@@ -73,8 +73,8 @@ _KINDS = (
     Kind("kymograph", "density of the policy at one state, over action and flow time"),
     Kind("density", "density of the policy at one state at several times: lines, or maps over two action axes"),
     Kind("steps", "dissipation and step size in flow time", False),
-    # constants
-    # phase
+    Kind("constants", "spectral gap and log-Sobolev constant of the optimal policy, state by state"),
+    Kind("phase", "mean motion under the optimal policy, its mean action as colour (two state axes)"),
 )
 
 FIGURES: dict[str, Kind] = {kind.name: kind for kind in _KINDS}

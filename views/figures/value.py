@@ -118,7 +118,7 @@ def _differences(panel: Axes, run: Run) -> None:
 
 
 def _maps(run: Run, along: list[int], index: tuple[int, ...]) -> Figure:
-    """First value and optimum on one scale, and the last difference."""
+    """First value, optimum, and the last difference; grey where that is not positive."""
     assert run.optimum is not None
     first, second = (run.states.axes[k] for k in along)
     best = slice_of(run.optimum.value, run, along, index)
@@ -137,8 +137,8 @@ def _maps(run: Run, along: list[int], index: tuple[int, ...]) -> Figure:
     if run.snapshots is not None and times.size:
         above = slice_of(run.snapshots.value_at(-1), run, along, index) - best
         norm = log_norm(above)
-        mesh = map_of(panels[2], first.edges, second.edges, above if norm is None else np.where(above > 0.0, above, np.nan),
-                      norm or linear_norm(above), SECOND_MAP)  # fmt: skip
+        shown_above = above if norm is None else np.where(above > 0.0, above, np.nan)
+        mesh = map_of(panels[2], first.edges, second.edges, shown_above, norm or linear_norm(above), SECOND_MAP)
         colour_bar(figure, mesh, panels[2], rf"$V^{{\pi_t}}(s)-V^*(s)$ [1], {time_words(float(times[-1]))}")
         panels[2].set_xlabel(axis_label(first))
     panels[0].set_ylabel(axis_label(second))
@@ -157,6 +157,6 @@ def map_panel(panel: Axes, run: Run, state: Mapping[str, float] | None) -> None:
     figure = panel.get_figure()
     assert isinstance(figure, Figure)
     label = rf"$V^{{\pi_t}}(s)$ [1], {time_words(float(snapshot_times(run)[-1]))}" if has_flow else "$V^*(s)$ [1]"
-    colour_bar(figure, mesh, panel, label)
+    colour_bar(figure, mesh, panel, label, "right")
     panel.set_xlabel(axis_label(first))
     panel.set_ylabel(axis_label(second))
