@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from views.figures.registry import FIGURES, FigureError, applicable, draw
 from views.figures.registry import EXTENSIONS as EXTENSIONS
+from views.figures.registry import FIGURES, FigureError, applicable, draw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -30,9 +31,10 @@ ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE = "#E69F00", "#56B4E9", "#009E73", "
 MAP, SECOND_MAP = "viridis", "cividis"
 
 TITLE_LINES = 2
+FONT_SIZE = 8.0
 _FOREIGN = ("backend", "interactive", "toolbar", "timezone", "webagg", "tk.", "figure.hooks", "docstring", "savefig.d")
 _SETTINGS = {
-    "font.size": 8.0,
+    "font.size": FONT_SIZE,
     "axes.titlesize": 8.0,
     "axes.labelsize": 8.0,
     "xtick.labelsize": 7.0,
@@ -47,6 +49,7 @@ _SETTINGS = {
     "axes.linewidth": 0.6,
     "lines.linewidth": 1.2,
     "xtick.direction": "in",
+    "xtick.major.pad": 4.5,  # else the labels at the corner of two axes meet
     "ytick.direction": "in",
     "svg.fonttype": "path",
     "svg.hashsalt": "wpoflow",
@@ -58,8 +61,9 @@ _SETTINGS = {
 @contextmanager
 def style() -> Iterator[None]:
     """Matplotlib's defaults with ours, whatever the user's settings are; restored afterwards."""
-    own = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith(_FOREIGN)}
-    with matplotlib.rc_context({**own, **_SETTINGS}), warnings.catch_warnings():
+    settings: Any = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith(_FOREIGN)}
+    settings |= _SETTINGS
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
         # a title may hold a letter the font has not: it becomes a box
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield
@@ -73,7 +77,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def heading(figure: Figure, title: str, note: str = "") -> None:
-    """Set the title, in at most two lines of the figure's width, and a note below it; taken as they are, not as math."""
+    """Set the title, in at most two lines of the figure's width, and a note below it; neither is read as math."""
     lines = _wrapped(figure, title, TITLE_LINES) + _wrapped(figure, note, TITLE_LINES)
     if lines:
         figure.suptitle("\n".join(lines), parse_math=False)
@@ -81,21 +85,24 @@ def heading(figure: Figure, title: str, note: str = "") -> None:
 
 def _wrapped(figure: Figure, text: str, most: int) -> list[str]:
     """Lines that fit the figure's width; what is too much ends in dots."""
-    font = FontProperties(size=_SETTINGS["font.size"])
+    font = FontProperties(size=FONT_SIZE)
     renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
     room = 0.95 * figure.bbox.width
 
+    def width(line: str) -> float:
+        return float(renderer.get_text_width_height_descent(line, font, False)[0])
+
     def fits(line: str) -> bool:
-        return bool(renderer.get_text_width_height_descent(line, font, False)[0] <= room)
+        return width(line) <= room
 
     lines: list[str] = []
     rest = " ".join(text.split())
-    if not fits(rest):
+    if most > 1 and room < width(rest) < 2.0 * room:
         # two lines of about the same length read better than a last word alone
-        halves = [(rest[:k], rest[k + 1 :]) for k, letter in enumerate(rest) if letter == " "]
-        whole = [pair for pair in halves if all(map(fits, pair))]
-        if whole and most > 1:
-            return list(min(whole, key=lambda pair: abs(len(pair[0]) - len(pair[1]))))
+        blanks = [k for k, letter in enumerate(rest) if letter == " "]
+        for k in sorted(blanks, key=lambda k: abs(2 * k - len(rest))):
+            if fits(rest[:k]) and fits(rest[k + 1 :]):
+                return [rest[:k], rest[k + 1 :]]
     while rest:
         if fits(rest):
             return [*lines, rest]

@@ -21,7 +21,16 @@ from validation.constants.lower_bounds import lower_bounds
 from validation.constants.spectral_gap import spectral_gap
 from views.figures.canvas import BLUE, DOUBLE, GREEN, SECOND_MAP, SINGLE, VERMILION, heading, new_figure
 from views.figures.fields import NO_ACTIONS, NO_OPTIMUM, chosen_state, drawn_axes, long_axes, slice_rows, words
-from views.figures.panels import axis_label, colour_bar, legend_above, linear_norm, log_norm, log_scale, log_ticks, map_of
+from views.figures.panels import (
+    axis_label,
+    colour_bar,
+    legend_above,
+    linear_norm,
+    log_norm,
+    log_scale,
+    log_ticks,
+    map_of,
+)
 
 MOST_CELLS, MOST_MINIMISED = 1024, 64
 FAR_BELOW = 1e-4  # of the spectral gap: bounds below it are arrows at the edge

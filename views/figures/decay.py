@@ -16,6 +16,7 @@ from functools import lru_cache
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator
 
 from grids.arrays import BoolArray, FloatArray
 from solver.run import Run
@@ -119,12 +120,12 @@ def gap_panel(panel: Axes, run: Run, *, short: bool = False) -> None:
         )  # fmt: skip
     floor = run.optimum.gap_floor
     low, high = panel.get_ylim()
-    if 0.0 < floor and low < NEAR_FLOOR * floor:
+    if floor > 0.0 and low < NEAR_FLOOR * floor:
         panel.axhline(floor, color=GREY, linewidth=0.8, label="rounding floor")
         panel.set_ylim(min(low, floor / 2.0), high)
     panel.set_ylabel(GAP)
     panel.set_xlabel(TIME)
-    panel.xaxis.set_major_locator(few_ticks(5))
+    panel.xaxis.set_major_locator(few_ticks(5) if time.size > 1 else FixedLocator(time.tolist()))
 
 
 def rate_panel(panel: Axes, run: Run) -> None:
@@ -147,4 +148,4 @@ def rate_panel(panel: Axes, run: Run) -> None:
     log_scale(panel, [part[part >= RATE_RANGE * largest] for part in compared])
     panel.set_ylabel("local rate [1]")
     panel.set_xlabel(TIME)
-    panel.xaxis.set_major_locator(few_ticks(5))
+    panel.xaxis.set_major_locator(few_ticks(5) if time.size > 1 else FixedLocator(time.tolist()))

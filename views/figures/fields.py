@@ -35,7 +35,8 @@ def chosen_state(run: Run, wanted: Mapping[str, float] | None) -> tuple[int, ...
     names = [axis.name for axis in run.states.axes]
     for name in wanted:
         if name not in names:
-            raise FigureError(f"state {name}: choose among {', '.join(names)}" if names else f"state {name}: there is one state only")
+            choices = f"choose among {', '.join(names)}" if names else "there is one state only"
+            raise FigureError(f"state {name}: {choices}")
     return tuple(_index(axis, wanted.get(axis.name)) for axis in run.states.axes)
 
 
@@ -106,7 +107,7 @@ def snapshot_times(run: Run) -> FloatArray:
 def some_snapshots(run: Run, most: int) -> list[int]:
     """Evenly spread snapshots, the first and the last among them."""
     count = snapshot_times(run).size
-    return sorted({int(round(k)) for k in np.linspace(0, count - 1, min(most, count))}) if count else []
+    return sorted({round(float(k)) for k in np.linspace(0, count - 1, min(most, count))}) if count else []
 
 
 def time_edges(times: FloatArray) -> FloatArray:

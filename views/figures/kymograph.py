@@ -24,7 +24,16 @@ from views.figures.fields import (
     time_words,
     words,
 )
-from views.figures.panels import axis_label, colour_bar, density_norm, few_ticks, legend_above, map_of, plain, time_scale
+from views.figures.panels import (
+    axis_label,
+    colour_bar,
+    density_norm,
+    few_ticks,
+    legend_above,
+    map_of,
+    plain,
+    time_scale,
+)
 
 MOST_AXES = 3
 

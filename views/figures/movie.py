@@ -25,7 +25,7 @@ from views.figures.canvas import BLACK, BLUE, DOUBLE, VERMILION, heading, new_fi
 from views.figures.density import plane
 from views.figures.fields import chosen_state, drawn_axes, flat_index, long_axes, marginal, slice_rows, snapshot_times
 from views.figures.fields import words as state_words
-from views.figures.panels import axis_label, colour_bar, density_norm, map_of
+from views.figures.panels import axis_label, colour_bar, density_norm, legend_above, map_of
 from views.figures.registry import FigureError
 
 MOVIES = (".gif", ".apng", ".png", ".mp4")
@@ -156,7 +156,8 @@ def _scene(run: Run, state: Mapping[str, float] | None, title: bool) -> tuple[Fi
     along = drawn_axes(run, state, 1) if len(axes) == 1 else []
     with_gap = not decay.why_not(run)
     figure = new_figure(DOUBLE if with_gap else 0.6 * DOUBLE, 3.0)
-    panels = figure.subplots(1, 2 if with_gap else 1, width_ratios=[1.25, 1.0][: 2 if with_gap else 1], squeeze=False)[0]
+    ratios = [1.25, 1.0] if with_gap else [1.0]
+    panels = figure.subplots(1, len(ratios), width_ratios=ratios, squeeze=False)[0]
     show = _lines if len(axes) == 1 and not along else _map
     first = show(panels[0], run, index, along)
     second = _marker(panels[1], run) if with_gap else None
@@ -225,7 +226,7 @@ def _map(panel: Axes, run: Run, index: tuple[int, ...], along: list[int]) -> Upd
 def _marker(panel: Axes, run: Run) -> Update:
     """The gap, and where on it the flow is; between two rows on the line that joins them."""
     decay.gap_panel(panel, run, short=True)
-    decay.legend_above(panel, 2, narrow=True)
+    legend_above(panel, 2, narrow=True)
     time, gap, times = run.series["time"], run.series["gap"], snapshot_times(run)
     (spot,) = panel.plot([time[0]], [gap[0]], marker="o", color=VERMILION, markersize=6.0, zorder=5, clip_on=False)
 

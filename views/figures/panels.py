@@ -10,7 +10,7 @@ from matplotlib.axis import XAxis, YAxis
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, SymmetricalLogLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator, SymmetricalLogLocator
 
 from grids.arrays import FloatArray
 from grids.axis import Axis
@@ -19,6 +19,7 @@ from views.figures.fields import geometric
 
 TIME = "flow time $t$ [1]"
 GAP = r"$V^{\pi_t}(\rho)-V^*(\rho)$ [1]"
+LONGEST_NAME = 18
 DECADES = 12  # most decades of a logarithmic colour scale
 
 
@@ -28,8 +29,9 @@ def few_ticks(most: int) -> MaxNLocator:
 
 
 def plain(text: str) -> str:
-    """A name that may stand beside math in a label: its dollars are dollars."""
-    return text.replace("$", r"\$")
+    """A name that may stand beside math in a label: its dollars are dollars, and what is too long ends in dots."""
+    short = text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
+    return short.replace("$", r"\$")
 
 
 def axis_label(axis: Axis) -> str:
@@ -50,12 +52,14 @@ def log_scale(panel: Axes, values: Sequence[FloatArray], pad: float = 1.5) -> No
 
 
 def log_ticks(axis: XAxis | YAxis, low: float, high: float, most: int = 7) -> None:
-    """Powers of ten as ticks; over less than two decades 1, 2 and 5 times them, written out."""
+    """Powers of ten as ticks; over less than two decades 1, 2 and 5 times them, written out; else round numbers."""
     if high < 90.0 * low:
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=most))
+        close = high < 6.0 * low
+        axis.set_major_locator(few_ticks(most - 2) if close else LogLocator(subs=(1.0, 2.0, 5.0), numticks=most))
         axis.set_major_formatter(FuncFormatter(_number))
     else:
         axis.set_major_locator(LogLocator(numticks=most))
+    axis.set_minor_locator(LogLocator(subs="auto", numticks=most) if high >= 6.0 * low else NullLocator())
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -135,10 +139,9 @@ def log_norm(*values: FloatArray) -> LogNorm | None:
 def colour_bar(figure: Figure, mesh: QuadMesh, panels: Axes | Sequence[Axes], label: str, where: str = "top") -> None:
     """Colour scale with few ticks, above the panel or panels it belongs to, or at their right."""
     bar = figure.colorbar(mesh, ax=panels, location=where, label=label, aspect=18, pad=0.03)
-    bar.minorticks_off()
     if isinstance(mesh.norm, LogNorm):
-        low, high = mesh.get_clim()
-        log_ticks(bar.ax.yaxis if where in ("left", "right") else bar.ax.xaxis, low, high, 5)
+        log_ticks(bar.ax.yaxis if where in ("left", "right") else bar.ax.xaxis, *mesh.get_clim(), 5)
+        bar.minorticks_off()
     else:
         bar.locator = few_ticks(4)
         bar.update_ticks()

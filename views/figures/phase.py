@@ -94,8 +94,7 @@ def mean_actions(run: Run, rows: IntArray) -> tuple[FloatArray, str, bool]:
             return axis.lower + np.mod(angle, 2.0 * np.pi) / turn, label, True
         return policy @ values, label, False
     mean = policy @ run.actions.points
-    names = ", ".join(plain(run.actions.axes[k].name) for k in axes)
-    return np.sqrt((mean[:, axes] ** 2).sum(axis=1)), rf"modulus of the mean ({names}) under $\pi^*$ [1]", False
+    return np.sqrt((mean[:, axes] ** 2).sum(axis=1)), r"modulus of the mean action under $\pi^*$ [1]", False
 
 
 def draw(run: Run, *, state: Mapping[str, float] | None, title: bool) -> Figure:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from grids.arrays import FloatArray
+from grids.arrays import FloatArray, IntArray
 from solver.run import Run
 from views.figures.canvas import BLACK, BLUE, DOUBLE, ORANGE, SINGLE, heading, new_figure
 from views.figures.fields import (
@@ -39,7 +39,7 @@ def why_not(run: Run) -> str:
     return NO_OPTIMUM if run.optimum is None and not snapshot_times(run).size else ""
 
 
-def policies(run: Run, rows: FloatArray, k: int) -> list[tuple[str, FloatArray]]:
+def policies(run: Run, rows: IntArray, k: int) -> list[tuple[str, FloatArray]]:
     """Densities of action axis ``k`` at some states, (states, n_k): first and last snapshot and optimum."""
     found, times = [], snapshot_times(run)
     if run.snapshots is not None:

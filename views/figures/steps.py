@@ -29,13 +29,14 @@ def draw(run: Run, *, title: bool) -> Figure:
 
 
 def series_panel(panel: Axes, run: Run, name: str, colour: str, label: str) -> None:
-    """One series on a logarithmic axis; said in words where nothing of it is positive."""
+    """One series on a logarithmic axis; said in words where none of it is positive."""
     time, values = run.series["time"], run.series[name]
     panel.plot(time, values, color=colour, marker="o", markersize=2.0, linewidth=0.9)
     if np.any(np.isfinite(values) & (values > 0.0)):
         log_scale(panel, [values])
     else:
-        panel.set_yticks([])
-        panel.text(0.5, 0.5, "zero in every row", transform=panel.transAxes, ha="center", va="center")
+        panel.set_ylim(-1.0, 1.0)
+        panel.set_yticks([0.0])
+        panel.text(0.5, 0.75, "not positive in any row", transform=panel.transAxes, ha="center", va="center")
     time_scale(panel, time)
     panel.set_ylabel(label)

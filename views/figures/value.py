@@ -30,6 +30,7 @@ from views.figures.panels import (
     axis_label,
     colour_bar,
     contours,
+    few_ticks,
     legend_above,
     linear_norm,
     log_norm,
@@ -90,8 +91,9 @@ def line_panel(panel: Axes, run: Run) -> None:
         panel.plot(axis.points, run.snapshots.value_at(row), color=colour, label=label)
     panel.plot(axis.points, run.optimum.value, color=BLACK, linestyle="--", linewidth=1.0, label="$V^*(s)$")
     panel.set_xlabel(axis_label(axis))
-    panel.set_ylabel(r"$V^{\pi_t}(s)$ [1]")
+    panel.set_ylabel(r"$V^{\pi_t}(s)$ [1]" if snapshot_times(run).size else "$V^*(s)$ [1]")
     panel.set_xlim(axis.lower, axis.upper)
+    panel.xaxis.set_major_locator(few_ticks(5))
 
 
 def _chosen_rows(run: Run) -> list[tuple[int, tuple[float, float, float, float]]]:
