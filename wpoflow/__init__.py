@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from solver.trailer import RunFileError as RunFileError
     from views.figures import FigureError as FigureError
     from views.figures import plot as plot
+    from views.figures.movie import save_movie as save_movie
 
     __version__: str
 
@@ -74,6 +75,7 @@ _HOMES = {
     "solver.discounted_system": ("BellmanError",),
     "solver.bellman": ("NotFiniteError",),
     "views.figures": ("plot", "FigureError"),
+    "views.figures.movie": ("save_movie",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _FLOORS = ("grids", "solver", "problems", "validation", "views")

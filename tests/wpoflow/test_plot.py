@@ -79,6 +79,7 @@ def test_a_refinement_study(call: Call) -> None:
         (["plot", "nosuch.h5", "-o", "a.png"], 3, "nosuch.h5"),
         (["plot", "cut.h5", "-o", "a.png"], 3, "cut.h5: no trailer"),
         (["plot", "wrong.json", "-o", "a.png"], 2, "wrong.json: not a report of wpoflow refine"),
+        (["plot", "hollow.json", "-o", "a.png"], 2, "hollow.json: not a report of wpoflow refine"),
         (["plot", "wrong.json", "-o", "a.png", "--kind", "decay"], 2, "a report has one figure"),
         (["movie", "run.h5", "-o", "a.avi"], 2, "a.avi: a movie ends in .gif, .apng, .png, .mp4"),
         (["movie", "run.h5", "-o", "a.gif"], 2, "movie: the file holds one snapshot"),
@@ -91,12 +92,13 @@ def test_errors_are_one_line_and_leave_nothing(call: Call, arguments: list[str],
     small_run(Path("run.h5"))
     Path("cut.h5").write_bytes(Path("run.h5").read_bytes()[:-100])
     Path("wrong.json").write_text("[1, 2]")
+    Path("hollow.json").write_text(json.dumps({"title": "", "factor": 2.0, "times": [], "directions": [{}]}))
     found, out, err = call(*arguments)
     assert (found, out) == (status, "")
     assert says in err
     assert err.startswith("wpoflow: ")
     assert len(err.splitlines()) == 1
-    assert sorted(path.name for path in Path().iterdir()) == ["cut.h5", "run.h5", "wrong.json"]
+    assert sorted(path.name for path in Path().iterdir()) == ["cut.h5", "hollow.json", "run.h5", "wrong.json"]
 
 
 def test_help_lists_the_kinds_at_once(call: Call) -> None:

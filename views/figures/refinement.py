@@ -22,6 +22,9 @@ from views.figures.panels import plain
 from views.figures.registry import FigureError
 
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
+STUDY = frozenset({"title", "factor", "times", "directions"})
+DIRECTION = frozenset({"direction", "refined", "design_order", "levels", "quantities"})
+QUANTITY = frozenset({"quantity", "time", "differences", "order"})
 SYMBOLS = {"value_rho": r"$V^{\pi_t}(\rho)$", "gap": r"$V^{\pi_t}(\rho)-V^*(\rho)$"}
 
 
@@ -39,9 +42,16 @@ def read_study(path: Path) -> dict[str, Any]:
         raise FigureError(f"{path}: {error.strerror}") from error
     except ValueError as error:
         raise FigureError(f"{path}: not a report of wpoflow refine") from error
-    if not isinstance(content, dict) or not {"title", "factor", "times", "directions"} <= content.keys():
+    if not _has(content, STUDY) or not all(
+        _has(entry, DIRECTION) and all(_has(quantity, QUANTITY) for quantity in entry["quantities"])
+        for entry in content["directions"]
+    ):
         raise FigureError(f"{path}: not a report of wpoflow refine")
-    return content
+    return dict(content)
+
+
+def _has(table: object, keys: frozenset[str]) -> bool:
+    return isinstance(table, dict) and keys <= table.keys()
 
 
 def draw_study(study: Mapping[str, Any], *, title: bool = True) -> Figure:

@@ -164,7 +164,7 @@ def test_refinement_shows_differences_and_the_expected_slope() -> None:
     size, found = line(panel, r"$V^{\pi_t}(\rho)-V^*(\rho)$, order 2.00")
     np.testing.assert_allclose(found, [0.4, 0.1, 0.02])
     np.testing.assert_allclose(size, [0.5, 0.25, 0.125])
-    np.testing.assert_allclose(panel.lines[1].get_ydata(), [0.32, 0.08, 0.02])
+    np.testing.assert_allclose(np.asarray(panel.lines[1].get_ydata(), dtype=np.float64), [0.32, 0.08, 0.02])
     assert draw_study(study([None, 0.0])).axes
     with pytest.raises(FigureError, match="no direction"):
         draw_study({**study([1.0]), "directions": []})
