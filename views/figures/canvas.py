@@ -47,6 +47,7 @@ _SETTINGS = {
     "legend.handletextpad": 0.5,
     "figure.titlesize": 8.0,
     "axes.linewidth": 0.6,
+    "axes.formatter.use_mathtext": True,
     "lines.linewidth": 1.2,
     "xtick.direction": "in",
     "xtick.major.pad": 4.5,  # else the labels at the corner of two axes meet

@@ -31,8 +31,10 @@ def draw(run: Run, *, title: bool) -> Figure:
 def series_panel(panel: Axes, run: Run, name: str, colour: str, label: str) -> None:
     """One series on a logarithmic axis; said in words where none of it is positive."""
     time, values = run.series["time"], run.series[name]
-    panel.plot(time, values, color=colour, marker="o", markersize=2.0, linewidth=0.9)
-    if np.any(np.isfinite(values) & (values > 0.0)):
+    positive = bool(np.any(np.isfinite(values) & (values > 0.0)))
+    # a row at the end of the axis is seen whole
+    panel.plot(time, values, color=colour, marker="o", markersize=2.0, linewidth=0.9, clip_on=not positive, zorder=3)
+    if positive:
         log_scale(panel, [values])
     else:
         panel.set_ylim(-1.0, 1.0)
