@@ -1,7 +1,7 @@
 r"""Decay of the gap over all its decades, and its local rate, beside what theory says of them.
 
-    guaranteed    gap(0) exp(-∫ 2 alpha/kappa dt), alpha the lower bound that is certified from each row on, kappa
-                  the larger of the concentrabilities in the two rows about an interval
+    guaranteed    gap(0) exp(-∫ 2 alpha/kappa dt), alpha the lower bound that is certified from each row on; kappa is
+                  known in the rows only, and the smaller rate of the two about an interval is taken in between
     paper         likewise with 2 alpha (1 - gamma)/|d*/rho|_sup
     sharp         2 lambda of the slowest state that is visited, a line through the last gap above rounding
 
@@ -55,15 +55,9 @@ def why_not(run: Run) -> str:
 
 
 @lru_cache(maxsize=2)
-def evidence_of(run: Run) -> Evidence:
-    """The run with its constants, which several figures need."""
-    return Evidence("", run)
-
-
-@lru_cache(maxsize=2)
 def rates_of(run: Run) -> Rates:
-    """Guaranteed, paper's and sharp rate, from the run alone."""
-    evidence = evidence_of(run)
+    """Guaranteed, paper's and sharp rate, from the run alone; kept, as an overview and a movie ask again."""
+    evidence = Evidence("", run)
     with np.errstate(all="ignore"):
         paper = np.array([paper_rate(float(a), evidence.discount, evidence.density_ratio) for a in evidence.alpha_now])
         guaranteed, judged = evidence.guaranteed_rate, evidence.judged
