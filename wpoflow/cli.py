@@ -18,6 +18,7 @@ import click
 from solver.provenance import VERSION
 from views.figures.registry import EXTENSIONS, FIGURES
 from wpoflow.exits import CommandError, Exit, report
+from wpoflow.options import pairs, plot_help, state_option
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -40,22 +41,9 @@ _debug = click.option(
 )
 
 
-def _pairs(option: str, entries: Sequence[str]) -> dict[str, str]:
-    """NAME=VALUE entries of a repeated option as a dict."""
-    found: dict[str, str] = {}
-    for entry in entries:
-        name, equals, value = entry.partition("=")
-        if not (name.strip() and equals and value.strip()):
-            raise click.UsageError(f"{option} {entry}: write NAME=VALUE")
-        if name.strip() in found:
-            raise click.UsageError(f"{option} {name.strip()} is given twice")
-        found[name.strip()] = value.strip()
-    return found
-
-
 def _parse_cells(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, int]:
     cells = {}
-    for name, value in _pairs("--cells", entries).items():
+    for name, value in pairs("--cells", entries).items():
         if not value.isdecimal() or int(value) < 1:
             raise click.UsageError(f"--cells {name}={value}: the number of cells is a positive whole number")
         cells[name] = int(value)
@@ -63,12 +51,12 @@ def _parse_cells(_: click.Context, __: click.Parameter, entries: Sequence[str]) 
 
 
 def _parse_set(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, str]:
-    return _pairs("--set", entries)
+    return pairs("--set", entries)
 
 
 def _parse_until(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, float] | None:
     criteria: dict[str, float] = {}
-    for name, value in _pairs("--until", [entry if "=" in entry else f"time={entry}" for entry in entries]).items():
+    for name, value in pairs("--until", [entry if "=" in entry else f"time={entry}" for entry in entries]).items():
         if name not in LIMITS:
             raise click.UsageError(f"--until {name}: choose among {', '.join(LIMITS)}")
         try:
@@ -83,16 +71,6 @@ def _parse_until(_: click.Context, __: click.Parameter, entries: Sequence[str]) 
         if not 0 < criteria[name] < float("inf"):
             raise click.UsageError(f"--until {name}={value}: must be positive and finite")
     return criteria or None
-
-
-def _parse_state(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, float]:
-    point = {}
-    for name, value in _pairs("--state", entries).items():
-        try:
-            point[name] = float(value)
-        except ValueError:
-            raise click.UsageError(f"--state {name}={value}: {value} is not a number") from None
-    return point
 
 
 def _parse_times(_: click.Context, __: click.Parameter, entries: Sequence[float]) -> list[float]:
@@ -333,21 +311,7 @@ def info(file: Path, as_json: bool) -> None:
     _call("info", file=file, as_json=as_json)
 
 
-_state = click.option(
-    "--state", multiple=True, metavar="AXIS=VALUE", callback=_parse_state,
-    help="State to look at, the nearest grid point; axes left out: the middle.",
-)  # fmt: skip
-
-
-def _plot_help() -> str:
-    """Help of ``plot``, with the kinds of figures."""
-    kinds = {name: kind.shows for name, kind in FIGURES.items()}
-    kinds["refinement"] = "differences between levels, from the refine.json of wpoflow refine --report"
-    lines = "\n".join(f"  {name:<12}{shows}" for name, shows in kinds.items())
-    return f"Draw a figure of a run file. Kinds:\n\n\b\n{lines}"
-
-
-@cli.command(help=_plot_help())
+@cli.command(help=plot_help())
 @click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
@@ -356,7 +320,7 @@ def _plot_help() -> str:
 @click.option(
     "--kind", type=click.Choice([*FIGURES, "refinement"]), metavar="NAME", help="What to draw. Default overview."
 )
-@_state
+@state_option
 @_force
 @_debug
 def plot(**arguments: Any) -> None:
@@ -370,7 +334,7 @@ def plot(**arguments: Any) -> None:
     "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Where to write: .gif, .apng, .png (animated), or .mp4 where ffmpeg is installed.",
 )  # fmt: skip
-@_state
+@state_option
 @click.option("--fps", type=float, default=4.0, show_default=True, metavar="N", help="Frames a second.")
 @_force
 @_debug
