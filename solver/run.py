@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from grids.arrays import FloatArray, IntArray
+from grids.display import Displayed
 from grids.grid import Grid
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ Rows = Callable[[int | slice], FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
-class Optimum:
+class Optimum(Displayed):
     """The soft optimum and how well it is known.
 
     Attributes
@@ -83,7 +84,7 @@ class Snapshots:
         return self._policy(index)
 
 
-class Run:
+class Run(Displayed):
     """A run, as `evolve` returns it and as its file holds it.
 
     Parameters

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from grids.display import Displayed
 from problems.errors import ProblemError
 from problems.gallery import gallery_names
 from problems.load import build_problem
@@ -69,7 +70,7 @@ LEVELS = {
 
 
 @dataclass(frozen=True)
-class SuiteResult:
+class SuiteResult(Displayed):
     """What a validation found.
 
     Attributes

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from views.figures import FigureError as FigureError
     from views.figures import plot as plot
     from views.figures.movie import save_movie as save_movie
+    from validation.suite import validate_run as validate_run
 
     __version__: str
 
@@ -76,6 +77,7 @@ _HOMES = {
     "solver.bellman": ("NotFiniteError",),
     "views.figures": ("plot", "FigureError"),
     "views.figures.movie": ("save_movie",),
+    "validation.suite": ("validate_run",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _FLOORS = ("grids", "solver", "problems", "validation", "views")
@@ -98,6 +100,14 @@ def _refuse_shadowed_floors() -> None:
 
 
 _refuse_shadowed_floors()
+
+
+def _html_of(thing: object) -> str:
+    html: str = importlib.import_module("views.notebook").html_of(thing)
+    return html
+
+
+importlib.import_module("grids.display").show_with(_html_of)
 
 
 def __getattr__(name: str) -> Any:
