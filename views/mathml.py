@@ -20,6 +20,8 @@ GREEK = {
 SYMBOLS = {"discount": "γ", "temperature": "τ"}
 FUNCTIONS = {"log": "ln", "arctan2": "atan2", "sign": "sgn"}
 FENCES = {"abs": ("|", "|"), "floor": ("⌊", "⌋")}
+_FENCE = "<mo fence='true' stretchy='true' form='{}'>{}</mo>"
+IVERSON, CLOSING = _FENCE.format("prefix", "["), _FENCE.format("postfix", "]")
 BINARY: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "−"}
 RELATIONS: dict[type[ast.cmpop], str] = {
     ast.Lt: "<",
@@ -32,7 +34,8 @@ RELATIONS: dict[type[ast.cmpop], str] = {
 SUM, SIGN, PRODUCT, POWER, ATOM = range(5)
 """How tightly a part binds."""
 
-_INVISIBLE_TIMES = "\u2062"
+INVISIBLE_TIMES = "\u2062"
+THIN_SPACE = "<mspace width='0.17em'/>"
 _NAME = re.compile(rf"({'|'.join(GREEK)}|[A-Za-z])(\d*)(?:_(\w+))?", re.ASCII)
 
 
@@ -48,8 +51,7 @@ def row(*parts: str) -> str:
 
 def fenced(inside: str, left: str = "(", right: str = ")") -> str:
     """Something in brackets that grow with it."""
-    fence = "<mo fence='true' stretchy='true' form='{}'>{}</mo>"
-    return row(fence.format("prefix", left), inside, fence.format("postfix", right))
+    return row(_FENCE.format("prefix", left), inside, _FENCE.format("postfix", right))
 
 
 def listed(parts: Sequence[str]) -> str:
@@ -62,7 +64,7 @@ def symbol(name: str) -> str:
     if name in SYMBOLS:
         return f"<mi>{SYMBOLS[name]}</mi>"
     found = _NAME.fullmatch(name)
-    if found is None:
+    if found is None:  # a word
         return f"<mi mathvariant='normal'>{escape(name)}</mi>"
     base, digits, below = found.groups()
     letter = f"<mi>{GREEK.get(base, base)}</mi>"
@@ -138,7 +140,7 @@ def _operand(tree: ast.expr, least: int) -> str:
 def _number(tree: ast.expr) -> tuple[str, int]:
     """A part that is a number, and how tightly it binds."""
     if _is_condition(tree):
-        return fenced(condition(tree), "[", "]"), ATOM
+        return row(IVERSON, condition(tree), CLOSING), ATOM
     match tree:
         case ast.Constant(value=int() | float() as value):
             return number(value), ATOM if "e" not in repr(value) else PRODUCT
@@ -159,8 +161,8 @@ def _number(tree: ast.expr) -> tuple[str, int]:
 def _product(sign: ast.operator, left: ast.expr, right: ast.expr) -> tuple[str, int]:
     match sign:
         case ast.Mult():
-            between = operator(_INVISIBLE_TIMES if isinstance(left, ast.Constant) and _may_follow(right) else "⋅")
-            return row(_operand(left, SIGN), between, _operand(right, POWER)), PRODUCT
+            factor = _operand(right, POWER)
+            return row(_operand(left, SIGN), _times(left, right), factor), PRODUCT
         case ast.Div():
             return f"<mfrac>{_number(left)[0]}{_number(right)[0]}</mfrac>", POWER
         case ast.FloorDiv():
@@ -173,14 +175,16 @@ def _product(sign: ast.operator, left: ast.expr, right: ast.expr) -> tuple[str, 
     raise ValueError(f"{type(sign).__name__} is not part of the language of expressions")
 
 
-def _may_follow(tree: ast.expr) -> bool:
-    """Whether a number can stand right before this and be read as a factor."""
-    match tree:
-        case ast.BinOp(op=ast.Pow(), left=base):
-            return _may_follow(base)
-        case ast.BinOp(op=ast.Add() | ast.Sub()):
-            return True
-    return not isinstance(tree, ast.Constant | ast.BinOp)
+def _times(left: ast.expr, right: ast.expr) -> str:
+    """The sign between two factors: none between a number and what cannot be mistaken for its digits, else a dot."""
+    first = right
+    while isinstance(first, ast.BinOp) and isinstance(first.op, ast.Pow):
+        first = first.left
+    is_sum = isinstance(first, ast.BinOp) and type(first.op) in BINARY
+    if not isinstance(left, ast.Constant) or isinstance(first, ast.Constant | ast.BinOp | ast.UnaryOp) and not is_sum:
+        return operator("⋅")
+    is_word = isinstance(first, ast.Call) or "mathvariant" in expression(first)
+    return operator(INVISIBLE_TIMES) + (THIN_SPACE if is_word else "")
 
 
 def _call(name: str, arguments: Sequence[ast.expr]) -> tuple[str, int]:
@@ -188,8 +192,7 @@ def _call(name: str, arguments: Sequence[ast.expr]) -> tuple[str, int]:
         chosen, other = (_number(argument)[0] for argument in arguments[1:])
         cases = [(chosen, row("<mtext>if&#160;</mtext>", condition(arguments[0]))), (other, "<mtext>otherwise</mtext>")]
         table = "".join(f"<mtr><mtd>{value}</mtd><mtd>{when}</mtd></mtr>" for value, when in cases)
-        brace = "<mo fence='true' stretchy='true' form='prefix'>{</mo>"
-        return row(brace, f"<mtable class='cases'>{table}</mtable>"), SUM
+        return row(_FENCE.format("prefix", "{"), f"<mtable class='cases'>{table}</mtable>"), SUM
     parts = [_number(argument)[0] for argument in arguments]
     if name == "sqrt":
         return f"<msqrt>{parts[0]}</msqrt>", ATOM

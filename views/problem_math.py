@@ -7,12 +7,27 @@ not one remembered.  An equation is a list of pieces between which a line may be
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from problems.checks import places, read_expression, read_scope
 from problems.expressions import Expression
 from problems.problem_file import ProblemFile
-from views.mathml import condition, expression, fenced, listed, number, operator, primed, row, symbol, terms
+from views.mathml import (
+    INVISIBLE_TIMES,
+    IVERSON,
+    THIN_SPACE,
+    condition,
+    expression,
+    fenced,
+    listed,
+    number,
+    operator,
+    primed,
+    row,
+    symbol,
+    terms,
+)
 
 BREAK_AFTER = 60  # characters of an expression; shorter ones are kept on one line
 
@@ -28,6 +43,16 @@ class Equation:
 def equations(problem: ProblemFile) -> list[Equation]:
     """The statement of a problem, in the order in which one would read it."""
     return _Statement(problem).equations()
+
+
+def remarks(stated: Sequence[Equation]) -> tuple[str, ...]:
+    """What must be said of signs that occur in the equations."""
+    pieces = "".join(piece for equation in stated for piece in equation.pieces)
+    explained = {
+        "<mi>ξ</mi>": "ξ are independent standard normal variables; the boundary acts after the noise.",
+        IVERSON: "A bracket [ ] is 1 where the condition in it holds, else 0.",
+    }
+    return tuple(sentence for sign, sentence in explained.items() if sign in pieces)
 
 
 class _Statement:
@@ -77,7 +102,7 @@ class _Statement:
                 deviation = expression(sigma.tree)
                 if isinstance(sigma.tree, ast.BinOp):
                     deviation = fenced(deviation)
-                kick = row(deviation, operator("\u2062"), f"<msub><mi>ξ</mi>{symbol(name)}</msub>")
+                kick = row(deviation, operator(INVISIBLE_TIMES), f"<msub><mi>ξ</mi>{symbol(name)}</msub>")
                 pieces = (*pieces, row("<mo form='infix'>+</mo>", kick))
             shown.append(Equation("next state", pieces))
         return shown
@@ -97,12 +122,12 @@ class _Statement:
         action = listed(self.actions)
         potential = self.found["reference.potential"]
         density = row("<mi>U</mi>", fenced(action))
-        measure = row("<mi>μ</mi>", fenced(row("<mi>d</mi>", action)))
+        measure = row("<mi>μ</mi>", fenced(row("<mi>d</mi>", THIN_SPACE, action)))
         exponential = f"<msup><mi>e</mi>{row(operator('−'), density)}</msup>"
-        weight = row(exponential, operator("\u2062"), "<mi>d</mi>", action)
+        weight = row(exponential, operator(INVISIBLE_TIMES), "<mi>d</mi>", THIN_SPACE, action)
         shown = []
         if potential.text in ("0", "0.0"):
-            uniform = row(measure, operator("∝"), "<mi>d</mi>", action)
+            uniform = row(measure, operator("∝"), "<mi>d</mi>", THIN_SPACE, action)
             shown.append(Equation("reference measure", (uniform,)))
         else:
             first = row(measure, operator("∝"), weight, operator(","))

@@ -15,7 +15,7 @@ from problems.errors import ProblemError
 from problems.problem_file import parse_problem
 from solver.run import Run
 from views.figures import FIGURES, applicable, draw, svg_text
-from views.problem_math import Equation, equations
+from views.problem_math import Equation, equations, remarks
 
 KINDS = ("decay", "value", "policy", "constants")
 """Figures of a case, in this order, as far as they apply to its run."""
@@ -56,6 +56,7 @@ class CaseView:
 
     axes: tuple[AxisView, ...]
     equations: tuple[Equation, ...]
+    remarks: tuple[str, ...]
     text: str
     flow: str
     figures: tuple[FigureView, ...]
@@ -71,9 +72,11 @@ def case_view(run: Run, kinds: Sequence[str] = KINDS) -> CaseView:
         Figures to draw, of `views.figures.FIGURES`; what does not apply to the run is left out.
     """
     axes = [("state", axis) for axis in run.states.axes] + [("action", axis) for axis in run.actions.axes]
+    stated = _equations(run.problem)
     return CaseView(
         axes=tuple(_axis(kind, axis) for kind, axis in axes),
-        equations=_equations(run.problem),
+        equations=stated,
+        remarks=remarks(stated),
         text=run.problem,
         flow=_flow(run),
         figures=tuple(_figure(kind, run) for kind in _drawn(run, kinds)),
@@ -100,7 +103,8 @@ def _flow(run: Run) -> str:
     """Scheme, control and counts, in a line."""
     attributes = run.attributes
     control = [f"{name} {attributes[name]}" for name in ("accuracy", "step") if name in attributes]
-    counts = [f"{attributes[name]} {name.replace('_', ' ')}" for name in ("steps", "rejected_steps") if name in attributes]
+    counted = [name for name in ("steps", "rejected_steps") if name in attributes]
+    counts = [f"{attributes[name]} {name.replace('_', ' ')}" for name in counted]
     named = [str(attributes[name]) for name in ("flow", "scheme", "transition") if name in attributes]
     return ", ".join([*named, *control, *counts])
 
