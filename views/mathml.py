@@ -181,7 +181,8 @@ def _times(left: ast.expr, right: ast.expr) -> str:
     while isinstance(first, ast.BinOp) and isinstance(first.op, ast.Pow):
         first = first.left
     is_sum = isinstance(first, ast.BinOp) and type(first.op) in BINARY
-    if not isinstance(left, ast.Constant) or isinstance(first, ast.Constant | ast.BinOp | ast.UnaryOp) and not is_sum:
+    like_a_number = isinstance(first, ast.Constant | ast.BinOp | ast.UnaryOp) and not is_sum
+    if like_a_number or not isinstance(left, ast.Constant):
         return operator("⋅")
     is_word = isinstance(first, ast.Call) or "mathvariant" in expression(first)
     return operator(INVISIBLE_TIMES) + (THIN_SPACE if is_word else "")
