@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from fractions import Fraction
 from xml.etree import ElementTree
 
@@ -25,7 +26,9 @@ def numbers() -> st.SearchStrategy[str]:
     return st.recursive(
         leaves,
         lambda inner: st.one_of(
-            st.builds("({} {} {})".format, inner, st.sampled_from("+-*/"), inner),
+            st.builds("({} - {})".format, inner, inner),
+            st.builds("({} + {})".format, inner, inner),
+            st.builds("({} {} {})".format, inner, st.sampled_from("*/"), inner),
             st.builds("({}**{})".format, inner, st.sampled_from(["2", "3"])),
             st.builds("(-{})".format, inner),
         ),
@@ -49,25 +52,40 @@ def read_back(element: ElementTree.Element) -> str:
     raise AssertionError(element.tag)
 
 
+class Exact(ast.NodeTransformer):
+    """Makes every number a fraction."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        return ast.Call(ast.Name("F", ast.Load()), [node], [])
+
+
+def evaluated(text: str) -> Fraction:
+    tree = ast.fix_missing_locations(Exact().visit(ast.parse(text, mode="eval")))
+    value: Fraction = eval(compile(tree, "", "eval"), {"F": Fraction, **NAMES})
+    return value
+
+
 def shown(text: str) -> ElementTree.Element:
     return ElementTree.fromstring(expression(parse_expression(text, NAMES).tree))
+
+
+BRACKETED = ("x - (gain + 2)", "x - (-gain)", "x*(gain - 2)", "(x + 2)*gain", "2*(-x)", "x*(gain*3)", "-(x + 2)")
+RAISED = ("(-x)**2", "(x/2)**2", "(x**2)**3", "(x*gain)**2", "-x**2", "2*3**2", "x**2*3", "2**(x - x)", "x/(gain/2)")
+
+
+@pytest.mark.parametrize("text", [*BRACKETED, *RAISED])
+def test_brackets_stand_where_they_must(text: str) -> None:
+    assert evaluated(read_back(shown(text))) == evaluated(text)
+    assert not re.search("\u2062[0-9]", "".join(shown(text).itertext())), "two numbers run together"
 
 
 @given(numbers())
 def test_what_is_read_is_what_the_file_says(text: str) -> None:
     try:
-        value = eval(compile(_with_fractions(text), "", "eval"), {"F": Fraction, **NAMES})
+        value = evaluated(text)
     except ZeroDivisionError:
         assume(False)
-    assert eval(compile(_with_fractions(read_back(shown(text))), "", "eval"), {"F": Fraction, **NAMES}) == value
-
-
-def _with_fractions(text: str) -> ast.Expression:
-    class Exact(ast.NodeTransformer):
-        def visit_Constant(self, node: ast.Constant) -> ast.expr:
-            return ast.Call(ast.Name("F", ast.Load()), [node], [])
-
-    return ast.fix_missing_locations(Exact().visit(ast.parse(text, mode="eval")))
+    assert evaluated(read_back(shown(text))) == value
 
 
 @given(numbers())
