@@ -166,8 +166,17 @@ def test_every_claim_and_every_number_of_the_json_is_there(content: dict[str, An
     assert str(case["rates"]["sharp"]) in values
 
 
+def read_again(shown: str) -> float:
+    """The number a reader sees: 1.5, −2·10⁻³, 10⁻⁹."""
+    superscripts = "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
+    text = shown.replace("−", "-").replace("\u202f", "")
+    if not set(text) & set(superscripts):
+        return float(text)
+    digits, _, power = text.rpartition("10")
+    return float(digits.rstrip("·") or "1") * 10.0 ** int(power.translate(str.maketrans(superscripts, "-0123456789")))
+
+
 def test_the_digits_shown_are_those_of_the_number(page: Page) -> None:
-    superscripts = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
     compared = 0
     for exact, shown in page.numbers:
         try:
@@ -175,10 +184,7 @@ def test_the_digits_shown_are_those_of_the_number(page: Page) -> None:
         except ValueError:
             continue
         if math.isfinite(value):
-            text = shown.translate({ord("−"): "-"}).replace("\u202f", "")
-            digits, has_power, power = text.partition("·10") if "·" in text else ("1", "10", text[2:])
-            read = float(digits) * 10.0 ** int(power.translate(superscripts)) if set(text) & set("⁻⁰¹²³⁴⁵⁶⁷⁸⁹") else float(text)
-            assert read == pytest.approx(value, rel=5e-4)
+            assert read_again(shown) == pytest.approx(value, rel=5e-4)
             compared += 1
     assert compared > 200
 
@@ -187,7 +193,8 @@ def test_the_digits_shown_are_those_of_the_number(page: Page) -> None:
     ("number", "text"),
     [
         (0.0, "0"), (1e-9, "10⁻⁹"), (-2.5e-12, "−2.5\u202f·\u202f10⁻¹²"), (0.12345, "0.1235"), (12345, "12\u202f345"),
-        (math.inf, "∞"), ("-inf", "−∞"), ("nan", "nan"), (True, "True"), ("grid", "grid"), (123456.0, "1.235\u202f·\u202f10⁵"),
+        (math.inf, "∞"), ("-inf", "−∞"), ("nan", "nan"), (True, "True"), ("grid", "grid"),
+        (123456.0, "1.235\u202f·\u202f10⁵"),
     ],
 )  # fmt: skip
 def test_numbers_in_short(number: object, text: str) -> None:
