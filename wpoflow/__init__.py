@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     from solver.run import Run as Run
     from solver.run_file import open_run as open_run
     from solver.trailer import RunFileError as RunFileError
+    from validation.suite import validate_run as validate_run
     from views.figures import FigureError as FigureError
     from views.figures import plot as plot
     from views.figures.movie import save_movie as save_movie
-    from validation.suite import validate_run as validate_run
 
     __version__: str
 
@@ -75,9 +75,9 @@ _HOMES = {
     "solver.trailer": ("RunFileError",),
     "solver.discounted_system": ("BellmanError",),
     "solver.bellman": ("NotFiniteError",),
+    "validation.suite": ("validate_run",),
     "views.figures": ("plot", "FigureError"),
     "views.figures.movie": ("save_movie",),
-    "validation.suite": ("validate_run",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _FLOORS = ("grids", "solver", "problems", "validation", "views")

@@ -65,7 +65,7 @@ def test_a_problem_its_optimum_and_its_run() -> None:
 
 def test_verdicts() -> None:
     entry = Measurement(EVIL, 0.125, 1.0, "<=", Tolerance(0.0, 0.0, 1e-9), EVIL)
-    finding = Finding("decay", EVIL, EVIL, EVIL, (Hypothesis(EVIL, True, EVIL),), (entry,))
+    finding = Finding("decay", EVIL, EVIL, EVIL, (Hypothesis(EVIL, False, EVIL),), (entry,))
     texts = cells(finding).texts
     assert "".join(texts).count(EVIL) == 7
     assert "0.125" in texts
