@@ -101,8 +101,8 @@ def condition(tree: ast.expr) -> str:
         case ast.BoolOp(op=word, values=values):
             sign = operator("∧" if isinstance(word, ast.And) else "∨")
             return row(sign.join(_clause(value) for value in values))
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return row(operator("¬"), _clause(operand))
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
+            return row(operator("¬"), _clause(inner))
         case ast.Compare(left=left, ops=relations, comparators=others):
             parts = [_number(left)[0]]
             for relation, other in zip(relations, others, strict=True):
@@ -116,8 +116,8 @@ def terms(tree: ast.expr) -> list[str]:
     if isinstance(tree, ast.BinOp) and type(tree.op) in BINARY:
         left = tree.left
         is_sum = isinstance(left, ast.BinOp) and type(left.op) in BINARY
-        first = terms(left) if is_sum else [_operand(left, SIGN)]
-        return [*first, row(f"<mo form='infix'>{BINARY[type(tree.op)]}</mo>", _operand(tree.right, PRODUCT))]
+        first = terms(left) if is_sum else [operand(left, SIGN)]
+        return [*first, row(f"<mo form='infix'>{BINARY[type(tree.op)]}</mo>", operand(tree.right, PRODUCT))]
     return [expression(tree)]
 
 
@@ -131,7 +131,7 @@ def _is_condition(tree: ast.expr) -> bool:
     return isinstance(tree, ast.Compare | ast.BoolOp) or negation
 
 
-def _operand(tree: ast.expr, least: int) -> str:
+def operand(tree: ast.expr, least: int) -> str:
     """A part, in brackets if it binds less tightly than it must."""
     shown, binding = _number(tree)
     return shown if binding >= least else fenced(shown)
@@ -146,9 +146,9 @@ def _number(tree: ast.expr) -> tuple[str, int]:
             return number(value), ATOM if "e" not in repr(value) else PRODUCT
         case ast.Name(id=name):
             return symbol(name), ATOM
-        case ast.UnaryOp(op=sign, operand=operand):
+        case ast.UnaryOp(op=sign, operand=inner):
             shown = operator("−" if isinstance(sign, ast.USub) else "+")
-            return row(shown, _operand(operand, PRODUCT)), SIGN
+            return row(shown, operand(inner, PRODUCT)), SIGN
         case ast.BinOp(op=ast.Add() | ast.Sub()):
             return row(*terms(tree)), SUM
         case ast.BinOp(op=sign, left=left, right=right):
@@ -161,17 +161,17 @@ def _number(tree: ast.expr) -> tuple[str, int]:
 def _product(sign: ast.operator, left: ast.expr, right: ast.expr) -> tuple[str, int]:
     match sign:
         case ast.Mult():
-            factor = _operand(right, POWER)
-            return row(_operand(left, SIGN), _times(left, right), factor), PRODUCT
+            factor = operand(right, POWER)
+            return row(operand(left, SIGN), _times(left, right), factor), PRODUCT
         case ast.Div():
             return f"<mfrac>{_number(left)[0]}{_number(right)[0]}</mfrac>", POWER
         case ast.FloorDiv():
             return fenced(f"<mfrac>{_number(left)[0]}{_number(right)[0]}</mfrac>", "⌊", "⌋"), ATOM
         case ast.Mod():
             modulo = "<mo lspace='0.3em' rspace='0.3em'>mod</mo>"
-            return row(_operand(left, PRODUCT), modulo, _operand(right, POWER)), SUM
+            return row(operand(left, PRODUCT), modulo, operand(right, POWER)), SUM
         case ast.Pow():
-            return f"<msup>{_operand(left, ATOM)}{_number(right)[0]}</msup>", POWER
+            return f"<msup>{operand(left, ATOM)}{_number(right)[0]}</msup>", POWER
     raise ValueError(f"{type(sign).__name__} is not part of the language of expressions")
 
 

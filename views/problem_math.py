@@ -6,7 +6,6 @@ not one remembered.  An equation is a list of pieces between which a line may be
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,12 +15,15 @@ from problems.problem_file import ProblemFile
 from views.mathml import (
     INVISIBLE_TIMES,
     IVERSON,
+    POWER,
+    SIGN,
     THIN_SPACE,
     condition,
     expression,
     fenced,
     listed,
     number,
+    operand,
     operator,
     primed,
     row,
@@ -96,13 +98,13 @@ class _Statement:
     def _next_states(self, prefix: str, dynamics: dict[str, str], noise: dict[str, str]) -> list[Equation]:
         shown = []
         for name in dynamics:
-            pieces = _equation(primed(name), "=", self.found[f"{prefix}dynamics.{name}"])
+            mean = self.found[f"{prefix}dynamics.{name}"]
+            pieces = _equation(primed(name), "=", mean)
             if name in noise:
-                sigma = self.found[f"{prefix}noise.{name}"]
-                deviation = expression(sigma.tree)
-                if isinstance(sigma.tree, ast.BinOp):
-                    deviation = fenced(deviation)
-                kick = row(deviation, operator(INVISIBLE_TIMES), f"<msub><mi>ξ</mi>{symbol(name)}</msub>")
+                if len(terms(mean.tree)) == 1:  # two cases, or a remainder, would seem to hold the noise as well
+                    pieces = (row(primed(name), operator("="), operand(mean.tree, SIGN)),)
+                sigma = operand(self.found[f"{prefix}noise.{name}"].tree, POWER)
+                kick = row(sigma, operator(INVISIBLE_TIMES), f"<msub><mi>ξ</mi>{symbol(name)}</msub>")
                 pieces = (*pieces, row("<mo form='infix'>+</mo>", kick))
             shown.append(Equation("next state", pieces))
         return shown

@@ -145,6 +145,14 @@ def test_the_gallery_is_stated_in_full(name: str) -> None:
     assert any("normal variables" in remark for remark in remarks(stated)) == noisy
 
 
+def test_noise_stands_outside_of_cases_and_sums() -> None:
+    problem = read_problem("lqr", set={"dynamics.x": '"where(x > 0, x, u)"', "noise.x": '"0.1 + 0.1*x**2"'})
+    (found,) = [equation for equation in equations(problem) if equation.what == "next state"]
+    mean, kick = ("".join(ElementTree.fromstring(p.replace("&#160;", " ")).itertext()) for p in found.pieces)
+    assert mean == "x′=({xif x>0uotherwise)"
+    assert kick.replace("\u2062", "") == "+(0.1+0.1x2)ξx"
+
+
 def test_a_long_sum_can_be_broken() -> None:
     cost = " + ".join(f"{k}*sin({k}*u)" for k in range(1, 9))
     text = (
