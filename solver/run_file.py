@@ -25,14 +25,24 @@ from grids.arrays import FloatArray, IntArray
 from grids.axis import Axis
 from grids.grid import Grid
 from solver.output_path import check_output, final_path, part_path
-from solver.provenance import VERSION, package_versions, source_hash
-from solver.run import Attributes, Optimum, Rows, Run, Snapshots
+from solver.run import Attributes, Optimum, ProblemArrays, Rows, Run, Snapshots
+from solver.run_layout import (
+    LONG_NAMES,
+    OPTIMUM_NUMBERS,
+    SCHEMA_VERSION,
+    UNITS,
+    axis_long_name,
+    index_long_name,
+    names,
+    problem_layout,
+    problem_long_name,
+    standing_attributes,
+)
 from solver.series import SERIES, check_axis_names
 from solver.trailer import RunFileError, append_trailer, check_trailer, synchronise_folder
 
 T = TypeVar("T")
 
-SCHEMA_VERSION = 1
 STATUSES = ("complete", "interrupted", "failed")
 
 _SERIES_CHUNK = 512
@@ -81,28 +91,22 @@ class RunWriter:
         self.states, self.actions = states, actions
         check_axis_names([axis.name for axis in (*states.axes, *actions.axes)])
         check_output(path, force)
-        self._state_dims = tuple(axis.name for axis in states.axes)
-        self._action_dims = tuple(axis.name for axis in actions.axes)
+        self._state_dims, self._action_dims = names(states), names(actions)
         self._rows = 0
         part_path(self.path).open("ab").close()  # a missing permission is said better here than by HDF5
         self._file = h5py.File(part_path(self.path), "w", libver=("v108", "v110"), track_order=True)
         self._set_attributes(
             {
-                "schema_version": SCHEMA_VERSION,
-                "wpoflow_version": VERSION,
-                "source_hash": source_hash(),
-                "packages": package_versions(),
+                **standing_attributes(states, actions),
                 "status": "running",
                 "stop_reason": "",
-                "state_axes": " ".join(self._state_dims),
-                "action_axes": " ".join(self._action_dims),
                 **(attributes or {}),
             }
         )
         self._create_scales()
         self._series = {name: self._file[name].id for name in SERIES}
-        self._fixed("/reference_mass", reference_mass, self._action_dims, "mass of the reference measure by cell")
-        self._fixed("/rho", rho, self._state_dims, "law of the initial state")
+        self._fixed("/reference_mass", reference_mass, self._action_dims)
+        self._fixed("/rho", rho, self._state_dims)
         for name, array in (arrays or {}).items():
             self._store_problem_array(name, array)
         self._file.flush()
@@ -149,11 +153,11 @@ class RunWriter:
     def optimum(self, optimum: Optimum) -> None:
         """Store the soft optimum, and flush."""
         pair_dims = self._state_dims + self._action_dims
-        self._fixed("/optimum/value", optimum.value, self._state_dims, "soft-optimal value")
-        self._fixed("/optimum/q", optimum.q, pair_dims, "soft-optimal Q")
-        self._fixed("/optimum/policy", optimum.policy, pair_dims, "soft-optimal policy, probability by cell")
-        self._fixed("/optimum/occupancy", optimum.occupancy, self._state_dims, "discounted occupancy of the optimum")
-        for name in ("bellman_residual", "gap_floor", "iterations"):
+        self._fixed("/optimum/value", optimum.value, self._state_dims)
+        self._fixed("/optimum/q", optimum.q, pair_dims)
+        self._fixed("/optimum/policy", optimum.policy, pair_dims)
+        self._fixed("/optimum/occupancy", optimum.occupancy, self._state_dims)
+        for name in OPTIMUM_NUMBERS:
             self._file["optimum"].attrs[name] = getattr(optimum, name)
         self._file.attrs["gap_floor"] = optimum.gap_floor
         self._file.flush()
@@ -209,61 +213,56 @@ class RunWriter:
             self._file.attrs[name] = value
 
     def _create_scales(self) -> None:
-        for name, long_name in SERIES.items():
+        for name in SERIES:
             dims = () if name == "time" else ("time",)
-            data = self._create(f"/{name}", (0,), dims, long_name, maxshape=(None,), chunks=(_SERIES_CHUNK,))
+            data = self._create(f"/{name}", (0,), dims, LONG_NAMES[name], maxshape=(None,), chunks=(_SERIES_CHUNK,))
             if name == "time":
                 data.make_scale("time")
         for kind, grid in (("state", self.states), ("action", self.actions)):
             for axis in grid.axes:
-                for name, values, what in (
-                    (axis.name, axis.points, "points"),
-                    (f"{axis.name}_edges", axis.edges, "cell edges"),
-                ):
-                    data = self._create(f"/{name}", values.shape, (), f"{what} of the {kind} axis {axis.name}")
+                for name, values in ((axis.name, axis.points), (f"{axis.name}_edges", axis.edges)):
+                    long_name = axis_long_name(kind, axis, values is axis.edges)
+                    data = self._create(f"/{name}", values.shape, (), long_name)
                     data[...] = values
                     data.attrs["boundary"] = axis.boundary
                     data.make_scale(name)
 
     def _create_snapshots(self) -> h5py.Group:
-        path, growing = "/snapshot/snapshot_time", (None,)
-        scale = self._create(path, (0,), (), "flow time", maxshape=growing, chunks=(_SERIES_CHUNK,))
+        path, growing = "snapshot/snapshot_time", (None,)
+        scale = self._create(path, (0,), (), LONG_NAMES[path], maxshape=growing, chunks=(_SERIES_CHUNK,))
         scale.make_scale("snapshot_time")
         pair_dims = self._state_dims + self._action_dims
-        for name, shape, dims, long_name in (
-            ("value", self.states.shape, self._state_dims, "value of the policy"),
-            ("policy", self.states.shape + self.actions.shape, pair_dims, "policy, probability by cell"),
+        for name, shape, dims in (
+            ("snapshot/value", self.states.shape, self._state_dims),
+            ("snapshot/policy", self.states.shape + self.actions.shape, pair_dims),
         ):
             self._create(
-                f"/snapshot/{name}",
+                name,
                 (0, *shape),
                 ("snapshot/snapshot_time", *dims),
-                long_name,
+                LONG_NAMES[name],
                 maxshape=(None, *shape),
                 chunks=(1, *chunk_shape(shape)),
             )
         return self._file["snapshot"]
 
     def _store_problem_array(self, name: str, array: FloatArray | IntArray) -> None:
-        n_states, n_actions = self.states.size, self.actions.size
-        layouts = {
-            (n_states, n_actions): (self.states.shape + self.actions.shape, self._state_dims + self._action_dims),
-            (n_states,): (self.states.shape, self._state_dims),
-        }
-        if array.shape in layouts:
-            shape, dims = layouts[array.shape]
-            self._fixed(f"/problem/{name}", array.reshape(shape), dims, f"{name} of the problem")
-            return
-        own = []
-        for k, length in enumerate(array.shape):
-            scale = self._create(f"/problem/{name}_index{k}", (length,), (), f"index {k} of {name}", dtype=np.int64)
-            scale[...] = np.arange(length)
-            scale.make_scale(f"{name}_index{k}")
-            own.append(f"problem/{name}_index{k}")
-        self._fixed(f"/problem/{name}", array, tuple(own), f"{name} of the problem")
+        shape, dims = problem_layout(name, array.shape, self.states, self.actions)
+        paths = []
+        for k, dim in enumerate(dims):
+            own = dim not in self._state_dims + self._action_dims
+            if own:
+                scale = self._create(f"/problem/{dim}", (shape[k],), (), index_long_name(name, k), dtype=np.int64)
+                scale[...] = np.arange(shape[k])
+                scale.make_scale(dim)
+            paths.append(f"problem/{dim}" if own else dim)
+        self._fixed(f"/problem/{name}", array, tuple(paths), problem_long_name(name))
 
-    def _fixed(self, path: str, array: FloatArray | IntArray, dims: tuple[str, ...], long_name: str) -> None:
+    def _fixed(
+        self, path: str, array: FloatArray | IntArray, dims: tuple[str, ...], long_name: str | None = None
+    ) -> None:
         shape = tuple(self._file[dim].shape[0] for dim in dims)
+        long_name = LONG_NAMES[path.removeprefix("/")] if long_name is None else long_name
         data = self._create(path, shape, dims, long_name, dtype=array.dtype)
         data[...] = array.reshape(shape)
 
@@ -285,7 +284,7 @@ class RunWriter:
         )
         for k, dim in enumerate(dims):
             data.dims[k].attach_scale(self._file[dim])
-        data.attrs["units"] = "1"
+        data.attrs["units"] = UNITS
         data.attrs["long_name"] = long_name
         return data
 
@@ -346,7 +345,21 @@ def _read(file: h5py.File, path: Path) -> Run:
         reference_mass=np.ravel(file["reference_mass"][()]),
         rho=np.ravel(file["rho"][()]),
         attributes=attributes,
+        problem_arrays=(lambda: _reading(path, lambda file: _read_arrays(file["problem"], states, actions)))
+        if "problem" in file
+        else None,
     )
+
+
+def _read_arrays(group: h5py.Group, states: Grid, actions: Grid) -> ProblemArrays:
+    """The arrays that state a problem: over pairs (S, A), over states (S,), or over indices of their own."""
+    found = {}
+    for name, data in group.items():
+        if not data.is_scale:
+            over_axes = all(dim[0].parent.name == "/" for dim in data.dims)
+            flat = (states.size, actions.size) if len(data.dims) > states.dim else (states.size,)
+            found[name] = data[()].reshape(flat) if over_axes else data[()]
+    return found
 
 
 def _read_optimum(group: h5py.Group) -> Optimum:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from solver.run import Run as Run
     from solver.run_file import open_run as open_run
     from solver.trailer import RunFileError as RunFileError
+    from validation.suite import validate_run as validate_run
     from views.figures import FigureError as FigureError
     from views.figures import plot as plot
     from views.figures.movie import save_movie as save_movie
@@ -74,6 +75,7 @@ _HOMES = {
     "solver.trailer": ("RunFileError",),
     "solver.discounted_system": ("BellmanError",),
     "solver.bellman": ("NotFiniteError",),
+    "validation.suite": ("validate_run",),
     "views.figures": ("plot", "FigureError"),
     "views.figures.movie": ("save_movie",),
 }
@@ -98,6 +100,14 @@ def _refuse_shadowed_floors() -> None:
 
 
 _refuse_shadowed_floors()
+
+
+def _html_of(thing: object) -> str:
+    html: str = importlib.import_module("views.notebook").html_of(thing)
+    return html
+
+
+importlib.import_module("grids.display").show_with(_html_of)
 
 
 def __getattr__(name: str) -> Any:

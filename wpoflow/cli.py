@@ -275,7 +275,7 @@ def refine(**arguments: Any) -> None:
     "--level", type=click.Choice(["quick", "full"]), default="quick", show_default=True,
     help="quick: coarse grids, under a minute for the whole suite; full: own grids, refinement, all claims.",
 )  # fmt: skip
-@click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write DIR/report.json.")
+@click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write report.json, report.html there.")
 @_threads
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 @_debug
