@@ -127,9 +127,8 @@ def _sizes(
     sizes = {box.name: STATE_CELLS for box in state_boxes} | {box.name: ACTION_CELLS for box in action_boxes}
     unknown = sorted(set(cells) - set(sizes))
     if unknown:
-        raise ProblemError(
-            f"environment {name}: cells for {', '.join(unknown)}; choose among {', '.join(sizes) or 'none: all axes are given'}"
-        )
+        choices = f"choose among {', '.join(sizes)}" if sizes else "all its axes are given as grids"
+        raise ProblemError(f"environment {name}: cells for {', '.join(unknown)}; {choices}")
     return {**sizes, **cells}
 
 

@@ -37,15 +37,16 @@ class CalledEnvironment:
         self._env, self._name = env.unwrapped, name_of(env)
         self._shape = env.action_space.shape
         env.reset(seed=0)
-        self.dim = self._read().size
+        try:
+            first = self._read()
+        except (AttributeError, TypeError, ValueError) as error:
+            raise ProblemError(f"environment {self._name}: no unwrapped.state of numbers that could be set") from error
+        if not np.all(np.isfinite(first)):
+            raise ProblemError(f"environment {self._name}: its unwrapped.state is {first} after a reset")
+        self.dim = first.size
 
     def _read(self) -> FloatArray:
-        try:
-            return np.array(self._env.state, dtype=np.float64).reshape(-1)
-        except (AttributeError, TypeError, ValueError) as error:
-            raise ProblemError(
-                f"environment {self._name}: its unwrapped.state is not an array of numbers that could be set"
-            ) from error
+        return np.array(self._env.state, dtype=np.float64).reshape(-1)
 
     def step(self, states: FloatArray, actions: FloatArray) -> Steps:
         """Steps from states (n, dim) by actions (n, d); a few are repeated, and must lead to the same.
