@@ -188,7 +188,7 @@ class GridPolicy:
         found = self.batch(batch, levels)
         return np.asarray(found if observed.ndim > 1 else found[0])
 
-    def batch(self, observations: FloatArray, levels: FloatArray | None = None) -> AnyArray:
+    def batch(self, observations: AnyArray, levels: FloatArray | None = None) -> AnyArray:
         """Actions (batch, *shape) for observations (batch, n); sampled ones by uniform numbers (batch, draws).
 
         Raises
@@ -196,7 +196,8 @@ class GridPolicy:
         ValueError
             As when called; or sampled actions without uniform numbers.
         """
-        states = observations if self.observe is None else np.asarray(self.observe(observations), dtype=np.float64)
+        observed = np.asarray(observations, dtype=np.float64)
+        states = observed if self.observe is None else np.asarray(self.observe(observed), dtype=np.float64)
         if states.shape != (len(observations), self.states.dim):
             raise ValueError(
                 f"observations of shape {observations.shape} give states of shape {states.shape}; expected "

@@ -78,9 +78,10 @@ def test_several_axes_go_one_by_one_and_mirrors_are_mirrored() -> None:
     found = cell_means(Grid((first, second)), product).reshape(4, 5, 2)
     for j, (axis, row) in enumerate(zip((first, second), rows, strict=True)):
         single = cell_means(Grid((axis,)), row[None])[0, :, 0]
-        assert found[..., j] == pytest.approx(np.broadcast_to(single[:, None] if j == 0 else single, (4, 5)), abs=1e-14)
-    line = Grid((first,))
-    assert cell_means(line, rows[0][None, ::-1])[0, ::-1] == pytest.approx(-cell_means(line, rows[0][None])[0], abs=1e-14)
+        expected = np.broadcast_to(single[:, None] if j == 0 else single, (4, 5))
+        assert found[..., j] == pytest.approx(expected, abs=1e-14)
+    line, row = Grid((first,)), rows[0][None]
+    assert cell_means(line, row[:, ::-1])[0, ::-1] == pytest.approx(-cell_means(line, row)[0], abs=1e-14)
 
 
 @pytest.mark.parametrize("axis", AXES, ids=["uniform", "graded", "periodic", "one cell"])

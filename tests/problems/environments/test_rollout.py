@@ -59,8 +59,8 @@ def test_a_rollout_is_the_loop_written_by_hand(car: GridPolicy, mode: str, monke
     assert done.steps.tolist() == steps
     assert done.terminated.tolist() == ends
     assert told == [2, 4, 5]
-    assert (done.mean, done.worst, done.best) == (np.mean(returns), min(returns), max(returns))
-    assert (done.std, done.median) == (np.std(returns), np.median(returns))
+    assert (done.worst, done.best) == (min(returns), max(returns))
+    assert [done.mean, done.std, done.median] == [f(returns) for f in (np.mean, np.std, np.median)]
     assert done.failed == 0
     assert done.worst > 85.0
 
