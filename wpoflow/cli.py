@@ -329,8 +329,8 @@ def info(file: Path, as_json: bool) -> None:
     help="Of the first episode; the others count on from it.",
 )
 @click.option(
-    "--mode", type=click.Choice(["mean", "mode", "sampled"]), default="mean", show_default=True,
-    help="Act by the policy's mean, by its mode, or at random.",
+    "--mode", type=click.Choice(["median", "mean", "mode", "sampled"]), default="median", show_default=True,
+    help="Act by the policy's median, mean or mode, or draw from it.",
 )
 @click.option(
     "--policy", type=click.Choice(["flow", "optimum"]),

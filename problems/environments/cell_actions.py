@@ -52,7 +52,7 @@ def cell_means(actions: Grid, p: FloatArray) -> FloatArray:
 
 
 def cell_quantiles(actions: Grid, p: FloatArray, cells: IntArray, levels: FloatArray) -> FloatArray:
-    """Actions within one cell of each row, (n, d), at levels (n, d) in [0, 1) of its density along each axis."""
+    """Actions within one cell of each row, (n, d), at levels (n, d) in [0, 1] of its density along each axis."""
     rows = np.arange(len(cells))
     found = np.empty(levels.shape)
     for j in range(actions.dim):

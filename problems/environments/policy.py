@@ -3,14 +3,14 @@
 Between the state points all is multilinear, with hat weights w_i(s); within the action cells the density is that of
 problems/environments/cell_actions.py.  With p_ik the cell probabilities and m_ik the mean action of cell k at point i:
 
+    median     of the density of Σ_i w_i p_ik, on several action axes that of each
     mean       Σ_i w_i Σ_k p_ik m_ik
     mode       the mean action of the cell with the largest density Σ_i w_i p_ik / width_k
     sampled    an action drawn from the density of Σ_i w_i p_ik
 
-The mean of two wells lies between them and may be an action that the policy never takes: for the pendulum hanging
-still it is no torque at all, and the pendulum stays where it is.  The mode chooses a well.  Such states are few and
-left at once; over the episodes of Pendulum-v1 and MountainCarContinuous-v0 the mean has the best returns of
-the three (benchmarks/rollouts.py), and it is the default.
+The mean of two wells lies between them and may be an action that the policy never takes: by the mean, a pendulum that
+hangs still is left hanging, and a flow that stalls with some mass in the wrong well acts worse than its policy is.
+The median lies in the heavier well, and moves continuously within it; docs/environments.md has returns of all four.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from problems.errors import ProblemError
 from solver.run import Run
 from solver.run_file import open_run
 
-MODES = ("mean", "mode", "sampled")
+MODES = ("median", "mean", "mode", "sampled")
 SOURCES = ("flow", "optimum")
 _SLACK = 1e-6
 
@@ -49,7 +49,7 @@ class GridPolicy:
     states, actions : Grid
     probabilities : array (S, A)
         Cell probabilities: non-negative, one over each row.
-    mode : {"mean", "mode", "sampled"}
+    mode : {"median", "mean", "mode", "sampled"}
         How an action is taken from the policy.
     observe : callable, optional
         States (..., dim) from observations (..., n); without it an observation is the state.
@@ -63,7 +63,7 @@ class GridPolicy:
     Raises
     ------
     ProblemError
-        An unknown mode, or the mean on a periodic action axis, where there is none.
+        An unknown mode, or median or mean on a periodic action axis, where there is none.
     ValueError
         Probabilities of the wrong shape.
     """
@@ -71,7 +71,7 @@ class GridPolicy:
     states: Grid
     actions: Grid
     probabilities: FloatArray
-    mode: str = "mean"
+    mode: str = "median"
     observe: Callable[[FloatArray], FloatArray] | None = None
     shape: tuple[int, ...] | None = None
     dtype: DTypeLike = np.float64
@@ -86,11 +86,11 @@ class GridPolicy:
         if self.probabilities.shape != expected:
             raise ValueError(f"probabilities have shape {self.probabilities.shape}; expected {expected}")
         round_axes = [axis.name for axis in self.actions.axes if axis.periodic]
-        if self.mode == "mean" and round_axes:
-            raise ProblemError(f"mode 'mean': action axis {round_axes[0]} is periodic; choose mode or sampled")
+        if self.mode in ("median", "mean") and round_axes:
+            raise ProblemError(f"mode {self.mode!r}: action axis {round_axes[0]} is periodic; choose mode or sampled")
 
     @classmethod
-    def from_run(cls, run: Run, policy: str | None = None, mode: str = "mean") -> GridPolicy:
+    def from_run(cls, run: Run, policy: str | None = None, mode: str = "median") -> GridPolicy:
         """The policy of a run: the last one its flow kept ("flow"), or the soft optimum ("optimum").
 
         By default that of the flow, or the optimum where no flow was run.
@@ -208,6 +208,8 @@ class GridPolicy:
         points, weights = hat_weights(self.states, states)
         if self.mode == "mean":
             found = _weighted(weights, self._means[points])
+        elif self.mode == "median":
+            found = self._medians(points, weights)
         elif self.mode == "mode":
             found = self._likeliest(points, weights)
         elif levels is None:
@@ -235,6 +237,19 @@ class GridPolicy:
             means[start:stop] = (p[:, :, None] * cell_means(self.actions, p)).sum(axis=1)
         return means
 
+    def _medians(self, points: IntArray, weights: FloatArray) -> FloatArray:
+        """Medians, (batch, d), of the interpolated density along each action axis."""
+        p = _weighted(weights, self.probabilities[points]).reshape(-1, *self.actions.shape)
+        rows, found = np.arange(len(p)), np.empty((len(p), self.actions.dim))
+        for j, axis in enumerate(self.actions.axes):
+            marginal = np.moveaxis(p, j + 1, 1).reshape(len(p), axis.size, -1).sum(axis=2)
+            half = np.full(len(p), 0.5)
+            cell = _first_above(marginal, half)
+            before = marginal.cumsum(axis=1)[rows, cell] - marginal[rows, cell]
+            level = (0.5 * marginal.sum(axis=1) - before) / marginal[rows, cell]
+            found[:, j] = cell_quantiles(Grid((axis,)), marginal, cell, np.clip(level, 0.0, 1.0)[:, None])[:, 0]
+        return found
+
     def _likeliest(self, points: IntArray, weights: FloatArray) -> FloatArray:
         """Mean action, (batch, d), of the cell whose interpolated density is largest."""
         batch, corners = points.shape
@@ -253,7 +268,7 @@ class GridPolicy:
         return cell_quantiles(self.actions, p, _first_above(p, levels[:, 1]), levels[:, 2:])
 
 
-def open_policy(path: str | os.PathLike[str], policy: str | None = None, mode: str = "mean") -> GridPolicy:
+def open_policy(path: str | os.PathLike[str], policy: str | None = None, mode: str = "median") -> GridPolicy:
     """The policy of a run file or of an optimum file; see `GridPolicy.from_run`.
 
     Raises

@@ -56,10 +56,9 @@ def as_dict(done: Rollout) -> dict[str, object]:
 
 def _policy_rows(file: Path, run: Run, source: str, mode: str) -> list[tuple[str, str]]:
     flow = "" if source == "optimum" or run.snapshots is None else f" at time {run.snapshots.time[-1]:.6g}"
-    words = {"mean": "mean of the policy", "mode": "mode of the policy", "sampled": "sampled from the policy"}
     return [
         ("policy", f"{'soft optimum' if source == 'optimum' else 'flow'}{flow} of {file}: {run.title or '(no title)'}"),
-        ("actions", words[mode]),
+        ("actions", "sampled from the policy" if mode == "sampled" else f"{mode} of the policy"),
     ]
 
 

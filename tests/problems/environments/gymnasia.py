@@ -13,7 +13,7 @@ from grids.grid import Grid
 
 
 class Point(gymnasium.Env[FloatArray, FloatArray]):
-    """x moves by 0.2 a + 0.1 b and ends beyond 0.9; its observation is its state."""
+    """x moves by 0.2 a + 0.1 b and ends beyond 0.9, is cut below -0.9; its observation is its state."""
 
     noise = 0.0
 
@@ -31,7 +31,7 @@ class Point(gymnasium.Env[FloatArray, FloatArray]):
         push, drift = action[:, 0]
         reward = -float(self.state[0] ** 2 + push**2)
         self.state = np.array([self.state[0] + 0.2 * push + 0.1 * drift + self.noise * self.np_random.normal()])
-        return self.state.copy(), reward, bool(self.state[0] > 0.9), False, {}
+        return self.state.copy(), reward, bool(self.state[0] > 0.9), bool(self.state[0] < -0.9), {}
 
 
 class NoisyPoint(Point):

@@ -68,6 +68,7 @@ def test_termination_zeroes_the_pair_and_no_other() -> None:
     x, (push, drift) = mdp.states.points, mdp.actions.points.T
     ends = x + 0.2 * push + 0.1 * drift > 0.9
     assert np.any(ends.any(axis=1) & ~ends.all(axis=1))
+    assert np.any(x + 0.2 * push + 0.1 * drift < -0.9)  # where the environment says truncated, which ends nothing
     assert np.array_equal(mdp.transition.expect(np.ones(9)), 1.0 - ends)
     assert mdp.transition.termination is not None
     assert np.array_equal(mdp.transition.termination, ends)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ STATES = Grid((uniform_axis("theta", -np.pi, np.pi, 8, "periodic"), uniform_axis
 ACTIONS = Grid((uniform_axis("torque", -2.0, 2.0, 6),))
 
 
-def random_policy(mode: str = "mean", states: Grid = STATES, actions: Grid = ACTIONS) -> GridPolicy:
+def random_policy(mode: str = "median", states: Grid = STATES, actions: Grid = ACTIONS) -> GridPolicy:
     rng = np.random.default_rng(9)
     p = rng.random((states.size, actions.size)) ** 3
     return GridPolicy(states, actions, p / p.sum(axis=1, keepdims=True), mode)
@@ -49,7 +50,7 @@ def test_weights_are_those_of_the_transitions(boundary: str, cells: int) -> None
     assert found == pytest.approx(expected.ravel(), abs=1e-12)
 
 
-@pytest.mark.parametrize("mode", ["mean", "mode", "sampled"])
+@pytest.mark.parametrize("mode", ["median", "mean", "mode", "sampled"])
 def test_actions_have_the_shape_the_type_and_the_bounds_of_the_environment(mode: str) -> None:
     policy = random_policy(mode).for_environment("Pendulum-v1")
     rng = np.random.default_rng(0)
@@ -61,7 +62,13 @@ def test_actions_have_the_shape_the_type_and_the_bounds_of_the_environment(mode:
     assert np.ptp(many) > 0.5
 
 
-@pytest.mark.parametrize("mode", ["mean", "mode"])
+def test_actions_are_cut_to_bounds_that_are_given() -> None:
+    policy = replace(random_policy(), low=[-0.1], high=[0.05])
+    found = policy(STATES.points)
+    assert (found.min(), found.max()) == (-0.1, 0.05)
+
+
+@pytest.mark.parametrize("mode", ["median", "mean", "mode"])
 def test_a_batch_has_the_bits_of_its_members(mode: str) -> None:
     policy = random_policy(mode).for_environment("Pendulum-v1")
     seen = observations(40)
@@ -69,7 +76,7 @@ def test_a_batch_has_the_bits_of_its_members(mode: str) -> None:
 
 
 def test_at_the_grid_points_the_mean_is_that_of_the_point() -> None:
-    policy = random_policy()
+    policy = random_policy("mean")
     means = (policy.probabilities[:, :, None] * cell_means(ACTIONS, policy.probabilities)).sum(axis=1)
     assert policy(STATES.points) == pytest.approx(means, abs=1e-12)
     theta, speed = STATES.axes
@@ -98,16 +105,30 @@ def test_samples_follow_the_generator_and_the_probabilities() -> None:
     p = weights[0] @ policy.probabilities[points[0]]
     counts = np.histogram(first, ACTIONS.axes[0].edges)[0] / 40000
     assert np.abs(counts - p).max() < 5.0 * np.sqrt(0.25 / 40000)
-    mean = random_policy()(state)
+    mean, median = random_policy("mean")(state), random_policy("median")(state)
+    assert np.mean(first < median) == pytest.approx(0.5, abs=5.0 * 0.5 / 200.0)
     assert first.mean(axis=0) == pytest.approx(mean, abs=5.0 * float(first.std()) / 200.0)
 
 
-def test_between_two_wells_the_mode_chooses_one_and_the_mean_does_not() -> None:
-    p = np.zeros((STATES.size, ACTIONS.size))
-    p[:, 0], p[:, -1] = 0.5, 0.5
-    mean, mode = (GridPolicy(STATES, ACTIONS, p, kind)(np.array([np.pi, 0.0])) for kind in ("mean", "mode"))
-    assert mean == pytest.approx([0.0], abs=1e-12)
-    assert np.abs(mode) == pytest.approx([2.0], abs=1e-2)
+def test_of_two_wells_median_and_mode_choose_the_heavier_and_the_mean_none() -> None:
+    p = np.full((STATES.size, ACTIONS.size), 1e-9)
+    p[:, 0], p[:, -1] = 0.49, 0.51 - 4e-9
+    found = [GridPolicy(STATES, ACTIONS, p, kind)(np.array([np.pi, 0.0]))[0] for kind in ("median", "mean", "mode")]
+    assert found == pytest.approx([1.9, 0.04, 1.9], abs=0.1)
+
+
+def test_the_median_of_several_axes_is_that_of_each() -> None:
+    actions = Grid((uniform_axis("push", -1.0, 1.0, 4), uniform_axis("drift", 0.0, 2.0, 3)))
+    rows = [np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.6, 0.3, 0.1])]
+    state = Grid((uniform_axis("x", 0.0, 1.0, 1, "clamp"),))
+    found = GridPolicy(state, actions, np.outer(*rows).reshape(1, -1))(np.array([0.5]))
+    single = [
+        GridPolicy(state, Grid((axis,)), row[None])(np.array([0.5]))[0]
+        for axis, row in zip(actions.axes, rows, strict=True)
+    ]
+    assert found == pytest.approx(single, abs=1e-12)
+    assert 0.0 < found[0] < 0.5
+    assert 0.4 < found[1] < 0.66
 
 
 def test_the_mode_is_of_the_density_not_of_the_cell() -> None:
@@ -156,7 +177,7 @@ def test_an_environment_that_does_not_fit_is_refused(environment: Any, policy: G
 
 def test_unusable_policies_and_observations_are_refused() -> None:
     p = random_policy().probabilities
-    with pytest.raises(ProblemError, match="mode 'greedy'; choose one of mean, mode, sampled"):
+    with pytest.raises(ProblemError, match="mode 'greedy'; choose one of median, mean, mode, sampled"):
         GridPolicy(STATES, ACTIONS, p, "greedy")
     with pytest.raises(ValueError, match=r"probabilities have shape \(56, 5\); expected \(56, 6\)"):
         GridPolicy(STATES, ACTIONS, p[:, :5])

@@ -48,7 +48,7 @@ def by_hand(policy: GridPolicy, name: str, seeds: range) -> tuple[list[float], l
     return returns, steps, ends
 
 
-@pytest.mark.parametrize("mode", ["mean", "sampled"])
+@pytest.mark.parametrize("mode", ["median", "mean", "sampled"])
 def test_a_rollout_is_the_loop_written_by_hand(car: GridPolicy, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BLOCK", 2)
     policy = GridPolicy(car.states, car.actions, car.probabilities, mode)
