@@ -50,9 +50,7 @@ CASES = (
 def measure(case: Case, episodes: int) -> list[dict[str, Any]]:
     """One record for each mode of acting."""
     cells = dict(zip(AXES[case.environment], case.cells, strict=True))
-    mdp = from_environment(
-        case.environment, discount=case.discount, temperature=case.temperature, cells=cells
-    )  # fmt: skip
+    mdp = from_environment(case.environment, discount=case.discount, temperature=case.temperature, cells=cells)
     started = time.monotonic()
     best = solve_optimum(mdp)
     policy, gap = best.policy, 0.0

@@ -100,13 +100,7 @@ class GridPolicy:
         ProblemError
             The run holds no such policy, or an unknown choice.
         """
-        kept = run.snapshots is not None and len(run.snapshots.time) > 0
-        chosen = policy or ("flow" if kept else "optimum")
-        if chosen not in SOURCES:
-            raise ProblemError(f"policy {chosen!r}; choose one of {', '.join(SOURCES)}")
-        if chosen == "flow" and not kept:
-            raise ProblemError("policy 'flow': no flow was run; choose optimum")
-        if chosen == "flow":
+        if chosen_source(run, policy) == "flow":
             return cls(run.states, run.actions, run.policy, mode)
         if run.optimum is None:
             raise ProblemError("policy 'optimum': the run ended before its optimum was known; choose flow")
@@ -266,6 +260,17 @@ class GridPolicy:
         point = points[rows, _first_above(weights, levels[:, 0])]
         p = self.probabilities[point]
         return cell_quantiles(self.actions, p, _first_above(p, levels[:, 1]), levels[:, 2:])
+
+
+def chosen_source(run: Run, policy: str | None) -> str:
+    """Which policy of a run is meant: "flow" or "optimum"; raises ProblemError where there is none of the flow."""
+    kept = run.snapshots is not None and len(run.snapshots.time) > 0
+    chosen = policy or ("flow" if kept else "optimum")
+    if chosen not in SOURCES:
+        raise ProblemError(f"policy {chosen!r}; choose one of {', '.join(SOURCES)}")
+    if chosen == "flow" and not kept:
+        raise ProblemError("policy 'flow': no flow was run; choose optimum")
+    return chosen
 
 
 def open_policy(path: str | os.PathLike[str], policy: str | None = None, mode: str = "median") -> GridPolicy:

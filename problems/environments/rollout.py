@@ -128,7 +128,7 @@ def rollout(
 
 def _made(environment: str | Callable[[], Any]) -> Any:
     env = make_environment(environment if isinstance(environment, str) else environment())
-    if env.spec is None or env.spec.max_episode_steps is None:
+    if not env.has_wrapper_attr("_max_episode_steps"):  # of Gymnasium's wrapper TimeLimit
         raise ProblemError(f"environment {name_of(env)}: it has no time limit; make it with max_episode_steps=")
     return env
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from problems.environments.gym import make_environment
-from problems.environments.policy import GridPolicy
+from problems.environments.policy import GridPolicy, chosen_source
 from problems.environments.rollout import Rollout, rollout
 from solver.run import Run
 from solver.run_file import open_run
@@ -26,7 +26,7 @@ def main(
     started = time.monotonic()
     done = rollout(acting, environment, episodes=episodes, seed=seed)
     seconds = time.monotonic() - started
-    source = "optimum" if policy == "optimum" or run.snapshots is None else "flow"
+    source = chosen_source(run, policy)
     if as_json:
         found = {"file": str(file), "policy": source, "mode": mode, "seconds": seconds, **as_dict(done)}
         show(json.dumps(found, indent=2, allow_nan=False))
@@ -55,9 +55,11 @@ def as_dict(done: Rollout) -> dict[str, object]:
 
 
 def _policy_rows(file: Path, run: Run, source: str, mode: str) -> list[tuple[str, str]]:
-    flow = "" if source == "optimum" or run.snapshots is None else f" at time {run.snapshots.time[-1]:.6g}"
+    which = "soft optimum"
+    if source == "flow" and run.snapshots is not None:
+        which = f"flow at time {run.snapshots.time[-1]:.6g}"
     return [
-        ("policy", f"{'soft optimum' if source == 'optimum' else 'flow'}{flow} of {file}: {run.title or '(no title)'}"),
+        ("policy", f"{which} of {file}: {run.title or '(no title)'}"),
         ("actions", "sampled from the policy" if mode == "sampled" else f"{mode} of the policy"),
     ]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.wrappers import TimeLimit
 
 from problems.environments import rollout as module
 from problems.environments.build import from_environment
@@ -105,6 +106,11 @@ def test_an_environment_of_ones_own_needs_a_time_limit() -> None:
     policy = GridPolicy(mdp.states, mdp.actions, mdp.initial_policy, "sampled")
     with pytest.raises(ProblemError, match="no time limit"):
         rollout(policy, Point, episodes=1)
+    done = rollout(policy, lambda: TimeLimit(Point(), 8), episodes=30)
+    assert (done.environment, done.failed) == ("Point", None)
+    assert 0 < done.terminated.sum() < 30
+    assert set(done.steps[~done.terminated]) <= {*range(1, 9)}
+    assert done.steps.max() <= 8
     with pytest.raises(ValueError, match="episodes = 0"):
         rollout(policy, "Pendulum-v1", episodes=0)
 
