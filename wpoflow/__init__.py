@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from grids.transitions import interpolated_transition as interpolated_transition
     from grids.transitions import mixture_transition as mixture_transition
     from grids.transitions import tabulated_transition as tabulated_transition
+    from problems.environments.build import from_environment as from_environment
+    from problems.environments.policy import GridPolicy as GridPolicy
+    from problems.environments.policy import open_policy as open_policy
+    from problems.environments.rollout import Rollout as Rollout
+    from problems.environments.rollout import rollout as rollout
     from problems.errors import ProblemError as ProblemError
     from problems.load import load_problem as load_problem
     from problems.statement import Outcome as Outcome
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
     from solver.flow import flow as flow
     from solver.mdp import GridMDP as GridMDP
     from solver.optimum import solve_optimum as solve_optimum
+    from solver.optimum_file import save_optimum as save_optimum
     from solver.run import Run as Run
     from solver.run_file import open_run as open_run
     from solver.trailer import RunFileError as RunFileError
@@ -56,6 +62,9 @@ _HOMES = {
     "problems.load": ("load_problem",),
     "problems.statement": ("Statement", "Outcome", "build"),
     "problems.errors": ("ProblemError",),
+    "problems.environments.build": ("from_environment",),
+    "problems.environments.policy": ("GridPolicy", "open_policy"),
+    "problems.environments.rollout": ("Rollout", "rollout"),
     "grids.grid": ("Grid",),
     "grids.axis": ("Axis", "uniform_axis", "sinh_axis", "edges_axis"),
     "grids.masses": ("potential_masses", "density_masses", "policy_masses"),
@@ -68,6 +77,7 @@ _HOMES = {
     ),
     "solver.mdp": ("GridMDP",),
     "solver.optimum": ("solve_optimum",),
+    "solver.optimum_file": ("save_optimum",),
     "solver.evolve": ("evolve",),
     "solver.flow": ("flow",),
     "solver.run": ("Run",),

@@ -347,6 +347,34 @@ def movie(**arguments: Any) -> None:
 
 
 @cli.command()
+@click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
+@click.option("--env", "environment", required=True, metavar="ID", help="Gymnasium environment, as in Pendulum-v1.")
+@click.option(
+    "--episodes", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N", help="Number of episodes."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
+    help="Of the first episode; the others count on from it.",
+)
+@click.option(
+    "--mode", type=click.Choice(["median", "mean", "mode", "sampled"]), default="median", show_default=True,
+    help="Act by the policy's median, mean or mode, or draw from it.",
+)
+@click.option(
+    "--policy", type=click.Choice(["flow", "optimum"]),
+    help="The last policy of the flow, or the soft optimum. Default flow, if the file has one.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, all returns included.")
+@_debug
+def rollout(**arguments: Any) -> None:
+    """Play a stored policy in a Gymnasium environment and report its returns.
+
+    RUN.h5 is a file of `wpoflow run` or `wpoflow optimum`.  Needs Gymnasium: pip install "wpoflow[rl]".
+    """
+    _call("rollout", **arguments)
+
+
+@cli.command()
 @_debug
 def doctor() -> None:
     """Show versions, threads and cache, look for shadowed packages, and run a short self-test."""
