@@ -25,6 +25,8 @@ import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from solver.one_line import one_line
+
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50
 CONSTANTS = {"pi": math.pi}
@@ -60,6 +62,9 @@ _COMPARE: dict[type[ast.cmpop], str] = {
 
 class ExpressionError(ValueError):
     """An expression outside the language; the message is one line naming the offending part."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 @dataclass(frozen=True)

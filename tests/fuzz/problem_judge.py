@@ -90,7 +90,7 @@ def judge_file(path: Path) -> str:
     return "built"
 
 
-def prepare_expressions(_: Path) -> Callable[[str], str]:
+def prepare_expressions(folder: Path) -> Callable[[str], str]:
     """The judge of expressions."""
     from problems.expressions import ExpressionError, Scope, parse_expression
 
@@ -107,7 +107,7 @@ def prepare_expressions(_: Path) -> Callable[[str], str]:
             return "refused"
         used = [name for name in ("x", "u") if name in scope.variables(expression)]
         namespace: dict[str, Any] = {"np": np}
-        exec(compile(scope.source("f", expression, used), __file__, "exec"), namespace)
+        exec(compile(scope.source("f", expression, used), str(folder / "expression.py"), "exec"), namespace)
         out = np.empty(len(points))
         with np.errstate(all="ignore"):
             namespace["f"](*(arrays[name] for name in used), out)

@@ -31,7 +31,7 @@ PATIENCE = 3
 """How often a case must time out to count as a hang: the machine may have been busy."""
 
 Judge = Callable[[Any], str]
-"""Says in a word or two how an input was dealt with; raises for what must not be."""
+"""Says in a word or two how an input was dealt with, and after a bar more; raises for what must not be."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _judged(judge: Judge, case: Any, harm: list[str]) -> Outcome:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started = time.perf_counter()
     try:
-        kind, message = judge(case), ""
+        kind, _, message = judge(case).partition("|")
     except MemoryError as error:
         kind, message = "memory", f"MemoryError: {error}"
     except BaseException as error:  # whatever comes is a finding
