@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from solver.one_line import printable
+from solver.one_line import one_line, printable
 
 if TYPE_CHECKING:
     from grids.grid import Grid
@@ -67,7 +67,7 @@ def summary(run: Run) -> list[tuple[str, str]]:
     attributes = run.attributes
     states = grid_line(run.states) or "one state (a bandit)"
     rows = [
-        ("title", run.title or "(none)"),
+        ("title", one_line(run.title, 200) or "(none)"),
         ("states", states),
         ("actions", grid_line(run.actions)),
         ("sizes", sizes_line(run.states.size, run.actions.size)),

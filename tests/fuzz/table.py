@@ -27,13 +27,14 @@ class Tally:
         self.slowest = self.largest = 0.0
         self._keep = keep
 
-    def add(self, family: str, case: Any, outcome: Outcome) -> None:
+    def add(self, family: str, case: Any, outcome: Outcome, name: str = "") -> None:
         """Count one outcome."""
         self.counts.setdefault(family, Counter())[outcome.kind] += 1
         self.slowest = max(self.slowest, outcome.seconds)
         self.largest = max(self.largest, outcome.megabytes)
         if outcome.is_fault:
-            self.faults.append((family, f"{outcome.kind}: {outcome.message}", repr(case)[:200]))
+            shown = name or repr(case)[:200]
+            self.faults.append((family, f"{outcome.kind}: {outcome.message}", shown))
             if self._keep is not None:
                 self._keep.mkdir(parents=True, exist_ok=True)
                 content = case if isinstance(case, bytes) else repr(case).encode()
