@@ -160,10 +160,11 @@ def sinh_axis(
     if ratio == 1.0:
         return uniform_axis(name, lower, upper, cells, boundary)
     far = max(focus - lower, upper - focus)
-    delta = far / np.sqrt((ratio - 1.0) * (ratio + 1.0))
-    start, end = np.arcsinh((lower - focus) / delta), np.arcsinh((upper - focus) / delta)
     unit = _unit_edges(cells, boundary)
-    edges = focus + delta * np.sinh(start * (1.0 - unit) + end * unit)
+    with np.errstate(all="ignore"):  # edges that no floats can tell apart are refused by the axis
+        delta = far / np.sqrt((ratio - 1.0) * (ratio + 1.0))
+        start, end = np.arcsinh((lower - focus) / delta), np.arcsinh((upper - focus) / delta)
+        edges = focus + delta * np.sinh(start * (1.0 - unit) + end * unit)
     edges[0], edges[-1] = lower, upper
     return Axis(name, edges, boundary)
 

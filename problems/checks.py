@@ -59,7 +59,8 @@ def faults(raw: Mapping[str, Any]) -> list[Fault]:
         except ExpressionError as error:
             wrong.append((place.key, str(error)))
         if operations > MAX_OPERATIONS:
-            wrong.append((place.key, f"the expressions have more than {MAX_OPERATIONS} operations, definitions included"))
+            found = f"the expressions have more than {MAX_OPERATIONS} operations, definitions included"
+            wrong.append((place.key, found))
             break
     return wrong
 

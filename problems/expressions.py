@@ -224,7 +224,7 @@ class Scope:
     def _used_definitions(self, expression: Expression) -> list[str]:
         """Definitions the expression needs, also through others, in their order: each after those it uses."""
         needed = set(expression.names)
-        for name in reversed(self.definitions):
+        for name in reversed(list(self.definitions)):
             if name in needed:
                 needed |= self.definitions[name].names
         return [name for name in self.definitions if name in needed]

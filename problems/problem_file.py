@@ -32,8 +32,10 @@ Until = float | Mapping[str, float]
 _NUMBERS = re.compile(r" = \[\n(?: +[-+.\w]+,\n)+\]$", re.MULTILINE)
 _LONGEST_LINE = 100
 
-MAX_BYTES = 4_000_000
+MAX_BYTES = 1_000_000
 MAX_PARTS = 32
+MAX_TABLES = 2000
+MOST_WORDED = 1000  # faults put into words; fewer are shown
 # tomllib's time and memory grow with the square of a key's parts
 _LONG_KEY = re.compile(rf"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{MAX_PARTS}}}""")
 
@@ -113,6 +115,8 @@ def read_problem(
         path = Path(name_or_path)
         try:
             text = _read_text(path)
+        except ProblemError:
+            raise
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a text file in UTF-8"
             raise ProblemError(f"{name_or_path}: {reason}") from None
@@ -135,7 +139,8 @@ def _read_text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    reason = f"is {found.st_size} bytes long; at most {MAX_BYTES}" if found.st_size > MAX_BYTES else "not a regular file"
+    large = found.st_size > MAX_BYTES
+    reason = f"is {found.st_size} bytes long; at most {MAX_BYTES}" if large else "not a regular file"
     raise ProblemError(f"{path}: {reason}")
 
 
@@ -147,6 +152,8 @@ def parse_problem(text: str, label: str = "problem.toml") -> ProblemFile:
 def _parsed(text: str, label: str) -> dict[str, Any]:
     if found := _LONG_KEY.search(text):
         raise ProblemError(f"{label}: a key of more than {MAX_PARTS} parts: {found[0][:40]}...")
+    if (tables := text.count("\n[")) > MAX_TABLES:
+        raise ProblemError(f"{label}: {tables} lines begin a table; at most {MAX_TABLES}")
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
@@ -178,7 +185,8 @@ def _validated(raw: dict[str, Any], label: str, options: Mapping[str, str] | Non
     try:
         tables = Tables.model_validate(raw)
     except ValidationError as error:
-        found += [_worded(entry) for entry in error.errors()]
+        wrong = error.errors(include_url=False)
+        found += [_worded(entry) for entry in wrong[:MOST_WORDED]]
     known = {key for key, _ in found}
     found += [fault for fault in faults(raw) if fault[0] not in known]
     if tables is None or found:

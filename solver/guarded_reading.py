@@ -19,12 +19,16 @@ from grids.arrays import FloatArray
 Scalar = str | int | float
 
 TEXTS = frozenset(
-    ["title", "problem", "transition", "state_axes", "action_axes", "wpoflow_version", "source_hash", "packages"]
-    + ["status", "stop_reason", "stop_kind", "scheme", "flow", "bellman_solver"]
+    [
+        *("title", "problem", "transition", "state_axes", "action_axes", "status", "stop_reason", "stop_kind"),
+        *("scheme", "flow", "bellman_solver", "wpoflow_version", "source_hash", "packages"),
+    ]
 )
 NUMBERS = frozenset(
-    ["schema_version", "discount", "temperature", "gap_floor", "wall_seconds", "compile_seconds", "reached_goal"]
-    + ["steps", "rejected_steps", "fallback_steps"]
+    [
+        *("schema_version", "discount", "temperature", "gap_floor", "wall_seconds", "compile_seconds"),
+        *("reached_goal", "steps", "rejected_steps", "fallback_steps"),
+    ]
 )
 REQUIRED = ("state_axes", "action_axes", "wpoflow_version", "packages", "status", "stop_reason")
 
@@ -65,7 +69,8 @@ def read_attribute(item: h5py.Group | h5py.Dataset, name: str) -> Scalar:
     wanted = (str,) if name in TEXTS else (int, float) if name in NUMBERS else (str, int, float)
     if isinstance(value, bool) or not isinstance(value, wanted):
         raise ValueError(f"attribute {name} is not a {'text' if wanted == (str,) else 'number'}")
-    value.encode() if isinstance(value, str) else None  # refuses halves of surrogate pairs
+    if isinstance(value, str):
+        value.encode()  # refuses halves of surrogate pairs
     if name == "packages":
         _check_packages(str(value))
     checked: Scalar = value

@@ -28,7 +28,7 @@ from solver.run import Optimum, Run, Snapshots
 from solver.series import SERIES
 from solver.trailer import RunFileError
 
-SECONDS = 30.0
+SECONDS, BYTES_PER_SECOND = 5.0, 2e7
 NAMED_LOSSES = 12
 
 _CHILD = """
@@ -70,9 +70,9 @@ def salvage_run(path: str | os.PathLike[str], damage: str) -> Run:
         raise RunFileError(f"{damage}; and too damaged to be read anyway: {why}") from error
     length = Counter(len(pieces.arrays[name]) for name in SERIES if name in pieces.arrays).most_common(1)
     rows = length[0][0] if length else 0
-    series = {name: _shaped(pieces, name, (rows,), default=math.nan) for name in SERIES}
-    reference_mass = np.ravel(_shaped(pieces, "reference_mass", actions.shape, default=math.nan))
-    rho = np.ravel(_shaped(pieces, "rho", states.shape, default=math.nan))
+    series = {name: _shaped(pieces, name, (rows,)) for name in SERIES}
+    reference_mass = np.ravel(_shaped(pieces, "reference_mass", actions.shape))
+    rho = np.ravel(_shaped(pieces, "rho", states.shape))
     optimum, snapshots = _optimum(pieces, states, actions), _snapshots(pieces, states, actions)
     named = [*pieces.losses[:NAMED_LOSSES]]
     if more := len(pieces.losses) - len(named):
@@ -91,8 +91,9 @@ def salvage_run(path: str | os.PathLike[str], damage: str) -> Run:
     )
 
 
-def read_pieces(path: str | os.PathLike[str], seconds: float = SECONDS) -> Pieces:
+def read_pieces(path: str | os.PathLike[str]) -> Pieces:
     """Let a process of its own read the file, and collect what it says before it ends, or its time does."""
+    seconds = SECONDS + os.path.getsize(path) / BYTES_PER_SECOND
     arguments = [sys.executable, "-c", _CHILD, json.dumps(sys.path), os.fspath(Path(path).resolve())]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
         ending = "HDF5 crashed on what follows"
@@ -101,7 +102,7 @@ def read_pieces(path: str | os.PathLike[str], seconds: float = SECONDS) -> Piece
         except subprocess.TimeoutExpired:
             child.kill()
             said, _ = child.communicate()
-            ending = f"HDF5 did not come back within {seconds:g} s"
+            ending = f"HDF5 did not come back within {seconds:.0f} s"
     pieces, ended = _parsed(said)
     if not ended:
         pieces.losses.append(ending)
@@ -142,12 +143,12 @@ def _grid(pieces: Pieces, kind: str) -> Grid:
     return Grid(tuple(axes))
 
 
-def _shaped(pieces: Pieces, name: str, shape: Sequence[int], default: float) -> FloatArray:
-    """An array of the shape it must have; rows that are missing at its end, or all of it, are filled."""
+def _shaped(pieces: Pieces, name: str, shape: Sequence[int]) -> FloatArray:
+    """An array of the shape it must have; rows that are missing at its end, or all of it, are nan."""
     found = pieces.arrays.get(name)
     if found is not None and found.shape == tuple(shape):
         return found
-    whole = np.full(shape, default)
+    whole = np.full(shape, math.nan)
     if found is not None and found.shape[1:] == tuple(shape[1:]) and found.ndim == len(shape):
         rows = min(len(found), shape[0])
         whole[:rows] = found[:rows]
@@ -160,8 +161,8 @@ def _optimum(pieces: Pieces, states: Grid, actions: Grid) -> Optimum | None:
     if not any(name.startswith("optimum/") for name in pieces.arrays):
         return None
     pairs = (*states.shape, *actions.shape)
-    value, occupancy = (np.ravel(_shaped(pieces, f"optimum/{n}", states.shape, math.nan)) for n in ("value", "occupancy"))
-    q, policy = (_shaped(pieces, f"optimum/{n}", pairs, math.nan).reshape(states.size, -1) for n in ("q", "policy"))
+    value, occupancy = (_shaped(pieces, f"optimum/{n}", states.shape).ravel() for n in ("value", "occupancy"))
+    q, policy = (_shaped(pieces, f"optimum/{n}", pairs).reshape(states.size, -1) for n in ("q", "policy"))
     numbers: Mapping[str, Any] = {
         name: pieces.attributes.get(f"optimum.{name}", math.nan) for name in ("bellman_residual", "gap_floor")
     }
@@ -181,7 +182,7 @@ def _snapshots(pieces: Pieces, states: Grid, actions: Grid) -> Snapshots | None:
     if not lengths:
         return None
     rows = max(lengths)
-    time = _shaped(pieces, "snapshot/snapshot_time", (rows,), math.nan)
-    value = _shaped(pieces, "snapshot/value", (rows, *states.shape), math.nan)
-    policy = _shaped(pieces, "snapshot/policy", (rows, *states.shape, *actions.shape), math.nan)
+    time = _shaped(pieces, "snapshot/snapshot_time", (rows,))
+    value = _shaped(pieces, "snapshot/value", (rows, *states.shape))
+    policy = _shaped(pieces, "snapshot/policy", (rows, *states.shape, *actions.shape))
     return Snapshots(time, value.reshape(rows, -1), policy.reshape(rows, states.size, -1))

@@ -1,9 +1,9 @@
 """The process that lets HDF5 loose on a damaged file: it may crash, hang or ask for the moon, and only it.
 
 It writes to standard output what it reads, piece by piece, so that what was read before a crash is kept: a line of JSON
-for every piece, followed by the numbers where the piece is an array.
+for every piece, followed by the numbers where the piece is an array, as float64.
 
-    {"name": "gap", "shape": [40], "lost": 0}   and 40 float64; lost says how many of them could not be read, and are nan
+    {"name": "gap", "shape": [40], "lost": 0}   lost: how many of them could not be read, and are nan
     {"attribute": "status", "value": "complete"}
     {"lost": "optimum/q", "why": "..."}
     {"end": true}
@@ -184,11 +184,11 @@ def _read(file: h5py.File, writer: _Writer) -> None:
         writer.array(file, name)
     for name in SERIES:
         writer.array(file, name, (None,))
-    for group, names in (("optimum", OPTIMUM), ("snapshot", SNAPSHOT)):
+    for group, numbers, arrays in (("optimum", OPTIMUM_NUMBERS, OPTIMUM), ("snapshot", (), SNAPSHOT)):
         if _has(file, group):
-            for name in OPTIMUM_NUMBERS if group == "optimum" else ():
-                writer.attribute(file[group], name, f"optimum.{name}")
-            for name in names:
+            for name in numbers:
+                writer.attribute(file[group], name, f"{group}.{name}")
+            for name in arrays:
                 writer.array(file, f"{group}/{name}")
 
 

@@ -139,7 +139,7 @@ def grown(rng: random.Random, depth: int = 5) -> str:
     if depth <= 0 or rng.random() < 0.2:
         if rng.random() < 0.5:
             return rng.choice(NAMES[:7])
-        return rng.choice(("0", "1", "2.5", "1e-3", "1e308", "1e-320", "7", str(rng.random()), str(rng.randrange(10**9))))
+        return rng.choice(("0", "1", "2.5", "1e-3", "1e308", "1e-320", str(rng.random()), str(rng.randrange(10**9))))
     kind = rng.random()
     if kind < 0.5:
         return f"({grown(rng, depth - 1)}{rng.choice(BINARY)}{grown(rng, depth - 1)})"

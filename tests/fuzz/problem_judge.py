@@ -33,7 +33,7 @@ def check_lines(lines: Iterable[str], begin: str) -> None:
 
 
 def prepare(folder: Path) -> Callable[[bytes], str]:
-    """The judge of problem files, all kernels loaded; expressions are interpreted, since compiling takes a second each."""
+    """The judge of problem files, all kernels loaded; expressions are interpreted, as compiling takes a second each."""
     import grids.compile
     from problems.gallery import gallery_names
     from problems.load import build_problem
@@ -45,11 +45,11 @@ def prepare(folder: Path) -> Callable[[bytes], str]:
         decorate = compiled(*arguments, **options)
         return lambda function: function if "generated" in function.__module__ else decorate(function)
 
-    grids.compile.kernel = kernel  # type: ignore[assignment]
+    grids.compile.kernel = kernel
     os.environ["XDG_CACHE_HOME"] = str(folder)  # read when a generated module is stored
     for name in gallery_names():
         problem = read_problem(name)
-        small = {axis: 3 for axis in (*problem.tables.state, *problem.tables.action)}
+        small = dict.fromkeys((*problem.tables.state, *problem.tables.action), 3)
         build_problem(read_problem(name, cells=small))
     path = folder / "fuzz.toml"
 
@@ -95,7 +95,8 @@ def prepare_expressions(folder: Path) -> Callable[[str], str]:
     from problems.expressions import ExpressionError, Scope, parse_expression
 
     names = ("x", "u", "gain", "push", "discount", "temperature")
-    scope = Scope({"gain": 0.3, "discount": 0.9, "temperature": 0.1}, {"push": parse_expression("gain*u", ("gain", "u"))})
+    push = parse_expression("gain*u", ("gain", "u"))
+    scope = Scope({"gain": 0.3, "discount": 0.9, "temperature": 0.1}, {"push": push})
     points = list(itertools.product((-1.0, 0.0, 2.5, np.inf, np.nan), repeat=2))
     arrays = {name: np.array(column) for name, column in zip(("x", "u"), zip(*points, strict=True), strict=True)}
 

@@ -15,10 +15,10 @@ from tests.fuzz.worker import Worker
 
 
 def test_problem_files() -> None:
-    tally = problem_files.fuzz(300, seed=1)
+    tally = problem_files.fuzz(200, seed=1)
     assert tally.faults == []
-    assert sum(tally.counts["structured"].values()) > 150
-    assert tally.counts["structured"]["built"] > 20
+    assert sum(tally.counts["structured"].values()) > 100
+    assert tally.counts["structured"]["built"] > 10
 
 
 def test_expressions() -> None:
@@ -29,10 +29,10 @@ def test_expressions() -> None:
 
 
 def test_run_files() -> None:
-    counts = {"truncated": 40, "flipped": 80, "scrambled": 20, "sealed again": 60, "forged": 1, "anyway": 9}
+    counts = {"truncated": 40, "flipped": 60, "scrambled": 20, "sealed again": 50, "forged": 1, "anyway": 3}
     tally = run_files.fuzz(counts, seed=1)
     assert tally.faults == []
-    assert tally.counts["flipped"] == {"refused": 80}
+    assert tally.counts["flipped"] == {"refused": 60}
     assert tally.counts["truncated"] == {"refused": 40}
     assert tally.counts["forged"]["refused"] > 50
     assert tally.counts["sealed again"]["read"] > 10
@@ -59,7 +59,7 @@ def _prepare_faulty(folder: Path) -> Callable[[str], str]:
 
 
 def test_every_fault_is_noticed() -> None:
-    with Worker(_prepare_faulty, seconds=0.3) as worker:
+    with Worker(_prepare_faulty, seconds=0.1) as worker:
         kinds = {case: worker.judge(case).kind for case in ("raise", "sleep", "allocate", "die", "run", "write", "")}
     assert kinds == {
         "raise": "traceback",
@@ -72,7 +72,9 @@ def test_every_fault_is_noticed() -> None:
     }
 
 
-@pytest.mark.parametrize("lines", [[], ["x"] * 100, ["file: a\nb"], ["file: \x1b[2J"], ["file: " + "a" * 5000], ["other: x"]])
+@pytest.mark.parametrize(
+    "lines", [[], ["x"] * 100, ["file: a\nb"], ["file: \x1b[2J"], ["file: " + "a" * 5000], ["other: x"]]
+)
 def test_answers_that_are_not_clear_are_noticed(lines: list[str]) -> None:
     with pytest.raises(BadAnswerError):
         check_lines(lines, "file")

@@ -9,7 +9,7 @@ from solver.run import Run
 
 
 def warn_of_damage(run: Run, file: str | os.PathLike[str]) -> str | None:
-    """Say on standard error that a run was read from a damaged file, and return what the damage is; None if it is whole."""
+    """Say on standard error that a run was read from a damaged file, and return the damage; None if it is whole."""
     damage = run.attributes.get("damage")
     if damage is None:
         return None
