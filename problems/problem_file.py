@@ -136,7 +136,7 @@ def _read_text(path: Path) -> str:
     """The file's text; only of a regular file (a pipe or a device may never end), and not of any length."""
     found = path.stat()
     if stat.S_ISREG(found.st_mode) and found.st_size <= MAX_BYTES:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # some editors begin a file with a byte order mark
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     large = found.st_size > MAX_BYTES

@@ -20,6 +20,7 @@ from wpoflow.exits import CommandError, Exit, report
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+MOST_DIGITS = 18
 LIMITS = ("time", "gap", "steps", "wall")
 
 
@@ -55,7 +56,7 @@ def _pairs(option: str, entries: Sequence[str]) -> dict[str, str]:
 def _parse_cells(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, int]:
     cells = {}
     for name, value in _pairs("--cells", entries).items():
-        if not value.isdecimal() or int(value) < 1:
+        if not value.isdecimal() or len(value) > MOST_DIGITS or int(value) < 1:
             raise click.UsageError(f"--cells {name}={value}: the number of cells is a positive whole number")
         cells[name] = int(value)
     return cells
