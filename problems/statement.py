@@ -38,7 +38,7 @@ from grids.transitions.mixture import SUM_TOLERANCE
 from problems.plan import HERMITE_NODES, Plan, transition_kind
 from solver.mdp import GridMDP, check_boundaries
 
-LEAST_NOISE, LARGEST_NOISE = 1e-100, 1e100
+LEAST_NOISE, LARGEST_NOISE = 1e-100, 1e100  # whose squares are floating-point numbers
 
 Value = float | Callable[..., ArrayLike]
 """A number, or a function of coordinate arrays of equal shape."""

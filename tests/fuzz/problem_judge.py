@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from problems.gallery import gallery_text
+
 LONGEST_LINE = 1000
 MOST_LINES = 40
 MOST_PAIRS = 400
@@ -59,6 +61,53 @@ def prepare(folder: Path) -> Callable[[bytes], str]:
             return judge_file(path)
 
     return judge
+
+
+def prepare_running(folder: Path) -> Callable[[bytes], str]:
+    """As `prepare`; problems that are built are also run for a few steps."""
+    judge_built = prepare(folder)
+    judge_built(gallery_text("lqr").replace("cells = 128", "cells = 4").encode())
+    path = folder / "fuzz.toml"
+
+    def judge(content: bytes) -> str:
+        answer = judge_built(content)
+        with np.errstate(all="ignore"):
+            return judge_run(path) if answer == "built" else answer
+
+    judge(gallery_text("lqr").replace("cells = 128", "cells = 4").encode())
+    return judge
+
+
+def judge_run(path: Path) -> str:
+    """Take three steps of a problem; a run ends by itself, is refused in one line, or records only numbers."""
+    from problems.load import build_problem
+    from problems.problem_file import read_problem
+    from solver.evolve import evolve
+    from wpoflow.exits import Exit, exit_status
+
+    problem = read_problem(path)
+    flow = problem.flow
+    try:
+        run = evolve(
+            build_problem(problem),
+            until={**flow.until.criteria, "steps": 3, "wall": 0.5},
+            step=flow.step,
+            accuracy=flow.accuracy,
+            scheme=flow.scheme,
+            snapshots=2,
+        )
+    except (ArithmeticError, ValueError) as error:
+        known = str(error).startswith(("until: ", "scheme"))  # which the commands tell of
+        if exit_status(error) is Exit.INTERNAL and not known:
+            raise
+        check_lines([str(error)], "")
+        return "refused by the solver"
+    for name, values in run.series.items():
+        if np.any(np.isnan(values)) and name != "rate_observed":
+            raise BadAnswerError(f"{name} is nan")
+    if run.snapshots is not None and not (np.all(np.isfinite(run.policy)) and run.policy.min() >= 0.0):
+        raise BadAnswerError("a policy that is none")
+    return run.status
 
 
 def judge_file(path: Path) -> str:
