@@ -66,7 +66,7 @@ class Axis:
             finite = increasing and bool(np.isfinite(edges[-1] - edges[0]))
         if not finite:
             raise ValueError(
-                f"axis {self.name}: edges must be at least two finite, strictly increasing numbers, and their range finite"
+                f"axis {self.name}: edges must be at least two finite, strictly increasing numbers of a finite range"
             )
         points = edges[:-1] + 0.5 * np.diff(edges)
         if self.boundary == "clamp" and points.size > 1:
