@@ -24,6 +24,7 @@ from solver.series import RESERVED_NAMES
 PREDEFINED = ("discount", "temperature")
 """Keys of [problem] that expressions may use by name."""
 
+MAX_NAMES = 1000
 MAX_TEXT = 100_000
 MAX_OPERATIONS = 3000
 """In all expressions of a file; compiling them takes seconds."""
@@ -47,6 +48,9 @@ Fault = tuple[str, str]
 
 def faults(raw: Mapping[str, Any]) -> list[Fault]:
     """Everything wrong between the tables."""
+    named = len(_table(raw, "constants")) + len(_table(raw, "definitions"))
+    if named > MAX_NAMES:
+        return [("file", f"it has {named} constants and definitions; at most {MAX_NAMES}")]
     length = sum(len(text) for text in _texts(raw))
     if length > MAX_TEXT:
         return [("file", f"its expressions are {length} characters long in all; at most {MAX_TEXT}")]

@@ -51,7 +51,7 @@ def check_trailer(path: str | os.PathLike[str]) -> None:
     path = Path(path)
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # reading from a pipe or a device would not end
-            raise RunFileError(f"{path}: not a regular file")
+            raise RunFileError(f"{path}: {'a directory' if path.is_dir() else 'not a regular file'}")
         with path.open("rb") as stream:
             length = path.stat().st_size - TRAILER_LENGTH
             if length < 0:

@@ -25,6 +25,8 @@ LINES = {
     "ten million cells, twice": "state: the grids have 1.0e+14 pairs",
     "a long dotted key": "a key of more than 32 parts",
     "many tables": "99999 lines begin a table; at most 2000",
+    "many constants": "it has 50000 constants and definitions; at most 1000",
+    "many definitions": "it has 20000 constants and definitions; at most 1000",
     "wide definitions": f"characters long in all; at most {MAX_TEXT}",
     "ten megabytes": f"is 10000000 bytes long; at most {MAX_BYTES}",
     "a long hexadecimal cost": "the number is too large for float64",
