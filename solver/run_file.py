@@ -6,26 +6,24 @@ h5netcdf and netCDF4) and ncdump all open the file.  Policies are stored as cell
 
 A file is written as ``RUN.h5.part`` and flushed after every record, so that a killed run leaves
 something readable.  Closing it appends a trailer (see `solver.trailer`), synchronises with the disk
-and renames; `open_run` refuses a truncated or altered file before HDF5 sees it.
+and renames; `open_run` (`solver.run_reading`) refuses a truncated or altered file before HDF5 sees it.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 import h5py
 import numpy as np
 
 from grids.arrays import FloatArray, IntArray
-from grids.axis import Axis
 from grids.grid import Grid
 from solver.output_path import check_output, final_path, part_path
-from solver.run import Attributes, Optimum, ProblemArrays, Rows, Run, Snapshots
+from solver.run import Attributes, Optimum
 from solver.run_layout import (
     LONG_NAMES,
     OPTIMUM_NUMBERS,
@@ -38,10 +36,9 @@ from solver.run_layout import (
     problem_long_name,
     standing_attributes,
 )
+from solver.run_reading import open_run as open_run
 from solver.series import SERIES, check_axis_names
-from solver.trailer import RunFileError, append_trailer, check_trailer, synchronise_folder
-
-T = TypeVar("T")
+from solver.trailer import append_trailer, synchronise_folder
 
 STATUSES = ("complete", "interrupted", "failed")
 
@@ -296,88 +293,3 @@ def chunk_shape(shape: tuple[int, ...], limit: int = 1 << 17) -> tuple[int, ...]
         rest = math.prod(chunk[k + 1 :])
         chunk[k] = min(chunk[k], max(1, limit // rest))
     return tuple(chunk)
-
-
-def open_run(path: str | os.PathLike[str]) -> Run:
-    """Read a run file; its optimum and snapshots are read when asked for.
-
-    Raises
-    ------
-    RunFileError
-        The file is missing, unreadable, truncated, altered, or not a run file.
-    """
-    check_trailer(path)
-    return _reading(path, lambda file: _read(file, Path(path).resolve()))
-
-
-def _reading(path: str | os.PathLike[str], read: Callable[[h5py.File], T]) -> T:
-    try:
-        with h5py.File(path, "r") as file:
-            return read(file)
-    except (OSError, KeyError, ValueError) as error:
-        raise RunFileError(f"{path}: not a run file of schema {SCHEMA_VERSION}: {error}") from error
-
-
-def _read(file: h5py.File, path: Path) -> Run:
-    attributes = {name: value if isinstance(value, str) else value.item() for name, value in file.attrs.items()}
-    if attributes["schema_version"] != SCHEMA_VERSION:
-        raise ValueError(f"its schema_version is {attributes['schema_version']}")
-    states, actions = (_read_grid(file, str(attributes[f"{kind}_axes"])) for kind in ("state", "action"))
-    pairs = (states.size, actions.size)
-
-    def rows(name: str, shape: tuple[int, ...]) -> Rows:
-        def read(group: h5py.Group, index: int | slice) -> FloatArray:
-            found: FloatArray = group[name][index]
-            return found.reshape((-1, *shape) if isinstance(index, slice) else shape)
-
-        return lambda index: _reading(path, lambda file: read(file["snapshot"], index))
-
-    snapshots = None
-    if "snapshot" in file:
-        time = file["snapshot/snapshot_time"][()]
-        snapshots = Snapshots(time, rows("value", pairs[:1]), rows("policy", pairs))
-    return Run(
-        states=states,
-        actions=actions,
-        series={name: file[name][()] for name in SERIES},
-        snapshots=snapshots,
-        optimum=(lambda: _reading(path, lambda file: _read_optimum(file["optimum"]))) if "optimum" in file else None,
-        reference_mass=np.ravel(file["reference_mass"][()]),
-        rho=np.ravel(file["rho"][()]),
-        attributes=attributes,
-        problem_arrays=(lambda: _reading(path, lambda file: _read_arrays(file["problem"], states, actions)))
-        if "problem" in file
-        else None,
-    )
-
-
-def _read_arrays(group: h5py.Group, states: Grid, actions: Grid) -> ProblemArrays:
-    """The arrays that state a problem: over pairs (S, A), over states (S,), or over indices of their own."""
-    found = {}
-    for name, data in group.items():
-        if not data.is_scale:
-            over_axes = all(dim[0].parent.name == "/" for dim in data.dims)
-            flat = (states.size, actions.size) if len(data.dims) > states.dim else (states.size,)
-            found[name] = data[()].reshape(flat) if over_axes else data[()]
-    return found
-
-
-def _read_optimum(group: h5py.Group) -> Optimum:
-    value = np.ravel(group["value"][()])
-    return Optimum(
-        value=value,
-        q=group["q"][()].reshape(value.size, -1),
-        policy=group["policy"][()].reshape(value.size, -1),
-        bellman_residual=float(group.attrs["bellman_residual"]),
-        gap_floor=float(group.attrs["gap_floor"]),
-        occupancy=np.ravel(group["occupancy"][()]),
-        iterations=int(group.attrs["iterations"]),
-    )
-
-
-def _read_grid(file: h5py.File, names: str) -> Grid:
-    axes = []
-    for name in names.split():
-        edges = file[f"{name}_edges"]
-        axes.append(Axis(name, edges[()], str(edges.attrs["boundary"])))
-    return Grid(tuple(axes))

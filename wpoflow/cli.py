@@ -22,6 +22,7 @@ from wpoflow.options import pairs, plot_help, state_option
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+MOST_DIGITS = 18
 LIMITS = ("time", "gap", "steps", "wall")
 
 
@@ -44,7 +45,7 @@ _debug = click.option(
 def _parse_cells(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, int]:
     cells = {}
     for name, value in pairs("--cells", entries).items():
-        if not value.isdecimal() or int(value) < 1:
+        if not value.isdecimal() or len(value) > MOST_DIGITS or int(value) < 1:
             raise click.UsageError(f"--cells {name}={value}: the number of cells is a positive whole number")
         cells[name] = int(value)
     return cells
@@ -120,6 +121,7 @@ _flow = _options(
     click.option("--flow", metavar="NAME", help="Which flow: wasserstein."),
 )  # fmt: skip
 _threads = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Number of threads.")
+_anyway = click.option("--anyway", is_flag=True, help="Of a damaged or unfinished run file, read what can be read.")
 _force = click.option("--force", is_flag=True, help="Overwrite the output.")
 _output = click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.h5", help="Where to write."
@@ -276,6 +278,7 @@ def refine(**arguments: Any) -> None:
     help="quick: coarse grids, under a minute for the whole suite; full: own grids, refinement, all claims.",
 )  # fmt: skip
 @click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write report.json, report.html there.")
+@_anyway
 @_threads
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 @_debug
@@ -305,10 +308,11 @@ def bend(**arguments: Any) -> None:
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_anyway
 @_debug
-def info(file: Path, as_json: bool) -> None:
+def info(file: Path, as_json: bool, anyway: bool) -> None:
     """Say what a run file is, how the run ended, and its main numbers."""
-    _call("info", file=file, as_json=as_json)
+    _call("info", file=file, as_json=as_json, anyway=anyway)
 
 
 @cli.command(help=plot_help())

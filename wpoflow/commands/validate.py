@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from views.terminal import show
 from views.verdicts import result_text
 from wpoflow.cli import use_threads
+from wpoflow.commands.damage import warn_of_damage
 from wpoflow.commands.prepare import read
 from wpoflow.exits import CommandError, Exit
 
@@ -26,6 +27,7 @@ def main(
     report: Path | None,
     threads: int | None,
     quiet: bool,
+    anyway: bool,
 ) -> Exit:
     """Judge run files, problems, or with none of them everything; print the verdicts, write the report if asked to."""
     runs = [target for target in targets if target.endswith(".h5")]
@@ -33,7 +35,11 @@ def main(
     if report is not None and report.exists() and not report.is_dir():
         raise CommandError(Exit.UNUSABLE, f"--report {report}: exists and is no folder")
     use_threads(threads)
+    import numpy as np
+
+    from solver.plausible import implausible
     from solver.run_file import open_run
+    from solver.trailer import RunFileError
     from validation.evidence import EvidenceError
     from validation.report import as_dict, write_report
     from validation.suite import LEVELS, claim_names, merged, validate_everything, validate_problem, validate_run
@@ -57,9 +63,13 @@ def main(
     watching = None if report is None else watch
     results: list[SuiteResult] = []
     for target in runs:
-        run = open_run(target)
+        run = open_run(target, anyway=anyway)
+        warn_of_damage(run, target)
         try:
-            results.append(validate_run(run, target, only, watching))
+            if (why := implausible(run)) is not None:
+                raise RunFileError(f"{target}: its numbers are not those of a run: {why}")
+            with np.errstate(all="ignore"):  # the verdicts tell of numbers that are none
+                results.append(validate_run(run, target, only, watching))
         except EvidenceError as error:
             raise CommandError(Exit.UNUSABLE, str(error)) from error
     for problem in problems:
