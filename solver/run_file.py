@@ -27,7 +27,6 @@ from solver.run import Attributes, Optimum
 from solver.run_layout import (
     LONG_NAMES,
     OPTIMUM_NUMBERS,
-    SCHEMA_VERSION,
     UNITS,
     axis_long_name,
     index_long_name,

@@ -9,122 +9,27 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from solver.provenance import VERSION
 from views.figures.registry import EXTENSIONS, FIGURES
 from wpoflow.exits import CommandError, Exit, report
-from wpoflow.options import pairs, plot_help, state_option
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-MOST_DIGITS = 18
-LIMITS = ("time", "gap", "steps", "wall")
-
-
-class Debug:
-    """Whether a traceback is wanted; set by ``--debug`` before or after the command's name."""
-
-    wanted = False
-
-
-def _set_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
-    if value:
-        context.ensure_object(Debug).wanted = True
-
-
-_debug = click.option(
-    "--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show the traceback of an error."
-)
-
-
-def _parse_cells(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, int]:
-    cells = {}
-    for name, value in pairs("--cells", entries).items():
-        if not value.isdecimal() or len(value) > MOST_DIGITS or int(value) < 1:
-            raise click.UsageError(f"--cells {name}={value}: the number of cells is a positive whole number")
-        cells[name] = int(value)
-    return cells
-
-
-def _parse_set(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, str]:
-    return pairs("--set", entries)
-
-
-def _parse_until(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, float] | None:
-    criteria: dict[str, float] = {}
-    for name, value in pairs("--until", [entry if "=" in entry else f"time={entry}" for entry in entries]).items():
-        if name not in LIMITS:
-            raise click.UsageError(f"--until {name}: choose among {', '.join(LIMITS)}")
-        try:
-            criteria[name] = int(value) if name == "steps" else float(value)
-        except ValueError:
-            if name == "time" and f"time={value}" not in entries:
-                raise click.UsageError(
-                    f"--until {value}: write a flow time or {', '.join(f'{k}=' for k in LIMITS)}"
-                ) from None
-            kind = "a whole number" if name == "steps" else "a number"
-            raise click.UsageError(f"--until {name}={value}: {value} is not {kind}") from None
-        if not 0 < criteria[name] < float("inf"):
-            raise click.UsageError(f"--until {name}={value}: must be positive and finite")
-    return criteria or None
-
-
-def _parse_times(_: click.Context, __: click.Parameter, entries: Sequence[float]) -> list[float]:
-    for time in entries:
-        if not 0.0 < time < float("inf"):
-            raise click.UsageError(f"--time {time:g}: must be positive and finite")
-    return list(entries)
-
-
-def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-_problem = _options(
-    click.argument("problem"),
-    click.option("--cells", multiple=True, metavar="AXIS=N", callback=_parse_cells, help="Grid size of an axis."),
-    click.option(
-        "--set", "overrides", multiple=True, metavar="KEY=VALUE", callback=_parse_set,
-        help="Override a key of the problem file, as in problem.temperature=0.1; the value is TOML.",
-    ),
-)  # fmt: skip
-_flow = _options(
-    click.option(
-        "--until", multiple=True, metavar="KEY=VALUE", callback=_parse_until,
-        help="Stop criterion: time=, gap=, steps= or wall= (a bare number is a time); the first met stops. "
-        "Replaces all criteria of the file.",
-    ),
-    click.option(
-        "--scheme", metavar="NAME",
-        help="Time scheme: automatic (default), multistep, exponential, extrapolated or euler; those with steps of "
-        "fixed size are extrapolated and euler.",
-    ),
-    click.option(
-        "--step", type=float, metavar="DT",
-        help="Fixed time step, cut only for listed or equally spaced times and the end; geometric rows and "
-        "snapshots are taken at the first step at or after their time.",
-    ),
-    click.option(
-        "--accuracy", type=float, metavar="TOL",
-        help="Step control: local error relative to what is left. Default 1e-6; 1e-3 for euler.",
-    ),
-    click.option("--flow", metavar="NAME", help="Which flow: wasserstein."),
-)  # fmt: skip
-_threads = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Number of threads.")
-_anyway = click.option("--anyway", is_flag=True, help="Of a damaged or unfinished run file, read what can be read.")
-_force = click.option("--force", is_flag=True, help="Overwrite the output.")
-_output = click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.h5", help="Where to write."
+from wpoflow.options import (
+    Debug,
+    anyway_option,
+    debug_option,
+    flow_options,
+    force_option,
+    output_option,
+    parse_times,
+    plot_help,
+    problem_options,
+    state_option,
+    threads_option,
 )
 
 
@@ -150,7 +55,7 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.version_option(VERSION)
-@_debug
+@debug_option
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Wasserstein policy optimisation flows of entropy-regularised MDPs, exact on the grid.
@@ -173,49 +78,49 @@ def _call(module: str, function: str = "main", /, **arguments: Any) -> None:
 
 @cli.command()
 @click.argument("name", required=False)
-@_debug
+@debug_option
 def gallery(name: str | None) -> None:
     """List the problems that ship; with NAME print its file to start from."""
     _call("gallery", name=name)
 
 
 @cli.command()
-@_problem
-@_flow
-@_threads
-@_debug
+@problem_options
+@flow_options
+@threads_option
+@debug_option
 def check(**arguments: Any) -> None:
     """Show the resolved problem, its kernel, memory and time; run nothing."""
     _call("check", **arguments)
 
 
 @cli.command()
-@_problem
-@_output
-@_flow
-@_threads
+@problem_options
+@output_option
+@flow_options
+@threads_option
 @click.option("--quiet", is_flag=True, help="Print errors only.")
-@_force
-@_debug
+@force_option
+@debug_option
 def run(**arguments: Any) -> None:
     """Run the flow and write a run file (./NAME.h5 unless -o is given)."""
     _call("run", **arguments)
 
 
 @cli.command()
-@_problem
-@_output
-@_threads
+@problem_options
+@output_option
+@threads_option
 @click.option("--quiet", is_flag=True, help="Print errors only.")
-@_force
-@_debug
+@force_option
+@debug_option
 def optimum(**arguments: Any) -> None:
     """Compute the soft-optimal value and policy only; -o stores them."""
     _call("optimum", **arguments)
 
 
 @cli.command()
-@_problem
+@problem_options
 @click.option(
     "--levels", type=click.IntRange(min=3), default=4, show_default=True, metavar="N", help="Number of grids in each."
 )
@@ -240,7 +145,7 @@ def optimum(**arguments: Any) -> None:
     type=float,
     multiple=True,
     metavar="T",
-    callback=_parse_times,
+    callback=parse_times,
     help="Flow time at which to look; repeat. Default the time in the file's until.",
 )
 @click.option(
@@ -258,9 +163,9 @@ def optimum(**arguments: Any) -> None:
     "--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw differences and slopes."
 )
 @click.option("--force", is_flag=True, help="Overwrite the figure.")
-@_threads
+@threads_option
 @click.option("--quiet", is_flag=True, help="Print errors only.")
-@_debug
+@debug_option
 def refine(**arguments: Any) -> None:
     """Refine grids and steps; show orders of convergence and extrapolated values.
 
@@ -278,10 +183,10 @@ def refine(**arguments: Any) -> None:
     help="quick: coarse grids, under a minute for the whole suite; full: own grids, refinement, all claims.",
 )  # fmt: skip
 @click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write report.json, report.html there.")
-@_anyway
-@_threads
+@anyway_option
+@threads_option
 @click.option("--quiet", is_flag=True, help="Print errors only.")
-@_debug
+@debug_option
 def validate(**arguments: Any) -> None:
     """Check the theory's claims on run files or problems; with no argument on everything.
 
@@ -294,9 +199,9 @@ def validate(**arguments: Any) -> None:
 @cli.command()
 @click.argument("names", nargs=-1, metavar="[NAME ...]")
 @click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write DIR/bends.json.")
-@_threads
+@threads_option
 @click.option("--quiet", is_flag=True, help="Print errors only.")
-@_debug
+@debug_option
 def bend(**arguments: Any) -> None:
     """Study where the theory bends: a hypothesis fails or a constant collapses; with no name all.
 
@@ -308,8 +213,8 @@ def bend(**arguments: Any) -> None:
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@_anyway
-@_debug
+@anyway_option
+@debug_option
 def info(file: Path, as_json: bool, anyway: bool) -> None:
     """Say what a run file is, how the run ended, and its main numbers."""
     _call("info", file=file, as_json=as_json, anyway=anyway)
@@ -325,8 +230,8 @@ def info(file: Path, as_json: bool, anyway: bool) -> None:
     "--kind", type=click.Choice([*FIGURES, "refinement"]), metavar="NAME", help="What to draw. Default overview."
 )
 @state_option
-@_force
-@_debug
+@force_option
+@debug_option
 def plot(**arguments: Any) -> None:
     """Draw a figure of a run file."""
     _call("plot", **arguments)
@@ -340,8 +245,8 @@ def plot(**arguments: Any) -> None:
 )  # fmt: skip
 @state_option
 @click.option("--fps", type=float, default=4.0, show_default=True, metavar="N", help="Frames a second.")
-@_force
-@_debug
+@force_option
+@debug_option
 def movie(**arguments: Any) -> None:
     """Show the policy of a run relaxing: one frame a snapshot.
 
@@ -369,7 +274,7 @@ def movie(**arguments: Any) -> None:
     help="The last policy of the flow, or the soft optimum. Default flow, if the file has one.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, all returns included.")
-@_debug
+@debug_option
 def rollout(**arguments: Any) -> None:
     """Play a stored policy in a Gymnasium environment and report its returns.
 
@@ -379,7 +284,7 @@ def rollout(**arguments: Any) -> None:
 
 
 @cli.command()
-@_debug
+@debug_option
 def doctor() -> None:
     """Show versions, threads and cache, look for shadowed packages, and run a short self-test."""
     _call("doctor")
