@@ -29,7 +29,7 @@ from solver.flux_limiter import limit_fluxes
 from solver.history_kernels import measure_change
 from solver.mdp import GridMDP
 from solver.rational_exponential import RATIONAL_EXPONENTIALS
-from solver.scheme import MASS_ROUNDING, Evaluate, MassError, Step, Substeps, attempts_at
+from solver.scheme import Evaluate, Step, Substeps, attempts_at, mass_drift
 
 MARGIN = 1e-3  # of the accuracy, the error of the first companion that is tried: room for L being far from normal
 LEAST_ACCURACY = 1e-6  # within reach of the companion of most poles
@@ -83,7 +83,7 @@ class ExponentialScheme:
             attempts.reject()
             size, level = (size, level + 1) if level < LAST else (0.5 * size, level)
         self._size = GROWTH * size if attempts.rejected == 0 else size
-        drift, limited = self._mass_error(), int(self._negative.sum())
+        drift, limited = mass_drift(self._mdp, self._drift), int(self._negative.sum())
         if limited:
             axes = mdp.actions.axes
             sizes: IntArray = np.array(mdp.actions.shape, dtype=np.int64)
@@ -120,12 +120,3 @@ class ExponentialScheme:
     def _accurate(self) -> bool:
         """Whether even the companion's error in the step just made is allowed, given what is left after it."""
         return self._control.within(self._squares)
-
-    def _mass_error(self) -> float:
-        """Largest error of a state's mass, which was taken off."""
-        state = int(np.abs(self._drift).argmax())
-        drift = abs(float(self._drift[state]))
-        if drift > MASS_ROUNDING:
-            place = f"state {state} ({self._mdp.states.describe(state)})"
-            raise MassError(f"a step changes the mass of the policy by {drift:.3g} at {place}: more than rounding")
-        return drift

@@ -23,16 +23,15 @@ from solver.extrapolation_kernels import combine
 from solver.flux_limiter import limit_fluxes
 from solver.mdp import GridMDP
 from solver.scheme import (
-    MASS_ROUNDING,
     RECOVERABLE,
     Evaluate,
-    MassError,
     Step,
     Substeps,
     attempts_at,
     descends,
     known,
     landing_step,
+    mass_drift,
 )
 
 HIGHEST = 6
@@ -157,12 +156,8 @@ class ExtrapolatedScheme:
         """
         weights = extrapolation_weights(order)
         combine(weights, self._parts[:order], out, self._drift)
-        state = int(np.abs(self._drift).argmax())
-        drift = abs(float(self._drift[state])) / float(np.abs(weights).sum())
-        if drift > MASS_ROUNDING:
-            place = f"state {state} ({self._mdp.states.describe(state)})"
-            raise MassError(f"substeps change the mass of the policy by {drift:.3g} at {place}: more than rounding")
-        return drift
+        self._drift /= float(np.abs(weights).sum())
+        return mass_drift(self._mdp, self._drift)
 
     def _limit(self, out: FloatArray) -> int:
         limited = np.zeros(out.shape[0], dtype=np.int64)

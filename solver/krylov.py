@@ -1,4 +1,4 @@
-"""GMRES for the discounted systems (I - gamma P) x = b, preconditioned from the right, sums in one fixed order.
+"""GMRES for the discounted systems (I - gamma P) x = b, preconditioned from the right, sums by one thread.
 
 Saad & Schultz 1986, doi:10.1137/0907058.  After k products the residual is the least that any combination of
 b, A b, ..., A^{k-1} b leaves: no method gets along with fewer.  Discounted systems need few (seven for a Gaussian

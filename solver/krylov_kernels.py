@@ -2,7 +2,7 @@
 
 Where P^pi = M T is at hand in arrays the whole of it is one kernel: on small systems calls cost more than products.
 
-Sums are taken in a fixed order (solver/ordered_sums.py), the same for any number of threads.
+One thread does all of it, so that sums are the same for any number of them.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ import numpy as np
 
 from grids.arrays import FloatArray, IndexArray, IntArray
 from grids.compile import kernel
-from grids.transitions.sparse_kernels import product_of_factors
-from solver.ordered_sums import dot
+from grids.transitions.sparse_kernels import product_of_factors, scalar_product
 from solver.value_kernels import largest_entry
 
 
 @kernel()
 def begin(rhs: FloatArray, basis: FloatArray, rotated: FloatArray) -> float:
     """Put rhs, of norm one, into basis[0]; its Euclidean norm into rotated[0] and the largest entry as result."""
-    norm = math.sqrt(dot(rhs, rhs))
+    norm = math.sqrt(scalar_product(rhs, rhs))
     rotated[:] = 0.0
     rotated[0] = norm
     largest = 0.0
@@ -45,11 +44,11 @@ def extend(
     column = triangle[k]
     for j in range(k + 1):
         vector = basis[j]
-        along = dot(vector, image)
+        along = scalar_product(vector, image)
         column[j] = along
         for i in range(image.size):
             image[i] -= along * vector[i]
-    length = math.sqrt(dot(image, image))
+    length = math.sqrt(scalar_product(image, image))
     if length > 0.0:
         scale = 1.0 / length
         for i in range(image.size):

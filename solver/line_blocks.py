@@ -132,6 +132,11 @@ def rises_of_lines(row: FloatArray, n: int, faces: int, stride: int, lanes: int)
             for inner in range(stride):
                 rise = row[base + after * stride + inner] - row[base + k * stride + inner]
                 rises[k, outer * stride + inner] = rise
-        for j in range(lines, lines + lanes):
-            rises[k, j] = rises[k, j - lines]
+        # whole copies, and of a single line its one number: entry by entry each would wait for the one before
+        if lines == 1:
+            rises[k, 1:] = rises[k, 0]
+        else:
+            for start in range(lines, lines + lanes, lines):
+                stop = min(start + lines, lines + lanes)
+                rises[k, start:stop] = rises[k, : stop - start]
     return rises

@@ -29,7 +29,7 @@ from solver.error_control import ErrorControl
 from solver.flux_limiter import limit_fluxes
 from solver.history_kernels import combine_history, measure_step
 from solver.mdp import GridMDP
-from solver.scheme import MASS_ROUNDING, RECOVERABLE, Evaluate, MassError, Step, Substeps, attempts_at, descends
+from solver.scheme import RECOVERABLE, Evaluate, Step, Substeps, attempts_at, descends, mass_drift
 from solver.value_kernels import extrapolate_values, largest_rise, oscillations
 
 HIGHEST_DEGREE = 4  # of the extrapolation of V
@@ -98,7 +98,7 @@ class MultistepScheme:
                     attempts.reject()
                     self._shorten(size, ratios[1], self._order)
                     continue
-                drift, limited = self._mass_error(), int(self._negative.sum())
+                drift, limited = mass_drift(self._mdp, self._drift), int(self._negative.sum())
                 if limited:
                     self._limit(self._rows[new])
                 allowed = control.allowed(float(self._norms[4, 0]))
@@ -251,15 +251,6 @@ class MultistepScheme:
         self._degree = int(np.argmin(self._wrong[: self._degrees]))
         if self._degree == self._degrees - 1 < HIGHEST_DEGREE:
             self._degree += 1
-
-    def _mass_error(self) -> float:
-        """Largest error of a state's mass, which was taken off."""
-        state = int(np.abs(self._drift).argmax())
-        drift = abs(float(self._drift[state]))
-        if drift > MASS_ROUNDING:
-            place = f"state {state} ({self._mdp.states.describe(state)})"
-            raise MassError(f"a step changes the mass of the policy by {drift:.3g} at {place}: more than rounding")
-        return drift
 
     def _limit(self, policy: FloatArray) -> None:
         limit_fluxes(policy, self._axis_sizes, self._axis_strides, self._axis_periodic, self._negative)

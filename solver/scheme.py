@@ -37,6 +37,22 @@ class MassError(ArithmeticError):
     """A step changed the mass of a state's policy by more than rounding."""
 
 
+def mass_drift(mdp: GridMDP, drift: FloatArray) -> float:
+    """Largest error, of the states' masses (S,), that was taken off.
+
+    Raises
+    ------
+    MassError
+        It is more than rounding; names the state.
+    """
+    largest = largest_entry(drift)
+    if largest > MASS_ROUNDING:
+        state = int(np.abs(drift).argmax())
+        place = f"state {state} ({mdp.states.describe(state)})"
+        raise MassError(f"a step changes the mass of the policy by {largest:.3g} at {place}: more than rounding")
+    return largest
+
+
 @dataclass(eq=False)
 class Step:
     """One accepted time step.
