@@ -146,6 +146,12 @@ class RunWriter:
             group[name][row] = array.reshape(shape)
         self._file.flush()
 
+    def kept_snapshot(self, index: int) -> tuple[float, FloatArray, FloatArray]:
+        """Time, value (S,) and policy (S, A) of a snapshot written before."""
+        group = self._file["snapshot"]
+        value, policy = np.ravel(group["value"][index]), group["policy"][index]
+        return float(group["snapshot_time"][index]), value, policy.reshape(value.size, -1)
+
     def optimum(self, optimum: Optimum) -> None:
         """Store the soft optimum, and flush."""
         pair_dims = self._state_dims + self._action_dims

@@ -136,6 +136,11 @@ _output = click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.h5", help="Where to write."
 )
 
+_checkpoint = click.option(
+    "--checkpoint", type=click.FloatRange(min=0.0), metavar="SECONDS",
+    help="Time between checkpoints; inf keeps none. Default: as often as takes 2 % of the time.",
+)  # fmt: skip
+
 
 class Commands(click.Group):
     """Commands in the order of their declaration; an unknown one is answered with the choices."""
@@ -202,6 +207,7 @@ def check(**arguments: Any) -> None:
 @_problem
 @_output
 @_flow
+@_checkpoint
 @_threads
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 @_force
@@ -209,6 +215,21 @@ def check(**arguments: Any) -> None:
 def run(**arguments: Any) -> None:
     """Run the flow and write a run file (./NAME.h5 unless -o is given)."""
     _call("run", **arguments)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
+@click.option("--anyway", is_flag=True, help="Although wpoflow, a package or the problem file have changed.")
+@_checkpoint
+@_threads
+@click.option("--quiet", is_flag=True, help="Print errors only.")
+@_debug
+def resume(**arguments: Any) -> None:
+    """Go on with a run that was cut short, from its last checkpoint.
+
+    What it leaves is, number for number, what the run would have left. A limit on wall time counts anew.
+    """
+    _call("resume", **arguments)
 
 
 @cli.command()

@@ -61,7 +61,7 @@ def describe(error: BaseException) -> str:
     """What went wrong, in one line (a faulty problem file: one line per fault)."""
     status = exit_status(error)
     if status is Exit.INTERRUPTED:
-        return "interrupted"
+        return str(error) or "interrupted"
     if isinstance(error, click.ClickException):
         return " ".join(error.format_message().split())
     if isinstance(error, MemoryError):
