@@ -12,6 +12,7 @@ refers to were durable before it.  The unfinished run file is not needed: it is 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -76,7 +77,7 @@ class RunStart:
 class CheckpointFolder:
     """The folder of one run's checkpoints."""
 
-    def __init__(self, run: str | Path) -> None:
+    def __init__(self, run: str | os.PathLike[str]) -> None:
         self.path = checkpoint_folder(run)
 
     def begin(self, start: RunStart, optimum: Optimum | None) -> None:

@@ -174,8 +174,9 @@ def carry_out(
         spent = {} if memory is None else memory
         if folder is not None:
             stack.callback(_remove_unless_begun, folder)
-        identity = {"run_id": start.run_id, "resumed": int(spent.get("resumed", 0)) + int(goes_on)}
-        recorder = stack.enter_context(Recorder(mdp, output, start.force or goes_on, identity))
+        resumed = int(spent.get("resumed", 0)) + int(goes_on)
+        identity: dict[str, str | int | float] = {"run_id": start.run_id, "resumed": resumed}
+        recorder = stack.enter_context(Recorder(mdp, output, force=True, attributes=identity))
         if goes_on and folder is not None:
             optimum = folder.optimum()
         if optimum is None:
@@ -197,7 +198,7 @@ def carry_out(
             return {
                 "wall_seconds": clock.monotonic() - started + spent.get("wall_seconds", 0.0),
                 "compile_seconds": compiling.seconds + spent.get("compile_seconds", 0.0),
-                "resumed": identity["resumed"],
+                "resumed": resumed,
             }
 
         checkpoints = None

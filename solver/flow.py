@@ -172,9 +172,13 @@ def _remembered(mdp: GridMDP, stepper: Scheme, memory: Memory, solver: str) -> F
         policy=policy,
         evaluate=known(found),
         step_size=float(memory["step_size"]),
+        steps=int(memory["steps"]),
+        rejected_steps=int(memory["rejected_steps"]),
+        fallback_steps=int(memory["fallback_steps"]),
+        limited_cells=int(memory["limited_cells"]),
+        bellman_evaluations=int(memory["bellman_evaluations"]),
         mass_drift=float(memory["mass_drift"]),
         scheme=stepper,
-        **{name: int(memory[name]) for name in COUNTERS},
     )
 
 
