@@ -163,6 +163,10 @@ class CheckpointFolder:
             raise damaged
         return None
 
+    def bytes_kept(self) -> int:
+        """Bytes of all files."""
+        return sum(path.stat().st_size for path in self.path.glob("*"))
+
     def remove(self) -> None:
         """Remove the folder with all that is in it."""
         if self.path.is_dir():

@@ -23,6 +23,7 @@ from solver.bellman import bellman_solver
 from solver.checkpoint import Checkpoints
 from solver.checkpoint_files import CheckpointFolder, RunStart
 from solver.compile_timer import CompileTimer
+from solver.disk_space import check_disk_space, needed_bytes
 from solver.flow import flow as iterate_flow
 from solver.mdp import GridMDP
 from solver.optimum import solve_optimum
@@ -174,6 +175,8 @@ def carry_out(
         spent = {} if memory is None else memory
         if folder is not None:
             stack.callback(_remove_unless_begun, folder)
+        if output is not None:
+            check_disk_space(output, _bytes_left(mdp, settings, folder if interval != math.inf else None))
         resumed = int(spent.get("resumed", 0)) + int(goes_on)
         identity: dict[str, str | int | float] = {"run_id": start.run_id, "resumed": resumed}
         recorder = stack.enter_context(Recorder(mdp, output, force=True, attributes=identity))
@@ -239,6 +242,13 @@ def carry_out(
         if folder is not None and status == "complete" and kind is not StopKind.WALL:
             folder.remove()
         return run
+
+
+def _bytes_left(mdp: GridMDP, settings: RunSettings, folder: CheckpointFolder | None) -> int:
+    """Most bytes a run may still write, given what it has kept."""
+    times = snapshot_times(settings.snapshots, first_time(settings.series), settings.criteria.time)
+    most = needed_bytes(mdp.initial_policy.size, len(times) + 1, folder is not None)
+    return most - (0 if folder is None else folder.bytes_kept())
 
 
 def _remove_unless_begun(folder: CheckpointFolder) -> None:

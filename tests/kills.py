@@ -3,9 +3,9 @@
     python -m tests.kills --count 200
 
 A run is started in a process of its own, which is killed (SIGKILL) after a random part of the time the run takes; then
-it is resumed, often to be killed again, until it ends.  Its file is compared with that of a run that was left alone: all
-series, snapshots, optimum and attributes, bit for bit (but for `tests.same_run.MAY_DIFFER`).  Checkpoints are written
-after every step, so that most kills fall into the writing of one file or another.
+it is resumed, often to be killed again, until it ends.  Its file is compared with that of a run that was left alone:
+all series, snapshots, optimum and attributes, bit for bit (but for `tests.same_run.MAY_DIFFER`).  Checkpoints are
+written after every step, so that most kills fall into the writing of one file or another.
 """
 
 from __future__ import annotations

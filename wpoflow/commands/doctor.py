@@ -84,6 +84,10 @@ def self_test() -> list[tuple[str, float, float]]:
 
 
 def _cache_state(cache: Path) -> str:
+    from grids.compile import cache_usable
+
+    if not cache_usable():
+        return "CANNOT BE WRITTEN or is full: every command compiles anew; name another with XDG_CACHE_HOME"
     if not cache.exists():
         return "empty: the first run compiles"
     kept = [path for path in cache.rglob("*") if path.is_file()]

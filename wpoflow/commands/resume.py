@@ -10,7 +10,7 @@ from views.progress import BeforeFirstStep, ProgressView
 from views.terminal import show
 from wpoflow.cli import use_threads
 from wpoflow.commands.prepare import build
-from wpoflow.commands.run import before, ended
+from wpoflow.commands.run import before, ended, mendable
 from wpoflow.exits import CommandError, Exit
 
 
@@ -42,5 +42,8 @@ def main(*, file: Path, anyway: bool, checkpoint: float | None, threads: int | N
             show(f"{before(prepared)}\n  going on from {where}")
         criteria = dict(start.settings.until)
         progress = None if waiting is None else stack.enter_context(ProgressView(criteria, waiting=waiting))
-        done = resume_run(prepared.mdp, file, progress=progress, checkpoint=checkpoint)
+        try:
+            done = resume_run(prepared.mdp, file, progress=progress, checkpoint=checkpoint)
+        except OSError as error:
+            raise mendable(error, file) from error
     return ended(done, stated, file, quiet)

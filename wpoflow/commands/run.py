@@ -15,7 +15,7 @@ from views.progress import BeforeFirstStep, ProgressView
 from views.terminal import bytes_text, grid_line, show, sizes_line, summary, table
 from wpoflow.cli import use_threads
 from wpoflow.commands.prepare import Prepared, build, read, refuse_gap_below_rounding, scheme_used
-from wpoflow.exits import CommandError, Exit
+from wpoflow.exits import CommandError, Exit, describe, exit_status
 
 
 def main(
@@ -73,6 +73,8 @@ def main(
                 checkpoint=checkpoint,
                 origin=origin,
             )
+        except OSError as error:
+            raise mendable(error, path) from error
         except ValueError as error:
             # all else was checked when the file was read, but the gap's floor is known with the optimum only
             if not str(error).startswith("until: "):
@@ -80,6 +82,15 @@ def main(
             blamed = "--" if until is not None and str(error).startswith("until: ") else f"{stated.label}: "
             raise CommandError(Exit.UNUSABLE, f"{blamed}{error}") from error
     return ended(done, stated, path, quiet)
+
+
+def mendable(error: OSError, path: Path) -> Exception:
+    """The error of a run that could not write, and how to go on where that is possible."""
+    if isinstance(error, FileExistsError) or not checkpoint_folder(path).is_dir():
+        return error
+    return CommandError(
+        exit_status(error), f"{describe(error)}; when that is mended, go on with: wpoflow resume {path}"
+    )
 
 
 def ended(done: Run, problem: ProblemFile, path: Path, quiet: bool) -> Exit:
