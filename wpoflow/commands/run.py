@@ -99,7 +99,7 @@ def ended(done: Run, problem: ProblemFile, path: Path, quiet: bool) -> Exit:
         show(table([*summary(done), ("file", f"{path} ({bytes_text(path.stat().st_size)})")]))
     if done.status == "complete" and done.attributes["reached_goal"]:
         return Exit.DONE
-    kept = done.status == "interrupted" and checkpoint_folder(path).is_dir()
+    kept = done.attributes["stop_kind"] in ("interrupted", "wall") and checkpoint_folder(path).is_dir()
     hint = f"; go on with: wpoflow resume {path}" if kept else ""
     print(f"wpoflow: {problem.label}: {done.stop_reason}{hint}", file=sys.stderr)
     return Exit.INTERRUPTED if done.status == "interrupted" else Exit.SHORT_OF_GOAL
