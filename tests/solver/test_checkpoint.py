@@ -291,7 +291,7 @@ def test_a_disk_that_is_full(small_disk: Path, monkeypatch: pytest.MonkeyPatch) 
     filling.write_bytes(bytes(3_500_000))
 
     def run() -> Run:
-        return evolve(mdp, output=path, checkpoint=0.0, **settings)  # type: ignore[arg-type]
+        return evolve(mdp, output=path, checkpoint=0.0, **settings)
 
     with pytest.raises(OSError) as caught:
         run()
