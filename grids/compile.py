@@ -116,8 +116,9 @@ def _compiled(function: Callable[..., Any], *, parallel: bool, flags: set[str]) 
     before = _settings.CACHE_DIR
     _settings.CACHE_DIR = str(CACHE_DIRECTORY / "-".join(["threaded" if parallel else "serial", *sorted(flags)]))
     try:
-        options = {"cache": cache_usable(), "parallel": parallel, "error_model": "numpy", "fastmath": flags or False}
-        compiled = numba.njit(**options)(function)
+        compiled = numba.njit(
+            cache=cache_usable(), parallel=parallel, error_model="numpy", fastmath=flags or False
+        )(function)
     finally:
         _settings.CACHE_DIR = before
     return cast("Callable[..., Any]", compiled)

@@ -25,7 +25,6 @@ from solver.mdp import GridMDP
 from solver.output_lock import OutputLock
 from solver.output_path import check_output, checkpoint_folder, lock_path, part_path
 from solver.recorder import Recorder
-from solver.run import Run
 from solver.sealed_arrays import read_sealed, write_sealed
 from solver.trailer import RunFileError
 from tests.same_run import differences
@@ -251,7 +250,7 @@ def test_a_full_disk_leaves_rows_and_checkpoint(
 
 
 def test_space_is_checked_before_a_run(mdp: GridMDP, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 1000))  # type: ignore[attr-defined]
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 1000))
     with pytest.raises(OSError, match="MB free, and the run may write") as caught:
         evolve(mdp, until=1.0, output=tmp_path / "run.h5")
     assert caught.value.errno == errno.ENOSPC
@@ -286,15 +285,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_is_full(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mdp = load_problem("lqr", cells={"x": 64, "u": 64})
     monkeypatch.setattr("solver.evolve.check_disk_space", lambda *_: None)  # as if others filled it meanwhile
-    path, settings = small_disk / "run.h5", {"until": {"steps": 200}, "snapshots": 200}
+    path = small_disk / "run.h5"
     filling = small_disk / "filling"
     filling.write_bytes(bytes(3_500_000))
 
-    def run() -> Run:
-        return evolve(mdp, output=path, checkpoint=0.0, **settings)
-
     with pytest.raises(OSError) as caught:
-        run()
+        evolve(mdp, until={"steps": 200}, snapshots=200, output=path, checkpoint=0.0)
     assert caught.value.errno == errno.ENOSPC
     with h5py.File(part_path(path)) as file:
         assert file["snapshot/policy"][()].shape[0] == file["snapshot/snapshot_time"].shape[0] > 1
