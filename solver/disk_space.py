@@ -10,11 +10,10 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 RECORD_BYTES = 1 << 19  # most that a row of the series with its index may take: a chunk of each series, and B-trees
+RESERVED_AT_ONCE = 1 << 22  # allocating takes milliseconds, so rows do it now and then
 SMALL_BYTES = 1 << 22  # a run file and checkpoints without arrays of pairs
 PAIR_ARRAYS_KEPT = 8  # in the two checkpoints of a state, of the scheme that keeps most
 
@@ -44,17 +43,16 @@ def check_disk_space(output: str | os.PathLike[str], needed: int) -> None:
         )
 
 
-@contextmanager
-def reserved(path: Path, needed: int, length: Callable[[], int]) -> Iterator[None]:
-    """Context in which so many bytes can be added to a file.
+def reserve(path: Path, needed: int, used: int) -> None:
+    """Make sure that so many bytes can be added to a file.
 
     Parameters
     ----------
     path : path
         The file.
     needed : int
-    length : callable
-        Gives the length of the file as its writer knows it, once the context is left: the rest is given back.
+    used : int
+        Length of the file as its writer knows it; what lies behind was reserved before.
 
     Raises
     ------
@@ -62,14 +60,23 @@ def reserved(path: Path, needed: int, length: Callable[[], int]) -> Iterator[Non
         There is no room for them; the file is as it was.
     """
     before = path.stat().st_size
+    if before - used >= needed:
+        return
     with path.open("r+b") as stream:
-        try:
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(stream.fileno(), before, needed)
-            elif shutil.disk_usage(path.parent).free < needed:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        except OSError as error:
-            os.ftruncate(stream.fileno(), before)
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        yield
-        os.ftruncate(stream.fileno(), length())
+        for wanted in (max(needed, RESERVED_AT_ONCE), needed):
+            try:
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(stream.fileno(), used, wanted)
+                elif shutil.disk_usage(path.parent).free < wanted:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                return
+            except OSError as error:
+                os.ftruncate(stream.fileno(), before)
+                failed = OSError(error.errno, error.strerror, str(path))
+        raise failed
+
+
+def give_back(path: Path, used: int) -> None:
+    """Cut off what was reserved behind a file of this length, once it is closed."""
+    if path.exists() and path.stat().st_size > used:
+        os.truncate(path, used)

@@ -25,7 +25,7 @@ import numpy as np
 from grids.arrays import FloatArray, IntArray
 from grids.axis import Axis
 from grids.grid import Grid
-from solver.disk_space import RECORD_BYTES, array_bytes, reserved
+from solver.disk_space import RECORD_BYTES, array_bytes, give_back, reserve
 from solver.output_path import check_output, final_path, part_path
 from solver.provenance import VERSION, package_versions, source_hash
 from solver.run import Attributes, Optimum, Rows, Run, Snapshots
@@ -101,12 +101,18 @@ class RunWriter:
     @contextmanager
     def _written(self, most: int) -> Iterator[None]:
         """Context of a write of at most so many bytes, for which there is room or which is not begun; then flush."""
-        with reserved(part_path(self.path), most, self._file.id.get_filesize):
-            yield
-            self._file.flush()
+        reserve(part_path(self.path), most, self._file.id.get_filesize())
+        yield
+        self._file.flush()
+
+    def _close(self) -> None:
+        if self._file:
+            used = self._file.id.get_filesize()
+            self._file.close()
+            give_back(part_path(self.path), used)
 
     def _begin(self, attributes: Attributes, mass: FloatArray, rho: FloatArray, arrays: Arrays) -> None:
-        self._set_attributes(
+        self._file.attrs.update(
             {
                 "schema_version": SCHEMA_VERSION,
                 "wpoflow_version": VERSION,
@@ -205,8 +211,8 @@ class RunWriter:
         if status not in STATUSES:
             raise ValueError(f"status {status!r}; choose one of {', '.join(STATUSES)}")
         with self._written(RECORD_BYTES):
-            self._set_attributes({**(attributes or {}), "status": status, "stop_reason": stop_reason})
-        self._file.close()
+            self._file.attrs.update({**(attributes or {}), "status": status, "stop_reason": stop_reason})
+        self._close()
         part = part_path(self.path)
         append_trailer(part)
         os.replace(part, self.path)
@@ -214,13 +220,13 @@ class RunWriter:
 
     def abandon(self) -> None:
         """Let go of the file without finishing it: a ``.part`` file with rows stays, with status "running"."""
-        self._file.close()
+        self._close()
         if not self._rows:
             part_path(self.path).unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Remove the unfinished file."""
-        self._file.close()
+        self._close()
         part_path(self.path).unlink(missing_ok=True)
 
     def __enter__(self) -> RunWriter:
@@ -230,10 +236,6 @@ class RunWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.abandon()
-
-    def _set_attributes(self, attributes: Attributes) -> None:
-        for name, value in attributes.items():
-            self._file.attrs[name] = value
 
     def _create_scales(self) -> None:
         for name, long_name in SERIES.items():
