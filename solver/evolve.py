@@ -172,12 +172,12 @@ def carry_out(
         signals = stack.enter_context(StopSignals())
         last = folder.newest() if goes_on and folder is not None else None
         number, memory, rows = last or (0, None, [])
-        spent = {} if memory is None else memory
+        spent = {name: (memory or {}).get(name, 0) for name in ("wall_seconds", "compile_seconds", "resumed")}
         if folder is not None:
             stack.callback(_remove_unless_begun, folder)
         if output is not None:
             check_disk_space(output, _bytes_left(mdp, settings, folder if interval != math.inf else None))
-        resumed = int(spent.get("resumed", 0)) + int(goes_on)
+        resumed = int(spent["resumed"]) + int(goes_on)
         identity: dict[str, str | int | float] = {"run_id": start.run_id, "resumed": resumed}
         recorder = stack.enter_context(Recorder(mdp, output, force=True, attributes=identity))
         if goes_on and folder is not None:
@@ -190,7 +190,7 @@ def carry_out(
                 f"until: gap = {criteria.gap:.3g} lies below this problem's rounding floor {optimum.gap_floor:.3g}"
             )
         recorder.optimum(optimum)
-        kept = int(spent.get("snapshots", 0))
+        kept = int((memory or {}).get("snapshots", 0))
         for row in rows:
             recorder.row(row)
         for index in range(kept):
@@ -199,8 +199,8 @@ def carry_out(
 
         def spending() -> dict[str, float]:
             return {
-                "wall_seconds": clock.monotonic() - started + spent.get("wall_seconds", 0.0),
-                "compile_seconds": compiling.seconds + spent.get("compile_seconds", 0.0),
+                "wall_seconds": clock.monotonic() - started + spent["wall_seconds"],
+                "compile_seconds": compiling.seconds + spent["compile_seconds"],
                 "resumed": resumed,
             }
 
@@ -222,6 +222,7 @@ def carry_out(
             watch=loop.watch,
             memory=None if memory is None else part_of(memory, OF_FLOW),
         )
+        last = memory = None  # its arrays are many, and have been taken up
         kind, sentence = loop.run(
             states,
             series_times(settings.series),

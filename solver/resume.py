@@ -76,7 +76,7 @@ def finished(output: str | os.PathLike[str]) -> Run | None:
     if not final_path(output).is_file():
         return None
     run = open_run(output)
-    return run if run.status == "complete" and run.attributes["stop_kind"] != StopKind.WALL.value else None
+    return run if run.status == "complete" and run.attributes.get("stop_kind") != StopKind.WALL.value else None
 
 
 def _refuse_foreign(output: str | os.PathLike[str], start: RunStart) -> None:

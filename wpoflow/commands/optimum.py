@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from solver.output_lock import OutputLock
 from solver.output_path import check_output
 from solver.run_file import RunWriter
 from views.terminal import grid_line, show, sizes_line, table
@@ -67,14 +68,12 @@ def _store(prepared: Prepared, best: Optimum, output: Path, force: bool, seconds
         "temperature": mdp.temperature,
         "transition": mdp.transition.description,
     }
-    with RunWriter(
-        output,
-        mdp.states,
-        mdp.actions,
-        reference_mass=mdp.reference_mass,
-        rho=mdp.rho,
-        attributes=attributes,
-        force=force,
-    ) as writer:
+    mass = mdp.reference_mass
+    with (
+        OutputLock(output),
+        RunWriter(
+            output, mdp.states, mdp.actions, reference_mass=mass, rho=mdp.rho, attributes=attributes, force=force
+        ) as writer,
+    ):
         writer.optimum(best)
         writer.close("complete", "soft optimum computed; no flow was run", {"wall_seconds": seconds})
