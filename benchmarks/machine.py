@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
-    "wpoflow", "numpy", "scipy", "numba", "scikit-sundae", "py-pde", "FiPy", "pychangcooper", "quantecon", "mdpsolver"
+    "wpoflow", "numpy", "scipy", "numba", "scikit-sundae", "py-pde", "FiPy", "pychangcooper", "quantecon", "mdpsolver",
+    "gymnasium",
 )  # fmt: skip
 
 

@@ -69,7 +69,9 @@ def cache_usable() -> bool:
         return False  # each process compiles anew, as `wpoflow doctor` tells
 
 
-def kernel(*, parallel: bool = False, fused: bool = True, any_order: bool = False) -> Callable[[Function], Function]:
+def kernel(
+    *, parallel: bool = False, largest: int | None = None, fused: bool = True, any_order: bool = False
+) -> Callable[[Function], Function]:
     """Decorate a kernel: compiled on first call, cached on disk, division as in IEEE arithmetic.
 
     Parameters
@@ -79,6 +81,8 @@ def kernel(*, parallel: bool = False, fused: bool = True, any_order: bool = Fals
     parallel : bool
         Let ``numba.prange`` loops of the kernel use threads.  Such loops must have one writer per
         row and sum in a fixed order, so that results do not depend on the number of threads.
+    largest : int, optional
+        Position of the argument that is the largest array, where it is always the same: calls then look at no other.
     any_order : bool
         Let the compiler choose the order of sums, once and for all when it compiles: scalar products then vectorise.
         Not for parallel kernels, whose two versions might differ.
@@ -99,10 +103,19 @@ def kernel(*, parallel: bool = False, fused: bool = True, any_order: bool = Fals
             return cast(Function, serial)
         threaded = _compiled(function, parallel=True, flags=flags)
 
+        if largest is not None:
+            place = largest
+
+            @functools.wraps(function)
+            def by_place(*arguments: Any) -> Any:
+                return threaded(*arguments) if arguments[place].size >= LEAST_THREADED else serial(*arguments)
+
+            return cast(Function, by_place)
+
         @functools.wraps(function)
         def by_size(*arguments: Any) -> Any:
             for argument in arguments:
-                if isinstance(argument, np.ndarray) and argument.size >= LEAST_THREADED:
+                if type(argument) is np.ndarray and argument.size >= LEAST_THREADED:
                     return threaded(*arguments)
             return serial(*arguments)
 

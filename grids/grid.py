@@ -36,17 +36,17 @@ class Grid:
         """Number of axes."""
         return len(self.axes)
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """Number of points on each axis."""
         return tuple(axis.size for axis in self.axes)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of points (and of cells)."""
         return math.prod(self.shape)
 
-    @property
+    @cached_property
     def strides(self) -> tuple[int, ...]:
         """How far apart in a flat array neighbours along each axis lie."""
         return tuple(math.prod(self.shape[j + 1 :]) for j in range(self.dim))

@@ -31,6 +31,7 @@ from grids.axis import Axis
 from grids.smoothing_kernels import banded_apply, banded_apply_transposed
 
 REACH = 9.0
+MOST_OUTSIDE = 2e7  # nodes outside the box times cells in it; more are a mistake in the units of box or noise
 UNIFORM = 1.5
 NEGLIGIBLE = 1e-17
 CHUNK_ENTRIES = 1 << 18
@@ -232,6 +233,11 @@ def axis_nodes(axis: Axis, sigma: float, reached: tuple[float, float]) -> FloatA
         return points
     below = min(max(axis.lower - reached[0], 0.0), REACH * sigma) / axis.distances[0]
     above = min(max(reached[1] - axis.upper, 0.0), REACH * sigma) / axis.distances[-1]
+    if not (below + above) * axis.size <= MOST_OUTSIDE:
+        raise ValueError(
+            f"axis {axis.name}: next states lie {max(below, above):.2g} cells outside the box, and noise of {sigma:g} "
+            "leads them back; widen the box, or lower its cells or the noise"
+        )
     head = points[0] - axis.distances[0] * np.arange(math.ceil(below), 0, -1)
     tail = points[-1] + axis.distances[-1] * np.arange(1, math.ceil(above) + 1)
     return np.concatenate((head, points, tail))

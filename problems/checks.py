@@ -9,11 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from problems.expressions import ARGUMENTS, CONSTANTS, Expression, ExpressionError, Scope, parse_expression, valid_name
+from problems.expressions import (
+    ARGUMENTS,
+    CONSTANTS,
+    Expression,
+    ExpressionError,
+    Scope,
+    number_text,
+    parse_expression,
+    valid_name,
+)
 from solver.series import RESERVED_NAMES
 
 PREDEFINED = ("discount", "temperature")
 """Keys of [problem] that expressions may use by name."""
+
+MAX_NAMES = 1000
+MAX_TEXT = 100_000
+MAX_OPERATIONS = 3000
+"""In all expressions of a file; compiling them takes seconds."""
+MAX_AXES = 8
+MAX_PAIRS = 10**10
 
 _ZERO = parse_expression("0", ())
 
@@ -32,13 +48,24 @@ Fault = tuple[str, str]
 
 def faults(raw: Mapping[str, Any]) -> list[Fault]:
     """Everything wrong between the tables."""
+    named = len(_table(raw, "constants")) + len(_table(raw, "definitions"))
+    if named > MAX_NAMES:
+        return [("file", f"it has {named} constants and definitions; at most {MAX_NAMES}")]
+    length = sum(len(text) for text in _texts(raw))
+    if length > MAX_TEXT:
+        return [("file", f"its expressions are {length} characters long in all; at most {MAX_TEXT}")]
     scope, wrong = read_scope(raw)
-    wrong = [*_name_faults(raw), *_transition_faults(raw), *wrong]
+    wrong = [*_name_faults(raw), *_size_faults(raw), *_transition_faults(raw), *wrong]
+    operations = 0
     for place in places(raw):
         try:
-            read_expression(place, scope)
+            operations += scope.operations(read_expression(place, scope))
         except ExpressionError as error:
             wrong.append((place.key, str(error)))
+        if operations > MAX_OPERATIONS:
+            found = f"the expressions have more than {MAX_OPERATIONS} operations, definitions included"
+            wrong.append((place.key, found))
+            break
     return wrong
 
 
@@ -123,8 +150,14 @@ def _outcomes(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _text(value: object) -> str | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return repr(value)
+        return number_text(value)
     return value if isinstance(value, str) else None
+
+
+def _texts(raw: Mapping[str, Any]) -> Iterator[str]:
+    """The texts of all expressions."""
+    yield from filter(None, map(_text, _table(raw, "definitions").values()))
+    yield from (place.text for place in places(raw))
 
 
 def _name_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
@@ -142,6 +175,27 @@ def _name_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
                 yield key, f"an axis may not be called {name!r}, *_edges or one of {', '.join(sorted(RESERVED_NAMES))}"
     if isinstance(raw.get("action"), dict) and not raw["action"]:
         yield "action", "at least one action axis is needed"
+
+
+def _size_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    """Grids that no machine holds are refused before any of their arrays exists."""
+    pairs = 1
+    for kind, names in zip(("state", "action"), axis_names(raw), strict=True):
+        if len(names) > MAX_AXES:
+            yield kind, f"has {len(names)} axes; at most {MAX_AXES}"
+        for axis in _table(raw, kind).values():
+            pairs *= _cells(axis)
+    if pairs > MAX_PAIRS:
+        yield "state" if axis_names(raw)[0] else "action", f"the grids have {pairs:.1e} pairs; at most {MAX_PAIRS:.0e}"
+
+
+def _cells(axis: object) -> int:
+    if not isinstance(axis, dict):
+        return 1
+    if isinstance(axis.get("edges"), list):
+        return max(1, len(axis["edges"]) - 1)
+    cells = axis.get("cells")
+    return cells if isinstance(cells, int) and 1 <= cells <= MAX_PAIRS else 1
 
 
 def _transition_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:

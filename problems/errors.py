@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from solver.one_line import one_line
+
+MOST_LINES = 20
+
 
 class ProblemError(ValueError):
     """A problem that cannot be used.
@@ -14,8 +18,12 @@ class ProblemError(ValueError):
     Attributes
     ----------
     lines : tuple of str
+        Printable, each one line; of very many faults the first ones.
     """
 
     def __init__(self, *lines: str) -> None:
-        super().__init__("\n".join(lines))
-        self.lines = lines
+        shown = [one_line(line) for line in lines[:MOST_LINES]]
+        if len(lines) > MOST_LINES:
+            shown[-1] = f"{shown[-1]} (and {len(lines) - MOST_LINES} faults more)"
+        super().__init__("\n".join(shown))
+        self.lines = tuple(shown)

@@ -25,6 +25,8 @@ import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from solver.one_line import one_line
+
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50
 CONSTANTS = {"pi": math.pi}
@@ -61,14 +63,23 @@ _COMPARE: dict[type[ast.cmpop], str] = {
 class ExpressionError(ValueError):
     """An expression outside the language; the message is one line naming the offending part."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
 
 @dataclass(frozen=True)
 class Expression:
-    """A checked expression: its text, its syntax tree, and the names it mentions."""
+    """A checked expression: its text, its syntax tree, the names it mentions, and the size of the tree."""
 
     text: str
     tree: ast.expr = field(repr=False, compare=False)
     names: frozenset[str] = field(repr=False, compare=False)
+    nodes: int = field(repr=False, compare=False)
+
+
+def number_text(value: int | float) -> str:
+    """A number as an expression; one that is beyond float64 keeps being so, without all its digits."""
+    return "1e999" if isinstance(value, int) and value.bit_length() > 1024 else repr(value)
 
 
 def valid_name(name: str) -> bool:
@@ -109,9 +120,11 @@ def parse_expression(text: str, names: Collection[str]) -> Expression:
     except (ValueError, RecursionError, MemoryError):
         raise ExpressionError(f"{_short(text)} is nested too deeply; at most {MAX_DEPTH} levels") from None
     used: set[str] = set()
+    nodes = 0
     pending: list[tuple[ast.expr, int]] = [(tree, 1)]
     while pending:
         node, depth = pending.pop()
+        nodes += 1
         if depth > MAX_DEPTH:
             raise ExpressionError(f"{_short(text)} is nested too deeply; at most {MAX_DEPTH} levels")
         try:
@@ -120,7 +133,7 @@ def parse_expression(text: str, names: Collection[str]) -> Expression:
             part = ast.get_source_segment(text, node) or text
             raise ExpressionError(f"{_short(part)} in {_short(text)}: {error}") from None
         pending.extend((child, depth + 1) for child in children)
-    return Expression(text, tree, frozenset(used))
+    return Expression(text, tree, frozenset(used), nodes)
 
 
 def _short(text: str, width: int = 60) -> str:
@@ -208,9 +221,24 @@ class Scope:
                 found.add(name)
         return frozenset(found)
 
+    def _used_definitions(self, expression: Expression) -> list[str]:
+        """Definitions the expression needs, also through others, in their order: each after those it uses."""
+        needed = set(expression.names)
+        for name in reversed(list(self.definitions)):
+            if name in needed:
+                needed |= self.definitions[name].names
+        return [name for name in self.definitions if name in needed]
+
+    def operations(self, expression: Expression) -> int:
+        """Nodes of the expression's syntax tree and of the definitions it needs."""
+        used = [self.definitions[name] for name in self._used_definitions(expression)]
+        return sum(whole.nodes for whole in (expression, *used))
+
     def source(self, name: str, expression: Expression, variables: Sequence[str]) -> str:
         """Python source of ``name(v_first, ..., out)``: fills ``out`` element by element."""
         writer = _Writer(self)
+        for known in self._used_definitions(expression):
+            writer.define(known)
         result = writer.number(expression.tree)
         body = "".join(f"        {line}\n" for line in writer.lines)
         arrays = "".join(f"v_{variable}, " for variable in variables)
@@ -234,6 +262,10 @@ class _Writer:
         name = f"t{len(self.lines)}"
         self.lines.append(f"{name} = {code}")
         return name
+
+    def define(self, name: str) -> None:
+        """Write a definition, whose own definitions are written already."""
+        self.known[name] = self._value(self.scope.definitions[name].tree)
 
     def number(self, node: ast.expr) -> str:
         """Operand holding the node's value as a float."""
@@ -272,9 +304,7 @@ class _Writer:
         if name in self.known:
             return self.known[name]
         constants = CONSTANTS | dict(self.scope.constants)
-        if name in self.scope.definitions:
-            operand = self._value(self.scope.definitions[name].tree)
-        elif name in constants:
+        if name in constants:
             operand = (f"np.float64({float(constants[name])!r})", False)
         else:
             operand = (self._assign(f"v_{name}[i]"), False)

@@ -14,6 +14,10 @@ from problems.generated import compile_expressions
 from problems.problem_file import ProblemFile, Until, read_problem
 from problems.statement import Outcome, Statement, Value, build
 from solver.mdp import GridMDP
+from solver.memory import available_bytes
+
+PAIR_ARRAYS = 2
+"""Of state-action pairs in a problem itself: its cost and its first policy."""
 
 
 def load_problem(
@@ -47,11 +51,24 @@ def load_problem(
 def build_problem(problem: ProblemFile) -> GridMDP:
     """The grid problem of a file that has been read; errors as in :func:`load_problem`."""
     try:
-        return build(read_statement(problem))
+        statement = read_statement(problem)
+        _refuse_if_too_large(statement, problem.label)
+        return build(statement)
     except ProblemError:
         raise
     except ValueError as error:
         raise ProblemError(f"{problem.label}: {error}") from error
+
+
+def _refuse_if_too_large(statement: Statement, label: str) -> None:
+    """Raise ProblemError, before any array of pairs exists, where those of the problem alone exceed the memory."""
+    plan = statement.plan
+    needed, available = 8 * PAIR_ARRAYS * plan.pairs + plan.transition_bytes, available_bytes()
+    if needed > available:
+        raise ProblemError(
+            f"{label}: needs at least {needed / 1e9:.3g} GB of memory, {available / 1e9:.3g} GB available; "
+            f"lower the cells (now {plan.n_states} states x {plan.n_actions} actions)"
+        )
 
 
 def read_statement(problem: ProblemFile) -> Statement:

@@ -8,7 +8,11 @@ once; expressions are compiled when the problem is built (:mod:`problems.load`).
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import reprlib
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,6 +31,13 @@ Until = float | Mapping[str, float]
 
 _NUMBERS = re.compile(r" = \[\n(?: +[-+.\w]+,\n)+\]$", re.MULTILINE)
 _LONGEST_LINE = 100
+
+MAX_BYTES = 1_000_000
+MAX_PARTS = 32
+MAX_TABLES = 2000
+MOST_WORDED = 1000  # faults put into words; fewer are shown
+# tomllib's time and memory grow with the square of a key's parts
+_LONG_KEY = re.compile(rf"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{MAX_PARTS}}}""")
 
 
 @dataclass(frozen=True)
@@ -107,7 +118,9 @@ def read_problem(
     if names_file(name_or_path):
         path = Path(name_or_path)
         try:
-            text = path.read_text(encoding="utf-8")
+            text = _read_text(path)
+        except ProblemError:
+            raise
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a text file in UTF-8"
             raise ProblemError(f"{name_or_path}: {reason}") from None
@@ -123,12 +136,28 @@ def read_problem(
     return ProblemFile(name, label, _validated(raw, label, options))
 
 
+def _read_text(path: Path) -> str:
+    """The file's text; only of a regular file (a pipe or a device may never end), and not of any length."""
+    found = path.stat()
+    if stat.S_ISREG(found.st_mode) and found.st_size <= MAX_BYTES:
+        return path.read_text(encoding="utf-8-sig")  # some editors begin a file with a byte order mark
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    large = found.st_size > MAX_BYTES
+    reason = f"is {found.st_size} bytes long; at most {MAX_BYTES}" if large else "not a regular file"
+    raise ProblemError(f"{path}: {reason}")
+
+
 def parse_problem(text: str, label: str = "problem.toml") -> ProblemFile:
     """Check a problem given as TOML text; errors as in :func:`read_problem`."""
     return ProblemFile(Path(label).stem, label, _validated(_parsed(text, label), label))
 
 
 def _parsed(text: str, label: str) -> dict[str, Any]:
+    if found := _LONG_KEY.search(text):
+        raise ProblemError(f"{label}: a key of more than {MAX_PARTS} parts: {found[0][:40]}...")
+    if (tables := text.count("\n[")) > MAX_TABLES:
+        raise ProblemError(f"{label}: {tables} lines begin a table; at most {MAX_TABLES}")
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
@@ -160,7 +189,8 @@ def _validated(raw: dict[str, Any], label: str, options: Mapping[str, str] | Non
     try:
         tables = Tables.model_validate(raw)
     except ValidationError as error:
-        found += [_worded(entry) for entry in error.errors()]
+        wrong = error.errors(include_url=False)
+        found += [_worded(entry) for entry in wrong[:MOST_WORDED]]
     known = {key for key, _ in found}
     found += [fault for fault in faults(raw) if fault[0] not in known]
     if tables is None or found:
@@ -183,8 +213,7 @@ def _worded(entry: Any) -> tuple[str, str]:
     """Key and message of one pydantic error."""
     location = [part for part in entry["loc"] if not str(part).startswith("#")]
     key = ".".join(str(part) for part in location) or "file"
-    given = repr(entry["input"])
-    given = given if len(given) <= 60 else given[:57] + "..."
+    given = _shown(entry["input"])
     match entry["type"]:
         case "missing":
             return key, "is missing"
@@ -197,6 +226,23 @@ def _worded(entry: Any) -> tuple[str, str]:
     message = entry["msg"].replace("Input should", "must").replace("List should", "must")
     message = message.replace("a valid dictionary", "a table")
     return key, f"{message}, not {given}" if "not" not in message else f"{message}: {given}"
+
+
+class _Repr(reprlib.Repr):
+    """What was given, shortened before it is written out: it may be long, deep, or a number of a million digits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother, self.maxlong = 3, 60, 60, 60
+
+    def repr_int(self, x: int, level: int) -> str:
+        """An integer; one of very many digits by their number only."""
+        return super().repr_int(x, level) if x.bit_length() < 1024 else f"an integer of {x.bit_length()} bits"
+
+
+def _shown(value: object) -> str:
+    given = _Repr().repr(value)
+    return given if len(given) <= 60 else given[:57] + "..."
 
 
 def _keys_at(location: list[Any]) -> list[str]:

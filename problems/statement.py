@@ -38,6 +38,8 @@ from grids.transitions.mixture import SUM_TOLERANCE
 from problems.plan import HERMITE_NODES, Plan, transition_kind
 from solver.mdp import GridMDP, check_boundaries
 
+LEAST_NOISE, LARGEST_NOISE = 1e-100, 1e100  # whose squares are floating-point numbers
+
 Value = float | Callable[..., ArrayLike]
 """A number, or a function of coordinate arrays of equal shape."""
 
@@ -245,10 +247,11 @@ class _Pairs:
                 self.refuse(total, off, "the sum of the probabilities of the outcomes (it must be 1)", start)
 
     def deviations(self, value: Value, what: str, start: int, stop: int) -> FloatArray:
-        """Standard deviations at some states; refuses negative ones."""
+        """Standard deviations at some states; refuses negative ones, and those whose square no float holds."""
         out = self.evaluate(value, what, start, stop)
-        if np.any(out < 0.0):
-            self.refuse(out, out < 0.0, what, start)
+        wrong = (out < 0.0) | ((out > 0.0) & (out < LEAST_NOISE)) | (out > LARGEST_NOISE)
+        if np.any(wrong):
+            self.refuse(out, wrong, what, start)
         return out
 
 
@@ -294,8 +297,9 @@ def _may_be_noisy(sigma: Value) -> bool:
 
 
 def _constant_deviation(name: str, value: Any) -> float:
-    if not (np.isfinite(value) and value >= 0.0):
-        raise ValueError(f"noise.{name} is {value}; a standard deviation must be finite and not negative")
+    if not (value == 0.0 or LEAST_NOISE <= value <= LARGEST_NOISE):
+        valid = f"0 or lies between {LEAST_NOISE:g} and {LARGEST_NOISE:g}"
+        raise ValueError(f"noise.{name} is {value}; a standard deviation is {valid}, finite and not negative")
     return float(value)
 
 

@@ -11,14 +11,19 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
+from problems.expressions import number_text
+
 Scheme = Literal["automatic", "multistep", "exponential", "extrapolated", "euler"]
 DEFAULT_ACCURACY = {name: 1e-3 if name == "euler" else 1e-6 for name in get_args(Scheme)}
 MAX_CELLS = 10_000_000
+MAX_ROWS = 10_000_000
+MAX_PER_DECADE = 10_000
+MAX_SNAPSHOTS = 100_000
 
 
 def _formula(value: object) -> object:
     """Numbers are expressions too."""
-    return repr(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    return number_text(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 Formula = Annotated[str, BeforeValidator(_formula)]
@@ -181,7 +186,7 @@ class SeriesTable(Table):
     """record.series: geometric, evenly spaced, or listed times."""
 
     first: Positive | None = None
-    per_decade: Annotated[int, Field(ge=1)] | None = None
+    per_decade: Annotated[int, Field(ge=1, le=MAX_PER_DECADE)] | None = None
     every: Positive | None = None
     times: Times | None = None
 
@@ -208,7 +213,7 @@ class SnapshotTable(Table):
 
 
 Snapshots = Annotated[
-    Annotated[int, Field(ge=0), Tag("#count")] | Annotated[SnapshotTable, Tag("#times")],
+    Annotated[int, Field(ge=0, le=MAX_SNAPSHOTS), Tag("#count")] | Annotated[SnapshotTable, Tag("#times")],
     Discriminator(lambda value: "#times" if isinstance(value, dict | SnapshotTable) else "#count"),
 ]
 
@@ -236,6 +241,13 @@ class Tables(Table):
     initial: InitialTable = InitialTable()
     flow: FlowTable
     record: RecordTable = RecordTable()
+
+    @model_validator(mode="after")
+    def _rows(self) -> Tables:
+        every, time = self.record.series.every, self.flow.until.time
+        if every is not None and time is not None and time / every > MAX_ROWS:
+            raise ValueError(f"record.series.every = {every:g} gives more than {MAX_ROWS:.0e} rows until time {time:g}")
+        return self
 
     def dump(self) -> dict[str, Any]:
         """All keys with defaults filled in, empty tables left out; ready to be written as TOML."""

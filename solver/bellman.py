@@ -70,12 +70,16 @@ class Evaluation:
         self.residual = residual
         self.system = system
         self._mdp, self._out, self._reward = mdp, out, reward
+        self._exact: Evaluation | None = None
 
     def refined(self) -> Evaluation:
-        """The same to rounding; errors as `evaluate`."""
-        assert self._reward is not None
-        value, residual = self.system.solve(self._reward, self.value)
-        return Evaluation(self._mdp, value, residual, self.system, reward=self._reward)
+        """The same to rounding, computed once; errors as `evaluate`."""
+        if self._exact is None:
+            assert self._reward is not None
+            value, residual = self.system.solve(self._reward, self.value)
+            self._exact = Evaluation(self._mdp, value, residual, self.system, reward=self._reward)
+            self._exact._exact = self._exact
+        return self._exact
 
     @cached_property
     def q(self) -> FloatArray:

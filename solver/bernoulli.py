@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from grids.compile import kernel
-from solver.vector_math import expm1_nonnegative
+from solver.vector_math import exp_and_expm1_negative, expm1_nonnegative
+
+TINY = 1e-200  # |z| below which B(z) = 1 to rounding, and beyond whose square numbers lose precision
 
 
 @kernel()
@@ -13,3 +15,17 @@ def bernoulli_pair(z: float) -> tuple[float, float]:
     small = 1.0 if size == 0.0 else size / expm1_nonnegative(size)
     large = small + size
     return (small if z > 0.0 else large), (large if z > 0.0 else small)
+
+
+@kernel()
+def bernoulli_fractions(z: float) -> tuple[float, float, float]:
+    """Numerators of B(z) and B(-z), and their denominator 1 - e^{-|z|}: for those who divide but once.
+
+    With s = |z|, B(s) = s e^{-s} / (1 - e^{-s}) and B(-s) = s / (1 - e^{-s}), each factor of full relative precision.
+    """
+    size = abs(z)
+    decay, rest = exp_and_expm1_negative(size)
+    vanishing = size < TINY
+    size, rest = (1.0 if vanishing else size), (1.0 if vanishing else -rest)
+    small = size * decay
+    return (small if z > 0.0 else size), (size if z > 0.0 else small), rest

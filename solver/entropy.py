@@ -106,7 +106,7 @@ def log_gibbs_row(q: FloatArray, log_mass: FloatArray, temperature: float, out: 
     return float(log_total - least / temperature)
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, largest=0)
 def gibbs_policy(q: FloatArray, log_mass: FloatArray, temperature: float, out: FloatArray) -> None:
     """out[i, k] = m_k e^{-Q_ik/tau} / Z_i.  Arrays q, out (S, A); log_mass (A,)."""
     for i in numba.prange(q.shape[0]):
@@ -141,7 +141,7 @@ def _exponentials(x: FloatArray, out: FloatArray) -> None:
         out[k] = exp(x[k])
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, largest=0)
 def relative_entropy_to_gibbs(
     p: FloatArray, q: FloatArray, log_mass: FloatArray, temperature: float, out: FloatArray
 ) -> None:
@@ -155,7 +155,7 @@ def relative_entropy_to_gibbs(
             out[i] = _relative_entropy(p[i], log_g, g)
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, largest=0)
 def relative_entropies_to_gibbs(
     before: FloatArray,
     after: FloatArray,
@@ -195,7 +195,7 @@ def _cost_row(p: FloatArray, cost: FloatArray, log_mass: FloatArray, temperature
     return total
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, largest=0)
 def regularised_cost(
     p: FloatArray, cost: FloatArray, log_mass: FloatArray, temperature: float, out: FloatArray
 ) -> None:

@@ -7,8 +7,9 @@ Each system is eliminated as I - dt L is in `solver.tridiagonal`, with the pole 
     s_0 = z,   pivot_k = s_k + U_k,   s_{k+1} = z + W_k s_k / pivot_k,
 
 U, W being t times the rates: s -> s/(s + U) maps the upper half-plane to itself, so that Im pivot_k >= Im z > 0 and no
-pivot is small.  All that belongs to a cell of up to 32 lines side by side lies in one row of a flat workspace, its pieces a
-constant distance apart: then one loop does all the work of a cell, and vectorises without asking what overlaps what.
+pivot is small.  All that belongs to a cell of up to 32 lines side by side lies in one row of a flat workspace, its
+pieces a constant distance apart: then one loop does all the work of a cell, and vectorises without asking what overlaps
+what.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ PIECES = 9
 LEFT, MASS, TOTAL, APART, Y_REAL, Y_IMAG, RATIO_REAL, RATIO_IMAG, ROW = (
     np.uintp(LANES * m) for m in range(1, PIECES + 1)
 )
+MASS_COLUMN, SUM_COLUMN, APART_COLUMN = 2 * LANES, 3 * LANES, 4 * LANES
 S_REAL, S_IMAG, CARRY_REAL, CARRY_IMAG = Y_REAL, Y_IMAG, RATIO_REAL, RATIO_IMAG
 
 
@@ -116,7 +118,7 @@ def add_resolvent(cells: FloatArray, n: int, z: complex, c: complex, other: comp
         _substitute(cells, k, 2.0 * c.real, 2.0 * c.imag, 2.0 * d.real, 2.0 * d.imag, lanes)
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, largest=0)
 def exponential_axis(
     p: FloatArray,
     q: FloatArray,
@@ -163,15 +165,15 @@ def exponential_axis(
         for block in range(part * blocks // parts, (part + 1) * blocks // parts):
             first = block * LANES
             lanes = min(LANES, lines - first)
-            load_lines(flat_q, stride, first, rows[:n], TOTAL, lanes)
-            load_lines(flat_p, stride, first, rows[:n], MASS, lanes)
+            load_lines(flat_q, stride, first, rows[:n], SUM_COLUMN, lanes)
+            load_lines(flat_p, stride, first, rows[:n], MASS_COLUMN, lanes)
             for k in range(n - 1):
                 factor = time * temperature / distances[k]
                 ends = factor / widths[k], factor / widths[k + 1]
                 _fill_rates(cells, k, rises[k, first % per_state :], ends[0], ends[1], inverse_temperature, lanes)
             rows[n - 1, : 2 * LANES] = 0.0
-            rows[n - 1, TOTAL : TOTAL + 2 * LANES] = 0.0
+            rows[n - 1, SUM_COLUMN : SUM_COLUMN + 2 * LANES] = 0.0
             for j in range(poles.size):
                 add_resolvent(cells, n, poles[j], residues[j], companion[j], lanes)
-            store_lines(rows[:n], TOTAL, lanes, stride, first, flat_out)
-            store_lines(rows[:n], APART, lanes, stride, first, flat_difference)
+            store_lines(rows[:n], SUM_COLUMN, lanes, stride, first, flat_out)
+            store_lines(rows[:n], APART_COLUMN, lanes, stride, first, flat_difference)

@@ -69,7 +69,7 @@ def _limit_cell(high: FloatArray, first: int, stride: int, position: int, n: int
     return True
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, largest=0)
 def limit_fluxes(
     high: FloatArray, sizes: IntArray, strides: IntArray, periodic: IntArray, limited: IntArray
 ) -> None:

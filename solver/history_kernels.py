@@ -52,7 +52,7 @@ def _combine_row(
         out[k] = p + (near + far)
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, largest=0)
 def combine_history(history: FloatArray, slots: IntArray, weights: FloatArray, out: FloatArray) -> None:
     """out = sum_j weights[j] history[slots[j]], weights summing to one.
 
@@ -137,7 +137,7 @@ def _errors_squared(
     return low_sum, middle_sum, high_sum, change_sum, left_sum
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, largest=0)
 def measure_step(
     history: FloatArray,
     slots: IntArray,
@@ -210,7 +210,7 @@ def _change_squared(
     return difference_sum, left_sum
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, largest=0)
 def measure_change(
     before: FloatArray,
     gibbs: FloatArray,

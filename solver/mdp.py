@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from grids.arrays import BoolArray, FloatArray
+from grids.display import Displayed
 from grids.grid import Grid
 from grids.transitions import Transition
 
@@ -40,7 +41,7 @@ def check_boundaries(states: Grid, actions: Grid) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class GridMDP:
+class GridMDP(Displayed):
     """An entropy-regularised MDP on grids.  Costs are minimised.
 
     Parameters

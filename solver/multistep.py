@@ -18,7 +18,6 @@ the dense output.  One action axis only: with more, `solver.extrapolated` needs 
 from __future__ import annotations
 
 import math
-from functools import cache
 
 import numpy as np
 
@@ -131,8 +130,7 @@ class MultistepScheme:
             self._values[new] = after.value
             self._taken = (self._times[0] + size, new, after)
             spent = substeps.evaluations - evaluations
-            exact = cache(after.refined)
-            return Step(self._rows[new], exact, size, spent, attempts.rejected, limited, fallback, drift)
+            return Step(self._rows[new], after.refined, size, spent, attempts.rejected, limited, fallback, drift)
 
     def between(self, since: float) -> FloatArray:
         """The policy, (S, A), a time ``since`` after the start of the step taken last: dense output.

@@ -21,7 +21,7 @@ from __future__ import annotations
 import numpy as np
 
 from grids.arrays import FloatArray
-from solver.bellman import bellman_solver, evaluate, occupancy
+from solver.bellman import NotFiniteError, bellman_solver, evaluate, occupancy
 from solver.discounted_system import EPS, BellmanError, DiscountedSystem
 from solver.entropy import relative_entropy_to_gibbs
 from solver.improvement_kernels import improve
@@ -51,6 +51,8 @@ def solve_optimum(
 
     Raises
     ------
+    NotFiniteError
+        Costs so large for the temperature that the rounding floor of the gap is not finite.
     BellmanError
         The residual stopped falling above the one asked for, or above 8 eps max(|V|, |Q|, tau) / (1 - gamma)
         where none is.
@@ -94,12 +96,19 @@ def solve_optimum(
         divergence = _largest_divergence(mdp, previous, q)
     else:
         divergence = 0.5 * (mdp.discount * current / ((1.0 - mdp.discount) * mdp.temperature)) ** 2
+    floor = _gap_floor(mdp, q, divergence)
+    if not np.isfinite(floor):
+        largest = float(np.abs(q).max())
+        raise NotFiniteError(
+            f"soft optimum: costs are too large for the temperature {mdp.temperature:g}: with Q of {largest:.3g} "
+            "the rounding floor of the gap is not finite"
+        )
     return Optimum(
         value=value,
         q=q,
         policy=policy,
         bellman_residual=current,
-        gap_floor=_gap_floor(mdp, q, divergence),
+        gap_floor=floor,
         occupancy=occupancy(mdp, system),
         iterations=iteration,
     )
@@ -112,7 +121,7 @@ def least_gap_floor(mdp: GridMDP) -> float:
     max |Q*| >= max |c| / (1 + gamma); the floor is at least 2 tau/(1 - gamma) (eps max |Q*| / tau)².
     """
     rounding = EPS * float(np.abs(mdp.cost).max()) / ((1.0 + mdp.discount) * mdp.temperature)
-    return 2.0 * mdp.temperature / (1.0 - mdp.discount) * rounding**2
+    return 2.0 * mdp.temperature / (1.0 - mdp.discount) * rounding * rounding
 
 
 def _improve(mdp: GridMDP, value: FloatArray, q: FloatArray, policy: FloatArray, out: FloatArray) -> None:
@@ -131,4 +140,4 @@ def _largest_divergence(mdp: GridMDP, policy: FloatArray, q: FloatArray) -> floa
 def _gap_floor(mdp: GridMDP, q: FloatArray, divergence: float) -> float:
     """Rounding floor of the gap: that of a divergence at the optimum, or of eps of Q if larger."""
     rounding = EPS * float(np.abs(q).max()) / mdp.temperature
-    return 4.0 * mdp.temperature / (1.0 - mdp.discount) * max(divergence, 0.5 * rounding**2)
+    return 4.0 * mdp.temperature / (1.0 - mdp.discount) * max(divergence, 0.5 * rounding * rounding)

@@ -5,8 +5,12 @@ distance apart,
 
     Q | p, then y, then p' | left rate / pivot,
 
-so that one loop does all the work of a cell and vectorises without asking what overlaps what.  The operations on a line
-are those of `axis_rates` and `solve_path`, in the same order: its solution has the same bits wherever it stands.
+so that one loop does all the work of a cell and vectorises without asking what overlaps what.  Rates come as fractions
+U/N, W/N with N = 1 - e^{-|z|}, and both sides of the elimination of `solver.tridiagonal` are multiplied by N:
+
+    pivot = s N + U,   y = p N / pivot,   ratio = W / pivot,   s' = 1 + ratio s,
+
+one division for a cell, still without a subtraction.  A line's solution has the same bits wherever it stands.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import numpy as np
 
 from grids.arrays import FloatArray
 from grids.compile import kernel
-from solver.bernoulli import bernoulli_pair
+from solver.bernoulli import bernoulli_fractions
 from solver.line_blocks import LANES
 
 PIECES = 3
@@ -38,13 +42,13 @@ def _eliminate(
     after = row + ROW
     for j in range(np.uintp(lanes)):
         z = (cells[after + j] - cells[row + j]) * inverse_temperature - rises[j]
-        forward, backward = bernoulli_pair(z)
+        forward, backward, denominator = bernoulli_fractions(z)
         right, left = forward_factor * forward, backward_factor * backward
-        surplus = cells[row + SURPLUS + j]
-        inverse = 1.0 / (surplus + right)
-        value, ratio = cells[row + P + j] * inverse, left * inverse
-        cells[row + P + j], cells[row + RATIO + j] = value, ratio
-        cells[after + P + j] += right * value
+        surplus, held = cells[row + SURPLUS + j], cells[row + P + j]
+        inverse = 1.0 / (surplus * denominator + right)
+        ratio = left * inverse
+        cells[row + P + j], cells[row + RATIO + j] = held * (denominator * inverse), ratio
+        cells[after + P + j] += held * (right * inverse)
         cells[after + SURPLUS + j] = 1.0 + ratio * surplus
 
 

@@ -27,6 +27,7 @@ def source_hash() -> str:
     return digest.hexdigest()
 
 
+@cache
 def package_versions() -> str:
     """Versions of Python and of the packages that numbers depend on, as JSON."""
     from importlib import metadata  # slow to import, and not needed for the version

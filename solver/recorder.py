@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from types import TracebackType
 
 import numpy as np
@@ -13,6 +14,7 @@ from solver.mdp import GridMDP
 from solver.problem_arrays import problem_arrays
 from solver.run import Optimum, Run, Snapshots
 from solver.run_file import RunWriter, open_run
+from solver.run_layout import standing_attributes
 from solver.series import SERIES
 
 
@@ -55,6 +57,7 @@ class Recorder:
         self._policies: list[FloatArray] = []
         self._optimum: Optimum | None = None
         self._attributes: dict[str, str | int | float] = {
+            **standing_attributes(mdp.states, mdp.actions),
             "title": mdp.title,
             "discount": mdp.discount,
             "temperature": mdp.temperature,
@@ -141,6 +144,7 @@ class Recorder:
                 np.array(self._policies).reshape(pairs),
             ),
             optimum=self._optimum,
+            problem_arrays=partial(problem_arrays, mdp),
             reference_mass=mdp.reference_mass,
             rho=mdp.rho,
             attributes={**self._attributes, **gap_floor, **attributes, "status": status, "stop_reason": stop_reason},

@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from grids.arrays import FloatArray
+from grids.arrays import FloatArray, IntArray
+from grids.display import Displayed
 from grids.grid import Grid
-from solver.series import SERIES
 
 if TYPE_CHECKING:
     import xarray
 
 Attributes = Mapping[str, str | int | float]
+ProblemArrays = Mapping[str, FloatArray | IntArray]
 Rows = Callable[[int | slice], FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
-class Optimum:
+class Optimum(Displayed):
     """The soft optimum and how well it is known.
 
     Attributes
@@ -83,7 +84,7 @@ class Snapshots:
         return self._policy(index)
 
 
-class Run:
+class Run(Displayed):
     """A run, as `evolve` returns it and as its file holds it.
 
     Parameters
@@ -96,6 +97,8 @@ class Run:
     reference_mass, rho : arrays (A,), (S,)
     attributes : mapping
         The attributes of the run file: title, problem, status, stop_reason, counters, provenance.
+    problem_arrays : function returning a mapping of arrays, optional
+        What states a problem that has no text (see `solver.problem_arrays`).
     """
 
     def __init__(
@@ -109,6 +112,7 @@ class Run:
         reference_mass: FloatArray,
         rho: FloatArray,
         attributes: Attributes,
+        problem_arrays: Callable[[], ProblemArrays] | None = None,
     ) -> None:
         self.states, self.actions = states, actions
         self.series = series
@@ -116,6 +120,12 @@ class Run:
         self._optimum = optimum
         self.reference_mass, self.rho = reference_mass, rho
         self.attributes = attributes
+        self._problem_arrays = problem_arrays
+
+    @cached_property
+    def problem_arrays(self) -> ProblemArrays:
+        """Arrays by which a problem without a text is stated; empty for others."""
+        return {} if self._problem_arrays is None else self._problem_arrays()
 
     @cached_property
     def optimum(self) -> Optimum | None:
@@ -166,53 +176,13 @@ class Run:
         return self.snapshots
 
     def to_xarray(self) -> xarray.DataTree:
-        """The run as an xarray DataTree laid out like the run file.
+        """The run as an xarray DataTree, identical to what `xarray.open_datatree` reads from its file.
 
         Raises
         ------
         ImportError
             xarray is not installed (``pip install "wpoflow[xarray]"``).
         """
-        try:
-            import xarray
-        except ImportError as error:
-            raise ImportError('to_xarray needs xarray: pip install "wpoflow[xarray]"') from error
+        from solver.run_xarray import run_as_datatree
 
-        axes = (*self.states.axes, *self.actions.axes)
-        state_dims = tuple(axis.name for axis in self.states.axes)
-        action_dims = tuple(axis.name for axis in self.actions.axes)
-        shape = self.states.shape + self.actions.shape
-        root = xarray.Dataset(
-            {
-                **{
-                    name: ("time", values, {"units": "1", "long_name": SERIES.get(name, name)})
-                    for name, values in self.series.items()
-                    if name != "time"
-                },
-                "reference_mass": (action_dims, self.reference_mass.reshape(self.actions.shape)),
-                "rho": (state_dims, self.rho.reshape(self.states.shape)),
-            },
-            coords={"time": self.series["time"], **{axis.name: axis.points for axis in axes}},
-            attrs=dict(self.attributes),
-        )
-        groups = {"/": root.assign_coords({f"{axis.name}_edges": axis.edges for axis in axes})}
-        if self.optimum is not None:
-            groups["/optimum"] = xarray.Dataset(
-                {
-                    "value": (state_dims, self.optimum.value.reshape(self.states.shape)),
-                    "occupancy": (state_dims, self.optimum.occupancy.reshape(self.states.shape)),
-                    "q": (state_dims + action_dims, self.optimum.q.reshape(shape)),
-                    "policy": (state_dims + action_dims, self.optimum.policy.reshape(shape)),
-                }
-            )
-        if self.snapshots is not None:
-            dims = ("snapshot_time", *state_dims)
-            rows = len(self.snapshots.time)
-            groups["/snapshot"] = xarray.Dataset(
-                {
-                    "value": (dims, self.snapshots.value.reshape((rows, *self.states.shape))),
-                    "policy": (dims + action_dims, self.snapshots.policy.reshape((rows, *shape))),
-                },
-                coords={"snapshot_time": self.snapshots.time},
-            )
-        return xarray.DataTree.from_dict(groups)
+        return run_as_datatree(self)

@@ -6,36 +6,43 @@ h5netcdf and netCDF4) and ncdump all open the file.  Policies are stored as cell
 
 A file is written as ``RUN.h5.part`` and flushed after every record, so that a killed run leaves
 something readable.  Closing it appends a trailer (see `solver.trailer`), synchronises with the disk
-and renames; `open_run` refuses a truncated or altered file before HDF5 sees it.
+and renames; `open_run` (`solver.run_reading`) refuses a truncated or altered file before HDF5 sees it.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 import h5py
 import numpy as np
 
 from grids.arrays import FloatArray, IntArray
-from grids.axis import Axis
 from grids.grid import Grid
 from solver.disk_space import RECORD_BYTES, array_bytes, give_back, reserve
 from solver.output_path import check_output, final_path, part_path
-from solver.provenance import VERSION, package_versions, source_hash
-from solver.run import Attributes, Optimum, Rows, Run, Snapshots
+from solver.run import Attributes, Optimum
+from solver.run_layout import (
+    LONG_NAMES,
+    OPTIMUM_NUMBERS,
+    UNITS,
+    axis_long_name,
+    index_long_name,
+    names,
+    problem_layout,
+    problem_long_name,
+    standing_attributes,
+)
+from solver.run_reading import open_run as open_run
 from solver.series import SERIES, check_axis_names
-from solver.trailer import RunFileError, append_trailer, check_trailer, synchronise_folder
+from solver.trailer import append_trailer, synchronise_folder
 
-T = TypeVar("T")
 Arrays = Mapping[str, FloatArray | IntArray]
 
-SCHEMA_VERSION = 1
 STATUSES = ("complete", "interrupted", "failed")
 
 _SERIES_CHUNK = 512
@@ -84,8 +91,7 @@ class RunWriter:
         self.states, self.actions = states, actions
         check_axis_names([axis.name for axis in (*states.axes, *actions.axes)])
         check_output(path, force)
-        self._state_dims = tuple(axis.name for axis in states.axes)
-        self._action_dims = tuple(axis.name for axis in actions.axes)
+        self._state_dims, self._action_dims = names(states), names(actions)
         self._rows = 0
         part_path(self.path).open("ab").close()  # a missing permission is said better here than by HDF5
         self._file = h5py.File(part_path(self.path), "w", libver=("v108", "v110"), track_order=True)
@@ -114,21 +120,16 @@ class RunWriter:
     def _begin(self, attributes: Attributes, mass: FloatArray, rho: FloatArray, arrays: Arrays) -> None:
         self._file.attrs.update(
             {
-                "schema_version": SCHEMA_VERSION,
-                "wpoflow_version": VERSION,
-                "source_hash": source_hash(),
-                "packages": package_versions(),
+                **standing_attributes(self.states, self.actions),
                 "status": "running",
                 "stop_reason": "",
-                "state_axes": " ".join(self._state_dims),
-                "action_axes": " ".join(self._action_dims),
                 **attributes,
             }
         )
         self._create_scales()
         self._series = {name: self._file[name].id for name in SERIES}
-        self._fixed("/reference_mass", mass, self._action_dims, "mass of the reference measure by cell")
-        self._fixed("/rho", rho, self._state_dims, "law of the initial state")
+        self._fixed("/reference_mass", mass, self._action_dims)
+        self._fixed("/rho", rho, self._state_dims)
         for name, array in arrays.items():
             self._store_problem_array(name, array)
 
@@ -181,12 +182,11 @@ class RunWriter:
         """Store the soft optimum, and flush."""
         pair_dims = self._state_dims + self._action_dims
         with self._written(array_bytes(2 * optimum.q.size + 2 * optimum.value.size)):
-            self._fixed("/optimum/value", optimum.value, self._state_dims, "soft-optimal value")
-            self._fixed("/optimum/q", optimum.q, pair_dims, "soft-optimal Q")
-            self._fixed("/optimum/policy", optimum.policy, pair_dims, "soft-optimal policy, probability by cell")
-            occupancy = "discounted occupancy of the optimum"
-            self._fixed("/optimum/occupancy", optimum.occupancy, self._state_dims, occupancy)
-            for name in ("bellman_residual", "gap_floor", "iterations"):
+            self._fixed("/optimum/value", optimum.value, self._state_dims)
+            self._fixed("/optimum/q", optimum.q, pair_dims)
+            self._fixed("/optimum/policy", optimum.policy, pair_dims)
+            self._fixed("/optimum/occupancy", optimum.occupancy, self._state_dims)
+            for name in OPTIMUM_NUMBERS:
                 self._file["optimum"].attrs[name] = getattr(optimum, name)
             self._file.attrs["gap_floor"] = optimum.gap_floor
 
@@ -238,61 +238,56 @@ class RunWriter:
         self.abandon()
 
     def _create_scales(self) -> None:
-        for name, long_name in SERIES.items():
+        for name in SERIES:
             dims = () if name == "time" else ("time",)
-            data = self._create(f"/{name}", (0,), dims, long_name, maxshape=(None,), chunks=(_SERIES_CHUNK,))
+            data = self._create(f"/{name}", (0,), dims, LONG_NAMES[name], maxshape=(None,), chunks=(_SERIES_CHUNK,))
             if name == "time":
                 data.make_scale("time")
         for kind, grid in (("state", self.states), ("action", self.actions)):
             for axis in grid.axes:
-                for name, values, what in (
-                    (axis.name, axis.points, "points"),
-                    (f"{axis.name}_edges", axis.edges, "cell edges"),
-                ):
-                    data = self._create(f"/{name}", values.shape, (), f"{what} of the {kind} axis {axis.name}")
+                for name, values in ((axis.name, axis.points), (f"{axis.name}_edges", axis.edges)):
+                    long_name = axis_long_name(kind, axis, values is axis.edges)
+                    data = self._create(f"/{name}", values.shape, (), long_name)
                     data[...] = values
                     data.attrs["boundary"] = axis.boundary
                     data.make_scale(name)
 
     def _create_snapshots(self) -> h5py.Group:
-        path, growing = "/snapshot/snapshot_time", (None,)
-        scale = self._create(path, (0,), (), "flow time", maxshape=growing, chunks=(_SERIES_CHUNK,))
+        path, growing = "snapshot/snapshot_time", (None,)
+        scale = self._create(path, (0,), (), LONG_NAMES[path], maxshape=growing, chunks=(_SERIES_CHUNK,))
         scale.make_scale("snapshot_time")
         pair_dims = self._state_dims + self._action_dims
-        for name, shape, dims, long_name in (
-            ("value", self.states.shape, self._state_dims, "value of the policy"),
-            ("policy", self.states.shape + self.actions.shape, pair_dims, "policy, probability by cell"),
+        for name, shape, dims in (
+            ("snapshot/value", self.states.shape, self._state_dims),
+            ("snapshot/policy", self.states.shape + self.actions.shape, pair_dims),
         ):
             self._create(
-                f"/snapshot/{name}",
+                name,
                 (0, *shape),
                 ("snapshot/snapshot_time", *dims),
-                long_name,
+                LONG_NAMES[name],
                 maxshape=(None, *shape),
                 chunks=(1, *chunk_shape(shape)),
             )
         return self._file["snapshot"]
 
     def _store_problem_array(self, name: str, array: FloatArray | IntArray) -> None:
-        n_states, n_actions = self.states.size, self.actions.size
-        layouts = {
-            (n_states, n_actions): (self.states.shape + self.actions.shape, self._state_dims + self._action_dims),
-            (n_states,): (self.states.shape, self._state_dims),
-        }
-        if array.shape in layouts:
-            shape, dims = layouts[array.shape]
-            self._fixed(f"/problem/{name}", array.reshape(shape), dims, f"{name} of the problem")
-            return
-        own = []
-        for k, length in enumerate(array.shape):
-            scale = self._create(f"/problem/{name}_index{k}", (length,), (), f"index {k} of {name}", dtype=np.int64)
-            scale[...] = np.arange(length)
-            scale.make_scale(f"{name}_index{k}")
-            own.append(f"problem/{name}_index{k}")
-        self._fixed(f"/problem/{name}", array, tuple(own), f"{name} of the problem")
+        shape, dims = problem_layout(name, array.shape, self.states, self.actions)
+        paths = []
+        for k, dim in enumerate(dims):
+            own = dim not in self._state_dims + self._action_dims
+            if own:
+                scale = self._create(f"/problem/{dim}", (shape[k],), (), index_long_name(name, k), dtype=np.int64)
+                scale[...] = np.arange(shape[k])
+                scale.make_scale(dim)
+            paths.append(f"problem/{dim}" if own else dim)
+        self._fixed(f"/problem/{name}", array, tuple(paths), problem_long_name(name))
 
-    def _fixed(self, path: str, array: FloatArray | IntArray, dims: tuple[str, ...], long_name: str) -> None:
+    def _fixed(
+        self, path: str, array: FloatArray | IntArray, dims: tuple[str, ...], long_name: str | None = None
+    ) -> None:
         shape = tuple(self._file[dim].shape[0] for dim in dims)
+        long_name = LONG_NAMES[path.removeprefix("/")] if long_name is None else long_name
         data = self._create(path, shape, dims, long_name, dtype=array.dtype)
         data[...] = array.reshape(shape)
 
@@ -314,7 +309,7 @@ class RunWriter:
         )
         for k, dim in enumerate(dims):
             data.dims[k].attach_scale(self._file[dim])
-        data.attrs["units"] = "1"
+        data.attrs["units"] = UNITS
         data.attrs["long_name"] = long_name
         return data
 
@@ -326,74 +321,3 @@ def chunk_shape(shape: tuple[int, ...], limit: int = 1 << 17) -> tuple[int, ...]
         rest = math.prod(chunk[k + 1 :])
         chunk[k] = min(chunk[k], max(1, limit // rest))
     return tuple(chunk)
-
-
-def open_run(path: str | os.PathLike[str]) -> Run:
-    """Read a run file; its optimum and snapshots are read when asked for.
-
-    Raises
-    ------
-    RunFileError
-        The file is missing, unreadable, truncated, altered, or not a run file.
-    """
-    check_trailer(path)
-    return _reading(path, lambda file: _read(file, Path(path).resolve()))
-
-
-def _reading(path: str | os.PathLike[str], read: Callable[[h5py.File], T]) -> T:
-    try:
-        with h5py.File(path, "r") as file:
-            return read(file)
-    except (OSError, KeyError, ValueError) as error:
-        raise RunFileError(f"{path}: not a run file of schema {SCHEMA_VERSION}: {error}") from error
-
-
-def _read(file: h5py.File, path: Path) -> Run:
-    attributes = {name: value if isinstance(value, str) else value.item() for name, value in file.attrs.items()}
-    if attributes["schema_version"] != SCHEMA_VERSION:
-        raise ValueError(f"its schema_version is {attributes['schema_version']}")
-    states, actions = (_read_grid(file, str(attributes[f"{kind}_axes"])) for kind in ("state", "action"))
-    pairs = (states.size, actions.size)
-
-    def rows(name: str, shape: tuple[int, ...]) -> Rows:
-        def read(group: h5py.Group, index: int | slice) -> FloatArray:
-            found: FloatArray = group[name][index]
-            return found.reshape((-1, *shape) if isinstance(index, slice) else shape)
-
-        return lambda index: _reading(path, lambda file: read(file["snapshot"], index))
-
-    snapshots = None
-    if "snapshot" in file:
-        time = file["snapshot/snapshot_time"][()]
-        snapshots = Snapshots(time, rows("value", pairs[:1]), rows("policy", pairs))
-    return Run(
-        states=states,
-        actions=actions,
-        series={name: file[name][()] for name in SERIES},
-        snapshots=snapshots,
-        optimum=(lambda: _reading(path, lambda file: _read_optimum(file["optimum"]))) if "optimum" in file else None,
-        reference_mass=np.ravel(file["reference_mass"][()]),
-        rho=np.ravel(file["rho"][()]),
-        attributes=attributes,
-    )
-
-
-def _read_optimum(group: h5py.Group) -> Optimum:
-    value = np.ravel(group["value"][()])
-    return Optimum(
-        value=value,
-        q=group["q"][()].reshape(value.size, -1),
-        policy=group["policy"][()].reshape(value.size, -1),
-        bellman_residual=float(group.attrs["bellman_residual"]),
-        gap_floor=float(group.attrs["gap_floor"]),
-        occupancy=np.ravel(group["occupancy"][()]),
-        iterations=int(group.attrs["iterations"]),
-    )
-
-
-def _read_grid(file: h5py.File, names: str) -> Grid:
-    axes = []
-    for name in names.split():
-        edges = file[f"{name}_edges"]
-        axes.append(Axis(name, edges[()], str(edges.attrs["boundary"])))
-    return Grid(tuple(axes))

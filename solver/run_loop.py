@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time as clock
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -38,6 +39,17 @@ class Progress:
     steps: int
     bellman_evaluations: int
     wall_seconds: float
+
+
+def _refuse_nan(row: Mapping[str, float]) -> None:
+    """Raise NotFiniteError for a number that is none, rather than record it.
+
+    A dissipation is infinite where a policy has zeros; a rate of nothing is unknown.
+    """
+    for name, value in row.items():
+        unknown = math.isnan(value) and name != "rate_observed"
+        if unknown or (math.isinf(value) and row["density_min"] > 0.0):
+            raise NotFiniteError(f"the series {name} is {value}: sizes too small or too large for floating point")
 
 
 class _WallTimeError(Exception):
@@ -164,10 +176,11 @@ class RunLoop:
         """Keep the last whole state of a run that was cut short."""
         state = self._state
         if state is not None:
-            if state.time > self._row.get("time", -1.0):
-                self._record(state)
-            if state.time > self._recorder.snapshot_time:
-                self._recorder.snapshot(state.time, state.value, state.policy)
+            with suppress(NotFiniteError):  # then its numbers are what ended the run
+                if state.time > self._row.get("time", -1.0):
+                    self._record(state)
+                if state.time > self._recorder.snapshot_time:
+                    self._recorder.snapshot(state.time, state.value, state.policy)
 
     def counters(self) -> dict[str, int]:
         """Steps taken, rejected, and taken by the fall-back."""
@@ -189,7 +202,9 @@ class RunLoop:
         row["mass_error"] = max(row["mass_error"], statistics.mass_drift)
         if state.steps == 0:
             statistics.bellman_evaluations = state.bellman_evaluations
-        self._row = {"time": state.time, "step_size": state.step_size, **row, **statistics.row()}
+        row = {"time": state.time, "step_size": state.step_size, **row, **statistics.row()}
+        _refuse_nan(row)
+        self._row = row
         if state.steps == 0:
             self._first_gap = self._row["gap"]
         self._recorder.row(self._row)

@@ -109,7 +109,7 @@ def axis_rates_block(
             left[k, j] = backward_factor * backward
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, largest=0)
 def backward_euler_axis(
     p: FloatArray,
     q: FloatArray,

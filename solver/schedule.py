@@ -104,7 +104,7 @@ def snapshot_times(snapshots: SnapshotTimes, first: float, end: float | None) ->
     if snapshots < 2:
         return [0.0][:snapshots]
     last = first * 10.0**OPEN_ENDED_DECADES if end is None else end
-    start = min(first, 0.5 * last)
+    start = max(min(first, 0.5 * last), last * 1e-300, 5e-324)
     count = snapshots - 1
     ladder = [start * (last / start) ** (k / (count - 1)) for k in range(count - 1)] if count > 1 else []
     return [0.0, *ladder, last]

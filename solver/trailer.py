@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from pathlib import Path
 from typing import BinaryIO
+
+from solver.one_line import one_line
 
 MAGIC = b"WPOFLOW1"
 TRAILER_LENGTH = 48
@@ -22,6 +25,9 @@ _BLOCK = 1 << 20
 
 class RunFileError(Exception):
     """A run file that is missing, unreadable, damaged or altered; the message is one line naming the file."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 def append_trailer(path: Path) -> None:
@@ -44,6 +50,8 @@ def check_trailer(path: str | os.PathLike[str]) -> None:
     """Raise RunFileError unless the file is whole and unaltered since it was closed."""
     path = Path(path)
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # reading from a pipe or a device would not end
+            raise RunFileError(f"{path}: {'a directory' if path.is_dir() else 'not a regular file'}")
         with path.open("rb") as stream:
             length = path.stat().st_size - TRAILER_LENGTH
             if length < 0:
@@ -59,6 +67,8 @@ def check_trailer(path: str | os.PathLike[str]) -> None:
                 raise RunFileError(f"{path}: altered or damaged: its SHA-256 differs from the one it was closed with")
     except OSError as error:
         raise RunFileError(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:  # a path no file can have
+        raise RunFileError(f"{path}: {error}") from error
 
 
 def synchronise_folder(folder: Path) -> None:

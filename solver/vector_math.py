@@ -80,6 +80,17 @@ def expm1_nonnegative(x: float) -> float:
 
 
 @kernel()
+def exp_and_expm1_negative(x: float) -> tuple[float, float]:
+    """e^{-x} and e^{-x} - 1 for x >= 0, both to full relative precision; the first zero from 708.4 on, NaN of NaN."""
+    bounded = 709.0 if x > 709.0 else x
+    rounded = _ROUNDER - bounded * _LOG2_E
+    k = rounded - _ROUNDER
+    p = _expm1_reduced((-bounded - k * _LN2_HIGH) - k * _LN2_LOW)
+    power = np.int64((np.float64(rounded).view(np.int64) + 1023) << 52).view(np.float64)
+    return (0.0 if x > 708.4 else power + power * p), power * p + (power - 1.0)
+
+
+@kernel()
 def log(x: float) -> float:
     """ln x: minus infinity of zero, NaN of negative numbers and NaN, infinity of infinity; subnormal numbers too."""
     subnormal = x < _SMALLEST_NORMAL

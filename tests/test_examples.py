@@ -15,6 +15,7 @@ SAYS = {
     "run_and_read": "mean control is about -0.7",
     "own_problem": "reached at flow time",
     "given_arrays": "condition 4: spend",
+    "act_in_an_environment": "50 episodes: mean return 94, 0 failed",
     "own_stop_rule": "  t =  4.00   value",
 }
 

@@ -57,6 +57,8 @@ def test_a_wheel_holds_the_packages_and_no_tests(tmp_path: Path) -> None:
     names = zipfile.ZipFile(built).namelist()
     assert {name.split("/")[0] for name in names} == {*FLOORS, f"wpoflow-{VERSION}.dist-info"}
     assert "problems/gallery/lqr.toml" in names
+    templates = {f"views/templates/{path.name}" for path in (ROOT / "views" / "templates").iterdir()}
+    assert {"views/templates/report.html", "views/templates/report.css"} <= templates <= set(names)
     assert not [name for name in names if "test" in name or "__pycache__" in name]
 
 

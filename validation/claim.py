@@ -20,6 +20,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from grids.display import Displayed
+
 
 class Verdict(StrEnum):
     """What became of a claim."""
@@ -88,7 +90,7 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Finding(Displayed):
     """What one claim came to on one case.
 
     Attributes

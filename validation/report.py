@@ -6,6 +6,7 @@ Schema 1, one object:
     level           "quick", "full", "run" (a run file judged alone) or "mixed"
     passed          no claim fails and every negative control is caught
     versions        of wpoflow, Python and the packages used
+    environment     source_hash (SHA-256 over the sources), platform, processors, date (UTC, ISO 8601)
     findings        list of: claim, case, verdict ("holds", "fails", "not certified"), statement, source,
                     hypotheses [{name, met, detail}], measurements [{quantity, measured, relation, bound, holds,
                     tolerance {theory, discretisation, rounding}, where}], notes
@@ -20,14 +21,26 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from solver.provenance import VERSION, package_versions
+from solver.provenance import VERSION, package_versions, source_hash
 from validation.suite import SuiteResult
 
 SCHEMA = 1
 NAME = "report.json"
+
+
+def environment() -> dict[str, str | int]:
+    """Where and when, and by which sources."""
+    return {
+        "source_hash": source_hash(),
+        "platform": platform.platform(),
+        "processors": os.cpu_count() or 1,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
 
 
 def as_dict(result: SuiteResult) -> dict[str, Any]:
@@ -37,6 +50,7 @@ def as_dict(result: SuiteResult) -> dict[str, Any]:
         "level": result.level,
         "passed": result.passed,
         "versions": {"wpoflow": VERSION, **json.loads(package_versions())},
+        "environment": environment(),
         "findings": [finding.as_dict() for finding in result.findings],
         "cases": result.cases,
         "controls": {
@@ -51,11 +65,15 @@ def as_dict(result: SuiteResult) -> dict[str, Any]:
     }
 
 
-def write_report(result: SuiteResult, folder: Path) -> Path:
-    """Write report.json into a folder, whole or not at all; the folder is made if it is missing."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / NAME
-    part = path.with_suffix(".json.part")
-    part.write_text(json.dumps(as_dict(result), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+def write_report(content: dict[str, Any], folder: Path) -> Path:
+    """Write what `as_dict` gives as report.json into a folder, whole or not at all; a missing folder is made."""
+    return write_whole(folder / NAME, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def write_whole(path: Path, text: str) -> Path:
+    """Write a text file, whole or not at all, in a folder that is made if it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text, encoding="utf-8")
     os.replace(part, path)
     return path

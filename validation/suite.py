@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from grids.display import Displayed
 from problems.errors import ProblemError
 from problems.gallery import gallery_names
 from problems.load import build_problem
@@ -69,7 +70,7 @@ LEVELS = {
 
 
 @dataclass(frozen=True)
-class SuiteResult:
+class SuiteResult(Displayed):
     """What a validation found.
 
     Attributes
@@ -135,6 +136,10 @@ def problem_evidence(problem: ProblemFile, level: Level) -> Evidence:
     return Evidence(problem.name, run, mdp, family=Family(make, smaller))
 
 
+Watcher = Callable[[Evidence], None]
+"""Told of every case once it is judged, while its run is still at hand."""
+
+
 def judge(evidence: Evidence, level: Level, only: Sequence[str] = ()) -> list[Finding]:
     """All claims that apply to a case, or those named."""
     chosen = [claim for name, claim in CLAIMS.items() if not only or name in only]
@@ -142,7 +147,7 @@ def judge(evidence: Evidence, level: Level, only: Sequence[str] = ()) -> list[Fi
     return [claim.finding(evidence) for claim in chosen if claim.applies(evidence)]
 
 
-def validate_run(run: Run, name: str, only: Sequence[str] = ()) -> SuiteResult:
+def validate_run(run: Run, name: str, only: Sequence[str] = (), watch: Watcher | None = None) -> SuiteResult:
     """Judge a run by its file alone: series, optimum and snapshots.
 
     Raises
@@ -150,26 +155,37 @@ def validate_run(run: Run, name: str, only: Sequence[str] = ()) -> SuiteResult:
     EvidenceError
         The run does not hold what is needed.
     """
-    evidence = Evidence(name, run)
-    return SuiteResult("run", judge(evidence, LEVELS["quick"], only), {name: case_numbers(evidence)})
+    return _judged(SuiteResult("run"), Evidence(name, run), LEVELS["quick"], only, watch)
 
 
-def validate_problem(problem: ProblemFile, level: Level, only: Sequence[str] = ()) -> SuiteResult:
+def validate_problem(
+    problem: ProblemFile, level: Level, only: Sequence[str] = (), watch: Watcher | None = None
+) -> SuiteResult:
     """Run a problem and judge every claim on it."""
-    evidence = problem_evidence(problem, level)
-    return SuiteResult(level.name, judge(evidence, level, only), {problem.name: case_numbers(evidence)})
+    return _judged(SuiteResult(level.name), problem_evidence(problem, level), level, only, watch)
 
 
-def validate_everything(level: Level, only: Sequence[str] = (), progress: Progress | None = None) -> SuiteResult:
+def _judged(
+    result: SuiteResult, evidence: Evidence, level: Level, only: Sequence[str], watch: Watcher | None
+) -> SuiteResult:
+    """The result with one more case in it."""
+    result.findings.extend(judge(evidence, level, only))
+    result.cases[evidence.name] = case_numbers(evidence)
+    if watch is not None:
+        watch(evidence)
+    return result
+
+
+def validate_everything(
+    level: Level, only: Sequence[str] = (), progress: Progress | None = None, watch: Watcher | None = None
+) -> SuiteResult:
     """The whole suite: gallery, exact solutions, negative controls."""
     tell = progress or (lambda text: None)
     result = SuiteResult(level.name)
     if not only or set(only) - {exact_solution.NAME}:
         for name in gallery_names():
             tell(f"problem {name}")
-            evidence = problem_evidence(read_problem(name), level)
-            result.findings.extend(judge(evidence, level, only))
-            result.cases[name] = case_numbers(evidence)
+            _judged(result, problem_evidence(read_problem(name), level), level, only, watch)
     if not only or exact_solution.NAME in only:
         for case in CASES.values():
             tell(f"exact solution {case.name}")

@@ -13,48 +13,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from views.terminal import show
+from views.time_to_go import Step, TimeToGo, duration_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
+BAR = 10  # columns
 FIRST_LINE_AFTER = 5.0  # seconds; each further plain line after half as long again
-
-
-class Report(Protocol):
-    """What a run reports after each step (see `solver.evolve.Progress`)."""
-
-    @property
-    def time(self) -> float:
-        """Flow time."""
-        ...
-
-    @property
-    def gap(self) -> float:
-        """Suboptimality at the last row of the series."""
-        ...
-
-    @property
-    def rate(self) -> float:
-        """Observed rate at the last row of the series."""
-        ...
-
-    @property
-    def step_size(self) -> float:
-        """Last time step."""
-        ...
-
-    @property
-    def steps(self) -> int:
-        """Steps taken."""
-        ...
-
-    @property
-    def wall_seconds(self) -> float:
-        """Seconds since the start."""
-        ...
 
 
 class BeforeFirstStep:
@@ -120,6 +88,7 @@ class ProgressView:
     ) -> None:
         self._until, self._waiting = until, waiting
         self._live = sys.stdout.isatty() if live is None else live
+        self._to_go = TimeToGo(until)
         self._first_gap = math.nan
         self._next_line = FIRST_LINE_AFTER
         self._bar: Bar | None = None
@@ -128,10 +97,12 @@ class ProgressView:
     def __enter__(self) -> ProgressView:
         if self._live:
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+            from rich.table import Column
 
-            text = TextColumn("{task.description}")
-            self._bar = Progress(BarColumn(), text, TimeElapsedColumn(), transient=True, refresh_per_second=5)
-            self._task = self._bar.add_task("compiling, soft optimum", total=None)
+            text = TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis"))
+            bar = BarColumn(bar_width=BAR)
+            self._bar = Progress(bar, text, TimeElapsedColumn(), transient=True, refresh_per_second=5)
+            self._task = self._bar.add_task("preparing: kernels, optimum, first step", total=None)
             self._bar.start()
         return self
 
@@ -141,21 +112,25 @@ class ProgressView:
         if self._bar is not None:
             self._bar.stop()
 
-    def __call__(self, report: Report) -> None:
+    def __call__(self, report: Step) -> None:
         """Take one step into account."""
         if self._waiting is not None and report.steps > 0:
             self._waiting.over()
         if math.isnan(self._first_gap):
             self._first_gap = report.gap
+        left = self._to_go(report)
+        to_go = "" if left is None else f"  {duration_text(left)} to go"
         if self._bar is not None:
-            self._bar.update(self._task, description=self._line(report), total=1.0, completed=self.fraction(report))
+            if report.steps > 0:
+                line = f"{self._short_line(report)}{to_go}"
+                self._bar.update(self._task, description=line, total=1.0, completed=self.fraction(report))
             return
         seconds = report.wall_seconds if self._waiting is None else self._waiting.seconds
         if seconds >= self._next_line and (report.steps > 0 or self._waiting is None):
             self._next_line = 1.5 * seconds
-            show(f"  {seconds:6.0f} s  {self._line(report)}")
+            show(f"  {seconds:6.0f} s  {self._line(report)}{to_go}")
 
-    def fraction(self, report: Report) -> float:
+    def fraction(self, report: Step) -> float:
         """Share done: the largest over the criteria, that of a gap on the logarithmic scale."""
         shares = [0.0]
         if "time" in self._until:
@@ -169,7 +144,12 @@ class ProgressView:
         return min(1.0, max(shares))
 
     @staticmethod
-    def _line(report: Report) -> str:
+    def _short_line(report: Step) -> str:
+        """What fits a terminal of 80 columns beside bar and clock."""
+        return f"t {report.time:.4g}  gap {report.gap:.1e}  rate {report.rate:.3g}  step {report.step_size:.1e}"
+
+    @staticmethod
+    def _line(report: Step) -> str:
         return (
             f"time {report.time:.4g}  gap {report.gap:.3e}  rate {report.rate:.4g}  "
             f"step {report.step_size:.2e}  steps {report.steps}"

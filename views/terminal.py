@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from solver.one_line import one_line, printable
+
 if TYPE_CHECKING:
     from grids.grid import Grid
     from solver.run import Run
@@ -16,7 +18,7 @@ def table(rows: Iterable[tuple[str, str]]) -> str:
     rows = list(rows)
     width = max((len(name) for name, _ in rows), default=0)
     return "\n".join(
-        f"{name:<{width}}  {value}".replace("\n", "\n" + " " * (width + 2)).rstrip() for name, value in rows
+        f"{name:<{width}}  {printable(value)}".replace("\n", "\n" + " " * (width + 2)).rstrip() for name, value in rows
     )
 
 
@@ -55,12 +57,17 @@ def number_text(number: float) -> str:
     return "unknown" if math.isnan(number) else f"{number:.6g}"
 
 
+def count_text(number: float) -> str:
+    """A count held as a float; the word ``unknown`` if it is none."""
+    return f"{number:.0f}" if math.isfinite(number) else "unknown"
+
+
 def summary(run: Run) -> list[tuple[str, str]]:
     """The main numbers of a run, and how it ended."""
     attributes = run.attributes
     states = grid_line(run.states) or "one state (a bandit)"
     rows = [
-        ("title", run.title or "(none)"),
+        ("title", one_line(run.title, 200) or "(none)"),
         ("states", states),
         ("actions", grid_line(run.actions)),
         ("sizes", sizes_line(run.states.size, run.actions.size)),
@@ -72,7 +79,7 @@ def summary(run: Run) -> list[tuple[str, str]]:
         rows.append(("Bellman solver", str(attributes["bellman_solver"])))
     if "scheme" in attributes:
         control = [f"{key} {attributes[key]}" for key in ("accuracy", "step") if key in attributes]
-        rows.append(("flow", ", ".join([str(attributes["flow"]), str(attributes["scheme"]), *control])))
+        rows.append(("flow", ", ".join([str(attributes.get("flow", "unknown")), str(attributes["scheme"]), *control])))
     if len(run.series["time"]):
         rows += _series_rows(run)
     rows.append(("gap floor", f"{number_text(float(attributes.get('gap_floor', math.nan)))} (rounding)"))
@@ -88,13 +95,14 @@ def _series_rows(run: Run) -> list[tuple[str, str]]:
     series, attributes = run.series, run.attributes
     steps, rejected = attributes.get("steps", "unknown"), attributes.get("rejected_steps", "unknown")
     fallen = f", {attributes['fallback_steps']} fallen back to euler" if attributes.get("fallback_steps") else ""
-    limited = int(series["limited_cells"].sum())
+    limited = count_text(float(series["limited_cells"].sum()))
+    evaluations = count_text(float(series["bellman_evaluations"].sum()))
 
     def change(name: str) -> str:
         return f"{series[name][0]:.6g} -> {series[name][-1]:.6g}"
 
     return [
-        ("steps", f"{steps} ({rejected} rejected{fallen}), {int(series['bellman_evaluations'].sum())} evaluations"),
+        ("steps", f"{steps} ({rejected} rejected{fallen}), {evaluations} evaluations"),
         ("flow time", f"{series['time'][-1]:.6g}, in {len(series['time'])} rows"),
         ("value", change("value_rho")),
         ("gap", change("gap")),

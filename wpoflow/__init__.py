@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from grids.transitions import interpolated_transition as interpolated_transition
     from grids.transitions import mixture_transition as mixture_transition
     from grids.transitions import tabulated_transition as tabulated_transition
+    from problems.environments.build import from_environment as from_environment
+    from problems.environments.policy import GridPolicy as GridPolicy
+    from problems.environments.policy import open_policy as open_policy
+    from problems.environments.rollout import Rollout as Rollout
+    from problems.environments.rollout import rollout as rollout
     from problems.errors import ProblemError as ProblemError
     from problems.load import load_problem as load_problem
     from problems.resume import resume as resume
@@ -43,9 +48,14 @@ if TYPE_CHECKING:
     from solver.flow import flow as flow
     from solver.mdp import GridMDP as GridMDP
     from solver.optimum import solve_optimum as solve_optimum
+    from solver.optimum_file import save_optimum as save_optimum
     from solver.run import Run as Run
     from solver.run_file import open_run as open_run
     from solver.trailer import RunFileError as RunFileError
+    from validation.suite import validate_run as validate_run
+    from views.figures import FigureError as FigureError
+    from views.figures import plot as plot
+    from views.figures.movie import save_movie as save_movie
 
     __version__: str
 
@@ -54,6 +64,9 @@ _HOMES = {
     "problems.resume": ("resume",),
     "problems.statement": ("Statement", "Outcome", "build"),
     "problems.errors": ("ProblemError",),
+    "problems.environments.build": ("from_environment",),
+    "problems.environments.policy": ("GridPolicy", "open_policy"),
+    "problems.environments.rollout": ("Rollout", "rollout"),
     "grids.grid": ("Grid",),
     "grids.axis": ("Axis", "uniform_axis", "sinh_axis", "edges_axis"),
     "grids.masses": ("potential_masses", "density_masses", "policy_masses"),
@@ -66,6 +79,7 @@ _HOMES = {
     ),
     "solver.mdp": ("GridMDP",),
     "solver.optimum": ("solve_optimum",),
+    "solver.optimum_file": ("save_optimum",),
     "solver.evolve": ("evolve",),
     "solver.flow": ("flow",),
     "solver.run": ("Run",),
@@ -73,6 +87,9 @@ _HOMES = {
     "solver.trailer": ("RunFileError",),
     "solver.discounted_system": ("BellmanError",),
     "solver.bellman": ("NotFiniteError",),
+    "validation.suite": ("validate_run",),
+    "views.figures": ("plot", "FigureError"),
+    "views.figures.movie": ("save_movie",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 _FLOORS = ("grids", "solver", "problems", "validation", "views")
@@ -95,6 +112,14 @@ def _refuse_shadowed_floors() -> None:
 
 
 _refuse_shadowed_floors()
+
+
+def _html_of(thing: object) -> str:
+    html: str = importlib.import_module("views.notebook").html_of(thing)
+    return html
+
+
+importlib.import_module("grids.display").show_with(_html_of)
 
 
 def __getattr__(name: str) -> Any:

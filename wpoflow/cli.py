@@ -9,137 +9,29 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from solver.provenance import VERSION
+from views.figures.registry import EXTENSIONS, FIGURES
 from wpoflow.exits import CommandError, Exit, report
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-LIMITS = ("time", "gap", "steps", "wall")
-
-
-class Debug:
-    """Whether a traceback is wanted; set by ``--debug`` before or after the command's name."""
-
-    wanted = False
-
-
-def _set_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
-    if value:
-        context.ensure_object(Debug).wanted = True
-
-
-_debug = click.option(
-    "--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show the traceback of an error."
+from wpoflow.options import (
+    Debug,
+    anyway_option,
+    checkpoint_option,
+    debug_option,
+    flow_options,
+    force_option,
+    output_option,
+    parse_times,
+    plot_help,
+    problem_options,
+    state_option,
+    threads_option,
 )
-
-
-def _pairs(option: str, entries: Sequence[str]) -> dict[str, str]:
-    """NAME=VALUE entries of a repeated option as a dict."""
-    found: dict[str, str] = {}
-    for entry in entries:
-        name, equals, value = entry.partition("=")
-        if not (name.strip() and equals and value.strip()):
-            raise click.UsageError(f"{option} {entry}: write NAME=VALUE")
-        if name.strip() in found:
-            raise click.UsageError(f"{option} {name.strip()} is given twice")
-        found[name.strip()] = value.strip()
-    return found
-
-
-def _parse_cells(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, int]:
-    cells = {}
-    for name, value in _pairs("--cells", entries).items():
-        if not value.isdecimal() or int(value) < 1:
-            raise click.UsageError(f"--cells {name}={value}: the number of cells is a positive whole number")
-        cells[name] = int(value)
-    return cells
-
-
-def _parse_set(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, str]:
-    return _pairs("--set", entries)
-
-
-def _parse_until(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, float] | None:
-    criteria: dict[str, float] = {}
-    for name, value in _pairs("--until", [entry if "=" in entry else f"time={entry}" for entry in entries]).items():
-        if name not in LIMITS:
-            raise click.UsageError(f"--until {name}: choose among {', '.join(LIMITS)}")
-        try:
-            criteria[name] = int(value) if name == "steps" else float(value)
-        except ValueError:
-            if name == "time" and f"time={value}" not in entries:
-                raise click.UsageError(
-                    f"--until {value}: write a flow time or {', '.join(f'{k}=' for k in LIMITS)}"
-                ) from None
-            kind = "a whole number" if name == "steps" else "a number"
-            raise click.UsageError(f"--until {name}={value}: {value} is not {kind}") from None
-        if not 0 < criteria[name] < float("inf"):
-            raise click.UsageError(f"--until {name}={value}: must be positive and finite")
-    return criteria or None
-
-
-def _parse_times(_: click.Context, __: click.Parameter, entries: Sequence[float]) -> list[float]:
-    for time in entries:
-        if not 0.0 < time < float("inf"):
-            raise click.UsageError(f"--time {time:g}: must be positive and finite")
-    return list(entries)
-
-
-def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-_problem = _options(
-    click.argument("problem"),
-    click.option("--cells", multiple=True, metavar="AXIS=N", callback=_parse_cells, help="Grid size of an axis."),
-    click.option(
-        "--set", "overrides", multiple=True, metavar="KEY=VALUE", callback=_parse_set,
-        help="Override a key of the problem file, as in problem.temperature=0.1; the value is TOML.",
-    ),
-)  # fmt: skip
-_flow = _options(
-    click.option(
-        "--until", multiple=True, metavar="KEY=VALUE", callback=_parse_until,
-        help="Stop criterion: time=, gap=, steps= or wall= (a bare number is a time); the first met stops. "
-        "Replaces all criteria of the file.",
-    ),
-    click.option(
-        "--scheme", metavar="NAME",
-        help="Time scheme: automatic (default), multistep, exponential, extrapolated or euler; those with steps of "
-        "fixed size are extrapolated and euler.",
-    ),
-    click.option(
-        "--step", type=float, metavar="DT",
-        help="Fixed time step, cut only for listed or equally spaced times and the end; geometric rows and "
-        "snapshots are taken at the first step at or after their time.",
-    ),
-    click.option(
-        "--accuracy", type=float, metavar="TOL",
-        help="Step control: local error relative to what is left. Default 1e-6; 1e-3 for euler.",
-    ),
-    click.option("--flow", metavar="NAME", help="Which flow: wasserstein."),
-)  # fmt: skip
-_threads = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Number of threads.")
-_force = click.option("--force", is_flag=True, help="Overwrite the output.")
-_output = click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.h5", help="Where to write."
-)
-
-_checkpoint = click.option(
-    "--checkpoint", type=click.FloatRange(min=0.0), metavar="SECONDS",
-    help="Time between checkpoints; inf keeps none. Default: as often as takes 2 % of the time.",
-)  # fmt: skip
 
 
 class Commands(click.Group):
@@ -164,7 +56,7 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.version_option(VERSION)
-@_debug
+@debug_option
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Wasserstein policy optimisation flows of entropy-regularised MDPs, exact on the grid.
@@ -178,40 +70,40 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-def _call(module: str, **arguments: Any) -> None:
-    """Run a command's function ``main`` and leave with the status it returns."""
-    status = importlib.import_module(f"wpoflow.commands.{module}").main(**arguments)
+def _call(module: str, function: str = "main", /, **arguments: Any) -> None:
+    """Run a command's function and leave with the status it returns."""
+    status = getattr(importlib.import_module(f"wpoflow.commands.{module}"), function)(**arguments)
     if status is not Exit.DONE:
         raise click.exceptions.Exit(int(status))
 
 
 @cli.command()
 @click.argument("name", required=False)
-@_debug
+@debug_option
 def gallery(name: str | None) -> None:
     """List the problems that ship; with NAME print its file to start from."""
     _call("gallery", name=name)
 
 
 @cli.command()
-@_problem
-@_flow
-@_threads
-@_debug
+@problem_options
+@flow_options
+@threads_option
+@debug_option
 def check(**arguments: Any) -> None:
     """Show the resolved problem, its kernel, memory and time; run nothing."""
     _call("check", **arguments)
 
 
 @cli.command()
-@_problem
-@_output
-@_flow
-@_checkpoint
-@_threads
+@problem_options
+@output_option
+@flow_options
+@checkpoint_option
+@threads_option
 @click.option("--quiet", is_flag=True, help="Print errors only.")
-@_force
-@_debug
+@force_option
+@debug_option
 def run(**arguments: Any) -> None:
     """Run the flow and write a run file (./NAME.h5 unless -o is given)."""
     _call("run", **arguments)
@@ -220,10 +112,10 @@ def run(**arguments: Any) -> None:
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
 @click.option("--anyway", is_flag=True, help="Although wpoflow, a package or the problem file have changed.")
-@_checkpoint
-@_threads
+@checkpoint_option
+@threads_option
 @click.option("--quiet", is_flag=True, help="Print errors only.")
-@_debug
+@debug_option
 def resume(**arguments: Any) -> None:
     """Go on with a run that was cut short, from its last checkpoint.
 
@@ -233,19 +125,19 @@ def resume(**arguments: Any) -> None:
 
 
 @cli.command()
-@_problem
-@_output
-@_threads
+@problem_options
+@output_option
+@threads_option
 @click.option("--quiet", is_flag=True, help="Print errors only.")
-@_force
-@_debug
+@force_option
+@debug_option
 def optimum(**arguments: Any) -> None:
     """Compute the soft-optimal value and policy only; -o stores them."""
     _call("optimum", **arguments)
 
 
 @cli.command()
-@_problem
+@problem_options
 @click.option(
     "--levels", type=click.IntRange(min=3), default=4, show_default=True, metavar="N", help="Number of grids in each."
 )
@@ -270,7 +162,7 @@ def optimum(**arguments: Any) -> None:
     type=float,
     multiple=True,
     metavar="T",
-    callback=_parse_times,
+    callback=parse_times,
     help="Flow time at which to look; repeat. Default the time in the file's until.",
 )
 @click.option(
@@ -284,9 +176,13 @@ def optimum(**arguments: Any) -> None:
 @click.option("--step", type=float, metavar="DT", help="Coarsest step. Default T/64 or somewhat less.")
 @click.option("--accuracy", type=float, metavar="TOL", help="Of the time steps where grids are refined. Default 1e-7.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write DIR/refine.json.")
-@_threads
+@click.option(
+    "--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw differences and slopes."
+)
+@click.option("--force", is_flag=True, help="Overwrite the figure.")
+@threads_option
 @click.option("--quiet", is_flag=True, help="Print errors only.")
-@_debug
+@debug_option
 def refine(**arguments: Any) -> None:
     """Refine grids and steps; show orders of convergence and extrapolated values.
 
@@ -303,10 +199,11 @@ def refine(**arguments: Any) -> None:
     "--level", type=click.Choice(["quick", "full"]), default="quick", show_default=True,
     help="quick: coarse grids, under a minute for the whole suite; full: own grids, refinement, all claims.",
 )  # fmt: skip
-@click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write DIR/report.json.")
-@_threads
+@click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write report.json, report.html there.")
+@anyway_option
+@threads_option
 @click.option("--quiet", is_flag=True, help="Print errors only.")
-@_debug
+@debug_option
 def validate(**arguments: Any) -> None:
     """Check the theory's claims on run files or problems; with no argument on everything.
 
@@ -319,9 +216,9 @@ def validate(**arguments: Any) -> None:
 @cli.command()
 @click.argument("names", nargs=-1, metavar="[NAME ...]")
 @click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write DIR/bends.json.")
-@_threads
+@threads_option
 @click.option("--quiet", is_flag=True, help="Print errors only.")
-@_debug
+@debug_option
 def bend(**arguments: Any) -> None:
     """Study where the theory bends: a hypothesis fails or a constant collapses; with no name all.
 
@@ -333,14 +230,78 @@ def bend(**arguments: Any) -> None:
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@_debug
-def info(file: Path, as_json: bool) -> None:
+@anyway_option
+@debug_option
+def info(file: Path, as_json: bool, anyway: bool) -> None:
     """Say what a run file is, how the run ended, and its main numbers."""
-    _call("info", file=file, as_json=as_json)
+    _call("info", file=file, as_json=as_json, anyway=anyway)
+
+
+@cli.command(help=plot_help())
+@click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help=f"Where to write: {', '.join(EXTENSIONS)}.",
+)  # fmt: skip
+@click.option(
+    "--kind", type=click.Choice([*FIGURES, "refinement"]), metavar="NAME", help="What to draw. Default overview."
+)
+@state_option
+@force_option
+@debug_option
+def plot(**arguments: Any) -> None:
+    """Draw a figure of a run file."""
+    _call("plot", **arguments)
 
 
 @cli.command()
-@_debug
+@click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Where to write: .gif, .apng, .png (animated), or .mp4 where ffmpeg is installed.",
+)  # fmt: skip
+@state_option
+@click.option("--fps", type=float, default=4.0, show_default=True, metavar="N", help="Frames a second.")
+@force_option
+@debug_option
+def movie(**arguments: Any) -> None:
+    """Show the policy of a run relaxing: one frame a snapshot.
+
+    More snapshots make more frames: wpoflow run PROBLEM --set record.snapshots=60.
+    """
+    _call("plot", "movie", **arguments)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
+@click.option("--env", "environment", required=True, metavar="ID", help="Gymnasium environment, as in Pendulum-v1.")
+@click.option(
+    "--episodes", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N", help="Number of episodes."
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
+    help="Of the first episode; the others count on from it.",
+)
+@click.option(
+    "--mode", type=click.Choice(["median", "mean", "mode", "sampled"]), default="median", show_default=True,
+    help="Act by the policy's median, mean or mode, or draw from it.",
+)
+@click.option(
+    "--policy", type=click.Choice(["flow", "optimum"]),
+    help="The last policy of the flow, or the soft optimum. Default flow, if the file has one.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, all returns included.")
+@debug_option
+def rollout(**arguments: Any) -> None:
+    """Play a stored policy in a Gymnasium environment and report its returns.
+
+    RUN.h5 is a file of `wpoflow run` or `wpoflow optimum`.  Needs Gymnasium: pip install "wpoflow[rl]".
+    """
+    _call("rollout", **arguments)
+
+
+@cli.command()
+@debug_option
 def doctor() -> None:
     """Show versions, threads and cache, look for shadowed packages, and run a short self-test."""
     _call("doctor")

@@ -10,6 +10,8 @@ from enum import IntEnum
 
 import click
 
+from solver.one_line import one_line, printable
+
 
 class Exit(IntEnum):
     """Exit statuses of the command line."""
@@ -33,6 +35,7 @@ class CommandError(Exception):
 
 _BY_NAME = {
     "ProblemError": Exit.UNUSABLE,
+    "FigureError": Exit.UNUSABLE,
     "FileExistsError": Exit.UNUSABLE,
     "RunFileError": Exit.RUN_FILE,
     "BellmanError": Exit.SHORT_OF_GOAL,
@@ -63,7 +66,7 @@ def describe(error: BaseException) -> str:
     if status is Exit.INTERRUPTED:
         return str(error) or "interrupted"
     if isinstance(error, click.ClickException):
-        return " ".join(error.format_message().split())
+        return one_line(error.format_message())
     if isinstance(error, MemoryError):
         return f"out of memory: {error}" if str(error) else "out of memory"
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
@@ -71,8 +74,7 @@ def describe(error: BaseException) -> str:
     if status is Exit.INTERNAL:
         frame = traceback.extract_tb(error.__traceback__)[-1:]
         where = f" ({os.path.basename(frame[0].filename)}:{frame[0].lineno})" if frame else ""
-        message = " ".join(str(error).split())
-        return f"internal error: {type(error).__name__}: {message}{where}; --debug shows more"
+        return f"internal error: {type(error).__name__}: {one_line(error)}{where}; --debug shows more"
     return str(error)
 
 
@@ -84,5 +86,5 @@ def report(error: BaseException, debug: bool) -> Exit:
     if debug:
         traceback.print_exception(error)
     for line in describe(error).splitlines():
-        print(f"wpoflow: {line}", file=sys.stderr)
+        print(f"wpoflow: {printable(line)}", file=sys.stderr)
     return exit_status(error)

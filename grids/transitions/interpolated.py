@@ -12,7 +12,8 @@ termination probability.  Second order in the cell widths where V is smooth.
 Termination is judged axis by axis.  Coordinates of s' without noise are known and taken as they are: a set that
 uses no noisy coordinate is judged on s' itself, one that uses noisy coordinates alone on their cells
 (grids/transitions/termination.py), one that mixes them by sums over the columns of the noisy axes at the exact
-other coordinates (grids/transitions/partly_noisy.py).
+other coordinates (grids/transitions/partly_noisy.py).  Where termination is no matter of s' but given pair by
+pair, ``ended`` says which pairs end.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from functools import cached_property
 
 import numpy as np
 
-from grids.arrays import FloatArray, IndexArray
+from grids.arrays import BoolArray, FloatArray, IndexArray
 from grids.axis import Axis
 from grids.grid import Grid
 from grids.interpolation import (
@@ -81,6 +82,7 @@ class InterpolatedTransition:
         terminal: StateSet | None,
         clamped: FloatArray | None,
         description: str,
+        ended: bool = False,
     ) -> None:
         self.states = states
         self.n_states, self.n_actions = stencil.base.shape
@@ -91,6 +93,7 @@ class InterpolatedTransition:
         self._next_points = next_points
         self._noise, self._nodes = noise, nodes
         self._terminal = terminal
+        self._ended = ended
         self._identity = Smoothing(SeparableMap((None,), (self.n_states,)))
 
     @property
@@ -101,7 +104,7 @@ class InterpolatedTransition:
     @property
     def termination(self) -> FloatArray | None:
         """Probability (S, A) that the pair terminates; None if none ever does."""
-        if self._terminal is None:
+        if self._terminal is None and not self._ended:
             return None
         if self._smoothing.alive is None:
             probability = (self._stencil.base < 0).astype(np.float64)
@@ -188,8 +191,10 @@ class InterpolatedTransition:
         Raises
         ------
         ValueError
-            The function is not finite where the process ends.
+            The function is not finite where the process ends, or pairs end that were given one by one.
         """
+        if self._ended:
+            raise ValueError("pairs that end were given, not where they end; put the terminal cost into the cost")
         if self._terminal is None:
             return np.zeros((self.n_states, self.n_actions))
         if self._smoothing.alive is not None:
@@ -221,6 +226,7 @@ def interpolated_transition(
     terminal: StateSet | None = None,
     *,
     n_actions: int | None = None,
+    ended: BoolArray | None = None,
 ) -> InterpolatedTransition | PartlyNoisyTransition:
     """Transition s' = boundary(f(s, a) + sigma ξ) with constant noise on every axis.
 
@@ -237,6 +243,8 @@ def interpolated_transition(
         Vectorised function of the state coordinates, true where the process ends.
     n_actions : int, optional
         Number of action cells; needed only with a callable and no state axis.
+    ended : array (S, A) of bool, optional
+        Instead of a terminal set: the pairs with which the process ends.
 
     Returns
     -------
@@ -250,6 +258,8 @@ def interpolated_transition(
     checked_states(states)
     points, actions = chunked(states, next_points, n_actions)
     noise = np.zeros(states.dim) if sigma is None else np.asarray(sigma, dtype=np.float64).reshape(-1)
+    if ended is not None and (terminal is not None or ended.shape != (states.size, actions)):
+        raise ValueError(f"ended has shape {ended.shape}; give one of {(states.size, actions)} and no terminal set")
     if noise.size != states.dim:
         raise ValueError(f"noise of {noise.size} axes; expected {states.dim}")
     for axis, s in zip(states.axes, noise, strict=True):
@@ -270,13 +280,15 @@ def interpolated_transition(
             ends = [boundary_map(axis, y) for axis, y in zip(states.axes, f, strict=True)]
             dead = np.broadcast_to(np.asarray(terminal(*ends), dtype=np.bool_), (stop - start, actions))
             stencil.base[start:stop][dead] = -1
+        if ended is not None:
+            stencil.base[start:stop][ended[start:stop]] = -1
         outside = _outside(states.axes, noise, f)
         if outside is not None:
             clamped = np.zeros((states.size, actions)) if clamped is None else clamped
             clamped[start:stop] = outside
 
     def judged(smoothing: Smoothing, terminal: StateSet | None) -> InterpolatedTransition:
-        words = _description(states, noise, terminal)
+        words = _description(states, noise, terminal) + (", pairs that end" if ended is not None else "")
         return InterpolatedTransition(
             states,
             stencil,
@@ -287,6 +299,7 @@ def interpolated_transition(
             terminal=terminal,
             clamped=clamped,
             description=words,
+            ended=ended is not None,
         )
 
     if mixed and terminal is not None:

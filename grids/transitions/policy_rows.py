@@ -165,7 +165,7 @@ class PolicyRows:
         """Multiply-adds of one product."""
         return int(self.data.size) + self.smoothing.work
 
-    @cached_property
+    @property
     def factors(self) -> Factors | None:
         """M and G as arrays, where G is dense or nothing and both are small."""
         laws = _NO_LAWS if self.smoothing.identity else self.smoothing.dense
@@ -176,8 +176,9 @@ class PolicyRows:
     def matvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """P^p x, (S,)."""
         out = np.empty(self.n_states) if out is None else out
-        if self.factors is not None:
-            product_of_factors(*self.factors, np.ascontiguousarray(x), np.empty(self.factors.laws.shape[0]), out)
+        factors = self.factors
+        if factors is not None:
+            product_of_factors(*factors, np.ascontiguousarray(x), np.empty(factors.laws.shape[0]), out)
             return out
         values = np.ascontiguousarray(x) if self.smoothing.identity else self.smoothing.apply(x)
         csr_matvec(self.pattern.indptr, self.pattern.indices, self.data, values, out)

@@ -247,7 +247,7 @@ def product_by_columns(matrix: FloatArray, x: FloatArray, out: FloatArray) -> No
                 part[j] += value * row[j]
 
 
-@kernel(parallel=True)
+@kernel(parallel=True, largest=0)
 def gather_pairs(index: IndexArray, values: FloatArray, out: FloatArray) -> None:
     """out[i, k] = values[index[i, k]]."""
     for i in numba.prange(index.shape[0]):

@@ -106,20 +106,23 @@ class TabulatedTransition:
         )
 
     @cached_property
-    def _places(self) -> tuple[Pattern, IndexArray]:
-        """Pattern of M, and for every pair the place of its row's weight in it."""
+    def _places(self) -> tuple[Pattern, IndexArray | None]:
+        """Pattern of M, and for every pair the place of its row's weight in it; None if they come in order."""
         assert self._index is not None
         size = self._map.size
         keys = (self._index + size * np.arange(self.n_states, dtype=np.int64)[:, None]).ravel()
         entries, place = np.unique(keys, return_inverse=True)
         indptr = np.searchsorted(entries, size * np.arange(self.n_states + 1, dtype=np.int64)).astype(np.int64)
-        return Pattern(indptr, (entries % size).astype(np.int32), size), place.astype(np.int32)
+        in_order = place.size == entries.size and bool(np.all(place.ravel() == np.arange(place.size)))
+        return Pattern(indptr, (entries % size).astype(np.int32), size), None if in_order else place.astype(np.int32)
 
     def under(self, policy: FloatArray) -> PolicyRows:
         """P^p for non-negative weights p, (S, A)."""
         weights = checked_weights(policy, (self.n_states, self.n_actions))
         if self._index is not None:
             shared, places = self._places
+            if places is None:
+                return PolicyRows(shared, weights.reshape(-1).copy(), self._map)
             data = np.empty(shared.indices.size)
             scatter_add(places, weights.reshape(-1), data)
             return PolicyRows(shared, data, self._map)

@@ -372,3 +372,22 @@ def test_errors_name_the_pair(call: object, words: str) -> None:
     assert callable(call)
     with pytest.raises(ValueError, match=words):
         call()
+
+
+@pytest.mark.parametrize("sigma", [[0.0, 0.0], [0.3, 0.0]], ids=["certain", "noisy"])
+def test_pairs_that_end_contribute_nothing_and_all_others_what_they_did(sigma: list[float]) -> None:
+    f, rng = means(PLANE, 4), np.random.default_rng(12)
+    ended, value, policy = rng.random((PLANE.size, 4)) < 0.3, rng.normal(size=PLANE.size), rng.random((PLANE.size, 4))
+    whole = interpolated_transition(PLANE, f, sigma)
+    cut = interpolated_transition(PLANE, f, sigma, ended=ended)
+    assert cut.expect(value) == pytest.approx(np.where(ended, 0.0, whole.expect(value)), abs=1e-14)
+    assert cut.under(policy).matvec(value) == pytest.approx((policy * cut.expect(value)).sum(axis=1), abs=1e-13)
+    assert cut.termination is not None
+    assert np.array_equal(cut.termination, ended)
+    assert whole.termination is None
+    with pytest.raises(ValueError, match="put the terminal cost into the cost"):
+        cut.terminal_expectation(lambda x, y: x)
+    with pytest.raises(ValueError, match=r"ended has shape \(54, 3\); give one of \(54, 4\) and no terminal set"):
+        interpolated_transition(PLANE, f, sigma, ended=ended[:, :3])
+    with pytest.raises(ValueError, match="no terminal set"):
+        interpolated_transition(PLANE, f, sigma, right, ended=ended)

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from grids.arrays import FloatArray
 from grids.axis import Axis, edges_axis
+from solver.bernoulli import bernoulli_fractions, bernoulli_pair
 from solver.generator_kernels import apply_axis
 from solver.line_blocks import LANES, load_lines, store_lines
-from solver.scharfetter_gummel import add_axis_dissipation, axis_rates, backward_euler_axis, bernoulli_pair
+from solver.scharfetter_gummel import add_axis_dissipation, axis_rates, backward_euler_axis
+from solver.tridiagonal import solve_path
 
 EPS = float(np.finfo(np.float64).eps)
 SHAPES = st.sampled_from([(5,), (1, 4), (4, 3), (3, 2, 4), (2, 70), (70, 2), (2, 3), (1,)])
@@ -70,6 +72,13 @@ def test_bernoulli_functions_at_special_points() -> None:
     assert bernoulli_pair(1e5) == (0.0, 1e5)
     assert bernoulli_pair(-1e5) == (1e5, 0.0)
     assert all(math.isnan(value) for value in bernoulli_pair(math.nan))
+
+
+@given(st.floats(-1e6, 1e6) | st.floats(-1e-3, 1e-3) | st.sampled_from([0.0, 1e-310, -1e-250, 708.3, -708.5, 745.0]))
+def test_fractions_of_the_bernoulli_function(z: float) -> None:
+    forward, backward, denominator = bernoulli_fractions(z)
+    expected = bernoulli_pair(z)
+    np.testing.assert_allclose([forward / denominator, backward / denominator], expected, rtol=1e-15, atol=1e-304)
 
 
 @given(SHAPES, st.integers(1, 70), st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([0.1, 5.0]))
@@ -182,3 +191,21 @@ def test_lines_come_back_to_where_they_were(stride: int) -> None:
     load_lines(x, stride, 4, wide, 6, 21)
     assert np.array_equal(wide[:, 6:27], block)
     assert np.all(np.delete(wide, np.s_[6:27], axis=1) == -1.0)
+
+
+@given(st.integers(1, 9), st.integers(1, 70), st.integers(0, 2**32 - 1), st.floats(-6.0, 12.0), st.floats(-3.0, 3.0))
+def test_sweeps_of_paths_solve_what_rates_and_elimination_do(
+    n: int, lines: int, seed: int, exponent: float, steepness: float
+) -> None:
+    """Entry by entry, to a few roundings a cell, for steps and potentials of any size."""
+    generator = np.random.default_rng(seed)
+    q = 10.0**steepness * generator.standard_normal((lines, n))
+    p = np.exp(6.0 * generator.standard_normal((lines, n)))
+    widths, distances, flat = generator.uniform(0.1, 1.0, n), generator.uniform(0.1, 1.0, n - 1), np.zeros(n)
+    out = np.empty_like(p)
+    backward_euler_axis(p, q, flat, widths, distances, 1, 10.0**exponent, 0.3, out)
+    for i in range(lines):
+        right, left, line = np.empty(n), np.empty(n), p[i].copy()
+        axis_rates(q[i], flat, widths, distances, 10.0**exponent, 0.3, 0, 1, right, left)
+        solve_path(right, left, line, np.empty(n), n)
+        np.testing.assert_allclose(out[i], line, rtol=2e-15 * (n + 2), atol=1e-290)

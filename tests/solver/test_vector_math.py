@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 import pytest
 
 from grids.arrays import FloatArray
-from solver.vector_math import exp, expm1_nonnegative, log
+from solver.vector_math import exp, exp_and_expm1_negative, expm1_nonnegative, log
 
 EXTENDED = np.finfo(np.longdouble).nmant >= 63
 
@@ -30,6 +32,18 @@ def logs(x: FloatArray, out: FloatArray) -> None:
         out[i] = log(x[i])
 
 
+@numba.njit(error_model="numpy")
+def decays(x: FloatArray, out: FloatArray) -> None:
+    for i in range(x.size):
+        out[i], _ = exp_and_expm1_negative(x[i])
+
+
+@numba.njit(error_model="numpy")
+def decreases(x: FloatArray, out: FloatArray) -> None:
+    for i in range(x.size):
+        _, out[i] = exp_and_expm1_negative(x[i])
+
+
 def units_in_the_last_place(found: FloatArray, exact: np.ndarray) -> float:
     return float(np.max(np.abs(found - exact) / np.spacing(np.abs(exact.astype(np.float64)))))
 
@@ -43,13 +57,19 @@ def around(points: FloatArray) -> FloatArray:
 GENERATOR = np.random.default_rng(11)
 HALVES = (np.arange(0.0, 1022.0) + 0.5) * np.log(2.0)  # where the power of two changes
 SMALL = 10.0 ** GENERATOR.uniform(-300.0, 0.0, 100_000)
-CASES = {
+CASES: dict[str, tuple[Any, Any, FloatArray, float]] = {
     "exp": (exps, np.exp, np.concatenate([
         GENERATOR.uniform(-745.0, 709.7, 300_000), GENERATOR.uniform(-1.0, 1.0, 300_000),
         around(HALVES), around(-HALVES), SMALL, -SMALL, [-708.3, -708.5, -745.1, 709.78],
     ]), 1.1),
     "expm1": (expm1s, np.expm1, np.concatenate([
         GENERATOR.uniform(0.0, 709.3, 300_000), GENERATOR.uniform(0.0, 2.0, 300_000), around(HALVES), SMALL, [709.39],
+    ]), 2.0),
+    "decay": (decays, lambda x: np.exp(-x), np.concatenate([
+        GENERATOR.uniform(0.0, 708.0, 300_000), GENERATOR.uniform(0.0, 2.0, 300_000), around(HALVES[:-2]), SMALL,
+    ]), 1.1),
+    "decrease": (decreases, lambda x: np.expm1(-x), np.concatenate([
+        GENERATOR.uniform(0.0, 750.0, 300_000), GENERATOR.uniform(0.0, 2.0, 300_000), around(HALVES), SMALL, [1e300],
     ]), 2.0),
     "log": (logs, np.log, np.concatenate([
         10.0 ** GENERATOR.uniform(-323.0, 308.0, 300_000), GENERATOR.uniform(0.5, 2.0, 300_000),

@@ -77,7 +77,7 @@ def test_cases_hold_constants_and_rates_row_by_row(result: SuiteResult) -> None:
 
 
 def test_infinities_are_text_and_the_rest_survives(result: SuiteResult, tmp_path: Path) -> None:
-    path = write_report(result, tmp_path / "made" / "here")
+    path = write_report(as_dict(result), tmp_path / "made" / "here")
     assert path.name == "report.json"
     assert list(path.parent.iterdir()) == [path]
 
@@ -95,7 +95,7 @@ def test_what_is_not_finite_is_text_wherever_it_stands(value: float, tmp_path: P
     entry = Measurement("rate", np.float64(value), value, "=", Tolerance(theory=value))
     notes: dict[str, Any] = {"errors": [1.0, value], "issued": {"t = 0": {"rate": value}}}
     finding = Finding("claim", "case", "", "", (), (entry,), notes)
-    written = json.loads(write_report(SuiteResult("quick", [finding]), tmp_path).read_text(encoding="utf-8"))
+    written = json.loads(write_report(as_dict(SuiteResult("quick", [finding])), tmp_path).read_text(encoding="utf-8"))
     (found,) = written["findings"]
     assert found["measurements"][0]["measured"] == found["measurements"][0]["bound"] == str(value)
     assert found["notes"] == {"errors": [1.0, str(value)], "issued": {"t = 0": {"rate": str(value)}}}

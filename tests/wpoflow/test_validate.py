@@ -123,6 +123,9 @@ def test_a_problem_file_with_a_report(call: Call) -> None:
     assert {entry["verdict"] for entry in content["findings"]} <= {"holds", "not certified"}
     (case,) = content["cases"].values()
     assert (case["states"], case["actions"]) == ([9], [10])
+    page = Path("made/here/report.html").read_text(encoding="utf-8")
+    assert "made/here/report.html" in out
+    assert all(f">{name} <" in page for name in {entry["claim"] for entry in content["findings"]})
     for entry in content["findings"]:
         assert any(line.split()[:1] == [entry["claim"]] for line in out.splitlines())
 

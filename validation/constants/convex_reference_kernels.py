@@ -12,7 +12,7 @@ import numpy as np
 
 from grids.arrays import FloatArray
 from grids.compile import kernel
-from solver.scharfetter_gummel import bernoulli_pair
+from solver.bernoulli import bernoulli_pair
 from validation.constants.bakry_emery_kernels import bakry_emery_row
 
 _TRIALS = 24

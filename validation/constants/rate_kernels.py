@@ -8,7 +8,7 @@ import numba
 
 from grids.arrays import FloatArray, IntArray
 from grids.compile import kernel
-from solver.scharfetter_gummel import bernoulli_pair
+from solver.bernoulli import bernoulli_pair
 
 
 @kernel(parallel=True)

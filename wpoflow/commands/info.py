@@ -11,18 +11,20 @@ from solver.run import Run
 from solver.run_file import open_run
 from solver.trailer import RunFileError
 from views.terminal import bytes_text, show, summary, table
+from wpoflow.commands.damage import warn_of_damage
 from wpoflow.exits import CommandError, Exit
 
 
-def main(*, file: Path, as_json: bool) -> Exit:
+def main(*, file: Path, as_json: bool, anyway: bool) -> Exit:
     """Print the summary of a run file, or all its attributes and series' ends as JSON."""
     try:
-        run = open_run(file)
+        run = open_run(file, anyway=anyway)
     except RunFileError as error:
         if file.suffix != ".part" or not file.is_file():
             raise
-        hint = "the rows of an unfinished run are read with h5py, not by this command"
+        hint = "--anyway reads the rows of an unfinished run"
         raise CommandError(Exit.RUN_FILE, f"{error}; {hint}") from error
+    damage = warn_of_damage(run, file)
     if as_json:
         show(json.dumps(as_dict(run), indent=2, ensure_ascii=False, allow_nan=False))
         return Exit.DONE
@@ -30,16 +32,18 @@ def main(*, file: Path, as_json: bool) -> Exit:
     rows = [
         *summary(run),
         ("snapshots", str(snapshots)),
-        ("made by", f"wpoflow {run.attributes['wpoflow_version']}, {_packages(run)}"),
-        ("file", f"{file} ({bytes_text(file.stat().st_size)}, whole and unaltered)"),
+        ("made by", f"wpoflow {run.attributes.get('wpoflow_version', 'unknown')}, {_packages(run)}"),
+        ("file", f"{file} ({bytes_text(file.stat().st_size)}, {'DAMAGED' if damage else 'whole and unaltered'})"),
     ]
+    if damage:
+        rows.insert(0, ("DAMAGED", f"{damage}; any number below may be wrong, nan stands for what is lost"))
     show(table(rows))
     return Exit.DONE
 
 
 def as_dict(run: Run) -> dict[str, Any]:
     """The run in numbers and text: attributes, grids, and the first and last row of the series."""
-    attributes = {**run.attributes, "packages": json.loads(str(run.attributes["packages"]))}
+    attributes = {**run.attributes, "packages": _versions(run)}
     ends = {"first": 0, "last": -1} if len(run.series["time"]) else {}
     axes = [("state", axis) for axis in run.states.axes] + [("action", axis) for axis in run.actions.axes]
     return {
@@ -54,7 +58,7 @@ def as_dict(run: Run) -> dict[str, Any]:
             for kind, axis in axes
         },
         "rows": len(run.series["time"]),
-        "snapshot_times": [] if run.snapshots is None else run.snapshots.time.tolist(),
+        "snapshot_times": [] if run.snapshots is None else [_finite(time) for time in run.snapshots.time.tolist()],
         "series": {
             name: {end: _finite(float(values[row])) for end, row in ends.items()} for name, values in run.series.items()
         },
@@ -67,5 +71,10 @@ def _finite(value: Any) -> Any:
 
 
 def _packages(run: Run) -> str:
-    packages = json.loads(str(run.attributes["packages"]))
+    packages = _versions(run)
     return ", ".join(f"{name} {packages[name]}" for name in ("python", "numpy", "numba") if name in packages)
+
+
+def _versions(run: Run) -> dict[str, str]:
+    found: dict[str, str] = json.loads(str(run.attributes.get("packages", "{}")))
+    return found

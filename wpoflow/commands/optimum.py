@@ -5,17 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from solver.output_lock import OutputLock
 from solver.output_path import check_output
-from solver.run_file import RunWriter
 from views.terminal import grid_line, show, sizes_line, table
-from wpoflow.commands.prepare import Prepared, build, read
+from wpoflow.commands.prepare import build, read
 from wpoflow.exits import Exit
-
-if TYPE_CHECKING:
-    from solver.run import Optimum
 
 
 def main(
@@ -34,12 +28,13 @@ def main(
         check_output(output, force)
     prepared = build(stated, threads)
     from solver.optimum import solve_optimum
+    from solver.optimum_file import save_optimum
 
     started = time.monotonic()
     best = solve_optimum(prepared.mdp)
     seconds = time.monotonic() - started
     if output is not None:
-        _store(prepared, best, output, force, seconds)
+        save_optimum(prepared.mdp, best, output, force=force, seconds=seconds)
     if not quiet:
         mdp = prepared.mdp
         rows = [
@@ -57,23 +52,3 @@ def main(
         ]
         show(table(rows))
     return Exit.DONE
-
-
-def _store(prepared: Prepared, best: Optimum, output: Path, force: bool, seconds: float) -> None:
-    mdp = prepared.mdp
-    attributes: dict[str, str | int | float] = {
-        "title": mdp.title,
-        "problem": mdp.statement,
-        "discount": mdp.discount,
-        "temperature": mdp.temperature,
-        "transition": mdp.transition.description,
-    }
-    mass = mdp.reference_mass
-    with (
-        OutputLock(output),
-        RunWriter(
-            output, mdp.states, mdp.actions, reference_mass=mass, rho=mdp.rho, attributes=attributes, force=force
-        ) as writer,
-    ):
-        writer.optimum(best)
-        writer.close("complete", "soft optimum computed; no flow was run", {"wall_seconds": seconds})

@@ -14,6 +14,7 @@ from validation.refinement_plan import FACTORS, Level, default_directions, plan_
 from views.refinement_table import study_text
 from views.terminal import show
 from wpoflow.cli import use_threads
+from wpoflow.commands.plot import check_figure, write_figure
 from wpoflow.commands.prepare import build, read
 from wpoflow.exits import CommandError, Exit
 
@@ -35,10 +36,12 @@ def main(
     step: float | None,
     accuracy: float | None,
     report: Path | None,
+    plot: Path | None,
+    force: bool,
     threads: int | None,
     quiet: bool,
 ) -> Exit:
-    """Refine, print the tables, write refine.json if asked to."""
+    """Refine, print the tables, write refine.json and a figure if asked to."""
     stated = read(problem, cells, overrides, scheme=scheme)
     axes = refined_axes(stated)
     wanted = sorted(set(times)) or _own_time(stated)
@@ -49,6 +52,8 @@ def main(
         raise CommandError(Exit.UNUSABLE, f"{stated.label}: {error}") from error
     if report is not None:
         _check_folder(report)
+    if plot is not None:
+        check_figure(plot, force)
     use_threads(threads)
     from solver.schemes import AUTOMATIC, FIXED_STEP_SCHEMES
 
@@ -92,6 +97,10 @@ def main(
         os.replace(part, path)
         if not quiet:
             show(f"\nwritten to {path}")
+    if plot is not None:
+        from views.figures.refinement import draw_study
+
+        write_figure(draw_study(study.as_dict()), plot)
     return Exit.DONE
 
 

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 from views.terminal import show
 from views.verdicts import result_text
 from wpoflow.cli import use_threads
+from wpoflow.commands.damage import warn_of_damage
 from wpoflow.commands.prepare import read
 from wpoflow.exits import CommandError, Exit
 
 if TYPE_CHECKING:
+    from validation.evidence import Evidence
     from validation.suite import SuiteResult
+    from views.report import CaseView
 
 
 def main(
@@ -24,16 +27,21 @@ def main(
     report: Path | None,
     threads: int | None,
     quiet: bool,
+    anyway: bool,
 ) -> Exit:
-    """Judge run files, problems, or with none of them everything; print the verdicts, write report.json if asked to."""
+    """Judge run files, problems, or with none of them everything; print the verdicts, write the report if asked to."""
     runs = [target for target in targets if target.endswith(".h5")]
     problems = [read(target, {}, {}) for target in targets if target not in runs]
     if report is not None and report.exists() and not report.is_dir():
         raise CommandError(Exit.UNUSABLE, f"--report {report}: exists and is no folder")
     use_threads(threads)
+    import numpy as np
+
+    from solver.plausible import implausible
     from solver.run_file import open_run
+    from solver.trailer import RunFileError
     from validation.evidence import EvidenceError
-    from validation.report import write_report
+    from validation.report import as_dict, write_report
     from validation.suite import LEVELS, claim_names, merged, validate_everything, validate_problem, validate_run
 
     for name in only:
@@ -44,18 +52,31 @@ def main(
         if not quiet:
             show(f"  {text}")
 
+    views: dict[str, CaseView] = {}
+
+    def watch(evidence: Evidence) -> None:
+        """Keep what the page shows of a case; its run is let go."""
+        from views.report import case_view
+
+        views[evidence.name] = case_view(evidence.run)
+
+    watching = None if report is None else watch
     results: list[SuiteResult] = []
     for target in runs:
-        run = open_run(target)
+        run = open_run(target, anyway=anyway)
+        warn_of_damage(run, target)
         try:
-            results.append(validate_run(run, target, only))
+            if (why := implausible(run)) is not None:
+                raise RunFileError(f"{target}: its numbers are not those of a run: {why}")
+            with np.errstate(all="ignore"):  # the verdicts tell of numbers that are none
+                results.append(validate_run(run, target, only, watching))
         except EvidenceError as error:
             raise CommandError(Exit.UNUSABLE, str(error)) from error
     for problem in problems:
         tell(f"problem {problem.name}")
-        results.append(validate_problem(problem, LEVELS[level], only))
+        results.append(validate_problem(problem, LEVELS[level], only, watching))
     if not targets:
-        results.append(validate_everything(LEVELS[level], only, tell))
+        results.append(validate_everything(LEVELS[level], only, tell, watching))
     result = merged(results)
     if not result.findings:
         hint = "a run file alone is not enough for that; name a problem"
@@ -65,7 +86,10 @@ def main(
     if not quiet:
         show("\n" + result_text(result))
     if report is not None:
-        path = write_report(result, report)
+        from views.report import write_page
+
+        content = as_dict(result)
+        written = [write_report(content, report), write_page(content, views, report)]
         if not quiet:
-            show(f"written to {path}")
+            show(f"written to {' and '.join(map(str, written))}")
     return Exit.DONE if result.passed else Exit.SHORT_OF_GOAL

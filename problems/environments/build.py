@@ -1,0 +1,155 @@
+"""Grid problems of Gymnasium environments, by their own dynamics.
+
+    f(s, a) = state after one step,     c(s, a) = −reward,     pairs that terminate contribute nothing to E[V(s')]
+
+Every pair of state point and action cell is stepped once, by a vectorised model where one is known
+(problems/environments/models.py) and by calling the environment elsewhere.  Whether a pair ends is taken from
+``terminated`` of its own step; a time limit (``truncated``) is none of the problem's business and ends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from grids.arrays import FloatArray
+from grids.axis import uniform_axis
+from grids.grid import Grid
+from grids.interpolation import state_chunks
+from grids.masses import potential_masses
+from grids.transitions import interpolated_transition
+from problems.environments.calls import CalledEnvironment
+from problems.environments.gym import action_box, make_environment, name_of
+from problems.environments.hats import hat_weights
+from problems.environments.models import Box, Steps, known_model
+from problems.errors import ProblemError
+from solver.mdp import GridMDP
+
+STATE_CELLS, ACTION_CELLS = 101, 21
+
+Step = Callable[[FloatArray, FloatArray], Steps]
+
+
+def from_environment(
+    environment: Any,
+    *,
+    discount: float,
+    temperature: float,
+    cells: Mapping[str, int] | None = None,
+    states: Grid | None = None,
+    actions: Grid | None = None,
+    vectorised: bool = True,
+) -> GridMDP:
+    """The grid problem of a Gymnasium environment.
+
+    Parameters
+    ----------
+    environment : str or gymnasium.Env
+        An id, as in ``"Pendulum-v1"``, or an environment.  What its wrappers change is not seen: the grid problem is
+        that of the unwrapped environment, in its own units.
+    discount, temperature : float
+        gamma in (0, 1), tau > 0.
+    cells : mapping of axis name to int, optional
+        Numbers of cells of the axes that are not given as grids.  Axes of Pendulum-v1: theta, speed, torque; of
+        MountainCarContinuous-v0: position, velocity, force; by default 101 cells for a state and 21 for an action.
+    states : Grid, optional
+        Needed for all other environments: axes in the order of ``unwrapped.state``.
+    actions : Grid, optional
+        By default the environment's box, its axes called ``action``, or ``action_0``, ``action_1`` ... if several.
+    vectorised : bool
+        False calls the environment at every pair even where its model is known.
+
+    Returns
+    -------
+    GridMDP
+        The reference measure is uniform on the action grid and the first policy equal to it; rho is the law
+        of the environment's first states, for a called environment that of a thousand resets.
+
+    Raises
+    ------
+    ProblemError
+        No such environment, no bounded box of actions, no settable state, a state grid that is missing or of another
+        dimension, an environment that is random, or an unknown axis in ``cells``.
+    ValueError
+        A next state or reward that is not finite, or a number out of range; named.
+    ImportError
+        Gymnasium is not installed.
+    """
+    env = make_environment(environment)
+    space, name, model = action_box(env), name_of(env), known_model(env)
+    if states is None and model is None:
+        raise ProblemError(f"environment {name}: the grid of its states is needed, states=Grid(...)")
+    state_boxes = () if states is not None or model is None else model.states
+    action_boxes = () if actions is not None else _boxes(space) if model is None else model.actions
+    sizes = _sizes(name, state_boxes, action_boxes, cells or {})
+    states = _grid(state_boxes, sizes) if states is None else states
+    actions = _grid(action_boxes, sizes) if actions is None else actions
+    dimension = int(np.prod(space.shape))
+    if actions.dim != dimension:
+        raise ProblemError(f"environment {name}: its actions have {dimension} axes, the grid of actions {actions.dim}")
+    if model is not None and vectorised:
+        dim, step, first_states = len(model.states), model.step, model.first_states
+    else:
+        called = CalledEnvironment(env)
+        dim, step, first_states = called.dim, called.step, called.first_states
+    if states.dim != dim:
+        raise ProblemError(f"environment {name}: its state has {dim} numbers, the grid of states {states.dim} axes")
+    steps = _all_pairs(step, states, actions)
+    ended = steps.terminated if steps.terminated.any() else None
+    mass = potential_masses(actions, lambda *a: np.zeros_like(a[0]))
+    return GridMDP(
+        states=states,
+        actions=actions,
+        discount=discount,
+        temperature=temperature,
+        cost=-steps.reward,
+        transition=interpolated_transition(states, steps.state, ended=ended, n_actions=actions.size),
+        reference_mass=mass,
+        rho=_law(states, first_states()),
+        initial_policy=np.tile(mass, (states.size, 1)),
+        title=name,
+    )
+
+
+def _boxes(space: Any) -> tuple[Box, ...]:
+    """Axes of a box of actions, in C order of its entries."""
+    ends = list(zip(np.ravel(space.low).tolist(), np.ravel(space.high).tolist(), strict=True))
+    names = ["action"] if len(ends) == 1 else [f"action_{k}" for k in range(len(ends))]
+    return tuple(Box(name, low, high, "no-flux") for name, (low, high) in zip(names, ends, strict=True))
+
+
+def _sizes(
+    name: str, state_boxes: Sequence[Box], action_boxes: Sequence[Box], cells: Mapping[str, int]
+) -> dict[str, int]:
+    """Numbers of cells of all axes to be made."""
+    sizes = {box.name: STATE_CELLS for box in state_boxes} | {box.name: ACTION_CELLS for box in action_boxes}
+    unknown = sorted(set(cells) - set(sizes))
+    if unknown:
+        choices = f"choose among {', '.join(sizes)}" if sizes else "all its axes are given as grids"
+        raise ProblemError(f"environment {name}: cells for {', '.join(unknown)}; {choices}")
+    return {**sizes, **cells}
+
+
+def _grid(boxes: Sequence[Box], sizes: Mapping[str, int]) -> Grid:
+    return Grid(tuple(uniform_axis(box.name, box.lower, box.upper, sizes[box.name], box.boundary) for box in boxes))
+
+
+def _all_pairs(step: Step, states: Grid, actions: Grid) -> Steps:
+    """Steps of all pairs: next states (S, A, dim), rewards and terminations (S, A)."""
+    shape = (states.size, actions.size)
+    found = Steps(np.empty((*shape, states.dim)), np.empty(shape), np.empty(shape, dtype=np.bool_))
+    for start, stop in state_chunks(*shape):
+        rows = stop - start
+        steps = step(np.repeat(states.points[start:stop], actions.size, axis=0), np.tile(actions.points, (rows, 1)))
+        for table, values in zip(found, steps, strict=True):
+            table[start:stop] = values.reshape(rows, actions.size, *values.shape[1:])
+    return found
+
+
+def _law(states: Grid, first_states: FloatArray) -> FloatArray:
+    """Law on the points of evenly weighted states, each shared among the points around it."""
+    points, weights = hat_weights(states, first_states)
+    law = np.bincount(points.ravel(), weights=weights.ravel(), minlength=states.size)
+    return np.asarray(law / law.sum())

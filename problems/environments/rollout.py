@@ -1,0 +1,156 @@
+"""Returns of a policy in the real environment.
+
+Episode i begins with ``env.reset(seed=seed + i)`` and is stepped by ``env.step`` until the environment says that it
+is terminated or truncated; its return is the plain sum of its rewards.  A block of episodes advances in step, each in
+an environment of its own, so that the policy acts on all of them at once; their numbers are those of playing
+them one by one.  A sampled policy draws for episode i from ``numpy.random.default_rng([seed + i])``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from grids.arrays import BoolArray, FloatArray, IntArray
+from problems.environments.gym import make_environment, name_of
+from problems.environments.models import known_model
+from problems.environments.policy import GridPolicy
+from problems.errors import ProblemError
+
+BLOCK = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Rollout:
+    """Episodes of a policy in an environment.
+
+    Attributes
+    ----------
+    environment : str
+    seed : int
+        Of the first episode; the others follow.
+    returns : array (episodes,)
+        Undiscounted sums of rewards.
+    steps : array (episodes,) of int
+    terminated : array (episodes,) of bool
+        Whether the environment ended the episode; otherwise its time limit cut it.
+    failed : int or None
+        Episodes cut before the goal, for an environment whose termination is its goal (MountainCarContinuous-v0);
+        None elsewhere.
+    """
+
+    environment: str
+    seed: int
+    returns: FloatArray
+    steps: IntArray
+    terminated: BoolArray
+    failed: int | None
+
+    @property
+    def mean(self) -> float:
+        """Mean return."""
+        return float(self.returns.mean())
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of the returns over the episodes."""
+        return float(self.returns.std())
+
+    @property
+    def median(self) -> float:
+        """Median return."""
+        return float(np.median(self.returns))
+
+    @property
+    def worst(self) -> float:
+        """Least return."""
+        return float(self.returns.min())
+
+    @property
+    def best(self) -> float:
+        """Greatest return."""
+        return float(self.returns.max())
+
+
+def rollout(
+    policy: GridPolicy,
+    environment: str | Callable[[], Any],
+    *,
+    episodes: int = 1000,
+    seed: int = 0,
+    observe: Callable[[FloatArray], FloatArray] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Rollout:
+    """Play a policy in an environment.
+
+    Parameters
+    ----------
+    policy : GridPolicy
+        Its mode says whether actions are means, modes or samples.
+    environment : str or callable
+        Id of an environment with a time limit, or a function that makes one.
+    episodes, seed : int
+        Episodes with the seeds seed, seed + 1, ...
+    observe : callable, optional
+        As in `GridPolicy.for_environment`.
+    progress : callable, optional
+        Called with the number of episodes done, after each block.
+
+    Raises
+    ------
+    ProblemError
+        No such environment, one without a time limit, or one that does not fit the policy.
+    ImportError
+        Gymnasium is not installed.
+    """
+    if episodes < 1 or seed < 0:
+        raise ValueError(f"episodes = {episodes} must be positive, seed = {seed} not negative")
+    first = _made(environment)
+    acting = policy.for_environment(first, observe)
+    model = known_model(first)
+    envs = [first]
+    returns, steps = np.zeros(episodes), np.zeros(episodes, dtype=np.int64)
+    terminated = np.zeros(episodes, dtype=np.bool_)
+    for start in range(0, episodes, BLOCK):
+        block = np.arange(start, min(start + BLOCK, episodes))
+        envs += [_made(environment) for _ in range(len(block) - len(envs))]
+        returns[block], steps[block], terminated[block] = _play(acting, envs[: len(block)], block + seed)
+        if progress is not None:
+            progress(int(block[-1]) + 1)
+    for env in envs:
+        env.close()
+    failed = int((~terminated).sum()) if model is not None and model.goal else None
+    return Rollout(name_of(first), seed, returns, steps, terminated, failed)
+
+
+def _made(environment: str | Callable[[], Any]) -> Any:
+    env = make_environment(environment if isinstance(environment, str) else environment())
+    if not env.has_wrapper_attr("_max_episode_steps"):  # of Gymnasium's wrapper TimeLimit
+        raise ProblemError(f"environment {name_of(env)}: it has no time limit; make it with max_episode_steps=")
+    return env
+
+
+def _play(policy: GridPolicy, envs: list[Any], seeds: IntArray) -> tuple[FloatArray, IntArray, BoolArray]:
+    """Returns, numbers of steps and terminations of one episode in each environment."""
+    n = len(envs)
+    returns, steps, ended = np.zeros(n), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.bool_)
+    observations = np.stack([np.ravel(env.reset(seed=int(k))[0]) for env, k in zip(envs, seeds, strict=True)])
+    draws = [np.random.default_rng([int(k)]) for k in seeds]
+    alive = np.arange(n)
+    while alive.size:
+        levels = np.stack([draws[i].random(policy.draws) for i in alive]) if policy.mode == "sampled" else None
+        actions = policy.batch(observations[alive], levels)
+        playing = []
+        for i, action in zip(alive, actions, strict=True):
+            observation, reward, terminated, truncated, _ = envs[i].step(action)
+            observations[i] = np.ravel(observation)
+            returns[i] += float(reward)
+            steps[i] += 1
+            ended[i] = terminated
+            if not (terminated or truncated):
+                playing.append(i)
+        alive = np.array(playing, dtype=np.int64)
+    return returns, steps, ended

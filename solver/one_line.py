@@ -1,0 +1,29 @@
+"""Text from files nobody vouches for, made fit for one line of an error or a table."""
+
+from __future__ import annotations
+
+LONGEST = 600
+
+
+def one_line(text: object, longest: int = LONGEST) -> str:
+    """The text with white space joined, what a terminal would obey escaped, and its middle left out where it is long.
+
+    Parameters
+    ----------
+    text : object
+        Shown by ``str``.
+    longest : int
+        Characters kept, at most.
+    """
+    line = " ".join(str(text).split())
+    if len(line) > longest:
+        half = longest // 2
+        line = f"{line[:half]} ... {line[-half:]}"
+    return printable(line)
+
+
+def printable(text: str) -> str:
+    """The text with characters that are not printable written as escapes; line breaks stay."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)

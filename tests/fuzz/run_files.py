@@ -1,0 +1,211 @@
+"""Damage sealed files and forge them: ``python -m tests.fuzz.run_files [--file SEALED] --seed 0``.
+
+Truncations, flipped bits and scrambled blocks must be noticed by the trailer, before HDF5 sees the file; any sealed
+file will do for them.  Files that are damaged or forged and then sealed again must be read or refused in one line, and
+what `open_run` reads with ``anyway`` must be a run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.fuzz.problem_judge import BadAnswerError, check_lines
+from tests.fuzz.sealed_files import flips, forged, resealed, scrambles, truncations
+from tests.fuzz.table import Tally
+from tests.fuzz.worker import Worker
+
+SALVAGE_SECONDS = 20.0
+
+
+def prepare_trailer(folder: Path) -> Callable[[bytes], str]:
+    """The judge of damage: it must be refused, and HDF5 must not see it."""
+    import h5py
+
+    from solver.run_file import open_run
+    from solver.trailer import RunFileError, check_trailer
+
+    def forbidden(*_: object, **__: object) -> None:
+        raise BadAnswerError("HDF5 saw a damaged file")
+
+    h5py.File = forbidden
+    path = folder / "damaged.h5"
+
+    def judge(content: bytes) -> str:
+        path.write_bytes(content)
+        for read in (check_trailer, open_run):
+            try:
+                read(path)
+            except RunFileError as error:
+                check_lines([str(error)], str(path))
+            else:
+                raise BadAnswerError("damage was not noticed")
+        return "refused"
+
+    return judge
+
+
+def prepare_reading(folder: Path) -> Callable[[bytes], str]:
+    """The judge of sealed files: they are read in full, or refused in one line."""
+    from solver.plausible import implausible
+    from solver.run_file import open_run
+    from solver.trailer import RunFileError
+
+    path = folder / "sealed.h5"
+
+    def judge(content: bytes) -> str:
+        path.write_bytes(content)
+        try:
+            run = open_run(path)
+            answer = "read" if implausible(run) is None else "implausible"
+            _look_at(run)
+        except RunFileError as error:
+            check_lines([str(error)], str(path))
+            return "refused"
+        return answer
+
+    judge(_tiny(path))
+    return judge
+
+
+def prepare_salvage(folder: Path) -> Callable[[bytes], str]:
+    """The judge of ``anyway``: it gives a run that says what is lost, or one line."""
+    from solver.run_file import open_run
+    from solver.trailer import RunFileError
+
+    path = folder / "damaged.h5"
+
+    def judge(content: bytes) -> str:
+        path.write_bytes(content)
+        try:
+            run = open_run(path, anyway=True)
+        except RunFileError as error:
+            check_lines([str(error)], str(path))
+            return "too damaged"
+        _look_at(run)
+        if "damage" not in run.attributes:
+            raise BadAnswerError("a damaged run that does not say so")
+        return "some lost" if "cannot be read" in str(run.attributes["damage"]) else "all read"
+
+    judge(_tiny(path)[:-1])
+    return judge
+
+
+def prepare_validation(folder: Path) -> Callable[[bytes], str]:
+    """The judge of validating sealed files: verdicts, or one line."""
+    from solver.plausible import implausible
+    from solver.run_file import open_run
+    from solver.trailer import RunFileError
+    from validation.evidence import EvidenceError
+    from validation.suite import validate_run
+
+    path = folder / "sealed.h5"
+
+    def judge(content: bytes) -> str:
+        path.write_bytes(content)
+        try:
+            run = open_run(path)
+            if implausible(run) is not None:
+                return "implausible"
+            with np.errstate(all="ignore"):  # as the command does
+                result = validate_run(run, str(path), ())
+        except (RunFileError, EvidenceError) as error:
+            check_lines([str(error)], str(path))
+            return "refused"
+        return "passed" if result.passed else "failed"
+
+    judge(_tiny(path))
+    return judge
+
+
+def _look_at(run: Any) -> None:
+    """Do with a run what the command info does, and read all arrays."""
+    from views.terminal import summary, table
+    from wpoflow.commands.info import as_dict
+
+    text = table(summary(run))
+    if not text.replace("\n", "").isprintable():
+        raise BadAnswerError("a summary that a terminal would obey")
+    json.dumps(as_dict(run), allow_nan=False)
+    if run.optimum is not None and run.optimum.policy.shape != (run.states.size, run.actions.size):
+        raise BadAnswerError("the optimum has another shape")
+    if run.snapshots is not None and run.snapshots.policy.shape != (
+        len(run.snapshots.time),
+        run.states.size,
+        run.actions.size,
+    ):
+        raise BadAnswerError("the snapshots have another shape")
+    if len({len(values) for values in run.series.values()}) != 1:
+        raise BadAnswerError("series of several lengths")
+    _ = np.sum(run.rho) + np.sum(run.reference_mass)
+
+
+def _tiny(path: Path) -> bytes:
+    """A small run file."""
+    from tests.wpoflow.runs import small_run
+
+    path.unlink(missing_ok=True)
+    small_run(path)
+    return path.read_bytes()
+
+
+def fuzz(counts: dict[str, int], seed: int, sealed: bytes | None = None, keep: Path | None = None) -> Tally:
+    """Judge damaged and forged files; how many of each family is told by ``counts``."""
+    rng, tally = random.Random(seed), Tally(keep)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run.h5"
+        ours = _tiny(run)
+        whole = ours if sealed is None else sealed
+        makers = {"truncated": truncations, "flipped": flips, "scrambled": scrambles}
+
+        def consume(worker: Worker, family: str, cases: Iterator[bytes]) -> None:
+            for case in cases:
+                tally.add(family, case, worker.judge(case))
+
+        with Worker(prepare_trailer) as worker:
+            for family, make in makers.items():
+                changed = make(whole, rng, counts.get(family, 0))
+                consume(worker, family, (case for case in changed if case != whole))
+        with Worker(prepare_reading) as worker:
+            consume(worker, "sealed again", resealed(ours, rng, counts.get("sealed again", 0)))
+            for name, case in forged(run, Path(folder)) if counts.get("forged") else ():
+                tally.add("forged", case, worker.judge(case), name)
+        if counts.get("validated"):
+            with Worker(prepare_validation) as worker:
+                consume(worker, "sealed again, validated", resealed(ours, rng, counts["validated"]))
+                for name, case in forged(run, Path(folder)):
+                    tally.add("forged, validated", case, worker.judge(case), name)
+        with Worker(prepare_salvage, SALVAGE_SECONDS, allowed=("subprocess.",)) as worker:
+            for family, make in makers.items():
+                changed = make(ours, rng, counts.get("anyway", 0) // 3)
+                consume(worker, f"{family}, read anyway", (case for case in changed if case != ours))
+    return tally
+
+
+def main() -> None:
+    """Print a table of outcomes; the status is 1 if there are faults."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--file", type=Path, help="a sealed file to damage instead of a small run")
+    parser.add_argument("--count", type=int, default=1000, help="of truncations, of flips, and of files sealed again")
+    parser.add_argument("--anyway", type=int, default=150, help="of damaged files read anyway, and of others validated")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, help="folder for inputs that led to a fault")
+    options = parser.parse_args()
+    counts = dict.fromkeys(("truncated", "flipped", "scrambled", "sealed again"), options.count)
+    counts |= {"forged": 1, "anyway": options.anyway, "validated": options.anyway}
+    sealed = None if options.file is None else options.file.read_bytes()
+    tally = fuzz(counts, options.seed, sealed, options.keep)
+    print(tally.text())
+    sys.exit(bool(tally.faults))
+
+
+if __name__ == "__main__":
+    main()

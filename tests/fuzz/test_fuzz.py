@@ -1,0 +1,81 @@
+"""A small part of the fuzzing; the scripts in this folder do the rest.  And that they would notice."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz import expressions, problem_files, run_files
+from tests.fuzz.problem_judge import BadAnswerError, check_lines
+from tests.fuzz.worker import Worker
+
+
+def test_problem_files() -> None:
+    tally = problem_files.fuzz(200, seed=1)
+    assert tally.faults == []
+    assert sum(tally.counts["structured"].values()) > 100
+    assert tally.counts["structured"]["built"] > 10
+
+
+def test_expressions() -> None:
+    tally, found = expressions.fuzz(1500, seed=1)
+    assert tally.faults == []
+    assert found > 10
+    assert tally.counts["random"]["accepted"] > 50
+
+
+def test_run_files() -> None:
+    counts = {"truncated": 40, "flipped": 60, "scrambled": 20, "sealed again": 50, "forged": 1, "anyway": 3}
+    tally = run_files.fuzz(counts, seed=1)
+    assert tally.faults == []
+    assert tally.counts["flipped"] == {"refused": 60}
+    assert tally.counts["truncated"] == {"refused": 40}
+    assert tally.counts["forged"]["refused"] > 50
+    assert tally.counts["sealed again"]["read"] > 10
+
+
+def _prepare_faulty(folder: Path) -> Callable[[str], str]:
+    def judge(case: str) -> str:
+        match case:
+            case "raise":
+                raise RuntimeError("raised")
+            case "sleep":
+                time.sleep(60.0)
+            case "allocate":
+                bytearray(3 << 30)
+            case "die":
+                os._exit(7)
+            case "run":
+                os.system("true")
+            case "write":
+                (folder.parent / "wpoflow-harm").write_text("")
+        return "fine"
+
+    return judge
+
+
+def test_every_fault_is_noticed() -> None:
+    with Worker(_prepare_faulty, seconds=0.1) as worker:
+        kinds = {case: worker.judge(case).kind for case in ("raise", "sleep", "allocate", "die", "run", "write", "")}
+    assert kinds == {
+        "raise": "traceback",
+        "sleep": "hang",
+        "allocate": "memory",
+        "die": "killed",
+        "run": "harm",
+        "write": "harm",
+        "": "fine",
+    }
+
+
+@pytest.mark.parametrize(
+    "lines", [[], ["x"] * 100, ["file: a\nb"], ["file: \x1b[2J"], ["file: " + "a" * 5000], ["other: x"]]
+)
+def test_answers_that_are_not_clear_are_noticed(lines: list[str]) -> None:
+    with pytest.raises(BadAnswerError):
+        check_lines(lines, "file")
+    check_lines(["file: fine"], "file")

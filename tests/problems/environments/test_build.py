@@ -1,0 +1,148 @@
+"""Grid problems of environments: both paths agree, termination belongs to the pair, truncation to nobody."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+
+from grids.arrays import FloatArray
+from grids.axis import uniform_axis
+from grids.grid import Grid
+from problems.environments.build import from_environment
+from problems.errors import ProblemError
+from problems.load import load_problem
+from tests.problems.environments.gymnasia import NoisyPoint, Point, point_states
+
+PENDULUM = {"theta": 12, "speed": 11, "torque": 5}
+CAR = {"position": 23, "velocity": 13, "force": 5}
+
+
+def environment(name: str, **options: Any) -> Any:
+    return gymnasium.make(name, **options)
+
+
+@pytest.mark.parametrize(("name", "cells"), [("Pendulum-v1", PENDULUM), ("MountainCarContinuous-v0", CAR)])
+def test_calling_the_environment_at_the_nodes_gives_the_same_problem(name: str, cells: dict[str, int]) -> None:
+    model = from_environment(name, discount=0.9, temperature=0.1, cells=cells)
+    # a time limit of one step truncates every call, and must end nothing
+    limited = environment(name, max_episode_steps=1)
+    called = from_environment(limited, discount=0.9, temperature=0.1, cells=cells, vectorised=False)
+    value = np.random.default_rng(3).normal(size=model.states.size)
+    assert np.abs(model.cost - called.cost).max() <= 1e-12
+    assert np.abs(model.transition.expect(value) - called.transition.expect(value)).max() <= 1e-12
+    ends, called_ends = model.transition.termination, called.transition.termination
+    assert (ends is None) == (called_ends is None) == (name == "Pendulum-v1")
+    if ends is not None and called_ends is not None:
+        assert np.array_equal(ends, called_ends)
+
+
+def test_the_gallery_states_the_same_pendulum() -> None:
+    cells = {"theta": 31, "speed": 31, "torque": 7}
+    mdp = from_environment("Pendulum-v1", discount=0.98, temperature=1.0, cells=cells)
+    gallery = load_problem("pendulum", cells=cells)
+    value = np.random.default_rng(4).normal(size=mdp.states.size)
+    assert np.abs(mdp.cost - gallery.cost).max() <= 1e-12
+    assert np.abs(mdp.transition.expect(value) - gallery.transition.expect(value)).max() <= 1e-12
+
+
+def test_the_gallery_states_the_same_mountain_car() -> None:
+    cells = {"position": 41, "velocity": 31, "force": 7}
+    mdp = from_environment("MountainCarContinuous-v0", discount=0.99, temperature=1.0, cells=cells)
+    gallery = load_problem("mountain_car", cells=cells)
+    value = np.random.default_rng(5).normal(size=mdp.states.size)
+    # the environment keeps its state in single precision
+    assert np.abs(mdp.cost - gallery.cost).max() <= 1e-12
+    assert np.abs(mdp.transition.expect(value) - gallery.transition.expect(value)).max() <= 1e-4
+    ends, stated = mdp.transition.termination, gallery.transition.termination
+    assert ends is not None
+    assert stated is not None
+    assert np.array_equal(ends, stated)
+
+
+def test_termination_zeroes_the_pair_and_no_other() -> None:
+    mdp = from_environment(Point(), discount=0.9, temperature=0.1, states=point_states(), cells={"action_0": 4})
+    x, (push, drift) = mdp.states.points, mdp.actions.points.T
+    ends = x + 0.2 * push + 0.1 * drift > 0.9
+    assert np.any(ends.any(axis=1) & ~ends.all(axis=1))
+    assert np.any(x + 0.2 * push + 0.1 * drift < -0.9)  # where the environment says truncated, which ends nothing
+    assert np.array_equal(mdp.transition.expect(np.ones(9)), 1.0 - ends)
+    assert mdp.transition.termination is not None
+    assert np.array_equal(mdp.transition.termination, ends)
+    uniform = np.full((9, mdp.actions.size), 1.0 / mdp.actions.size)
+    assert mdp.transition.under(uniform).matvec(np.ones(9)) == pytest.approx(1.0 - ends.mean(axis=1), abs=1e-15)
+    with pytest.raises(ValueError, match="put the terminal cost into the cost"):
+        mdp.transition.terminal_expectation(lambda x: x)
+
+
+def test_a_called_environment_keeps_the_shape_of_its_actions() -> None:
+    mdp = from_environment(
+        Point(), discount=0.9, temperature=0.1, states=point_states(), cells={"action_0": 4, "action_1": 3}
+    )
+    assert [(axis.name, axis.lower, axis.upper) for axis in mdp.actions.axes] == [
+        ("action_0", -1.0, 1.0),
+        ("action_1", 0.0, 2.0),
+    ]
+    assert mdp.cost == pytest.approx(mdp.states.points**2 + mdp.actions.points[:, 0] ** 2, abs=1e-14)
+    assert mdp.rho.sum() == pytest.approx(1.0, abs=1e-12)
+    assert np.all(mdp.rho[np.abs(mdp.states.points[:, 0]) > 0.76] == 0.0)
+
+
+def test_the_first_states_are_those_of_the_environment() -> None:
+    car = from_environment("MountainCarContinuous-v0", discount=0.9, temperature=0.1, cells=CAR)
+    # hat weights reproduce affine functions
+    assert car.rho @ car.states.points == pytest.approx([-0.5, 0.0], abs=1e-12)
+    assert car.rho[np.abs(car.states.points[:, 1]) < 1e-6].sum() == pytest.approx(1.0, abs=1e-12)
+    pendulum = from_environment("Pendulum-v1", discount=0.9, temperature=0.1, cells=PENDULUM)
+    by_angle = pendulum.rho.reshape(12, 11).sum(axis=1)
+    assert by_angle == pytest.approx(np.full(12, 1 / 12), rel=0.01)
+
+
+def two_axes() -> Grid:
+    return Grid((uniform_axis("x", 0.0, 1.0, 3, "clamp"), uniform_axis("y", 0.0, 1.0, 3, "clamp")))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"environment": "Pendulum-v7"}, "Pendulum-v7"),
+        ({"environment": "CartPole-v1"}, "a bounded Box is needed"),
+        ({"environment": "Pendulum-v1", "cells": {"angle": 3}}, "cells for angle; choose among theta, speed, torque"),
+        ({"environment": Point()}, "the grid of its states is needed"),
+        ({"environment": Point(), "states": two_axes()}, "its state has 1 numbers, the grid of states 2 axes"),
+        ({"environment": NoisyPoint(), "states": point_states()}, "the same state and action led to different steps"),
+        (
+            {"environment": "Pendulum-v1", "actions": two_axes()},
+            "its actions have 1 axes, the grid of actions 2",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_cannot_be_built_is_said_in_a_line(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(ProblemError) as error:
+        from_environment(discount=0.9, temperature=0.1, **arguments)
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+class Named(Point):
+    """Its state is no number."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[FloatArray, Any]:
+        observation, _ = super().reset(seed=seed)
+        self.state = "somewhere"
+        return observation, {}
+
+
+def test_an_environment_without_a_state_is_refused() -> None:
+    with pytest.raises(ProblemError, match=r"no unwrapped\.state of numbers"):
+        from_environment(Named(), discount=0.9, temperature=0.1, states=point_states())
+
+
+def test_without_gymnasium_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gymnasium", None)
+    with pytest.raises(ImportError, match=r'pip install "wpoflow\[rl\]"'):
+        from_environment("Pendulum-v1", discount=0.9, temperature=0.1)

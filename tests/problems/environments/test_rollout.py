@@ -1,0 +1,135 @@
+"""Rollouts: those of a loop written by hand, whatever the blocks; and policies read back from files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.wrappers import TimeLimit
+
+from problems.environments import rollout as module
+from problems.environments.build import from_environment
+from problems.environments.policy import GridPolicy, open_policy
+from problems.environments.rollout import rollout
+from problems.errors import ProblemError
+from solver.evolve import evolve
+from solver.optimum import solve_optimum
+from solver.optimum_file import save_optimum
+from solver.run_file import open_run
+from tests.problems.environments.gymnasia import Point, point_states
+
+CAR = {"position": 41, "velocity": 41, "force": 5}
+EPISODES = 5
+
+
+@pytest.fixture(scope="module")
+def car() -> GridPolicy:
+    mdp = from_environment("MountainCarContinuous-v0", discount=0.99, temperature=1e-2, cells=CAR)
+    return GridPolicy(mdp.states, mdp.actions, solve_optimum(mdp).policy)
+
+
+def by_hand(policy: GridPolicy, name: str, seeds: range) -> tuple[list[float], list[int], list[bool]]:
+    """Returns, steps and terminations, one episode after the other."""
+    env = gymnasium.make(name)
+    acting = policy.for_environment(env)
+    returns, steps, ends = [], [], []
+    for seed in seeds:
+        observation, _ = env.reset(seed=seed)
+        rng = np.random.default_rng([seed])
+        total, count, terminated, truncated = 0.0, 0, False, False
+        while not (terminated or truncated):
+            observation, reward, terminated, truncated, _ = env.step(acting(observation, rng))
+            total += float(reward)
+            count += 1
+        returns.append(total)
+        steps.append(count)
+        ends.append(terminated)
+    return returns, steps, ends
+
+
+@pytest.mark.parametrize("mode", ["median", "mean", "sampled"])
+def test_a_rollout_is_the_loop_written_by_hand(car: GridPolicy, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BLOCK", 2)
+    policy = GridPolicy(car.states, car.actions, car.probabilities, mode)
+    told: list[int] = []
+    done = rollout(policy, "MountainCarContinuous-v0", episodes=EPISODES, seed=3, progress=told.append)
+    returns, steps, ends = by_hand(policy, "MountainCarContinuous-v0", range(3, 3 + EPISODES))
+    assert done.returns.tolist() == returns
+    assert done.steps.tolist() == steps
+    assert done.terminated.tolist() == ends
+    assert told == [2, 4, 5]
+    assert (done.worst, done.best) == (min(returns), max(returns))
+    assert [done.mean, done.std, done.median] == [f(returns) for f in (np.mean, np.std, np.median)]
+    assert done.failed == 0
+    assert done.worst > 85.0
+
+
+def test_an_idle_car_fails_and_a_pendulum_cannot() -> None:
+    for name, cells, failed in (
+        ("MountainCarContinuous-v0", {"position": 3, "velocity": 3, "force": 1}, 2),
+        ("Pendulum-v1", {"theta": 3, "speed": 3, "torque": 1}, None),
+    ):
+        mdp = from_environment(name, discount=0.9, temperature=1.0, cells=cells)
+        done = rollout(GridPolicy(mdp.states, mdp.actions, mdp.initial_policy), name, episodes=2)
+        assert done.failed == failed
+        assert not np.any(done.terminated)
+        assert done.steps.tolist() == [999 if failed else 200] * 2
+
+
+def test_files_of_runs_and_of_optima_hold_what_a_policy_needs(tmp_path: Path) -> None:
+    cells = {"theta": 11, "speed": 11, "torque": 5}
+    mdp = from_environment("Pendulum-v1", discount=0.9, temperature=1.0, cells=cells)
+    best = solve_optimum(mdp)
+    save_optimum(mdp, best, tmp_path / "best.h5")
+    run = evolve(mdp, until={"time": 0.1}, accuracy=1e-2, optimum=best, output=tmp_path / "run.h5")
+    for name, policy, expected in (
+        ("best.h5", None, best.policy),
+        ("run.h5", None, run.policy),
+        ("run.h5", "flow", run.policy),
+        ("run.h5", "optimum", best.policy),
+    ):
+        opened = open_policy(tmp_path / name, policy)
+        assert np.array_equal(opened.probabilities, expected)
+        assert np.array_equal(opened.states.points, mdp.states.points)
+    assert not np.array_equal(run.policy, best.policy)
+    assert open_run(tmp_path / "best.h5").title == "Pendulum-v1"
+    with pytest.raises(ProblemError, match="policy 'flow': no flow was run"):
+        open_policy(tmp_path / "best.h5", "flow")
+    with pytest.raises(ProblemError, match="policy 'last'; choose one of flow, optimum"):
+        open_policy(tmp_path / "run.h5", "last")
+
+
+def test_an_environment_of_ones_own_needs_a_time_limit() -> None:
+    mdp = from_environment(Point(), discount=0.9, temperature=0.1, states=point_states())
+    policy = GridPolicy(mdp.states, mdp.actions, mdp.initial_policy, "sampled")
+    with pytest.raises(ProblemError, match="no time limit"):
+        rollout(policy, Point, episodes=1)
+    done = rollout(policy, lambda: TimeLimit(Point(), 8), episodes=30)
+    assert (done.environment, done.failed) == ("Point", None)
+    assert 0 < done.terminated.sum() < 30
+    assert set(done.steps[~done.terminated]) <= {*range(1, 9)}
+    assert done.steps.max() <= 8
+    with pytest.raises(ValueError, match="episodes = 0"):
+        rollout(policy, "Pendulum-v1", episodes=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "cells", "discount", "least"),
+    [
+        ("Pendulum-v1", (101, 101, 21), 0.98, -141.0),
+        ("Pendulum-v1", (201, 201, 41), 0.99, -138.0),
+        ("MountainCarContinuous-v0", (101, 101, 21), 0.99, 94.0),
+    ],
+)
+def test_returns_of_the_optimum_over_a_thousand_episodes(
+    name: str, cells: tuple[int, int, int], discount: float, least: float
+) -> None:
+    axes = ("theta", "speed", "torque") if name == "Pendulum-v1" else ("position", "velocity", "force")
+    sizes = dict(zip(axes, cells, strict=True))
+    mdp = from_environment(name, discount=discount, temperature=1e-3, cells=sizes)
+    done = rollout(GridPolicy(mdp.states, mdp.actions, solve_optimum(mdp).policy), name)
+    assert done.mean >= least
+    assert not done.failed

@@ -1,0 +1,125 @@
+"""Damaged run files: refused in one line, and with --anyway read as far as can be, marked as damaged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import solver.salvage
+from solver.run_file import open_run
+from solver.run_reading import SCHEMA_VERSION
+from solver.trailer import RunFileError, append_trailer
+from tests.wpoflow.conftest import Call
+from tests.wpoflow.runs import small_run
+from tests.wpoflow.test_schema import FIXTURES
+
+WHOLE = (FIXTURES / f"run_schema_{SCHEMA_VERSION}.h5").read_bytes()
+
+
+def broken_chunk(name: str) -> bytes:
+    """The kept run with the stored bytes of one data set spoiled."""
+    with h5py.File(FIXTURES / f"run_schema_{SCHEMA_VERSION}.h5") as file:
+        chunk = file[name].id.get_chunk_info(0)
+    content = bytearray(WHOLE)
+    content[chunk.byte_offset : chunk.byte_offset + chunk.size] = bytes(chunk.size)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("command", ["info", "validate"])
+def test_damage_is_refused_in_one_line(call: Call, command: str) -> None:
+    Path("run.h5").write_bytes(broken_chunk("gap"))
+    status, out, err = call(command, "run.h5")
+    assert (status, out) == (3, "")
+    assert err == "wpoflow: run.h5: altered or damaged: its SHA-256 differs from the one it was closed with\n"
+
+
+def test_what_is_left_is_read_and_marked(call: Call) -> None:
+    Path("run.h5").write_bytes(broken_chunk("gap"))
+    status, out, err = call("info", "run.h5", "--anyway")
+    assert status == 0
+    assert err.startswith("wpoflow: run.h5: DAMAGED, read anyway: altered or damaged")
+    assert err.endswith("cannot be read: gap\n")
+    assert out.startswith("DAMAGED")
+    rows = dict(line.split("  ", 1) for line in out.splitlines())
+    assert rows["gap"].strip() == "nan -> nan"
+    assert rows["flow time"].strip() == f"2, in {len(open_run('run.h5', anyway=True).series['time'])} rows"
+    status, out, err = call("info", "run.h5", "--anyway", "--json")
+    assert json.loads(out)["series"]["gap"] == {"first": None, "last": None}
+    assert "damage" in json.loads(out)["attributes"]
+    status, out, err = call("validate", "run.h5", "--anyway")
+    assert status == 1
+    assert "fails" in out
+    assert "DAMAGED" in err
+
+
+def test_all_that_is_whole_is_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    path.write_bytes(broken_chunk("snapshot/policy"))
+    damaged, whole = open_run(path, anyway=True), open_run(FIXTURES / f"run_schema_{SCHEMA_VERSION}.h5")
+    for name, values in whole.series.items():
+        np.testing.assert_array_equal(damaged.series[name], values)
+    assert damaged.optimum is not None
+    assert damaged.snapshots is not None
+    assert whole.optimum is not None
+    np.testing.assert_array_equal(damaged.optimum.q, whole.optimum.q)
+    np.testing.assert_array_equal(damaged.value, whole.value)
+    lost = np.isnan(damaged.snapshots.policy)
+    assert np.all(lost[0])
+    assert not np.any(lost[1:])
+    assert "64 of the 192 numbers of snapshot/policy" in str(damaged.attributes["damage"])
+    assert {key: damaged.attributes[key] for key in whole.attributes} == whole.attributes
+
+
+def test_an_unfinished_run_is_read_anyway(call: Call) -> None:
+    small_run(Path("run.h5"))
+    Path("run.h5.part").write_bytes(Path("run.h5").read_bytes()[:-48])
+    status, _, err = call("info", "run.h5.part")
+    assert status == 3
+    assert "--anyway reads the rows of an unfinished run" in err
+    status, out, err = call("info", "run.h5.part", "--anyway")
+    assert status == 0
+    assert "everything can be read, but may be wrong" in err
+    assert "2 -> 0.5" in out
+
+
+def test_a_file_of_which_nothing_is_left(call: Call) -> None:
+    Path("run.h5").write_bytes(WHOLE[:3000])
+    status, out, err = call("info", "run.h5", "--anyway")
+    assert (status, out) == (3, "")
+    assert len(err.splitlines()) == 1
+    assert "too damaged to be read anyway" in err
+    status, _, err = call("info", "absent.h5", "--anyway")
+    assert (status, err) == (3, "wpoflow: absent.h5: No such file or directory\n")
+
+
+def test_a_child_that_hangs_or_dies_is_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "run.h5"
+    path.write_bytes(WHOLE[:-1])
+    said = 'print("{\\"attribute\\": \\"title\\", \\"value\\": \\"t\\"}", flush=True)'
+    monkeypatch.setattr(solver.salvage, "SECONDS", 0.5)
+    for ending, words in (("import time; time.sleep(60)", "did not come back"), ("import os; os.abort()", "crashed")):
+        monkeypatch.setattr(solver.salvage, "_CHILD", f"{said}\n{ending}")
+        pieces = solver.salvage.read_pieces(path)
+        assert pieces.attributes == {"title": "t"}
+        assert words in pieces.losses[0]
+        with pytest.raises(RunFileError, match="too damaged"):
+            open_run(path, anyway=True)
+
+
+def test_sealed_numbers_that_are_those_of_no_run(call: Call) -> None:
+    Path("run.h5").write_bytes(WHOLE[:-48])
+    with h5py.File("run.h5", "r+") as file:
+        file["reference_mass"][...] = 0.0
+        file.attrs["title"] = "\x1b]0;owned\x07"
+    append_trailer(Path("run.h5"))
+    status, out, err = call("validate", "run.h5")
+    assert (status, out) == (3, "")
+    assert err.endswith("its numbers are not those of a run: reference_mass is no positive probability\n")
+    status, out, _ = call("info", "run.h5")
+    assert status == 0
+    assert "\x1b" not in out
+    assert "\\x1b" in out

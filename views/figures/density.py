@@ -1,0 +1,84 @@
+"""The policy at one state at several flow times: lines over one action axis, maps over two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from grids.arrays import FloatArray
+from solver.run import Run
+from views.figures.canvas import BLACK, DOUBLE, MAP, SINGLE, heading, new_figure
+from views.figures.fields import (
+    NO_ACTIONS,
+    NO_SNAPSHOTS,
+    chosen_state,
+    densities,
+    flat_index,
+    long_axes,
+    snapshot_times,
+    some_snapshots,
+    time_words,
+    words,
+)
+from views.figures.panels import axis_label, colour_bar, density_norm, few_ticks, legend_above, map_of
+
+LINES, MAPS = 5, 3
+
+
+def why_not(run: Run) -> str:
+    """Snapshots and an action axis are needed."""
+    if not long_axes(run.actions):
+        return NO_ACTIONS
+    return "" if snapshot_times(run).size else NO_SNAPSHOTS
+
+
+def plane(run: Run, probabilities: FloatArray) -> FloatArray:
+    """Density over the first two long action axes, (n, m), or the first, (n,); the others summed out."""
+    axes = long_axes(run.actions)[:2]
+    cells = probabilities.reshape(run.actions.shape)
+    kept = cells.sum(axis=tuple(j for j in range(run.actions.dim) if j not in axes))
+    if len(axes) == 1:
+        return np.asarray(kept / run.actions.axes[axes[0]].widths)
+    if len(long_axes(run.actions)) == 2 and run.actions.dim == 2:
+        return densities(run, probabilities)
+    return np.asarray(kept / np.outer(*(run.actions.axes[k].widths for k in axes)))
+
+
+def draw(run: Run, *, state: Mapping[str, float] | None, title: bool) -> Figure:
+    """Lines or maps, the optimum last."""
+    assert run.snapshots is not None
+    index = chosen_state(run, state)
+    flat, axes = flat_index(run.states, index), [run.actions.axes[k] for k in long_axes(run.actions)[:2]]
+    rows = some_snapshots(run, LINES if len(axes) == 1 else MAPS)
+    shown = [(time_words(float(run.snapshots.time[j])), plane(run, run.snapshots.policy_at(j)[flat])) for j in rows]
+    if run.optimum is not None:
+        shown.append((r"$\pi^*$", plane(run, run.optimum.policy[flat])))
+    note = words(run, index)
+    if len(axes) == 1:
+        figure = new_figure(SINGLE, 2.8)
+        panel = figure.subplots()
+        colours = matplotlib.colormaps[MAP](np.linspace(0.0, 0.88, max(len(rows), 2)))
+        for number, (label, values) in enumerate(shown):
+            colour, dashes = (tuple(colours[number]), "-") if number < len(rows) else (BLACK, "--")
+            panel.plot(axes[0].points, values, color=colour, linestyle=dashes, label=label)
+        panel.set_xlabel(axis_label(axes[0]))
+        panel.set_ylabel(r"$\pi_t(a|s)$ [1]")
+        panel.set_xlim(axes[0].lower, axes[0].upper)
+        panel.set_ylim(bottom=0.0)
+        panel.xaxis.set_major_locator(few_ticks(5))
+        legend_above(panel, 3)
+    else:
+        figure = new_figure(DOUBLE, 2.5)
+        panels = figure.subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)[0]
+        norm = density_norm(*(values for _, values in shown))
+        for panel, (label, values) in zip(panels, shown, strict=True):
+            mesh = map_of(panel, axes[0].edges, axes[1].edges, values, norm)
+            panel.set_title(label)
+            panel.set_xlabel(axis_label(axes[0]))
+        panels[0].set_ylabel(axis_label(axes[1]))
+        colour_bar(figure, mesh, list(panels), r"$\pi_t(a|s)$ [1]", "right")
+    heading(figure, run.title if title else "", f"at {note}" if note else "")
+    return figure

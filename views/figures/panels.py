@@ -1,0 +1,164 @@
+"""What several figures have in common: labels in the paper's symbols, maps, scales and legends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import XAxis, YAxis
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator, SymmetricalLogLocator
+
+from grids.arrays import FloatArray
+from grids.axis import Axis
+from views.figures.canvas import MAP
+from views.figures.fields import geometric
+
+TIME = "flow time $t$ [1]"
+GAP = r"$V^{\pi_t}(\rho)-V^*(\rho)$ [1]"
+LONGEST_NAME = 18
+DECADES = 12  # most decades of a logarithmic colour scale
+
+
+def few_ticks(most: int) -> MaxNLocator:
+    """At most so many intervals, of round numbers."""
+    return MaxNLocator(most, steps=[1, 2, 2.5, 5, 10])
+
+
+def plain(text: str) -> str:
+    """A name that may stand beside math in a label: its dollars are dollars, and what is too long ends in dots."""
+    short = text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
+    return short.replace("$", r"\$")
+
+
+def axis_label(axis: Axis) -> str:
+    """Name and unit of an axis."""
+    return f"{plain(axis.name)} [1]"
+
+
+def log_scale(panel: Axes, values: Sequence[FloatArray], pad: float = 1.5) -> None:
+    """Logarithmic ordinate over the positive numbers among the values; what is not positive is left out."""
+    panel.set_yscale("log", nonpositive="mask")
+    found = np.concatenate([np.ravel(v) for v in values]) if values else np.zeros(0)
+    found = found[np.isfinite(found) & (found > 0.0)]
+    if found.size:
+        low, high = float(found.min()), float(found.max())
+        pad = max(pad, (high / low) ** 0.04)
+        panel.set_ylim(max(low / pad, 1e-300), min(high * pad, 1e300))
+    log_ticks(panel.yaxis, *panel.get_ylim())
+
+
+def log_ticks(axis: XAxis | YAxis, low: float, high: float, most: int = 7) -> None:
+    """Powers of ten as ticks; over less than two decades 1, 2 and 5 times them, written out; else round numbers."""
+    if high < 90.0 * low:
+        close = high < 6.0 * low
+        axis.set_major_locator(few_ticks(most - 2) if close else LogLocator(subs=(1.0, 2.0, 5.0), numticks=most))
+        axis.set_major_formatter(FuncFormatter(_number))
+    else:
+        axis.set_major_locator(LogLocator(numticks=most))
+    axis.set_minor_locator(LogLocator(subs="auto", numticks=most) if high >= 6.0 * low else NullLocator())
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _number(value: float, _: object = None) -> str:
+    """A tick written out where that is short, else as a power."""
+    if 1e-3 <= value < 1e4:
+        return f"{value:g}"
+    mantissa, exponent = f"{value:.0e}".split("e")
+    return rf"${mantissa}\!\times\!10^{{{int(exponent)}}}$"
+
+
+def time_scale(panel: Axes, times: FloatArray) -> None:
+    """Abscissa of flow time: logarithmic with zero at its left where the times are geometric, else linear."""
+    panel.set_xlabel(TIME)
+    if geometric(times):
+        first = float(times[times > 0.0][0])
+        panel.set_xscale("symlog", linthresh=first, linscale=0.4)
+        locator = SymmetricalLogLocator(base=10.0, linthresh=first)
+        locator.set_params(numticks=5)
+        panel.xaxis.set_major_locator(locator)
+        panel.set_xlim(float(times[0]), float(times[-1]))
+    elif times.size > 1:
+        panel.set_xlim(float(times[0]), float(times[-1]))
+        panel.xaxis.set_major_locator(few_ticks(5))
+    else:
+        panel.set_xticks([float(t) for t in times])
+
+
+def map_of(
+    panel: Axes,
+    across: FloatArray,
+    up: FloatArray,
+    values: FloatArray,
+    norm: Normalize | None = None,
+    cmap: str = MAP,
+) -> QuadMesh:
+    """Cells in colour: values (n, m) over edges (n + 1,) and (m + 1,); an image inside vector files."""
+    shown = np.ma.masked_invalid(values.T)
+    mesh = panel.pcolormesh(across, up, shown, norm=norm, cmap=cmap, shading="flat", rasterized=True)
+    panel.set_facecolor("#dddddd")
+    panel.xaxis.set_major_locator(few_ticks(4))
+    panel.yaxis.set_major_locator(few_ticks(5))
+    return mesh
+
+
+def linear_norm(*values: FloatArray) -> Normalize:
+    """Colour scale over all finite values."""
+    found = np.concatenate([v[np.isfinite(v)].ravel() for v in values])
+    if not found.size:
+        return Normalize(0.0, 1.0)
+    low, high = float(found.min()), float(found.max())
+    if high - low <= 1e-12 * max(abs(low), abs(high)):
+        spread = 0.5 * abs(low) or 0.5
+        low, high = low - spread, high + spread
+    return Normalize(low, high)
+
+
+def density_norm(*values: FloatArray) -> Normalize:
+    """Colour scale of densities, from zero."""
+    found = np.concatenate([v[np.isfinite(v)].ravel() for v in values])
+    return Normalize(0.0, float(found.max()) if found.size and found.max() > 0.0 else 1.0)
+
+
+def log_norm(*values: FloatArray) -> LogNorm | None:
+    """Logarithmic colour scale over the positive values; None if there are none."""
+    found = np.concatenate([v.ravel() for v in values])
+    found = found[np.isfinite(found) & (found > 0.0)]
+    if not found.size:
+        return None
+    high = float(found.max())
+    low = max(float(found.min()), high * 10.0**-DECADES)
+    if high < 2.0 * low:
+        low, high = low / 1.5, high * 1.5
+    return LogNorm(low, high)
+
+
+def colour_bar(figure: Figure, mesh: QuadMesh, panels: Axes | Sequence[Axes], label: str, where: str = "top") -> None:
+    """Colour scale with few ticks, above the panel or panels it belongs to, or at their right."""
+    bar = figure.colorbar(mesh, ax=panels, location=where, label=label, aspect=18, pad=0.03)
+    if isinstance(mesh.norm, LogNorm):
+        log_ticks(bar.ax.yaxis if where in ("left", "right") else bar.ax.xaxis, *mesh.get_clim(), 5)
+        bar.minorticks_off()
+    else:
+        bar.locator = few_ticks(4)
+        bar.update_ticks()
+
+
+def contours(panel: Axes, across: FloatArray, up: FloatArray, values: FloatArray) -> None:
+    """Thin lines of equal values (n, m) at points (n,) and (m,), unless all are the same."""
+    if min(values.shape) < 2 or not np.all(np.isfinite(values)):
+        return
+    if np.ptp(values) > 1e-9 * np.abs(values).max():
+        levels = MaxNLocator(8).tick_values(float(values.min()), float(values.max()))
+        inside = levels[(levels > values.min()) & (levels < values.max())]
+        if inside.size:
+            panel.contour(across, up, values.T, levels=inside, colors="white", linewidths=0.5, linestyles="solid")
+
+
+def legend_above(panel: Axes, columns: int, narrow: bool = False) -> None:
+    """Legend above the panel, where it covers no data."""
+    tight = {"handlelength": 1.0, "columnspacing": 0.7} if narrow else {}
+    panel.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, **tight)

@@ -1,0 +1,134 @@
+"""Phase portrait: mean motion of the state under the optimal policy as streamlines, the mean action as colour.
+
+The dynamics are those of the problem text in the run file, before noise; clamped and reflecting boundaries act on
+them, periodic ones do not, so that streamlines run on over the end.  On a periodic action axis the mean is that on
+the circle.  With more than two state axes the motion in the slice is shown, projected onto it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.interpolate import RegularGridInterpolator
+
+from grids.arrays import FloatArray, IntArray
+from grids.axis import Axis
+from problems.load import read_statement
+from problems.problem_file import parse_problem
+from problems.statement import Statement, Value
+from solver.run import Run
+from views.figures.canvas import BLACK, MAP, SINGLE, heading, new_figure
+from views.figures.fields import NO_OPTIMUM, chosen_state, drawn_axes, long_axes, slice_rows, words
+from views.figures.panels import axis_label, colour_bar, linear_norm, map_of, plain
+
+NODES = 41
+CIRCLE_MAP = "twilight"
+
+
+def why_not(run: Run) -> str:
+    """The optimum, two state axes and the problem's text are needed."""
+    if run.optimum is None:
+        return NO_OPTIMUM
+    if len(long_axes(run.states)) < 2:
+        return "it needs two state axes of more than one point"
+    if not run.problem:
+        return "the problem was stated in Python, and its dynamics are not in the file"
+    return ""
+
+
+def displacements(run: Run, rows: IntArray) -> FloatArray:
+    """Mean of f(s, a) - s under the optimal policy at some states, (states, axes)."""
+    assert run.optimum is not None
+    statement = read_statement(parse_problem(run.problem, "the problem in the run file"))
+    names = [axis.name for axis in run.states.axes]
+    out = np.zeros((rows.size, len(names)))
+    for number, row in enumerate(rows):
+        here = run.states.points[row]
+        policy = run.optimum.policy[row]
+        for weight, dynamics in _branches(statement, here, run):
+            for k, name in enumerate(names):
+                there = _at_boundary(_evaluated(dynamics[name], here, run), run.states.axes[k])
+                out[number, k] += policy @ (weight * (there - here[k]))
+    return out
+
+
+def _branches(
+    statement: Statement, here: FloatArray, run: Run
+) -> Sequence[tuple[FloatArray, Mapping[str, Value]]]:
+    """Probability of each outcome at every action, and its dynamics."""
+    return [(_evaluated(outcome.probability, here, run), outcome.dynamics) for outcome in statement.branches]
+
+
+def _evaluated(value: Value, here: FloatArray, run: Run) -> FloatArray:
+    """A value at one state and all actions, (A,)."""
+    shape = (run.actions.size,)
+    if not callable(value):
+        return np.full(shape, float(value))
+    coordinates = [np.full(shape, x) for x in here] + [np.ascontiguousarray(a) for a in run.actions.points.T]
+    with np.errstate(all="ignore"):
+        return np.broadcast_to(np.asarray(value(*coordinates), dtype=np.float64), shape)
+
+
+def _at_boundary(there: FloatArray, axis: Axis) -> FloatArray:
+    """Next states after clamping or one reflection."""
+    if axis.boundary == "clamp":
+        return np.clip(there, axis.lower, axis.upper)
+    if axis.boundary == "reflect":
+        mirrored = np.where(there > axis.upper, 2.0 * axis.upper - there, there)
+        return np.asarray(np.where(mirrored < axis.lower, 2.0 * axis.lower - mirrored, mirrored))
+    return there
+
+
+def mean_actions(run: Run, rows: IntArray) -> tuple[FloatArray, str, bool]:
+    """Mean action of the optimal policy, or its modulus with several axes; its label; whether it is an angle."""
+    assert run.optimum is not None
+    policy, axes = run.optimum.policy[rows], long_axes(run.actions)
+    if len(axes) == 1:
+        axis, values = run.actions.axes[axes[0]], run.actions.points[:, axes[0]]
+        label = rf"mean of {plain(axis.name)} under $\pi^*$ [1]"
+        if axis.periodic:
+            turn = 2.0 * np.pi / axis.length
+            angle = np.angle(policy @ np.exp(1j * turn * (values - axis.lower)))
+            return axis.lower + np.mod(angle, 2.0 * np.pi) / turn, label, True
+        return policy @ values, label, False
+    mean = policy @ run.actions.points
+    return np.sqrt((mean[:, axes] ** 2).sum(axis=1)), r"modulus of the mean action under $\pi^*$ [1]", False
+
+
+def draw(run: Run, *, state: Mapping[str, float] | None, title: bool) -> Figure:
+    """Streamlines over colour."""
+    index, along = chosen_state(run, state), drawn_axes(run, state, 2)
+    rows = slice_rows(run, along, index)
+    first, second = (run.states.axes[k] for k in along)
+    shape = (first.size, second.size)
+    motion = displacements(run, rows)[:, along].reshape(*shape, 2)
+    action, label, is_angle = mean_actions(run, rows)
+    figure = new_figure(SINGLE, 3.1)
+    panel = figure.subplots()
+    mesh = map_of(
+        panel, first.edges, second.edges, action.reshape(shape), linear_norm(action), CIRCLE_MAP if is_angle else MAP
+    )
+    mesh.set_alpha(0.6)
+    across, up, field = _even(first, second, motion)
+    if np.any(np.hypot(field[..., 0], field[..., 1]) > 0.0):
+        panel.streamplot(
+            across, up, field[..., 0].T, field[..., 1].T, color=BLACK, linewidth=0.6, arrowsize=0.6, density=1.1
+        )
+    panel.set_xlim(first.lower, first.upper)
+    panel.set_ylim(second.lower, second.upper)
+    colour_bar(figure, mesh, panel, label)
+    panel.set_xlabel(axis_label(first))
+    panel.set_ylabel(axis_label(second))
+    note = words(run, index, along)
+    heading(figure, run.title if title else "", f"slice {note}" if note else "")
+    return figure
+
+
+def _even(first: Axis, second: Axis, field: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The field on evenly spaced points, which streamlines need, (NODES, NODES, 2)."""
+    across, up = (np.linspace(axis.points[0], axis.points[-1], NODES) for axis in (first, second))
+    at = np.stack(np.meshgrid(across, up, indexing="ij"), axis=-1)
+    at = np.clip(at, [first.points[0], second.points[0]], [first.points[-1], second.points[-1]])
+    return across, up, np.asarray(RegularGridInterpolator((first.points, second.points), field)(at))

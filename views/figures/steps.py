@@ -1,0 +1,44 @@
+"""Dissipation and step size in flow time."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from solver.run import Run
+from views.figures.canvas import BLUE, SINGLE, VERMILION, heading, new_figure
+from views.figures.fields import NO_ROWS
+from views.figures.panels import log_scale, time_scale
+
+
+def why_not(run: Run) -> str:
+    """Rows are needed."""
+    return "" if run.series["time"].size else NO_ROWS
+
+
+def draw(run: Run, *, title: bool) -> Figure:
+    """Dissipation above, step size below."""
+    figure = new_figure(SINGLE, 3.4)
+    above, below = figure.subplots(2, 1, sharex=True)
+    series_panel(above, run, "dissipation", BLUE, r"$-\frac{d}{dt}V^{\pi_t}(\rho)$ [1]")
+    series_panel(below, run, "step_size", VERMILION, r"step $\Delta t$ [1]")
+    above.set_xlabel("")
+    heading(figure, run.title if title else "")
+    return figure
+
+
+def series_panel(panel: Axes, run: Run, name: str, colour: str, label: str) -> None:
+    """One series on a logarithmic axis; said in words where none of it is positive."""
+    time, values = run.series["time"], run.series[name]
+    positive = bool(np.any(np.isfinite(values) & (values > 0.0)))
+    # a row at the end of the axis is seen whole
+    panel.plot(time, values, color=colour, marker="o", markersize=2.0, linewidth=0.9, clip_on=not positive, zorder=3)
+    if positive:
+        log_scale(panel, [values])
+    else:
+        panel.set_ylim(-1.0, 1.0)
+        panel.set_yticks([0.0])
+        panel.text(0.5, 0.75, "not positive in any row", transform=panel.transAxes, ha="center", va="center")
+    time_scale(panel, time)
+    panel.set_ylabel(label)

@@ -1,0 +1,155 @@
+"""A problem file's statement as equations, in MathML: dynamics, noise, cost, terminal set, reference, start.
+
+Everything is read from the resolved text that a run carries, so that a report states the problem that was solved and
+not one remembered.  An equation is a list of pieces between which a line may be broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from problems.checks import places, read_expression, read_scope
+from problems.expressions import Expression
+from problems.problem_file import ProblemFile
+from views.mathml import (
+    INVISIBLE_TIMES,
+    IVERSON,
+    POWER,
+    SIGN,
+    THIN_SPACE,
+    condition,
+    expression,
+    fenced,
+    listed,
+    number,
+    operand,
+    operator,
+    primed,
+    row,
+    symbol,
+    terms,
+)
+
+BREAK_AFTER = 60  # characters of an expression; shorter ones are kept on one line
+
+
+@dataclass(frozen=True)
+class Equation:
+    """What it is in words, and its pieces in MathML."""
+
+    what: str
+    pieces: tuple[str, ...]
+
+
+def equations(problem: ProblemFile) -> list[Equation]:
+    """The statement of a problem, in the order in which one would read it."""
+    return _Statement(problem).equations()
+
+
+def remarks(stated: Sequence[Equation]) -> tuple[str, ...]:
+    """What must be said of signs that occur in the equations."""
+    pieces = "".join(piece for equation in stated for piece in equation.pieces)
+    explained = {
+        "<mi>ξ</mi>": "ξ are independent standard normal variables; the boundary acts after the noise.",
+        IVERSON: "A bracket [ ] is 1 where the condition in it holds, else 0.",
+    }
+    return tuple(sentence for sign, sentence in explained.items() if sign in pieces)
+
+
+class _Statement:
+    def __init__(self, problem: ProblemFile) -> None:
+        self.tables = problem.tables
+        raw = self.tables.dump()
+        self.scope, _ = read_scope(raw)
+        self.found = {place.key: read_expression(place, self.scope) for place in places(raw)}
+        self.states = [symbol(name) for name in self.tables.state]
+        self.actions = [symbol(name) for name in self.tables.action]
+
+    def equations(self) -> list[Equation]:
+        """See the function of this name."""
+        numbers = self.tables.problem
+        both = (
+            row(symbol("discount"), operator("="), number(numbers.discount), operator(",")),
+            row(symbol("temperature"), operator("="), number(numbers.temperature)),
+        )
+        shown = [Equation("discount and temperature", both)]
+        if self.tables.constants:
+            pieces = [row(symbol(name), operator("="), number(v)) for name, v in self.tables.constants.items()]
+            shown.append(Equation("constants", _with_commas(pieces)))
+        for name, text in self.scope.definitions.items():
+            shown.append(Equation("with", _equation(symbol(name), "=", text)))
+        shown += self._transition()
+        pair = fenced(listed([*self.states, *self.actions]))
+        shown.append(Equation("running cost", _equation(row("<mi>c</mi>", pair), "=", self.found["cost.running"])))
+        return shown + self._termination() + self._laws()
+
+    def _transition(self) -> list[Equation]:
+        if self.tables.dynamics:
+            return [*self._next_states("", self.tables.dynamics, self.tables.noise)]
+        shown = []
+        for k, outcome in enumerate(self.tables.outcome):
+            chance = self.found[f"outcome.{k}.probability"]
+            left = f"<msub><mi>P</mi><mn>{k + 1}</mn></msub>"
+            shown.append(Equation(f"outcome {k + 1}, with probability", _equation(left, "=", chance)))
+            shown += self._next_states(f"outcome.{k}.", outcome.dynamics, outcome.noise)
+        return shown
+
+    def _next_states(self, prefix: str, dynamics: dict[str, str], noise: dict[str, str]) -> list[Equation]:
+        shown = []
+        for name in dynamics:
+            mean = self.found[f"{prefix}dynamics.{name}"]
+            pieces = _equation(primed(name), "=", mean)
+            if name in noise:
+                if len(terms(mean.tree)) == 1:  # two cases, or a remainder, would seem to hold the noise as well
+                    pieces = (row(primed(name), operator("="), operand(mean.tree, SIGN)),)
+                sigma = operand(self.found[f"{prefix}noise.{name}"].tree, POWER)
+                kick = row(sigma, operator(INVISIBLE_TIMES), f"<msub><mi>ξ</mi>{symbol(name)}</msub>")
+                pieces = (*pieces, row("<mo form='infix'>+</mo>", kick))
+            shown.append(Equation("next state", pieces))
+        return shown
+
+    def _termination(self) -> list[Equation]:
+        ends = self.found.get("cost.terminal_set")
+        if ends is None:
+            return []
+        shown = [Equation("the process ends when the next state has", (condition(ends.tree),))]
+        cost = self.found.get("cost.terminal_cost")
+        if cost is not None:
+            left = row("<mi>h</mi>", fenced(listed(self.states)))
+            shown.append(Equation("and then costs γ times", _equation(left, "=", cost)))
+        return shown
+
+    def _laws(self) -> list[Equation]:
+        action = listed(self.actions)
+        potential = self.found["reference.potential"]
+        density = row("<mi>U</mi>", fenced(action))
+        measure = row("<mi>μ</mi>", fenced(row("<mi>d</mi>", THIN_SPACE, action)))
+        exponential = f"<msup><mi>e</mi>{row(operator('−'), density)}</msup>"
+        weight = row(exponential, operator(INVISIBLE_TIMES), "<mi>d</mi>", THIN_SPACE, action)
+        shown = []
+        if potential.text in ("0", "0.0"):
+            uniform = row(measure, operator("∝"), "<mi>d</mi>", THIN_SPACE, action)
+            shown.append(Equation("reference measure", (uniform,)))
+        else:
+            first = row(measure, operator("∝"), weight, operator(","))
+            shown.append(Equation("reference measure", (first, *_equation(density, "=", potential))))
+        if self.states:
+            rho = row("<mi>ρ</mi>", fenced(listed(self.states)))
+            shown.append(Equation("initial law of the state", _equation(rho, "∝", self.found["initial.state_density"])))
+        given = [operator("|"), listed(self.states)] if self.states else []
+        first = row("<msub><mi>π</mi><mn>0</mn></msub>", fenced(row(action, *given)))
+        shown.append(Equation("first policy", _equation(first, "∝", self.found["initial.policy_density"])))
+        return shown
+
+
+def _with_commas(pieces: list[str]) -> tuple[str, ...]:
+    return (*(row(piece, operator(",")) for piece in pieces[:-1]), pieces[-1])
+
+
+def _equation(left: str, sign: str, right: Expression) -> tuple[str, ...]:
+    """An equation; a long sum in pieces."""
+    parts = terms(right.tree) if len(right.text) > BREAK_AFTER else [expression(right.tree)]
+    return (row(left, operator(sign), parts[0]), *parts[1:])
+
+

@@ -1,0 +1,8 @@
+"""report.html: one self-contained page that shows a validation to somebody who was not there."""
+
+from __future__ import annotations
+
+from views.report.case import CaseView, case_view
+from views.report.page import NAME, page_html, write_page
+
+__all__ = ["NAME", "CaseView", "case_view", "page_html", "write_page"]

@@ -1,0 +1,119 @@
+"""What the report shows of a case besides its verdicts: the problem, typeset, and figures of its run.
+
+A view is made while the run is at hand and keeps text only, so that a suite need not hold all runs in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from grids.axis import Axis
+from problems.errors import ProblemError
+from problems.problem_file import parse_problem
+from solver.run import Run
+from views.figures import FIGURES, applicable, draw, svg_text
+from views.problem_math import Equation, equations, remarks
+
+KINDS = ("decay", "value", "policy", "constants")
+"""Figures of a case, in this order, as far as they apply to its run."""
+
+BOUNDARIES = {
+    "clamp": "clamped to the box",
+    "reflect": "reflected at the ends",
+    "periodic": "periodic",
+    "no-flux": "no flux through the ends",
+}
+
+
+@dataclass(frozen=True)
+class AxisView:
+    """One axis in words; widths of the narrowest and the widest cell."""
+
+    kind: str
+    name: str
+    lower: float
+    upper: float
+    cells: int
+    narrowest: float
+    widest: float
+    boundary: str
+
+
+@dataclass(frozen=True)
+class FigureView:
+    """A figure: what is seen, and its SVG."""
+
+    shows: str
+    svg: str
+
+
+@dataclass(frozen=True)
+class CaseView:
+    """What is shown of one case."""
+
+    axes: tuple[AxisView, ...]
+    equations: tuple[Equation, ...]
+    remarks: tuple[str, ...]
+    text: str
+    flow: str
+    figures: tuple[FigureView, ...]
+
+
+def case_view(run: Run, kinds: Sequence[str] = KINDS) -> CaseView:
+    """The view of a run.
+
+    Parameters
+    ----------
+    run : Run
+    kinds : sequence of str
+        Figures to draw, of `views.figures.FIGURES`; what does not apply to the run is left out.
+    """
+    axes = [("state", axis) for axis in run.states.axes] + [("action", axis) for axis in run.actions.axes]
+    stated = _equations(run.problem)
+    return CaseView(
+        axes=tuple(_axis(kind, axis) for kind, axis in axes),
+        equations=stated,
+        remarks=remarks(stated),
+        text=run.problem,
+        flow=_flow(run),
+        figures=tuple(_figure(kind, run) for kind in _drawn(run, kinds)),
+    )
+
+
+def _axis(kind: str, axis: Axis) -> AxisView:
+    widths = np.diff(axis.edges)
+    return AxisView(
+        kind, axis.name, axis.lower, axis.upper, axis.size, float(widths.min()), float(widths.max()),
+        BOUNDARIES[axis.boundary],
+    )  # fmt: skip
+
+
+def _equations(text: str) -> tuple[Equation, ...]:
+    """The problem's equations; none for a problem stated in Python, or a text that is no problem file."""
+    try:
+        return tuple(equations(parse_problem(text))) if text else ()
+    except ProblemError:  # the text is shown as it is
+        return ()
+
+
+def _flow(run: Run) -> str:
+    """Scheme, control and counts, in a line."""
+    attributes = run.attributes
+    control = [f"{name} {attributes[name]}" for name in ("accuracy", "step") if name in attributes]
+    counted = [name for name in ("steps", "rejected_steps") if name in attributes]
+    counts = [f"{attributes[name]} {name.replace('_', ' ')}" for name in counted]
+    named = [str(attributes[name]) for name in ("flow", "scheme", "transition") if name in attributes]
+    return ", ".join([*named, *control, *counts])
+
+
+def _drawn(run: Run, kinds: Sequence[str]) -> list[str]:
+    possible = applicable(run)
+    return [kind for kind in kinds if kind in possible]
+
+
+def _figure(kind: str, run: Run) -> FigureView:
+    shows = FIGURES[kind].shows
+    return FigureView(shows, svg_text(draw(kind, run, title=False), shows))

@@ -1,0 +1,74 @@
+"""The page: report.json's content and the views of its cases, put into the template.
+
+Every number comes from the same mapping that is written as report.json, and stands in the page in full (the ``value``
+of its ``data`` element) behind the digits shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from validation.report import write_whole
+from views.report.case import CaseView
+from views.templating import environment, render
+
+NAME = "report.html"
+EXACT = "exact_solution"
+RATES = ("paper", "sup_norm", "guaranteed", "observed")
+ROWS_SHOWN = 12
+
+
+def write_page(content: Mapping[str, Any], cases: Mapping[str, CaseView], folder: Path) -> Path:
+    """Write report.html into a folder, whole or not at all; the folder is made if it is missing."""
+    return write_whole(folder / NAME, page_html(content, cases))
+
+
+def page_html(content: Mapping[str, Any], cases: Mapping[str, CaseView]) -> str:
+    """The page as text.
+
+    Parameters
+    ----------
+    content : mapping
+        As `validation.report.as_dict` gives it.
+    cases : mapping of case to CaseView
+        What is known of the cases besides; those left out are shown without statement and figures.
+    """
+    findings = content["findings"]
+    problems = [name for name in dict.fromkeys(entry["case"] for entry in findings) if name in content["cases"]]
+    exact = [entry for entry in findings if entry["claim"] == EXACT]
+    judged = [entry for entry in findings if entry["claim"] != EXACT]
+    verdicts = ("holds", "fails", "not certified")
+    return render(
+        "report.html",
+        css=environment().get_template("report.css").render(),
+        content=content,
+        date=datetime.fromisoformat(content["environment"]["date"]),
+        counts={name: sum(entry["verdict"] == name for entry in findings) for name in verdicts},
+        problems=problems,
+        views=cases,
+        claims=list(dict.fromkeys(entry["claim"] for entry in judged)),
+        matrix={(entry["case"], entry["claim"]): entry["verdict"] for entry in judged},
+        of_case={name: [entry for entry in judged if entry["case"] == name] for name in problems},
+        exact=exact,
+        last={name: last_rates(content["cases"][name]["rates"]) for name in problems},
+        rows={name: rows_shown(content["cases"][name]["rates"]) for name in problems},
+        rate_names=RATES,
+    )
+
+
+def last_rates(rates: Mapping[str, Any]) -> dict[str, Any]:
+    """The rates in the last row that is judged, or the last one, and the sharp rate."""
+    judged = [k for k, is_judged in enumerate(rates["judged"]) if is_judged]
+    row = judged[-1] if judged else -1
+    return {**{name: rates[name][row] for name in RATES}, "sharp": rates["sharp"]}
+
+
+def rows_shown(rates: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """About a dozen rows spread over all, the first and the last among them."""
+    count = len(rates["time"])
+    most = min(ROWS_SHOWN, count)
+    chosen = dict.fromkeys(round(k * (count - 1) / max(most - 1, 1)) for k in range(most))
+    return [{name: rates[name][k] for name in ("time", "gap", *RATES, "judged")} for k in chosen]

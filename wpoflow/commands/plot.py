@@ -1,0 +1,78 @@
+"""``wpoflow plot`` and ``wpoflow movie``: figures of a run file, and the policy relaxing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from solver.output_path import check_output, final_path, part_path
+from views.figures import EXTENSIONS, FigureError, draw
+from wpoflow.exits import Exit
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+REPORT = ".json"
+
+
+def main(*, file: Path, output: Path, kind: str | None, state: Mapping[str, float], force: bool) -> Exit:
+    """Draw one figure; a report of ``wpoflow refine`` is drawn as a refinement study."""
+    check_figure(output, force)
+    if file.suffix.lower() == REPORT:
+        if kind not in (None, "refinement") or state:
+            raise FigureError(f"{file}: a report has one figure, refinement, and no state to choose")
+        from views.figures.refinement import draw_study, read_study
+
+        write_figure(draw_study(read_study(file)), output)
+        return Exit.DONE
+    if kind == "refinement":
+        raise FigureError(f"{file}: refinement is drawn from the refine.json that wpoflow refine --report DIR writes")
+    from solver.run_file import open_run
+
+    write_figure(draw(kind or "overview", open_run(file), state=state), output)
+    return Exit.DONE
+
+
+def movie(*, file: Path, output: Path, state: Mapping[str, float], fps: float, force: bool) -> Exit:
+    """Write the movie of a run."""
+    from solver.run_file import open_run
+    from views.figures.movie import check_movie, save_movie
+
+    check_movie(output, fps)
+    check_output(output, force)
+    run = open_run(file)
+    _written(output, lambda part: save_movie(run, part, state=state, fps=fps, form=output.suffix))
+    return Exit.DONE
+
+
+def check_figure(output: Path, force: bool) -> None:
+    """Refuse, before anything is read or drawn, what cannot be written.
+
+    Raises
+    ------
+    FigureError
+        An extension that says no format.
+    OSError
+        As `solver.output_path.check_output`.
+    """
+    if output.suffix.lower() not in EXTENSIONS:
+        raise FigureError(f"{output}: a figure ends in {', '.join(EXTENSIONS)}")
+    check_output(output, force)
+
+
+def write_figure(figure: Figure, output: Path) -> None:
+    """Write a figure, whole or not at all."""
+    from views.figures.canvas import write
+
+    _written(output, lambda part: write(figure, part, output.suffix.lower().removeprefix(".")))
+
+
+def _written(output: Path, write: Callable[[Path], None]) -> None:
+    part = part_path(output)
+    try:
+        write(part)
+        os.replace(part, final_path(output))
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,85 @@
+"""``wpoflow rollout``: returns of a stored policy in a Gymnasium environment."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+
+from problems.environments.gym import make_environment
+from problems.environments.policy import GridPolicy, chosen_source
+from problems.environments.rollout import Rollout, rollout
+from solver.run import Run
+from solver.run_file import open_run
+from views.terminal import show, table
+from wpoflow.exits import Exit
+
+
+def main(
+    *, file: Path, environment: str, episodes: int, seed: int, mode: str, policy: str | None, as_json: bool
+) -> Exit:
+    """Play the policy of a run file or optimum file, and print the returns."""
+    make_environment(environment).close()  # a mistake in the name is said before a large file is read
+    run = open_run(file)
+    acting = GridPolicy.from_run(run, policy, mode)
+    started = time.monotonic()
+    done = rollout(acting, environment, episodes=episodes, seed=seed)
+    seconds = time.monotonic() - started
+    source = chosen_source(run, policy)
+    if as_json:
+        found = {"file": str(file), "policy": source, "mode": mode, "seconds": seconds, **as_dict(done)}
+        show(json.dumps(found, indent=2, allow_nan=False))
+        return Exit.DONE
+    show(table([*_policy_rows(file, run, source, mode), *_rows(done), ("seconds", f"{seconds:.2f}")]))
+    return Exit.DONE
+
+
+def as_dict(done: Rollout) -> dict[str, object]:
+    """Statistics of the returns, and the returns."""
+    return {
+        "environment": done.environment,
+        "episodes": len(done.returns),
+        "seed": done.seed,
+        "mean": done.mean,
+        "std": done.std,
+        "standard_error": _standard_error(done),
+        "median": done.median,
+        "worst": done.worst,
+        "best": done.best,
+        "terminated": int(done.terminated.sum()),
+        "failed": done.failed,
+        "steps": int(done.steps.sum()),
+        "returns": done.returns.tolist(),
+    }
+
+
+def _policy_rows(file: Path, run: Run, source: str, mode: str) -> list[tuple[str, str]]:
+    which = "soft optimum"
+    if source == "flow" and run.snapshots is not None:
+        which = f"flow at time {run.snapshots.time[-1]:.6g}"
+    return [
+        ("policy", f"{which} of {file}: {run.title or '(no title)'}"),
+        ("actions", "sampled from the policy" if mode == "sampled" else f"{mode} of the policy"),
+    ]
+
+
+def _rows(done: Rollout) -> list[tuple[str, str]]:
+    n, ended = len(done.returns), int(done.terminated.sum())
+    rows = [
+        ("environment", done.environment),
+        ("episodes", f"{n}, seeds {done.seed} to {done.seed + n - 1}, {int(done.steps.sum()):,} steps"),
+        ("mean return", f"{done.mean:.6g} +- {_standard_error(done):.2g} (standard error)"),
+        ("spread", f"{done.std:.6g} (standard deviation)"),
+        ("median", f"{done.median:.6g}"),
+        ("worst", f"{done.worst:.6g}"),
+        ("best", f"{done.best:.6g}"),
+        ("ended", f"{ended} by the environment, {n - ended} by its time limit"),
+    ]
+    if done.failed is not None:
+        rows.append(("failed", f"{done.failed} without reaching the goal"))
+    return rows
+
+
+def _standard_error(done: Rollout) -> float:
+    return done.std / math.sqrt(len(done.returns))

@@ -1,0 +1,165 @@
+"""Options of the commands, what they may be given, and the help that needs some words.
+
+As light as `wpoflow.cli`: click and the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from views.figures.registry import FIGURES
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+MOST_DIGITS = 18
+LIMITS = ("time", "gap", "steps", "wall")
+
+
+def pairs(option: str, entries: Sequence[str]) -> dict[str, str]:
+    """NAME=VALUE entries of a repeated option as a dict."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        name, equals, value = entry.partition("=")
+        if not (name.strip() and equals and value.strip()):
+            raise click.UsageError(f"{option} {entry}: write NAME=VALUE")
+        if name.strip() in found:
+            raise click.UsageError(f"{option} {name.strip()} is given twice")
+        found[name.strip()] = value.strip()
+    return found
+
+
+class Debug:
+    """Whether a traceback is wanted; set by ``--debug`` before or after the command's name."""
+
+    wanted = False
+
+
+def _set_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        context.ensure_object(Debug).wanted = True
+
+
+debug_option = click.option(
+    "--debug", is_flag=True, expose_value=False, callback=_set_debug, help="Show the traceback of an error."
+)
+
+
+def _parse_cells(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, int]:
+    cells = {}
+    for name, value in pairs("--cells", entries).items():
+        if not value.isdecimal() or len(value) > MOST_DIGITS or int(value) < 1:
+            raise click.UsageError(f"--cells {name}={value}: the number of cells is a positive whole number")
+        cells[name] = int(value)
+    return cells
+
+
+def _parse_set(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, str]:
+    return pairs("--set", entries)
+
+
+def _parse_until(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, float] | None:
+    criteria: dict[str, float] = {}
+    for name, value in pairs("--until", [entry if "=" in entry else f"time={entry}" for entry in entries]).items():
+        if name not in LIMITS:
+            raise click.UsageError(f"--until {name}: choose among {', '.join(LIMITS)}")
+        try:
+            criteria[name] = int(value) if name == "steps" else float(value)
+        except ValueError:
+            if name == "time" and f"time={value}" not in entries:
+                raise click.UsageError(
+                    f"--until {value}: write a flow time or {', '.join(f'{k}=' for k in LIMITS)}"
+                ) from None
+            kind = "a whole number" if name == "steps" else "a number"
+            raise click.UsageError(f"--until {name}={value}: {value} is not {kind}") from None
+        if not 0 < criteria[name] < float("inf"):
+            raise click.UsageError(f"--until {name}={value}: must be positive and finite")
+    return criteria or None
+
+
+def parse_times(_: click.Context, __: click.Parameter, entries: Sequence[float]) -> list[float]:
+    """Flow times, positive and finite."""
+    for time in entries:
+        if not 0.0 < time < float("inf"):
+            raise click.UsageError(f"--time {time:g}: must be positive and finite")
+    return list(entries)
+
+
+def _together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+problem_options = _together(
+    click.argument("problem"),
+    click.option("--cells", multiple=True, metavar="AXIS=N", callback=_parse_cells, help="Grid size of an axis."),
+    click.option(
+        "--set", "overrides", multiple=True, metavar="KEY=VALUE", callback=_parse_set,
+        help="Override a key of the problem file, as in problem.temperature=0.1; the value is TOML.",
+    ),
+)  # fmt: skip
+flow_options = _together(
+    click.option(
+        "--until", multiple=True, metavar="KEY=VALUE", callback=_parse_until,
+        help="Stop criterion: time=, gap=, steps= or wall= (a bare number is a time); the first met stops. "
+        "Replaces all criteria of the file.",
+    ),
+    click.option(
+        "--scheme", metavar="NAME",
+        help="Time scheme: automatic (default), multistep, exponential, extrapolated or euler; those with steps of "
+        "fixed size are extrapolated and euler.",
+    ),
+    click.option(
+        "--step", type=float, metavar="DT",
+        help="Fixed time step, cut only for listed or equally spaced times and the end; geometric rows and "
+        "snapshots are taken at the first step at or after their time.",
+    ),
+    click.option(
+        "--accuracy", type=float, metavar="TOL",
+        help="Step control: local error relative to what is left. Default 1e-6; 1e-3 for euler.",
+    ),
+    click.option("--flow", metavar="NAME", help="Which flow: wasserstein."),
+)  # fmt: skip
+threads_option = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Number of threads.")
+anyway_option = click.option(
+    "--anyway", is_flag=True, help="Of a damaged or unfinished run file, read what can be read."
+)
+checkpoint_option = click.option(
+    "--checkpoint", type=click.FloatRange(min=0.0), metavar="SECONDS",
+    help="Time between checkpoints; inf keeps none. Default: as often as takes 2 % of the time.",
+)  # fmt: skip
+force_option = click.option("--force", is_flag=True, help="Overwrite the output.")
+output_option = click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.h5", help="Where to write."
+)
+
+
+def _parse_state(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, float]:
+    point = {}
+    for name, value in pairs("--state", entries).items():
+        try:
+            point[name] = float(value)
+        except ValueError:
+            raise click.UsageError(f"--state {name}={value}: {value} is not a number") from None
+    return point
+
+
+state_option = click.option(
+    "--state", multiple=True, metavar="AXIS=VALUE", callback=_parse_state,
+    help="State to look at, the nearest grid point; axes left out: the middle.",
+)  # fmt: skip
+
+
+def plot_help() -> str:
+    """Help of ``plot``, with the kinds of figures."""
+    kinds = {name: kind.shows for name, kind in FIGURES.items()}
+    kinds["refinement"] = "differences between levels, from the refine.json of wpoflow refine --report"
+    lines = "\n".join(f"  {name:<12}{shows}" for name, shows in kinds.items())
+    return f"Draw a figure of a run file. Kinds:\n\n\b\n{lines}"
