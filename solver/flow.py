@@ -77,6 +77,7 @@ class FlowState:
             "policy": self.policy,
             "value": self.value,
             "residual": float(self.evaluation.residual),
+            "exact": int(self.evaluation.exact),
             "step_size": float(self.step_size),
             "mass_drift": float(self.mass_drift),
             **{name: int(getattr(self, name)) for name in COUNTERS},
@@ -166,7 +167,8 @@ def flow(
 def _remembered(mdp: GridMDP, stepper: Scheme, memory: Memory, solver: str) -> FlowState:
     """The state that a memory was taken of, its scheme in the condition it was in then."""
     policy = stepper.restore(part_of(memory, OF_SCHEME), np.asarray(memory["policy"]))
-    found = remembered(mdp, policy, np.asarray(memory["value"]), float(memory["residual"]), solver)
+    value, residual, exact = np.asarray(memory["value"]), float(memory["residual"]), bool(memory["exact"])
+    found = remembered(mdp, policy, value, residual, exact, solver)
     return FlowState(
         time=float(memory["time"]),
         policy=policy,

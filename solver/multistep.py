@@ -161,6 +161,7 @@ class MultistepScheme:
             "slot": int(slot),
             "value": newest.value,
             "residual": float(newest.residual),
+            "exact": int(newest.exact),
             "size": float(self._size),
             "order": int(self._order),
             "degree": int(self._degree),
@@ -181,7 +182,8 @@ class MultistepScheme:
         for j, row in enumerate(slots):
             self._rows[row][:] = memory[f"policy{j}"]
         self._rows[slot][:], self._values[slot] = policy, value
-        newest = self._substeps.remembered(self._rows[slot], value, float(memory["residual"]))
+        exact = bool(memory["exact"])
+        newest = self._substeps.remembered(self._rows[slot], value, float(memory["residual"]), exact)
         self._taken = (float(memory["end"]), slot, newest)
         self._size, self._order, self._degree = (
             float(memory["size"]),

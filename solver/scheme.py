@@ -46,14 +46,16 @@ def remembered(
     policy: FloatArray,
     value: FloatArray,
     residual: float,
+    exact: bool,
     solver: str,
     incomplete: IncompleteFactors | None = None,
 ) -> Evaluation:
-    """The evaluation of a policy (S, A) whose V (S,) and residual are known from before."""
+    """The evaluation of a policy (S, A) whose V (S,), residual and exactness are known from before."""
     reward = np.empty(mdp.states.size)
     regularised_cost(policy, mdp.cost, mdp.log_mass, mdp.temperature, reward)
     system = DiscountedSystem(mdp.transition.under(policy), mdp.discount, solver, incomplete)
-    return Evaluation(mdp, value, residual, system, reward=reward)
+    found = Evaluation(mdp, value, residual, system, reward=reward)
+    return found.taken_as_exact() if exact else found
 
 
 class MassError(ArithmeticError):
@@ -166,9 +168,9 @@ class Substeps:
             self.step(out, q, dt / count, out)
         return out
 
-    def remembered(self, p: FloatArray, value: FloatArray, residual: float) -> Evaluation:
-        """The evaluation of a policy whose V and residual are known from before."""
-        return remembered(self.mdp, p, value, residual, self.solver, self._incomplete)
+    def remembered(self, p: FloatArray, value: FloatArray, residual: float, exact: bool) -> Evaluation:
+        """The evaluation of a policy whose V, residual and exactness are known from before."""
+        return remembered(self.mdp, p, value, residual, exact, self.solver, self._incomplete)
 
     def evaluate(self, p: FloatArray, guess: FloatArray, tolerance: float = 0.0) -> Evaluation:
         """V and Q of a policy, warm-started, to rounding or to a Bellman residual that suffices."""
