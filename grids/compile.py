@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -29,6 +31,7 @@ import platformdirs
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+LEAST_ROOM = 50_000_000  # bytes, on the disk of the cache: all kernels take about half of it
 LEAST_THREADED = 1 << 17  # entries of the largest array from which threads pay
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -51,6 +54,19 @@ def _cache_directory() -> Path:
 
 
 CACHE_DIRECTORY = _cache_directory()
+
+
+@functools.cache
+def cache_usable() -> bool:
+    """Whether kernels can be kept on disk: else numba would keep them beside the sources, where they go stale."""
+    if not CACHE_DIRECTORY.is_absolute():  # nobody's home is known
+        return False
+    try:
+        CACHE_DIRECTORY.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=CACHE_DIRECTORY):
+            return any(CACHE_DIRECTORY.iterdir()) or shutil.disk_usage(CACHE_DIRECTORY).free >= LEAST_ROOM
+    except OSError:
+        return False  # each process compiles anew, as `wpoflow doctor` tells
 
 
 def kernel(
@@ -113,7 +129,9 @@ def _compiled(function: Callable[..., Any], *, parallel: bool, flags: set[str]) 
     before = _settings.CACHE_DIR
     _settings.CACHE_DIR = str(CACHE_DIRECTORY / "-".join(["threaded" if parallel else "serial", *sorted(flags)]))
     try:
-        compiled = numba.njit(cache=True, parallel=parallel, error_model="numpy", fastmath=flags or False)(function)
+        compiled = numba.njit(
+            cache=cache_usable(), parallel=parallel, error_model="numpy", fastmath=flags or False
+        )(function)
     finally:
         _settings.CACHE_DIR = before
     return cast("Callable[..., Any]", compiled)

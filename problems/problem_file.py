@@ -79,6 +79,11 @@ class ProblemFile:
         return _NUMBERS.sub(_on_one_line, tomli_w.dumps(self.tables.dump()))
 
 
+def names_file(name_or_path: str | Path) -> bool:
+    """Whether a file is meant, not a gallery problem."""
+    return isinstance(name_or_path, Path) or name_or_path.endswith(".toml") or "/" in name_or_path
+
+
 def read_problem(
     name_or_path: str | Path,
     *,
@@ -110,8 +115,7 @@ def read_problem(
     ProblemError
         Unreadable file or faulty content: one line per fault.
     """
-    is_file = isinstance(name_or_path, Path) or name_or_path.endswith(".toml") or "/" in name_or_path
-    if is_file:
+    if names_file(name_or_path):
         path = Path(name_or_path)
         try:
             text = _read_text(path)

@@ -77,9 +77,18 @@ class Evaluation:
         if self._exact is None:
             assert self._reward is not None
             value, residual = self.system.solve(self._reward, self.value)
-            self._exact = Evaluation(self._mdp, value, residual, self.system, reward=self._reward)
-            self._exact._exact = self._exact
+            self._exact = Evaluation(self._mdp, value, residual, self.system, reward=self._reward).taken_as_exact()
         return self._exact
+
+    @property
+    def exact(self) -> bool:
+        """Whether it was computed to rounding, so that `refined` is itself."""
+        return self._exact is self
+
+    def taken_as_exact(self) -> Evaluation:
+        """Itself, as one that was computed to rounding."""
+        self._exact = self
+        return self
 
     @cached_property
     def q(self) -> FloatArray:

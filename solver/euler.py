@@ -12,7 +12,7 @@ import numpy as np
 from grids.arrays import FloatArray
 from solver.error_control import ErrorControl
 from solver.mdp import GridMDP
-from solver.scheme import RECOVERABLE, Evaluate, Step, Substeps, attempts_at, known, landing_step
+from solver.scheme import RECOVERABLE, Evaluate, Memory, Step, Substeps, attempts_at, known, landing_step
 
 GROWTH = 4.0
 SHRINKING = 0.1
@@ -67,3 +67,12 @@ class EulerScheme:
                 continue
             self._size = max(self._size, factor * size) if factor >= 1.0 else factor * size
             return Step(out, known(after), size, self._substeps.evaluations - before, attempts.rejected)
+
+    def memory(self) -> Memory:
+        """See `Scheme`."""
+        return {"size": self._size}
+
+    def restore(self, memory: Memory, policy: FloatArray) -> FloatArray:
+        """See `Scheme`."""
+        self._size = float(memory["size"])
+        return policy

@@ -29,7 +29,7 @@ from solver.flux_limiter import limit_fluxes
 from solver.history_kernels import measure_change
 from solver.mdp import GridMDP
 from solver.rational_exponential import RATIONAL_EXPONENTIALS
-from solver.scheme import Evaluate, Step, Substeps, attempts_at, mass_drift
+from solver.scheme import Evaluate, Memory, Step, Substeps, attempts_at, mass_drift
 
 MARGIN = 1e-3  # of the accuracy, the error of the first companion that is tried: room for L being far from normal
 LEAST_ACCURACY = 1e-6  # within reach of the companion of most poles
@@ -92,6 +92,16 @@ class ExponentialScheme:
             limit_fluxes(out, sizes, strides, periodic, self._negative)
         exact = cache(lambda: self._evaluate(out))
         return Step(out, exact, size, 1, attempts.rejected, limited, False, drift)
+
+    def memory(self) -> Memory:
+        """See `Scheme`."""
+        return {"size": float(self._size), "value": self._value}
+
+    def restore(self, memory: Memory, policy: FloatArray) -> FloatArray:
+        """See `Scheme`."""
+        self._size = float(memory["size"])
+        self._value[:] = memory["value"]
+        return policy
 
     def _evaluate(self, policy: FloatArray) -> Evaluation:
         found = self._substeps.evaluate(policy, self._value)

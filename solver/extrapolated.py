@@ -25,6 +25,7 @@ from solver.mdp import GridMDP
 from solver.scheme import (
     RECOVERABLE,
     Evaluate,
+    Memory,
     Step,
     Substeps,
     attempts_at,
@@ -107,6 +108,15 @@ class ExtrapolatedScheme:
                 continue
             spent = self._substeps.evaluations - before
             return Step(out, known(after), size, spent, attempts.rejected, limited, fallback, drift)
+
+    def memory(self) -> Memory:
+        """See `Scheme`."""
+        return {"size": float(self._size), "target": int(self._target)}
+
+    def restore(self, memory: Memory, policy: FloatArray) -> FloatArray:
+        """See `Scheme`."""
+        self._size, self._target = float(memory["size"]), int(memory["target"])
+        return policy
 
     def _attempt(self, policy: FloatArray, evaluation: Evaluation, size: float) -> int:
         """Fill the parts for one step: the order reached, 0 if the step is rejected."""

@@ -10,16 +10,20 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 
+import numpy as np
+
 from grids.arrays import FloatArray
 from solver.attempts import no_watch
 from solver.bellman import Evaluation, bellman_solver, evaluate
 from solver.mdp import GridMDP
 from solver.schedule import merge
-from solver.scheme import DenseScheme, Evaluate, Scheme, Step, descends, known
+from solver.scheme import DenseScheme, Evaluate, Memory, Scheme, Step, descends, known, part_of, remembered
 from solver.schemes import AUTOMATIC, make_scheme
 from solver.steps import DescentStep
 
 SAME_TIME = 1e-12  # of a step, below which two times are one
+COUNTERS = ("steps", "rejected_steps", "fallback_steps", "limited_cells", "bellman_evaluations")
+OF_SCHEME = "scheme."  # names of a scheme's memory in that of the flow
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +46,8 @@ class FlowState:
         Largest error of a state's mass among the substeps that led here, which is rounding and was taken off.
     between : bool
         Whether it lies within a step, from dense output, and not at its end.
+    scheme : Scheme
+        What takes the steps.
     evaluation : Evaluation
         V and Q with the linear system they solve; where the scheme has no need of them, computed when first asked for.
     """
@@ -57,6 +63,26 @@ class FlowState:
     bellman_evaluations: int = 1
     mass_drift: float = 0.0
     between: bool = False
+    scheme: Scheme | None = None
+
+    def memory(self) -> Memory:
+        """All that the rest of the flow depends on, to be asked for at the end of a step, before the next is taken.
+
+        Arrays may be views of what the next step overwrites.  `flow` takes it up again, with all else as it was.
+        """
+        assert self.scheme is not None
+        assert not self.between
+        return {
+            "time": float(self.time),
+            "policy": self.policy,
+            "value": self.value,
+            "residual": float(self.evaluation.residual),
+            "exact": int(self.evaluation.exact),
+            "step_size": float(self.step_size),
+            "mass_drift": float(self.mass_drift),
+            **{name: int(getattr(self, name)) for name in COUNTERS},
+            **{OF_SCHEME + name: value for name, value in self.scheme.memory().items()},
+        }
 
     @cached_property
     def evaluation(self) -> Evaluation:
@@ -86,6 +112,7 @@ def flow(
     solver: str | None = None,
     weights: FloatArray | None = None,
     watch: Callable[[], None] = no_watch,
+    memory: Memory | None = None,
 ) -> Iterator[FlowState]:
     """Iterate over the time steps of the flow, for ever; the first state is the initial one.
 
@@ -109,6 +136,9 @@ def flow(
         Weights of states in the error norm; rho by default.
     watch : callable, optional
         Called before every attempt at a step; what it raises ends the iteration.
+    memory : mapping, optional
+        What `FlowState.memory` gave: the flow goes on after that state, bit for bit as it would have, and that state
+        comes first.
 
     Raises
     ------
@@ -127,13 +157,37 @@ def flow(
     stepper = make_scheme(mdp, scheme, step, accuracy, flow, solver, weights, watch)
     policy = mdp.initial_policy if policy is None else policy
     mdp.check_policy(policy)
-    return _iterate(mdp, stepper, policy, merge(iter(landings)), solver)
+    if memory is None:
+        start = FlowState(0.0, policy, cache(lambda: evaluate(mdp, policy, solver=solver)), scheme=stepper)
+    else:
+        start = _remembered(mdp, stepper, memory, solver)
+    return _iterate(mdp, stepper, start, merge(iter(landings)), solver)
+
+
+def _remembered(mdp: GridMDP, stepper: Scheme, memory: Memory, solver: str) -> FlowState:
+    """The state that a memory was taken of, its scheme in the condition it was in then."""
+    policy = stepper.restore(part_of(memory, OF_SCHEME), np.asarray(memory["policy"]))
+    value, residual, exact = np.asarray(memory["value"]), float(memory["residual"]), bool(memory["exact"])
+    found = remembered(mdp, policy, value, residual, exact, solver)
+    return FlowState(
+        time=float(memory["time"]),
+        policy=policy,
+        evaluate=known(found),
+        step_size=float(memory["step_size"]),
+        steps=int(memory["steps"]),
+        rejected_steps=int(memory["rejected_steps"]),
+        fallback_steps=int(memory["fallback_steps"]),
+        limited_cells=int(memory["limited_cells"]),
+        bellman_evaluations=int(memory["bellman_evaluations"]),
+        mass_drift=float(memory["mass_drift"]),
+        scheme=stepper,
+    )
 
 
 def _iterate(
-    mdp: GridMDP, stepper: Scheme, policy: FloatArray, landings: Iterator[float], solver: str
+    mdp: GridMDP, stepper: Scheme, start: FlowState, landings: Iterator[float], solver: str
 ) -> Iterator[FlowState]:
-    state = FlowState(0.0, policy, cache(lambda: evaluate(mdp, policy, solver=solver)))
+    state = start
     yield state
     landing = 0.0
     dense = stepper if isinstance(stepper, DenseScheme) else None
@@ -163,6 +217,7 @@ def _iterate(
             limited_cells=start.limited_cells + taken.limited_cells,
             bellman_evaluations=start.bellman_evaluations + between + taken.evaluations,
             mass_drift=taken.drift,
+            scheme=stepper,
         )
         yield state
 

@@ -29,7 +29,7 @@ from solver.error_control import ErrorControl
 from solver.flux_limiter import limit_fluxes
 from solver.history_kernels import combine_history, measure_step
 from solver.mdp import GridMDP
-from solver.scheme import RECOVERABLE, Evaluate, Step, Substeps, attempts_at, descends, mass_drift
+from solver.scheme import RECOVERABLE, Evaluate, Memory, Step, Substeps, attempts_at, descends, mass_drift
 from solver.value_kernels import extrapolate_values, largest_rise, oscillations
 
 HIGHEST_DEGREE = 4  # of the extrapolation of V
@@ -146,6 +146,52 @@ class MultistepScheme:
         combine_history(self._history, slots, prediction_weights(times, start + since), out)
         self._limit(out)
         return out
+
+    def memory(self) -> Memory:
+        """See `Scheme`; empty before the first step."""
+        if self._taken is None:
+            return {}
+        end, slot, newest = self._taken
+        past = self._slots[: KEPT - 1]
+        return {
+            "times": self._times[: KEPT - 1],
+            "slots": past,
+            "values": self._values[past],
+            "end": float(end),
+            "slot": int(slot),
+            "value": newest.value,
+            "residual": float(newest.residual),
+            "exact": int(newest.exact),
+            "size": float(self._size),
+            "order": int(self._order),
+            "degree": int(self._degree),
+            "left": self._norms[4],
+            "gibbs": self._gibbs,
+            "gibbs_value": self._extrapolated[-1],
+            **{f"policy{j}": self._rows[row] for j, row in enumerate(past)},
+        }
+
+    def restore(self, memory: Memory, policy: FloatArray) -> FloatArray:
+        """See `Scheme`; the policy becomes the newest of the past."""
+        if not memory:
+            return policy
+        times, slots = np.asarray(memory["times"]), np.asarray(memory["slots"], dtype=np.int64)
+        slot, value = int(memory["slot"]), np.asarray(memory["value"])
+        self._times, self._slots = times, slots
+        self._values[slots] = memory["values"]
+        for j, row in enumerate(slots):
+            self._rows[row][:] = memory[f"policy{j}"]
+        self._rows[slot][:], self._values[slot] = policy, value
+        exact = bool(memory["exact"])
+        newest = self._substeps.remembered(self._rows[slot], value, float(memory["residual"]), exact)
+        self._taken = (float(memory["end"]), slot, newest)
+        self._size, self._order, self._degree = (
+            float(memory["size"]),
+            int(memory["order"]),
+            int(memory["degree"]),
+        )
+        self._norms[4], self._gibbs[:], self._extrapolated[-1] = memory["left"], memory["gibbs"], memory["gibbs_value"]
+        return self._rows[slot]
 
     def _note(self, policy: FloatArray, evaluate: Evaluate) -> Evaluation:
         """Make the step taken last part of the past, or begin a new past; V of the policy, as exact as is needed."""

@@ -19,6 +19,7 @@ from solver.entropy import relative_entropy_to_gibbs, relative_entropy_to_refere
 from solver.mdp import GridMDP
 from solver.monitor_kernels import add_axis_slopes, density_range, masked_mass
 from solver.run import Optimum
+from solver.scheme import Memory
 from solver.steps import wasserstein_dissipation
 
 
@@ -38,6 +39,14 @@ class Observer:
         self._visited: FloatArray | None = None
         self._alive = np.ones(mdp.states.size, dtype=np.bool_) if mdp.alive is None else mdp.alive
         self._end_cells = end_cells(mdp.actions)
+
+    def memory(self) -> Memory:
+        """What later rows depend on: the occupancy that the next one is solved from."""
+        return {} if self._visited is None else {"occupancy": self._visited}
+
+    def restore(self, memory: Memory) -> None:
+        """Take up a memory."""
+        self._visited = np.asarray(memory["occupancy"]) if "occupancy" in memory else None
 
     def gap(self, policy: FloatArray, evaluation: Evaluation) -> float:
         """V^pi(rho) - V*(rho) by (I2): tau/(1 - gamma) sum_i d_i KL(p_i | p*_i)."""

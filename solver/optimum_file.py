@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from solver.mdp import GridMDP
+from solver.output_lock import OutputLock
 from solver.problem_arrays import problem_arrays
 from solver.run import Optimum
 from solver.run_file import RunWriter
@@ -25,7 +26,7 @@ def save_optimum(
     Raises
     ------
     FileExistsError
-        The file exists and ``force`` is off.
+        The file exists and ``force`` is off, or it is being written.
     OSError
         It cannot be written.
     """
@@ -36,15 +37,18 @@ def save_optimum(
         "temperature": mdp.temperature,
         "transition": mdp.transition.description,
     }
-    with RunWriter(
-        path,
-        mdp.states,
-        mdp.actions,
-        reference_mass=mdp.reference_mass,
-        rho=mdp.rho,
-        attributes=attributes,
-        arrays=problem_arrays(mdp),
-        force=force,
-    ) as writer:
+    with (
+        OutputLock(path),
+        RunWriter(
+            path,
+            mdp.states,
+            mdp.actions,
+            reference_mass=mdp.reference_mass,
+            rho=mdp.rho,
+            attributes=attributes,
+            arrays=problem_arrays(mdp),
+            force=force,
+        ) as writer,
+    ):
         writer.optimum(best)
         writer.close("complete", "soft optimum computed; no flow was run", {"wall_seconds": seconds})

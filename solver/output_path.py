@@ -23,6 +23,18 @@ def part_path(path: str | os.PathLike[str]) -> Path:
     return path.with_name(path.name + ".part")
 
 
+def checkpoint_folder(path: str | os.PathLike[str]) -> Path:
+    """Where the checkpoints of a run are kept: a folder beside the final file."""
+    path = final_path(path)
+    return path.with_name(path.name + ".checkpoint")
+
+
+def lock_path(path: str | os.PathLike[str]) -> Path:
+    """The file that is locked while a run is written."""
+    path = final_path(path)
+    return path.with_name(path.name + ".lock")
+
+
 def check_output(path: str | os.PathLike[str], force: bool = False) -> None:
     """Find out whether a run may be written to ``path``.
 
@@ -43,6 +55,11 @@ def check_output(path: str | os.PathLike[str], force: bool = False) -> None:
     for place in (final, part):
         if place.is_symlink() or (place.exists() and not place.is_file()):
             raise FileExistsError(f"{place} exists and is not a regular file; choose another name")
+    if not force and checkpoint_folder(path).exists():
+        raise FileExistsError(
+            f"{checkpoint_folder(path)} is of a run that was cut short or is still going; "
+            f"go on with it (wpoflow resume {path}), or overwrite it with force (--force)"
+        )
     if not force and final.exists():
         raise FileExistsError(f"{path} exists; choose another name, or overwrite it with force (--force)")
     if not force and part.exists():

@@ -17,6 +17,8 @@ they may be too many to keep: of these problems the kernel is not stored, and it
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 
 from grids.arrays import FloatArray, IntArray
@@ -40,3 +42,21 @@ def problem_arrays(mdp: GridMDP) -> dict[str, FloatArray | IntArray]:
         arrays["transition_indices"] = rows.indices.astype(np.int64)
         arrays["transition_indptr"] = rows.indptr.astype(np.int64)
     return arrays
+
+
+def problem_digest(mdp: GridMDP) -> str:
+    """SHA-256, in hexadecimal, of all numbers of a problem; of its kernel by an expectation of random values."""
+    values = np.random.default_rng(0).standard_normal(mdp.states.size)
+    axes = [axis.edges for axis in (*mdp.states.axes, *mdp.actions.axes)]
+    digest = hashlib.sha256(f"{mdp.discount!r} {mdp.temperature!r} {mdp.states.shape} {mdp.actions.shape}".encode())
+    for array in (
+        *axes,
+        mdp.cost,
+        mdp.reference_mass,
+        mdp.rho,
+        mdp.initial_policy,
+        mdp.transition.expect(values),
+        np.ones(mdp.states.size, dtype=np.bool_) if mdp.alive is None else mdp.alive,
+    ):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

@@ -28,11 +28,30 @@ class Recorder:
         Run file to write; without one everything is kept in memory.
     force : bool
         Replace an existing file.
+    attributes : mapping, optional
+        Further attributes known at the start.
+
+    Attributes
+    ----------
+    rows : list of dict
+        The rows of the series so far.
+    snapshots : int
+        Number of snapshots so far.
+    snapshot_time : float
+        Time of the last one; -1 before there is one.
     """
 
-    def __init__(self, mdp: GridMDP, output: str | os.PathLike[str] | None, force: bool) -> None:
+    def __init__(
+        self,
+        mdp: GridMDP,
+        output: str | os.PathLike[str] | None,
+        force: bool,
+        attributes: Mapping[str, str | int | float] | None = None,
+    ) -> None:
         self._mdp = mdp
-        self._rows: list[dict[str, float]] = []
+        self.rows: list[dict[str, float]] = []
+        self.snapshots = 0
+        self.snapshot_time = -1.0
         self._times: list[float] = []
         self._values: list[FloatArray] = []
         self._policies: list[FloatArray] = []
@@ -43,6 +62,7 @@ class Recorder:
             "discount": mdp.discount,
             "temperature": mdp.temperature,
             "transition": mdp.transition.description,
+            **(attributes or {}),
         }
         if mdp.statement:
             self._attributes["problem"] = mdp.statement
@@ -81,19 +101,30 @@ class Recorder:
 
     def row(self, row: Mapping[str, float]) -> None:
         """Keep one row of the series."""
+        self.rows.append(dict(row))
         if self._writer is not None:
             self._writer.record(row)
-        else:
-            self._rows.append(dict(row))
 
     def snapshot(self, time: float, value: FloatArray, policy: FloatArray) -> None:
         """Keep value and policy at a time."""
+        self.snapshots, self.snapshot_time = self.snapshots + 1, time
         if self._writer is not None:
             self._writer.snapshot(time, value, policy)
         else:
             self._times.append(time)
             self._values.append(value.copy())
             self._policies.append(policy.copy())
+
+    @property
+    def kept_optimum(self) -> Optimum | None:
+        """The soft optimum, once it is known."""
+        return self._optimum
+
+    def kept_snapshot(self, index: int) -> tuple[float, FloatArray, FloatArray]:
+        """Time, value (S,) and policy (S, A) of a snapshot."""
+        if self._writer is not None:
+            return self._writer.kept_snapshot(index)
+        return self._times[index], self._values[index], self._policies[index]
 
     def close(self, status: str, stop_reason: str, attributes: Mapping[str, str | int | float]) -> Run:
         """Finish, and give back the run."""
@@ -106,7 +137,7 @@ class Recorder:
         return Run(
             states=mdp.states,
             actions=mdp.actions,
-            series={name: np.array([row[name] for row in self._rows]) for name in SERIES},
+            series={name: np.array([row[name] for row in self.rows]) for name in SERIES},
             snapshots=Snapshots(
                 np.array(self._times),
                 np.array(self._values).reshape(pairs[:2]),

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -22,6 +23,7 @@ import numpy as np
 
 from grids.arrays import FloatArray, IntArray
 from grids.grid import Grid
+from solver.disk_space import RECORD_BYTES, array_bytes, give_back, reserve
 from solver.output_path import check_output, final_path, part_path
 from solver.run import Attributes, Optimum
 from solver.run_layout import (
@@ -38,6 +40,8 @@ from solver.run_layout import (
 from solver.run_reading import open_run as open_run
 from solver.series import SERIES, check_axis_names
 from solver.trailer import append_trailer, synchronise_folder
+
+Arrays = Mapping[str, FloatArray | IntArray]
 
 STATUSES = ("complete", "interrupted", "failed")
 
@@ -80,7 +84,7 @@ class RunWriter:
         reference_mass: FloatArray,
         rho: FloatArray,
         attributes: Attributes | None = None,
-        arrays: Mapping[str, FloatArray | IntArray] | None = None,
+        arrays: Arrays | None = None,
         force: bool = False,
     ) -> None:
         self.path = final_path(path)
@@ -91,21 +95,43 @@ class RunWriter:
         self._rows = 0
         part_path(self.path).open("ab").close()  # a missing permission is said better here than by HDF5
         self._file = h5py.File(part_path(self.path), "w", libver=("v108", "v110"), track_order=True)
-        self._set_attributes(
+        described = len(str(attributes)) + sum(axis.edges.size for axis in (*states.axes, *actions.axes))
+        stated = reference_mass.size + rho.size + sum(array.size for array in (arrays or {}).values())
+        try:
+            with self._written(array_bytes(stated + described)):
+                self._begin(attributes or {}, reference_mass, rho, arrays or {})
+        except OSError:
+            self.discard()
+            raise
+
+    @contextmanager
+    def _written(self, most: int) -> Iterator[None]:
+        """Context of a write of at most so many bytes, for which there is room or which is not begun; then flush."""
+        reserve(part_path(self.path), most, self._file.id.get_filesize())
+        yield
+        self._file.flush()
+
+    def _close(self) -> None:
+        if self._file:
+            used = self._file.id.get_filesize()
+            self._file.close()
+            give_back(part_path(self.path), used)
+
+    def _begin(self, attributes: Attributes, mass: FloatArray, rho: FloatArray, arrays: Arrays) -> None:
+        self._file.attrs.update(
             {
-                **standing_attributes(states, actions),
+                **standing_attributes(self.states, self.actions),
                 "status": "running",
                 "stop_reason": "",
-                **(attributes or {}),
+                **attributes,
             }
         )
         self._create_scales()
         self._series = {name: self._file[name].id for name in SERIES}
-        self._fixed("/reference_mass", reference_mass, self._action_dims)
+        self._fixed("/reference_mass", mass, self._action_dims)
         self._fixed("/rho", rho, self._state_dims)
-        for name, array in (arrays or {}).items():
+        for name, array in arrays.items():
             self._store_problem_array(name, array)
-        self._file.flush()
 
     def record(self, row: Mapping[str, float]) -> None:
         """Append one row of the scalar series and flush.
@@ -127,36 +153,42 @@ class RunWriter:
         place = h5py.h5s.create_simple(extent)
         place.select_hyperslab((self._rows,), (1,))
         number = h5py.h5s.create_simple((1,))
-        for name, value in row.items():
-            data = self._series[name]
-            data.set_extent(extent)
-            data.write(number, place, np.array([value], dtype=np.float64))
+        with self._written(RECORD_BYTES):
+            for name, value in row.items():
+                data = self._series[name]
+                data.set_extent(extent)
+                data.write(number, place, np.array([value], dtype=np.float64))
         self._rows += 1
-        self._file.flush()
 
     def snapshot(self, time: float, value: FloatArray, policy: FloatArray) -> None:
         """Append value (S,) and policy (S, A) at a time, and flush."""
-        group = self._file.get("snapshot")
-        if group is None:
-            group = self._create_snapshots()
-        row = group["snapshot_time"].shape[0]
         shapes = {"snapshot_time": (), "value": self.states.shape, "policy": self.states.shape + self.actions.shape}
-        for (name, shape), array in zip(shapes.items(), (np.asarray(time), value, policy), strict=True):
-            group[name].resize(row + 1, axis=0)
-            group[name][row] = array.reshape(shape)
-        self._file.flush()
+        with self._written(array_bytes(1 + value.size + policy.size)):
+            group = self._file.get("snapshot")
+            if group is None:
+                group = self._create_snapshots()
+            row = group["snapshot_time"].shape[0]
+            for (name, shape), array in zip(shapes.items(), (np.asarray(time), value, policy), strict=True):
+                group[name].resize(row + 1, axis=0)
+                group[name][row] = array.reshape(shape)
+
+    def kept_snapshot(self, index: int) -> tuple[float, FloatArray, FloatArray]:
+        """Time, value (S,) and policy (S, A) of a snapshot written before."""
+        group = self._file["snapshot"]
+        value, policy = np.ravel(group["value"][index]), group["policy"][index]
+        return float(group["snapshot_time"][index]), value, policy.reshape(value.size, -1)
 
     def optimum(self, optimum: Optimum) -> None:
         """Store the soft optimum, and flush."""
         pair_dims = self._state_dims + self._action_dims
-        self._fixed("/optimum/value", optimum.value, self._state_dims)
-        self._fixed("/optimum/q", optimum.q, pair_dims)
-        self._fixed("/optimum/policy", optimum.policy, pair_dims)
-        self._fixed("/optimum/occupancy", optimum.occupancy, self._state_dims)
-        for name in OPTIMUM_NUMBERS:
-            self._file["optimum"].attrs[name] = getattr(optimum, name)
-        self._file.attrs["gap_floor"] = optimum.gap_floor
-        self._file.flush()
+        with self._written(array_bytes(2 * optimum.q.size + 2 * optimum.value.size)):
+            self._fixed("/optimum/value", optimum.value, self._state_dims)
+            self._fixed("/optimum/q", optimum.q, pair_dims)
+            self._fixed("/optimum/policy", optimum.policy, pair_dims)
+            self._fixed("/optimum/occupancy", optimum.occupancy, self._state_dims)
+            for name in OPTIMUM_NUMBERS:
+                self._file["optimum"].attrs[name] = getattr(optimum, name)
+            self._file.attrs["gap_floor"] = optimum.gap_floor
 
     def close(self, status: str, stop_reason: str, attributes: Attributes | None = None) -> None:
         """Finish the file: last attributes, trailer, rename.
@@ -178,8 +210,9 @@ class RunWriter:
         """
         if status not in STATUSES:
             raise ValueError(f"status {status!r}; choose one of {', '.join(STATUSES)}")
-        self._set_attributes({**(attributes or {}), "status": status, "stop_reason": stop_reason})
-        self._file.close()
+        with self._written(RECORD_BYTES):
+            self._file.attrs.update({**(attributes or {}), "status": status, "stop_reason": stop_reason})
+        self._close()
         part = part_path(self.path)
         append_trailer(part)
         os.replace(part, self.path)
@@ -187,13 +220,13 @@ class RunWriter:
 
     def abandon(self) -> None:
         """Let go of the file without finishing it: a ``.part`` file with rows stays, with status "running"."""
-        self._file.close()
+        self._close()
         if not self._rows:
             part_path(self.path).unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Remove the unfinished file."""
-        self._file.close()
+        self._close()
         part_path(self.path).unlink(missing_ok=True)
 
     def __enter__(self) -> RunWriter:
@@ -203,10 +236,6 @@ class RunWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.abandon()
-
-    def _set_attributes(self, attributes: Attributes) -> None:
-        for name, value in attributes.items():
-            self._file.attrs[name] = value
 
     def _create_scales(self) -> None:
         for name in SERIES:

@@ -9,10 +9,11 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from grids.arrays import FloatArray
+from grids.arrays import FloatArray, IntArray
 from solver.attempts import Attempts, no_watch
 from solver.bellman import Evaluation, NotFiniteError, evaluate
-from solver.discounted_system import EPS, BellmanError, IncompleteFactors
+from solver.discounted_system import EPS, BellmanError, DiscountedSystem, IncompleteFactors
+from solver.entropy import regularised_cost
 from solver.error_control import ErrorControl
 from solver.increment import Increments
 from solver.mdp import GridMDP
@@ -26,11 +27,35 @@ RECOVERABLE = (BellmanError, NotFiniteError)  # a shorter step may succeed
 
 
 Evaluate = Callable[[], Evaluation]
+Memory = dict[str, "FloatArray | IntArray | float | int"]
+"""What a later step depends on, by name: arrays and numbers that can be put into a checkpoint."""
+
+
+def part_of(memory: Memory, prefix: str) -> Memory:
+    """What a memory holds under names with this prefix, by the rest of the name."""
+    return {name.removeprefix(prefix): value for name, value in memory.items() if name.startswith(prefix)}
 
 
 def known(evaluation: Evaluation) -> Evaluate:
     """An evaluation that was made already."""
     return lambda: evaluation
+
+
+def remembered(
+    mdp: GridMDP,
+    policy: FloatArray,
+    value: FloatArray,
+    residual: float,
+    exact: bool,
+    solver: str,
+    incomplete: IncompleteFactors | None = None,
+) -> Evaluation:
+    """The evaluation of a policy (S, A) whose V (S,), residual and exactness are known from before."""
+    reward = np.empty(mdp.states.size)
+    regularised_cost(policy, mdp.cost, mdp.log_mass, mdp.temperature, reward)
+    system = DiscountedSystem(mdp.transition.under(policy), mdp.discount, solver, incomplete)
+    found = Evaluation(mdp, value, residual, system, reward=reward)
+    return found.taken_as_exact() if exact else found
 
 
 class MassError(ArithmeticError):
@@ -104,6 +129,14 @@ class Scheme(Protocol):
         """One accepted step of at most ``remaining``; ``evaluate`` gives V and Q of ``policy``."""
         ...
 
+    def memory(self) -> Memory:
+        """Between two steps: all that the next ones depend on besides the policy and its values; may be views."""
+        ...
+
+    def restore(self, memory: Memory, policy: FloatArray) -> FloatArray:
+        """Take up a memory; gives the array that stands for the policy, (S, A), from now on."""
+        ...
+
 
 @runtime_checkable
 class DenseScheme(Scheme, Protocol):
@@ -150,6 +183,10 @@ class Substeps:
             q, change = self._increments.q(out, change, self.tolerance)
             self.step(out, q, dt / count, out)
         return out
+
+    def remembered(self, p: FloatArray, value: FloatArray, residual: float, exact: bool) -> Evaluation:
+        """The evaluation of a policy whose V, residual and exactness are known from before."""
+        return remembered(self.mdp, p, value, residual, exact, self.solver, self._incomplete)
 
     def evaluate(self, p: FloatArray, guess: FloatArray, tolerance: float = 0.0) -> Evaluation:
         """V and Q of a policy, warm-started, to rounding or to a Bellman residual that suffices."""

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from problems.environments.rollout import rollout as rollout
     from problems.errors import ProblemError as ProblemError
     from problems.load import load_problem as load_problem
+    from problems.resume import resume as resume
     from problems.statement import Outcome as Outcome
     from problems.statement import Statement as Statement
     from problems.statement import build as build
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "problems.load": ("load_problem",),
+    "problems.resume": ("resume",),
     "problems.statement": ("Statement", "Outcome", "build"),
     "problems.errors": ("ProblemError",),
     "problems.environments.build": ("from_environment",),

@@ -21,6 +21,7 @@ from wpoflow.exits import CommandError, Exit, report
 from wpoflow.options import (
     Debug,
     anyway_option,
+    checkpoint_option,
     debug_option,
     flow_options,
     force_option,
@@ -98,6 +99,7 @@ def check(**arguments: Any) -> None:
 @problem_options
 @output_option
 @flow_options
+@checkpoint_option
 @threads_option
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 @force_option
@@ -105,6 +107,21 @@ def check(**arguments: Any) -> None:
 def run(**arguments: Any) -> None:
     """Run the flow and write a run file (./NAME.h5 unless -o is given)."""
     _call("run", **arguments)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
+@click.option("--anyway", is_flag=True, help="Although wpoflow, a package or the problem file have changed.")
+@checkpoint_option
+@threads_option
+@click.option("--quiet", is_flag=True, help="Print errors only.")
+@debug_option
+def resume(**arguments: Any) -> None:
+    """Go on with a run that was cut short, from its last checkpoint.
+
+    What it leaves is, number for number, what the run would have left. A limit on wall time counts anew.
+    """
+    _call("resume", **arguments)
 
 
 @cli.command()

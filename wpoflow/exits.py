@@ -64,7 +64,7 @@ def describe(error: BaseException) -> str:
     """What went wrong, in one line (a faulty problem file: one line per fault)."""
     status = exit_status(error)
     if status is Exit.INTERRUPTED:
-        return "interrupted"
+        return str(error) or "interrupted"
     if isinstance(error, click.ClickException):
         return one_line(error.format_message())
     if isinstance(error, MemoryError):

@@ -131,6 +131,10 @@ threads_option = click.option("--threads", type=click.IntRange(min=1), metavar="
 anyway_option = click.option(
     "--anyway", is_flag=True, help="Of a damaged or unfinished run file, read what can be read."
 )
+checkpoint_option = click.option(
+    "--checkpoint", type=click.FloatRange(min=0.0), metavar="SECONDS",
+    help="Time between checkpoints; inf keeps none. Default: as often as takes 2 % of the time.",
+)  # fmt: skip
 force_option = click.option("--force", is_flag=True, help="Overwrite the output.")
 output_option = click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.h5", help="Where to write."

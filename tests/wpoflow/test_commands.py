@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -344,7 +345,8 @@ def test_full_memory(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent the POSIX way")
-def test_interrupting_a_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupting_a_run_and_going_on(call: Call, tmp_path: Path, number: signal.Signals) -> None:
     path = tmp_path / "run.h5"
     command = [sys.executable, "-m", "wpoflow", "run", *SMALL, "--until", "time=1e6", "--step", "1e-3", "-o", str(path)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -352,14 +354,54 @@ def test_interrupting_a_run(tmp_path: Path) -> None:
     for line in process.stdout:
         if " gap " in line:  # a line of progress: steps are being taken
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.startswith("wpoflow: lqr (gallery): interrupted at flow time")
+    assert err.endswith(f"; go on with: wpoflow resume {path}\n")
     assert len(err.splitlines()) == 1
     run = open_run(path)
     assert run.status == "interrupted"
     assert len(run.series["gap"]) > 1
+    assert call("run", *SMALL, "-o", str(path))[0] == 2  # what can be gone on with is not overwritten unasked
+    shutil.rmtree(tmp_path / "run.h5.checkpoint")
+    status, _, err = call("resume", str(path))
+    assert (status, err) == (3, f"wpoflow: {path}.checkpoint: there is no such folder: no checkpoints to go on from\n")
+
+
+def test_resuming(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert call("run", *SMALL, "--quiet", "--until", "steps=30", "-o", "whole.h5")[0] == 0
+    assert call("run", *SMALL, "--quiet", "--until", "time=9", "--until", "wall=1e-6")[0] == 1
+    monkeypatch.setattr("solver.checkpoint_files.source_hash", lambda: "0" * 64)
+    status, _, err = call("resume", "lqr.h5")
+    assert status == 3
+    assert "the sources of wpoflow have changed" in err
+    assert "--anyway" in err
+    status, out, err = call("resume", "lqr.h5", "--anyway")
+    assert status == 1  # the limit on wall time counts anew, and is met again
+    assert "going on from flow time" in out
+    assert err.endswith("; go on with: wpoflow resume lqr.h5\n")
+    monkeypatch.undo()
+    status, out, err = call("resume", str(tmp_path / "whole.h5"))
+    assert (status, err) == (0, "")
+    assert "is complete: 30 steps taken" in out
+
+
+def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
+    """A file where the cache's folder should be stands for a home that cannot be written, even by the superuser."""
+    (tmp_path / "home").write_text("not a folder")
+    code = (
+        "from grids import compile; import numpy as np;"
+        "assert not compile.cache_usable();"
+        "from solver.row_sums import row_least; print(row_least(np.array([2.0, 1.0])))"
+    )
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "home"), "HOME": str(tmp_path / "home")}
+    before = set(ROOT.rglob("*.nbi"))
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1.0\n", "")
+    assert set(ROOT.rglob("*.nbi")) == before  # nor beside the sources, where it would go stale
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits are set the POSIX way")

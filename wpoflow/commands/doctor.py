@@ -32,7 +32,7 @@ def main() -> Exit:
         ("packages", ", ".join(f"{name} {version}" for name, version in versions.items())),
         ("threads", f"{numba.get_num_threads()} of {os.cpu_count()} processors"),
         ("memory", f"{bytes_text(available_bytes())} available"),
-        ("kernel cache", f"{cache} ({_cache_state(cache)})"),
+        ("kernel cache", f"{cache} ({_cache_state(cache, kernels.cache_usable())})"),
         ("shadowed", "none: every package of wpoflow comes from beside it"),
     ]
     show(table(rows))
@@ -83,7 +83,9 @@ def self_test() -> list[tuple[str, float, float]]:
     return findings
 
 
-def _cache_state(cache: Path) -> str:
+def _cache_state(cache: Path, usable: bool) -> str:
+    if not usable:
+        return "CANNOT BE WRITTEN or is full: every command compiles anew; name another with XDG_CACHE_HOME"
     if not cache.exists():
         return "empty: the first run compiles"
     kept = [path for path in cache.rglob("*") if path.is_file()]

@@ -8,12 +8,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from problems.problem_file import ProblemFile
-from solver.output_path import check_output
+from solver.output_lock import OutputLock
+from solver.output_path import check_output, checkpoint_folder
+from solver.run import Run
 from views.progress import BeforeFirstStep, ProgressView
 from views.terminal import bytes_text, grid_line, show, sizes_line, summary, table
 from wpoflow.cli import use_threads
 from wpoflow.commands.prepare import Prepared, build, read, refuse_gap_below_rounding, scheme_used
-from wpoflow.exits import CommandError, Exit
+from wpoflow.exits import CommandError, Exit, describe, exit_status
 
 
 def main(
@@ -30,10 +32,12 @@ def main(
     step: float | None,
     accuracy: float | None,
     flow: str | None,
+    checkpoint: float | None,
 ) -> Exit:
     """Run the flow, write the run file, print how it went."""
     stated = read(problem, cells, overrides, until=until, scheme=scheme, step=step, accuracy=accuracy, flow=flow)
     path = Path(f"{stated.name}.h5") if output is None else output
+    OutputLock(path).release()  # another run that is writing it is told before anything else
     check_output(path, force)
     use_threads(threads)
     from solver.compile_timer import CompileTimer
@@ -47,10 +51,12 @@ def main(
         refuse_gap_below_rounding(prepared, until)
         used = scheme_used(prepared, scheme)
         if not quiet:
-            show(_before(prepared))
+            show(before(prepared))
         progress = None if waiting is None else stack.enter_context(ProgressView(criteria, waiting=waiting))
+        from problems.resume import origin_of
         from solver.evolve import evolve
 
+        origin = origin_of(stated, problem)
         try:
             done = evolve(
                 prepared.mdp,
@@ -64,19 +70,43 @@ def main(
                 output=path,
                 force=force,
                 progress=progress,
+                checkpoint=checkpoint,
+                origin=origin,
             )
+        except OSError as error:
+            raise mendable(error, path) from error
         except ValueError as error:
             # all else was checked when the file was read, but the gap's floor is known with the optimum only
             if not str(error).startswith("until: "):
                 raise
             blamed = "--" if until is not None and str(error).startswith("until: ") else f"{stated.label}: "
             raise CommandError(Exit.UNUSABLE, f"{blamed}{error}") from error
+    return ended(done, stated, path, quiet)
+
+
+def mendable(error: OSError, path: Path) -> Exception:
+    """The error of a run that could not write, and how to go on where that is possible."""
+    if isinstance(error, FileExistsError) or not checkpoint_folder(path).is_dir():
+        return error
+    return CommandError(
+        exit_status(error), f"{describe(error)}; when that is mended, go on with: wpoflow resume {path}"
+    )
+
+
+def ended(done: Run, problem: ProblemFile, path: Path, quiet: bool) -> Exit:
+    """Print how a run went, and where it may be gone on with."""
     if not quiet:
         show(table([*summary(done), ("file", f"{path} ({bytes_text(path.stat().st_size)})")]))
-    return _status(stated, str(done.attributes["status"]), bool(done.attributes["reached_goal"]), done.stop_reason)
+    if done.status == "complete" and done.attributes["reached_goal"]:
+        return Exit.DONE
+    kept = done.attributes["stop_kind"] in ("interrupted", "wall") and checkpoint_folder(path).is_dir()
+    hint = f"; go on with: wpoflow resume {path}" if kept else ""
+    print(f"wpoflow: {problem.label}: {done.stop_reason}{hint}", file=sys.stderr)
+    return Exit.INTERRUPTED if done.status == "interrupted" else Exit.SHORT_OF_GOAL
 
 
-def _before(prepared: Prepared) -> str:
+def before(prepared: Prepared) -> str:
+    """What is about to be run, in a few lines."""
     mdp, expected = prepared.mdp, prepared.estimate
     return "\n".join(
         [
@@ -87,9 +117,3 @@ def _before(prepared: Prepared) -> str:
         ]
     )
 
-
-def _status(problem: ProblemFile, status: str, reached_goal: bool, reason: str) -> Exit:
-    if status == "complete" and reached_goal:
-        return Exit.DONE
-    print(f"wpoflow: {problem.label}: {reason}", file=sys.stderr)
-    return Exit.INTERRUPTED if status == "interrupted" else Exit.SHORT_OF_GOAL

@@ -1,0 +1,107 @@
+"""From a run's checkpoints to its problem, and on with the run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from problems.load import build_problem
+from problems.problem_file import ProblemFile, names_file, parse_problem
+from solver.checkpoint_files import CheckpointFolder, RunStart
+from solver.evolve import Progress
+from solver.mdp import GridMDP
+from solver.output_path import checkpoint_folder
+from solver.resume import finished, resume_run
+from solver.run import Run
+from solver.steps import DescentStep
+from solver.trailer import RunFileError
+
+
+def origin_of(problem: ProblemFile, name_or_path: str | Path) -> dict[str, str]:
+    """What is kept with the checkpoints of a run of a problem file: its names, and path and SHA-256 of a file."""
+    names = {"name": problem.name, "label": problem.label}
+    if not names_file(name_or_path):
+        return names
+    path = Path(name_or_path).resolve()
+    return {**names, "path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+
+def read_start(run: str | os.PathLike[str], anyway: bool = False) -> RunStart:
+    """What a run that was cut short began with.
+
+    Raises
+    ------
+    RunFileError
+        There are no checkpoints; or sources, packages or the problem file have changed since, and ``anyway`` is off.
+    """
+    start = CheckpointFolder(run).start()
+    changes = start.changes() + _changes_of_file(start)
+    if changes and not anyway:
+        raise RunFileError(
+            f"{run}: {'; '.join(changes)}: the rest of the run may differ; to go on all the same: --anyway "
+            "(anyway=True), with the problem as it was"
+        )
+    return start
+
+
+def problem_of(start: RunStart) -> ProblemFile:
+    """The problem a run was begun with, as it was then."""
+    problem = parse_problem(start.problem, start.origin.get("label", "problem.toml"))
+    return replace(problem, name=start.origin.get("name", problem.name))
+
+
+def _changes_of_file(start: RunStart) -> list[str]:
+    path = start.origin.get("path")
+    if path is None or not Path(path).is_file():
+        return []  # the problem is kept with the checkpoints: a file that is gone is not missed
+    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return [] if digest == start.origin["sha256"] else [f"the problem file {path} has changed"]
+
+
+def resume(
+    run: str | os.PathLike[str],
+    *,
+    mdp: GridMDP | None = None,
+    flow: DescentStep | None = None,
+    anyway: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+    checkpoint: float | None = None,
+) -> Run:
+    """Go on with a run that was cut short, from its last checkpoint, bit for bit as if it had not been.
+
+    Parameters
+    ----------
+    run : path
+        The run file, whether it is there or not; the checkpoints are in the folder ``RUN.h5.checkpoint`` beside it.
+    mdp : GridMDP, optional
+        The problem, for one that was stated in Python.
+    flow : DescentStep, optional
+        The flow, for a run whose flow was a descent step of one's own.
+    anyway : bool
+        Go on although sources, packages or the problem file have changed.
+    progress, checkpoint
+        As for `solver.evolve.evolve`.
+
+    Returns
+    -------
+    Run
+        One that is finished already is given as it is.
+
+    Raises
+    ------
+    RunFileError
+        There is no checkpoint, or something has changed since.
+    ValueError
+        The problem or the flow is not given where it must be.
+    """
+    if not checkpoint_folder(run).is_dir() and (done := finished(run)) is not None:
+        return done
+    start = read_start(run, anyway)
+    if mdp is None:
+        if not start.problem:
+            raise ValueError(f"{run}: its problem was stated in Python; give it as mdp to go on")
+        mdp = build_problem(problem_of(start))
+    return resume_run(mdp, run, flow=flow, progress=progress, checkpoint=checkpoint)

@@ -1,0 +1,85 @@
+"""Going on with a run from its last checkpoint, bit for bit as if it had not been cut short.
+
+What the two may differ in: the attributes ``wall_seconds``, ``compile_seconds``, ``run_id`` and ``resumed`` (how often
+it was gone on with); the provenance, where the sources or packages changed and that was accepted; and the bytes
+of the file, as HDF5 lays them out in the order of writing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from solver.checkpoint_files import CheckpointFolder, RunStart
+from solver.evolve import Progress, carry_out
+from solver.mdp import GridMDP
+from solver.output_lock import OutputLock
+from solver.output_path import check_output, final_path
+from solver.problem_arrays import problem_digest
+from solver.run import Run
+from solver.run_file import open_run
+from solver.steps import FLOWS, DescentStep
+from solver.stop import StopKind
+from solver.trailer import RunFileError
+
+
+def resume_run(
+    mdp: GridMDP,
+    output: str | os.PathLike[str],
+    *,
+    flow: str | DescentStep | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    checkpoint: float | None = None,
+) -> Run:
+    """Go on with a run from its last checkpoint.
+
+    The limit on wall time counts anew; all else is as if the run had not been cut short.
+
+    Parameters
+    ----------
+    mdp : GridMDP
+        The problem of the run.
+    output : path
+        The run file; the checkpoints are beside it.
+    flow : DescentStep, optional
+        The flow, for a run whose flow was a descent step of one's own.
+    progress, checkpoint
+        As for `evolve`.
+
+    Raises
+    ------
+    RunFileError
+        There is no checkpoint, or none that is whole, or it is of another problem.
+    FileExistsError
+        Another run is writing the file, or it is one that this run was not to replace.
+    ValueError
+        The flow is not given.
+    """
+    with OutputLock(output):
+        folder = CheckpointFolder(output)
+        start = folder.start()
+        done = finished(output)
+        if done is not None and done.attributes.get("run_id") == start.run_id:
+            folder.remove()
+            return done
+        if start.problem != mdp.statement or (not mdp.statement and start.digest != problem_digest(mdp)):
+            raise RunFileError(f"{folder.path}: the checkpoints are of another problem than the one given")
+        if flow is None and start.settings.flow not in FLOWS:
+            raise ValueError(f"flow: the run's was a {start.settings.flow}; give it to go on")
+        _refuse_foreign(output, start)
+        check_output(output, force=True)
+        return carry_out(mdp, start, flow or start.settings.flow, output, progress, None, folder, checkpoint, True)
+
+
+def finished(output: str | os.PathLike[str]) -> Run | None:
+    """The run, if its file says that it was finished: complete, and not by a limit on wall time."""
+    if not final_path(output).is_file():
+        return None
+    run = open_run(output)
+    return run if run.status == "complete" and run.attributes.get("stop_kind") != StopKind.WALL.value else None
+
+
+def _refuse_foreign(output: str | os.PathLike[str], start: RunStart) -> None:
+    path = final_path(output)
+    if path.exists() and not start.force and open_run(path).attributes.get("run_id") != start.run_id:
+        raise FileExistsError(f"{output} is not of the run whose checkpoints are beside it; move one of them away")

@@ -1,0 +1,56 @@
+"""Ctrl-C and SIGTERM: once to stop after the present step, twice to stop at once.
+
+While a run steps, the first signal only asks: the step is finished, a checkpoint is written and the run file is closed.
+The second one ends the run where it is, and the last checkpoint stands.  Before the first step there is nothing to
+finish.  Handlers are set in the main thread only, where Python allows it, and only in place of the usual ones.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+
+class StopAtOnce(KeyboardInterrupt):
+    """A second signal came before the step was finished."""
+
+
+class StopSignals:
+    """Context in which SIGINT and SIGTERM are requests.
+
+    Attributes
+    ----------
+    asked : bool
+        Whether the run is to stop after the present step.
+    stepping : bool
+        Whether steps are being taken; before, a signal interrupts at once.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.stepping = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> StopSignals:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                handler = signal.getsignal(number)
+                if handler in (signal.SIG_DFL, signal.default_int_handler):
+                    self._before[number] = handler
+                    signal.signal(number, self._handle)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if not self.stepping:
+            raise KeyboardInterrupt
+        if self.asked:
+            raise StopAtOnce("stopped at once; the last checkpoint stands")
+        self.asked = True

@@ -1,0 +1,306 @@
+"""Cut short and gone on with is the same as left alone, bit for bit, and nothing that matters is forgotten."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+
+from problems.gallery import gallery_names
+from problems.load import load_problem
+from problems.resume import resume
+from solver.discounted_system import SOLVERS
+from solver.evolve import Progress, evolve
+from solver.flow import FlowState, flow
+from solver.mdp import GridMDP
+from solver.output_path import checkpoint_folder
+from solver.resume import resume_run
+from solver.run import Run
+from solver.scheme import Memory
+from solver.steps import FLOWS
+from solver.stop_signals import StopAtOnce
+from tests.same_run import differences
+from tests.solver.test_evolve import problem_for
+
+LANDINGS = [0.01, 0.1, 0.2, 0.5, 1.0]
+CONTROLS: list[tuple[str, dict[str, Any]]] = [
+    ("multistep", {}),
+    ("exponential", {}),
+    ("extrapolated", {"accuracy": 1e-4}),
+    ("extrapolated", {"step": 0.05}),
+    ("euler", {"accuracy": 1e-2}),
+    ("euler", {"step": 0.05}),
+]
+LINKS = 6
+CELLS: dict[str, dict[str, int]] = {
+    "bandit": {"a": 48},
+    "double_integrator": {"x": 8, "v": 8, "u": 10},
+    "inventory": {"stock": 16, "order": 12},
+    "lqr": {"x": 16, "u": 16},
+    "mountain_car": {"position": 12, "velocity": 11, "force": 9},
+    "navigation": {"x": 6, "y": 6, "vx": 5, "vy": 5},
+    "pendulum": {"theta": 12, "speed": 11, "torque": 9},
+    "torus": {"s": 12, "a": 16},
+}
+
+# What a step fills before it reads it, or what only says where errors were: not part of the memory.
+SCRATCH = {
+    "MultistepScheme": {
+        *("_right", "_q", "_squares", "_drift", "_negative", "_wrong", "_degrees", "_given", "_newest"),
+    },
+    "ExtrapolatedScheme": {"_parts", "_buffers", "_drift"},
+    "EulerScheme": {"_buffers"},
+    "ExponentialScheme": {"_buffers", "_difference", "_squares", "_drift", "_negative"},
+    "ErrorControl": {"gibbs", "_squares", "_errors", "_floor"},
+    "Substeps": {"evaluations", "tolerance"},
+    "Increments": {"_base", "_divergence", "_rise", "_q"},
+    "IncompleteFactors": {
+        *("_made_for", "_places", "_bounds", "_columns", "_diagonal", "_entries", "_inverse"),
+    },
+    "DiscountedSystem": {"iterations", "_dense_factors", "_sparse_factors"},
+    "Evaluation": {"q", "_exact"},  # whether it is itself exact is compared apart
+}
+
+
+def copied(memory: Memory) -> Memory:
+    return {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in memory.items()}
+
+
+def numbers(state: FlowState) -> tuple[Any, ...]:
+    counters = (state.steps, state.rejected_steps, state.limited_cells, state.bellman_evaluations, state.mass_drift)
+    evaluation = state.evaluation
+    return (
+        *(state.time, state.step_size, *counters, evaluation.residual),
+        *(array.tobytes() for array in (state.policy, state.value, state.q)),
+    )
+
+
+@pytest.mark.parametrize("kind", FLOWS)
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize(("scheme", "control"), CONTROLS)
+def test_a_flow_goes_on_as_if_it_had_not_been_left(
+    scheme: str, control: dict[str, Any], solver: str, kind: str
+) -> None:
+    mdp = problem_for(scheme)
+
+    def states(memory: Memory | None = None) -> Iterator[FlowState]:
+        return flow(mdp, scheme=scheme, solver=solver, flow=kind, landings=LANDINGS, memory=memory, **control)
+
+    left_alone: list[tuple[Any, ...]] = []
+    memories: dict[int, Memory] = {}
+    for k, state in enumerate(islice(states(), 40)):
+        left_alone.append(numbers(state))
+        if not state.between and k in (0, 1, 2, 5, 6, 13):
+            memories[k] = copied(state.memory())
+    assert len(memories) > 3
+    for k, memory in memories.items():
+        assert [numbers(state) for state in islice(states(memory), 40 - k)] == left_alone[k:], f"after state {k}"
+
+
+def different(one: Any, other: Any, place: str, seen: set[int], found: list[str]) -> None:
+    """Collect the attributes in which two objects differ, all the way down but for `SCRATCH`."""
+    if id(one) in seen or one is other:
+        return
+    seen.add(id(one))
+    if isinstance(one, np.ndarray):
+        if not (isinstance(other, np.ndarray) and one.shape == other.shape and one.tobytes() == other.tobytes()):
+            found.append(place)
+    elif isinstance(one, list | tuple):
+        if not isinstance(other, type(one)) or len(one) != len(other):
+            found.append(place)
+            return
+        for k, (left, right) in enumerate(zip(one, other, strict=True)):
+            different(left, right, f"{place}[{k}]", seen, found)
+    elif hasattr(one, "__dict__") and not callable(one):
+        scratch = SCRATCH.get(type(one).__name__, set())
+        if type(one) is not type(other) or getattr(one, "exact", None) != getattr(other, "exact", None):
+            found.append(place)
+            return
+        for name in sorted((vars(one).keys() | vars(other).keys()) - scratch):
+            if name not in vars(one) or name not in vars(other):
+                found.append(f"{place}.{name}")
+            else:
+                different(vars(one)[name], vars(other)[name], f"{place}.{name}", seen, found)
+    elif not callable(one) and one != other:
+        found.append(place)
+
+
+@pytest.mark.parametrize(("scheme", "control"), CONTROLS)
+def test_no_attribute_is_forgotten(scheme: str, control: dict[str, Any]) -> None:
+    """An attribute that a scheme is given later is either part of its memory or named in `SCRATCH`."""
+    mdp = problem_for(scheme)
+    state = next(
+        state
+        for state in flow(mdp, scheme=scheme, landings=LANDINGS, **control)
+        if state.evaluation and state.steps >= 9 and not state.between
+    )
+    restored = next(flow(mdp, scheme=scheme, landings=LANDINGS, memory=copied(state.memory()), **control))
+    found: list[str] = []
+    if scheme == "multistep":  # slots that hold no past are overwritten before they are read
+        for one in (state.scheme, restored.scheme):
+            kept = [*vars(one)["_slots"][:5], vars(one)["_taken"][1]]
+            for name in ("_history", "_values", "_rows"):
+                vars(one)[name] = [vars(one)[name][slot] for slot in kept]
+            for name in ("_times", "_slots"):
+                vars(one)[name] = vars(one)[name][:5]
+            vars(one)["_norms"], vars(one)["_extrapolated"] = vars(one)["_norms"][4], vars(one)["_extrapolated"][-1]
+    different(state.scheme, restored.scheme, scheme, set(), found)
+    assert found == []
+    assert numbers(state) == numbers(restored)
+
+
+def test_values_known_to_rounding_are_not_refined_again() -> None:
+    """Late steps, whose values moved by rounding alone, are judged by refined evaluations."""
+    mdp, left_alone = problem_for("multistep"), []
+    memory: Memory | None = None
+    for state in islice(flow(mdp), 400):
+        if memory is not None:
+            left_alone.append(numbers(state))
+        elif state.steps > 60 and state.scheme is not None and state.scheme.memory()["exact"]:
+            memory = copied(state.memory())
+            left_alone.append(numbers(state))
+        if len(left_alone) == 30:
+            break
+    assert len(left_alone) == 30
+    assert [numbers(state) for state in islice(flow(mdp, memory=memory), 30)] == left_alone
+
+
+def interrupting(after: int) -> Callable[[Progress], None]:
+    """Send this process a signal when so many reports have come."""
+    reports = iter(range(10**9))
+
+    def report(_: Progress) -> None:
+        if next(reports) == after:
+            os.kill(os.getpid(), signal.SIGINT if after % 2 else signal.SIGTERM)
+
+    return report
+
+
+def chain(mdp: GridMDP, path: Path, every: int, **settings: Any) -> list[Run]:
+    """A run interrupted after every few steps until it ends: all its links."""
+    links = [evolve(mdp, output=path, progress=interrupting(every), **settings)]
+    while links[-1].status == "interrupted":
+        progress = interrupting(every + len(links) % 2) if len(links) < LINKS else None
+        links.append(resume(path, mdp=mdp, progress=progress))
+    return links
+
+
+@pytest.mark.parametrize("name", gallery_names())
+def test_chains_of_links_leave_the_same_file(name: str, tmp_path: Path) -> None:
+    mdp = load_problem(name, cells=CELLS[name])
+    settings: dict[str, Any] = {"until": {"steps": 40, "time": 50.0}, "snapshots": {"times": [0.0, 1e-3, 0.5]}}
+    evolve(mdp, output=tmp_path / "whole.h5", **settings)
+    links = chain(mdp, tmp_path / "chain.h5", 5, **settings)
+    assert len(links) == LINKS + 1
+    assert [link.attributes["resumed"] for link in links] == list(range(LINKS + 1))
+    assert differences(tmp_path / "whole.h5", tmp_path / "chain.h5") == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["chain.h5", "whole.h5"]
+
+
+@pytest.mark.parametrize(("scheme", "control"), CONTROLS)
+def test_every_scheme_in_links(scheme: str, control: dict[str, Any], tmp_path: Path) -> None:
+    mdp = problem_for(scheme)
+    settings: dict[str, Any] = {"until": {"gap": 1e-9, "steps": 36}, "scheme": scheme, **control}
+    if scheme == "exponential":
+        settings["until"] = {"time": 3.0}
+    evolve(mdp, output=tmp_path / "whole.h5", **settings)
+    links = chain(mdp, tmp_path / "chain.h5", 3, **settings)
+    assert len(links) > 5
+    assert differences(tmp_path / "whole.h5", tmp_path / "chain.h5") == []
+
+
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one thread only")  # type: ignore[attr-defined]
+def test_links_of_different_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("grids.compile.LEAST_THREADED", 1)
+    mdp = load_problem("lqr", cells={"x": 24, "u": 24})
+    settings: dict[str, Any] = {"until": {"steps": 40}}
+    before = numba.get_num_threads()
+    try:
+        for threads in (1, 2):
+            numba.set_num_threads(threads)
+            evolve(mdp, output=tmp_path / f"whole{threads}.h5", **settings)
+        links, path = [evolve(mdp, output=tmp_path / "chain.h5", progress=interrupting(5), **settings)], "chain.h5"
+        while links[-1].status == "interrupted":
+            numba.set_num_threads(1 + len(links) % 2)
+            links.append(resume(tmp_path / path, mdp=mdp, progress=interrupting(6)))
+    finally:
+        numba.set_num_threads(before)
+    assert len(links) > 5
+    assert differences(tmp_path / "whole1.h5", tmp_path / "whole2.h5") == []
+    assert differences(tmp_path / "whole1.h5", tmp_path / "chain.h5") == []
+
+
+def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
+    mdp, path = load_problem("lqr", cells=CELLS["lqr"]), tmp_path / "run.h5"
+    evolve(mdp, until={"steps": 40}, output=tmp_path / "whole.h5")
+
+    def twice(report: Progress) -> None:
+        if report.steps == 20:
+            for _ in range(2):
+                signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(StopAtOnce):
+        evolve(mdp, until={"steps": 40}, output=path, progress=twice, checkpoint=0.0)
+    assert not path.exists()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert resume(path).status == "complete"
+    assert differences(tmp_path / "whole.h5", path) == []
+
+
+def test_a_limit_on_wall_time_can_be_gone_on_from(tmp_path: Path) -> None:
+    mdp, path = load_problem("lqr", cells=CELLS["lqr"]), tmp_path / "run.h5"
+    run = evolve(mdp, until={"steps": 30, "wall": 1e-9}, output=path)
+    assert run.attributes["stop_kind"] == "wall"
+    assert resume(path, mdp=mdp).attributes["resumed"] == 1
+    assert checkpoint_folder(path).is_dir()
+
+
+def test_a_problem_stated_in_python_is_given_again(tmp_path: Path) -> None:
+    mdp, path = problem_for("multistep"), tmp_path / "run.h5"
+    evolve(mdp, until=5.0, output=path, progress=interrupting(4))
+    with pytest.raises(ValueError, match="stated in Python; give it as mdp"):
+        resume(path)
+    with pytest.raises(Exception, match="another problem"):
+        resume(path, mdp=problem_for("exponential"))
+    assert resume(path, mdp=mdp).status == "complete"
+    assert resume_is_idle(path, mdp)
+
+
+def resume_is_idle(path: Path, mdp: GridMDP) -> bool:
+    """Whether resuming a run that is complete leaves it as it is."""
+    before = path.read_bytes()
+    return resume(path, mdp=mdp).status == "complete" and path.read_bytes() == before
+
+
+def test_a_flow_of_ones_own_is_given_again(tmp_path: Path) -> None:
+    mdp, path = problem_for("euler"), tmp_path / "run.h5"
+
+    class Mine:
+        def __init__(self) -> None:
+            self.step = FLOWS["wasserstein"](mdp)
+
+        def __call__(self, p: Any, q: Any, dt: float, out: Any) -> Any:
+            return self.step(p, q, dt, out)
+
+    settings: dict[str, Any] = {"until": 2.0, "step": 0.1, "flow": Mine()}
+    evolve(mdp, output=tmp_path / "whole.h5", **settings)
+    evolve(mdp, output=path, progress=interrupting(6), **settings)
+    with pytest.raises(ValueError, match="Mine; give it"):
+        resume_run(mdp, path)
+    resume_run(mdp, path, flow=Mine())
+    assert differences(tmp_path / "whole.h5", path) == []
+
+
+def test_no_checkpoints_where_none_are_wanted(tmp_path: Path) -> None:
+    mdp, path = load_problem("lqr", cells=CELLS["lqr"]), tmp_path / "run.h5"
+    run = evolve(mdp, until=1.0, output=path, checkpoint=math.inf, progress=interrupting(4))
+    assert run.status == "interrupted"
+    assert [other.name for other in tmp_path.iterdir()] == ["run.h5"]
