@@ -129,8 +129,9 @@ class CheckpointFolder:
             raise RunFileError(f"{self.path}: there is no such folder: no checkpoints to go on from")
         path = self.path / "start.npz"
         values = read_sealed(path)
-        if values.pop("version", None) != VERSION:
-            raise RunFileError(f"{self.path}: checkpoints of another version of wpoflow")
+        version = values.pop("version", None)
+        if not isinstance(version, int) or version != VERSION:
+            raise RunFileError(f"{path}: of another version of wpoflow")
         with _fitting(path):
             check_names(values, (field.name for field in fields(RunStart)))
             if not all(isinstance(value, str) for value in values.values()):

@@ -14,6 +14,7 @@ import math
 import os
 import re
 import struct
+import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -106,6 +107,10 @@ def _read(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
             place += len(block)
     if place != raw.size:
         raise ValueError(f"{member.filename[:40]!r} is cut short")
+    if dtype.kind == "U":
+        letters = raw.view(np.uint32)
+        if np.any((letters > sys.maxunicode) | ((letters >= 0xD800) & (letters < 0xE000))):
+            raise ValueError(f"{member.filename[:40]!r} is no text")
     return array.T if transposed else array
 
 
