@@ -202,7 +202,10 @@ def attempts_at(substeps: Substeps, control: ErrorControl | None, q: Callable[[]
 
 
 def descends(mdp: GridMDP, before: Evaluation, after: Evaluation) -> bool:
-    """Whether V fell at every state, up to the rounding of the two evaluations."""
-    scale = max(largest_entry(before.value), largest_entry(after.value))
+    """Whether V fell at every state, up to the rounding of the two evaluations.
+
+    The entropies, tau ln(p/mu), are rounded as well, and may be far larger than V is.
+    """
+    scale = max(largest_entry(before.value), largest_entry(after.value), mdp.temperature)
     allowed = (before.residual + after.residual + 8.0 * EPS * scale) / (1.0 - mdp.discount)
     return largest_rise(before.value, after.value, mdp.counted) <= allowed

@@ -38,6 +38,14 @@ def test_an_extreme_gives_right_numbers_or_a_clear_line(case: Case, tmp_path: Pa
         assert max(found.mass, found.descent, found.identity, found.optimum) <= 1.0
 
 
+@pytest.mark.parametrize("name", ["tau 1000000.0", "no cost", "tau 1e-08, costs of 1e-12"])
+def test_a_flow_that_has_settled_goes_on_in_long_steps(name: str, tmp_path: Path) -> None:
+    """Entropies far larger than V are rounded, too: that V rises by so much is no loss of descent."""
+    found = examine(next(case for case in CASES if case.name == name), tmp_path)
+    assert found.gives == "right", found.detail
+    assert found.detail.startswith(("flow time 5 reached", "400 steps taken"))
+
+
 def test_numbers_beyond_floats_end_in_a_line(tmp_path: Path) -> None:
     expected = {
         "tau 1e-300": "costs are too large",
