@@ -26,10 +26,11 @@ from grids.arrays import FloatArray
 from grids.compile import kernel
 from solver.bernoulli import bernoulli_pair
 from solver.line_blocks import LANES, block_sizes, load_lines, rises_of_lines, state_groups, store_lines
-from solver.path_sweep import PIECES, sweep_paths
+from solver.path_sweep import PIECES, sweep_path, sweep_paths
 from solver.tridiagonal import solve_circle_block
 from solver.vector_math import expm1_nonnegative, log
 
+FEW = 8  # lines from which standing side by side pays
 
 @kernel()
 def axis_rates(
@@ -139,6 +140,14 @@ def backward_euler_axis(
     per_state = log_density.size // n
     lanes, blocks, parts = block_sizes(lines)
     flat_p, flat_q, flat_out = p.reshape(p.size), q.reshape(q.size), out.reshape(out.size)
+    if distances.size < n and lines < FEW:  # a block would be all but empty
+        ratio = np.empty(n)
+        for line in range(lines):
+            first = line // stride * n * stride + line % stride
+            sweep_path(
+                flat_p, flat_q, log_density, widths, distances, dt, temperature, first, stride, ratio, flat_out
+            )
+        return
     rises = rises_of_lines(log_density, n, distances.size, stride, lanes)
     for part in numba.prange(parts):
         if distances.size < n:

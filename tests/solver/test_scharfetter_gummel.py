@@ -193,6 +193,26 @@ def test_lines_come_back_to_where_they_were(stride: int) -> None:
     assert np.all(np.delete(wide, np.s_[6:27], axis=1) == -1.0)
 
 
+@pytest.mark.parametrize("n", [2, 9, 130])
+def test_a_line_has_the_same_bits_alone_and_among_many(n: int) -> None:
+    generator = np.random.default_rng(n)
+    q, p = generator.standard_normal((70, n)), generator.random((70, n))
+    args = (generator.standard_normal(n), generator.uniform(0.1, 1.0, n), generator.uniform(0.1, 1.0, n - 1), 1)
+    out = np.empty_like(p)
+    backward_euler_axis(p, q, *args, 3.0, 0.3, out)
+    for i in range(70):
+        alone = p[i : i + 1].copy()
+        backward_euler_axis(alone, q[i : i + 1], *args, 3.0, 0.3, alone)
+        assert np.array_equal(alone[0], out[i])
+    few = p[:6].reshape(2, -1).copy()  # three lines side by side in a state, entries three apart
+    tensor = np.moveaxis(p[:6].reshape(2, 3, n), 1, 2)
+    flat_q = np.moveaxis(q[:6].reshape(2, 3, n), 1, 2).reshape(2, -1).copy()
+    density = np.repeat(args[0], 3)
+    few[:] = tensor.reshape(2, -1)
+    backward_euler_axis(few, flat_q, density, args[1], args[2], 3, 3.0, 0.3, few)
+    assert np.array_equal(np.moveaxis(few.reshape(2, n, 3), 1, 2).reshape(6, n), out[:6])
+
+
 @given(st.integers(1, 9), st.integers(1, 70), st.integers(0, 2**32 - 1), st.floats(-6.0, 12.0), st.floats(-3.0, 3.0))
 def test_sweeps_of_paths_solve_what_rates_and_elimination_do(
     n: int, lines: int, seed: int, exponent: float, steepness: float
