@@ -43,7 +43,7 @@ class Request:
         return hashlib.sha256(f"{self.problem.text}{source_hash()}".encode()).hexdigest()[:12]
 
 
-def parse_request(name: str, lines: list[str]) -> Request:
+def parse_request(name: str | Path, lines: list[str]) -> Request:
     """Read the content of the directive: settings, then one figure a line.
 
     ::

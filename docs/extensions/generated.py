@@ -59,8 +59,10 @@ class GalleryFigures(SphinxDirective):
         from docs.extensions.gallery_figures import draw_figures, parse_request
 
         name = self.arguments[0]
-        request = parse_request(name, list(self.content))
-        folder = Path(self.env.srcdir) / "figures"
+        source = Path(self.env.srcdir)
+        problem = source / name if name.endswith(".toml") else name
+        request = parse_request(problem, list(self.content))
+        folder = source / "figures"
         drawn = draw_figures(request, folder)
         lines = [f"Here on {request.grid_text}.", ""]
         for path, figure in zip(drawn, request.figures, strict=True):
