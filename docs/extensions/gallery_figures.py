@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 from problems.load import build_problem
@@ -12,6 +13,7 @@ from solver.evolve import evolve
 from solver.provenance import source_hash
 from solver.run import Run
 from views.figures import draw, save
+from views.problem_math import equations
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,15 @@ class Request:
         tables = self.problem.tables
         sizes = [f"{name} {axis.size}" for name, axis in [*tables.state.items(), *tables.action.items()]]
         return " × ".join(sizes) + " cells"
+
+    @property
+    def equations(self) -> str:
+        """The statement typeset: a list of equations in HTML."""
+        rows = []
+        for equation in equations(self.problem):
+            pieces = " ".join(f'<math displaystyle="true">{piece}</math>' for piece in equation.pieces)
+            rows.append(f"<dt>{escape(equation.what)}</dt><dd>{pieces}</dd>")
+        return f'<dl class="equations">{"".join(rows)}</dl>'
 
     @property
     def key(self) -> str:

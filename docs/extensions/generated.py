@@ -67,7 +67,8 @@ class GalleryFigures(SphinxDirective):
         lines = [f"Here on {request.grid_text}.", ""]
         for path, figure in zip(drawn, request.figures, strict=True):
             lines += [f"```{{figure}} /figures/{path.name}", f":alt: {name}, {figure.kind}", "", figure.caption, "```", ""]
-        return self.parse_text_to_nodes("\n".join(lines))
+        statement = [] if name.endswith(".toml") else [nodes.raw("", request.equations, format="html")]
+        return [*statement, *self.parse_text_to_nodes("\n".join(lines))]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
