@@ -37,7 +37,7 @@ class Request:
         """The grid in words."""
         tables = self.problem.tables
         sizes = [f"{name} {axis.size}" for name, axis in [*tables.state.items(), *tables.action.items()]]
-        return " × ".join(sizes) + " cells"
+        return ", ".join(sizes)
 
     @property
     def equations(self) -> str:

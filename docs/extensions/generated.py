@@ -64,7 +64,7 @@ class GalleryFigures(SphinxDirective):
         request = parse_request(problem, list(self.content))
         folder = source / "figures"
         drawn = draw_figures(request, folder)
-        lines = [f"Here on {request.grid_text}.", ""]
+        lines = [f"Grid of the figures: {request.grid_text}.", ""]
         for path, figure in zip(drawn, request.figures, strict=True):
             lines += [f"```{{figure}} /figures/{path.name}", f":alt: {name}, {figure.kind}", "", figure.caption, "```", ""]
         statement = [] if name.endswith(".toml") else [nodes.raw("", request.equations, format="html")]

@@ -17,7 +17,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "mixture_transition",
         "tabulated_transition",
     ),
-    "Solving": ("solve_optimum", "save_optimum", "evolve", "flow"),
+    "Solving": ("solve_optimum", "save_optimum", "evolve", "resume", "flow"),
     "Runs": ("Run", "open_run"),
     "Validation and figures": ("validate_run", "plot", "save_movie"),
     "Environments": ("from_environment", "open_policy", "GridPolicy", "rollout", "Rollout"),

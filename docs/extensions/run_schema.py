@@ -39,6 +39,8 @@ ATTRIBUTES: dict[str, str] = {
     "gap_floor": "rounding floor of the gap",
     "wall_seconds": "seconds from start to end",
     "compile_seconds": "of these, spent compiling",
+    "run_id": "the same in all files of a run, and in no other's",
+    "resumed": "how often the run was gone on with",
     "schema_version": "version of this layout",
     "wpoflow_version": "version that wrote the file",
     "source_hash": "SHA-256 over the sources that wrote it",

@@ -14,7 +14,7 @@ from tests.docs.pages import DOCS, Block, blocks, commands, missing_lines, pages
 from wpoflow.cli import main
 
 RUNNABLE = [page for page in pages() if any(block.language in ("sh", "python") for block in blocks(page))]
-SLOW: frozenset[str] = frozenset()
+SLOW = frozenset(("environments",))  # a grid and a thousand episodes, for the numbers said there
 
 
 def _marks(page: Path) -> tuple[Any, ...]:
