@@ -66,7 +66,8 @@ class GalleryFigures(SphinxDirective):
         drawn = draw_figures(request, folder)
         lines = [f"Grid of the figures: {request.grid_text}.", ""]
         for path, figure in zip(drawn, request.figures, strict=True):
-            lines += [f"```{{figure}} /figures/{path.name}", f":alt: {name}, {figure.kind}", "", figure.caption, "```", ""]
+            lines += [f"```{{figure}} /figures/{path.name}", f":alt: {name}, {figure.kind}"]
+            lines += ["", figure.caption, "```", ""]
         statement = [] if name.endswith(".toml") else [nodes.raw("", request.equations, format="html")]
         return [*statement, *self.parse_text_to_nodes("\n".join(lines))]
 

@@ -44,7 +44,7 @@ MEANINGS: dict[str, str] = {
     "cost.terminal_cost": "What ending there costs, discounted as a next value is. Of states; needs `terminal_set`.",
     "reference.potential": "U in μ ∝ exp(−U) da on the action box. Of actions.",
     "initial.state_density": "Density of the law ρ of the first state, up to normalisation. Of states.",
-    "initial.policy_density": "Density of the first policy with respect to da, up to normalisation. Of states and actions.",
+    "initial.policy_density": "Density of the first policy, with respect to da, up to normalisation. Of states, actions.",
     "flow.kind": "Which flow.",
     "flow.until.time": "Stop at this flow time. (`until = 10.0` is short for `until = { time = 10.0 }`.)",
     "flow.until.gap": "Stop when the suboptimality, averaged over ρ, is at most this.",
@@ -153,6 +153,12 @@ def default(key: str, field: FieldInfo) -> str:
     return "–" if value is None or value is PydanticUndefined else f"`{value}`"
 
 
+def _table_of(key: str) -> str:
+    """Name of the table a key is in, as the page has it."""
+    first, second = key.split(".")[:2]
+    return f"{first}.{second}" if first in ("state", "action") else first.removesuffix("[]")
+
+
 def markdown() -> str:
     """A table of keys for every table of the file.
 
@@ -167,8 +173,7 @@ def markdown() -> str:
     lines: list[str] = []
     table = ""
     for key, field in found.items():
-        parts = key.split(".")
-        name = "outcome" if parts[0] == "outcome[]" else ".".join(parts[:2]) if parts[0] in ("state", "action") else parts[0]
+        name = _table_of(key)
         if name != table:
             table = name
             heading = "\\[\\[outcome\\]\\]" if name == "outcome" else f"\\[{name}\\]"
@@ -181,9 +186,10 @@ def markdown() -> str:
 
 
 _WORDS = (
-    "Operators: `+ - * / // % **`, comparisons, `and`, `or`, `not`. Names: the axes of which the key's meaning speaks, "
-    "`[constants]`, `[definitions]`, `pi`, " + " and ".join(f"`{name}`" for name in PREDEFINED) + ". `where(condition, a, "
-    "b)` chooses element by element, `clip(x, lower, upper)` limits, `min` and `max` take two or more. A number may stand "
-    "for an expression. Arithmetic is float64 with NumPy's conventions: `1/0` is infinite and then refused with the "
-    "state and action at which it came up. Nothing else parses, and no text of a file is ever executed."
+    "Operators: `+ - * / // % **`, comparisons, `and`, `or`, `not`. Names: the axes that the key's meaning names, "
+    f"`[constants]`, `[definitions]`, `pi`, {' and '.join(f'`{name}`' for name in PREDEFINED)}. "
+    "`where(condition, a, b)` chooses element by element, `clip(x, lower, upper)` limits, `min` and `max` take two or "
+    "more. A number may stand for an expression. Arithmetic is float64 with NumPy's conventions: `1/0` is infinite and "
+    "then refused with the state and action at which it came up. Nothing else parses, and no text of a file is ever "
+    "executed."
 )

@@ -11,9 +11,9 @@ import h5py
 from docs.extensions.commands import cell
 from problems.load import load_problem
 from solver.evolve import evolve
-from solver.problem_arrays import problem_arrays
 from solver.run_layout import OPTIMUM_NUMBERS
 from solver.series import SERIES
+from solver.stop import StopKind
 
 ATTRIBUTES: dict[str, str] = {
     "title": "title of the problem",
@@ -25,8 +25,7 @@ ATTRIBUTES: dict[str, str] = {
     "transition": "how next states are computed, in words",
     "status": '`"complete"`, `"running"`, `"interrupted"` or `"failed"`',
     "stop_reason": "why the run stopped, in a sentence",
-    "stop_kind": "the same in a word: `time`, `gap`, `steps`, `wall`, `stagnated`, `not finite`, `step vanished`, `mass not "
-    "kept` or `interrupted`",
+    "stop_kind": "the same in a word: " + ", ".join(f"`{kind.value}`" for kind in StopKind),
     "reached_goal": "1 if a time or gap that was asked for was reached, or neither was asked for",
     "flow": "which flow",
     "scheme": "time scheme used",
@@ -57,18 +56,19 @@ PROBLEM_ARRAYS: dict[str, tuple[str, str]] = {
     "alive": ("(x)", "1 at states outside the terminal set or depended on from there; absent if there is none"),
     "termination": ("(x, u)", "probability that the pair ends; absent if none does"),
     "clamped": ("(x, u)", "probability that clamping moved the next state; absent if it cannot"),
-    "transition_data": ("(n)", "entries of the compressed rows P(·|s, a), row s·A + a; tabulated and cell-integrated kernels"),
+    "transition_data": ("(n)", "entries of the compressed rows P(·|s, a), row s·A + a, of kernels that hold them"),
     "transition_indices": ("(n)", "their next states"),
     "transition_indptr": ("(S·A + 1)", "where each row begins"),
 }
 _SKIPPED = frozenset(("DIMENSION_LIST", "REFERENCE_LIST", "CLASS", "NAME", "_Netcdf4Dimid", "_NCProperties"))
-_HDF5_OWN = "Each data set has the attributes `long_name` (the meaning below) and `units` (always `1`), each axis `boundary` too."
+_OWN = "Each data set has the attributes `long_name`, its meaning below, and `units`, always `1`; axes `boundary`, too."
 
 
-def small_run(folder: Path, **settings: float) -> Path:
-    """A run file of a small regulator; keyword arguments as for `evolve`."""
+def small_run(folder: Path, step: float | None = None) -> Path:
+    """A run file of a small regulator, of controlled error or with fixed steps."""
     mdp = load_problem("lqr", cells={"x": 4, "u": 3})
-    evolve(mdp, until={"steps": 2}, output=folder / "run.h5", force=True, **(settings or {"accuracy": 1e-2}))
+    accuracy = 1e-2 if step is None else None
+    evolve(mdp, until={"steps": 2}, output=folder / "run.h5", force=True, step=step, accuracy=accuracy)
     return folder / "run.h5"
 
 
@@ -103,7 +103,7 @@ def markdown() -> str:
     groups["Grid and measures"] = [entry for entry in found if entry[0] not in listed]
     order = list(SERIES)
     groups["Scalar series"].sort(key=lambda entry: order.index(entry[0][1:]))
-    lines = [_HDF5_OWN, ""]
+    lines = [_OWN, ""]
     for title, entries in groups.items():
         lines += [f"## {title}", "", *_table("data set", entries)]
         if title == "Optimum":
@@ -114,12 +114,6 @@ def markdown() -> str:
     lines += _table("data set", arrays)
     lines += ["## Attributes of the file", "", *_table("attribute", [(n, "", m) for n, m in ATTRIBUTES.items()])]
     return "\n".join(lines)
-
-
-def problem_array_names() -> set[str]:
-    """Names that `solver.problem_arrays` documents."""
-    text = problem_arrays.__globals__["__doc__"]
-    return {name for name in PROBLEM_ARRAYS if name in text}
 
 
 def _table(heading: str, entries: list[tuple[str, str, str]]) -> list[str]:

@@ -15,7 +15,7 @@ from problems.tables import Tables
 from solver.evolve import evolve
 from solver.problem_arrays import problem_arrays
 from solver.series import SERIES
-from tests.docs.pages import DOCS
+from tests.docs.pages import DOCS, blocks
 from validation.claims import CLAIMS, exact_solution
 from wpoflow.cli import cli
 
@@ -44,7 +44,7 @@ def test_a_key_without_a_meaning_breaks_the_build(monkeypatch: pytest.MonkeyPatc
 
 
 def test_kinds_ranges_and_defaults_come_from_the_models() -> None:
-    rows = {}
+    rows: dict[str, tuple[str, str]] = {}
     for line in problem_keys.markdown().splitlines():
         if line.startswith("| `"):
             name, kind, default, _ = (part.strip() for part in line.strip("|").split(" | ", 3))
@@ -62,8 +62,8 @@ def test_kinds_ranges_and_defaults_come_from_the_models() -> None:
 
 
 def test_defaults_said_in_words_are_those_of_the_models() -> None:
-    text = '[problem]\ndiscount = 0.9\ntemperature = 1.0\n[action.a]\nbounds = [0, 1]\ncells = 3\n[cost]\nrunning = "a"\n'
-    tables = parse_problem(text.replace("[0, 1]", "[0.0, 1.0]") + "[flow]\nuntil = 1.0\n").tables
+    (bandit,) = [block for block in blocks(DOCS / "howto" / "state_in_a_file.md") if block.caption == "bandit.toml"]
+    tables = parse_problem(bandit.text).tables
     assert (tables.record.series.first, tables.record.series.per_decade, tables.record.snapshots) == (1e-3, 20, 10)
 
 
