@@ -26,9 +26,9 @@ def _section(name: str, statement: str, source: str, needs: str, text: str) -> l
     return [
         f"### {name}",
         "",
-        f"**Statement.** {_plain(statement)}  ",
-        f"**Source.** {_plain(source)}  ",
-        f"**Needs** {needs}.",
+        f"- **Statement:** {_plain(statement)}.",
+        f"- **Source:** {_plain(source)}.",
+        f"- **Needs** {needs}.",
         "",
         *_paragraphs(text),
     ]

@@ -25,7 +25,7 @@ def _section(command: click.Command, top: click.Context) -> list[str]:
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     rows = []
     for option in command.params:
-        if isinstance(option, click.Option):
+        if isinstance(option, click.Option) and option.name != "debug":  # which is said once, of all
             names = ", ".join(f"`{spelling}`" for spelling in (*option.opts, *option.secondary_opts))
             value = "" if option.is_flag else f" `{option.make_metavar(context)}`"
             rows.append(f"| {names}{value} | {cell(_help(option, context))} |")
@@ -37,10 +37,7 @@ def _section(command: click.Command, top: click.Context) -> list[str]:
         "```",
         "",
         *_paragraphs(command.help or ""),
-        "| option | |",
-        "| --- | --- |",
-        *rows,
-        "",
+        *(["| option | |", "| --- | --- |", *rows, ""] if rows else []),
     ]
 
 

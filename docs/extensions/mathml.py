@@ -25,6 +25,8 @@ def mathml(latex: str, display: bool = False) -> str:
         It uses a command that cannot be translated.
     """
     text: str = convert(latex, display="block" if display else "inline")
+    for bar in ("&#x02016;", "&#x0007C;"):
+        text = text.replace(f"<mo>{bar}</mo>", f'<mo stretchy="false">{bar}</mo>')  # else each takes a size of its own
     if "\\" in text:
         raise ValueError(f"formula with an unknown command: {latex}")
     return text

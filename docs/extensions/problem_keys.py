@@ -44,7 +44,7 @@ MEANINGS: dict[str, str] = {
     "cost.terminal_cost": "What ending there costs, discounted as a next value is. Of states; needs `terminal_set`.",
     "reference.potential": "U in μ ∝ exp(−U) da on the action box. Of actions.",
     "initial.state_density": "Density of the law ρ of the first state, up to normalisation. Of states.",
-    "initial.policy_density": "Density of the first policy, with respect to da, up to normalisation. Of states, actions.",
+    "initial.policy_density": "Density of the first policy in da, up to normalisation. Of states and actions.",
     "flow.kind": "Which flow.",
     "flow.until.time": "Stop at this flow time. (`until = 10.0` is short for `until = { time = 10.0 }`.)",
     "flow.until.gap": "Stop when the suboptimality, averaged over ρ, is at most this.",
