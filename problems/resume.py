@@ -13,7 +13,6 @@ from problems.problem_file import ProblemFile, names_file, parse_problem
 from solver.checkpoint_files import CheckpointFolder, RunStart
 from solver.evolve import Progress
 from solver.mdp import GridMDP
-from solver.output_path import checkpoint_folder
 from solver.resume import finished, resume_run
 from solver.run import Run
 from solver.steps import DescentStep
@@ -97,7 +96,7 @@ def resume(
     ValueError
         The problem or the flow is not given where it must be.
     """
-    if not checkpoint_folder(run).is_dir() and (done := finished(run)) is not None:
+    if (done := finished(run)) is not None:
         return done
     start = read_start(run, anyway)
     if mdp is None:

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -22,15 +24,40 @@ from typing import Any
 import numpy as np
 
 from grids.arrays import FloatArray
-from solver.output_path import checkpoint_folder
+from solver.checkpoint_check import check_memory, check_names, check_optimum, check_rows, check_settings, check_snapshot
+from solver.flow import OF_FLOW
+from solver.mdp import GridMDP
+from solver.output_path import checkpoint_folder, final_path
 from solver.provenance import package_versions, source_hash
 from solver.run import Optimum
 from solver.run_settings import RunSettings
 from solver.sealed_arrays import read_sealed, write_sealed
-from solver.trailer import RunFileError
+from solver.trailer import TRAILER_LENGTH, RunFileError
 
 VERSION = 1
 ROWS, NAMES = "rows", "row_names"
+_STATE = re.compile(r"state-\d{8,}\.npz")
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """A state of a run that can be gone on from.
+
+    Attributes
+    ----------
+    number : int
+        Of its file.
+    memory : dict
+    rows : list of dict
+        The rows of the series so far.
+    passed_over : str
+        What is wrong with a newer one; empty if this is the newest.
+    """
+
+    number: int
+    memory: dict[str, Any]
+    rows: list[dict[str, float]]
+    passed_over: str
 
 
 @dataclass(frozen=True)
@@ -48,8 +75,8 @@ class RunStart:
         Of the arrays of a problem stated in Python; else empty.
     origin : mapping
         What the front door wants to find again, as the name of the problem file and its SHA-256.
-    force : bool
-        Whether an older run file may be replaced.
+    replaces : str
+        What `identity` gave of an older file that may be replaced; else empty.
     source_hash, packages : str
     """
 
@@ -58,7 +85,7 @@ class RunStart:
     problem: str
     digest: str
     origin: Mapping[str, str]
-    force: bool
+    replaces: str
     source_hash: str
     packages: str
 
@@ -100,11 +127,22 @@ class CheckpointFolder:
         """
         if not self.path.is_dir():
             raise RunFileError(f"{self.path}: there is no such folder: no checkpoints to go on from")
-        values = read_sealed(self.path / "start.npz")
-        if values.pop("version") != VERSION:
-            raise RunFileError(f"{self.path}: checkpoints of another version of wpoflow")
-        values["settings"] = RunSettings.of(values["settings"])
-        values["origin"] = json.loads(values["origin"])
+        path = self.path / "start.npz"
+        values = read_sealed(path)
+        version = values.pop("version", None)
+        if not isinstance(version, int) or version != VERSION:
+            raise RunFileError(f"{path}: of another version of wpoflow")
+        with _fitting(path):
+            check_names(values, (field.name for field in fields(RunStart)))
+            if not all(isinstance(value, str) for value in values.values()):
+                raise ValueError("a text is a number")
+            values["settings"] = RunSettings.of(values["settings"])
+            check_settings(values["settings"])
+            for name in ("origin", "packages"):
+                kept = json.loads(values[name])
+                if not isinstance(kept, dict) or not all(isinstance(text, str) for text in kept.values()):
+                    raise ValueError(f"{name} is no table of texts")
+                values[name] = kept if name == "origin" else values[name]
         return RunStart(**values)
 
     def keep_optimum(self, optimum: Optimum) -> None:
@@ -112,10 +150,15 @@ class CheckpointFolder:
         if not (self.path / "optimum.npz").exists():
             write_sealed(self.path / "optimum.npz", {f.name: getattr(optimum, f.name) for f in fields(Optimum)})
 
-    def optimum(self) -> Optimum | None:
-        """The soft optimum, if it was known."""
+    def optimum(self, mdp: GridMDP) -> Optimum | None:
+        """The soft optimum, if it was known; raises RunFileError if it is damaged."""
         path = self.path / "optimum.npz"
-        return Optimum(**read_sealed(path)) if path.exists() else None
+        if not path.exists():
+            return None
+        found = read_sealed(path)
+        with _fitting(path):
+            check_optimum(found, mdp)
+        return Optimum(**found)
 
     def _snapshot(self, index: int) -> Path:
         return self.path / f"snapshot-{index:05d}.npz"
@@ -124,14 +167,27 @@ class CheckpointFolder:
         """Keep one snapshot."""
         write_sealed(self._snapshot(index), {"time": time, "value": value, "policy": policy})
 
-    def snapshot(self, index: int) -> tuple[float, FloatArray, FloatArray]:
-        """Time, value (S,) and policy (S, A) of one snapshot."""
-        found = read_sealed(self._snapshot(index))
+    def snapshot(self, index: int, mdp: GridMDP) -> tuple[float, FloatArray, FloatArray]:
+        """Time, value (S,) and policy (S, A) of one snapshot; raises RunFileError if it is damaged."""
+        path = self._snapshot(index)
+        found = read_sealed(path)
+        with _fitting(path):
+            check_snapshot(found, mdp)
         return found["time"], found["value"], found["policy"]
 
     def states(self) -> list[Path]:
-        """The files of states, the newest last."""
-        return sorted(self.path.glob("state-*.npz"))
+        """The files of states, the newest last.
+
+        Raises
+        ------
+        OSError
+            The folder is there and cannot be read.
+        """
+        try:
+            names = os.listdir(self.path)
+        except FileNotFoundError:
+            return []
+        return sorted(self.path / name for name in names if _STATE.fullmatch(name))
 
     def keep_state(self, number: int, memory: Mapping[str, Any], rows: list[dict[str, float]]) -> None:
         """Keep a state with the rows so far; only the one before it is kept besides."""
@@ -141,27 +197,39 @@ class CheckpointFolder:
         for old in self.states()[:-2]:
             old.unlink()
 
-    def newest(self) -> tuple[int, dict[str, Any], list[dict[str, float]]] | None:
-        """Number, memory and rows of the newest state that is whole; None if none was kept yet.
+    def newest(self, mdp: GridMDP, scheme: str) -> State | None:
+        """The newest state that is whole and of this problem and scheme; None if none was kept yet.
 
         Raises
         ------
         RunFileError
             None of those that were kept is whole; of the newest.
+        OSError
+            The folder cannot be read.
         """
         damaged: RunFileError | None = None
         for path in reversed(self.states()):
             try:
                 memory = read_sealed(path)
+                with _fitting(path):
+                    rows = _rows(memory.pop(ROWS), memory.pop(NAMES))
+                    check_memory(memory, mdp, scheme)
+                    check_rows(rows, memory[OF_FLOW + "time"])
             except RunFileError as error:
                 damaged = damaged or error
                 continue
-            table, names = memory.pop(ROWS), memory.pop(NAMES).tolist()
-            rows = [dict(zip(names, row, strict=True)) for row in table.tolist()]
-            return int(path.stem.partition("-")[2]), memory, rows
+            return State(int(path.stem.partition("-")[2]), memory, rows, str(damaged or ""))
         if damaged is not None:
             raise damaged
         return None
+
+    def check_kept(self, state: State, mdp: GridMDP) -> None:
+        """Raise RunFileError unless all that a state refers to is there and whole."""
+        if self.optimum(mdp) is None:
+            raise RunFileError(f"{self.path / 'optimum.npz'}: No such file or directory")
+        times = [self.snapshot(index, mdp)[0] for index in range(state.memory["snapshots"])]
+        if not np.all(np.diff(times) > 0.0):
+            raise RunFileError(f"{self.path}: the snapshots are not in order of time")
 
     def bytes_kept(self) -> int:
         """Bytes of all files."""
@@ -172,3 +240,35 @@ class CheckpointFolder:
         if self.path.is_dir():
             shutil.rmtree(self.path)
 
+
+def identity(path: str | os.PathLike[str]) -> str:
+    """A text that tells a file from others: its length and its last bytes, of a run file its SHA-256; empty if absent.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    path = final_path(path)
+    if not path.is_file():
+        return ""
+    with path.open("rb") as stream:
+        length = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, length - TRAILER_LENGTH))
+        return f"{length} {stream.read().hex()}"
+
+
+def _rows(table: Any, names: Any) -> list[dict[str, float]]:
+    """The rows of a table (rows, names)."""
+    if np.ndim(table) != 2 or np.ndim(names) != 1 or table.dtype.kind != "f":
+        raise ValueError("the rows are no table of numbers")
+    return [dict(zip(names.tolist(), row, strict=True)) for row in table.tolist()]
+
+
+@contextmanager
+def _fitting(path: Path) -> Iterator[None]:
+    """What does not fit is said of the file."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise RunFileError(f"{path}: not of this run: {error}") from error

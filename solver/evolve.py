@@ -21,9 +21,10 @@ from contextlib import ExitStack
 
 from solver.bellman import bellman_solver
 from solver.checkpoint import Checkpoints
-from solver.checkpoint_files import CheckpointFolder, RunStart
+from solver.checkpoint_files import CheckpointFolder, RunStart, State, identity
 from solver.compile_timer import CompileTimer
 from solver.disk_space import check_disk_space, needed_bytes
+from solver.flow import OF_FLOW
 from solver.flow import flow as iterate_flow
 from solver.mdp import GridMDP
 from solver.optimum import solve_optimum
@@ -33,7 +34,7 @@ from solver.problem_arrays import problem_digest
 from solver.provenance import package_versions, source_hash
 from solver.recorder import Recorder
 from solver.run import Optimum, Run
-from solver.run_loop import OF_FLOW, RunLoop
+from solver.run_loop import RunLoop
 from solver.run_loop import Progress as Progress
 from solver.run_settings import RunSettings
 from solver.schedule import Series, SnapshotTimes, first_time, landings, series_times, snapshot_times
@@ -137,7 +138,7 @@ def evolve(
         problem=mdp.statement,
         digest="" if output is None or mdp.statement else problem_digest(mdp),
         origin=origin or {},
-        force=force,
+        replaces=identity(output) if force and output is not None else "",
         source_hash=source_hash(),
         packages=package_versions(),
     )
@@ -162,26 +163,30 @@ def carry_out(
     optimum: Optimum | None,
     folder: CheckpointFolder | None,
     interval: float | None,
-    goes_on: bool = False,
+    notice: Callable[[str], None] | None = None,
 ) -> Run:
-    """A run from its start or, where it goes on, from its last checkpoint if there is one; see `evolve`."""
+    """A run from its start or, where ``notice`` is given, on from its last checkpoint if there is one; see `evolve`.
+
+    A checkpoint that is damaged is passed over for the one before, of which ``notice`` is told.
+    """
+    goes_on = notice is not None
     settings, criteria = start.settings, start.settings.criteria
     started = clock.monotonic()
     with ExitStack() as stack:
         compiling = stack.enter_context(CompileTimer())
         signals = stack.enter_context(StopSignals())
-        last = folder.newest() if goes_on and folder is not None else None
-        number, memory, rows = last or (0, None, [])
+        last = None if folder is None or notice is None else _taken_up(folder, mdp, settings.scheme, notice)
+        number, memory, rows = (0, None, []) if last is None else (last.number, last.memory, last.rows)
         spent = {name: (memory or {}).get(name, 0) for name in ("wall_seconds", "compile_seconds", "resumed")}
         if folder is not None:
             stack.callback(_remove_unless_begun, folder)
         if output is not None:
             check_disk_space(output, _bytes_left(mdp, settings, folder if interval != math.inf else None))
         resumed = int(spent["resumed"]) + int(goes_on)
-        identity: dict[str, str | int | float] = {"run_id": start.run_id, "resumed": resumed}
-        recorder = stack.enter_context(Recorder(mdp, output, force=True, attributes=identity))
+        whose: dict[str, str | int | float] = {"run_id": start.run_id, "resumed": resumed}
+        recorder = stack.enter_context(Recorder(mdp, output, force=True, attributes=whose))
         if goes_on and folder is not None:
-            optimum = folder.optimum()
+            optimum = folder.optimum(mdp)
         if optimum is None:
             optimum = solve_optimum(mdp, solver=settings.solver)
         if criteria.gap is not None and criteria.gap < optimum.gap_floor:
@@ -195,7 +200,7 @@ def carry_out(
             recorder.row(row)
         for index in range(kept):
             assert folder is not None
-            recorder.snapshot(*folder.snapshot(index))
+            recorder.snapshot(*folder.snapshot(index, mdp))
 
         def spending() -> dict[str, float]:
             return {
@@ -243,6 +248,18 @@ def carry_out(
         if folder is not None and status == "complete" and kind is not StopKind.WALL:
             folder.remove()
         return run
+
+
+def _taken_up(
+    folder: CheckpointFolder, mdp: GridMDP, scheme: str, notice: Callable[[str], None]
+) -> State | None:
+    """The newest state that is whole, with all it refers to; found before anything is written."""
+    state = folder.newest(mdp, scheme)
+    if state is not None:
+        folder.check_kept(state, mdp)
+        if state.passed_over:
+            notice(f"{state.passed_over}; going on from the checkpoint before it")
+    return state
 
 
 def _bytes_left(mdp: GridMDP, settings: RunSettings, folder: CheckpointFolder | None) -> int:

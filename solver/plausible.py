@@ -28,9 +28,9 @@ def _findings(run: Run) -> Iterator[str]:
             float(run.attributes.get(name, 0.0))
         except ValueError:
             yield f"the {name} is {run.attributes[name]!r}"
-    if not np.all(run.reference_mass > 0.0) or not _is_law(run.reference_mass):
+    if not np.all(run.reference_mass > 0.0) or not is_law(run.reference_mass):
         yield "reference_mass is no positive probability"
-    if not _is_law(run.rho):
+    if not is_law(run.rho):
         yield "rho is no probability"
     if not np.all(np.diff(run.series["time"]) > 0.0):
         yield "the rows of the series are not in order of time"
@@ -40,7 +40,7 @@ def _findings(run: Run) -> Iterator[str]:
     for what, array in (("value", best.value), ("q", best.q), ("occupancy", best.occupancy)):
         if not np.all(np.isfinite(array)):
             yield f"optimum/{what} is not finite"
-    if not _is_law(best.policy):
+    if not is_law(best.policy):
         yield "optimum/policy is no probability in every state"
     if not (np.all(best.occupancy >= 0.0) and np.any(best.occupancy > 0.0)):
         yield "optimum/occupancy is no law of the states"
@@ -48,7 +48,7 @@ def _findings(run: Run) -> Iterator[str]:
         yield "the gap floor or the Bellman residual of the optimum is no number"
 
 
-def _is_law(array: FloatArray) -> bool:
+def is_law(array: FloatArray) -> bool:
     """Whether the last axis holds probabilities."""
     with np.errstate(all="ignore"):
         return bool(np.all(array >= 0.0) and np.all(np.abs(array.sum(axis=-1) - 1.0) <= MASS_TOLERANCE))

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from warnings import warn
 
-from solver.checkpoint_files import CheckpointFolder, RunStart
+from solver.checkpoint_files import CheckpointFolder, RunStart, identity
 from solver.evolve import Progress, carry_out
 from solver.mdp import GridMDP
 from solver.output_lock import OutputLock
@@ -30,6 +31,7 @@ def resume_run(
     flow: str | DescentStep | None = None,
     progress: Callable[[Progress], None] | None = None,
     checkpoint: float | None = None,
+    notice: Callable[[str], None] = warn,
 ) -> Run:
     """Go on with a run from its last checkpoint.
 
@@ -45,6 +47,8 @@ def resume_run(
         The flow, for a run whose flow was a descent step of one's own.
     progress, checkpoint
         As for `evolve`.
+    notice : callable
+        Told, in a sentence, of a checkpoint that is damaged and passed over for the one before; by default a warning.
 
     Raises
     ------
@@ -58,28 +62,50 @@ def resume_run(
     with OutputLock(output):
         folder = CheckpointFolder(output)
         start = folder.start()
-        done = finished(output)
-        if done is not None and done.attributes.get("run_id") == start.run_id:
+        if (done := _done(output, start)) is not None:
             folder.remove()
             return done
         if start.problem != mdp.statement or (not mdp.statement and start.digest != problem_digest(mdp)):
             raise RunFileError(f"{folder.path}: the checkpoints are of another problem than the one given")
         if flow is None and start.settings.flow not in FLOWS:
             raise ValueError(f"flow: the run's was a {start.settings.flow}; give it to go on")
-        _refuse_foreign(output, start)
         check_output(output, force=True)
-        return carry_out(mdp, start, flow or start.settings.flow, output, progress, None, folder, checkpoint, True)
+        return carry_out(mdp, start, flow or start.settings.flow, output, progress, None, folder, checkpoint, notice)
 
 
 def finished(output: str | os.PathLike[str]) -> Run | None:
-    """The run, if its file says that it was finished: complete, and not by a limit on wall time."""
-    if not final_path(output).is_file():
-        return None
-    run = open_run(output)
+    """The run, if there is nothing left to go on with; checkpoints that were not removed any more are.
+
+    Raises
+    ------
+    RunFileError
+        Run file or checkpoints are damaged.
+    FileExistsError
+        Another run is writing the file, or it is not of the run whose checkpoints are beside it.
+    """
+    with OutputLock(output):
+        folder = CheckpointFolder(output)
+        if folder.path.is_dir():
+            done = _done(output, folder.start())
+            if done is not None:
+                folder.remove()
+            return done
+        return _complete(open_run(output)) if final_path(output).is_file() else None
+
+
+def _complete(run: Run) -> Run | None:
+    """The run, if it is complete, and not by a limit on wall time."""
     return run if run.status == "complete" and run.attributes.get("stop_kind") != StopKind.WALL.value else None
 
 
-def _refuse_foreign(output: str | os.PathLike[str], start: RunStart) -> None:
-    path = final_path(output)
-    if path.exists() and not start.force and open_run(path).attributes.get("run_id") != start.run_id:
+def _done(output: str | os.PathLike[str], start: RunStart) -> Run | None:
+    """The run that began so, if it is complete; raises if what would be replaced is neither its nor was to be."""
+    if not os.path.lexists(final_path(output)) or identity(output) == start.replaces:
+        return None
+    try:
+        run = open_run(output)
+    except RunFileError as error:
+        raise RunFileError(f"{error}; move it away to go on from the checkpoints beside it") from error
+    if run.attributes.get("run_id") != start.run_id:
         raise FileExistsError(f"{output} is not of the run whose checkpoints are beside it; move one of them away")
+    return _complete(run)

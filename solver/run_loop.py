@@ -13,19 +13,18 @@ from solver.attempts import StepVanishedError
 from solver.bellman import NotFiniteError
 from solver.checkpoint import Checkpoints
 from solver.discounted_system import BellmanError
-from solver.flow import FlowState
+from solver.flow import OF_FLOW, FlowState
 from solver.mdp import GridMDP
 from solver.observables import Observer
 from solver.recorder import Recorder
 from solver.run import Optimum
 from solver.schedule import reached
 from solver.scheme import MassError, Memory
-from solver.step_monitor import StepMonitor, StepStatistics
+from solver.step_monitor import OF_STEPS, StepMonitor, StepStatistics
 from solver.stop import StopCriteria, StopKind
 from solver.stop_signals import StopAtOnce, StopSignals
 
 METASTABLE = 0.1  # e-folds the gap would fall by if the run went on for as long again
-OF_FLOW, OF_STEPS = "flow.", "steps."  # names in a run's memory
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from solver.entropy import relative_entropies_to_gibbs
 from solver.flow import FlowState
 from solver.mdp import GridMDP
 
+OF_STEPS = "steps."  # names of the statistics in the memory of a run
 KL_FLOOR = 1e-26  # below this a relative entropy is rounding, and ratios of two of them mean nothing
 
 

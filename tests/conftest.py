@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 np.seterr(all="raise", under="ignore")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells do to what they start in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "wpoflow", deadline=None, max_examples=100, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,8 @@ def test_the_last_two_are_kept_and_either_will_do(mdp: GridMDP, tmp_path: Path) 
                 resume(path)
             assert len(CheckpointFolder(path).states()) == 2
         else:
-            resume(path)
+            with pytest.warns(match=rf"{states[1].name}: altered.*checkpoint before") if damaged else nullcontext():
+                resume(path)
             assert differences(tmp_path / "whole.h5", path) == []
             path.unlink()
 
@@ -127,9 +129,7 @@ def test_a_number_that_is_not_finite_is_never_written(mdp: GridMDP, tmp_path: Pa
     assert folder.states() == []
     assert checkpoints.write(lambda: {"policy": np.array([0.5, 0.5])})
     assert not checkpoints.write(lambda: {"policy": np.array([0.5, -np.inf])})
-    newest = folder.newest()
-    assert newest is not None
-    assert newest[1]["policy"].tolist() == [0.5, 0.5]
+    assert read_sealed(folder.states()[-1])["policy"].tolist() == [0.5, 0.5]
 
 
 def test_checkpoints_take_a_fiftieth_of_the_time(mdp: GridMDP, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,5 +295,5 @@ def test_a_disk_that_is_full(small_disk: Path, monkeypatch: pytest.MonkeyPatch) 
     with h5py.File(part_path(path)) as file:
         assert file["snapshot/policy"][()].shape[0] == file["snapshot/snapshot_time"].shape[0] > 1
         assert file["gap"][()].shape[0] > 1
-    assert CheckpointFolder(path).newest() is not None
+    assert CheckpointFolder(path).newest(mdp, "multistep") is not None
     assert CheckpointFolder(path).start().settings.snapshots == 200

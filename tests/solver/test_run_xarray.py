@@ -21,7 +21,7 @@ from solver.run_file import open_run
 from solver.series import SERIES
 from tests.solver.small_problems import small_problem
 
-CLOCKS = ("wall_seconds", "compile_seconds")
+CLOCKS = ("wall_seconds", "compile_seconds", "run_id")
 
 
 def given_by_arrays() -> GridMDP:

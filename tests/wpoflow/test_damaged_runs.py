@@ -11,7 +11,7 @@ import pytest
 
 import solver.salvage
 from solver.run_file import open_run
-from solver.run_reading import SCHEMA_VERSION
+from solver.run_layout import SCHEMA_VERSION
 from solver.trailer import RunFileError, append_trailer
 from tests.wpoflow.conftest import Call
 from tests.wpoflow.runs import small_run

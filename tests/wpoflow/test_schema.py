@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from solver.run_file import open_run
-from solver.run_reading import SCHEMA_VERSION
+from solver.run_layout import SCHEMA_VERSION
 from tests.wpoflow.conftest import Call
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"

@@ -88,7 +88,7 @@ class GridBandit:
         flow = self.temperature / self.axis.distances * _bernoulli(np.diff(phi)) * (g / self.axis.widths)[:-1]
         out = np.concatenate((flow, [0.0])) + np.concatenate(([0.0], flow))
         root = np.sqrt(g)
-        _, vectors = eigh_tridiagonal(out / g, -flow / (root[:-1] * root[1:]))
+        _, vectors = eigh_tridiagonal(out / g, -flow / (root[:-1] * root[1:]), lapack_driver="stev")
         decaying = np.asarray(vectors[:, 1:], dtype=np.float64)
         decaying -= root[:, None] * (root @ decaying)
         decaying /= np.linalg.norm(decaying, axis=0)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from solver.output_path import checkpoint_folder
 from views.progress import BeforeFirstStep, ProgressView
 from views.terminal import show
 from wpoflow.cli import use_threads
@@ -22,7 +22,7 @@ def main(*, file: Path, anyway: bool, checkpoint: float | None, threads: int | N
     from solver.compile_timer import CompileTimer
     from solver.resume import finished, resume_run
 
-    if not checkpoint_folder(file).is_dir() and (done := finished(file)) is not None:
+    if (done := finished(file)) is not None:
         if not quiet:
             show(f"{file} is complete: {done.stop_reason}; there is nothing to go on with")
         return Exit.DONE
@@ -37,13 +37,18 @@ def main(*, file: Path, anyway: bool, checkpoint: float | None, threads: int | N
         waiting = None if quiet else stack.enter_context(BeforeFirstStep(lambda: compiling.busy))
         prepared = build(stated, threads)
         if not quiet:
-            newest = CheckpointFolder(file).newest()
-            where = "the beginning" if newest is None else f"flow time {newest[1]['flow.time']:.6g}"
+            newest = CheckpointFolder(file).newest(prepared.mdp, start.settings.scheme)
+            where = "the beginning" if newest is None else f"flow time {newest.memory['flow.time']:.6g}"
+            newest = None  # its arrays are many
             show(f"{before(prepared)}\n  going on from {where}")
         criteria = dict(start.settings.until)
         progress = None if waiting is None else stack.enter_context(ProgressView(criteria, waiting=waiting))
         try:
-            done = resume_run(prepared.mdp, file, progress=progress, checkpoint=checkpoint)
+            done = resume_run(prepared.mdp, file, progress=progress, checkpoint=checkpoint, notice=_notice)
         except OSError as error:
             raise mendable(error, file) from error
     return ended(done, stated, file, quiet)
+
+
+def _notice(text: str) -> None:
+    print(f"wpoflow: {text}", file=sys.stderr)
