@@ -34,8 +34,8 @@ from solver.problem_arrays import problem_digest
 from solver.provenance import package_versions, source_hash
 from solver.recorder import Recorder
 from solver.run import Optimum, Run
-from solver.run_loop import RunLoop
 from solver.run_loop import Progress as Progress
+from solver.run_loop import RunLoop
 from solver.run_settings import RunSettings
 from solver.schedule import Series, SnapshotTimes, first_time, landings, series_times, snapshot_times
 from solver.scheme import part_of
