@@ -69,7 +69,9 @@ MUTANTS = {
         "backward_factor = factor / widths[k], factor / widths[after]",
         "backward_factor = factor / widths[k], factor / widths[k]",
     ),
-    "wrong boundary face": Mutant(LINE, "from_last = right[last]", "from_last = left[last]"),
+    "wrong boundary face": Mutant(
+        LINE, "(carry[surplus, j] + right[k, j] + left[last, j])", "(carry[surplus, j] + right[k, j] + right[last, j])"
+    ),
     "Q not refreshed": Mutant(
         "solver/scheme.py", "self.step(out, q, dt / count, out)", "self.step(out, evaluation.q, dt / count, out)"
     ),
