@@ -54,7 +54,7 @@ def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
     aside = path.with_name(path.name + ASIDE)
     try:
         with aside.open("wb") as stream:
-            np.savez(stream, **arrays)
+            np.savez(stream, allow_pickle=False, **arrays)
         append_trailer(aside)
         os.replace(aside, path)
     except BaseException:  # a signal as well: nothing half written is left
