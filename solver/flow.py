@@ -23,7 +23,7 @@ from solver.steps import DescentStep
 
 SAME_TIME = 1e-12  # of a step, below which two times are one
 COUNTERS = ("steps", "rejected_steps", "fallback_steps", "limited_cells", "bellman_evaluations")
-OF_FLOW, OF_SCHEME = "flow.", "scheme."  # before names of a flow's memory in that of a run, a scheme's in a flow's
+OF_FLOW, OF_SCHEME = "flow.", "scheme."  # names of a flow in the memory of a run, and of a scheme in that of a flow
 
 
 @dataclass(frozen=True, eq=False)

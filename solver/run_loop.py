@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from solver.attempts import StepVanishedError
 from solver.bellman import NotFiniteError
 from solver.checkpoint import Checkpoints
@@ -49,6 +51,12 @@ def _refuse_nan(row: Mapping[str, float]) -> None:
         unknown = math.isnan(value) and name != "rate_observed"
         if unknown or (math.isinf(value) and row["density_min"] > 0.0):
             raise NotFiniteError(f"the series {name} is {value}: sizes too small or too large for floating point")
+
+
+def _sweep_time(mdp: GridMDP, optimum: Optimum) -> float:
+    """Flow time in which a drift of the size of Q* or diffusion leads across the action box: L^2 / (tau + osc Q*)."""
+    longest = max(float(axis.edges[-1] - axis.edges[0]) for axis in mdp.actions.axes)
+    return longest / (mdp.temperature + float(np.ptp(optimum.q, axis=1).max())) * longest
 
 
 class _WallTimeError(Exception):
@@ -95,6 +103,7 @@ class RunLoop:
         self._progress, self._checkpoints = progress, checkpoints
         self._row: dict[str, float] = {}
         self._first_gap = math.nan
+        self._sweep = _sweep_time(mdp, optimum)
         self._state: FlowState | None = None
         self._end_of_step: FlowState | None = None
         self._goes_on = memory is not None
@@ -252,7 +261,8 @@ class RunLoop:
             return reached
         asked = self._criteria.gap
         left = f"gap {gap:.3g}" if asked is None or gap <= asked else f"gap {gap:.3g} above the {asked:.3g} asked for"
-        if kind is StopKind.TIME and gap > 1e-6 * self._first_gap and rate * state.time < METASTABLE:
+        begun = state.time > self._sweep  # before, little progress is no sign of a stall
+        if kind is StopKind.TIME and begun and gap > 1e-6 * self._first_gap and rate * state.time < METASTABLE:
             return (
                 f"{reached}, in a metastable state: the {left} falls at the rate {rate:.3g} only, "
                 f"while the soft Bellman residual is {self._row['bellman_residual']:.3g}"

@@ -53,8 +53,10 @@ def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
             raise TypeError(f"{name}: neither floats nor integers nor a text")
     aside = path.with_name(path.name + ASIDE)
     try:
-        with aside.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **arrays)
+        with aside.open("wb") as stream, zipfile.ZipFile(stream, "w", allowZip64=True) as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
         append_trailer(aside)
         os.replace(aside, path)
     except BaseException:  # a signal as well: nothing half written is left

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz import expressions, problem_files, run_files
+from tests.fuzz import checkpoints, expressions, problem_files, run_files
 from tests.fuzz.problem_judge import BadAnswerError, check_lines
 from tests.fuzz.worker import Worker
 
@@ -36,6 +36,16 @@ def test_run_files() -> None:
     assert tally.counts["truncated"] == {"refused": 40}
     assert tally.counts["forged"]["refused"] > 50
     assert tally.counts["sealed again"]["read"] > 10
+
+
+def test_checkpoints() -> None:
+    tally = checkpoints.fuzz(15, seed=1)
+    assert tally.faults == []
+    for kind in checkpoints.KINDS:
+        assert tally.counts[f"{kind}, flipped"] == {"refused": 30}
+        assert tally.counts[f"{kind}, truncated"] == {"refused": 15}
+        assert tally.counts[f"{kind}, forged"]["refused"] > 50
+        assert tally.counts[f"{kind}, forged"]["read"] > 0
 
 
 def _prepare_faulty(folder: Path) -> Callable[[str], str]:

@@ -204,6 +204,10 @@ def test_a_metastable_stall_is_told() -> None:
     assert "metastable" in run.stop_reason
     assert "Bellman residual" in run.stop_reason
     assert run.series["bellman_residual"][-1] > 0.01
+    begun = evolve(mdp, until=1e-9, accuracy=1e-2)  # has made no progress either, but has not stalled
+    assert "metastable" not in begun.stop_reason
+    stalled = replace(mdp, initial_policy=run.policy)
+    assert "metastable" in evolve(stalled, until=5.0, accuracy=1e-2).stop_reason
 
 
 def test_the_iterator_agrees_with_the_run() -> None:

@@ -1,0 +1,134 @@
+"""Resuming where something came between: other files, other runs, folders that cannot be read."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from problems.load import load_problem
+from problems.resume import resume
+from solver.checkpoint_files import CheckpointFolder
+from solver.evolve import evolve
+from solver.mdp import GridMDP
+from solver.output_lock import OutputLock
+from solver.output_path import checkpoint_folder, part_path
+from solver.trailer import RunFileError
+from tests.same_run import differences
+from tests.solver.test_checkpoint import cut_short
+from tests.wpoflow.conftest import Call
+from tests.wpoflow.conftest import call as call  # a fixture
+
+
+@pytest.fixture(scope="module")
+def mdp() -> GridMDP:
+    return load_problem("lqr", cells={"x": 8, "u": 8})
+
+
+@pytest.mark.parametrize("older", ["a run", "no run", "nothing"])
+def test_only_what_was_to_be_replaced_is(mdp: GridMDP, tmp_path: Path, older: str) -> None:
+    path, other = tmp_path / "run.h5", tmp_path / "other.h5"
+    evolve(mdp, until={"steps": 20}, output=tmp_path / "whole.h5")
+    evolve(mdp, until={"steps": 3}, output=other)
+    if older == "a run":
+        evolve(mdp, until={"steps": 2}, output=path)
+    elif older == "no run":
+        path.write_text("not a run")
+    cut_short(mdp, path, force=True)
+    before = path.read_bytes() if path.exists() else b""
+    shutil.copy(other, path)  # meanwhile another run is put there
+    with pytest.raises(FileExistsError, match="not of the run whose checkpoints"):
+        resume(path)
+    assert path.read_bytes() == other.read_bytes()
+    path.write_text("something else")
+    with pytest.raises(RunFileError, match="move it away to go on"):
+        resume(path)
+    if before:
+        path.write_bytes(before)
+    else:
+        path.unlink()
+    resume(path)
+    assert differences(tmp_path / "whole.h5", path) == []
+
+
+def test_what_is_left_of_a_run_stays_when_it_cannot_go_on(mdp: GridMDP, tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    cut_short(mdp, path, snapshots=3)
+    rows = part_path(path).read_bytes()
+    for name in ("optimum.npz", "snapshot-00000.npz"):
+        hurt = checkpoint_folder(path) / name
+        whole = hurt.read_bytes()
+        for content in (whole[:-1], None):
+            hurt.unlink()
+            if content is not None:
+                hurt.write_bytes(content)
+            with pytest.raises(RunFileError, match=name):
+                resume(path)
+            assert part_path(path).read_bytes() == rows
+            hurt.write_bytes(whole)
+    assert resume(path).status == "complete"
+
+
+def test_a_folder_that_cannot_be_read_is_not_an_empty_one(
+    mdp: GridMDP, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.h5"
+    cut_short(mdp, path)
+
+    def refused(folder: Path) -> list[str]:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr("solver.checkpoint_files.os.listdir", refused)
+    with pytest.raises(PermissionError):
+        resume(path)
+    monkeypatch.undo()
+    assert CheckpointFolder(path).newest(mdp, "multistep") is not None
+
+
+def test_a_run_that_is_done_needs_no_checkpoints_and_removes_them(
+    mdp: GridMDP, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run.h5"
+    cut_short(mdp, path)
+    kept = tmp_path / "kept"
+    shutil.copytree(checkpoint_folder(path), kept)
+    resume(path)
+    shutil.copytree(kept, checkpoint_folder(path))  # as if killed between the two
+    before = path.read_bytes()
+    monkeypatch.setattr("solver.checkpoint_files.source_hash", lambda: "0" * 64)  # which matters no more
+    assert resume(path).status == "complete"
+    assert path.read_bytes() == before
+    assert not checkpoint_folder(path).exists()
+
+
+def test_the_command_from_another_folder(mdp: GridMDP, tmp_path: Path, call: Call) -> None:
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    cut_short(mdp, folder / "run.h5")
+    with OutputLock(folder / "run.h5"):
+        status, _, err = call("resume", "deep/run.h5", "--quiet")
+    assert (status, err.count("\n")) == (2, 1)
+    assert f"being written by another run (process {os.getpid()})" in err
+    shutil.move(folder, tmp_path / "moved")
+    newest = CheckpointFolder(tmp_path / "moved" / "run.h5").states()[-1]
+    newest.write_bytes(newest.read_bytes()[:-9])
+    status, _, err = call("resume", "moved/run.h5", "--quiet")
+    assert status == 0
+    assert err.startswith(f"wpoflow: moved/run.h5.checkpoint/{newest.name}: no trailer")
+    assert err.endswith("; going on from the checkpoint before it\n")
+
+
+def test_the_command_with_nothing_whole(mdp: GridMDP, tmp_path: Path, call: Call) -> None:
+    status, _, err = call("resume", "run.h5")
+    assert (status, err) == (
+        3,
+        "wpoflow: run.h5.checkpoint: there is no such folder: no checkpoints to go on from\n",
+    )
+    cut_short(mdp, tmp_path / "run.h5")
+    for state in CheckpointFolder(tmp_path / "run.h5").states():
+        state.write_bytes(b"damaged" * 100)
+    status, _, err = call("resume", "run.h5", "--quiet")
+    assert (status, err.count("\n")) == (3, 1)
+    assert "state-" in err
