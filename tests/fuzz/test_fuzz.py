@@ -39,12 +39,12 @@ def test_run_files() -> None:
 
 
 def test_checkpoints() -> None:
-    tally = checkpoints.fuzz(15, seed=1)
+    tally = checkpoints.fuzz(15, seed=1, share=0.15)
     assert tally.faults == []
     for kind in checkpoints.KINDS:
         assert tally.counts[f"{kind}, flipped"] == {"refused": 30}
         assert tally.counts[f"{kind}, truncated"] == {"refused": 15}
-        assert tally.counts[f"{kind}, forged"]["refused"] > 50
+        assert tally.counts[f"{kind}, forged"]["refused"] > 5
         assert tally.counts[f"{kind}, forged"]["read"] > 0
 
 
