@@ -41,7 +41,7 @@ from solver.steps import descent_step, wasserstein_dissipation
 
 PROBLEMS: dict[str, Callable[..., GridMDP]] = {"navigation": navigation, "cart_pole": cart_pole}
 STEP = 0.02
-STEP_PARTS = ("descent", "q", "reward")
+STEP_PARTS = ("descent", "q", "reward", "monitor")
 SCHEME_STEPS = 8
 
 
@@ -68,7 +68,7 @@ def least(run: Callable[[], Any], repeat: int) -> tuple[float, float]:
     return min(wall), min(cpu)
 
 
-def parts(mdp: GridMDP, repeat: int, tolerance: float) -> dict[str, Any]:
+def parts(mdp: GridMDP, repeat: int, tolerance: float = 0.0) -> dict[str, Any]:
     """Seconds of every part of a step, the Bellman solver, and the peak of memory after the step alone."""
     solver = bellman_solver(mdp)
     step = descent_step(mdp, "wasserstein")

@@ -51,7 +51,7 @@ def growth(ladder: Sequence[tuple[int, int]], repeat: int) -> dict[str, Any]:
         pairs = mdp.states.size * mdp.actions.size
         alone = sum(found["cpu"][part] for part in STEP_PARTS)
         # an evaluation contains Q and the reward
-        whole = found["cpu"]["descent"] + found["cpu"]["bellman"]
+        whole = sum(found["cpu"][part] for part in ("descent", "bellman", "monitor"))
         rows.append({"states": mdp.states.size, "cells": mdp.actions.size, "pairs": pairs, "step": alone,
                      "step_with_bellman": whole, "solver": found["solver"], "cpu": found["cpu"]})  # fmt: skip
         print(f"{pairs:10d}{1e9 * alone / pairs:14.2f}{1e9 * whole / pairs:11.2f}  {found['solver']}", flush=True)

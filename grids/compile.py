@@ -8,7 +8,7 @@ where they are.
 
 Threads cost more than they save on small arrays, and far more on a busy machine.  A parallel kernel is
 therefore compiled a second time without threads, and the size of its arrays alone decides which of the
-two is called: both do the same operations in the same order.
+two is called, never the number of threads.
 
 A *kernel file* is a file that imports this module.  It may import NumPy, numba and other kernel
 files and nothing else, so that the hash covers all that its machine code depends on.
@@ -80,12 +80,12 @@ def kernel(
         Let a product and a sum be fused into one operation of one rounding.
     parallel : bool
         Let ``numba.prange`` loops of the kernel use threads.  Such loops must have one writer per
-        row and sum in a fixed order, so that results do not depend on the number of threads.
+        row, and sums that cross rows are taken by one thread, so that results do not depend on their number.
     largest : int, optional
         Position of the argument that is the largest array, where it is always the same: calls then look at no other.
     any_order : bool
         Let the compiler choose the order of sums, once and for all when it compiles: scalar products then vectorise.
-        Not for parallel kernels, whose two versions might differ.
+        Parallel kernels get at it through the small kernels they call, row by row.
 
     Notes
     -----
@@ -94,7 +94,7 @@ def kernel(
     products of 128 numbers 3 times faster).
     """
     if parallel and any_order:
-        raise ValueError("a parallel kernel sums in a fixed order")
+        raise ValueError("sums in any order belong into a kernel that a parallel one calls")
     flags = ({"contract"} if fused else set()) | ({"reassoc", "nsz"} if any_order else set())
 
     def decorate(function: Function) -> Function:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grids.compile import kernel
 from solver.vector_math import exp_and_expm1_negative, expm1_nonnegative
 
-TINY = 1e-200  # |z| below which B(z) = 1 to rounding, and beyond whose square numbers lose precision
+TINY = 1e-200  # |z| below which B(z) = 1 to rounding; far smaller numbers are not known to full precision
 
 
 @kernel()
@@ -21,7 +21,8 @@ def bernoulli_pair(z: float) -> tuple[float, float]:
 def bernoulli_fractions(z: float) -> tuple[float, float, float]:
     """Numerators of B(z) and B(-z), and their denominator 1 - e^{-|z|}: for those who divide but once.
 
-    With s = |z|, B(s) = s e^{-s} / (1 - e^{-s}) and B(-s) = s / (1 - e^{-s}), each factor of full relative precision.
+    With s = |z|, B(s) = s e^{-s} / (1 - e^{-s}) and B(-s) = s / (1 - e^{-s}), each factor of full relative precision
+    up to s = 708.4, beyond which B(s) counts as zero.
     """
     size = abs(z)
     decay, rest = exp_and_expm1_negative(size)

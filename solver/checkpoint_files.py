@@ -235,9 +235,15 @@ class CheckpointFolder:
         """Bytes of all files."""
         return sum(path.stat().st_size for path in self.path.glob("*"))
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is what a run began with; without it the rest is debris of a removal, or of no run yet."""
+        return (self.path / "start.npz").exists()
+
     def remove(self) -> None:
-        """Remove the folder with all that is in it."""
+        """Remove the folder with all that is in it, what the run began with first."""
         if self.path.is_dir():
+            (self.path / "start.npz").unlink(missing_ok=True)
             shutil.rmtree(self.path)
 
 

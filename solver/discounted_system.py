@@ -207,7 +207,7 @@ class DiscountedSystem:
             As ``solve``, which takes over where one round of GMRES does not suffice.
         """
         if self.solver != "krylov":
-            return self._correction(rhs, False, reduction)
+            return self._correction(rhs, False, reduction, self.solver)
         x, reached = self._krylov_correction(rhs, False, reduction)
         if reached <= reduction:
             return x
@@ -232,17 +232,16 @@ class DiscountedSystem:
             sought = max(SOUGHT * rounding, tolerance)
             if norm <= sought:
                 break
-            candidate = x + self._correction(residual, transposed, sought / norm)
+            candidate = x + self._correction(residual, transposed, sought / norm, solver)
             new_residual, new_norm = self._residual(rhs, candidate, transposed)
             if new_norm < norm:
                 stalled = new_norm > STALLED * norm
                 x, residual, norm = candidate, new_residual, new_norm
                 if not stalled:
                     continue
-            if norm <= max(ACCEPTED * rounding, tolerance) or self.solver != "krylov":
+            if norm <= max(ACCEPTED * rounding, tolerance) or solver != "krylov":
                 break
-            self.solver = "sparse"  # Krylov stagnated: factor this one system
-        self.solver = solver
+            solver = "sparse"  # Krylov stagnated: factor this one system
         rounding = EPS * max(largest_entry(x), scale)
         if not norm <= max(ACCEPTED * rounding, tolerance):
             raise BellmanError(
@@ -258,7 +257,16 @@ class DiscountedSystem:
         x = np.zeros(rhs.size) if guess is None else guess.copy()
         basis = np.empty((min(MOST_VECTORS, rhs.size) + 1, rhs.size))
         norm, products = refine_by_factors(
-            *factors, self.discount, rhs, tolerance, SOUGHT * EPS, KRYLOV_MARGIN, KRYLOV_REDUCTION, basis, x
+            *factors,
+            self.discount,
+            rhs,
+            tolerance,
+            SOUGHT * EPS,
+            KRYLOV_MARGIN,
+            KRYLOV_REDUCTION,
+            REFINEMENTS,
+            basis,
+            x,
         )
         self.iterations += products
         return x, norm
@@ -271,12 +279,12 @@ class DiscountedSystem:
         residual = rhs - (self.apply_transposed(x) if transposed else self.apply(x))
         return residual, largest_entry(residual)
 
-    def _correction(self, residual: FloatArray, transposed: bool, reduction: float) -> FloatArray:
+    def _correction(self, residual: FloatArray, transposed: bool, reduction: float, solver: str) -> FloatArray:
         """An approximate solution for a residual: exact up to rounding, or by a few Krylov steps."""
-        if self.solver == "krylov":
+        if solver == "krylov":
             return self._krylov_correction(residual, transposed, reduction)[0]
         with one_blas_thread():
-            if self.solver == "dense":
+            if solver == "dense":
                 factors, pivots = self._dense_factors
                 x, _ = lapack.dgetrs(factors, pivots, residual, trans=0 if transposed else 1)
                 return np.asarray(x)

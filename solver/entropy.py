@@ -28,16 +28,6 @@ from solver.vector_math import exp, log
 
 
 @kernel()
-def phi(u: float) -> float:
-    """(1 + u) ln(1 + u) - u for u > -1, without cancellation near zero."""
-    if abs(u) < 0.02:
-        # u^2/2 - u^3/6 + u^4/12 - ...; the first term left out is below 1e-15 of the sum
-        tail = 1.0 / 42.0 - u * (1.0 / 56.0 - u * (1.0 / 72.0 - u / 90.0))
-        return u * u * (0.5 - u * (1.0 / 6.0 - u * (1.0 / 12.0 - u * (1.0 / 20.0 - u * (1.0 / 30.0 - u * tail)))))
-    return (1.0 + u) * math.log1p(u) - u
-
-
-@kernel()
 def _bregman(log_ratio: float) -> float:
     """L e^L - e^L + 1 = sum_j (j - 1)/j! L^j, the relative entropy per unit of g where p = g e^L, for |L| <= 1/2."""
     x = log_ratio
@@ -124,14 +114,6 @@ def soft_minimum(q: FloatArray, log_mass: FloatArray, temperature: float, out: F
             least = row_least(q[i])
             total = _weights(q[i], log_mass, 1.0 / temperature, least, work)
             out[i] = -temperature * (math.log(total) - least / temperature)
-
-
-@kernel()
-def relative_entropy_row(p: FloatArray, log_g: FloatArray) -> float:
-    """KL(p|g) of two laws on the same cells, g given by its logarithms; 0 ln 0 = 0."""
-    g = np.empty(p.size)
-    _exponentials(log_g, g)
-    return _relative_entropy(p, log_g, g)
 
 
 @kernel()

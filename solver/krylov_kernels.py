@@ -19,16 +19,18 @@ from solver.value_kernels import largest_entry
 
 @kernel()
 def begin(rhs: FloatArray, basis: FloatArray, rotated: FloatArray) -> float:
-    """Put rhs, of norm one, into basis[0]; its Euclidean norm into rotated[0] and the largest entry as result."""
-    norm = math.sqrt(scalar_product(rhs, rhs))
+    """Put rhs, scaled to norm one, into basis[0], its Euclidean norm into rotated[0]; its largest entry."""
     rotated[:] = 0.0
-    rotated[0] = norm
-    largest = 0.0
-    scale = 1.0 / norm if norm > 0.0 else 0.0
+    largest = largest_entry(rhs)
+    if not largest > 0.0:
+        return largest
+    first = basis[0]
+    for i in range(rhs.size):  # squares of the entries themselves might underflow
+        first[i] = rhs[i] / largest
+    norm = math.sqrt(scalar_product(first, first))
     for i in range(rhs.size):
-        size = abs(rhs[i])
-        largest = size if size > largest or size != size else largest
-        basis[0, i] = rhs[i] * scale
+        first[i] /= norm
+    rotated[0] = norm * largest
     return largest
 
 
@@ -171,6 +173,7 @@ def refine_by_factors(
     sought: float,
     margin: float,
     least: float,
+    rounds: int,
     basis: FloatArray,
     x: FloatArray,
 ) -> tuple[float, int]:
@@ -182,6 +185,8 @@ def refine_by_factors(
         Largest entry of the residual that suffices: absolutely, or relative to the largest of x and rhs.
     margin, least : float
         What is asked of GMRES: ``margin`` times the reduction that is missing, and at least ``least``.
+    rounds : int
+        The most corrections.
     basis : array (most + 1, S)
         Workspace.
 
@@ -192,7 +197,7 @@ def refine_by_factors(
     residual, correction, candidate = np.empty(x.size), np.empty(x.size), np.empty(x.size)
     scale, products = largest_entry(rhs), 0
     norm = residual_of_factors(indptr, indices, runs, data, laws, discount, rhs, x, residual)
-    for _ in range(basis.shape[0]):
+    for _ in range(rounds):
         enough = max(sought * max(largest_entry(x), scale), tolerance)
         if norm <= enough:
             break

@@ -110,8 +110,10 @@ class GridMDP(Displayed):
             self._check_finite(name, array)
             object.__setattr__(self, name, array)
         self._check_masses()
-        if self.alive is not None and np.shape(self.alive) != (n_states,):
-            raise ValueError(f"alive has shape {np.shape(self.alive)}; it must be {(n_states,)}")
+        if self.alive is not None:
+            if np.shape(self.alive) != (n_states,):
+                raise ValueError(f"alive has shape {np.shape(self.alive)}; it must be {(n_states,)}")
+            object.__setattr__(self, "alive", np.asarray(self.alive, dtype=np.bool_))
 
     def _check_finite(self, name: str, array: FloatArray) -> None:
         if not np.isfinite(array.sum()) and not np.all(np.isfinite(array)):

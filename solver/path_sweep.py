@@ -10,7 +10,8 @@ U/N, W/N with N = 1 - e^{-|z|}, and both sides of the elimination of `solver.tri
 
     pivot = s N + U,   y = p N / pivot,   ratio = W / pivot,   s' = 1 + ratio s,
 
-one division for a cell, still without a subtraction.  A line's solution has the same bits wherever it stands.
+one division for a cell, still without a subtraction.  A line's solution has the same bits wherever it stands, and where
+it is swept alone because there are too few.
 """
 
 from __future__ import annotations
@@ -59,6 +60,52 @@ def _substitute(cells: FloatArray, cell: int, lanes: int) -> None:
     after = row + ROW
     for j in range(np.uintp(lanes)):
         cells[row + P + j] += cells[row + RATIO + j] * cells[after + P + j]
+
+
+@kernel()
+def sweep_path(
+    p: FloatArray,
+    q: FloatArray,
+    log_density: FloatArray,
+    widths: FloatArray,
+    distances: FloatArray,
+    dt: float,
+    temperature: float,
+    first: int,
+    stride: int,
+    ratio: FloatArray,
+    out: FloatArray,
+) -> None:
+    """`sweep_paths` for one line where it lies, entry k at ``first + k * stride``: for too few to stand side by side.
+
+    Parameters
+    ----------
+    p, q, out : flat arrays
+        ``out`` may be ``p``.
+    log_density : array (A,)
+        ln(m/vol).
+    ratio : array (n,)
+        Workspace.
+    """
+    n = widths.size
+    inverse_temperature = 1.0 / temperature
+    surplus, held, cell = 1.0, p[first], first % log_density.size
+    for k in range(n - 1):
+        here, there = first + k * stride, first + (k + 1) * stride
+        rise = log_density[cell + (k + 1) * stride] - log_density[cell + k * stride]
+        forward, backward, denominator = bernoulli_fractions((q[there] - q[here]) * inverse_temperature - rise)
+        factor = dt * temperature / distances[k]
+        right, left = factor / widths[k] * forward, factor / widths[k + 1] * backward
+        inverse = 1.0 / (surplus * denominator + right)
+        ratio[k] = left * inverse
+        passed = held * (right * inverse)
+        out[here] = held * (denominator * inverse)
+        held = p[there] + passed
+        surplus = 1.0 + ratio[k] * surplus
+    out[first + (n - 1) * stride] = held / surplus
+    for k in range(n - 2, -1, -1):
+        here = first + k * stride
+        out[here] += ratio[k] * out[here + stride]
 
 
 @kernel()

@@ -85,12 +85,14 @@ def finished(output: str | os.PathLike[str]) -> Run | None:
     """
     with OutputLock(output):
         folder = CheckpointFolder(output)
-        if folder.path.is_dir():
+        there = final_path(output).is_file()
+        if folder.path.is_dir() and (folder.begun or not there):
             done = _done(output, folder.start())
-            if done is not None:
-                folder.remove()
-            return done
-        return _complete(open_run(output)) if final_path(output).is_file() else None
+        else:
+            done = _complete(open_run(output)) if there else None
+        if done is not None:
+            folder.remove()
+        return done
 
 
 def _complete(run: Run) -> Run | None:

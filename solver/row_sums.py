@@ -1,4 +1,4 @@
-"""Sums and extremes of rows in a fixed order: interleaved chains, fast without reordering by the compiler."""
+"""Sums and extremes of rows: interleaved chains in a fixed order, or the order left to the compiler (`plus`)."""
 
 from __future__ import annotations
 

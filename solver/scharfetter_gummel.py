@@ -26,48 +26,11 @@ from grids.arrays import FloatArray
 from grids.compile import kernel
 from solver.bernoulli import bernoulli_pair
 from solver.line_blocks import LANES, block_sizes, load_lines, rises_of_lines, state_groups, store_lines
-from solver.path_sweep import PIECES, sweep_paths
+from solver.path_sweep import PIECES, sweep_path, sweep_paths
 from solver.tridiagonal import solve_circle_block
 from solver.vector_math import expm1_nonnegative, log
 
-
-@kernel()
-def axis_rates(
-    q: FloatArray,
-    log_density: FloatArray,
-    widths: FloatArray,
-    distances: FloatArray,
-    scale: float,
-    temperature: float,
-    first: int,
-    stride: int,
-    right: FloatArray,
-    left: FloatArray,
-) -> None:
-    """``scale`` times the rates k -> k+1 (right) and k+1 -> k (left) on all faces of one line.
-
-    Parameters
-    ----------
-    q, log_density : arrays (A,)
-        Q of one state, and ln(m/vol).
-    widths, distances : arrays (n,), (n - 1,) or (n,)
-        Of the axis; as many distances as faces, n of them on a periodic axis.
-    first, stride : int
-        Where the line lies in the row.
-    right, left : arrays
-        Filled, one entry for each face.
-    """
-    n = widths.size
-    inverse_temperature = 1.0 / temperature
-    for k in range(distances.size):
-        after = k + 1 if k + 1 < n else 0
-        here, there = first + k * stride, first + after * stride
-        z = (q[there] - q[here]) * inverse_temperature - (log_density[there] - log_density[here])
-        forward, backward = bernoulli_pair(z)
-        factor = scale * temperature / distances[k]
-        right[k] = factor / widths[k] * forward
-        left[k] = factor / widths[after] * backward
-
+FEW = 8  # lines from which standing side by side pays
 
 @kernel()
 def axis_rates_block(
@@ -139,6 +102,14 @@ def backward_euler_axis(
     per_state = log_density.size // n
     lanes, blocks, parts = block_sizes(lines)
     flat_p, flat_q, flat_out = p.reshape(p.size), q.reshape(q.size), out.reshape(out.size)
+    if distances.size < n and lines < FEW:  # a block would be all but empty
+        ratio = np.empty(n)
+        for number in range(lines):
+            first = number // stride * n * stride + number % stride
+            sweep_path(
+                flat_p, flat_q, log_density, widths, distances, dt, temperature, first, stride, ratio, flat_out
+            )
+        return
     rises = rises_of_lines(log_density, n, distances.size, stride, lanes)
     for part in numba.prange(parts):
         if distances.size < n:

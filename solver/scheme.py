@@ -71,7 +71,7 @@ def mass_drift(mdp: GridMDP, drift: FloatArray) -> float:
         It is more than rounding; names the state.
     """
     largest = largest_entry(drift)
-    if largest > MASS_ROUNDING:
+    if not largest <= MASS_ROUNDING:
         state = int(np.abs(drift).argmax())
         place = f"state {state} ({mdp.states.describe(state)})"
         raise MassError(f"a step changes the mass of the policy by {largest:.3g} at {place}: more than rounding")

@@ -10,10 +10,13 @@ subtraction at all (Grassmann, Taksar & Heyman 1985, doi:10.1287/opre.33.5.1107)
 Every quantity is positive, so each entry of the solution has a small *relative* error whatever dt
 is; divisions come before multiplications, so that nothing overflows.
 
-`solve_path` and `solve_circle` take one line; the ``_block`` functions take many lines at once, side by side in arrays
-(n, lanes), so that the innermost loops run over independent lines and vectorise.  They do the same operations in the
-same order: a line's solution has the same bits wherever in whichever block it stands.  Columns are counted by unsigned
-integers, which cannot mean "from the end", and no loop has more than a few arrays: either would stop vectorisation.
+Lines with two ends are swept in `solver.path_sweep`, rates and elimination in one.  Circles stand side by side in
+arrays (n, lanes), so that the innermost loops run over independent lines and vectorise: a line's solution has the same
+bits wherever in whichever block it stands.  Columns are counted by unsigned integers, which cannot mean "from the end",
+and no loop has more than a few arrays: either would stop vectorisation.
+
+On a circle cells 0, 1, ... are eliminated in turn; each elimination links its two remaining neighbours, the next cell
+and cell n - 1, by the rates of the censored chain.
 """
 
 from __future__ import annotations
@@ -22,119 +25,6 @@ import numpy as np
 
 from grids.arrays import FloatArray
 from grids.compile import kernel
-
-
-@kernel()
-def solve_path(right: FloatArray, left: FloatArray, p: FloatArray, ratio: FloatArray, n: int) -> None:
-    """Overwrite p[:n] by (I - dt L)^{-1} p on a line of n cells.
-
-    Parameters
-    ----------
-    right, left : arrays (>= n - 1,)
-        dt times the rates k -> k+1 and k+1 -> k.
-    p : array (>= n,)
-        Right-hand side on entry, solution on return.
-    ratio : array (>= n,)
-        Workspace.
-    """
-    surplus = 1.0
-    for k in range(n - 1):
-        inverse = 1.0 / (surplus + right[k])
-        p[k] *= inverse
-        ratio[k] = left[k] * inverse
-        p[k + 1] += right[k] * p[k]
-        surplus = 1.0 + ratio[k] * surplus
-    p[n - 1] /= surplus
-    for k in range(n - 2, -1, -1):
-        p[k] += ratio[k] * p[k + 1]
-
-
-@kernel()
-def solve_circle(
-    right: FloatArray, left: FloatArray, p: FloatArray, ratio: FloatArray, closing: FloatArray, n: int
-) -> None:
-    """Overwrite p[:n] by (I - dt L)^{-1} p on a circle of n cells; face n - 1 joins n - 1 to 0.
-
-    Cells 0, 1, ... are eliminated in turn; each elimination links its two remaining neighbours,
-    the next cell and cell n - 1, by the rates of the censored chain.
-
-    Parameters
-    ----------
-    right, left : arrays (>= n,)
-        dt times the rates k -> k+1 and k+1 -> k, indices modulo n.
-    p : array (>= n,)
-        Right-hand side on entry, solution on return.
-    ratio, closing : arrays (>= n,)
-        Workspace.
-    """
-    if n == 1:
-        return
-    if n == 2:
-        right[0] += left[1]
-        left[0] += right[1]
-        solve_path(right, left, p, ratio, 2)
-        return
-    last = n - 1
-    surplus = 1.0
-    from_last = right[last]
-    to_last = left[last]
-    surplus_last = 1.0
-    for k in range(last - 1):
-        inverse = 1.0 / (surplus + right[k] + to_last)
-        p[k] *= inverse
-        ratio[k] = left[k] * inverse
-        closing[k] = from_last * inverse
-        p[last] += to_last * p[k]
-        p[k + 1] += right[k] * p[k]
-        surplus_last += closing[k] * surplus
-        surplus = 1.0 + ratio[k] * surplus
-        to_last = ratio[k] * to_last
-        from_last = closing[k] * right[k]
-    k = last - 1
-    to_last += right[k]
-    from_last += left[k]
-    inverse = 1.0 / (surplus + to_last)
-    p[k] *= inverse
-    closing[k] = from_last * inverse
-    p[last] += to_last * p[k]
-    surplus_last += closing[k] * surplus
-    p[last] /= surplus_last
-    p[k] += closing[k] * p[last]
-    for k in range(last - 2, -1, -1):
-        p[k] += ratio[k] * p[k + 1] + closing[k] * p[last]
-
-
-@kernel()
-def solve_path_block(right: FloatArray, left: FloatArray, p: FloatArray, ratio: FloatArray) -> None:
-    """Overwrite p by (I - dt L)^{-1} p on lines of n cells side by side, one in each column.
-
-    Parameters
-    ----------
-    right, left : arrays (>= n - 1, lanes)
-        dt times the rates k -> k+1 and k+1 -> k; not changed.
-    p : array (n, lanes)
-        Right-hand sides of any sign on entry, solutions on return.
-    ratio : array (n, lanes)
-        Workspace.
-    """
-    n, lanes = p.shape[0], np.uintp(p.shape[1])
-    for j in range(lanes):
-        ratio[0, j] = 1.0
-    for k in range(n - 1):
-        for j in range(lanes):  # ratio holds the surplus of a cell until it is eliminated, then the inverse pivot
-            surplus = ratio[k, j]
-            inverse = 1.0 / (surplus + right[k, j])
-            ratio[k, j] = inverse
-            ratio[k + 1, j] = 1.0 + left[k, j] * inverse * surplus
-        for j in range(lanes):
-            value = p[k, j] * ratio[k, j]
-            p[k, j] = value
-            p[k + 1, j] += right[k, j] * value
-    for j in range(lanes):
-        p[n - 1, j] /= ratio[n - 1, j]
-    for k in range(n - 2, -1, -1):
-        for j in range(lanes):
-            p[k, j] += left[k, j] * ratio[k, j] * p[k + 1, j]
 
 
 @kernel()
@@ -158,32 +48,35 @@ def solve_circle_block(
     if n == 1:
         return
     if n == 2:
-        for j in range(lanes):
-            right[0, j] += left[1, j]
-            left[0, j] += right[1, j]
-        solve_path_block(right, left, p, ratio)
+        for j in range(lanes):  # both faces join the same two cells
+            outward, inward = right[0, j] + left[1, j], left[0, j] + right[1, j]
+            inverse = 1.0 / (1.0 + outward)
+            value = p[0, j] * inverse
+            share = inward * inverse
+            p[1, j] = (p[1, j] + outward * value) / (1.0 + share)
+            p[0, j] = value + share * p[1, j]
         return
     # the last face's rates turn into those of the links that elimination makes between the next cell and the last
     last = n - 1
-    surplus, surplus_last, inverse = 0, 1, 2
+    surplus, surplus_last, pivots = 0, 1, 2
     for j in range(lanes):
         carry[surplus, j] = 1.0
         carry[surplus_last, j] = 1.0
     for k in range(last - 1):
         for j in range(lanes):
-            carry[inverse, j] = 1.0 / (carry[surplus, j] + right[k, j] + left[last, j])
+            carry[pivots, j] = 1.0 / (carry[surplus, j] + right[k, j] + left[last, j])
         for j in range(lanes):
-            value = p[k, j] * carry[inverse, j]
+            value = p[k, j] * carry[pivots, j]
             p[k, j] = value
             p[last, j] += left[last, j] * value
         for j in range(lanes):
             p[k + 1, j] += right[k, j] * p[k, j]
         for j in range(lanes):
-            share = right[last, j] * carry[inverse, j]
+            share = right[last, j] * carry[pivots, j]
             closing[k, j] = share
             right[last, j] = share * right[k, j]
         for j in range(lanes):
-            share = left[k, j] * carry[inverse, j]
+            share = left[k, j] * carry[pivots, j]
             ratio[k, j] = share
             left[last, j] *= share
         for j in range(lanes):

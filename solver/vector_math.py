@@ -7,7 +7,8 @@ that k times it is exact),
 
 P the Taylor polynomial of degree 11, which leaves out 1.2e-17 of r.  Adding 1.5 * 2^52 to a number rounds it to an
 integer and leaves that integer in the low bits of the sum, from where a shift makes it the exponent of 2^k: all of
-this is plain arithmetic on float64 and int64, in an order of its own, hence of the same bits on every processor.
+this is plain arithmetic on float64 and int64, in an order of its own; only fused operations, where a processor has
+them, make its last bits differ from another's.
 
     log(x) = k ln 2 + log(m),   sqrt(1/2) <= m < sqrt(2),   log(1 + f) = 2 artanh(s),   s = f / (2 + f),
 

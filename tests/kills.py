@@ -95,6 +95,7 @@ def killed_and_resumed(case: str, path: Path, seconds: float, random: np.random.
             except RunFileError:
                 command = [*arguments(case, path), "--force"]
             else:
+                carried_out(["resume", str(path), "--quiet"], np.inf)  # clears away what the kill left
                 return kills
     raise RuntimeError(f"{case}: no end after {MOST_LINKS} links")
 

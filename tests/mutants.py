@@ -42,16 +42,19 @@ class Mutant:
     after: str
 
 
-FLUX, LINE = "solver/scharfetter_gummel.py", "solver/tridiagonal.py"
+FLUX, LINE, SWEEP = "solver/scharfetter_gummel.py", "solver/tridiagonal.py", "solver/path_sweep.py"
 FORMULA = "solver/backward_differentiation.py"
 MUTANTS = {
     "flipped flux sign": Mutant(
+        SWEEP, "(cells[after + j] - cells[row + j]) * inv", "(cells[row + j] - cells[after + j]) * inv"
+    ),
+    "flipped flux sign on circles": Mutant(
         FLUX, "z = (q[after, j] - q[k, j]) * inv", "z = (q[k, j] - q[after, j]) * inv"
     ),
     "factor two in the diffusion": Mutant(
-        FLUX,
-        "forward_factor, backward_factor = factor / widths[k], factor / widths[after]",
-        "forward_factor, backward_factor = 2.0 * factor / widths[k], 2.0 * factor / widths[after]",
+        SWEEP,
+        "ends = factor / widths[k], factor / widths[k + 1]",
+        "ends = 2.0 * factor / widths[k], 2.0 * factor / widths[k + 1]",
     ),
     "cell volume for width in 2-D": Mutant(
         "solver/steps.py",
@@ -59,24 +62,29 @@ MUTANTS = {
         "self._axes = [(mdp.actions.volumes[:: a.size][0] + 0.0 * a.widths, ",
     ),
     "shifted index": Mutant(
+        SWEEP, "ends = factor / widths[k], factor / widths[k + 1]", "ends = factor / widths[k], factor / widths[k]"
+    ),
+    "shifted index on circles": Mutant(
         FLUX,
         "backward_factor = factor / widths[k], factor / widths[after]",
         "backward_factor = factor / widths[k], factor / widths[k]",
     ),
-    "wrong boundary face": Mutant(LINE, "from_last = right[last]", "from_last = left[last]"),
+    "wrong boundary face": Mutant(
+        LINE, "(carry[surplus, j] + right[k, j] + left[last, j])", "(carry[surplus, j] + right[k, j] + right[last, j])"
+    ),
     "Q not refreshed": Mutant(
         "solver/scheme.py", "self.step(out, q, dt / count, out)", "self.step(out, evaluation.q, dt / count, out)"
     ),
     "entropy sign": Mutant("solver/entropy.py", "(cost[k] + temperature * (", "(cost[k] - temperature * ("),
     "Bernoulli functions exchanged": Mutant(
-        FLUX,
-        "return (small if z > 0.0 else large), (large if z > 0.0 else small)",
-        "return (large if z > 0.0 else small), (small if z > 0.0 else large)",
+        "solver/bernoulli.py",
+        "return (small if z > 0.0 else size), (size if z > 0.0 else small), rest",
+        "return (size if z > 0.0 else small), (small if z > 0.0 else size), rest",
     ),
     "plain elimination": Mutant(
-        LINE,
-        "ratio[k + 1, j] = 1.0 + left[k, j] * inverse * surplus",
-        "ratio[k + 1, j] = 1.0 + left[k, j] - left[k, j] * inverse * right[k, j]",
+        SWEEP,
+        "cells[after + SURPLUS + j] = 1.0 + ratio * surplus",
+        "cells[after + SURPLUS + j] = 1.0 + left / denominator - ratio * right / denominator",
     ),
     "discount left out of Q": Mutant("solver/bellman.py", "expect(mdp.discount * value, out)", "expect(value, out)"),
     "limiter the wrong way": Mutant(
@@ -91,8 +99,14 @@ MUTANTS = {
     ),
     "residues not doubled": Mutant(
         "solver/exponential_kernels.py",
-        "line, poles[j], residues[j], companion[j]",
-        "line, poles[j], 0.5 * residues[j], companion[j]",
+        "n, poles[j], residues[j], companion[j]",
+        "n, poles[j], 0.5 * residues[j], companion[j]",
+    ),
+    "undiscounted products": Mutant(
+        "solver/krylov_kernels.py", "out[i] = x[i] - discount * out[i]", "out[i] = x[i] - out[i]"
+    ),
+    "weights of another past": Mutant(
+        "solver/history_kernels.py", "fourth = slots[3] if slots.size > 3", "fourth = slots[2] if slots.size > 3"
     ),
     "end faces in the slopes": Mutant(
         "solver/monitor_kernels.py", "if faces == n or k > 0:", "if faces == n or k > 1:"

@@ -47,10 +47,10 @@ def scalar_product(a: FloatArray, b: FloatArray) -> float:
     return total
 
 
-@kernel()
+@kernel(parallel=True, largest=0)
 def product_by_rows(matrix: FloatArray, x: FloatArray, out: FloatArray) -> None:
     """Set out = matrix x for a dense matrix (rows, columns)."""
-    for r in range(U(out.size)):
+    for r in numba.prange(out.size):
         out[r] = scalar_product(matrix[r], x)
 
 
@@ -79,7 +79,8 @@ def product_of_factors(
         Workspace, filled with T x.
     """
     if laws.size > 0:
-        product_by_rows(laws, x, nodes)
+        for r in range(U(nodes.size)):
+            nodes[r] = scalar_product(laws[r], x)
     between = nodes if laws.size > 0 else x
     if runs:
         for i in range(U(out.size)):

@@ -14,16 +14,15 @@ from benchmarks.problem_m import DISCOUNT, TEMPERATURE, pendulum
 from benchmarks.soft_value_iteration import soft_value_iteration
 from solver.bellman import evaluate
 from solver.optimum import solve_optimum
-from solver.scharfetter_gummel import axis_rates
 from solver.steps import descent_step
+from tests.solver.lines import rates_of_line
 
 
 def test_numpy_rates_are_those_of_our_kernel() -> None:
     q = np.random.default_rng(1).normal(size=(3, 17)) * 40.0
     up, down = face_rates(q, 0.3, 0.2)
-    right, left = np.empty(16), np.empty(16)
     for i in range(3):
-        axis_rates(q[i], np.zeros(17), np.full(17, 0.2), np.full(16, 0.2), 1.0, 0.3, 0, 1, right, left)
+        right, left = rates_of_line(q[i], np.zeros(17), np.full(17, 0.2), np.full(16, 0.2), 1.0, 0.3)
         # tails of the Bernoulli function are known to the rounding of their argument, which reaches 10^2 and more
         np.testing.assert_allclose(up[i], right, rtol=1e-12)
         np.testing.assert_allclose(down[i], left, rtol=1e-12)

@@ -104,6 +104,17 @@ def test_gmres_ends_where_the_space_does() -> None:
     assert gmres(lambda v: v, None, np.zeros(5), 1e-3)[1] == 0
 
 
+def test_tiny_right_hand_sides_are_solved_for() -> None:
+    x, _, reached = gmres(lambda v: 0.5 * v, None, np.full(5, 1e-200), 1e-13)
+    np.testing.assert_allclose(x, 2e-200, rtol=1e-13)
+    assert reached <= 1e-13
+    for solver in SOLVERS:
+        case = system(solver, 0.97)
+        rhs = 1e-200 * np.random.default_rng(5).random(case.transition.n_states)
+        scaled, _ = case.solve(1e200 * rhs)
+        np.testing.assert_allclose(case.solve(rhs)[0], 1e-200 * scaled, rtol=1e-11)
+
+
 def test_incomplete_factors_agree_with_the_matrix_on_its_places() -> None:
     case = system("krylov", 0.97, cells=120, noise=0.0)
     factors = IncompleteFactors()

@@ -132,3 +132,18 @@ def test_the_command_with_nothing_whole(mdp: GridMDP, tmp_path: Path, call: Call
     status, _, err = call("resume", "run.h5", "--quiet")
     assert (status, err.count("\n")) == (3, 1)
     assert "state-" in err
+
+
+def test_debris_of_a_removal_is_cleared_away(mdp: GridMDP, tmp_path: Path) -> None:
+    """A kill may come while the checkpoints of a run that is done are being removed."""
+    path = tmp_path / "run.h5"
+    evolve(mdp, until={"steps": 3}, output=path)
+    checkpoint_folder(path).mkdir()
+    (checkpoint_folder(path) / "optimum.npz").write_bytes(b"half of it")
+    assert resume(path).status == "complete"
+    assert not checkpoint_folder(path).exists()
+    checkpoint_folder(path).mkdir()
+    path.unlink()
+    with pytest.raises(RunFileError, match=r"start\.npz"):
+        resume(path)
+    assert checkpoint_folder(path).exists()

@@ -15,8 +15,8 @@ from grids.axis import Axis, edges_axis
 from solver.bernoulli import bernoulli_fractions, bernoulli_pair
 from solver.generator_kernels import apply_axis
 from solver.line_blocks import LANES, load_lines, store_lines
-from solver.scharfetter_gummel import add_axis_dissipation, axis_rates, backward_euler_axis
-from solver.tridiagonal import solve_path
+from solver.scharfetter_gummel import add_axis_dissipation, backward_euler_axis
+from tests.solver.lines import exact_solution, largest_relative_error, rates_of_line
 
 EPS = float(np.finfo(np.float64).eps)
 SHAPES = st.sampled_from([(5,), (1, 4), (4, 3), (3, 2, 4), (2, 70), (70, 2), (2, 3), (1,)])
@@ -150,8 +150,7 @@ def test_dissipation_is_a_sum_of_accurate_terms(n: int, seed: int, periodic: boo
     add_axis_dissipation(
         p, q, log_mass, log_density, axis.widths, axis.distances, 1, temperature, out
     )
-    right, left = np.empty(axis.distances.size), np.empty(axis.distances.size)
-    axis_rates(q[0], log_density, axis.widths, axis.distances, 1.0, temperature, 0, 1, right, left)
+    right, left = rates_of_line(q[0], log_density, axis.widths, axis.distances, 1.0, temperature)
     exact, allowed = 0.0, 0.0
     for k in range(axis.distances.size):
         after = (k + 1) % n
@@ -193,6 +192,26 @@ def test_lines_come_back_to_where_they_were(stride: int) -> None:
     assert np.all(np.delete(wide, np.s_[6:27], axis=1) == -1.0)
 
 
+@pytest.mark.parametrize("n", [2, 9, 130])
+def test_a_line_has_the_same_bits_alone_and_among_many(n: int) -> None:
+    generator = np.random.default_rng(n)
+    q, p = generator.standard_normal((70, n)), generator.random((70, n))
+    args = (generator.standard_normal(n), generator.uniform(0.1, 1.0, n), generator.uniform(0.1, 1.0, n - 1), 1)
+    out = np.empty_like(p)
+    backward_euler_axis(p, q, *args, 3.0, 0.3, out)
+    for i in range(70):
+        alone = p[i : i + 1].copy()
+        backward_euler_axis(alone, q[i : i + 1], *args, 3.0, 0.3, alone)
+        assert np.array_equal(alone[0], out[i])
+    few = p[:6].reshape(2, -1).copy()  # three lines side by side in a state, entries three apart
+    tensor = np.moveaxis(p[:6].reshape(2, 3, n), 1, 2)
+    flat_q = np.moveaxis(q[:6].reshape(2, 3, n), 1, 2).reshape(2, -1).copy()
+    density = np.repeat(args[0], 3)
+    few[:] = tensor.reshape(2, -1)
+    backward_euler_axis(few, flat_q, density, args[1], args[2], 3, 3.0, 0.3, few)
+    assert np.array_equal(np.moveaxis(few.reshape(2, n, 3), 1, 2).reshape(6, n), out[:6])
+
+
 @given(st.integers(1, 9), st.integers(1, 70), st.integers(0, 2**32 - 1), st.floats(-6.0, 12.0), st.floats(-3.0, 3.0))
 def test_sweeps_of_paths_solve_what_rates_and_elimination_do(
     n: int, lines: int, seed: int, exponent: float, steepness: float
@@ -204,8 +223,8 @@ def test_sweeps_of_paths_solve_what_rates_and_elimination_do(
     widths, distances, flat = generator.uniform(0.1, 1.0, n), generator.uniform(0.1, 1.0, n - 1), np.zeros(n)
     out = np.empty_like(p)
     backward_euler_axis(p, q, flat, widths, distances, 1, 10.0**exponent, 0.3, out)
-    for i in range(lines):
-        right, left, line = np.empty(n), np.empty(n), p[i].copy()
-        axis_rates(q[i], flat, widths, distances, 10.0**exponent, 0.3, 0, 1, right, left)
-        solve_path(right, left, line, np.empty(n), n)
-        np.testing.assert_allclose(out[i], line, rtol=2e-15 * (n + 2), atol=1e-290)
+    for i in {0, lines - 1}:
+        right, left = rates_of_line(q[i], flat, widths, distances, 10.0**exponent, 0.3)
+        exact = exact_solution(right, left, p[i], circle=False)
+        if min(exact) > 1e-290:
+            assert largest_relative_error(out[i], exact) <= 2e-15 * (n + 2)

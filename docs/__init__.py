@@ -1,0 +1,1 @@
+"""The manual; its pages are Markdown, and `docs.extensions` is what Sphinx needs to make it."""

@@ -1,0 +1,82 @@
+"""The directives ``generated`` and ``gallery-figures``: parts of pages that are made from the code when the manual is.
+
+    ```{generated} commands
+    ```
+
+puts the text of one of `PARTS` there.  The text is Markdown, as the pages are.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+PARTS = {
+    "commands": "docs.extensions.commands",
+    "problem-keys": "docs.extensions.problem_keys",
+    "run-schema": "docs.extensions.run_schema",
+    "public-names": "docs.extensions.public_names",
+    "claims": "docs.extensions.claim_list",
+}
+
+
+def part(name: str) -> str:
+    """Markdown of a generated part.
+
+    Raises
+    ------
+    ValueError
+        No such part.
+    """
+    if name not in PARTS:
+        raise ValueError(f"generated part {name!r}: choose among {', '.join(PARTS)}")
+    text: str = importlib.import_module(PARTS[name]).markdown()
+    return text
+
+
+class Generated(SphinxDirective):
+    """Insert a generated part."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Parse the part where it stands."""
+        return self.parse_text_to_nodes(part(self.arguments[0]), allow_section_headings=True)
+
+
+class GalleryFigures(SphinxDirective):
+    """Run a gallery problem on a small grid and insert figures of it: a name, then kinds of figures."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """Draw what is not yet drawn, and refer to it."""
+        from docs.extensions.gallery_figures import draw_figures, parse_request
+
+        name = self.arguments[0]
+        source = Path(self.env.srcdir)
+        problem = source / name if name.endswith(".toml") else name
+        request = parse_request(problem, list(self.content))
+        folder = source / "figures"
+        drawn = draw_figures(request, folder)
+        lines = [f"Grid of the figures: {request.grid_text}.", ""]
+        for path, figure in zip(drawn, request.figures, strict=True):
+            lines += [f"```{{figure}} /figures/{path.name}", f":alt: {name}, {figure.kind}"]
+            lines += ["", figure.caption, "```", ""]
+        statement = [] if name.endswith(".toml") else [nodes.raw("", request.equations, format="html")]
+        return [*statement, *self.parse_text_to_nodes("\n".join(lines))]
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the directives, and docstrings in plain text."""
+    from docs.extensions.docstrings import as_restructured_text
+
+    app.add_directive("generated", Generated)
+    app.add_directive("gallery-figures", GalleryFigures)
+    app.connect("autodoc-process-docstring", as_restructured_text, priority=400)  # before napoleon
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,195 @@
+"""Reference of the problem file: kinds, ranges and defaults from the models that check it, meanings from here."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from docs.extensions.commands import cell
+from problems.checks import PREDEFINED
+from problems.expressions import ARGUMENTS
+from problems.tables import DEFAULT_ACCURACY, Tables, _formula
+
+_AXIS = {
+    "bounds": "Lower and upper end of the box.",
+    "cells": "Number of points of the axis, which is that of its cells.",
+    "spacing": 'Graded cells, the points x = focus + δ sinh(·); needs `focus` and `ratio`.',
+    "focus": "Where graded cells are finest; within the bounds.",
+    "ratio": "Spacing at the end farther from `focus`, divided by that at `focus`.",
+    "edges": "All cell edges, strictly increasing, instead of `bounds` and `cells`.",
+}
+MEANINGS: dict[str, str] = {
+    "problem.title": "What the problem is called; by default the file's name.",
+    "problem.discount": "Discount factor γ.",
+    "problem.temperature": "Temperature τ of the entropy regularisation.",
+    "constants.NAME": "A number that every expression may use by this name.",
+    "definitions.NAME": "An expression that later ones may use by this name; in the order of the file.",
+    **{f"state.AXIS.{key}": meaning for key, meaning in _AXIS.items()},
+    "state.AXIS.boundary": "Where a next state outside the box goes: to the end, back inside, or around.",
+    **{f"action.AXIS.{key}": meaning for key, meaning in _AXIS.items()},
+    "action.AXIS.boundary": "Whether the policy's flux stops at the ends of the box or goes around.",
+    "dynamics.AXIS": "Next state along this axis, before noise; one for every state axis. Of states and actions.",
+    "noise.AXIS": "Standard deviation of Gaussian noise added to it; an axis left out has none. Of states and actions.",
+    "outcome[].probability": "Probability of this outcome, of states and actions; together they are one.",
+    "outcome[].dynamics.AXIS": "As `dynamics`, in this outcome.",
+    "outcome[].noise.AXIS": "As `noise`, in this outcome.",
+    "cost.running": "Cost of a state and action.",
+    "cost.terminal_set": "The process ends when the next state lies in it. Of states; a condition.",
+    "cost.terminal_cost": "What ending there costs, discounted as a next value is. Of states; needs `terminal_set`.",
+    "reference.potential": "U in μ ∝ exp(−U) da on the action box. Of actions.",
+    "initial.state_density": "Density of the law ρ of the first state, up to normalisation. Of states.",
+    "initial.policy_density": "Density of the first policy in da, up to normalisation. Of states and actions.",
+    "flow.kind": "Which flow.",
+    "flow.until.time": "Stop at this flow time. (`until = 10.0` is short for `until = { time = 10.0 }`.)",
+    "flow.until.gap": "Stop when the suboptimality, averaged over ρ, is at most this.",
+    "flow.until.steps": "Stop after so many steps.",
+    "flow.until.wall": "Stop after so many seconds.",
+    "flow.scheme": "Time scheme; see [speed and memory](../howto/speed.md).",
+    "flow.accuracy": "Steps of controlled error: relative to what is left, p − g, for each unit of its progress.",
+    "flow.step": "Steps of this fixed size, instead of `accuracy`.",
+    "record.series.first": "First time of rows that are geometric in time, with `per_decade`.",
+    "record.series.per_decade": "Rows in each factor of ten of time.",
+    "record.series.every": "Rows equally spaced in time, instead.",
+    "record.series.times": "Rows at these times, instead.",
+    "record.snapshots": "How many values and policies are kept, geometric in time, both ends included.",
+    "record.snapshots.times": "Keep them at these times, instead.",
+}
+_DEFAULTS = {
+    "problem.title": "name of the file",
+    "flow.accuracy": f"{DEFAULT_ACCURACY['automatic']:g}; {DEFAULT_ACCURACY['euler']:g} for `euler`",
+    "record.series.first": "0.001",
+    "record.series.per_decade": "20",
+    "record.snapshots": "10",
+}
+
+
+def keys() -> dict[str, FieldInfo]:
+    """Every key of a problem file, dotted, with the field that checks it."""
+    return dict(_keys(Tables, ""))
+
+
+def _keys(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
+    for name, field in model.model_fields.items():
+        yield from _expand(f"{prefix}{name}", field.annotation, field)
+
+
+def _expand(key: str, annotation: Any, field: FieldInfo) -> Iterator[tuple[str, FieldInfo]]:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield from _keys(annotation, f"{key}.")
+    elif origin is dict:
+        entry = "NAME" if key in ("constants", "definitions") else "AXIS"
+        yield from _expand(f"{key}.{entry}", arguments[1], FieldInfo.from_annotation(arguments[1]))
+    elif origin is list and any(_is_table(argument) for argument in arguments):
+        yield from _expand(f"{key}[]", arguments[0], field)
+    elif origin in (Union, types.UnionType) and any(map(_is_table, arguments)):
+        yield key, field
+        for argument in arguments:
+            if _is_table(argument):
+                yield from _expand(key, _bare(argument), field)
+    elif origin is Annotated:
+        yield from _expand(key, arguments[0], field)
+    else:
+        yield key, field
+
+
+def _bare(annotation: Any) -> Any:
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
+def _is_table(annotation: Any) -> bool:
+    bare = _bare(annotation)
+    return isinstance(bare, type) and issubclass(bare, BaseModel)
+
+
+def kind(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
+    """What may be given, in words."""
+    if get_origin(annotation) is Annotated:
+        return kind(get_args(annotation)[0], (*get_args(annotation)[1:], *metadata))
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if any(getattr(entry, "func", None) is _formula for entry in metadata):
+        return "expression"
+    if origin in (Union, types.UnionType):
+        return " or ".join(kind(entry, metadata) for entry in arguments if entry is not type(None))
+    if origin is Literal:
+        return ", ".join(f'`"{choice}"`' for choice in arguments)
+    if origin is list:
+        return f"list of numbers{_range(get_args(_flat(arguments[0]))[1:])}"
+    if _is_table(annotation):
+        return "table"
+    names = {str: "text", float: "number", int: "whole number"}
+    return f"{names[annotation]}{_range(metadata)}"
+
+
+def _flat(annotation: Any) -> Any:
+    return annotation if get_origin(annotation) is Annotated else Annotated[annotation, None]
+
+
+def _range(metadata: Any) -> str:
+    signs = {Gt: (">", "gt"), Ge: ("≥", "ge"), Lt: ("<", "lt"), Le: ("≤", "le")}
+    bounds = []
+    for entry in metadata:
+        for part in (entry, *getattr(entry, "metadata", ())):
+            if type(part) in signs and not isinstance(part, MinLen):
+                sign, name = signs[type(part)]
+                bounds.append(f"{sign} {getattr(part, name):,g}" if getattr(part, name) < 1e6 else "")
+    found = ", ".join(filter(None, bounds))
+    return f" {found}" if found else ""
+
+
+def default(key: str, field: FieldInfo) -> str:
+    """The default in words; a dash where there is none."""
+    if key in _DEFAULTS:
+        return _DEFAULTS[key]
+    if field.is_required() and not key.endswith(("NAME", "AXIS")):
+        return "must be given"
+    value = field.default
+    return "–" if value is None or value is PydanticUndefined else f"`{value}`"
+
+
+def _table_of(key: str) -> str:
+    """Name of the table a key is in, as the page has it."""
+    first, second = key.split(".")[:2]
+    return f"{first}.{second}" if first in ("state", "action") else first.removesuffix("[]")
+
+
+def markdown() -> str:
+    """A table of keys for every table of the file.
+
+    Raises
+    ------
+    ValueError
+        A key without a meaning here, or a meaning without a key.
+    """
+    found = keys()
+    if found.keys() != MEANINGS.keys():
+        raise ValueError(f"keys without a meaning, or meanings without a key: {sorted(found.keys() ^ MEANINGS.keys())}")
+    lines: list[str] = []
+    table = ""
+    for key, field in found.items():
+        name = _table_of(key)
+        if name != table:
+            table = name
+            heading = "\\[\\[outcome\\]\\]" if name == "outcome" else f"\\[{name}\\]"
+            lines += ["", f"## {heading}", "", "| key | given as | default | meaning |", "| --- | --- | --- | --- |"]
+        shown = key.removeprefix(f"{'outcome[]' if name == 'outcome' else name}.")
+        given = kind(field.annotation, tuple(field.metadata))
+        lines.append(f"| `{shown}` | {cell(given)} | {default(key, field)} | {cell(MEANINGS[key])} |")
+    functions = " ".join(f"`{name}`" for name in ARGUMENTS)
+    return "\n".join([*lines, "", "## Expressions", "", f"Functions: {functions}.", "", _WORDS, ""])
+
+
+_WORDS = (
+    "Operators: `+ - * / // % **`, comparisons, `and`, `or`, `not`. Names: the axes that the key's meaning names, "
+    f"`[constants]`, `[definitions]`, `pi`, {' and '.join(f'`{name}`' for name in PREDEFINED)}. "
+    "`where(condition, a, b)` chooses element by element, `clip(x, lower, upper)` limits, `min` and `max` take two or "
+    "more. A number may stand for an expression. Arithmetic is float64 with NumPy's conventions: `1/0` is infinite and "
+    "then refused with the state and action at which it came up. Nothing else parses, and no text of a file is ever "
+    "executed."
+)

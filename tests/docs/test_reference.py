@@ -1,0 +1,117 @@
+"""The generated reference is complete: every command, key, data set, attribute, name and claim is on its page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+
+import wpoflow
+from docs.extensions import claim_list, commands, problem_keys, public_names, run_schema
+from problems.load import load_problem
+from problems.problem_file import parse_problem
+from problems.tables import Tables
+from solver.evolve import evolve
+from solver.problem_arrays import problem_arrays
+from solver.series import SERIES
+from tests.docs.pages import DOCS, blocks
+from validation.claims import CLAIMS, exact_solution
+from wpoflow.cli import cli
+
+
+def test_every_command_and_option_is_there() -> None:
+    text = commands.markdown()
+    assert "`--debug`" in (DOCS / "reference" / "commands.md").read_text(encoding="utf-8")
+    for name, command in cli.commands.items():
+        assert f"## wpoflow {name}\n" in text
+        section = text.partition(f"## wpoflow {name}\n")[2].partition("\n## ")[0]
+        for option in command.params:
+            if isinstance(option, click.Option) and option.name != "debug":
+                assert all(f"`{spelling}`" in section for spelling in option.opts), f"{name}: {option.opts}"
+
+
+def test_every_key_of_a_problem_file_has_a_meaning() -> None:
+    assert problem_keys.keys().keys() == problem_keys.MEANINGS.keys()
+    assert all(problem_keys.MEANINGS.values())
+    top = {key.partition(".")[0].removesuffix("[]") for key in problem_keys.MEANINGS}
+    assert top == set(Tables.model_fields)
+
+
+def test_a_key_without_a_meaning_breaks_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(problem_keys.MEANINGS, "flow.until.gap")
+    with pytest.raises(ValueError, match=r"flow\.until\.gap"):
+        problem_keys.markdown()
+
+
+def test_kinds_ranges_and_defaults_come_from_the_models() -> None:
+    rows: dict[str, tuple[str, str]] = {}
+    for line in problem_keys.markdown().splitlines():
+        if line.startswith("| `"):
+            name, kind, default, _ = (part.strip() for part in line.strip("|").split(" | ", 3))
+            rows.setdefault(name, (kind, default))
+    assert rows["`discount`"] == ("number > 0, < 1", "must be given")
+    assert rows["`temperature`"] == ("number > 0", "must be given")
+    assert rows["`cells`"][0] == "whole number ≥ 1"
+    assert rows["`running`"] == ("expression", "must be given")
+    assert rows["`potential`"] == ("expression", "`0`")
+    assert rows["`boundary`"] == ('`"clamp"`, `"reflect"`, `"periodic"`', "`clamp`")
+    assert rows["`snapshots`"][1] == "10"
+    assert rows["`NAME`"] == ("number", "–")
+    assert rows["`AXIS`"] == ("expression", "–")
+    assert rows["`series.times`"][0] == "list of numbers ≥ 0"
+
+
+def test_defaults_said_in_words_are_those_of_the_models() -> None:
+    (bandit,) = [block for block in blocks(DOCS / "howto" / "state_in_a_file.md") if block.caption == "bandit.toml"]
+    tables = parse_problem(bandit.text).tables
+    assert (tables.record.series.first, tables.record.series.per_decade, tables.record.snapshots) == (1e-3, 20, 10)
+
+
+def test_every_data_set_is_there(tmp_path: Path) -> None:
+    text = run_schema.markdown()
+    found = list(run_schema.data_sets(run_schema.small_run(tmp_path)))
+    assert {f"/{name}" for name in SERIES} < {name for name, _, _ in found}
+    for name, dims, meaning in found:
+        assert f"| `{name}` | {dims} | " in text
+        assert meaning
+
+
+def test_every_attribute_has_a_meaning(tmp_path: Path) -> None:
+    documented = set(run_schema.ATTRIBUTES)
+    controlled, optimum = run_schema.attributes_of(run_schema.small_run(tmp_path))
+    fixed, _ = run_schema.attributes_of(run_schema.small_run(tmp_path, step=0.1))
+    assert controlled | fixed == documented
+    assert optimum == set(run_schema.OPTIMUM_ATTRIBUTES)
+
+
+def test_every_array_of_a_problem_in_python_has_a_meaning(tmp_path: Path) -> None:
+    mdp = wpoflow.from_environment(
+        "MountainCarContinuous-v0", cells={"position": 5, "velocity": 5, "force": 2}, discount=0.9, temperature=1.0
+    )
+    kept = set(problem_arrays(mdp))
+    assert {"cost", "initial_policy", "termination"} <= kept <= set(run_schema.PROBLEM_ARRAYS)
+    source = problem_arrays.__globals__["__doc__"]
+    assert all(name in source for name in run_schema.PROBLEM_ARRAYS)
+
+
+def test_every_public_name_is_in_one_group() -> None:
+    text = public_names.markdown()
+    assert all(f"wpoflow.{name}\n" in text for name in wpoflow.__all__ if name != "__version__")
+    grouped = [name for names in public_names.GROUPS.values() for name in names]
+    assert len(grouped) == len(set(grouped))
+
+
+def test_every_claim_is_on_the_pages() -> None:
+    names = [*CLAIMS, exact_solution.NAME]
+    listed, theory = claim_list.markdown(), (DOCS / "theory.md").read_text(encoding="utf-8")
+    explained = (DOCS / "validation.md").read_text(encoding="utf-8")
+    for name in names:
+        assert f"### {name}\n" in listed
+        assert f"`{name}`" in theory, f"{name} is not in theory.md"
+        assert f"`{name}`" in explained, f"{name} is not in validation.md"
+
+
+def test_the_evolve_of_the_manual_is_public() -> None:
+    assert wpoflow.evolve is evolve
+    assert wpoflow.load_problem is load_problem
