@@ -10,6 +10,10 @@ Threads cost more than they save on small arrays, and far more on a busy machine
 therefore compiled a second time without threads, and the size of its arrays alone decides which of the
 two is called, never the number of threads.
 
+Kernels are inlined into the kernels that call them.  A call left standing would lead, in the process that compiles,
+to the callee's own code, and in later ones, which load the caller from the cache, to the copy kept with it: the two may
+sum in other orders.
+
 A *kernel file* is a file that imports this module.  It may import NumPy, numba and other kernel
 files and nothing else, so that the hash covers all that its machine code depends on.
 """
