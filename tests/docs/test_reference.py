@@ -115,3 +115,9 @@ def test_every_claim_is_on_the_pages() -> None:
 def test_the_evolve_of_the_manual_is_public() -> None:
     assert wpoflow.evolve is evolve
     assert wpoflow.load_problem is load_problem
+
+
+def test_the_tutorial_shows_the_problem_its_figure_is_made_of() -> None:
+    """It can be followed as plain text, too, so that the file stands on the page and is not included."""
+    (shown,) = (block.text for block in blocks(DOCS / "tutorial.md") if block.caption == "reservoir.toml")
+    assert shown == (DOCS / "problems" / "reservoir.toml").read_text(encoding="utf-8")
