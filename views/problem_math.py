@@ -116,8 +116,7 @@ class _Statement:
         shown = [Equation("the process ends when the next state has", (condition(ends.tree),))]
         cost = self.found.get("cost.terminal_cost")
         if cost is not None:
-            left = row("<mi>h</mi>", fenced(listed(self.states)))
-            shown.append(Equation("and then costs γ times", _equation(left, "=", cost)))
+            shown.append(Equation("and then costs γ times", _sum(cost)))
         return shown
 
     def _laws(self) -> list[Equation]:
@@ -147,9 +146,14 @@ def _with_commas(pieces: list[str]) -> tuple[str, ...]:
     return (*(row(piece, operator(",")) for piece in pieces[:-1]), pieces[-1])
 
 
+def _sum(right: Expression) -> tuple[str, ...]:
+    """An expression; a long sum in pieces."""
+    return tuple(terms(right.tree) if len(right.text) > BREAK_AFTER else [expression(right.tree)])
+
+
 def _equation(left: str, sign: str, right: Expression) -> tuple[str, ...]:
     """An equation; a long sum in pieces."""
-    parts = terms(right.tree) if len(right.text) > BREAK_AFTER else [expression(right.tree)]
-    return (row(left, operator(sign), parts[0]), *parts[1:])
+    first, *others = _sum(right)
+    return (row(left, operator(sign), first), *others)
 
 

@@ -20,21 +20,22 @@ from views.figures import FIGURES
 def test_figures_of_a_run(call: Call) -> None:
     small_run(Path("run.h5"))
     for name in ("a.png", "a.PDF", "a.svg"):
-        assert call("plot", "run.h5", "-o", name, "--kind", "steps") == (0, "", "")
+        assert call("plot", "run.h5", "-o", name, "--kind", "steps") == (0, f"written to {name}\n", "")
     assert Path("a.PDF").read_bytes().startswith(b"%PDF")
     assert Path("a.svg").read_text().startswith("<?xml")
     with Image.open("a.png") as image:
         steps = image.size
-    assert call("plot", "run.h5", "-o", "b.png") == (0, "", "")
+    assert call("plot", "run.h5", "-o", "b.png") == (0, "written to b.png\n", "")
     with Image.open("b.png") as image:
         assert image.width > steps[0]
-    assert call("plot", "run.h5", "-o", "c.png", "--kind", "kymograph", "--state", "x=0.9") == (0, "", "")
+    done = (0, "written to c.png\n", "")
+    assert call("plot", "run.h5", "-o", "c.png", "--kind", "kymograph", "--state", "x=0.9") == done
     before = Path("a.png").read_bytes()
     status, _, err = call("plot", "run.h5", "-o", "a.png")
     assert status == 2
     assert "a.png exists" in err
     assert Path("a.png").read_bytes() == before
-    assert call("plot", "run.h5", "-o", "a.png", "--force") == (0, "", "")
+    assert call("plot", "run.h5", "-o", "a.png", "--force") == (0, "written to a.png\n", "")
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
     assert not list(Path().glob("*.part"))
 
@@ -44,7 +45,7 @@ def test_a_movie_of_a_run(call: Call) -> None:
     mdp = wpoflow.load_problem("line.toml")
     run = wpoflow.evolve(mdp, until=0.5, accuracy=1e-2, snapshots=3, output="line.h5")
     assert run.snapshots is not None
-    assert call("movie", "line.h5", "-o", "line.gif") == (0, "", "")
+    assert call("movie", "line.h5", "-o", "line.gif") == (0, "written to line.gif\n", "")
     with Image.open("line.gif") as movie:
         assert movie.n_frames == run.snapshots.time.size  # type: ignore[attr-defined]
     figure = wpoflow.plot(run, "policy", title=False)
@@ -53,10 +54,10 @@ def test_a_movie_of_a_run(call: Call) -> None:
 
 def test_a_refinement_study(call: Call) -> None:
     Path("refine.json").write_text(json.dumps(study([0.4, 0.1])))
-    assert call("plot", "refine.json", "-o", "a.svg") == (0, "", "")
+    assert call("plot", "refine.json", "-o", "a.svg") == (0, "written to a.svg\n", "")
     arguments = ["--levels", "3", "--time", "0.5", "--axis", "a", "--cells", "a=32", "--quiet", "--report", "r"]
     assert call("refine", "bandit", *arguments, "--plot", "b.svg") == (0, "", "")
-    assert call("plot", "r/refine.json", "-o", "c.svg", "--kind", "refinement") == (0, "", "")
+    assert call("plot", "r/refine.json", "-o", "c.svg", "--kind", "refinement") == (0, "written to c.svg\n", "")
     assert Path("b.svg").read_bytes() == Path("c.svg").read_bytes()
     status, _, err = call("refine", "bandit", *arguments, "--plot", "b.svg")
     assert status == 2

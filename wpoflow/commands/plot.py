@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from solver.output_path import check_output, final_path, part_path
 from views.figures import EXTENSIONS, FigureError, draw
+from views.terminal import show
 from wpoflow.exits import Exit
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ def main(*, file: Path, output: Path, kind: str | None, state: Mapping[str, floa
         from views.figures.refinement import draw_study, read_study
 
         write_figure(draw_study(read_study(file)), output)
+        show(f"written to {output}")
         return Exit.DONE
     if kind == "refinement":
         raise FigureError(f"{file}: refinement is drawn from the refine.json that wpoflow refine --report DIR writes")
     from solver.run_file import open_run
 
     write_figure(draw(kind or "overview", open_run(file), state=state), output)
+    show(f"written to {output}")
     return Exit.DONE
 
 
@@ -44,6 +47,7 @@ def movie(*, file: Path, output: Path, state: Mapping[str, float], fps: float, f
     check_output(output, force)
     run = open_run(file)
     _written(output, lambda part: save_movie(run, part, state=state, fps=fps, form=output.suffix))
+    show(f"written to {output}")
     return Exit.DONE
 
 
