@@ -28,15 +28,15 @@ import scipy.sparse as sparse
 from scipy.sparse.linalg import bicgstab
 
 from benchmarks.problem_c import as_mdp, coupled_flow
-from grids.arrays import FloatArray
-from problems.load import load_problem
-from solver.bellman import bellman_solver, evaluate, q_of_value
-from solver.discounted_system import SOLVERS, DiscountedSystem
-from solver.entropy import regularised_cost, soft_minimum
-from solver.incomplete import IncompleteFactors
-from solver.mdp import GridMDP
-from solver.optimum import solve_optimum
-from solver.steps import WassersteinStep
+from wpoflow.core.arrays import FloatArray
+from wpoflow.problems.load import load_problem
+from wpoflow.solver.bellman.evaluation import bellman_solver, evaluate, q_of_value
+from wpoflow.solver.bellman.ilu import IncompleteFactors
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.bellman.system import SOLVERS, DiscountedSystem
+from wpoflow.solver.entropy import regularised_cost, soft_minimum
+from wpoflow.solver.flows.wasserstein import WassersteinStep
+from wpoflow.solver.mdp import GridMDP
 
 REPEATS = 11
 BUDGET = 2.0  # seconds for the repeats of one group

@@ -12,22 +12,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.arrays import FloatArray, IntArray
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from problems.gallery import gallery_names
-from problems.load import build_problem, load_problem
-from problems.problem_file import read_problem
-from problems.statement import Statement, build
-from solver.mdp import GridMDP
-from solver.optimum import solve_optimum
-from validation.constants.generators import Generators
-from validation.constants.log_sobolev import minimise_log_sobolev
-from validation.constants.lower_bounds import lower_bounds
-from validation.constants.spectral_gap import spectral_gap
-from validation.exact_cases.bandits import double_well
-from validation.problem_grids import coarsened, refined_axes, with_cells
-from validation.suite import LEVELS
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.problems.gallery import gallery_names
+from wpoflow.problems.load import build_problem, load_problem
+from wpoflow.problems.problem_file import read_problem
+from wpoflow.problems.statement import Statement, build
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.studies.refinement.problem_grids import coarsened, refined_axes, with_cells
+from wpoflow.validation.constants.generators import Generators
+from wpoflow.validation.constants.log_sobolev import minimise_log_sobolev
+from wpoflow.validation.constants.lower_bounds import lower_bounds
+from wpoflow.validation.constants.spectral_gap import spectral_gap
+from wpoflow.validation.exact_cases.bandits import double_well
+from wpoflow.validation.suite import LEVELS
 
 CELLS = (64, 128, 256)
 CIRCLES = (32, 64, 128)

@@ -20,7 +20,7 @@ import numba
 import numpy as np
 
 from benchmarks.problem_f import DIFFUSION, END, FrozenWells
-from grids.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray
 
 
 def fipy_solver(wells: FrozenWells) -> Callable[[float], FloatArray]:

@@ -14,9 +14,9 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.commands import wpoflow
-from problems.gallery import gallery_names
-from problems.load import read_problem, read_statement
-from solver.run_file import open_run
+from wpoflow.problems.gallery import gallery_names
+from wpoflow.problems.load import read_problem, read_statement
+from wpoflow.solver.storage.writer import open_run
 
 
 def tenth(name: str) -> list[str]:

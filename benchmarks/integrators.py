@@ -20,7 +20,7 @@ import scipy.sparse as sp
 from scipy.integrate import solve_ivp
 
 from benchmarks.numpy_flux import ColumnPattern, bands
-from grids.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray
 
 Field = Callable[[float, FloatArray], FloatArray]
 Rates = Callable[[float, FloatArray], tuple[FloatArray, FloatArray]]

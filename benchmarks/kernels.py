@@ -19,10 +19,10 @@ from typing import Any
 import numba
 import numpy as np
 
-from grids import compile as door
-from grids.arrays import FloatArray
-from grids.compile import kernel
-from solver.entropy import (
+from wpoflow.core.arrays import FloatArray
+from wpoflow.core.compile import kernel
+from wpoflow.grids import compile as door
+from wpoflow.solver.entropy import (
     distance_squared,
     gibbs_policy,
     regularised_cost,
@@ -31,9 +31,9 @@ from solver.entropy import (
     relative_entropy_to_reference,
     soft_minimum,
 )
-from solver.generator_kernels import apply_axis
-from solver.monitor_kernels import add_axis_slopes, density_range
-from solver.scharfetter_gummel import add_axis_dissipation, backward_euler_axis
+from wpoflow.solver.flux.generator import apply_axis
+from wpoflow.solver.flux.scharfetter_gummel import add_axis_dissipation, backward_euler_axis
+from wpoflow.solver.runs.monitor_kernels import add_axis_slopes, density_range
 
 SHAPES = (
     (1, (1000,)),

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from grids.arrays import FloatArray, IntArray
+from wpoflow.core.arrays import FloatArray, IntArray
 
 
 def face_rates(q: FloatArray, temperature: float, width: float) -> tuple[FloatArray, FloatArray]:

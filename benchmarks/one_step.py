@@ -33,11 +33,11 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.machine import load
 from benchmarks.problem_l import cart_pole, navigation
-from solver.bellman import bellman_solver, evaluate, q_of_value
-from solver.entropy import regularised_cost, relative_entropy_to_gibbs
-from solver.flow import flow
-from solver.mdp import GridMDP
-from solver.steps import descent_step, wasserstein_dissipation
+from wpoflow.solver.bellman.evaluation import bellman_solver, evaluate, q_of_value
+from wpoflow.solver.entropy import regularised_cost, relative_entropy_to_gibbs
+from wpoflow.solver.flows.wasserstein import descent_step, wasserstein_dissipation
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.schemes.integrator import flow
 
 PROBLEMS: dict[str, Callable[..., GridMDP]] = {"navigation": navigation, "cart_pole": cart_pole}
 STEP = 0.02

@@ -19,13 +19,13 @@ from benchmarks.integrators import Equation, cvode_solution, scipy_solution
 from benchmarks.ladder import Method
 from benchmarks.numpy_flux import ColumnPattern, divergence, face_rates
 from benchmarks.problem_c import DISCOUNT, TEMPERATURE, TIMES, CoupledFlow, as_mdp
-from grids.arrays import FloatArray
-from solver.bellman import bellman_solver, evaluate
-from solver.discounted_system import one_blas_thread
-from solver.flow import flow
-from solver.generator_kernels import apply_axis
-from solver.mdp import GridMDP
-from solver.schemes import AUTOMATIC
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.bellman.evaluation import bellman_solver, evaluate
+from wpoflow.solver.bellman.system import one_blas_thread
+from wpoflow.solver.flux.generator import apply_axis
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.schemes.choice import AUTOMATIC
+from wpoflow.solver.schemes.integrator import flow
 
 SHARE = 1e-3  # atol over rtol
 RUNGS = {

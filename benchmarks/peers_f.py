@@ -18,8 +18,8 @@ from benchmarks.integrators import Equation, cvode_solution, scipy_solution
 from benchmarks.ladder import Method
 from benchmarks.numpy_flux import ColumnPattern
 from benchmarks.problem_f import END, FrozenWells, as_bandit
-from grids.arrays import FloatArray
-from solver.flow import flow
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.schemes.integrator import flow
 
 SHARE = 1e-2  # atol over rtol: of 1e-1 ... 1e-4 the best for CVODE and LSODA, entries being of that size
 TOLERANCES = tuple(10.0**-k for k in np.arange(2.0, 8.6, 0.5))

@@ -23,11 +23,11 @@ import scipy.sparse.linalg as sparse_linalg
 
 from benchmarks.problem_m import DISCOUNT, SIZES, TEMPERATURE, Pendulum, pendulum
 from benchmarks.soft_value_iteration import soft_value_iteration
-from grids.arrays import FloatArray
-from solver.bellman import bellman_solver, evaluate
-from solver.mdp import GridMDP
-from solver.optimum import solve_optimum
-from solver.steps import descent_step
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.bellman.evaluation import bellman_solver, evaluate
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.flows.wasserstein import descent_step
+from wpoflow.solver.mdp import GridMDP
 
 RESIDUAL = 1e-9
 LARGEST_MDPSOLVER = 101  # nested lists of 201² × 33 rows take minutes and gigabytes

@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from grids.arrays import FloatArray
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from grids.transitions.tabulated import tabulated_transition
-from solver.mdp import GridMDP
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions.tabulated import tabulated_transition
+from wpoflow.solver.mdp import GridMDP
 
 DISCOUNT, TEMPERATURE, NOISE = 0.9, 0.2, 0.25
 TIMES = (0.25, 0.5, 1.0, 2.0, 4.0)

@@ -23,11 +23,11 @@ import scipy.sparse as sp
 from scipy.special import ndtr
 
 from benchmarks.numpy_flux import ColumnPattern, face_rates
-from grids.arrays import FloatArray
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from grids.transitions.tabulated import tabulated_transition
-from solver.mdp import GridMDP
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions.tabulated import tabulated_transition
+from wpoflow.solver.mdp import GridMDP
 
 DIFFUSION = 0.1
 END = 1.0

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from grids.transitions.interpolated import interpolated_transition
-from problems.load import load_problem
-from solver.mdp import GridMDP
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions.interpolated import interpolated_transition
+from wpoflow.problems.load import load_problem
+from wpoflow.solver.mdp import GridMDP
 
 TIME_STEP, GRAVITY, POLE_MASS, LENGTH = 0.05, 9.8, 0.1, 0.5
 

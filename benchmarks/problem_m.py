@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from grids.arrays import FloatArray, IntArray
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from grids.transitions import Transition
-from grids.transitions.interpolated import interpolated_transition
-from grids.transitions.tabulated import tabulated_transition
-from solver.mdp import GridMDP
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions import Transition
+from wpoflow.grids.transitions.interpolated import interpolated_transition
+from wpoflow.grids.transitions.tabulated import tabulated_transition
+from wpoflow.solver.mdp import GridMDP
 
 DISCOUNT, TEMPERATURE, ACTIONS = 0.98, 0.1, 33
 SIZES = (41, 64, 101, 201)

@@ -17,7 +17,7 @@ from benchmarks.integrators import cvode_solution, scipy_solution
 from benchmarks.peers_c import DenseField, equation_of
 from benchmarks.problem_c import TIMES, coupled_flow
 from benchmarks.report import RESULTS, write_json
-from grids.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray
 
 FILE = RESULTS / "coupled_reference.json"
 SHARE = 1e-3  # atol over rtol

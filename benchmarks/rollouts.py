@@ -15,11 +15,11 @@ from typing import Any
 
 from benchmarks.machine import machine
 from benchmarks.report import write_json
-from problems.environments.build import from_environment
-from problems.environments.policy import MODES, GridPolicy
-from problems.environments.rollout import rollout
-from solver.evolve import evolve
-from solver.optimum import solve_optimum
+from wpoflow.problems.environments.build import from_environment
+from wpoflow.problems.environments.policy import MODES, GridPolicy
+from wpoflow.problems.environments.rollout import rollout
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.runs.evolve import evolve
 
 AXES = {"Pendulum-v1": ("theta", "speed", "torque"), "MountainCarContinuous-v0": ("position", "velocity", "force")}
 FLOW_TIME, FLOW_ACCURACY = 100.0, 1e-2

@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.machine import load, machine
 from benchmarks.report import RESULTS, write_json
-from grids.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray
 
 SIZES = tuple(1 << k for k in range(10, 26, 2))  # entries of one array
 CALLS = 15

@@ -27,7 +27,7 @@ from benchmarks.one_step import STEP_PARTS, parts
 from benchmarks.peers_l import one_step
 from benchmarks.problem_l import navigation
 from benchmarks.report import RESULTS, write_json
-from solver.optimum import solve_optimum
+from wpoflow.solver.bellman.optimum import solve_optimum
 
 CACHED = 150_000  # pairs; the arrays of fewer are in the caches of most machines
 PAIRS = ((14, 7), (20, 10), (28, 14), (42, 21), (60, 30), (80, 40))

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.commands import wpoflow
-from problems.load import load_problem, read_problem, read_statement
-from solver.bellman import evaluate
-from solver.steps import WassersteinStep
 from wpoflow.estimate import estimate
+from wpoflow.problems.load import load_problem, read_problem, read_statement
+from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.solver.flows.wasserstein import WassersteinStep
 
 CASES = {
     "navigation": {"x": 64, "y": 64, "vx": 32, "vy": 32},

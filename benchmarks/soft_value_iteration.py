@@ -13,7 +13,7 @@ import math
 import numba
 import numpy as np
 
-from grids.arrays import FloatArray, IntArray
+from wpoflow.core.arrays import FloatArray, IntArray
 
 
 @numba.njit(error_model="numpy")

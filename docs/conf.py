@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from solver.provenance import VERSION
+from wpoflow.solver.records.provenance import VERSION
 
 project = "wpoflow"
 release = version = VERSION

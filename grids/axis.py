@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from grids.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray
 
 BOUNDARIES = ("clamp", "reflect", "periodic", "no-flux")
 

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from grids.axis import Axis
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import Axis
 
 
 @dataclass(frozen=True, eq=False)

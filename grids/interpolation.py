@@ -19,10 +19,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grids.arrays import FloatArray, IndexArray
-from grids.axis import Axis
-from grids.grid import Grid
-from grids.interpolation_kernels import CLAMP, PERIODIC, REFLECT, locate
+from wpoflow.core.arrays import FloatArray, IndexArray
+from wpoflow.grids.axis import Axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.interpolation_kernels import CLAMP, PERIODIC, REFLECT, locate
 
 RULES = {"clamp": CLAMP, "reflect": REFLECT, "periodic": PERIODIC}
 CHUNK_PAIRS = 1 << 18

@@ -14,9 +14,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from grids.arrays import BoolArray, FloatArray
-from grids.grid import Grid
-from grids.quadrature import CHUNK_POINTS, gauss_nodes, gauss_weights, points_in_cells
+from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.quadrature import CHUNK_POINTS, gauss_nodes, gauss_weights, points_in_cells
 
 Function = Callable[..., FloatArray]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from grids.axis import Axis
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import Axis
 
 CHUNK_POINTS = 1 << 19
 

@@ -26,9 +26,9 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import ndtr
 
-from grids.arrays import FloatArray, IndexArray, IntArray
-from grids.axis import Axis
-from grids.smoothing_kernels import banded_apply, banded_apply_transposed
+from wpoflow.core.arrays import FloatArray, IndexArray, IntArray
+from wpoflow.grids.axis import Axis
+from wpoflow.grids.smoothing_kernels import banded_apply, banded_apply_transposed
 
 REACH = 9.0
 MOST_OUTSIDE = 2e7  # nodes outside the box times cells in it; more are a mistake in the units of box or noise

@@ -7,8 +7,8 @@ sums in a fixed order, so results do not depend on the number of threads.
 
 import numba
 
-from grids.arrays import FloatArray, IntArray
-from grids.compile import kernel
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.compile import kernel
 
 _BLOCK = 256
 

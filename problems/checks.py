@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from problems.expressions import (
+from wpoflow.problems.expressions import (
     ARGUMENTS,
     CONSTANTS,
     Expression,
@@ -19,7 +19,7 @@ from problems.expressions import (
     parse_expression,
     valid_name,
 )
-from solver.series import RESERVED_NAMES
+from wpoflow.solver.records.series import RESERVED_NAMES
 
 PREDEFINED = ("discount", "temperature")
 """Keys of [problem] that expressions may use by name."""

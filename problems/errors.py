@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from solver.one_line import one_line
+from wpoflow.core.text import one_line
 
 MOST_LINES = 20
 

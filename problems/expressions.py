@@ -25,7 +25,7 @@ import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from solver.one_line import one_line
+from wpoflow.core.text import one_line
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50

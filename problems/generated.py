@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-import grids.compile
-from grids.arrays import FloatArray
-from problems.expressions import Expression, Scope
+import wpoflow.core.compile
+from wpoflow.core.arrays import FloatArray
+from wpoflow.problems.expressions import Expression, Scope
 
 _HEADER = '"""Written by wpoflow from the expressions of one problem; safe to delete."""\n\nimport numpy as np\n'
 
@@ -86,7 +86,7 @@ def compile_expressions(
     for key, name, positions in plans:
         fill = getattr(module, name)
         if positions:
-            functions[key] = ArrayFunction(positions, None, grids.compile.kernel(fused=False)(fill))
+            functions[key] = ArrayFunction(positions, None, wpoflow.core.compile.kernel(fused=False)(fill))
         else:
             functions[key] = ArrayFunction((), _evaluate(fill), None)
     return functions
@@ -102,7 +102,7 @@ def _evaluate(fill: Callable[[FloatArray], None]) -> float:
 def _module(source: str) -> types.ModuleType:
     """The generated source as a module; registered, because numba's cache looks modules up by name."""
     digest = hashlib.sha256(source.encode()).hexdigest()[:24]
-    name = f"problems.generated_{digest}"
+    name = f"wpoflow.problems.generated_{digest}"
     if name not in sys.modules:
         module = types.ModuleType(name)
         module.__file__ = str(_stored(digest, source))

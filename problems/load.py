@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from grids.axis import Axis, edges_axis, sinh_axis, uniform_axis
-from grids.grid import Grid
-from problems.checks import places, read_expression, read_scope
-from problems.errors import ProblemError
-from problems.generated import compile_expressions
-from problems.problem_file import ProblemFile, Until, read_problem
-from problems.statement import Outcome, Statement, Value, build
-from solver.mdp import GridMDP
-from solver.memory import available_bytes
+from wpoflow.grids.axis import Axis, edges_axis, sinh_axis, uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.problems.checks import places, read_expression, read_scope
+from wpoflow.problems.errors import ProblemError
+from wpoflow.problems.generated import compile_expressions
+from wpoflow.problems.problem_file import ProblemFile, Until, read_problem
+from wpoflow.problems.statement import Outcome, Statement, Value, build
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.runs.memory import available_bytes
 
 PAIR_ARRAYS = 2
 """Of state-action pairs in a problem itself: its cost and its first policy."""

@@ -22,10 +22,10 @@ from typing import Any
 import tomli_w
 from pydantic import BaseModel, ValidationError
 
-from problems.checks import faults
-from problems.errors import ProblemError
-from problems.gallery import gallery_text
-from problems.tables import FlowTable, RecordTable, Tables
+from wpoflow.problems.checks import faults
+from wpoflow.problems.errors import ProblemError
+from wpoflow.problems.gallery import gallery_text
+from wpoflow.problems.tables import FlowTable, RecordTable, Tables
 
 Until = float | Mapping[str, float]
 

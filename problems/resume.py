@@ -8,15 +8,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from problems.load import build_problem
-from problems.problem_file import ProblemFile, names_file, parse_problem
-from solver.checkpoint_files import CheckpointFolder, RunStart
-from solver.evolve import Progress
-from solver.mdp import GridMDP
-from solver.resume import finished, resume_run
-from solver.run import Run
-from solver.steps import DescentStep
-from solver.trailer import RunFileError
+from wpoflow.problems.load import build_problem
+from wpoflow.problems.problem_file import ProblemFile, names_file, parse_problem
+from wpoflow.solver.flows.wasserstein import DescentStep
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Run
+from wpoflow.solver.runs.checkpoint_files import CheckpointFolder, RunStart
+from wpoflow.solver.runs.evolve import Progress
+from wpoflow.solver.runs.resume import finished, resume_run
+from wpoflow.solver.storage.trailer import RunFileError
 
 
 def origin_of(problem: ProblemFile, name_or_path: str | Path) -> dict[str, str]:
@@ -82,7 +82,7 @@ def resume(
     anyway : bool
         Go on although sources, packages or the problem file have changed.
     progress, checkpoint
-        As for `solver.evolve.evolve`.
+        As for `solver.runs.evolve.evolve`.
 
     Returns
     -------

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from grids.arrays import BoolArray, FloatArray
-from grids.grid import Grid
-from grids.interpolation import state_chunks
-from grids.masses import density_masses, policy_masses, potential_masses
-from grids.transitions import (
+from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.interpolation import state_chunks
+from wpoflow.grids.masses import density_masses, policy_masses, potential_masses
+from wpoflow.grids.transitions import (
     Transition,
     alive_states,
     cell_integrated_transition,
@@ -33,10 +33,10 @@ from grids.transitions import (
     interpolated_transition,
     mixture_transition,
 )
-from grids.transitions.coordinates_used import coordinates_used
-from grids.transitions.mixture import SUM_TOLERANCE
-from problems.plan import HERMITE_NODES, Plan, transition_kind
-from solver.mdp import GridMDP, check_boundaries
+from wpoflow.grids.transitions.coordinates_used import coordinates_used
+from wpoflow.grids.transitions.mixture import SUM_TOLERANCE
+from wpoflow.problems.plan import HERMITE_NODES, Plan, transition_kind
+from wpoflow.solver.mdp import GridMDP, check_boundaries
 
 LEAST_NOISE, LARGEST_NOISE = 1e-100, 1e100  # whose squares are floating-point numbers
 

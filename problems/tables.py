@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from problems.expressions import number_text
+from wpoflow.problems.expressions import number_text
 
 Scheme = Literal["automatic", "multistep", "exponential", "extrapolated", "euler"]
 DEFAULT_ACCURACY = {name: 1e-3 if name == "euler" else 1e-6 for name in get_args(Scheme)}

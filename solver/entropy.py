@@ -6,7 +6,7 @@
 
 With L = ln(p/g), a difference of logarithms, g phi(p/g - 1) = g (L e^L - e^L + 1) has a series for small L and is
 p L - p + g elsewhere, so KL is of full relative accuracy from p = g + 1e-15 up to laws of disjoint support, and no
-temperature overflows.  Exponentials and logarithms are those of `solver.vector_math`.
+temperature overflows.  Exponentials and logarithms are those of `solver.arithmetic.elementary`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import math
 import numba
 import numpy as np
 
-from grids.arrays import FloatArray
-from grids.compile import kernel
-from solver.line_blocks import PARTS
-from solver.row_sums import plus, row_least
-from solver.vector_math import exp, log
+from wpoflow.core.arrays import FloatArray
+from wpoflow.core.compile import kernel
+from wpoflow.solver.arithmetic.elementary import exp, log
+from wpoflow.solver.arithmetic.lines import PARTS
+from wpoflow.solver.arithmetic.sums import plus, row_least
 
 (_S2, _S3, _S4, _S5, _S6, _S7, _S8, _S9, _S10, _S11, _S12, _S13, _S14, _S15) = (
     (j - 1) / math.factorial(j) for j in range(2, 16)

@@ -14,10 +14,10 @@ from functools import cached_property
 
 import numpy as np
 
-from grids.arrays import BoolArray, FloatArray
-from grids.display import Displayed
-from grids.grid import Grid
-from grids.transitions import Transition
+from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.core.display import Displayed
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions import Transition
 
 MASS_TOLERANCE = 1e-12
 STATE_BOUNDARIES = ("clamp", "reflect", "periodic")

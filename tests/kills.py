@@ -21,11 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
-from solver.output_path import checkpoint_folder
-from solver.run_file import open_run
-from solver.trailer import RunFileError
 from tests.same_run import differences
 from wpoflow.cli import main
+from wpoflow.solver.storage.output_path import checkpoint_folder
+from wpoflow.solver.storage.trailer import RunFileError
+from wpoflow.solver.storage.writer import open_run
 
 CASES: dict[str, list[str]] = {
     "bandit": ["--cells", "a=48", "--until", "time=3"],

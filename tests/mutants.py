@@ -18,8 +18,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from wpoflow.core.floors import FLOORS, FRONT_DOOR
+
 ROOT = Path(__file__).resolve().parents[1]
-FLOORS = ("grids", "solver", "problems", "validation", "views", "wpoflow", "tests")
+FOLDERS = (*FLOORS, FRONT_DOOR, "tests")
 NAMES = (
     "theorems",
     "tridiagonal",
@@ -42,8 +44,8 @@ class Mutant:
     after: str
 
 
-FLUX, LINE, SWEEP = "solver/scharfetter_gummel.py", "solver/tridiagonal.py", "solver/path_sweep.py"
-FORMULA = "solver/backward_differentiation.py"
+FLUX, LINE, SWEEP = "solver/flux/scharfetter_gummel.py", "solver/flux/sweep_circle.py", "solver/flux/sweep_path.py"
+FORMULA = "solver/schemes/backward_differentiation.py"
 MUTANTS = {
     "flipped flux sign": Mutant(
         SWEEP, "(cells[after + j] - cells[row + j]) * inv", "(cells[row + j] - cells[after + j]) * inv"
@@ -57,7 +59,7 @@ MUTANTS = {
         "ends = 2.0 * factor / widths[k], 2.0 * factor / widths[k + 1]",
     ),
     "cell volume for width in 2-D": Mutant(
-        "solver/steps.py",
+        "solver/flows/wasserstein.py",
         "self._axes = [(a.widths, ",
         "self._axes = [(mdp.actions.volumes[:: a.size][0] + 0.0 * a.widths, ",
     ),
@@ -73,11 +75,13 @@ MUTANTS = {
         LINE, "(carry[surplus, j] + right[k, j] + left[last, j])", "(carry[surplus, j] + right[k, j] + right[last, j])"
     ),
     "Q not refreshed": Mutant(
-        "solver/scheme.py", "self.step(out, q, dt / count, out)", "self.step(out, evaluation.q, dt / count, out)"
+        "solver/schemes/scheme.py",
+        "self.step(out, q, dt / count, out)",
+        "self.step(out, evaluation.q, dt / count, out)",
     ),
     "entropy sign": Mutant("solver/entropy.py", "(cost[k] + temperature * (", "(cost[k] - temperature * ("),
     "Bernoulli functions exchanged": Mutant(
-        "solver/bernoulli.py",
+        "solver/flux/bernoulli.py",
         "return (small if z > 0.0 else size), (size if z > 0.0 else small), rest",
         "return (size if z > 0.0 else small), (small if z > 0.0 else size), rest",
     ),
@@ -86,33 +90,35 @@ MUTANTS = {
         "cells[after + SURPLUS + j] = 1.0 + ratio * surplus",
         "cells[after + SURPLUS + j] = 1.0 + left / denominator - ratio * right / denominator",
     ),
-    "discount left out of Q": Mutant("solver/bellman.py", "expect(mdp.discount * value, out)", "expect(value, out)"),
-    "limiter the wrong way": Mutant(
-        "solver/flux_limiter.py", "share = (1.0 + KEPT * scale)", "share = (1.0 - KEPT * scale)"
+    "discount left out of Q": Mutant(
+        "solver/bellman/evaluation.py", "expect(mdp.discount * value, out)", "expect(value, out)"
     ),
-    "extrapolation weights": Mutant("solver/extrapolated.py", "[j / (j - other)", "[other / (j - other)"),
+    "limiter the wrong way": Mutant(
+        "solver/flux/limiter.py", "share = (1.0 + KEPT * scale)", "share = (1.0 - KEPT * scale)"
+    ),
+    "extrapolation weights": Mutant("solver/schemes/extrapolated.py", "[j / (j - other)", "[other / (j - other)"),
     "slope of the wrong sign": Mutant(
         FORMULA, "return c, prediction_weights(past, time) - c *", "return c, prediction_weights(past, time) + c *"
     ),
-    "error constant without the defect": Mutant(
-        FORMULA, "max(abs(spread - leading), interpolation)", "interpolation"
-    ),
+    "error constant without the defect": Mutant(FORMULA, "max(abs(spread - leading), interpolation)", "interpolation"),
     "residues not doubled": Mutant(
-        "solver/exponential_kernels.py",
+        "solver/flux/resolvent.py",
         "n, poles[j], residues[j], companion[j]",
         "n, poles[j], 0.5 * residues[j], companion[j]",
     ),
     "undiscounted products": Mutant(
-        "solver/krylov_kernels.py", "out[i] = x[i] - discount * out[i]", "out[i] = x[i] - out[i]"
+        "solver/bellman/gmres_kernels.py", "out[i] = x[i] - discount * out[i]", "out[i] = x[i] - out[i]"
     ),
     "weights of another past": Mutant(
-        "solver/history_kernels.py", "fourth = slots[3] if slots.size > 3", "fourth = slots[2] if slots.size > 3"
+        "solver/schemes/history.py", "fourth = slots[3] if slots.size > 3", "fourth = slots[2] if slots.size > 3"
     ),
     "end faces in the slopes": Mutant(
-        "solver/monitor_kernels.py", "if faces == n or k > 0:", "if faces == n or k > 1:"
+        "solver/runs/monitor_kernels.py", "if faces == n or k > 0:", "if faces == n or k > 1:"
     ),
     "occupancy not transposed": Mutant(
-        "solver/bellman.py", "d, _ = system.solve_transposed(source, guess)", "d, _ = system.solve(source, guess)"
+        "solver/bellman/evaluation.py",
+        "d, _ = system.solve_transposed(source, guess)",
+        "d, _ = system.solve(source, guess)",
     ),
 }
 
@@ -121,8 +127,8 @@ def killer(mutant: Mutant) -> str:
     """Name of the first test that fails on the mutant; empty if none does."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "tree"
-        for floor in FLOORS:
-            shutil.copytree(ROOT / floor, copy / floor, ignore=shutil.ignore_patterns("__pycache__"))
+        for floor in FOLDERS:
+            shutil.copytree(ROOT / floor, copy / floor, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", copy)
         path = copy / mutant.file
         text = path.read_text(encoding="utf-8")

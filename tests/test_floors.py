@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
+from wpoflow.core.floors import FLOORS, FRONT_DOOR, SOLVER_FLOORS, source_files
+
 ROOT = Path(__file__).resolve().parents[1]
-FLOORS = ["grids", "solver", "problems", "validation", "views", "wpoflow"]
-SOURCES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
-KERNEL_DOOR = "grids.compile"
+SOURCES = dict(source_files(".py"))
+LEVELS = [*FLOORS, FRONT_DOOR]
+KERNEL_DOOR = "wpoflow.core.compile"
 LONGEST = 400
+MOST_IN_A_FOLDER = 14  # of solver/
 
 
 def imported_modules(tree: ast.AST) -> set[str]:
@@ -28,10 +33,31 @@ def imported_modules(tree: ast.AST) -> set[str]:
     return names
 
 
-def climbs(floor: str, modules: set[str]) -> set[str]:
-    """Imports that go up the tower."""
-    above = FLOORS[FLOORS.index(floor) + 1 :]
-    return {name for name in modules if name.split(".")[0] in above}
+def floor_of(module: str) -> str:
+    """The floor of a module of ours; the front door for its own files, nothing for foreign modules."""
+    parts = module.split(".")
+    if parts[0] != FRONT_DOOR:
+        return ""
+    return parts[1] if len(parts) > 1 and parts[1] in FLOORS else FRONT_DOOR
+
+
+def solver_level(module: str) -> int:
+    """On which floor inside solver/ a module is; -1 outside."""
+    parts = module.split(".")
+    levels = [level for level, rooms in enumerate(SOLVER_FLOORS) for room in rooms if parts[1:3] == ["solver", room]]
+    return levels[0] if levels else -1
+
+
+def climbs(module: str, imported: set[str]) -> set[str]:
+    """Imports that go up the tower, or up or aside to another folder inside solver/."""
+    own = LEVELS.index(floor_of(module))
+    up = {name for name in imported if floor_of(name) and LEVELS.index(floor_of(name)) > own}
+    level = solver_level(module)
+    for name in imported:
+        beside = solver_level(name) == level >= 0 and name.split(".")[2] != module.split(".")[2]
+        if level >= 0 and (solver_level(name) > level or beside):
+            up.add(name)
+    return up
 
 
 def is_kernel_file(tree: ast.AST) -> bool:
@@ -40,7 +66,7 @@ def is_kernel_file(tree: ast.AST) -> bool:
 
 def foreign_to_kernels(modules: set[str], kernels: set[str]) -> set[str]:
     """Imports that a kernel file must not have, since its cached machine code would not notice them change."""
-    allowed = {KERNEL_DOOR, "grids.arrays", *kernels}  # grids.arrays only names types
+    allowed = {KERNEL_DOOR, "wpoflow.core.arrays", *kernels}  # arrays only names types
 
     def fits(name: str) -> bool:
         return (
@@ -56,31 +82,45 @@ def tree_of(path: Path) -> ast.AST:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
-def module_name(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+def module_name(name: str) -> str:
+    return name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-TREES = {path: tree_of(path) for path in SOURCES}
-KERNEL_FILES = [path for path, tree in TREES.items() if is_kernel_file(tree)]
-KERNELS = {module_name(path) for path in KERNEL_FILES}
+TREES = {name: tree_of(path) for name, path in SOURCES.items()}
+KERNEL_FILES = [name for name, tree in TREES.items() if is_kernel_file(tree)]
+KERNELS = {module_name(name) for name in KERNEL_FILES}
+MODULES = {module_name(name): imported_modules(tree) for name, tree in TREES.items()}
 
 
-def name_of(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
+@pytest.mark.parametrize("name", SOURCES)
+def test_imports_go_down(name: str) -> None:
+    assert climbs(module_name(name), imported_modules(TREES[name])) == set()
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_imports_go_down(path: Path) -> None:
-    assert climbs(path.relative_to(ROOT).parts[0], imported_modules(TREES[path])) == set()
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    ours = {module: {name for name in imported if name in MODULES} - {module} for module, imported in MODULES.items()}
+    list(TopologicalSorter(ours).static_order())  # raises CycleError, which names the circle
 
 
-@pytest.mark.parametrize("path", KERNEL_FILES, ids=name_of)
-def test_kernel_files_import_only_numpy_numba_and_kernels(path: Path) -> None:
+def test_imports_have_one_spelling() -> None:
+    """A floor is imported through the front door only: ``wpoflow.solver``, never ``solver``."""
+    tests = {path.as_posix(): tree_of(path) for path in (ROOT / "tests").rglob("*.py")}
+    for name, tree in {**TREES, **tests}.items():
+        assert not [module for module in imported_modules(tree) if module.split(".")[0] in FLOORS], name
+
+
+def test_no_folder_of_the_solver_is_a_hall() -> None:
+    folders = Counter(str(Path(name).parent) for name in SOURCES if name.startswith("wpoflow/solver/"))
+    assert max(folders.values()) <= MOST_IN_A_FOLDER, folders.most_common(2)
+
+
+@pytest.mark.parametrize("path", KERNEL_FILES)
+def test_kernel_files_import_only_numpy_numba_and_kernels(path: str) -> None:
     assert foreign_to_kernels(imported_modules(TREES[path]), KERNELS) == set()
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if path not in KERNEL_FILES], ids=name_of)
-def test_numba_decorators_live_in_kernel_files_only(path: Path) -> None:
+@pytest.mark.parametrize("path", [path for path in SOURCES if path not in KERNEL_FILES])
+def test_numba_decorators_live_in_kernel_files_only(path: str) -> None:
     if module_name(path) != KERNEL_DOOR:
         compiles = {"numba.njit", "numba.jit", "numba.vectorize", "numba.guvectorize", "numba.stencil"}
         used = {
@@ -91,9 +131,9 @@ def test_numba_decorators_live_in_kernel_files_only(path: Path) -> None:
         assert (used | imported_modules(TREES[path])) & compiles == set()
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_files_are_short_and_say_what_they_are(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
+@pytest.mark.parametrize("path", SOURCES)
+def test_files_are_short_and_say_what_they_are(path: str) -> None:
+    text = SOURCES[path].read_text(encoding="utf-8")
     assert len(text.splitlines()) <= LONGEST
     module = TREES[path]
     assert isinstance(module, ast.Module)
@@ -106,9 +146,12 @@ def test_every_folder_of_tests_is_a_package() -> None:
 
 
 def test_the_rules_catch_what_they_forbid() -> None:
-    upward = imported_modules(ast.parse("def f():\n    from views.terminal import table"))
-    assert climbs("solver", upward) == {"views.terminal", "views.terminal.table"}
-    assert climbs("wpoflow", upward) == set()
-    kernel = ast.parse("from grids.compile import kernel\nimport scipy.special")
+    upward = imported_modules(ast.parse("def f():\n    from wpoflow.views.terminal import table"))
+    assert climbs("wpoflow.solver.mdp", upward) == {"wpoflow.views.terminal", "wpoflow.views.terminal.table"}
+    assert climbs("wpoflow.cli", upward) == set()
+    assert climbs("wpoflow.solver.bellman.system", {"wpoflow.solver.schemes.euler"}) == {"wpoflow.solver.schemes.euler"}
+    assert climbs("wpoflow.solver.bellman.system", {"wpoflow.solver.flows.flow"}) == {"wpoflow.solver.flows.flow"}
+    assert climbs("wpoflow.solver.bellman.system", {"wpoflow.solver.bellman.gmres", "wpoflow.solver.mdp"}) == set()
+    kernel = ast.parse("from wpoflow.core.compile import kernel\nimport scipy.special")
     assert is_kernel_file(kernel)
     assert foreign_to_kernels(imported_modules(kernel), set()) == {"scipy.special"}

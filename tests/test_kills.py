@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from problems.gallery import gallery_names
 from tests.kills import CASES
+from wpoflow.problems.gallery import gallery_names
 
 ROOT = Path(__file__).resolve().parents[1]
 

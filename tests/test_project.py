@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
-from problems.problem_file import parse_problem
-from solver.provenance import FLOORS, VERSION
+from wpoflow.core.floors import FLOORS
+from wpoflow.problems.problem_file import parse_problem
+from wpoflow.solver.records.provenance import VERSION
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -55,13 +56,16 @@ def test_the_changelog_names_the_version() -> None:
 def test_a_wheel_holds_the_packages_and_no_tests(tmp_path: Path) -> None:
     (built,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     names = zipfile.ZipFile(built).namelist()
-    assert {name.split("/")[0] for name in names} == {*FLOORS, f"wpoflow-{VERSION}.dist-info"}
-    assert "problems/gallery/lqr.toml" in names
-    templates = {f"views/templates/{path.name}" for path in (ROOT / "views" / "templates").iterdir()}
-    assert {"views/templates/report.html", "views/templates/report.css"} <= templates <= set(names)
+    assert {name.split("/")[0] for name in names} == {"wpoflow", f"wpoflow-{VERSION}.dist-info"}
+    assert {f"wpoflow/{floor}/__init__.py" for floor in FLOORS} <= set(names)
+    assert "wpoflow/problems/gallery/lqr.toml" in names
+    templates = {f"wpoflow/views/templates/{path.name}" for path in (ROOT / "views" / "templates").iterdir()}
+    assert {"wpoflow/views/templates/report.html", "wpoflow/views/templates/report.css"} <= templates <= set(names)
     assert not [name for name in names if "test" in name or "__pycache__" in name]
 
 
-def test_packages_are_listed_plainly() -> None:
+def test_every_floor_is_linked_and_included() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert settings["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == list(FLOORS)
+    homes = settings["tool"]["hatch"]["build"]["targets"]["wheel"]["sources"]
+    assert homes == {floor: f"wpoflow/{floor}" for floor in FLOORS}
+    assert all((ROOT / "wpoflow" / floor).resolve() == ROOT / floor for floor in FLOORS)

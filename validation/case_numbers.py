@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from validation.claim import json_ready
-from validation.constants.coefficients import oscillation, slopes
-from validation.evidence import Evidence
-from validation.rates import paper_rate, sup_norm_rate
+from wpoflow.validation.constants.coefficients import oscillation, slopes
+from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.finding import json_ready
+from wpoflow.validation.rates import paper_rate, sup_norm_rate
 
 
 def case_numbers(evidence: Evidence) -> dict[str, Any]:

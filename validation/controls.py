@@ -13,14 +13,14 @@ from functools import cached_property
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from solver.evolve import evolve
-from solver.mdp import GridMDP
-from solver.optimum import solve_optimum
-from solver.steps import DescentStep, WassersteinStep
-from validation.claim import Finding, Verdict
-from validation.claims import CLAIMS
-from validation.evidence import Evidence
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.flows.wasserstein import DescentStep, WassersteinStep
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.validation.claims import CLAIMS
+from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.finding import Finding, Verdict
 
 TIME, STEP = 12.0, 0.05
 

@@ -12,19 +12,19 @@ from functools import cached_property
 
 import numpy as np
 
-from grids.arrays import BoolArray, FloatArray
-from solver.entropy import relative_entropy_to_gibbs
-from solver.mdp import GridMDP
-from solver.run import Optimum, Run
-from solver.steps import DescentStep, WassersteinStep
-from validation.constants.certificate import alpha_from_gap
-from validation.constants.coefficients import concentrability, density_ratio
-from validation.constants.generators import Generators
-from validation.constants.lower_bounds import LowerBounds, lower_bounds
-from validation.constants.spectral_gap import spectral_gap
-from validation.problem_grids import coarsened
-from validation.rates import static_rate
-from validation.refinement_plan import RefinedAxis
+from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.solver.entropy import relative_entropy_to_gibbs
+from wpoflow.solver.flows.wasserstein import DescentStep, WassersteinStep
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Optimum, Run
+from wpoflow.studies.refinement.plan import RefinedAxis
+from wpoflow.studies.refinement.problem_grids import coarsened
+from wpoflow.validation.constants.certificate import alpha_from_gap
+from wpoflow.validation.constants.coefficients import concentrability, density_ratio
+from wpoflow.validation.constants.generators import Generators
+from wpoflow.validation.constants.lower_bounds import LowerBounds, lower_bounds
+from wpoflow.validation.constants.spectral_gap import spectral_gap
+from wpoflow.validation.rates import static_rate
 
 EPS = float(np.finfo(np.float64).eps)
 LARGEST_ROUNDING_SHARE = 0.5

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray
 
 
 def contraction_fraction(alpha: float, dt: float) -> float:

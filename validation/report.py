@@ -26,8 +26,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from solver.provenance import VERSION, package_versions, source_hash
-from validation.suite import SuiteResult
+from wpoflow.solver.records.provenance import VERSION, package_versions, source_hash
+from wpoflow.validation.suite import SuiteResult
 
 SCHEMA = 1
 NAME = "report.json"

@@ -13,23 +13,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from grids.display import Displayed
-from problems.errors import ProblemError
-from problems.gallery import gallery_names
-from problems.load import build_problem
-from problems.problem_file import ProblemFile, read_problem
-from solver.evolve import evolve
-from solver.mdp import GridMDP
-from solver.optimum import solve_optimum
-from solver.run import Run
-from solver.schemes import chosen_scheme
-from validation.case_numbers import case_numbers
-from validation.claim import Finding, Verdict
-from validation.claims import CLAIMS, exact_solution
-from validation.controls import CONTROLS, Control, caught, run_control
-from validation.evidence import Evidence, Family
-from validation.exact_cases.cases import CASES
-from validation.problem_grids import coarsened, refined_axes, with_cells
+from wpoflow.core.display import Displayed
+from wpoflow.problems.errors import ProblemError
+from wpoflow.problems.gallery import gallery_names
+from wpoflow.problems.load import build_problem
+from wpoflow.problems.problem_file import ProblemFile, read_problem
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Run
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.schemes.choice import chosen_scheme
+from wpoflow.studies.refinement.problem_grids import coarsened, refined_axes, with_cells
+from wpoflow.validation.case_numbers import case_numbers
+from wpoflow.validation.claims import CLAIMS, exact_solution
+from wpoflow.validation.controls import CONTROLS, Control, caught, run_control
+from wpoflow.validation.evidence import Evidence, Family
+from wpoflow.validation.exact_cases.cases import CASES
+from wpoflow.validation.finding import Finding, Verdict
 
 FURTHER = 1e-10  # the gap a run is followed to, relative to the one its file asks for
 LONGER = 4.0

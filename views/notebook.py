@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import singledispatch
 
-from solver.mdp import GridMDP
-from solver.run import Optimum, Run
-from validation.claim import Finding
-from validation.suite import SuiteResult
-from views.templating import render
-from views.terminal import grid_line, number_text, sizes_line, summary
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Optimum, Run
+from wpoflow.validation.finding import Finding
+from wpoflow.validation.suite import SuiteResult
+from wpoflow.views.templating import render
+from wpoflow.views.terminal import grid_line, number_text, sizes_line, summary
 
 Rows = list[tuple[str, str]]
 

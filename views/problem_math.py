@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from problems.checks import places, read_expression, read_scope
-from problems.expressions import Expression
-from problems.problem_file import ProblemFile
-from views.mathml import (
+from wpoflow.problems.checks import places, read_expression, read_scope
+from wpoflow.problems.expressions import Expression
+from wpoflow.problems.problem_file import ProblemFile
+from wpoflow.views.mathml import (
     INVISIBLE_TIMES,
     IVERSON,
     POWER,
@@ -155,5 +155,3 @@ def _equation(left: str, sign: str, right: Expression) -> tuple[str, ...]:
     """An equation; a long sum in pieces."""
     first, *others = _sum(right)
     return (row(left, operator(sign), first), *others)
-
-

@@ -15,8 +15,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from views.terminal import show
-from views.time_to_go import Step, TimeToGo, duration_text
+from wpoflow.views.terminal import show
+from wpoflow.views.time_to_go import Step, TimeToGo, duration_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar

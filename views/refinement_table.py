@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from validation.refinement_result import DirectionStudy, QuantityStudy, RefinementStudy
+    from wpoflow.studies.refinement.result import DirectionStudy, QuantityStudy, RefinementStudy
 
 FAR = 0.5  # of an observed order from the expected one
 

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from solver.one_line import one_line, printable
+from wpoflow.core.text import one_line, printable
 
 if TYPE_CHECKING:
-    from grids.grid import Grid
-    from solver.run import Run
+    from wpoflow.grids.grid import Grid
+    from wpoflow.solver.records.run import Run
 
 
 def table(rows: Iterable[tuple[str, str]]) -> str:

@@ -23,7 +23,7 @@ CALM_SHARE = 0.1  # and as a share of the estimate
 
 
 class Step(Protocol):
-    """What must be known after each step; see `solver.evolve.Progress`."""
+    """What must be known after each step; see `solver.runs.evolve.Progress`."""
 
     @property
     def time(self) -> float:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from validation.claim import Finding
-    from validation.suite import SuiteResult
+    from wpoflow.validation.finding import Finding
+    from wpoflow.validation.suite import SuiteResult
 
 MARKS = {"holds": "holds", "fails": "FAILS", "not certified": "-"}
 

@@ -15,8 +15,6 @@ from typing import Any
 
 import click
 
-from solver.provenance import VERSION
-from views.figures.registry import EXTENSIONS, FIGURES
 from wpoflow.exits import CommandError, Exit, report
 from wpoflow.options import (
     Debug,
@@ -32,6 +30,8 @@ from wpoflow.options import (
     state_option,
     threads_option,
 )
+from wpoflow.solver.records.provenance import VERSION
+from wpoflow.views.figures.registry import EXTENSIONS, FIGURES
 
 
 class Commands(click.Group):
@@ -279,15 +279,23 @@ def movie(**arguments: Any) -> None:
     "--episodes", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N", help="Number of episodes."
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
     help="Of the first episode; the others count on from it.",
 )
 @click.option(
-    "--mode", type=click.Choice(["median", "mean", "mode", "sampled"]), default="median", show_default=True,
+    "--mode",
+    type=click.Choice(["median", "mean", "mode", "sampled"]),
+    default="median",
+    show_default=True,
     help="Act by the policy's median, mean or mode, or draw from it.",
 )
 @click.option(
-    "--policy", type=click.Choice(["flow", "optimum"]),
+    "--policy",
+    type=click.Choice(["flow", "optimum"]),
     help="The last policy of the flow, or the soft optimum. Default flow, if the file has one.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, all returns included.")

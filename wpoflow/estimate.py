@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grids.interpolation import boundary_map
-from grids.smoothing import REACH
-from problems.plan import Plan
-from problems.statement import Statement, Value
-from solver.discounted_system import choose_solver
-from solver.memory import available_bytes, estimate_bytes
-from views.terminal import bytes_text
 from wpoflow.exits import CommandError, Exit
+from wpoflow.grids.interpolation import boundary_map
+from wpoflow.grids.smoothing import REACH
+from wpoflow.problems.plan import Plan
+from wpoflow.problems.statement import Statement, Value
+from wpoflow.solver.bellman.system import choose_solver
+from wpoflow.solver.runs.memory import available_bytes, estimate_bytes
+from wpoflow.views.terminal import bytes_text
 
 SAMPLED_STATES = 24
 SAMPLED_ACTIONS = 4096
@@ -78,7 +78,7 @@ def estimate(statement: Statement, scheme: str, controlled: bool) -> Estimate:
 
 
 def likely_scheme(statement: Statement, scheme: str, controlled: bool) -> str:
-    """The scheme that `solver.schemes.chosen_scheme` will choose."""
+    """The scheme that `solver.schemes.choice.chosen_scheme` will choose."""
     if scheme != "automatic":
         return scheme
     several = sum(axis.size > 1 for axis in statement.actions.axes) > 1

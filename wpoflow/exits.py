@@ -10,7 +10,7 @@ from enum import IntEnum
 
 import click
 
-from solver.one_line import one_line, printable
+from wpoflow.core.text import one_line, printable
 
 
 class Exit(IntEnum):

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from views.figures.registry import FIGURES
+from wpoflow.views.figures.registry import FIGURES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

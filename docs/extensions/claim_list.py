@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 
-from validation.claims import CLAIMS, exact_solution
+from wpoflow.validation.claims import CLAIMS, exact_solution
 
 
 def markdown() -> str:

@@ -21,9 +21,7 @@ def _escaped(text: str) -> str:
     return _MARKS.sub(lambda found: "\\" + found[0], text)
 
 
-def as_restructured_text(
-    app: object, what: str, name: str, thing: object, options: object, lines: list[str]
-) -> None:
+def as_restructured_text(app: object, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
     """Escape a docstring's lines in place; indented formulas become literal blocks."""
     out: list[str] = []
     section = False  # indented lines below a numpydoc section's heading are its entries' texts

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from problems.load import build_problem
-from problems.problem_file import ProblemFile, read_problem
-from solver.evolve import evolve
-from solver.provenance import source_hash
-from solver.run import Run
-from views.figures import draw, save
-from views.problem_math import equations
+from wpoflow.problems.load import build_problem
+from wpoflow.problems.problem_file import ProblemFile, read_problem
+from wpoflow.solver.records.provenance import source_hash
+from wpoflow.solver.records.run import Run
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.views.figures import draw, save
+from wpoflow.views.problem_math import equations
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from docs.extensions.commands import cell
-from problems.checks import PREDEFINED
-from problems.expressions import ARGUMENTS
-from problems.tables import DEFAULT_ACCURACY, Tables, _formula
+from wpoflow.problems.checks import PREDEFINED
+from wpoflow.problems.expressions import ARGUMENTS
+from wpoflow.problems.tables import DEFAULT_ACCURACY, Tables, _formula
 
 _AXIS = {
     "bounds": "Lower and upper end of the box.",
     "cells": "Number of points of the axis, which is that of its cells.",
-    "spacing": 'Graded cells, the points x = focus + δ sinh(·); needs `focus` and `ratio`.',
+    "spacing": "Graded cells, the points x = focus + δ sinh(·); needs `focus` and `ratio`.",
     "focus": "Where graded cells are finest; within the bounds.",
     "ratio": "Spacing at the end farther from `focus`, divided by that at `focus`.",
     "edges": "All cell edges, strictly increasing, instead of `bounds` and `cells`.",

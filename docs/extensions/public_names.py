@@ -23,7 +23,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Environments": ("from_environment", "open_policy", "GridPolicy", "rollout", "Rollout"),
     "Errors": ("ProblemError", "RunFileError", "FigureError", "BellmanError", "NotFiniteError"),
 }
-BESIDES = (("Optimum", "solver.run"), ("Snapshots", "solver.run"), ("FlowState", "solver.flow"))
+BESIDES = (
+    ("Optimum", "wpoflow.solver.records.run"),
+    ("Snapshots", "wpoflow.solver.records.run"),
+    ("FlowState", "wpoflow.solver.schemes.integrator"),
+)
 """What public functions return, which need not be imported by name."""
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import h5py
 
 from docs.extensions.commands import cell
-from problems.load import load_problem
-from solver.evolve import evolve
-from solver.run_layout import OPTIMUM_NUMBERS
-from solver.series import SERIES
-from solver.stop import StopKind
+from wpoflow.problems.load import load_problem
+from wpoflow.solver.records.layout import OPTIMUM_NUMBERS
+from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.records.stop import StopKind
+from wpoflow.solver.runs.evolve import evolve
 
 ATTRIBUTES: dict[str, str] = {
     "title": "title of the problem",

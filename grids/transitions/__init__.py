@@ -1,11 +1,11 @@
 """Markov transitions from pairs of state and action to states, behind one small interface."""
 
-from grids.transitions.base import PolicyTransition, StateFunction, StateSet, Transition, alive_states
-from grids.transitions.cell_integrated import CellIntegratedTransition, cell_integrated_transition
-from grids.transitions.interpolated import InterpolatedTransition, interpolated_transition
-from grids.transitions.mixture import MixtureTransition, gauss_hermite_transition, mixture_transition
-from grids.transitions.partly_noisy import PartlyNoisyTransition
-from grids.transitions.tabulated import TabulatedTransition, tabulated_transition
+from wpoflow.grids.transitions.base import PolicyTransition, StateFunction, StateSet, Transition, alive_states
+from wpoflow.grids.transitions.cell_integrated import CellIntegratedTransition, cell_integrated_transition
+from wpoflow.grids.transitions.interpolated import InterpolatedTransition, interpolated_transition
+from wpoflow.grids.transitions.mixture import MixtureTransition, gauss_hermite_transition, mixture_transition
+from wpoflow.grids.transitions.partly_noisy import PartlyNoisyTransition
+from wpoflow.grids.transitions.tabulated import TabulatedTransition, tabulated_transition
 
 __all__ = [
     "CellIntegratedTransition",

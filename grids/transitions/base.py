@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 import scipy.sparse as sp
 
-from grids.arrays import BoolArray, FloatArray
-from grids.grid import Grid
+from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.grids.grid import Grid
 
 StateFunction = Callable[..., FloatArray]
 StateSet = Callable[..., BoolArray]

@@ -22,15 +22,15 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from grids.arrays import FloatArray, IndexArray
-from grids.axis import Axis
-from grids.grid import Grid
-from grids.interpolation import boundary_map, checked_states
-from grids.smoothing import NEGLIGIBLE, REACH, UNIFORM, clamping_probability, mirrored, unrolled
-from grids.transitions.base import StateFunction, StateSet
-from grids.transitions.hat_kernels import hat_rows
-from grids.transitions.tabulated import TabulatedTransition
-from grids.transitions.termination import dead_means
+from wpoflow.core.arrays import FloatArray, IndexArray
+from wpoflow.grids.axis import Axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.interpolation import boundary_map, checked_states
+from wpoflow.grids.smoothing import NEGLIGIBLE, REACH, UNIFORM, clamping_probability, mirrored, unrolled
+from wpoflow.grids.transitions.base import StateFunction, StateSet
+from wpoflow.grids.transitions.hat_kernels import hat_rows
+from wpoflow.grids.transitions.tabulated import TabulatedTransition
+from wpoflow.grids.transitions.termination import dead_means
 
 WEIGHT_ROUNDING = 1e-13  # of the largest weight of a row
 _CHUNK_ENTRIES = 1 << 21

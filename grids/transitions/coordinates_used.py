@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from grids.grid import Grid
+from wpoflow.grids.grid import Grid
 
 
 class _Sealed:

@@ -4,8 +4,8 @@ import math
 
 import numba
 
-from grids.arrays import FloatArray, IndexArray
-from grids.compile import kernel
+from wpoflow.core.arrays import FloatArray, IndexArray
+from wpoflow.core.compile import kernel
 
 _REACH = 9.0
 

@@ -23,10 +23,10 @@ from functools import cached_property
 
 import numpy as np
 
-from grids.arrays import BoolArray, FloatArray, IndexArray
-from grids.axis import Axis
-from grids.grid import Grid
-from grids.interpolation import (
+from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray
+from wpoflow.grids.axis import Axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.interpolation import (
     NextPoints,
     Stencil,
     boundary_map,
@@ -36,7 +36,7 @@ from grids.interpolation import (
     fill_stencil,
     state_chunks,
 )
-from grids.smoothing import (
+from wpoflow.grids.smoothing import (
     Banded,
     SeparableMap,
     Smoothing,
@@ -48,12 +48,12 @@ from grids.smoothing import (
     separable,
     splitting_matrix,
 )
-from grids.transitions.base import StateFunction, StateSet, checked_weights
-from grids.transitions.coordinates_used import coordinates_used
-from grids.transitions.partly_noisy import NoisyColumns, PartlyNoisyTransition
-from grids.transitions.policy_pairs import ENTRIES_PER_PAIR, MOST_ENTRIES, PolicyPairs
-from grids.transitions.policy_rows import Folding, Pattern, PolicyRows, pattern_of
-from grids.transitions.stencil_kernels import (
+from wpoflow.grids.transitions.base import StateFunction, StateSet, checked_weights
+from wpoflow.grids.transitions.coordinates_used import coordinates_used
+from wpoflow.grids.transitions.partly_noisy import NoisyColumns, PartlyNoisyTransition
+from wpoflow.grids.transitions.policy_pairs import ENTRIES_PER_PAIR, MOST_ENTRIES, PolicyPairs
+from wpoflow.grids.transitions.policy_rows import Folding, Pattern, PolicyRows, pattern_of
+from wpoflow.grids.transitions.stencil_kernels import (
     stencil_combine,
     stencil_combine_1,
     stencil_combine_2,
@@ -64,7 +64,7 @@ from grids.transitions.stencil_kernels import (
     stencil_expect_4,
     stencil_pattern,
 )
-from grids.transitions.termination import dead_means
+from wpoflow.grids.transitions.termination import dead_means
 
 
 class InterpolatedTransition:

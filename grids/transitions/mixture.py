@@ -14,12 +14,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from grids.grid import Grid
-from grids.interpolation import NextPoints, chunked, state_chunks
-from grids.transitions.base import StateFunction, StateSet, Transition, checked_weights
-from grids.transitions.interpolated import interpolated_transition
-from grids.transitions.policy_rows import PolicySum
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.interpolation import NextPoints, chunked, state_chunks
+from wpoflow.grids.transitions.base import StateFunction, StateSet, Transition, checked_weights
+from wpoflow.grids.transitions.interpolated import interpolated_transition
+from wpoflow.grids.transitions.policy_rows import PolicySum
 
 SUM_TOLERANCE = 1e-12
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from grids.arrays import FloatArray, IndexArray
-from grids.compile import kernel
-from grids.transitions.stencil_kernels import interpolate_4
+from wpoflow.core.arrays import FloatArray, IndexArray
+from wpoflow.core.compile import kernel
+from wpoflow.grids.transitions.stencil_kernels import interpolate_4
 
 U = np.uintp
 

@@ -24,17 +24,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grids.arrays import FloatArray, IntArray
-from grids.axis import Axis
-from grids.grid import Grid
-from grids.interpolation import NextPoints, boundary_map, empty_stencil, fill_stencil, state_chunks
-from grids.quadrature import CHUNK_POINTS, points_in_cells
-from grids.smoothing import Banded, SeparableMap, gaussian_banded, reduced_sigma
-from grids.transitions.base import StateFunction, StateSet, Transition, checked_weights
-from grids.transitions.coordinates_used import coordinates_used
-from grids.transitions.policy_rows import PolicySum
-from grids.transitions.stencil_kernels import stencil_expect
-from grids.transitions.termination import ended_values, samples, subcells
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.grids.axis import Axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.interpolation import NextPoints, boundary_map, empty_stencil, fill_stencil, state_chunks
+from wpoflow.grids.quadrature import CHUNK_POINTS, points_in_cells
+from wpoflow.grids.smoothing import Banded, SeparableMap, gaussian_banded, reduced_sigma
+from wpoflow.grids.transitions.base import StateFunction, StateSet, Transition, checked_weights
+from wpoflow.grids.transitions.coordinates_used import coordinates_used
+from wpoflow.grids.transitions.policy_rows import PolicySum
+from wpoflow.grids.transitions.stencil_kernels import stencil_expect
+from wpoflow.grids.transitions.termination import ended_values, samples, subcells
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from grids.arrays import FloatArray, IndexArray
-from grids.interpolation import Stencil
-from grids.smoothing import Smoothing
-from grids.transitions.pair_kernels import pairs_matvec, pairs_matvec_4, pairs_rmatvec
-from grids.transitions.policy_rows import PolicyRows
-from grids.transitions.sparse_kernels import scatter_add
+from wpoflow.core.arrays import FloatArray, IndexArray
+from wpoflow.grids.interpolation import Stencil
+from wpoflow.grids.smoothing import Smoothing
+from wpoflow.grids.transitions.pair_kernels import pairs_matvec, pairs_matvec_4, pairs_rmatvec
+from wpoflow.grids.transitions.policy_rows import PolicyRows
+from wpoflow.grids.transitions.sparse_kernels import scatter_add
 
 MOST_ENTRIES = 1 << 23  # rows with no more entries are held: they take a tenth of a gigabyte
 ENTRIES_PER_PAIR = 3  # so are rows with no more than this many for each pair

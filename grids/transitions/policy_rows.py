@@ -15,9 +15,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import scipy.sparse as sp
 
-from grids.arrays import FloatArray, IndexArray, IntArray
-from grids.transitions.base import PolicyTransition
-from grids.transitions.sparse_kernels import (
+from wpoflow.core.arrays import FloatArray, IndexArray, IntArray
+from wpoflow.grids.transitions.base import PolicyTransition
+from wpoflow.grids.transitions.sparse_kernels import (
     csr_dense,
     csr_matvec,
     csr_rmatvec,

@@ -15,8 +15,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from grids.arrays import FloatArray, IndexArray, IntArray
-from grids.transitions.sparse_kernels import (
+from wpoflow.core.arrays import FloatArray, IndexArray, IntArray
+from wpoflow.grids.transitions.sparse_kernels import (
     csr_matvec,
     product_by_columns,
     product_by_rows,

@@ -9,8 +9,8 @@ numba lets a signed index count from the end, and that test costs as much as the
 import numba
 import numpy as np
 
-from grids.arrays import FloatArray, IndexArray, IntArray
-from grids.compile import kernel
+from wpoflow.core.arrays import FloatArray, IndexArray, IntArray
+from wpoflow.core.compile import kernel
 
 BLOCKS = 64
 U = np.uintp

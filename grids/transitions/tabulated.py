@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from grids.arrays import FloatArray, IndexArray, IntArray
-from grids.smoothing import SeparableMap, Smoothing
-from grids.transitions.base import StateFunction, checked_weights
-from grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of
-from grids.transitions.shared_rows import RowMap, shared_rows
-from grids.transitions.sparse_kernels import (
+from wpoflow.core.arrays import FloatArray, IndexArray, IntArray
+from wpoflow.grids.smoothing import SeparableMap, Smoothing
+from wpoflow.grids.transitions.base import StateFunction, checked_weights
+from wpoflow.grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of
+from wpoflow.grids.transitions.shared_rows import RowMap, shared_rows
+from wpoflow.grids.transitions.sparse_kernels import (
     csr_matvec,
     gather_pairs,
     rows_combine,

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from grids.arrays import BoolArray, FloatArray
-from grids.axis import Axis
-from grids.quadrature import midpoints, points_in_cells
-from grids.transitions.base import StateFunction, StateSet
+from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.grids.axis import Axis
+from wpoflow.grids.quadrature import midpoints, points_in_cells
+from wpoflow.grids.transitions.base import StateFunction, StateSet
 
 _SUBCELLS = {1: 16, 2: 8, 3: 4}
 _FEWEST_SUBCELLS = 2

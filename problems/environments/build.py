@@ -14,18 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from grids.interpolation import state_chunks
-from grids.masses import potential_masses
-from grids.transitions import interpolated_transition
-from problems.environments.calls import CalledEnvironment
-from problems.environments.gym import action_box, make_environment, name_of
-from problems.environments.hats import hat_weights
-from problems.environments.models import Box, Steps, known_model
-from problems.errors import ProblemError
-from solver.mdp import GridMDP
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.interpolation import state_chunks
+from wpoflow.grids.masses import potential_masses
+from wpoflow.grids.transitions import interpolated_transition
+from wpoflow.problems.environments.calls import CalledEnvironment
+from wpoflow.problems.environments.gym import action_box, make_environment, name_of
+from wpoflow.problems.environments.hats import hat_weights
+from wpoflow.problems.environments.models import Box, Steps, known_model
+from wpoflow.problems.errors import ProblemError
+from wpoflow.solver.mdp import GridMDP
 
 STATE_CELLS, ACTION_CELLS = 101, 21
 

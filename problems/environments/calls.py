@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from problems.environments.gym import name_of
-from problems.environments.models import Steps
-from problems.errors import ProblemError
+from wpoflow.core.arrays import FloatArray
+from wpoflow.problems.environments.gym import name_of
+from wpoflow.problems.environments.models import Steps
+from wpoflow.problems.errors import ProblemError
 
 RESETS = 1000
 _CHECKED = 16

@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.arrays import FloatArray, IntArray
-from grids.axis import Axis
-from grids.grid import Grid
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.grids.axis import Axis
+from wpoflow.grids.grid import Grid
 
 _LEAST = 5e-324
 _MOST = 1.0 - 2.0**-53
@@ -126,4 +126,3 @@ def _quantile(x: FloatArray, v: FloatArray) -> FloatArray:
     level = np.minimum(np.where(x > 0.0, 1.0 - v, v), _MOST)  # of a mass that rounding has left no end of
     depth = -np.log1p(level * np.expm1(-y)) / y
     return np.where(x == 0.0, v, np.where(x > 0.0, 1.0 - depth, depth))
-

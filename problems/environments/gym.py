@@ -6,7 +6,7 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-from problems.errors import ProblemError
+from wpoflow.problems.errors import ProblemError
 
 
 def gymnasium() -> ModuleType:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.arrays import FloatArray, IntArray
-from grids.axis import Axis
-from grids.grid import Grid
-from grids.interpolation import boundary_map
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.grids.axis import Axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.interpolation import boundary_map
 
 
 def hat_weights(grid: Grid, states: FloatArray) -> tuple[IntArray, FloatArray]:

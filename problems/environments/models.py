@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from grids.arrays import BoolArray, FloatArray
-from problems.environments.gym import gymnasium
+from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.problems.environments.gym import gymnasium
 
 _FIRST_ANGLES, _FIRST_SPEEDS, _FIRST_POSITIONS = 1000, 200, 10000
 

@@ -24,16 +24,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from grids.arrays import AnyArray, FloatArray, IntArray
-from grids.grid import Grid
-from grids.interpolation import state_chunks
-from problems.environments.cell_actions import cell_means, cell_quantiles
-from problems.environments.gym import action_box, make_environment, name_of
-from problems.environments.hats import hat_weights
-from problems.environments.models import known_model
-from problems.errors import ProblemError
-from solver.run import Run
-from solver.run_file import open_run
+from wpoflow.core.arrays import AnyArray, FloatArray, IntArray
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.interpolation import state_chunks
+from wpoflow.problems.environments.cell_actions import cell_means, cell_quantiles
+from wpoflow.problems.environments.gym import action_box, make_environment, name_of
+from wpoflow.problems.environments.hats import hat_weights
+from wpoflow.problems.environments.models import known_model
+from wpoflow.problems.errors import ProblemError
+from wpoflow.solver.records.run import Run
+from wpoflow.solver.storage.writer import open_run
 
 MODES = ("median", "mean", "mode", "sampled")
 SOURCES = ("flow", "optimum")

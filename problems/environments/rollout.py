@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from grids.arrays import BoolArray, FloatArray, IntArray
-from problems.environments.gym import make_environment, name_of
-from problems.environments.models import known_model
-from problems.environments.policy import GridPolicy
-from problems.errors import ProblemError
+from wpoflow.core.arrays import BoolArray, FloatArray, IntArray
+from wpoflow.problems.environments.gym import make_environment, name_of
+from wpoflow.problems.environments.models import known_model
+from wpoflow.problems.environments.policy import GridPolicy
+from wpoflow.problems.errors import ProblemError
 
 BLOCK = 100
 

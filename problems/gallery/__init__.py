@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from problems.errors import ProblemError
+from wpoflow.problems.errors import ProblemError
 
 _FOLDER = Path(__file__).resolve().parent
 

@@ -12,10 +12,10 @@ from benchmarks.problem_c import as_mdp, coupled_flow
 from benchmarks.problem_f import as_bandit, exponential, frozen_wells
 from benchmarks.problem_m import DISCOUNT, TEMPERATURE, pendulum
 from benchmarks.soft_value_iteration import soft_value_iteration
-from solver.bellman import evaluate
-from solver.optimum import solve_optimum
-from solver.steps import descent_step
 from tests.solver.lines import rates_of_line
+from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.flows.wasserstein import descent_step
 
 
 def test_numpy_rates_are_those_of_our_kernel() -> None:

@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from grids.arrays import FloatArray
 from tests.validation.exact.test_box_bandit import bump
 from tests.validation.exact.test_box_bandit import double_well as exact_double_well
 from tests.validation.exact.test_ornstein_uhlenbeck import bandit as exact_quadratic
-from validation.exact.box_bandit import BoxFlow
-from validation.exact.ornstein_uhlenbeck import OrnsteinUhlenbeck
-from validation.exact_cases.bandits import Bandit, double_well, time_exact
-from validation.exact_cases.slices import follow, peclet
-from validation.refinement import check_order, observed_orders
+from wpoflow.core.arrays import FloatArray
+from wpoflow.studies.refinement.orders import check_order, observed_orders
+from wpoflow.validation.exact.box_bandit import BoxFlow
+from wpoflow.validation.exact.ornstein_uhlenbeck import OrnsteinUhlenbeck
+from wpoflow.validation.exact_cases.bandits import Bandit, double_well, time_exact
+from wpoflow.validation.exact_cases.slices import follow, peclet
 
 
 def on_box(exact: OrnsteinUhlenbeck, half_box: float) -> Bandit:

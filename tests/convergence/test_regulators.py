@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grids.arrays import FloatArray
-from solver.bellman import evaluate
-from solver.mdp import GridMDP
-from validation.exact.linear_quadratic import FlowPoint
-from validation.exact_cases.regulators import Regulator, double_integrator, one_state
-from validation.exact_cases.slices import follow, peclet
-from validation.refinement import check_order
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.studies.refinement.orders import check_order
+from wpoflow.validation.exact.linear_quadratic import FlowPoint
+from wpoflow.validation.exact_cases.regulators import Regulator, double_integrator, one_state
+from wpoflow.validation.exact_cases.slices import follow, peclet
 
 Sizes = list[tuple[int, int]]
 Errors = dict[str, float]

@@ -13,16 +13,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from grids.arrays import FloatArray
-from solver.backward_differentiation import formula, prediction_weights
-from solver.bellman import evaluate, q_of_value
-from solver.history_kernels import combine_history
-from solver.mdp import GridMDP
-from solver.steps import WassersteinStep
-from validation.exact_cases.bandits import double_well, time_exact
-from validation.exact_cases.regulators import one_state
-from validation.exact_cases.slices import Slice, follow
-from validation.refinement import check_order
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.bellman.evaluation import evaluate, q_of_value
+from wpoflow.solver.flows.wasserstein import WassersteinStep
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.schemes.backward_differentiation import formula, prediction_weights
+from wpoflow.solver.schemes.history import combine_history
+from wpoflow.studies.refinement.orders import check_order
+from wpoflow.validation.exact_cases.bandits import double_well, time_exact
+from wpoflow.validation.exact_cases.regulators import one_state
+from wpoflow.validation.exact_cases.slices import Slice, follow
 
 EULER = 1.0 / np.array([32, 64, 128, 256])
 SCHEMES = [("euler", 1, EULER, 0.02), ("extrapolated", 4, 1.0 / np.array([40, 56, 80, 112]), 1e-8)]

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grids.arrays import FloatArray
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from problems.statement import Statement, build
-from solver.evolve import evolve
-from solver.mdp import GridMDP
 from tests.oracles import load
-from validation.exact_cases.slices import follow
-from validation.refinement import check_order
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.problems.statement import Statement, build
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.studies.refinement.orders import check_order
+from wpoflow.validation.exact_cases.slices import follow
 
 TABLE = load("torus_published")
 

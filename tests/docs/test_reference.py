@@ -9,15 +9,15 @@ import pytest
 
 import wpoflow
 from docs.extensions import claim_list, commands, problem_keys, public_names, run_schema
-from problems.load import load_problem
-from problems.problem_file import parse_problem
-from problems.tables import Tables
-from solver.evolve import evolve
-from solver.problem_arrays import problem_arrays
-from solver.series import SERIES
 from tests.docs.pages import DOCS, blocks
-from validation.claims import CLAIMS, exact_solution
 from wpoflow.cli import cli
+from wpoflow.problems.load import load_problem
+from wpoflow.problems.problem_file import parse_problem
+from wpoflow.problems.tables import Tables
+from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.storage.problem_arrays import problem_arrays
+from wpoflow.validation.claims import CLAIMS, exact_solution
 
 
 def test_every_command_and_option_is_there() -> None:

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from problems.errors import ProblemError
-from problems.load import build_problem
-from problems.problem_file import ProblemFile, parse_problem
-from solver.bellman import bellman_residual, evaluate
-from solver.entropy import relative_entropy_to_gibbs
-from solver.evolve import evolve
-from solver.mdp import GridMDP
-from solver.run import Run
-from solver.run_file import open_run
 from tests.extremes.cases import Case
 from tests.fuzz.problem_judge import BadAnswerError, check_lines
 from wpoflow.exits import Exit, describe, exit_status
+from wpoflow.problems.errors import ProblemError
+from wpoflow.problems.load import build_problem
+from wpoflow.problems.problem_file import ProblemFile, parse_problem
+from wpoflow.solver.bellman.evaluation import bellman_residual, evaluate
+from wpoflow.solver.entropy import relative_entropy_to_gibbs
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Run
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.storage.writer import open_run
 
 EPS = float(np.finfo(np.float64).eps)
 INFINITE_FOR_ZEROS = ("dissipation", "rate_observed")

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from problems.load import build_problem
-from problems.problem_file import parse_problem
-from solver.run import Run
-from solver.run_file import open_run
 from tests.extremes.cases import CASES, Case
 from tests.extremes.examine import Finding, _check, examine
+from wpoflow.problems.load import build_problem
+from wpoflow.problems.problem_file import parse_problem
+from wpoflow.solver.records.run import Run
+from wpoflow.solver.storage.writer import open_run
 
 QUICK = {case.name: case for case in CASES if case.quick}
 REFUSED = {

@@ -19,13 +19,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from solver.mdp import GridMDP
-from solver.output_path import checkpoint_folder
 from tests.fuzz.forged_archives import forged_archives
 from tests.fuzz.problem_judge import BadAnswerError, check_lines
 from tests.fuzz.sealed_files import flips, resealed, scrambles, truncations
 from tests.fuzz.table import Tally
 from tests.fuzz.worker import ROOT, Outcome, Worker
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.storage.output_path import checkpoint_folder
 
 KINDS = ("start", "optimum", "snapshot", "state")
 COMMAND_SECONDS = 2.0
@@ -37,14 +37,14 @@ class _CutShortError(BaseException):
 
 def small_problem() -> GridMDP:
     """The problem of the runs that are cut short."""
-    from problems.load import load_problem
+    from wpoflow.problems.load import load_problem
 
     return load_problem("lqr", cells={"x": 4, "u": 5})
 
 
 def cut_short(path: Path) -> None:
     """Leave the checkpoints of a run that ended in the middle."""
-    from solver.evolve import Progress, evolve
+    from wpoflow.solver.runs.evolve import Progress, evolve
 
     def stop(report: Progress) -> None:
         if report.steps == 9:
@@ -66,7 +66,7 @@ def prepare_damage(folder: Path) -> Callable[[tuple[str, bytes]], str]:
     """The judge of damage: it must be refused, and the archive must not be opened."""
     import zipfile
 
-    from solver.trailer import RunFileError
+    from wpoflow.solver.storage.trailer import RunFileError
 
     load, places = _loaders(folder)
 
@@ -90,7 +90,7 @@ def prepare_damage(folder: Path) -> Callable[[tuple[str, bytes]], str]:
 
 def prepare_reading(folder: Path) -> Callable[[tuple[str, bytes]], str]:
     """The judge of sealed files: they are read and the flow is taken up, or they are refused in one line."""
-    from solver.trailer import RunFileError
+    from wpoflow.solver.storage.trailer import RunFileError
 
     load, places = _loaders(folder)
     whole = {kind: place.read_bytes() for kind, place in places.items()}
@@ -115,9 +115,9 @@ def prepare_reading(folder: Path) -> Callable[[tuple[str, bytes]], str]:
 
 def _loaders(folder: Path) -> tuple[dict[str, Callable[[], object]], dict[str, Path]]:
     """How each kind of file is read, and where; of the states there is but one."""
-    from solver.checkpoint_files import CheckpointFolder
-    from solver.flow import OF_FLOW, flow
-    from solver.scheme import part_of
+    from wpoflow.solver.runs.checkpoint_files import CheckpointFolder
+    from wpoflow.solver.schemes.integrator import OF_FLOW, flow
+    from wpoflow.solver.schemes.scheme import part_of
 
     run, mdp = folder / "run.h5", small_problem()
     cut_short(run)

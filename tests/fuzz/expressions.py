@@ -57,10 +57,10 @@ class Coverage:
 
 def prepare(folder: Path) -> Callable[[str], str]:
     """The judge of expressions, which also says whether paths were new."""
-    import problems.expressions
+    from wpoflow.problems import expressions
 
     judge = prepare_expressions(folder)
-    coverage = Coverage(problems.expressions.__file__)
+    coverage = Coverage(expressions.__file__)
 
     def traced(text: str) -> str:
         if len(text) > 2000:  # tracing would take most of the time

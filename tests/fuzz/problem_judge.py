@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from problems.gallery import gallery_text
+from wpoflow.problems.gallery import gallery_text
 
 LONGEST_LINE = 1000
 MOST_LINES = 40
@@ -36,18 +36,18 @@ def check_lines(lines: Iterable[str], begin: str) -> None:
 
 def prepare(folder: Path) -> Callable[[bytes], str]:
     """The judge of problem files, all kernels loaded; expressions are interpreted, as compiling takes a second each."""
-    import grids.compile
-    from problems.gallery import gallery_names
-    from problems.load import build_problem
-    from problems.problem_file import read_problem
+    import wpoflow.core.compile as door
+    from wpoflow.problems.gallery import gallery_names
+    from wpoflow.problems.load import build_problem
+    from wpoflow.problems.problem_file import read_problem
 
-    compiled = grids.compile.kernel
+    compiled = door.kernel
 
     def kernel(*arguments: Any, **options: Any) -> Callable[[Any], Any]:
         decorate = compiled(*arguments, **options)
         return lambda function: function if "generated" in function.__module__ else decorate(function)
 
-    grids.compile.kernel = kernel
+    door.kernel = kernel
     os.environ["XDG_CACHE_HOME"] = str(folder)  # read when a generated module is stored
     for name in gallery_names():
         problem = read_problem(name)
@@ -80,10 +80,10 @@ def prepare_running(folder: Path) -> Callable[[bytes], str]:
 
 def judge_run(path: Path) -> str:
     """Take three steps of a problem; a run ends by itself, is refused in one line, or records only numbers."""
-    from problems.load import build_problem
-    from problems.problem_file import read_problem
-    from solver.evolve import evolve
     from wpoflow.exits import Exit, exit_status
+    from wpoflow.problems.load import build_problem
+    from wpoflow.problems.problem_file import read_problem
+    from wpoflow.solver.runs.evolve import evolve
 
     problem = read_problem(path)
     flow = problem.flow
@@ -112,11 +112,11 @@ def judge_run(path: Path) -> str:
 
 def judge_file(path: Path) -> str:
     """Read a problem file and build it if it is small; says how far it came."""
-    from problems.errors import ProblemError
-    from problems.load import build_problem, read_statement
-    from problems.problem_file import parse_problem, read_problem
     from wpoflow.estimate import estimate
     from wpoflow.exits import CommandError
+    from wpoflow.problems.errors import ProblemError
+    from wpoflow.problems.load import build_problem, read_statement
+    from wpoflow.problems.problem_file import parse_problem, read_problem
 
     try:
         problem = read_problem(path)
@@ -141,7 +141,7 @@ def judge_file(path: Path) -> str:
 
 def prepare_expressions(folder: Path) -> Callable[[str], str]:
     """The judge of expressions."""
-    from problems.expressions import ExpressionError, Scope, parse_expression
+    from wpoflow.problems.expressions import ExpressionError, Scope, parse_expression
 
     names = ("x", "u", "gain", "push", "discount", "temperature")
     push = parse_expression("gain*u", ("gain", "u"))

@@ -12,8 +12,8 @@ from typing import Any
 
 import tomli_w
 
-from problems.gallery import gallery_names, gallery_text
 from tests.fuzz.expression_texts import grown, hostile, mutated
+from wpoflow.problems.gallery import gallery_names, gallery_text
 
 KEYS = (
     "problem", "title", "discount", "temperature", "constants", "definitions", "state", "action", "bounds", "cells",
@@ -123,7 +123,7 @@ _HEAD = '[problem]\ndiscount=0.9\ntemperature=0.1\n[cost]\nrunning="0"\n[flow]\n
 
 
 def _many_axes(count: int, cells: int) -> str:
-    states = "".join(f'[state.s{k}]\nbounds=[0.0,1.0]\ncells={cells}\n' for k in range(count))
+    states = "".join(f"[state.s{k}]\nbounds=[0.0,1.0]\ncells={cells}\n" for k in range(count))
     moves = "[dynamics]\n" + "".join(f's{k}="s{k}"\n' for k in range(count))
     return f"{_HEAD}{states}[action.u]\nbounds=[0.0,1.0]\ncells=2\n{moves}"
 

@@ -30,8 +30,8 @@ def prepare_trailer(folder: Path) -> Callable[[bytes], str]:
     """The judge of damage: it must be refused, and HDF5 must not see it."""
     import h5py
 
-    from solver.run_file import open_run
-    from solver.trailer import RunFileError, check_trailer
+    from wpoflow.solver.storage.trailer import RunFileError, check_trailer
+    from wpoflow.solver.storage.writer import open_run
 
     def forbidden(*_: object, **__: object) -> None:
         raise BadAnswerError("HDF5 saw a damaged file")
@@ -55,9 +55,9 @@ def prepare_trailer(folder: Path) -> Callable[[bytes], str]:
 
 def prepare_reading(folder: Path) -> Callable[[bytes], str]:
     """The judge of sealed files: they are read in full, or refused in one line."""
-    from solver.plausible import implausible
-    from solver.run_file import open_run
-    from solver.trailer import RunFileError
+    from wpoflow.solver.storage.plausible import implausible
+    from wpoflow.solver.storage.trailer import RunFileError
+    from wpoflow.solver.storage.writer import open_run
 
     path = folder / "sealed.h5"
 
@@ -78,8 +78,8 @@ def prepare_reading(folder: Path) -> Callable[[bytes], str]:
 
 def prepare_salvage(folder: Path) -> Callable[[bytes], str]:
     """The judge of ``anyway``: it gives a run that says what is lost, or one line."""
-    from solver.run_file import open_run
-    from solver.trailer import RunFileError
+    from wpoflow.solver.storage.trailer import RunFileError
+    from wpoflow.solver.storage.writer import open_run
 
     path = folder / "damaged.h5"
 
@@ -101,11 +101,11 @@ def prepare_salvage(folder: Path) -> Callable[[bytes], str]:
 
 def prepare_validation(folder: Path) -> Callable[[bytes], str]:
     """The judge of validating sealed files: verdicts, or one line."""
-    from solver.plausible import implausible
-    from solver.run_file import open_run
-    from solver.trailer import RunFileError
-    from validation.evidence import EvidenceError
-    from validation.suite import validate_run
+    from wpoflow.solver.storage.plausible import implausible
+    from wpoflow.solver.storage.trailer import RunFileError
+    from wpoflow.solver.storage.writer import open_run
+    from wpoflow.validation.evidence import EvidenceError
+    from wpoflow.validation.suite import validate_run
 
     path = folder / "sealed.h5"
 
@@ -128,8 +128,8 @@ def prepare_validation(folder: Path) -> Callable[[bytes], str]:
 
 def _look_at(run: Any) -> None:
     """Do with a run what the command info does, and read all arrays."""
-    from views.terminal import summary, table
     from wpoflow.commands.info import as_dict
+    from wpoflow.views.terminal import summary, table
 
     text = table(summary(run))
     if not text.replace("\n", "").isprintable():

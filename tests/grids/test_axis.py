@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grids.axis import BOUNDARIES, Axis, edges_axis, sinh_axis, uniform_axis
-from grids.grid import Grid
+from wpoflow.grids.axis import BOUNDARIES, Axis, edges_axis, sinh_axis, uniform_axis
+from wpoflow.grids.grid import Grid
 
 boundaries = st.sampled_from(BOUNDARIES)
 sizes = st.integers(1, 40)

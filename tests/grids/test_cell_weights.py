@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grids.axis import uniform_axis
-from grids.transitions import cell_integrated_transition
-from grids.transitions.cell_integrated import WEIGHT_ROUNDING, without_negligible
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.transitions import cell_integrated_transition
+from wpoflow.grids.transitions.cell_integrated import WEIGHT_ROUNDING, without_negligible
 
 
 def test_entries_that_are_rounding_are_dropped_and_no_others() -> None:

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from grids.arrays import FloatArray
-from grids.axis import Axis, sinh_axis, uniform_axis
-from grids.grid import Grid
-from grids.interpolation import boundary_map, chunked, empty_stencil, fill_stencil
-from grids.smoothing import axis_nodes
-from grids.transitions import interpolated_transition
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import Axis, sinh_axis, uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.interpolation import boundary_map, chunked, empty_stencil, fill_stencil
+from wpoflow.grids.smoothing import axis_nodes
+from wpoflow.grids.transitions import interpolated_transition
 
 KINDS = ["clamp", "reflect", "periodic"]
 
@@ -115,7 +115,7 @@ def test_boundary_maps(boundary: str, beyond: float, expected: float) -> None:
 
 
 def test_callables_and_arrays_give_the_same_stencil(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("grids.interpolation.CHUNK_PAIRS", 20)
+    monkeypatch.setattr("wpoflow.grids.interpolation.CHUNK_PAIRS", 20)
     states = Grid((axis_of("clamp", 9), axis_of("periodic", 4, "y")))
     f = np.random.default_rng(0).normal(size=(36, 7, 2))
     value = states.points.sum(axis=1)

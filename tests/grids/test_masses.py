@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from grids.arrays import FloatArray
-from grids.axis import sinh_axis, uniform_axis
-from grids.grid import Grid
-from grids.masses import Function, density_masses, policy_masses, potential_masses
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import sinh_axis, uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.masses import Function, density_masses, policy_masses, potential_masses
 
 LINE = Grid((sinh_axis("u", -4.0, 4.0, 30, focus=1.0, ratio=8.0),))
 
@@ -79,8 +79,8 @@ def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
         return np.exp(x * u - y * v**2)
 
     whole = policy_masses(states, actions, density), density_masses(states, lambda x, y: 2 + x * y)
-    monkeypatch.setattr("grids.masses.CHUNK_POINTS", 100)
-    monkeypatch.setattr("grids.quadrature.CHUNK_POINTS", 100)
+    monkeypatch.setattr("wpoflow.grids.masses.CHUNK_POINTS", 100)
+    monkeypatch.setattr("wpoflow.grids.quadrature.CHUNK_POINTS", 100)
     pieces = policy_masses(states, actions, density), density_masses(states, lambda x, y: 2 + x * y)
     assert pieces[0] == pytest.approx(whole[0], rel=1e-14)
     assert pieces[1] == pytest.approx(whole[1], rel=1e-14)

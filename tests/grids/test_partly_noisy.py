@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from grids.arrays import BoolArray, FloatArray
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from grids.transitions import (
+from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions import (
     InterpolatedTransition,
     PartlyNoisyTransition,
     Transition,
     interpolated_transition,
     mixture_transition,
 )
-from grids.transitions.coordinates_used import coordinates_used
+from wpoflow.grids.transitions.coordinates_used import coordinates_used
 
 KINDS = ["clamp", "reflect", "periodic"]
 PLACES = np.linspace(-0.1, 1.1, 40)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import grids.transitions.interpolated as interpolated
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from grids.transitions.interpolated import interpolated_transition
-from grids.transitions.policy_pairs import PolicyPairs
-from grids.transitions.policy_rows import PolicyRows
+import wpoflow.grids.transitions.interpolated as interpolated
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions.interpolated import interpolated_transition
+from wpoflow.grids.transitions.policy_pairs import PolicyPairs
+from wpoflow.grids.transitions.policy_rows import PolicyRows
 
 AXES = {
     1: [("x", "clamp")],

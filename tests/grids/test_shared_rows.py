@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import grids.transitions.shared_rows as module
-from grids.arrays import FloatArray
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from grids.transitions import interpolated_transition, tabulated_transition
-from grids.transitions.policy_rows import PolicyRows
+import wpoflow.grids.transitions.shared_rows as module
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions import interpolated_transition, tabulated_transition
+from wpoflow.grids.transitions.policy_rows import PolicyRows
 
 STATES, ACTIONS = 12, 9
 

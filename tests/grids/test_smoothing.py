@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import ndtri
 
-from grids.arrays import FloatArray
-from grids.axis import Axis, sinh_axis, uniform_axis
-from grids.interpolation import boundary_map
-from grids.smoothing import (
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import Axis, sinh_axis, uniform_axis
+from wpoflow.grids.interpolation import boundary_map
+from wpoflow.grids.smoothing import (
     Banded,
     SeparableMap,
     Smoothing,

@@ -16,10 +16,10 @@ import sys
 import numba
 import numpy as np
 
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from grids.masses import policy_masses
-from grids.transitions import cell_integrated_transition, interpolated_transition, tabulated_transition
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.masses import policy_masses
+from wpoflow.grids.transitions import cell_integrated_transition, interpolated_transition, tabulated_transition
 
 assert numba.get_num_threads() == int(sys.argv[1])
 rng = np.random.default_rng(0)

@@ -10,11 +10,11 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grids.arrays import BoolArray, FloatArray
-from grids.axis import sinh_axis, uniform_axis
-from grids.grid import Grid
-from grids.interpolation import boundary_map
-from grids.transitions import (
+from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.grids.axis import sinh_axis, uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.interpolation import boundary_map
+from wpoflow.grids.transitions import (
     Transition,
     alive_states,
     cell_integrated_transition,

@@ -9,7 +9,7 @@ from functools import reduce
 
 import numpy as np
 
-from grids.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray
 
 
 def _fold(ufunc: np.ufunc) -> Callable[..., object]:

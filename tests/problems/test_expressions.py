@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from grids.arrays import FloatArray
-from problems.expressions import ARGUMENTS, MAX_DEPTH, ExpressionError, Scope, parse_expression, valid_name
-from problems.generated import compile_expressions
 from tests.problems.evaluator import evaluate
+from wpoflow.core.arrays import FloatArray
+from wpoflow.problems.expressions import ARGUMENTS, MAX_DEPTH, ExpressionError, Scope, parse_expression, valid_name
+from wpoflow.problems.generated import compile_expressions
 
 AXES = ("x", "u")
 EDGE = [0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 3.0, 7.25, 0.1, 1e-300, 1e300, np.inf, -np.inf, np.nan]

@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from problems.gallery import gallery_names
-from problems.load import load_problem, read_statement
-from problems.problem_file import read_problem
-from problems.statement import Statement, Value
+from wpoflow.problems.gallery import gallery_names
+from wpoflow.problems.load import load_problem, read_statement
+from wpoflow.problems.problem_file import read_problem
+from wpoflow.problems.statement import Statement, Value
 
 DEFAULT_GRIDS = {
     "bandit": [512],

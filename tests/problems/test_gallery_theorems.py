@@ -7,14 +7,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from problems.gallery import gallery_names
-from problems.load import load_problem
-from solver.bellman import evaluate
-from solver.evolve import evolve
-from solver.mdp import GridMDP
-from solver.schemes import AUTOMATIC, FIXED_STEP_SCHEMES
-from solver.steps import WassersteinStep
 from tests.solver import theorems
+from wpoflow.problems.gallery import gallery_names
+from wpoflow.problems.load import load_problem
+from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.solver.flows.wasserstein import WassersteinStep
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.schemes.choice import AUTOMATIC, FIXED_STEP_SCHEMES
 
 CELLS = {
     "bandit": {"a": 200},

@@ -10,9 +10,9 @@ import numpy as np
 import platformdirs
 import pytest
 
-from problems import generated
-from problems.expressions import Scope, parse_expression
-from problems.generated import compile_expressions
+from wpoflow.problems import generated
+from wpoflow.problems.expressions import Scope, parse_expression
+from wpoflow.problems.generated import compile_expressions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,7 +41,7 @@ def test_what_lies_in_the_cache_is_never_executed(folder: Path) -> None:
     (path,) = folder.iterdir()
     assert path.read_text() == source
     path.write_text("raise SystemExit\n")
-    sys.modules.pop(f"problems.generated_{path.stem}")
+    sys.modules.pop(f"wpoflow.problems.generated_{path.stem}")
     assert value("x + 20.5") == 22.5
     assert path.read_text() == source
 
@@ -54,7 +54,8 @@ def test_without_a_writable_cache_expressions_still_work(tmp_path: Path, monkeyp
 
 def test_a_second_process_compiles_nothing() -> None:
     code = (
-        "import numpy as np; from problems.load import read_statement; from problems.problem_file import read_problem;"
+        "import numpy as np; from wpoflow.problems.load import read_statement;"
+        "from wpoflow.problems.problem_file import read_problem;"
         "s = read_statement(read_problem('lqr')); s.cost(np.ones(1), np.ones(1));"
         "print(sum(s.cost.fill.stats.cache_misses.values()), sum(s.cost.fill.stats.cache_hits.values()))"
     )

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from problems.checks import MAX_OPERATIONS, MAX_TEXT
-from problems.errors import MOST_LINES, ProblemError
-from problems.load import build_problem, load_problem
-from problems.problem_file import MAX_BYTES, parse_problem, read_problem
 from tests.fuzz.problem_texts import huge
 from tests.problems.test_problem_file import changed
+from wpoflow.problems.checks import MAX_OPERATIONS, MAX_TEXT
+from wpoflow.problems.errors import MOST_LINES, ProblemError
+from wpoflow.problems.load import build_problem, load_problem
+from wpoflow.problems.problem_file import MAX_BYTES, parse_problem, read_problem
 
 LINES = {
     "40 state axes of one cell": "state: has 40 axes; at most 8",

@@ -15,12 +15,12 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from problems.checks import read_scope
-from problems.errors import ProblemError
-from problems.gallery import gallery_names, gallery_text, gallery_titles
-from problems.load import load_problem
-from problems.problem_file import parse_problem, read_problem
-from problems.tables import DEFAULT_ACCURACY, FlowTable
+from wpoflow.problems.checks import read_scope
+from wpoflow.problems.errors import ProblemError
+from wpoflow.problems.gallery import gallery_names, gallery_text, gallery_titles
+from wpoflow.problems.load import load_problem
+from wpoflow.problems.problem_file import parse_problem, read_problem
+from wpoflow.problems.tables import DEFAULT_ACCURACY, FlowTable
 
 MINIMAL: dict[str, Any] = {
     "problem": {"discount": 0.9, "temperature": 0.2},
@@ -222,9 +222,9 @@ def test_minimal_problem_gets_the_documented_defaults() -> None:
 
 
 def test_defaults_and_choices_are_the_solvers_own() -> None:
-    from solver.schemes import AUTOMATIC, SCHEMES
-    from solver.schemes import DEFAULT_ACCURACY as SOLVER_ACCURACY
-    from solver.stop import CRITERIA
+    from wpoflow.solver.records.stop import CRITERIA
+    from wpoflow.solver.schemes.choice import AUTOMATIC, SCHEMES
+    from wpoflow.solver.schemes.choice import DEFAULT_ACCURACY as SOLVER_ACCURACY
 
     assert DEFAULT_ACCURACY == SOLVER_ACCURACY
     fields = FlowTable.model_fields
@@ -348,7 +348,7 @@ def test_gallery_files_are_short_and_say_where_they_come_from(name: str) -> None
 
 def test_reading_a_problem_needs_no_numerics() -> None:
     code = (
-        "import sys; from problems.problem_file import read_problem; read_problem('lqr').text; "
+        "import sys; from wpoflow.problems.problem_file import read_problem; read_problem('lqr').text; "
         "bad = {'numpy', 'numba', 'scipy', 'h5py'} & set(sys.modules); sys.exit(str(bad) if bad else 0)"
     )
     root = Path(__file__).resolve().parents[2]

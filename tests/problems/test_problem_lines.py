@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from problems.errors import ProblemError
-from problems.problem_file import parse_problem
 from tests.problems.test_problem_file import changed
+from wpoflow.problems.errors import ProblemError
+from wpoflow.problems.problem_file import parse_problem
 
 
 @pytest.mark.parametrize(

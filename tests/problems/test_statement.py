@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grids.arrays import FloatArray
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from problems.errors import ProblemError
-from problems.load import build_problem, read_statement
-from problems.problem_file import parse_problem
-from problems.statement import Outcome, Statement, build
-from solver.mdp import GridMDP
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.problems.errors import ProblemError
+from wpoflow.problems.load import build_problem, read_statement
+from wpoflow.problems.problem_file import parse_problem
+from wpoflow.problems.statement import Outcome, Statement, build
+from wpoflow.solver.mdp import GridMDP
 
 STATES = Grid((uniform_axis("x", -1.0, 1.0, 9, "clamp"),))
 PLANE = Grid((uniform_axis("x", -1.0, 1.0, 7, "clamp"), uniform_axis("y", 0.0, 2.0, 5, "periodic")))
@@ -200,7 +200,7 @@ def test_termination_stops_the_value_and_adds_the_terminal_cost() -> None:
 
 def test_evaluation_in_chunks_gives_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = build(state(noise={"x": 0.2}, policy_density=lambda x, u: 2 + x * u))
-    monkeypatch.setattr("grids.interpolation.CHUNK_PAIRS", 13)
+    monkeypatch.setattr("wpoflow.grids.interpolation.CHUNK_PAIRS", 13)
     pieces = build(state(noise={"x": 0.2}, policy_density=lambda x, u: 2 + x * u))
     for name in ("cost", "initial_policy"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(pieces, name))

@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from solver.bernoulli import bernoulli_pair
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.flux.bernoulli import bernoulli_pair
 
 
 def rates_of_line(

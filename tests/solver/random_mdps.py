@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from grids.arrays import FloatArray
-from grids.axis import Axis, edges_axis
-from grids.grid import Grid
-from grids.transitions import tabulated_transition
-from solver.mdp import GridMDP
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import Axis, edges_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions import tabulated_transition
+from wpoflow.solver.mdp import GridMDP
 
 
 def random_policy(generator: np.random.Generator, shape: tuple[int, int], spread: float) -> FloatArray:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from grids.transitions import interpolated_transition
-from solver.mdp import GridMDP
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions import interpolated_transition
+from wpoflow.solver.mdp import GridMDP
 
 
 def small_problem(states: int = 12, actions: int = 16, temperature: float = 0.3, discount: float = 0.9) -> GridMDP:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grids.arrays import FloatArray
-from solver.backward_differentiation import (
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.schemes.backward_differentiation import (
     HIGHEST_ORDER,
     error_constant,
     formula,
@@ -18,7 +18,7 @@ from solver.backward_differentiation import (
     predictions_around,
     slope_weights,
 )
-from validation.refinement import check_order
+from wpoflow.studies.refinement.orders import check_order
 
 ORDERS = range(1, HIGHEST_ORDER + 1)
 KLOPFENSTEIN = {1: -0.1850, 2: -1.0 / 9.0, 3: -0.0823, 4: -0.0415, 5: 0.0}  # Shampine & Reichelt, table 1
@@ -64,10 +64,7 @@ def known_formula(order: int, kappa: float) -> FloatArray:
     return np.array(
         [
             (-1) ** j
-            * (
-                sum(math.comb(m, j) / m for m in range(1, order + 1))
-                - kappa * harmonic * math.comb(order + 1, j)
-            )
+            * (sum(math.comb(m, j) / m for m in range(1, order + 1)) - kappa * harmonic * math.comb(order + 1, j))
             for j in range(order + 2)
         ]
     )

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grids.arrays import FloatArray
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from grids.transitions import tabulated_transition
-from solver.bellman import NotFiniteError, evaluate, occupancy
-from solver.discounted_system import BellmanError
-from solver.mdp import GridMDP
-from solver.optimum import solve_optimum
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions import tabulated_transition
+from wpoflow.solver.bellman.evaluation import NotFiniteError, evaluate, occupancy
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.bellman.system import BellmanError
+from wpoflow.solver.mdp import GridMDP
 
 
 def problem(states: str = "clamp", actions: str = "no-flux") -> GridMDP:

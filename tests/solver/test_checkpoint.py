@@ -16,19 +16,19 @@ import h5py
 import numpy as np
 import pytest
 
-from problems.load import load_problem
-from problems.resume import origin_of, read_start, resume
-from solver.checkpoint import FIRST, SHARE, Checkpoints
-from solver.checkpoint_files import CheckpointFolder
-from solver.disk_space import check_disk_space, needed_bytes
-from solver.evolve import Progress, evolve
-from solver.mdp import GridMDP
-from solver.output_lock import OutputLock
-from solver.output_path import check_output, checkpoint_folder, lock_path, part_path
-from solver.recorder import Recorder
-from solver.sealed_arrays import read_sealed, write_sealed
-from solver.trailer import RunFileError
 from tests.same_run import differences
+from wpoflow.problems.load import load_problem
+from wpoflow.problems.resume import origin_of, read_start, resume
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.runs.checkpoint_files import CheckpointFolder
+from wpoflow.solver.runs.checkpointing import FIRST, SHARE, Checkpoints
+from wpoflow.solver.runs.evolve import Progress, evolve
+from wpoflow.solver.runs.recorder import Recorder
+from wpoflow.solver.storage.output_lock import OutputLock
+from wpoflow.solver.storage.output_path import check_output, checkpoint_folder, lock_path, part_path
+from wpoflow.solver.storage.room import check_disk_space, needed_bytes
+from wpoflow.solver.storage.sealed_arrays import read_sealed, write_sealed
+from wpoflow.solver.storage.trailer import RunFileError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -77,7 +77,7 @@ def test_what_was_there_stays_until_the_new_is_whole(tmp_path: Path, monkeypatch
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("solver.sealed_arrays.append_trailer", full)
+    monkeypatch.setattr("wpoflow.solver.storage.sealed_arrays.append_trailer", full)
     with pytest.raises(OSError, match="No space"):
         write_sealed(path, {"n": 2})
     assert read_sealed(path) == {"n": 1}
@@ -135,7 +135,7 @@ def test_a_number_that_is_not_finite_is_never_written(mdp: GridMDP, tmp_path: Pa
 def test_checkpoints_take_a_fiftieth_of_the_time(mdp: GridMDP, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a clock of ours: a checkpoint takes 0.7 s, a step 0.1 s, the run a quarter of an hour."""
     now = 100.0
-    monkeypatch.setattr("solver.checkpoint.clock.monotonic", lambda: now)
+    monkeypatch.setattr("wpoflow.solver.runs.checkpointing.clock.monotonic", lambda: now)
     folder = CheckpointFolder(tmp_path / "run.h5")
 
     def keep(*_: object) -> None:
@@ -175,7 +175,10 @@ def test_one_run_to_a_file(mdp: GridMDP, tmp_path: Path) -> None:
 
 def test_a_crash_leaves_no_lock(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
-    code = "import os, sys; from solver.output_lock import OutputLock; lock = OutputLock(sys.argv[1]); os._exit(9)"
+    code = (
+        "import os, sys; from wpoflow.solver.storage.output_lock import OutputLock;"
+        "lock = OutputLock(sys.argv[1]); os._exit(9)"
+    )
     assert subprocess.run([sys.executable, "-c", code, str(path)], cwd=ROOT, check=False).returncode == 9
     assert lock_path(path).exists()
     with OutputLock(path), pytest.raises(FileExistsError, match="being written"):
@@ -197,7 +200,7 @@ def test_a_run_cut_short_is_not_overwritten_unasked(mdp: GridMDP, tmp_path: Path
 
 
 def test_changes_since_are_told(mdp: GridMDP, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from problems.problem_file import read_problem
+    from wpoflow.problems.problem_file import read_problem
 
     file, path = tmp_path / "mine.toml", tmp_path / "run.h5"
     file.write_text(mdp.statement)
@@ -208,11 +211,11 @@ def test_changes_since_are_told(mdp: GridMDP, tmp_path: Path, monkeypatch: pytes
         resume(path)
     file.unlink()  # the problem is kept with the checkpoints
     read_start(path)
-    monkeypatch.setattr("solver.checkpoint_files.source_hash", lambda: "0" * 64)
+    monkeypatch.setattr("wpoflow.solver.runs.checkpoint_files.source_hash", lambda: "0" * 64)
     with pytest.raises(RunFileError, match="the sources of wpoflow have changed"):
         resume(path)
     monkeypatch.undo()
-    monkeypatch.setattr("solver.checkpoint_files.package_versions", lambda: '{"numpy": "9.9"}')
+    monkeypatch.setattr("wpoflow.solver.runs.checkpoint_files.package_versions", lambda: '{"numpy": "9.9"}')
     with pytest.raises(RunFileError, match=rf"numpy was {np.__version__} and is 9\.9"):
         resume(path)
     assert resume(path, anyway=True).status == "complete"
@@ -229,9 +232,7 @@ def limited(bytes_left: Callable[[], int]) -> Callable[[int, int, int], None]:
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="blocks are reserved the POSIX way")
-def test_a_full_disk_leaves_rows_and_checkpoint(
-    mdp: GridMDP, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_leaves_rows_and_checkpoint(mdp: GridMDP, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     evolve(mdp, until=0.5, output=tmp_path / "whole.h5")
     path, records = tmp_path / "run.h5", iter(range(100))
     monkeypatch.setattr("os.posix_fallocate", limited(lambda: 10**9 if next(records) < 14 else 0))
@@ -284,7 +285,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_disk_that_is_full(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mdp = load_problem("lqr", cells={"x": 64, "u": 64})
-    monkeypatch.setattr("solver.evolve.check_disk_space", lambda *_: None)  # as if others filled it meanwhile
+    # as if others filled it meanwhile
+    monkeypatch.setattr("wpoflow.solver.runs.evolve.check_disk_space", lambda *_: None)
     path = small_disk / "run.h5"
     filling = small_disk / "filling"
     filling.write_bytes(bytes(3_500_000))

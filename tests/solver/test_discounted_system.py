@@ -9,12 +9,20 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from grids.transitions import interpolated_transition
-from solver.discounted_system import EPS, SOLVERS, BellmanError, DiscountedSystem, blas, choose_solver, one_blas_thread
-from solver.incomplete import IncompleteFactors
-from solver.krylov import MOST_VECTORS, gmres
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions import interpolated_transition
+from wpoflow.solver.bellman.gmres import MOST_VECTORS, gmres
+from wpoflow.solver.bellman.ilu import IncompleteFactors
+from wpoflow.solver.bellman.system import (
+    EPS,
+    SOLVERS,
+    BellmanError,
+    DiscountedSystem,
+    blas,
+    choose_solver,
+    one_blas_thread,
+)
 
 
 def system(solver: str, discount: float, cells: int = 300, noise: float = 0.05) -> DiscountedSystem:

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grids.arrays import FloatArray
-from solver.entropy import (
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.entropy import (
     distance_squared,
     gibbs_policy,
     log_gibbs_row,

@@ -10,26 +10,26 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from grids.arrays import FloatArray
-from solver.attempts import MOST_FAILURES, MOST_REJECTED, Attempts, StepVanishedError, no_watch
-from solver.bellman import evaluate
-from solver.discounted_system import BellmanError, IncompleteFactors
-from solver.entropy import distance_squared
-from solver.error_control import LEAST_STEP, ErrorControl
-from solver.evolve import evolve
-from solver.extrapolated import extrapolation_weights
-from solver.extrapolation_kernels import combination_squared, combine
-from solver.flow import flow
-from solver.increment import Increments
-from solver.mdp import GridMDP
-from solver.observables import Observer
-from solver.optimum import solve_optimum
-from solver.scheme import MASS_ROUNDING
-from solver.steps import WassersteinStep
 from tests.solver.random_mdps import random_policy
 from tests.solver.small_problems import small_problem
-from validation.exact_cases.bandits import double_well
-from validation.exact_cases.regulators import one_state
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.bellman.differences import Increments
+from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.bellman.system import BellmanError, IncompleteFactors
+from wpoflow.solver.entropy import distance_squared
+from wpoflow.solver.flows.wasserstein import WassersteinStep
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.runs.observables import Observer
+from wpoflow.solver.schemes.attempts import MOST_FAILURES, MOST_REJECTED, Attempts, StepVanishedError, no_watch
+from wpoflow.solver.schemes.combination import combination_squared, combine
+from wpoflow.solver.schemes.error_control import LEAST_STEP, ErrorControl
+from wpoflow.solver.schemes.extrapolated import extrapolation_weights
+from wpoflow.solver.schemes.integrator import flow
+from wpoflow.solver.schemes.scheme import MASS_ROUNDING
+from wpoflow.validation.exact_cases.bandits import double_well
+from wpoflow.validation.exact_cases.regulators import one_state
 
 SCHEMES = ("euler", "extrapolated", "multistep")
 
@@ -174,7 +174,7 @@ def test_attempts_that_fail_five_times_in_succession_end_the_run(scheme: str, mo
         raise BellmanError("residual 1")
 
     if scheme == "multistep":
-        monkeypatch.setattr("solver.scheme.evaluate", stagnated)
+        monkeypatch.setattr("wpoflow.solver.schemes.scheme.evaluate", stagnated)
     else:
         monkeypatch.setattr(Increments, "q", stagnated)
     run = evolve(mdp, until=5.0, accuracy=1e-2, scheme=scheme)
@@ -237,7 +237,7 @@ def test_the_series_hold_the_worst_mass_error_since_the_last_row(monkeypatch: py
         combine(weights, parts, out, drift)
         drift[2] = -2e-12
 
-    monkeypatch.setattr("solver.extrapolated.combine", drifting)
+    monkeypatch.setattr("wpoflow.solver.schemes.extrapolated.combine", drifting)
     run = evolve(small_problem(), until={"steps": 3}, step=0.05, series={"times": []}, snapshots=0)
     np.testing.assert_allclose(run.series["mass_error"][1:], 2e-12 / weights, rtol=1e-12)
     assert run.series["mass_error"][0] < 1e-15

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grids.arrays import FloatArray
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from grids.transitions import interpolated_transition, tabulated_transition
-from solver.evolve import evolve
-from solver.flow import flow
-from solver.mdp import GridMDP
-from solver.optimum import solve_optimum
-from solver.schedule import merge, series_times, snapshot_times
-from solver.schemes import FIXED_STEP_SCHEMES, SCHEMES
-from solver.series import SERIES
-from solver.steps import WassersteinStep
-from solver.stop import StopCriteria
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions import interpolated_transition, tabulated_transition
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.flows.wasserstein import WassersteinStep
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.schedule import merge, series_times, snapshot_times
+from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.records.stop import StopCriteria
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.schemes.choice import FIXED_STEP_SCHEMES, SCHEMES
+from wpoflow.solver.schemes.integrator import flow
 
 
 def small_problem(states: int = 12, actions: int = 16, temperature: float = 0.3, discount: float = 0.9) -> GridMDP:
@@ -42,9 +42,7 @@ def side_by_side() -> GridMDP:
     stay = np.tile(np.eye(4)[:, None, :], (1, 16, 1))
     cost = (axis.points - states.points) ** 2
     mass, rho = np.full(16, 1.0 / 16), np.full(4, 0.25)
-    return GridMDP(
-        states, Grid((axis,)), 0.9, 0.3, cost, tabulated_transition(stay), mass, rho, np.tile(mass, (4, 1))
-    )
+    return GridMDP(states, Grid((axis,)), 0.9, 0.3, cost, tabulated_transition(stay), mass, rho, np.tile(mass, (4, 1)))
 
 
 def problem_for(scheme: str) -> GridMDP:

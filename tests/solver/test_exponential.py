@@ -10,16 +10,16 @@ from scipy.linalg import expm
 
 from benchmarks.numpy_flux import face_rates
 from benchmarks.problem_f import as_bandit, exponential, frozen_wells
-from grids.arrays import FloatArray
-from solver.entropy import gibbs_policy
-from solver.exponential_kernels import exponential_axis
-from solver.flow import FlowState, flow
-from solver.flux_limiter import limit_fluxes
-from solver.mdp import GridMDP
-from solver.observables import Observer
-from solver.optimum import solve_optimum
-from solver.rational_exponential import RATIONAL_EXPONENTIALS, RationalExponential
-from validation.exact_cases.bandits import double_well, time_exact
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.entropy import gibbs_policy
+from wpoflow.solver.flux.limiter import limit_fluxes
+from wpoflow.solver.flux.rational_exponential import RATIONAL_EXPONENTIALS, RationalExponential
+from wpoflow.solver.flux.resolvent import exponential_axis
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.runs.observables import Observer
+from wpoflow.solver.schemes.integrator import FlowState, flow
+from wpoflow.validation.exact_cases.bandits import double_well, time_exact
 
 MASS = 1e-13
 

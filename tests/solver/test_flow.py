@@ -7,11 +7,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from solver.bellman import evaluate
-from solver.flow import FlowState, flow
-from solver.mdp import GridMDP
 from tests.solver.small_problems import small_problem
-from validation.exact_cases.bandits import double_well
+from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.schemes.integrator import FlowState, flow
+from wpoflow.validation.exact_cases.bandits import double_well
 
 LANDINGS = [0.013, 0.2, 0.2001, 0.77, 1.5, 1.5000001, 2.9]
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grids.arrays import FloatArray, IntArray
-from solver.flux_limiter import limit_fluxes
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.solver.flux.limiter import limit_fluxes
 
 
 @st.composite

@@ -11,9 +11,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CALLS = """
 import hashlib
 import numpy as np
-from solver.bellman import evaluate
-from solver.entropy import relative_entropies_to_gibbs
-from solver.history_kernels import combine_history, measure_step
+from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.solver.entropy import relative_entropies_to_gibbs
+from wpoflow.solver.schemes.history import combine_history, measure_step
 from tests.solver.small_problems import small_problem
 
 generator = np.random.default_rng(0)

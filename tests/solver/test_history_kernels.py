@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grids.arrays import FloatArray, IntArray
-from solver.backward_differentiation import prediction_weights
-from solver.history_kernels import combine_history, measure_change, measure_step
-from solver.value_kernels import extrapolate_values, oscillations
 from tests.solver.random_mdps import random_policy
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.solver.arithmetic.extremes import oscillations
+from wpoflow.solver.schemes.backward_differentiation import prediction_weights
+from wpoflow.solver.schemes.history import combine_history, extrapolate_values, measure_change, measure_step
 
 EPS = np.finfo(np.float64).eps
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-import solver.memory
-from grids.transitions.policy_rows import PolicyRows
-from problems.load import build_problem, read_statement
-from problems.problem_file import read_problem
-from solver.bellman import bellman_solver
-from solver.memory import available_bytes, estimate_bytes
 from wpoflow.estimate import estimate, row_entries
+from wpoflow.grids.transitions.policy_rows import PolicyRows
+from wpoflow.problems.load import build_problem, read_statement
+from wpoflow.problems.problem_file import read_problem
+from wpoflow.solver.bellman.evaluation import bellman_solver
+from wpoflow.solver.runs import memory
+from wpoflow.solver.runs.memory import available_bytes, estimate_bytes
 
 ROOT = Path(__file__).resolve().parents[2]
 PEAK = """
@@ -46,8 +46,8 @@ def test_the_estimate_grows_with_everything() -> None:
 
 def test_a_control_group_may_allow_less_than_the_machine_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limit, used = tmp_path / "memory.max", tmp_path / "memory.current"
-    monkeypatch.setattr(solver.memory, "_CGROUP_LIMITS", (str(limit),))
-    monkeypatch.setattr(solver.memory, "_CGROUP_USED", (str(used),))
+    monkeypatch.setattr(memory, "_CGROUP_LIMITS", (str(limit),))
+    monkeypatch.setattr(memory, "_CGROUP_USED", (str(used),))
     machine = psutil.virtual_memory().total
     limit.write_text("5000000\n")
     used.write_text("2000000\n")

@@ -9,21 +9,21 @@ from itertools import islice, pairwise
 import numpy as np
 import pytest
 
-from grids.arrays import FloatArray
-from solver.bellman import bellman_solver, evaluate
-from solver.entropy import gibbs_policy
-from solver.flow import FlowState, flow
-from solver.mdp import GridMDP
-from solver.multistep import DESCENT_ATTEMPTS, KEPT, MultistepScheme
-from solver.observables import Observer
-from solver.optimum import solve_optimum
-from solver.scheme import MASS_ROUNDING, Step, known
-from solver.schemes import make_scheme
 from tests.solver.small_problems import small_problem
 from tests.solver.test_error_control import Faulty
 from tests.validation.constants.frozen_flows import dense
-from validation.constants.generators import Generators
-from validation.exact_cases.regulators import one_state
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.bellman.evaluation import bellman_solver, evaluate
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.entropy import gibbs_policy
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.runs.observables import Observer
+from wpoflow.solver.schemes.choice import make_scheme
+from wpoflow.solver.schemes.integrator import FlowState, flow
+from wpoflow.solver.schemes.multistep import DESCENT_ATTEMPTS, KEPT, MultistepScheme
+from wpoflow.solver.schemes.scheme import MASS_ROUNDING, Step, known
+from wpoflow.validation.constants.generators import Generators
+from wpoflow.validation.exact_cases.regulators import one_state
 
 
 def reached(mdp: GridMDP, time: float, scheme: str, accuracy: float) -> FlowState:

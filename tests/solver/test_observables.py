@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 
-from grids.axis import Axis, uniform_axis
-from grids.grid import Grid
-from grids.transitions import tabulated_transition
-from solver.bellman import evaluate
-from solver.mdp import GridMDP
-from solver.observables import Observer, end_cells
-from solver.optimum import solve_optimum
 from tests.solver.random_mdps import grid_mdps
+from wpoflow.grids.axis import Axis, uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions import tabulated_transition
+from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.runs.observables import Observer, end_cells
 
 
 def slopes_along(values: np.ndarray, axis: Axis, where: int) -> np.ndarray:

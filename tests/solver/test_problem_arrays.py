@@ -11,16 +11,16 @@ import pytest
 import scipy.sparse as sp
 
 import wpoflow as wpo
-from grids.arrays import FloatArray
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from grids.transitions import (
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions import (
     Transition,
     cell_integrated_transition,
     interpolated_transition,
     tabulated_transition,
 )
-from solver.mdp import GridMDP
+from wpoflow.solver.mdp import GridMDP
 
 STATES, ACTIONS = Grid((uniform_axis("x", 0.0, 1.0, 5, "clamp"),)), Grid((uniform_axis("u", 0.0, 1.0, 6),))
 RNG = np.random.default_rng(4)

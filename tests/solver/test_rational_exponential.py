@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from grids.arrays import ComplexArray, FloatArray
-from solver.rational_exponential import RATIONAL_EXPONENTIALS, RationalExponential
+from wpoflow.core.arrays import ComplexArray, FloatArray
+from wpoflow.solver.flux.rational_exponential import RATIONAL_EXPONENTIALS, RationalExponential
 
 SAMPLES = -np.concatenate((np.linspace(0.0, 60.0, 60001), np.logspace(-18, 18, 36001)))
 

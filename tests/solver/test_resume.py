@@ -14,21 +14,21 @@ import numba
 import numpy as np
 import pytest
 
-from problems.gallery import gallery_names
-from problems.load import load_problem
-from problems.resume import resume
-from solver.discounted_system import SOLVERS
-from solver.evolve import Progress, evolve
-from solver.flow import FlowState, flow
-from solver.mdp import GridMDP
-from solver.output_path import checkpoint_folder
-from solver.resume import resume_run
-from solver.run import Run
-from solver.scheme import Memory
-from solver.steps import FLOWS
-from solver.stop_signals import StopAtOnce
 from tests.same_run import differences
 from tests.solver.test_evolve import problem_for
+from wpoflow.problems.gallery import gallery_names
+from wpoflow.problems.load import load_problem
+from wpoflow.problems.resume import resume
+from wpoflow.solver.bellman.system import SOLVERS
+from wpoflow.solver.flows.wasserstein import FLOWS
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Run
+from wpoflow.solver.runs.evolve import Progress, evolve
+from wpoflow.solver.runs.resume import resume_run
+from wpoflow.solver.runs.signals import StopAtOnce
+from wpoflow.solver.schemes.integrator import FlowState, flow
+from wpoflow.solver.schemes.scheme import Memory
+from wpoflow.solver.storage.output_path import checkpoint_folder
 
 LANDINGS = [0.01, 0.1, 0.2, 0.5, 1.0]
 CONTROLS: list[tuple[str, dict[str, Any]]] = [
@@ -219,7 +219,7 @@ def test_every_scheme_in_links(scheme: str, control: dict[str, Any], tmp_path: P
 
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one thread only")  # type: ignore[attr-defined]
 def test_links_of_different_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("grids.compile.LEAST_THREADED", 1)
+    monkeypatch.setattr("wpoflow.core.compile.LEAST_THREADED", 1)
     mdp = load_problem("lqr", cells={"x": 24, "u": 24})
     settings: dict[str, Any] = {"until": {"steps": 40}}
     before = numba.get_num_threads()

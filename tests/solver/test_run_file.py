@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 import xarray
 
-from grids.axis import edges_axis, sinh_axis, uniform_axis
-from grids.grid import Grid
-from solver.output_path import part_path
-from solver.run import Optimum
-from solver.run_file import RunWriter, chunk_shape, open_run
-from solver.series import SERIES
-from solver.trailer import TRAILER_LENGTH, RunFileError
+from wpoflow.grids.axis import edges_axis, sinh_axis, uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.solver.records.run import Optimum
+from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.storage.output_path import part_path
+from wpoflow.solver.storage.trailer import TRAILER_LENGTH, RunFileError
+from wpoflow.solver.storage.writer import RunWriter, chunk_shape, open_run
 
 BANDIT = (Grid(), Grid((sinh_axis("a", -2.0, 2.0, 7, focus=0.5, ratio=4.0),)))
 PLANE = (
@@ -259,10 +259,10 @@ def test_other_files_are_refused_in_one_line(tmp_path: Path) -> None:
 KILLED = """
 import os, sys
 import numpy as np
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from solver.run_file import RunWriter
-from solver.series import SERIES
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.solver.storage.writer import RunWriter
+from wpoflow.solver.records.series import SERIES
 actions = Grid((uniform_axis("a", 0.0, 1.0, 4),))
 writer = RunWriter(sys.argv[1], Grid(), actions, reference_mass=np.full(4, 0.25), rho=np.ones(1))
 for k in range(700):

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 import xarray
 
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from grids.transitions import tabulated_transition
-from problems.load import load_problem
-from solver.evolve import evolve
-from solver.mdp import GridMDP
-from solver.run_file import open_run
-from solver.series import SERIES
 from tests.solver.small_problems import small_problem
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions import tabulated_transition
+from wpoflow.problems.load import load_problem
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.storage.writer import open_run
 
 CLOCKS = ("wall_seconds", "compile_seconds", "run_id")
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grids.arrays import FloatArray
-from grids.axis import Axis, edges_axis
-from solver.bernoulli import bernoulli_fractions, bernoulli_pair
-from solver.generator_kernels import apply_axis
-from solver.line_blocks import LANES, load_lines, store_lines
-from solver.scharfetter_gummel import add_axis_dissipation, backward_euler_axis
 from tests.solver.lines import exact_solution, largest_relative_error, rates_of_line
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import Axis, edges_axis
+from wpoflow.solver.arithmetic.lines import LANES, load_lines, store_lines
+from wpoflow.solver.flux.bernoulli import bernoulli_fractions, bernoulli_pair
+from wpoflow.solver.flux.generator import apply_axis
+from wpoflow.solver.flux.scharfetter_gummel import add_axis_dissipation, backward_euler_axis
 
 EPS = float(np.finfo(np.float64).eps)
 SHAPES = st.sampled_from([(5,), (1, 4), (4, 3), (3, 2, 4), (2, 70), (70, 2), (2, 3), (1,)])
@@ -147,9 +147,7 @@ def test_dissipation_is_a_sum_of_accurate_terms(n: int, seed: int, periodic: boo
     log_x = size * generator.standard_normal(n)
     p = np.exp(log_mass - q[0] / temperature + log_x)[None]
     out = np.zeros(1)
-    add_axis_dissipation(
-        p, q, log_mass, log_density, axis.widths, axis.distances, 1, temperature, out
-    )
+    add_axis_dissipation(p, q, log_mass, log_density, axis.widths, axis.distances, 1, temperature, out)
     right, left = rates_of_line(q[0], log_density, axis.widths, axis.distances, 1.0, temperature)
     exact, allowed = 0.0, 0.0
     for k in range(axis.distances.size):

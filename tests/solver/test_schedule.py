@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from solver.evolve import evolve
-from solver.flow import flow
-from solver.schedule import landings, merge, reached, series_times, snapshot_times
-from solver.schemes import AUTOMATIC, FIXED_STEP_SCHEMES
 from tests.solver.test_evolve import small_problem
+from wpoflow.solver.records.schedule import landings, merge, reached, series_times, snapshot_times
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.schemes.choice import AUTOMATIC, FIXED_STEP_SCHEMES
+from wpoflow.solver.schemes.integrator import flow
 
 
 def test_times_that_differ_by_rounding_are_one() -> None:

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from benchmarks.problem_f import as_bandit, frozen_wells
-from grids.axis import Axis, uniform_axis
-from grids.grid import Grid
-from grids.transitions import tabulated_transition
-from solver.exponential import exponential_applies
-from solver.flow import flow
-from solver.mdp import GridMDP
-from solver.schemes import AUTOMATIC, DEFAULT_ACCURACY, SCHEMES, chosen_scheme, make_scheme
-from solver.steps import WassersteinStep
 from tests.solver.small_problems import small_problem
-from validation.exact_cases.bandits import double_well
+from wpoflow.grids.axis import Axis, uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions import tabulated_transition
+from wpoflow.solver.flows.wasserstein import WassersteinStep
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.schemes.choice import AUTOMATIC, DEFAULT_ACCURACY, SCHEMES, chosen_scheme, make_scheme
+from wpoflow.solver.schemes.exponential import exponential_applies
+from wpoflow.solver.schemes.integrator import flow
+from wpoflow.validation.exact_cases.bandits import double_well
 
 LINE = uniform_axis("a", -1.0, 1.0, 6)
 CIRCLE = uniform_axis("a", 0.0, 1.0, 6, "periodic")

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solver.flow import flow
-from solver.mdp import GridMDP
 from tests.solver import theorems
 from tests.solver.random_mdps import grid_mdps
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.schemes.integrator import flow
 
 STEPS = st.floats(np.log(1e-6), np.log(1e12)).map(lambda x: float(np.exp(x)))
 

@@ -13,19 +13,19 @@ PROGRAM = """
 import hashlib
 import sys
 
-import grids.compile
+import wpoflow.core.compile as door
 
-grids.compile.LEAST_THREADED = 1  # threaded kernels for arrays of every size
+door.LEAST_THREADED = 1  # threaded kernels for arrays of every size
 
 import numba
 import numpy as np
 from threadpoolctl import threadpool_info
 
 import wpoflow as wpo
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from grids.transitions import interpolated_transition
-from solver.discounted_system import SOLVERS
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions import interpolated_transition
+from wpoflow.solver.bellman.system import SOLVERS
 
 assert numba.get_num_threads() == int(sys.argv[1])
 assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {int(sys.argv[2])}

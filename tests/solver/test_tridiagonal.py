@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grids.arrays import FloatArray
-from solver.tridiagonal import solve_circle_block
 from tests.solver.lines import exact_solution, largest_relative_error
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.flux.sweep_circle import solve_circle_block
 
 
 def solved(right: FloatArray, left: FloatArray, p: FloatArray) -> FloatArray:

@@ -8,8 +8,8 @@ import numba
 import numpy as np
 import pytest
 
-from grids.arrays import FloatArray
-from solver.vector_math import exp, exp_and_expm1_negative, expm1_nonnegative, log
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.arithmetic.elementary import exp, exp_and_expm1_negative, expm1_nonnegative, log
 
 EXTENDED = np.finfo(np.longdouble).nmant >= 63
 

@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from grids.axis import edges_axis
-from grids.grid import Grid
-from grids.transitions import tabulated_transition
-from solver.bellman import Evaluation, bellman_residual, evaluate, occupancy, suboptimality
-from solver.entropy import gibbs_policy, relative_entropy_to_gibbs
-from solver.flow import flow
-from solver.mdp import GridMDP
-from solver.optimum import solve_optimum
-from solver.steps import WassersteinStep, wasserstein_dissipation
 from tests.solver.random_mdps import random_policy
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import edges_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions import tabulated_transition
+from wpoflow.solver.bellman.evaluation import Evaluation, bellman_residual, evaluate, occupancy, suboptimality
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.entropy import gibbs_policy, relative_entropy_to_gibbs
+from wpoflow.solver.flows.wasserstein import WassersteinStep, wasserstein_dissipation
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.schemes.integrator import flow
 
 EPS = np.finfo(np.float64).eps
 

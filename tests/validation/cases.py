@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from grids.arrays import FloatArray
-from problems.load import build_problem
-from problems.problem_file import read_problem
-from solver.evolve import evolve
-from solver.mdp import GridMDP
-from solver.optimum import solve_optimum
-from solver.run import Run
-from validation.claim import Finding
-from validation.claims import CLAIMS
-from validation.evidence import Evidence
+from wpoflow.core.arrays import FloatArray
+from wpoflow.problems.load import build_problem
+from wpoflow.problems.problem_file import read_problem
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Run
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.validation.claims import CLAIMS
+from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.finding import Finding
 
 CELLS = {
     "bandit": {"a": 64},

@@ -10,22 +10,22 @@ import numpy as np
 import pytest
 from scipy.special import jn_zeros
 
-from solver.entropy import gibbs_policy
-from solver.optimum import solve_optimum
 from tests.validation.cases import altered, fixed
-from validation.bends import BENDS
-from validation.bends.bend import Bend, Table
-from validation.bends.deterministic import WEIERSTRASS, deterministic
-from validation.bends.discount import discount
-from validation.bends.heavy_tails import TAILS, boxed, heavy_tails
-from validation.bends.jump_cost import JUMP, jump_cost
-from validation.bends.measures import agreement, certified, decay, growth, keeps_growing, linear, order
-from validation.bends.metastability import barrier_slope, double_well_barrier, metastability
-from validation.bends.report import write_bends
-from validation.bends.unreachable import unreachable
-from validation.constants.generators import Generators
-from validation.constants.spectral_gap import spectral_gap
-from validation.exact_cases.bandits import double_well
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.entropy import gibbs_policy
+from wpoflow.validation.constants.generators import Generators
+from wpoflow.validation.constants.spectral_gap import spectral_gap
+from wpoflow.validation.exact_cases.bandits import double_well
+from wpoflow.validation.limits import BENDS
+from wpoflow.validation.limits.deterministic import WEIERSTRASS, deterministic
+from wpoflow.validation.limits.discount import discount
+from wpoflow.validation.limits.heavy_tails import TAILS, boxed, heavy_tails
+from wpoflow.validation.limits.jump_cost import JUMP, jump_cost
+from wpoflow.validation.limits.measures import agreement, certified, decay, growth, keeps_growing, linear, order
+from wpoflow.validation.limits.metastability import barrier_slope, double_well_barrier, metastability
+from wpoflow.validation.limits.report import write_bends
+from wpoflow.validation.limits.study import Bend, Table
+from wpoflow.validation.limits.unreachable import unreachable
 
 SMALL_PENDULUM = {"theta": 15, "speed": 15, "torque": 15}
 

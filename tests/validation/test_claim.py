@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from validation.claim import Finding, Hypothesis, Measurement, Tolerance, Verdict, json_ready
+from wpoflow.validation.finding import Finding, Hypothesis, Measurement, Tolerance, Verdict, json_ready
 
 MET, UNMET = Hypothesis("known", True), Hypothesis("smooth", False, "it jumps")
 GOOD, BAD = Measurement("rate", 1.0, 2.0, "<="), Measurement("rate", 3.0, 2.0, "<=")

@@ -8,21 +8,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from grids.arrays import FloatArray
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from problems.statement import Statement, build
-from solver.evolve import evolve
-from solver.mdp import GridMDP
-from solver.steps import WassersteinStep
 from tests.validation.cases import CELLS, altered, at_row, controlled, fixed, judged, small_problem
-from validation.case_numbers import case_numbers
-from validation.claim import Verdict
-from validation.claims import CLAIMS, orders
-from validation.constants.lower_bounds import LowerBounds
-from validation.evidence import Evidence, EvidenceError, Family
-from validation.refinement_plan import RefinedAxis
-from validation.suite import LEVELS, judge
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.problems.statement import Statement, build
+from wpoflow.solver.flows.wasserstein import WassersteinStep
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.studies.refinement.plan import RefinedAxis
+from wpoflow.validation.case_numbers import case_numbers
+from wpoflow.validation.claims import CLAIMS, orders
+from wpoflow.validation.constants.lower_bounds import LowerBounds
+from wpoflow.validation.evidence import Evidence, EvidenceError, Family
+from wpoflow.validation.finding import Verdict
+from wpoflow.validation.suite import LEVELS, judge
 
 HOLDS, FAILS, NOT_CERTIFIED = Verdict.HOLDS, Verdict.FAILS, Verdict.NOT_CERTIFIED
 FAMILY = {"orders", "regularity"}

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from solver.mdp import GridMDP
-from solver.steps import WassersteinStep
 from tests.validation.cases import small_problem
-from validation.claim import Verdict
-from validation.claims import CLAIMS
-from validation.controls import CONTROLS, Control, caught, run_control
+from wpoflow.solver.flows.wasserstein import WassersteinStep
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.validation.claims import CLAIMS
+from wpoflow.validation.controls import CONTROLS, Control, caught, run_control
+from wpoflow.validation.finding import Verdict
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from validation.claim import Verdict
-from validation.claims import exact_solution
-from validation.exact_cases.cases import CASES, Errors
+from wpoflow.validation.claims import exact_solution
+from wpoflow.validation.exact_cases.cases import CASES, Errors
+from wpoflow.validation.finding import Verdict
 
 COARSE = {"double_well": (60, 80, 120), "linear_quadratic": (32, 48, 64)}
 

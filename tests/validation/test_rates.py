@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from validation.rates import (
+from wpoflow.validation.rates import (
     backward_euler_factor,
     contraction_fraction,
     flow_factor,

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from validation.refinement import OrderError, check_order, extrapolated, observed_orders, orders_without_exact
+from wpoflow.studies.refinement.orders import (
+    OrderError,
+    check_order,
+    extrapolated,
+    observed_orders,
+    orders_without_exact,
+)
 
 SIZES = 0.1 / np.array([1.0, 2.0, 4.0, 8.0])
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from validation.refinement_plan import RefinedAxis, coarsest_step, default_directions, plan_direction
+from wpoflow.studies.refinement.plan import RefinedAxis, coarsest_step, default_directions, plan_direction
 
 X = RefinedAxis("x", "state", 65, clamped=True)
 Y = RefinedAxis("y", "state", 48)

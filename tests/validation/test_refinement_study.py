@@ -9,17 +9,17 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from solver.mdp import GridMDP
-from solver.run import Run
 from tests.convergence.test_time import smoothed
 from tests.convergence.test_torus import torus
 from tests.oracles import load
-from validation.exact.box_bandit import BoxBandit
-from validation.exact_cases.bandits import double_well, time_exact
-from validation.exact_cases.regulators import one_state
-from validation.refinement_plan import Level, RefinedAxis
-from validation.refinement_result import RefinementStudy
-from validation.refinement_study import RefinementError, refine
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Run
+from wpoflow.studies.refinement.plan import Level, RefinedAxis
+from wpoflow.studies.refinement.result import RefinementStudy
+from wpoflow.studies.refinement.study import RefinementError, refine
+from wpoflow.validation.exact.box_bandit import BoxBandit
+from wpoflow.validation.exact_cases.bandits import double_well, time_exact
+from wpoflow.validation.exact_cases.regulators import one_state
 
 TIMES = [0.5, 2.0]
 AXIS = RefinedAxis("a", "action", 256)
@@ -210,8 +210,6 @@ def test_a_number_that_is_not_finite_is_named() -> None:
         return math.nan
 
     with pytest.raises(RefinementError, match="nothing is nan in the run at a 4"):
-        refine(
-            well, [RefinedAxis("a", "action", 16)], 3, times=[0.1], directions=["a"], functions={"nothing": nothing}
-        )
+        refine(well, [RefinedAxis("a", "action", 16)], 3, times=[0.1], directions=["a"], functions={"nothing": nothing})
     with pytest.raises(KeyError, match="no study of mean"):
         refine(well, [RefinedAxis("a", "action", 16)], 3, times=[0.1], directions=["a"]).find("a", "mean")

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from solver.provenance import VERSION
 from tests.validation.cases import fixed, small_problem
 from tests.validation.test_claims import nowhere_but_in_the_first_state
-from validation import report
-from validation.case_numbers import case_numbers
-from validation.claim import Finding, Hypothesis, Measurement, Tolerance, Verdict
-from validation.controls import CONTROLS
-from validation.report import as_dict, write_report
-from validation.suite import LEVELS, SuiteResult, judge, merged
+from wpoflow.solver.records.provenance import VERSION
+from wpoflow.validation import report
+from wpoflow.validation.case_numbers import case_numbers
+from wpoflow.validation.controls import CONTROLS
+from wpoflow.validation.finding import Finding, Hypothesis, Measurement, Tolerance, Verdict
+from wpoflow.validation.report import as_dict, write_report
+from wpoflow.validation.suite import LEVELS, SuiteResult, judge, merged
 
 HYPOTHESIS = {"name", "met", "detail"}
 MEASUREMENT = {"quantity", "measured", "relation", "bound", "holds", "tolerance", "where"}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from validation.richardson import extrapolate, observed_order
+from wpoflow.studies.refinement.richardson import extrapolate, observed_order
 
 SIZES = 0.1 / np.array([1.0, 2.0, 4.0])
 UNEVEN = np.array([0.11, 0.08, 0.03])

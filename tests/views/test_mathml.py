@@ -11,11 +11,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from problems.expressions import parse_expression
-from problems.gallery import gallery_names
-from problems.problem_file import parse_problem, read_problem
-from views.mathml import condition, expression, symbol, terms
-from views.problem_math import equations, remarks
+from wpoflow.problems.expressions import parse_expression
+from wpoflow.problems.gallery import gallery_names
+from wpoflow.problems.problem_file import parse_problem, read_problem
+from wpoflow.views.mathml import condition, expression, symbol, terms
+from wpoflow.views.problem_math import equations, remarks
 
 NAMES = {"x": Fraction(3, 7), "gain": Fraction(-5, 3), "theta": Fraction(11, 13)}
 SIGNS = {"−": "-", "⋅": "*", "·": "*", "\u2062": "*", "\u2061": ""}

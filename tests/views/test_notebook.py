@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 import wpoflow
-from grids.display import Displayed
-from solver.evolve import evolve
-from solver.optimum import solve_optimum
 from tests.solver.small_problems import small_problem
-from validation.claim import Finding, Hypothesis, Measurement, Tolerance
-from validation.suite import validate_run
+from wpoflow.core.display import Displayed
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.validation.finding import Finding, Hypothesis, Measurement, Tolerance
+from wpoflow.validation.suite import validate_run
 
 ROOT = Path(__file__).resolve().parents[2]
 EVIL = "<script>alert('x')</script> & \"more\""
@@ -77,7 +77,7 @@ def test_verdicts() -> None:
 
 
 def test_without_the_front_door_the_text_is_shown() -> None:
-    code = "from grids.display import Displayed; print(Displayed()._repr_html_())"
+    code = "from wpoflow.core.display import Displayed; print(Displayed()._repr_html_())"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "None"
     assert wpoflow.GridMDP._repr_html_ is Displayed._repr_html_

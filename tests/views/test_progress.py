@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from views.progress import BeforeFirstStep, ProgressView
+from wpoflow.views.progress import BeforeFirstStep, ProgressView
 
 
 @dataclass

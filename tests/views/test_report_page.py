@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from problems.load import build_problem
-from problems.problem_file import parse_problem
-from solver.evolve import evolve
-from solver.run import Run
 from tests.solver.small_problems import small_problem
-from validation.claim import Finding, Hypothesis, Measurement, Tolerance
-from validation.controls import CONTROLS
-from validation.report import as_dict
-from validation.suite import LEVELS, SuiteResult, validate_everything, validate_run
-from views.report import CaseView, case_view, page_html, write_page
-from views.report.page import ROWS_SHOWN, rows_shown
-from views.templating import number_short
+from wpoflow.problems.load import build_problem
+from wpoflow.problems.problem_file import parse_problem
+from wpoflow.solver.records.run import Run
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.validation.controls import CONTROLS
+from wpoflow.validation.finding import Finding, Hypothesis, Measurement, Tolerance
+from wpoflow.validation.report import as_dict
+from wpoflow.validation.suite import LEVELS, SuiteResult, validate_everything, validate_run
+from wpoflow.views.report import CaseView, case_view, page_html, write_page
+from wpoflow.views.report.page import ROWS_SHOWN, rows_shown
+from wpoflow.views.templating import number_short
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)> & \"q\" 'r'"
 NAME = '/tmp/<b onclick="alert(3)">{{ 7*7 }}</b>.h5'

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from solver.run_file import open_run
 from tests.wpoflow.runs import small_run
-from views.terminal import bytes_text, grid_line, number_text, sizes_line, summary, table
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.solver.storage.writer import open_run
+from wpoflow.views.terminal import bytes_text, grid_line, number_text, sizes_line, summary, table
 
 
 def test_tables_are_aligned() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.views.test_progress import Step
-from views.time_to_go import TimeToGo, duration_text
+from wpoflow.views.time_to_go import TimeToGo, duration_text
 
 
 def steps(

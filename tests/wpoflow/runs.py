@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from solver.run import Optimum
-from solver.run_file import RunWriter
-from solver.series import SERIES
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.solver.records.run import Optimum
+from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.storage.writer import RunWriter
 
 
 def small_run(path: Path, status: str = "complete") -> None:

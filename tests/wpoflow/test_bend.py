@@ -10,9 +10,9 @@ import pytest
 
 from tests.wpoflow.conftest import Call
 from tests.wpoflow.test_quick_answers import HEAVY, modules_after
-from validation import bends
-from validation.bends.bend import Bend, Table
 from wpoflow.cli import cli
+from wpoflow.validation import limits as bends
+from wpoflow.validation.limits.study import Bend, Table
 
 TABLE = Table("a table", ({"tau": 0.1, "gap": 1.0 / 3.0, "kappa": float("inf"), "word": "yes", "cells": 12},))
 SMALL = Bend("small", "nothing fails", (TABLE,), "it flows", ("score_max",), "score_max grows", "all is well")

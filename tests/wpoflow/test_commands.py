@@ -15,11 +15,11 @@ import h5py
 import numpy as np
 import pytest
 
-from problems.problem_file import parse_problem
-from solver.run_file import open_run
-from solver.series import SERIES
 from tests.wpoflow.conftest import Call
 from tests.wpoflow.runs import small_run
+from wpoflow.problems.problem_file import parse_problem
+from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.storage.writer import open_run
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["lqr", "--cells", "x=12", "--cells", "u=12"]
@@ -325,7 +325,7 @@ def test_an_internal_error(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("problems.gallery.gallery_names", broken)
+    monkeypatch.setattr("wpoflow.problems.gallery.gallery_names", broken)
     status, _, err = call("gallery")
     assert status == 70
     assert err.startswith("wpoflow: internal error: ZeroDivisionError: a bug (test_commands.py:")
@@ -340,7 +340,7 @@ def test_full_memory(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise MemoryError("Unable to allocate 3 TiB")
 
-    monkeypatch.setattr("problems.gallery.gallery_names", full)
+    monkeypatch.setattr("wpoflow.problems.gallery.gallery_names", full)
     assert call("gallery")[::2] == (4, "wpoflow: out of memory: Unable to allocate 3 TiB\n")
 
 
@@ -372,7 +372,7 @@ def test_interrupting_a_run_and_going_on(call: Call, tmp_path: Path, number: sig
 def test_resuming(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert call("run", *SMALL, "--quiet", "--until", "steps=30", "-o", "whole.h5")[0] == 0
     assert call("run", *SMALL, "--quiet", "--until", "time=9", "--until", "wall=1e-6")[0] == 1
-    monkeypatch.setattr("solver.checkpoint_files.source_hash", lambda: "0" * 64)
+    monkeypatch.setattr("wpoflow.solver.runs.checkpoint_files.source_hash", lambda: "0" * 64)
     status, _, err = call("resume", "lqr.h5")
     assert status == 3
     assert "the sources of wpoflow have changed" in err
@@ -393,7 +393,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
     code = (
         "from grids import compile; import numpy as np;"
         "assert not compile.cache_usable();"
-        "from solver.row_sums import row_least; print(row_least(np.array([2.0, 1.0])))"
+        "from wpoflow.solver.arithmetic.sums import row_least; print(row_least(np.array([2.0, 1.0])))"
     )
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "home"), "HOME": str(tmp_path / "home")}
     before = set(ROOT.rglob("*.nbi"))

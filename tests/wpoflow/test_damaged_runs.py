@@ -9,13 +9,13 @@ import h5py
 import numpy as np
 import pytest
 
-import solver.salvage
-from solver.run_file import open_run
-from solver.run_layout import SCHEMA_VERSION
-from solver.trailer import RunFileError, append_trailer
 from tests.wpoflow.conftest import Call
 from tests.wpoflow.runs import small_run
 from tests.wpoflow.test_schema import FIXTURES
+from wpoflow.solver.records.layout import SCHEMA_VERSION
+from wpoflow.solver.storage import salvage
+from wpoflow.solver.storage.trailer import RunFileError, append_trailer
+from wpoflow.solver.storage.writer import open_run
 
 WHOLE = (FIXTURES / f"run_schema_{SCHEMA_VERSION}.h5").read_bytes()
 
@@ -100,10 +100,10 @@ def test_a_child_that_hangs_or_dies_is_survived(tmp_path: Path, monkeypatch: pyt
     path = tmp_path / "run.h5"
     path.write_bytes(WHOLE[:-1])
     said = 'print("{\\"attribute\\": \\"title\\", \\"value\\": \\"t\\"}", flush=True)'
-    monkeypatch.setattr(solver.salvage, "SECONDS", 0.5)
+    monkeypatch.setattr(salvage, "SECONDS", 0.5)
     for ending, words in (("import time; time.sleep(60)", "did not come back"), ("import os; os.abort()", "crashed")):
-        monkeypatch.setattr(solver.salvage, "_CHILD", f"{said}\n{ending}")
-        pieces = solver.salvage.read_pieces(path)
+        monkeypatch.setattr(salvage, "_CHILD", f"{said}\n{ending}")
+        pieces = salvage.read_pieces(path)
         assert pieces.attributes == {"title": "t"}
         assert words in pieces.losses[0]
         with pytest.raises(RunFileError, match="too damaged"):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from problems.load import build_problem, read_statement
-from problems.problem_file import read_problem
-from solver.bellman import bellman_solver
-from solver.schemes import chosen_scheme
 from wpoflow.estimate import estimate, likely_scheme, seconds_per_step
+from wpoflow.problems.load import build_problem, read_statement
+from wpoflow.problems.problem_file import read_problem
+from wpoflow.solver.bellman.evaluation import bellman_solver
+from wpoflow.solver.schemes.choice import chosen_scheme
 
 MEASURED = {
     "bandit": 0.0064,

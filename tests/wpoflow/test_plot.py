@@ -14,7 +14,7 @@ from tests.views.figures.test_content import study
 from tests.wpoflow.conftest import Call
 from tests.wpoflow.runs import small_run
 from tests.wpoflow.test_quick_answers import HEAVY, modules_after
-from views.figures import FIGURES
+from wpoflow.views.figures import FIGURES
 
 
 def test_figures_of_a_run(call: Call) -> None:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from problems.problem_file import parse_problem
 from tests.oracles import load
 from tests.wpoflow.conftest import Call
 from tests.wpoflow.test_quick_answers import HEAVY, modules_after
-from validation.exact.ornstein_uhlenbeck import OrnsteinUhlenbeck
+from wpoflow.problems.problem_file import parse_problem
+from wpoflow.validation.exact.ornstein_uhlenbeck import OrnsteinUhlenbeck
 
 OU = load("ou_bandit")["problem"]
 EDGES = """
@@ -157,12 +157,12 @@ def test_axes_given_by_edges_stay_where_others_are_refined(call: Call) -> None:
 
 
 def test_a_run_that_fails_is_told(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    from validation import refinement_study
+    from wpoflow.studies.refinement import study
 
     def fail(*_: object, **__: object) -> None:
-        raise refinement_study.RefinementError("the run at x 9, u 8 ended early: a reason")
+        raise study.RefinementError("the run at x 9, u 8 ended early: a reason")
 
-    monkeypatch.setattr(refinement_study, "refine", fail)
+    monkeypatch.setattr(study, "refine", fail)
     status, _, err = call("refine", "lqr", "--time", "1")
     assert status == 1
     assert err == "wpoflow: lqr (gallery): the run at x 9, u 8 ended early: a reason\n"

@@ -10,9 +10,9 @@ import gymnasium
 import numpy as np
 import pytest
 
-from problems.environments.policy import open_policy
 from tests.wpoflow.conftest import Call
 from tests.wpoflow.runs import small_run
+from wpoflow.problems.environments.policy import open_policy
 
 SMALL = ["pendulum", *("--cells", "theta=21"), *("--cells", "speed=21"), *("--cells", "torque=5")]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from solver.run_file import open_run
-from solver.run_layout import SCHEMA_VERSION
 from tests.wpoflow.conftest import Call
+from wpoflow.solver.records.layout import SCHEMA_VERSION
+from wpoflow.solver.storage.writer import open_run
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 """run_schema_1.h5: wpoflow 0.1.0 run lqr --cells x=8 --cells u=8 --until 2 --set record.snapshots=3"""

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from solver.evolve import evolve
-from solver.run_file import RunWriter, open_run
-from solver.series import SERIES
 from tests.validation.cases import small_problem
 from tests.wpoflow.conftest import Call
 from tests.wpoflow.test_quick_answers import HEAVY, modules_after
-from validation.claims import CLAIMS
+from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.storage.writer import RunWriter, open_run
+from wpoflow.validation.claims import CLAIMS
 
 PROBLEM = """
 [problem]

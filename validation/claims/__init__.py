@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from validation.claims import (
+from wpoflow.validation.claims import (
     certificate,
     constants_ordered,
     decay_paper,
@@ -20,7 +20,7 @@ from validation.claims import (
     static_inequality,
     structure,
 )
-from validation.claims.registry import Claim
+from wpoflow.validation.claims.claim import Claim
 
 CLAIMS: dict[str, Claim] = {
     module.CLAIM.name: module.CLAIM

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from validation.claim import Hypothesis, Measurement, Tolerance
-from validation.claims.registry import Claim, Judgement
-from validation.constants.log_sobolev import minimise_log_sobolev
-from validation.evidence import Evidence
+from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.constants.log_sobolev import minimise_log_sobolev
+from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
 
 STATES = 12
 RELATIVE = 1e-9

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from validation.claim import Hypothesis
-from validation.claims.decays import consecutive, fall_measurement, known_time_error
-from validation.claims.registry import Claim, Judgement
-from validation.claims.static_inequality import above_rounding, positive_alpha, rate_measurement
-from validation.evidence import Evidence
-from validation.rates import paper_rate
+from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.claims.decays import consecutive, fall_measurement, known_time_error
+from wpoflow.validation.claims.static_inequality import above_rounding, positive_alpha, rate_measurement
+from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.finding import Hypothesis
+from wpoflow.validation.rates import paper_rate
 
 
 def judge(evidence: Evidence) -> Judgement:

@@ -6,11 +6,11 @@ Fully discrete: |V^{n+1} - V*|_sup <= (1 - theta (1 - gamma)) |V^n - V*|_sup for
 
 from __future__ import annotations
 
-from validation.claims.decays import consecutive, fall_measurement, known_time_error
-from validation.claims.registry import Claim, Judgement
-from validation.claims.static_inequality import above_rounding, positive_alpha
-from validation.claims.theorem_steps import step_measurements
-from validation.evidence import Evidence
+from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.claims.decays import consecutive, fall_measurement, known_time_error
+from wpoflow.validation.claims.static_inequality import above_rounding, positive_alpha
+from wpoflow.validation.claims.theorem_steps import step_measurements
+from wpoflow.validation.evidence import Evidence
 
 
 def judge(evidence: Evidence) -> Judgement:

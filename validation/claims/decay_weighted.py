@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from validation.claim import Hypothesis
-from validation.claims.decays import consecutive, fall_measurement, known_time_error
-from validation.claims.registry import Claim, Judgement
-from validation.claims.static_inequality import above_rounding, finite_kappa, positive_alpha
-from validation.claims.theorem_steps import step_measurements
-from validation.evidence import Evidence
+from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.claims.decays import consecutive, fall_measurement, known_time_error
+from wpoflow.validation.claims.static_inequality import above_rounding, finite_kappa, positive_alpha
+from wpoflow.validation.claims.theorem_steps import step_measurements
+from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.finding import Hypothesis
 
 
 def judge(evidence: Evidence) -> Judgement:

@@ -14,11 +14,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from solver.step_monitor import KL_FLOOR
-from validation.claim import Hypothesis, Measurement, Tolerance
-from validation.evidence import Evidence
-from validation.rates import backward_euler_factor, flow_factor
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.runs.monitor import KL_FLOOR
+from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
+from wpoflow.validation.rates import backward_euler_factor, flow_factor
 
 
 def known_time_error(evidence: Evidence) -> Hypothesis:

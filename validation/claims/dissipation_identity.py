@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from solver.bellman import evaluate, occupancy
-from solver.mdp import GridMDP
-from solver.steps import wasserstein_dissipation
-from validation.claim import Hypothesis, Measurement, Tolerance
-from validation.claims.registry import Claim, Judgement
-from validation.evidence import Evidence
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.bellman.evaluation import evaluate, occupancy
+from wpoflow.solver.flows.wasserstein import wasserstein_dissipation
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
 
 RELATIVE = 1e-11
 NEIGHBOURS = 2

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from validation.claim import Finding, Hypothesis, Measurement, Tolerance
-from validation.exact_cases.cases import ACCURACY, ExactCase
-from validation.refinement import observed_orders
+from wpoflow.studies.refinement.orders import observed_orders
+from wpoflow.validation.exact_cases.cases import ACCURACY, ExactCase
+from wpoflow.validation.finding import Finding, Hypothesis, Measurement, Tolerance
 
 NAME = "exact_solution"
 STATEMENT = "values, policies and suboptimality converge to the exact solution with order two"

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from solver.bellman import Evaluation, evaluate, occupancy
-from solver.entropy import soft_minimum
-from solver.mdp import GridMDP
-from validation.claim import Hypothesis, Measurement, Tolerance
-from validation.claims.registry import Claim, Judgement
-from validation.evidence import EPS, Evidence
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.bellman.evaluation import Evaluation, evaluate, occupancy
+from wpoflow.solver.entropy import soft_minimum
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.evidence import EPS, Evidence
+from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
 
 RELATIVE = 1e-11
 

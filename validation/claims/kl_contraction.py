@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from solver.bellman import evaluate
-from solver.mdp import GridMDP
-from validation.claim import Hypothesis, Measurement, Tolerance
-from validation.claims.registry import Claim, Judgement
-from validation.constants.lower_bounds import lower_bounds
-from validation.evidence import EPS, Evidence
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.constants.lower_bounds import lower_bounds
+from wpoflow.validation.evidence import EPS, Evidence
+from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
 
 STEPS = (1e-2, 1.0, 1e2, 1e6)
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from validation.claim import Hypothesis, Measurement, Tolerance
-from validation.claims.late_rate import lateness
-from validation.claims.registry import Claim, Judgement
-from validation.evidence import Evidence
-from validation.rates import mixture_rate
+from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.claims.late_rate import lateness
+from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
+from wpoflow.validation.rates import mixture_rate
 
 MIXTURE_LATE = 5e-3
 GAP_RATE = 1e-2

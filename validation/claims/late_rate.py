@@ -23,12 +23,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.arrays import FloatArray, IntArray
-from validation.claim import Hypothesis, Measurement, Tolerance
-from validation.claims.decays import known_time_error
-from validation.claims.registry import Claim, Judgement
-from validation.evidence import Evidence
-from validation.rates import late_rate
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.claims.decays import known_time_error
+from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
+from wpoflow.validation.rates import late_rate
 
 LATE = 1e-3
 RESOLVED = 1e-2
@@ -118,9 +118,7 @@ def _late_pair(
     return None
 
 
-def lateness(
-    evidence: Evidence, time: float, policy: FloatArray, states: IntArray
-) -> tuple[FloatArray, FloatArray]:
+def lateness(evidence: Evidence, time: float, policy: FloatArray, states: IntArray) -> tuple[FloatArray, FloatArray]:
     """Faster modes, relative to the rate; size and moving target, relative to KL at both ends.  Infinite if unknown."""
     series = evidence.run.series
     row = int(np.searchsorted(series["time"], time * (1.0 + 1e-12), side="right")) - 1

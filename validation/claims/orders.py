@@ -2,7 +2,7 @@
 
 The semi-discrete flow is a smooth system of ordinary differential equations, whatever the cost and the dynamics: on a
 fixed grid the error in time must fall with the order of the scheme; a small grid shows it as well as a large one.
-Three differences of values at four steps give two observed orders (`validation.refinement_study`).  Hypothesis: the
+Three differences of values at four steps give two observed orders (`studies.refinement.study`).  Hypothesis: the
 steps resolve the flow, so that the differences shrink monotonically and the two orders agree; stiff starts do not
 allow that at any affordable step.  Order in space is judged against exact solutions (claim ``exact_solution``), since
 costs and dynamics of a problem need not be smooth.
@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import math
 
-from validation.claim import Hypothesis, Measurement, Tolerance
-from validation.claims.registry import Claim, Judgement
-from validation.evidence import Evidence
-from validation.refinement_study import RefinementError, refine
+from wpoflow.studies.refinement.study import RefinementError, refine
+from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
 
 MOST_PAIRS = 2000.0
 LEVELS = 4

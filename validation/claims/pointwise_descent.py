@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.bellman import evaluate
-from validation.claim import Hypothesis, Measurement, Tolerance
-from validation.claims.registry import Claim, Judgement
-from validation.evidence import EPS, Evidence
+from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.evidence import EPS, Evidence
+from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
 
 STEPS = (1e-4, 1.0, 1e4, 1e12)
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.bellman import evaluate, suboptimality
-from solver.entropy import gibbs_policy
-from validation.claim import Hypothesis, Measurement, Tolerance
-from validation.claims.registry import Claim, Judgement
-from validation.evidence import Evidence
+from wpoflow.solver.bellman.evaluation import evaluate, suboptimality
+from wpoflow.solver.entropy import gibbs_policy
+from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
 
 MOST_ITERATIONS = 60
 

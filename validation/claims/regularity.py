@@ -16,11 +16,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from solver.run import Run
-from validation.claim import Hypothesis, Measurement, Tolerance
-from validation.claims.registry import Claim, Judgement
-from validation.evidence import Evidence
-from validation.refinement_study import RefinementError, refine
+from wpoflow.solver.records.run import Run
+from wpoflow.studies.refinement.study import RefinementError, refine
+from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
 
 MONITORS = ("density_max", "score_max", "q_slope_max", "q_curvature_max")
 MOST_PAIRS = 16000.0

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from validation.claim import Hypothesis, Measurement, Tolerance
-from validation.claims.registry import Claim, Judgement
-from validation.evidence import Evidence
+from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
 
 HUGE = 1e200
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.bellman import evaluate
-from solver.entropy import gibbs_policy
-from validation.claim import Hypothesis, Measurement, Tolerance
-from validation.claims.registry import Claim, Judgement
-from validation.evidence import EPS, Evidence
+from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.solver.entropy import gibbs_policy
+from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.evidence import EPS, Evidence
+from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
 
 STEPS = (1e-3, 1.0, 1e3, 1e9)
 MASS = 1e-13

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from solver.bellman import evaluate, occupancy, suboptimality
-from validation.claim import Measurement, Tolerance
-from validation.constants.lower_bounds import lower_bounds
-from validation.evidence import Evidence
-from validation.rates import contraction_fraction
+from wpoflow.solver.bellman.evaluation import evaluate, occupancy, suboptimality
+from wpoflow.validation.constants.lower_bounds import lower_bounds
+from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.finding import Measurement, Tolerance
+from wpoflow.validation.rates import contraction_fraction
 
 STEPS = (1e-2, 1.0, 1e2, 1e6)
 

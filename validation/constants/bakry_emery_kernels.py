@@ -6,8 +6,8 @@ import math
 
 import numba
 
-from grids.arrays import FloatArray
-from grids.compile import kernel
+from wpoflow.core.arrays import FloatArray
+from wpoflow.core.compile import kernel
 
 _NEGLIGIBLE = 1e-280
 _NEWTON_STEPS = 12

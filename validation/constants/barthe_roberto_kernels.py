@@ -11,8 +11,8 @@ import math
 import numba
 import numpy as np
 
-from grids.arrays import FloatArray
-from grids.compile import kernel
+from wpoflow.core.arrays import FloatArray
+from wpoflow.core.compile import kernel
 
 _SHARPENINGS = 10
 _SQUARE = math.e**2

@@ -34,10 +34,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from validation.constants.bakry_emery_kernels import bakry_emery_paths
-from validation.constants.generators import Generators, Rates
-from validation.constants.rounding import rounded_down
+from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.constants.bakry_emery_kernels import bakry_emery_paths
+from wpoflow.validation.constants.generators import Generators, Rates
+from wpoflow.validation.constants.rounding import rounded_down
 
 _RATE_ERROR = 2.0**-50
 

@@ -42,10 +42,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from validation.constants.barthe_roberto_kernels import barthe_roberto_paths
-from validation.constants.generators import Generators, Rates
-from validation.constants.rounding import rounded_down
+from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.constants.barthe_roberto_kernels import barthe_roberto_paths
+from wpoflow.validation.constants.generators import Generators, Rates
+from wpoflow.validation.constants.rounding import rounded_down
 
 
 def _bound(generators: Generators, rates: Rates | None, sharpen: bool) -> FloatArray:

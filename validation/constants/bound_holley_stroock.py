@@ -29,11 +29,11 @@ import math
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from validation.constants.bound_reference import unit_cycle_constant, unit_path_constant
-from validation.constants.convex_reference_kernels import convex_reference_paths
-from validation.constants.generators import Generators, Rates
-from validation.constants.rounding import rounded_down
+from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.constants.bound_reference import unit_cycle_constant, unit_path_constant
+from wpoflow.validation.constants.convex_reference_kernels import convex_reference_paths
+from wpoflow.validation.constants.generators import Generators, Rates
+from wpoflow.validation.constants.rounding import rounded_down
 
 
 def centred(distances: FloatArray) -> FloatArray:

@@ -24,11 +24,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from grids.grid import Grid
-from validation.constants.bounds_one_axis import CIRCLE_BOUNDS, PATH_BOUNDS
-from validation.constants.generators import Generators, Rates
-from validation.constants.rounding import rounded_down
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.grid import Grid
+from wpoflow.validation.constants.bounds_one_axis import CIRCLE_BOUNDS, PATH_BOUNDS
+from wpoflow.validation.constants.generators import Generators, Rates
+from wpoflow.validation.constants.rounding import rounded_down
 
 _SWEEPS = 12
 

@@ -28,9 +28,9 @@ import math
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from validation.constants.generators import Generators, Rates
-from validation.constants.rounding import rounded_down
+from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.constants.generators import Generators, Rates
+from wpoflow.validation.constants.rounding import rounded_down
 
 
 def unit_path_constant(cells: int) -> float:

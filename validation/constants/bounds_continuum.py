@@ -32,11 +32,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grids.arrays import FloatArray, IntArray
-from grids.axis import Axis
-from validation.constants.bound_holley_stroock import centred
-from validation.constants.coefficients import second_quotients
-from validation.constants.convex_reference_kernels import perturbed_curvatures
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.grids.axis import Axis
+from wpoflow.validation.constants.bound_holley_stroock import centred
+from wpoflow.validation.constants.coefficients import second_quotients
+from wpoflow.validation.constants.convex_reference_kernels import perturbed_curvatures
 
 Weight = Callable[[FloatArray], FloatArray]
 

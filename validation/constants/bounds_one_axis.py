@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from validation.constants.bound_bakry_emery import bound_bakry_emery
-from validation.constants.bound_barthe_roberto import bound_barthe_roberto, bound_barthe_roberto_plain
-from validation.constants.bound_circle import bound_circle
-from validation.constants.bound_holley_stroock import bound_holley_stroock, bound_holley_stroock_flat
-from validation.constants.bound_reference import bound_reference
+from wpoflow.validation.constants.bound_bakry_emery import bound_bakry_emery
+from wpoflow.validation.constants.bound_barthe_roberto import bound_barthe_roberto, bound_barthe_roberto_plain
+from wpoflow.validation.constants.bound_circle import bound_circle
+from wpoflow.validation.constants.bound_holley_stroock import bound_holley_stroock, bound_holley_stroock_flat
+from wpoflow.validation.constants.bound_reference import bound_reference
 
 PATH_BOUNDS = {
     "bakry_emery": bound_bakry_emery,

@@ -28,7 +28,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray
 
 
 def alpha_for_all_later(

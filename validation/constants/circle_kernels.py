@@ -7,10 +7,10 @@ import math
 import numba
 import numpy as np
 
-from grids.arrays import FloatArray, IntArray
-from grids.compile import kernel
-from validation.constants.barthe_roberto_kernels import barthe_roberto_row
-from validation.constants.convex_reference_kernels import convex_reference_row
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.compile import kernel
+from wpoflow.validation.constants.barthe_roberto_kernels import barthe_roberto_row
+from wpoflow.validation.constants.convex_reference_kernels import convex_reference_row
 
 _CUTS = 16
 _FINALISTS = 2

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from grids.axis import Axis
-from grids.grid import Grid
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import Axis
+from wpoflow.grids.grid import Grid
 
 
 def density_ratio(occupancy: FloatArray, rho: FloatArray) -> float:

@@ -10,10 +10,10 @@ import math
 import numba
 import numpy as np
 
-from grids.arrays import FloatArray
-from grids.compile import kernel
-from solver.bernoulli import bernoulli_pair
-from validation.constants.bakry_emery_kernels import bakry_emery_row
+from wpoflow.core.arrays import FloatArray
+from wpoflow.core.compile import kernel
+from wpoflow.solver.flux.bernoulli import bernoulli_pair
+from wpoflow.validation.constants.bakry_emery_kernels import bakry_emery_row
 
 _TRIALS = 24
 _REFINEMENTS = 16

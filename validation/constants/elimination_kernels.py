@@ -21,8 +21,8 @@ import math
 
 import numpy as np
 
-from grids.arrays import FloatArray, IntArray
-from grids.compile import kernel
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.compile import kernel
 
 LEAST_PIVOT = 1e-280
 

@@ -1,7 +1,7 @@
 """The reversible jump processes whose constants are sought: the flow of each state with Q frozen.
 
 With Q frozen the policy of state s obeys dp/dt = L_g p, L_g the Scharfetter–Gummel generator on the
-action cells with invariant law g = Gibbs policy of Q(s, .) (see `solver.scharfetter_gummel`).  Over
+action cells with invariant law g = Gibbs policy of Q(s, .) (see `solver.flux.scharfetter_gummel`).  Over
 the face f between cells a and b mass jumps at the rates
 
     right_f (a -> b) = tau/(Delta h_a) B(z),   left_f (b -> a) = tau/(Delta h_b) B(-z),   z = Phi_b - Phi_a,
@@ -17,12 +17,12 @@ from functools import cached_property
 
 import numpy as np
 
-from grids.arrays import FloatArray, IntArray
-from grids.axis import Axis
-from grids.grid import Grid
-from solver.entropy import log_gibbs_row
-from solver.mdp import GridMDP
-from validation.constants.rate_kernels import face_rates
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.grids.axis import Axis
+from wpoflow.grids.grid import Grid
+from wpoflow.solver.entropy import log_gibbs_row
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.validation.constants.rate_kernels import face_rates
 
 
 @dataclass(frozen=True, eq=False)

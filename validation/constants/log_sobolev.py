@@ -20,10 +20,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from validation.constants.generators import Generators
-from validation.constants.log_sobolev_kernels import minimise_ratios
-from validation.constants.spectral_gap import elimination_order, slow_modes, spectral_gap
+from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.constants.generators import Generators
+from wpoflow.validation.constants.log_sobolev_kernels import minimise_ratios
+from wpoflow.validation.constants.spectral_gap import elimination_order, slow_modes, spectral_gap
 
 MULTIPLES = (0.5, 1.5, 3.0, 6.0, 12.0)
 LEVELS = (1e-6, 1e-3, 0.03, 0.2, 0.5, 0.8, 0.97, 1.0 - 1e-3)

@@ -21,9 +21,9 @@ import math
 import numba
 import numpy as np
 
-from grids.arrays import FloatArray, IntArray
-from grids.compile import kernel
-from validation.constants.elimination_kernels import eliminate, solve_grounded
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.compile import kernel
+from wpoflow.validation.constants.elimination_kernels import eliminate, solve_grounded
 
 SCREENING, STEPS, SURVIVORS = 4, 60, 4
 FLAT = 1e-3  # range of f below which a start ends: its limit is the spectral gap

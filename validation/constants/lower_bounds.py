@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from validation.constants.bound_holley_stroock import bound_holley_stroock_flat
-from validation.constants.bound_product import bound_product
-from validation.constants.bounds_one_axis import CIRCLE_BOUNDS, PATH_BOUNDS
-from validation.constants.generators import Generators, Rates
+from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.constants.bound_holley_stroock import bound_holley_stroock_flat
+from wpoflow.validation.constants.bound_product import bound_product
+from wpoflow.validation.constants.bounds_one_axis import CIRCLE_BOUNDS, PATH_BOUNDS
+from wpoflow.validation.constants.generators import Generators, Rates
 
 Bound = Callable[[Generators, Rates | None], FloatArray]
 

@@ -27,8 +27,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from grids.arrays import FloatArray
-from grids.compile import kernel
+from wpoflow.core.arrays import FloatArray
+from wpoflow.core.compile import kernel
 
 RELATIVE_STEP = 1e-15
 MOST_STEPS = 2000

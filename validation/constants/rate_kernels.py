@@ -6,9 +6,9 @@ import math
 
 import numba
 
-from grids.arrays import FloatArray, IntArray
-from grids.compile import kernel
-from solver.bernoulli import bernoulli_pair
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.compile import kernel
+from wpoflow.solver.flux.bernoulli import bernoulli_pair
 
 
 @kernel(parallel=True)

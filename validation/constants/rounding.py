@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from validation.constants.generators import Rates
+from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.constants.generators import Rates
 
 _UNIT = 2.0**-53
 _STEPS = 32.0

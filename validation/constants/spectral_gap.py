@@ -20,10 +20,10 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
-from grids.arrays import FloatArray, IntArray
-from validation.constants.generators import Generators
-from validation.constants.path_gap_kernels import path_gaps
-from validation.constants.spectral_gap_kernels import BLOCK, RESIDUAL, slowest_modes
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.validation.constants.generators import Generators
+from wpoflow.validation.constants.path_gap_kernels import path_gaps
+from wpoflow.validation.constants.spectral_gap_kernels import BLOCK, RESIDUAL, slowest_modes
 
 MOST_VECTORS = 240
 

@@ -19,9 +19,9 @@ import math
 import numba
 import numpy as np
 
-from grids.arrays import FloatArray, IntArray
-from grids.compile import kernel
-from validation.constants.elimination_kernels import eliminate, solve_grounded, symmetrise
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.compile import kernel
+from wpoflow.validation.constants.elimination_kernels import eliminate, solve_grounded, symmetrise
 
 BLOCK = 3
 RESIDUAL = 1e-10
@@ -224,6 +224,4 @@ def slowest_modes(
 ) -> None:
     """`slowest` of every state: rates (S, F), log_gibbs (S, n), gaps and residuals (S,), modes (S, K, n)."""
     for i in numba.prange(right.shape[0]):
-        gaps[i], residuals[i] = slowest(
-            right[i], left[i], log_gibbs[i], first, second, band, starts, most, modes[i]
-        )
+        gaps[i], residuals[i] = slowest(right[i], left[i], log_gibbs[i], first, second, band, starts, most, modes[i])

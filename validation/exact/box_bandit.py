@@ -30,8 +30,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from grids.arrays import FloatArray
-from validation.exact.divergence import entropy_excess
+from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.exact.divergence import entropy_excess
 
 Function = Callable[[FloatArray], FloatArray]
 

@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from grids.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray
 
 Field = Callable[[FloatArray], FloatArray]
 
@@ -150,9 +150,7 @@ def _landing(size: float, remaining: float) -> float:
     return min(size, 0.5 * remaining)
 
 
-def _attempt(
-    field: Field, y: FloatArray, n1: FloatArray, whole: _Step, half: _Step
-) -> tuple[FloatArray, FloatArray]:
+def _attempt(field: Field, y: FloatArray, n1: FloatArray, whole: _Step, half: _Step) -> tuple[FloatArray, FloatArray]:
     """Result of two half steps, and what extrapolation would add to it."""
     coarse = whole(field, y, n1)
     middle = half(field, y, n1)

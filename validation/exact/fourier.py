@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from grids.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray
 
 
 def circle_points(points: int) -> FloatArray:

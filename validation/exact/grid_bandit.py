@@ -24,9 +24,9 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import eigh_tridiagonal
 
-from grids.arrays import FloatArray
-from grids.axis import Axis
-from validation.exact.divergence import entropy_excess
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import Axis
+from wpoflow.validation.exact.divergence import entropy_excess
 
 
 def _bernoulli(z: FloatArray) -> FloatArray:

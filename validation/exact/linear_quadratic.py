@@ -43,8 +43,8 @@ from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 from scipy.linalg import eigvalsh, solve_discrete_are, solve_discrete_lyapunov
 
-from grids.arrays import FloatArray
-from validation.exact.divergence import log_deficit
+from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.exact.divergence import log_deficit
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from grids.arrays import FloatArray
-from validation.exact.divergence import entropy_excess, log_deficit
+from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.exact.divergence import entropy_excess, log_deficit
 
 _REACH, _PANELS, _ORDER = 12.0, 200, 16
 

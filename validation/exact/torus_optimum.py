@@ -23,8 +23,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from grids.arrays import FloatArray
-from validation.exact.fourier import derivative_matrix
+from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.exact.fourier import derivative_matrix
 
 Function = Callable[..., ArrayLike]
 

@@ -32,11 +32,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from grids.arrays import FloatArray
-from validation.exact.divergence import entropy_excess
-from validation.exact.exponential_integrator import integrate
-from validation.exact.fourier import circle_points, derivative_matrix, interpolation_matrix
-from validation.exact.torus_optimum import (
+from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.exact.divergence import entropy_excess
+from wpoflow.validation.exact.exponential_integrator import integrate
+from wpoflow.validation.exact.fourier import circle_points, derivative_matrix, interpolation_matrix
+from wpoflow.validation.exact.torus_optimum import (
     Evaluation,
     TorusOptimum,
     TorusProblem,

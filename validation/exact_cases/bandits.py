@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from problems.statement import Statement, build
-from solver.mdp import GridMDP
-from validation.exact.grid_bandit import GridBandit
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.problems.statement import Statement, build
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.validation.exact.grid_bandit import GridBandit
 
 Function = Callable[[FloatArray], FloatArray]
 

@@ -14,18 +14,18 @@ from functools import cache
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from problems.statement import Statement, build
-from solver.mdp import GridMDP
-from validation.exact.box_bandit import BoxBandit, BoxFlow
-from validation.exact.ornstein_uhlenbeck import OrnsteinUhlenbeck
-from validation.exact.torus_optimum import TorusProblem
-from validation.exact.torus_spectral import TorusSolution, solve_torus
-from validation.exact_cases.bandits import Bandit, double_well
-from validation.exact_cases.regulators import one_state
-from validation.exact_cases.slices import follow
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.problems.statement import Statement, build
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.validation.exact.box_bandit import BoxBandit, BoxFlow
+from wpoflow.validation.exact.ornstein_uhlenbeck import OrnsteinUhlenbeck
+from wpoflow.validation.exact.torus_optimum import TorusProblem
+from wpoflow.validation.exact.torus_spectral import TorusSolution, solve_torus
+from wpoflow.validation.exact_cases.bandits import Bandit, double_well
+from wpoflow.validation.exact_cases.regulators import one_state
+from wpoflow.validation.exact_cases.slices import follow
 
 Errors = dict[str, float]
 ACCURACY = 3e-7

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from problems.statement import Statement, build
-from solver.mdp import GridMDP
-from validation.exact.linear_quadratic import GaussianPolicy, LinearQuadratic
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.problems.statement import Statement, build
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.validation.exact.linear_quadratic import GaussianPolicy, LinearQuadratic
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from solver.evolve import evolve
-from solver.mdp import GridMDP
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.runs.evolve import evolve
 
 
 @dataclass(frozen=True, eq=False)

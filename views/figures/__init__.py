@@ -1,6 +1,6 @@
 """Figures of runs: one kind a file, each a function from a run to a matplotlib Figure.
 
-    from views.figures import draw, save
+    from wpoflow.views.figures import draw, save
     save(draw("decay", run), "decay.pdf")
 
 Kinds and what they show are in `FIGURES`; matplotlib is imported when the first figure is drawn.  Figures are made
@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from views.figures.registry import EXTENSIONS as EXTENSIONS
-from views.figures.registry import FIGURES, FigureError, applicable, draw
+from wpoflow.views.figures.registry import EXTENSIONS as EXTENSIONS
+from wpoflow.views.figures.registry import FIGURES, FigureError, applicable, draw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from solver.run import Run
+    from wpoflow.solver.records.run import Run
 
 __all__ = ["EXTENSIONS", "FIGURES", "FigureError", "applicable", "draw", "plot", "save", "svg_text"]
 
@@ -40,13 +40,13 @@ def save(figure: Figure, path: str | Path) -> None:
     OSError
         The file cannot be written.
     """
-    from views.figures.canvas import save as write
+    from wpoflow.views.figures.canvas import save as write
 
     write(figure, path)
 
 
 def svg_text(figure: Figure, label: str = "") -> str:
     """A figure as an ``<svg>`` element to stand in a page; see `views.figures.canvas.svg_text`."""
-    from views.figures.canvas import svg_text as text
+    from wpoflow.views.figures.canvas import svg_text as text
 
     return text(figure, label)

@@ -21,8 +21,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
-from solver.provenance import VERSION
-from views.figures.registry import EXTENSIONS, FigureError
+from wpoflow.solver.records.provenance import VERSION
+from wpoflow.views.figures.registry import EXTENSIONS, FigureError
 
 SINGLE, DOUBLE = 3.4, 7.0  # widths of one and of two columns of a journal, inches
 DOTS_PER_INCH = 200

@@ -13,15 +13,15 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from grids.arrays import FloatArray, IntArray
-from solver.run import Run
-from validation.constants.generators import Generators
-from validation.constants.log_sobolev import minimise_log_sobolev
-from validation.constants.lower_bounds import lower_bounds
-from validation.constants.spectral_gap import spectral_gap
-from views.figures.canvas import BLUE, DOUBLE, GREEN, SECOND_MAP, SINGLE, VERMILION, heading, new_figure
-from views.figures.fields import NO_ACTIONS, NO_OPTIMUM, chosen_state, drawn_axes, long_axes, slice_rows, words
-from views.figures.panels import (
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.solver.records.run import Run
+from wpoflow.validation.constants.generators import Generators
+from wpoflow.validation.constants.log_sobolev import minimise_log_sobolev
+from wpoflow.validation.constants.lower_bounds import lower_bounds
+from wpoflow.validation.constants.spectral_gap import spectral_gap
+from wpoflow.views.figures.canvas import BLUE, DOUBLE, GREEN, SECOND_MAP, SINGLE, VERMILION, heading, new_figure
+from wpoflow.views.figures.fields import NO_ACTIONS, NO_OPTIMUM, chosen_state, drawn_axes, long_axes, slice_rows, words
+from wpoflow.views.figures.panels import (
     axis_label,
     colour_bar,
     legend_above,

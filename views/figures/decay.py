@@ -18,14 +18,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
-from grids.arrays import BoolArray, FloatArray
-from solver.run import Run
-from validation.constants.spectral_gap import SpectrumError
-from validation.evidence import Evidence
-from validation.rates import paper_rate
-from views.figures.canvas import BLACK, BLUE, GREEN, GREY, SINGLE, VERMILION, heading, new_figure
-from views.figures.fields import NO_OPTIMUM, NO_ROWS
-from views.figures.panels import GAP, TIME, few_ticks, legend_above, log_scale
+from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.solver.records.run import Run
+from wpoflow.validation.constants.spectral_gap import SpectrumError
+from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.rates import paper_rate
+from wpoflow.views.figures.canvas import BLACK, BLUE, GREEN, GREY, SINGLE, VERMILION, heading, new_figure
+from wpoflow.views.figures.fields import NO_OPTIMUM, NO_ROWS
+from wpoflow.views.figures.panels import GAP, TIME, few_ticks, legend_above, log_scale
 
 NEAR_FLOOR = 1e3
 FEW_ROWS = 12

@@ -8,10 +8,10 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from grids.arrays import FloatArray
-from solver.run import Run
-from views.figures.canvas import BLACK, DOUBLE, MAP, SINGLE, heading, new_figure
-from views.figures.fields import (
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.records.run import Run
+from wpoflow.views.figures.canvas import BLACK, DOUBLE, MAP, SINGLE, heading, new_figure
+from wpoflow.views.figures.fields import (
     NO_ACTIONS,
     NO_SNAPSHOTS,
     chosen_state,
@@ -23,7 +23,7 @@ from views.figures.fields import (
     time_words,
     words,
 )
-from views.figures.panels import axis_label, colour_bar, density_norm, few_ticks, legend_above, map_of
+from wpoflow.views.figures.panels import axis_label, colour_bar, density_norm, few_ticks, legend_above, map_of
 
 LINES, MAPS = 5, 3
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from grids.arrays import FloatArray, IntArray
-from grids.axis import Axis
-from grids.grid import Grid
-from solver.run import Run
-from views.figures.registry import FigureError
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.grids.axis import Axis
+from wpoflow.grids.grid import Grid
+from wpoflow.solver.records.run import Run
+from wpoflow.views.figures.registry import FigureError
 
 NO_OPTIMUM = "the run ended before its optimum was known"
 NO_ROWS = "the file holds no rows of a flow"

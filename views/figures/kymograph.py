@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from grids.arrays import FloatArray
-from solver.run import Run
-from views.figures.canvas import BLACK, BLUE, DOUBLE, ORANGE, heading, new_figure
-from views.figures.fields import (
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.records.run import Run
+from wpoflow.views.figures.canvas import BLACK, BLUE, DOUBLE, ORANGE, heading, new_figure
+from wpoflow.views.figures.fields import (
     NO_ACTIONS,
     NO_SNAPSHOTS,
     chosen_state,
@@ -24,7 +24,7 @@ from views.figures.fields import (
     time_words,
     words,
 )
-from views.figures.panels import (
+from wpoflow.views.figures.panels import (
     axis_label,
     colour_bar,
     density_norm,

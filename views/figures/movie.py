@@ -19,14 +19,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from solver.run import Run
-from views.figures import decay, kymograph
-from views.figures.canvas import BLACK, BLUE, DOUBLE, VERMILION, heading, new_figure, style
-from views.figures.density import plane
-from views.figures.fields import chosen_state, drawn_axes, flat_index, long_axes, marginal, slice_rows, snapshot_times
-from views.figures.fields import words as state_words
-from views.figures.panels import axis_label, colour_bar, density_norm, legend_above, map_of
-from views.figures.registry import FigureError
+from wpoflow.solver.records.run import Run
+from wpoflow.views.figures import decay, kymograph
+from wpoflow.views.figures.canvas import BLACK, BLUE, DOUBLE, VERMILION, heading, new_figure, style
+from wpoflow.views.figures.density import plane
+from wpoflow.views.figures.fields import (
+    chosen_state,
+    drawn_axes,
+    flat_index,
+    long_axes,
+    marginal,
+    slice_rows,
+    snapshot_times,
+)
+from wpoflow.views.figures.fields import words as state_words
+from wpoflow.views.figures.panels import axis_label, colour_bar, density_norm, legend_above, map_of
+from wpoflow.views.figures.registry import FigureError
 
 MOVIES = (".gif", ".apng", ".png", ".mp4")
 DOTS = 130

@@ -9,11 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from solver.run import Run
-from views.figures import decay, kymograph, policy, steps, value
-from views.figures.canvas import BLUE, DOUBLE, SINGLE, heading, new_figure
-from views.figures.fields import chosen_state, drawn_axes, long_axes, words
-from views.figures.panels import colour_bar, legend_above
+from wpoflow.solver.records.run import Run
+from wpoflow.views.figures import decay, kymograph, policy, steps, value
+from wpoflow.views.figures.canvas import BLUE, DOUBLE, SINGLE, heading, new_figure
+from wpoflow.views.figures.fields import chosen_state, drawn_axes, long_axes, words
+from wpoflow.views.figures.panels import colour_bar, legend_above
 
 Draw = Callable[[Axes], None]
 PANELS = 4

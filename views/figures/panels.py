@@ -12,10 +12,10 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator, SymmetricalLogLocator
 
-from grids.arrays import FloatArray
-from grids.axis import Axis
-from views.figures.canvas import MAP
-from views.figures.fields import geometric
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import Axis
+from wpoflow.views.figures.canvas import MAP
+from wpoflow.views.figures.fields import geometric
 
 TIME = "flow time $t$ [1]"
 GAP = r"$V^{\pi_t}(\rho)-V^*(\rho)$ [1]"

@@ -13,15 +13,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.interpolate import RegularGridInterpolator
 
-from grids.arrays import FloatArray, IntArray
-from grids.axis import Axis
-from problems.load import read_statement
-from problems.problem_file import parse_problem
-from problems.statement import Statement, Value
-from solver.run import Run
-from views.figures.canvas import BLACK, MAP, SINGLE, heading, new_figure
-from views.figures.fields import NO_OPTIMUM, chosen_state, drawn_axes, long_axes, slice_rows, words
-from views.figures.panels import axis_label, colour_bar, linear_norm, map_of, plain
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.grids.axis import Axis
+from wpoflow.problems.load import read_statement
+from wpoflow.problems.problem_file import parse_problem
+from wpoflow.problems.statement import Statement, Value
+from wpoflow.solver.records.run import Run
+from wpoflow.views.figures.canvas import BLACK, MAP, SINGLE, heading, new_figure
+from wpoflow.views.figures.fields import NO_OPTIMUM, chosen_state, drawn_axes, long_axes, slice_rows, words
+from wpoflow.views.figures.panels import axis_label, colour_bar, linear_norm, map_of, plain
 
 NODES = 41
 CIRCLE_MAP = "twilight"
@@ -54,9 +54,7 @@ def displacements(run: Run, rows: IntArray) -> FloatArray:
     return out
 
 
-def _branches(
-    statement: Statement, here: FloatArray, run: Run
-) -> Sequence[tuple[FloatArray, Mapping[str, Value]]]:
+def _branches(statement: Statement, here: FloatArray, run: Run) -> Sequence[tuple[FloatArray, Mapping[str, Value]]]:
     """Probability of each outcome at every action, and its dynamics."""
     return [(_evaluated(outcome.probability, here, run), outcome.dynamics) for outcome in statement.branches]
 

@@ -12,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from grids.arrays import FloatArray, IntArray
-from solver.run import Run
-from views.figures.canvas import BLACK, BLUE, DOUBLE, ORANGE, SINGLE, heading, new_figure
-from views.figures.fields import (
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.solver.records.run import Run
+from wpoflow.views.figures.canvas import BLACK, BLUE, DOUBLE, ORANGE, SINGLE, heading, new_figure
+from wpoflow.views.figures.fields import (
     NO_ACTIONS,
     NO_OPTIMUM,
     chosen_state,
@@ -27,7 +27,7 @@ from views.figures.fields import (
     time_words,
     words,
 )
-from views.figures.panels import axis_label, colour_bar, density_norm, legend_above, map_of
+from wpoflow.views.figures.panels import axis_label, colour_bar, density_norm, legend_above, map_of
 
 MOST_AXES = 3
 

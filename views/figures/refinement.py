@@ -17,9 +17,21 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from views.figures.canvas import BLUE, DOUBLE, GREEN, ORANGE, PURPLE, SINGLE, SKY, VERMILION, heading, new_figure, style
-from views.figures.panels import plain
-from views.figures.registry import FigureError
+from wpoflow.views.figures.canvas import (
+    BLUE,
+    DOUBLE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    SINGLE,
+    SKY,
+    VERMILION,
+    heading,
+    new_figure,
+    style,
+)
+from wpoflow.views.figures.panels import plain
+from wpoflow.views.figures.registry import FigureError
 
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
 STUDY = frozenset({"title", "factor", "times", "directions"})
@@ -60,7 +72,7 @@ def draw_study(study: Mapping[str, Any], *, title: bool = True) -> Figure:
     Parameters
     ----------
     study : mapping
-        What `validation.refinement_result.RefinementStudy.as_dict` gives.
+        What `studies.refinement.result.RefinementStudy.as_dict` gives.
     title : bool
         Whether the problem's title stands above it.
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from solver.run import Run
+    from wpoflow.solver.records.run import Run
 
 EXTENSIONS = (".png", ".pdf", ".svg")
 
@@ -38,7 +38,7 @@ class Kind:
 
     @property
     def _module(self) -> Any:
-        return importlib.import_module(f"views.figures.{self.name}")
+        return importlib.import_module(f"wpoflow.views.figures.{self.name}")
 
     def why_not(self, run: Run) -> str:
         """Why this kind does not apply to a run; empty if it does."""
@@ -57,7 +57,7 @@ class Kind:
             raise FigureError(f"{self.name}: {reason}; what applies: {', '.join(applicable(run)) or 'no kind at all'}")
         if state and not self.takes_state:
             raise FigureError(f"{self.name}: there is no state to choose in it")
-        from views.figures.canvas import style
+        from wpoflow.views.figures.canvas import style
 
         with style():
             chosen = {"state": state} if self.takes_state else {}

@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from solver.run import Run
-from views.figures.canvas import BLUE, SINGLE, VERMILION, heading, new_figure
-from views.figures.fields import NO_ROWS
-from views.figures.panels import log_scale, time_scale
+from wpoflow.solver.records.run import Run
+from wpoflow.views.figures.canvas import BLUE, SINGLE, VERMILION, heading, new_figure
+from wpoflow.views.figures.fields import NO_ROWS
+from wpoflow.views.figures.panels import log_scale, time_scale
 
 
 def why_not(run: Run) -> str:

@@ -12,9 +12,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from solver.run import Run
-from views.figures.canvas import BLACK, BLUE, DOUBLE, MAP, SECOND_MAP, SINGLE, heading, new_figure
-from views.figures.fields import (
+from wpoflow.solver.records.run import Run
+from wpoflow.views.figures.canvas import BLACK, BLUE, DOUBLE, MAP, SECOND_MAP, SINGLE, heading, new_figure
+from wpoflow.views.figures.fields import (
     NO_OPTIMUM,
     NO_ROWS,
     chosen_state,
@@ -26,7 +26,7 @@ from views.figures.fields import (
     time_words,
     words,
 )
-from views.figures.panels import (
+from wpoflow.views.figures.panels import (
     axis_label,
     colour_bar,
     contours,

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from grids.axis import Axis
-from problems.errors import ProblemError
-from problems.problem_file import parse_problem
-from solver.run import Run
-from views.figures import FIGURES, applicable, draw, svg_text
-from views.problem_math import Equation, equations, remarks
+from wpoflow.grids.axis import Axis
+from wpoflow.problems.errors import ProblemError
+from wpoflow.problems.problem_file import parse_problem
+from wpoflow.solver.records.run import Run
+from wpoflow.views.figures import FIGURES, applicable, draw, svg_text
+from wpoflow.views.problem_math import Equation, equations, remarks
 
 KINDS = ("decay", "value", "policy", "constants")
 """Figures of a case, in this order, as far as they apply to its run."""

@@ -11,9 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from validation.report import write_whole
-from views.report.case import CaseView
-from views.templating import environment, render
+from wpoflow.validation.report import write_whole
+from wpoflow.views.report.case import CaseView
+from wpoflow.views.templating import environment, render
 
 NAME = "report.html"
 EXACT = "exact_solution"

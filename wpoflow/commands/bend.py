@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from views.bends import bend_text
-from views.terminal import show
 from wpoflow.cli import use_threads
 from wpoflow.exits import CommandError, Exit
+from wpoflow.views.limits import bend_text
+from wpoflow.views.terminal import show
 
 
 def main(*, names: Sequence[str], report: Path | None, threads: int | None, quiet: bool) -> Exit:
@@ -17,8 +17,8 @@ def main(*, names: Sequence[str], report: Path | None, threads: int | None, quie
     if report is not None and report.exists() and not report.is_dir():
         raise CommandError(Exit.UNUSABLE, f"--report {report}: exists and is no folder")
     use_threads(threads)
-    from validation.bends import BENDS
-    from validation.bends.report import write_bends
+    from wpoflow.validation.limits import BENDS
+    from wpoflow.validation.limits.report import write_bends
 
     for name in names:
         if name not in BENDS:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from views.terminal import bytes_text, grid_line, show, sizes_line, table
 from wpoflow.commands.prepare import build, read, refuse_gap_below_rounding, scheme_used
 from wpoflow.estimate import seconds_per_step
 from wpoflow.exits import Exit
+from wpoflow.views.terminal import bytes_text, grid_line, show, sizes_line, table
 
 
 def main(
@@ -27,8 +27,8 @@ def main(
     prepared = build(read_file, threads)
     refuse_gap_below_rounding(prepared, until)
     used = scheme_used(prepared, scheme)
-    from solver.bellman import bellman_solver
-    from solver.optimum import least_gap_floor
+    from wpoflow.solver.bellman.evaluation import bellman_solver
+    from wpoflow.solver.bellman.optimum import least_gap_floor
 
     mdp, expected = prepared.mdp, prepared.estimate
     solver = bellman_solver(mdp)

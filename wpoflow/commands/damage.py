@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from solver.run import Run
+from wpoflow.solver.records.run import Run
 
 
 def warn_of_damage(run: Run, file: str | os.PathLike[str]) -> str | None:

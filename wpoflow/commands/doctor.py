@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from views.terminal import bytes_text, show, table
 from wpoflow.exits import Exit
+from wpoflow.views.terminal import bytes_text, show, table
 
 CELLS = {"x": 24, "u": 24}
 UNTIL = 2.0
@@ -19,9 +19,9 @@ def main() -> Exit:
     """Print what is installed and where, then run a small problem and check its identities."""
     import numba
 
-    from grids import compile as kernels
-    from solver.memory import available_bytes
-    from solver.provenance import VERSION, package_versions, source_hash
+    from wpoflow.core import compile as kernels
+    from wpoflow.solver.records.provenance import VERSION, package_versions, source_hash
+    from wpoflow.solver.runs.memory import available_bytes
 
     versions = json.loads(package_versions())
     cache = kernels.CACHE_DIRECTORY
@@ -62,9 +62,9 @@ def self_test() -> list[tuple[str, float, float]]:
     """
     import numpy as np
 
-    from problems.load import load_problem
-    from solver.evolve import evolve
-    from solver.optimum import solve_optimum
+    from wpoflow.problems.load import load_problem
+    from wpoflow.solver.bellman.optimum import solve_optimum
+    from wpoflow.solver.runs.evolve import evolve
 
     mdp = load_problem("lqr", cells=CELLS)
     best = solve_optimum(mdp)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from problems.gallery import gallery_text, gallery_titles
-from views.terminal import show, table
 from wpoflow.exits import Exit
+from wpoflow.problems.gallery import gallery_text, gallery_titles
+from wpoflow.views.terminal import show, table
 
 
 def main(*, name: str | None) -> Exit:

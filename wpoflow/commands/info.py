@@ -7,12 +7,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-from solver.run import Run
-from solver.run_file import open_run
-from solver.trailer import RunFileError
-from views.terminal import bytes_text, show, summary, table
 from wpoflow.commands.damage import warn_of_damage
 from wpoflow.exits import CommandError, Exit
+from wpoflow.solver.records.run import Run
+from wpoflow.solver.storage.trailer import RunFileError
+from wpoflow.solver.storage.writer import open_run
+from wpoflow.views.terminal import bytes_text, show, summary, table
 
 
 def main(*, file: Path, as_json: bool, anyway: bool) -> Exit:

@@ -6,10 +6,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from solver.output_path import check_output
-from views.terminal import grid_line, show, sizes_line, table
 from wpoflow.commands.prepare import build, read
 from wpoflow.exits import Exit
+from wpoflow.solver.storage.output_path import check_output
+from wpoflow.views.terminal import grid_line, show, sizes_line, table
 
 
 def main(
@@ -27,8 +27,8 @@ def main(
     if output is not None:
         check_output(output, force)
     prepared = build(stated, threads)
-    from solver.optimum import solve_optimum
-    from solver.optimum_file import save_optimum
+    from wpoflow.solver.bellman.optimum import solve_optimum
+    from wpoflow.solver.storage.optimum_file import save_optimum
 
     started = time.monotonic()
     best = solve_optimum(prepared.mdp)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from solver.output_path import check_output, final_path, part_path
-from views.figures import EXTENSIONS, FigureError, draw
-from views.terminal import show
 from wpoflow.exits import Exit
+from wpoflow.solver.storage.output_path import check_output, final_path, part_path
+from wpoflow.views.figures import EXTENSIONS, FigureError, draw
+from wpoflow.views.terminal import show
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,14 +24,14 @@ def main(*, file: Path, output: Path, kind: str | None, state: Mapping[str, floa
     if file.suffix.lower() == REPORT:
         if kind not in (None, "refinement") or state:
             raise FigureError(f"{file}: a report has one figure, refinement, and no state to choose")
-        from views.figures.refinement import draw_study, read_study
+        from wpoflow.views.figures.refinement import draw_study, read_study
 
         write_figure(draw_study(read_study(file)), output)
         show(f"written to {output}")
         return Exit.DONE
     if kind == "refinement":
         raise FigureError(f"{file}: refinement is drawn from the refine.json that wpoflow refine --report DIR writes")
-    from solver.run_file import open_run
+    from wpoflow.solver.storage.writer import open_run
 
     write_figure(draw(kind or "overview", open_run(file), state=state), output)
     show(f"written to {output}")
@@ -40,8 +40,8 @@ def main(*, file: Path, output: Path, kind: str | None, state: Mapping[str, floa
 
 def movie(*, file: Path, output: Path, state: Mapping[str, float], fps: float, force: bool) -> Exit:
     """Write the movie of a run."""
-    from solver.run_file import open_run
-    from views.figures.movie import check_movie, save_movie
+    from wpoflow.solver.storage.writer import open_run
+    from wpoflow.views.figures.movie import check_movie, save_movie
 
     check_movie(output, fps)
     check_output(output, force)
@@ -59,7 +59,7 @@ def check_figure(output: Path, force: bool) -> None:
     FigureError
         An extension that says no format.
     OSError
-        As `solver.output_path.check_output`.
+        As `solver.storage.output_path.check_output`.
     """
     if output.suffix.lower() not in EXTENSIONS:
         raise FigureError(f"{output}: a figure ends in {', '.join(EXTENSIONS)}")
@@ -68,7 +68,7 @@ def check_figure(output: Path, force: bool) -> None:
 
 def write_figure(figure: Figure, output: Path) -> None:
     """Write a figure, whole or not at all."""
-    from views.figures.canvas import write
+    from wpoflow.views.figures.canvas import write
 
     _written(output, lambda part: write(figure, part, output.suffix.lower().removeprefix(".")))
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from problems.problem_file import ProblemFile, read_problem
 from wpoflow.cli import use_threads
 from wpoflow.exits import CommandError, Exit
+from wpoflow.problems.problem_file import ProblemFile, read_problem
 
 if TYPE_CHECKING:
-    from solver.mdp import GridMDP
     from wpoflow.estimate import Estimate
+    from wpoflow.solver.mdp import GridMDP
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +32,8 @@ def read(problem: str, cells: Mapping[str, int], overrides: Mapping[str, str], *
 def build(problem: ProblemFile, threads: int | None) -> Prepared:
     """Estimate, refuse what cannot fit, and build the grid problem."""
     use_threads(threads)
-    from problems.load import build_problem, read_statement
     from wpoflow.estimate import estimate
+    from wpoflow.problems.load import build_problem, read_statement
 
     statement = read_statement(problem)
     expected = estimate(statement, problem.flow.scheme, problem.flow.step is None)
@@ -43,7 +43,7 @@ def build(problem: ProblemFile, threads: int | None) -> Prepared:
 
 def scheme_used(prepared: Prepared, option: str | None) -> str:
     """Name of the time scheme a run will use; raises CommandError if the one that is asked for does not apply."""
-    from solver.schemes import chosen_scheme
+    from wpoflow.solver.schemes.choice import chosen_scheme
 
     asked = prepared.problem.flow
     try:
@@ -55,7 +55,7 @@ def scheme_used(prepared: Prepared, option: str | None) -> str:
 
 def refuse_gap_below_rounding(prepared: Prepared, until: Mapping[str, float] | None) -> None:
     """Raise CommandError if the gap to stop at is certainly out of reach; it blames the option where there is one."""
-    from solver.optimum import least_gap_floor
+    from wpoflow.solver.bellman.optimum import least_gap_floor
 
     gap, floor = prepared.problem.flow.until.gap, least_gap_floor(prepared.mdp)
     if gap is not None and gap < floor:

@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from problems.problem_file import ProblemFile
-from validation.problem_grids import refined_axes, with_cells
-from validation.refinement_plan import FACTORS, Level, default_directions, plan_direction
-from views.refinement_table import study_text
-from views.terminal import show
 from wpoflow.cli import use_threads
 from wpoflow.commands.plot import check_figure, write_figure
 from wpoflow.commands.prepare import build, read
 from wpoflow.exits import CommandError, Exit
+from wpoflow.problems.problem_file import ProblemFile
+from wpoflow.studies.refinement.plan import FACTORS, Level, default_directions, plan_direction
+from wpoflow.studies.refinement.problem_grids import refined_axes, with_cells
+from wpoflow.views.refinement_table import study_text
+from wpoflow.views.terminal import show
 
 if TYPE_CHECKING:
-    from solver.mdp import GridMDP
+    from wpoflow.solver.mdp import GridMDP
 
 
 def main(
@@ -55,11 +55,11 @@ def main(
     if plot is not None:
         check_figure(plot, force)
     use_threads(threads)
-    from solver.schemes import AUTOMATIC, FIXED_STEP_SCHEMES
+    from wpoflow.solver.schemes.choice import AUTOMATIC, FIXED_STEP_SCHEMES
 
     steps_of = stated.flow.scheme if stated.flow.scheme in FIXED_STEP_SCHEMES else AUTOMATIC
     _refuse_what_cannot_fit(stated, [plan[-1] for plan in plans if plan is not None], steps_of)
-    from validation.refinement_study import ACCURACY, QUANTITIES, RefinementError, refine
+    from wpoflow.studies.refinement.study import ACCURACY, QUANTITIES, RefinementError, refine
 
     def make(sizes: Mapping[str, int]) -> GridMDP:
         return build(with_cells(stated, sizes), None).mdp
@@ -98,7 +98,7 @@ def main(
         if not quiet:
             show(f"\nwritten to {path}")
     if plot is not None:
-        from views.figures.refinement import draw_study
+        from wpoflow.views.figures.refinement import draw_study
 
         write_figure(draw_study(study.as_dict()), plot)
     return Exit.DONE
@@ -113,8 +113,8 @@ def _own_time(problem: ProblemFile) -> list[float]:
 
 def _refuse_what_cannot_fit(problem: ProblemFile, finest: Sequence[Level], steps_of: str) -> None:
     """Before anything is run, the largest grid of each direction is estimated."""
-    from problems.load import read_statement
     from wpoflow.estimate import estimate
+    from wpoflow.problems.load import read_statement
 
     for level in finest:
         statement = read_statement(with_cells(problem, level.cells))

@@ -6,21 +6,21 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from views.progress import BeforeFirstStep, ProgressView
-from views.terminal import show
 from wpoflow.cli import use_threads
 from wpoflow.commands.prepare import build
 from wpoflow.commands.run import before, ended, mendable
 from wpoflow.exits import CommandError, Exit
+from wpoflow.views.progress import BeforeFirstStep, ProgressView
+from wpoflow.views.terminal import show
 
 
 def main(*, file: Path, anyway: bool, checkpoint: float | None, threads: int | None, quiet: bool) -> Exit:
     """Go on from the last checkpoint, write the run file, print how it went."""
     use_threads(threads)
-    from problems.resume import problem_of, read_start
-    from solver.checkpoint_files import CheckpointFolder
-    from solver.compile_timer import CompileTimer
-    from solver.resume import finished, resume_run
+    from wpoflow.problems.resume import problem_of, read_start
+    from wpoflow.solver.runs.checkpoint_files import CheckpointFolder
+    from wpoflow.solver.runs.compile_timer import CompileTimer
+    from wpoflow.solver.runs.resume import finished, resume_run
 
     if (done := finished(file)) is not None:
         if not quiet:

@@ -7,13 +7,13 @@ import math
 import time
 from pathlib import Path
 
-from problems.environments.gym import make_environment
-from problems.environments.policy import GridPolicy, chosen_source
-from problems.environments.rollout import Rollout, rollout
-from solver.run import Run
-from solver.run_file import open_run
-from views.terminal import show, table
 from wpoflow.exits import Exit
+from wpoflow.problems.environments.gym import make_environment
+from wpoflow.problems.environments.policy import GridPolicy, chosen_source
+from wpoflow.problems.environments.rollout import Rollout, rollout
+from wpoflow.solver.records.run import Run
+from wpoflow.solver.storage.writer import open_run
+from wpoflow.views.terminal import show, table
 
 
 def main(

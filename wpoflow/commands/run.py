@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from problems.problem_file import ProblemFile
-from solver.output_lock import OutputLock
-from solver.output_path import check_output, checkpoint_folder
-from solver.run import Run
-from views.progress import BeforeFirstStep, ProgressView
-from views.terminal import bytes_text, grid_line, show, sizes_line, summary, table
 from wpoflow.cli import use_threads
 from wpoflow.commands.prepare import Prepared, build, read, refuse_gap_below_rounding, scheme_used
 from wpoflow.exits import CommandError, Exit, describe, exit_status
+from wpoflow.problems.problem_file import ProblemFile
+from wpoflow.solver.records.run import Run
+from wpoflow.solver.storage.output_lock import OutputLock
+from wpoflow.solver.storage.output_path import check_output, checkpoint_folder
+from wpoflow.views.progress import BeforeFirstStep, ProgressView
+from wpoflow.views.terminal import bytes_text, grid_line, show, sizes_line, summary, table
 
 
 def main(
@@ -40,7 +40,7 @@ def main(
     OutputLock(path).release()  # another run that is writing it is told before anything else
     check_output(path, force)
     use_threads(threads)
-    from solver.compile_timer import CompileTimer
+    from wpoflow.solver.runs.compile_timer import CompileTimer
 
     criteria = stated.flow.until.criteria
     record = stated.record.model_dump(exclude_none=True)
@@ -53,8 +53,8 @@ def main(
         if not quiet:
             show(before(prepared))
         progress = None if waiting is None else stack.enter_context(ProgressView(criteria, waiting=waiting))
-        from problems.resume import origin_of
-        from solver.evolve import evolve
+        from wpoflow.problems.resume import origin_of
+        from wpoflow.solver.runs.evolve import evolve
 
         origin = origin_of(stated, problem)
         try:
@@ -116,4 +116,3 @@ def before(prepared: Prepared) -> str:
             f"  {mdp.transition.description}; about {bytes_text(expected.needed)} of memory",
         ]
     )
-

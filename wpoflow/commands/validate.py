@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from views.terminal import show
-from views.verdicts import result_text
 from wpoflow.cli import use_threads
 from wpoflow.commands.damage import warn_of_damage
 from wpoflow.commands.prepare import read
 from wpoflow.exits import CommandError, Exit
+from wpoflow.views.terminal import show
+from wpoflow.views.verdicts import result_text
 
 if TYPE_CHECKING:
-    from validation.evidence import Evidence
-    from validation.suite import SuiteResult
-    from views.report import CaseView
+    from wpoflow.validation.evidence import Evidence
+    from wpoflow.validation.suite import SuiteResult
+    from wpoflow.views.report import CaseView
 
 
 def main(
@@ -37,12 +37,19 @@ def main(
     use_threads(threads)
     import numpy as np
 
-    from solver.plausible import implausible
-    from solver.run_file import open_run
-    from solver.trailer import RunFileError
-    from validation.evidence import EvidenceError
-    from validation.report import as_dict, write_report
-    from validation.suite import LEVELS, claim_names, merged, validate_everything, validate_problem, validate_run
+    from wpoflow.solver.storage.plausible import implausible
+    from wpoflow.solver.storage.trailer import RunFileError
+    from wpoflow.solver.storage.writer import open_run
+    from wpoflow.validation.evidence import EvidenceError
+    from wpoflow.validation.report import as_dict, write_report
+    from wpoflow.validation.suite import (
+        LEVELS,
+        claim_names,
+        merged,
+        validate_everything,
+        validate_problem,
+        validate_run,
+    )
 
     for name in only:
         if name not in claim_names():
@@ -56,7 +63,7 @@ def main(
 
     def watch(evidence: Evidence) -> None:
         """Keep what the page shows of a case; its run is let go."""
-        from views.report import case_view
+        from wpoflow.views.report import case_view
 
         views[evidence.name] = case_view(evidence.run)
 
@@ -86,7 +93,7 @@ def main(
     if not quiet:
         show("\n" + result_text(result))
     if report is not None:
-        from views.report import write_page
+        from wpoflow.views.report import write_page
 
         content = as_dict(result)
         written = [write_report(content, report), write_page(content, views, report)]

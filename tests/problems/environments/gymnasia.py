@@ -7,9 +7,9 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from grids.arrays import FloatArray
-from grids.axis import uniform_axis
-from grids.grid import Grid
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
 
 
 class Point(gymnasium.Env[FloatArray, FloatArray]):

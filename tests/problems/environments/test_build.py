@@ -9,13 +9,13 @@ import gymnasium
 import numpy as np
 import pytest
 
-from grids.arrays import FloatArray
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from problems.environments.build import from_environment
-from problems.errors import ProblemError
-from problems.load import load_problem
 from tests.problems.environments.gymnasia import NoisyPoint, Point, point_states
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.problems.environments.build import from_environment
+from wpoflow.problems.errors import ProblemError
+from wpoflow.problems.load import load_problem
 
 PENDULUM = {"theta": 12, "speed": 11, "torque": 5}
 CAR = {"position": 23, "velocity": 13, "force": 5}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grids.arrays import FloatArray
-from grids.axis import Axis, sinh_axis, uniform_axis
-from grids.grid import Grid
-from grids.masses import density_masses
-from problems.environments.cell_actions import cell_means, cell_quantiles
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import Axis, sinh_axis, uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.masses import density_masses
+from wpoflow.problems.environments.cell_actions import cell_means, cell_quantiles
 
 AXES = [
     uniform_axis("u", -2.0, 2.0, 6),

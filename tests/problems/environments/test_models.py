@@ -8,8 +8,8 @@ import gymnasium
 import numpy as np
 import pytest
 
-from grids.arrays import FloatArray
-from problems.environments.models import Steps, known_model
+from wpoflow.core.arrays import FloatArray
+from wpoflow.problems.environments.models import Steps, known_model
 
 EXACT = 1e-12
 

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grids.arrays import FloatArray
-from grids.axis import Axis, uniform_axis
-from grids.grid import Grid
-from grids.transitions import interpolated_transition
-from problems.environments.cell_actions import cell_means
-from problems.environments.hats import hat_weights
-from problems.environments.policy import GridPolicy
-from problems.errors import ProblemError
 from tests.problems.environments.gymnasia import Point, point_states
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import Axis, uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions import interpolated_transition
+from wpoflow.problems.environments.cell_actions import cell_means
+from wpoflow.problems.environments.hats import hat_weights
+from wpoflow.problems.environments.policy import GridPolicy
+from wpoflow.problems.errors import ProblemError
 
 STATES = Grid((uniform_axis("theta", -np.pi, np.pi, 8, "periodic"), uniform_axis("speed", -8.0, 8.0, 7, "clamp")))
 ACTIONS = Grid((uniform_axis("torque", -2.0, 2.0, 6),))

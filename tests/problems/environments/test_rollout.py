@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from gymnasium.wrappers import TimeLimit
 
-from problems.environments import rollout as module
-from problems.environments.build import from_environment
-from problems.environments.policy import GridPolicy, open_policy
-from problems.environments.rollout import rollout
-from problems.errors import ProblemError
-from solver.evolve import evolve
-from solver.optimum import solve_optimum
-from solver.optimum_file import save_optimum
-from solver.run_file import open_run
 from tests.problems.environments.gymnasia import Point, point_states
+from wpoflow.problems.environments import rollout as module
+from wpoflow.problems.environments.build import from_environment
+from wpoflow.problems.environments.policy import GridPolicy, open_policy
+from wpoflow.problems.environments.rollout import rollout
+from wpoflow.problems.errors import ProblemError
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.storage.optimum_file import save_optimum
+from wpoflow.solver.storage.writer import open_run
 
 CAR = {"position": 41, "velocity": 41, "force": 5}
 EPISODES = 5

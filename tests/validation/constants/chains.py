@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize
 
-from grids.arrays import FloatArray
-from grids.axis import Axis, edges_axis
-from grids.grid import Grid
-from validation.constants.generators import Faces, Generators
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import Axis, edges_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.validation.constants.generators import Faces, Generators
 
 RANGE = 60.0
 

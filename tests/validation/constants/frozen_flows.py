@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from grids.axis import Axis, edges_axis, uniform_axis
-from grids.grid import Grid
-from validation.constants.generators import Generators
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import Axis, edges_axis, uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.validation.constants.generators import Generators
 
 
 def chain(axes: tuple[Axis, ...], q: FloatArray, temperature: float = 1.0) -> Generators:

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import brentq, minimize_scalar
 
-from grids.arrays import FloatArray
 from tests.validation.constants.chains import axis_of, chains
-from validation.constants.bakry_emery_kernels import bakry_emery_row, curvature_of_pair
-from validation.constants.barthe_roberto_kernels import barthe_roberto_row, sharpened_side
-from validation.constants.convex_reference_kernels import hull_slopes
+from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.constants.bakry_emery_kernels import bakry_emery_row, curvature_of_pair
+from wpoflow.validation.constants.barthe_roberto_kernels import barthe_roberto_row, sharpened_side
+from wpoflow.validation.constants.convex_reference_kernels import hull_slopes
 
 SEEDS = st.integers(0, 2**32 - 1)
 LOGARITHMS = st.floats(-60.0, 60.0)

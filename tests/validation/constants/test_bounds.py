@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grids.arrays import FloatArray
-from grids.axis import uniform_axis
 from tests.validation.constants.chains import axis_of, chains, minimised_alpha, spectrum, unit_chain
-from validation.constants.bound_holley_stroock import bound_holley_stroock
-from validation.constants.bound_reference import unit_cycle_constant, unit_path_constant
-from validation.constants.generators import Generators
-from validation.constants.lower_bounds import GRID, SINGLE_CELL, SOURCES, lower_bounds
-from validation.constants.spectral_gap import spectral_gap
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.validation.constants.bound_holley_stroock import bound_holley_stroock
+from wpoflow.validation.constants.bound_reference import unit_cycle_constant, unit_path_constant
+from wpoflow.validation.constants.generators import Generators
+from wpoflow.validation.constants.lower_bounds import GRID, SINGLE_CELL, SOURCES, lower_bounds
+from wpoflow.validation.constants.spectral_gap import spectral_gap
 
 KINDS = ("equal", "alternating", "random")
 

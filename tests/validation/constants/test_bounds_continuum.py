@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grids.axis import Axis, uniform_axis
 from tests.oracles import load
-from validation.constants.bounds_continuum import ContinuumBounds, bounds_continuum
+from wpoflow.grids.axis import Axis, uniform_axis
+from wpoflow.validation.constants.bounds_continuum import ContinuumBounds, bounds_continuum
 
 WELL, GAUSSIAN = load("double_well_tau0.1"), load("ou_bandit")
 TAU = WELL["problem"]["tau"]

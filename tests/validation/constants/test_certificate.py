@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from solver.bellman import Evaluation, evaluate
-from solver.entropy import relative_entropy_to_gibbs
-from solver.mdp import GridMDP
-from solver.optimum import solve_optimum
-from solver.steps import descent_step
 from tests.solver.random_mdps import grid_mdps
-from validation.constants.certificate import alpha_for_all_later, alpha_from_gap, alpha_without_optimum
-from validation.constants.generators import Generators
-from validation.constants.spectral_gap import spectral_gap
+from wpoflow.solver.bellman.evaluation import Evaluation, evaluate
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.entropy import relative_entropy_to_gibbs
+from wpoflow.solver.flows.wasserstein import descent_step
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.validation.constants.certificate import alpha_for_all_later, alpha_from_gap, alpha_without_optimum
+from wpoflow.validation.constants.generators import Generators
+from wpoflow.validation.constants.spectral_gap import spectral_gap
 
 ROUNDING = 1.0 - 1e-9
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from grids.axis import edges_axis, uniform_axis
-from grids.grid import Grid
-from solver.bellman import evaluate, occupancy
-from solver.mdp import GridMDP
-from solver.optimum import solve_optimum
 from tests.solver.random_mdps import grid_mdps
-from validation.constants.coefficients import concentrability, curvatures, density_ratio, oscillation, slopes
+from wpoflow.grids.axis import edges_axis, uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.solver.bellman.evaluation import evaluate, occupancy
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.validation.constants.coefficients import concentrability, curvatures, density_ratio, oscillation, slopes
 
 
 def test_density_ratio_and_its_conventions() -> None:

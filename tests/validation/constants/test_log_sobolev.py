@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from grids.arrays import FloatArray
-from grids.axis import Axis
 from tests import oracles
 from tests.validation.constants.frozen_flows import alternating, chain, rough, unit_cells
 from tests.validation.constants.test_spectral_gap import frozen, quadratic
-from validation.constants.generators import Generators
-from validation.constants.log_sobolev import log_sobolev_minimiser, minimise_log_sobolev
-from validation.constants.spectral_gap import spectral_gap
-from validation.exact_cases.bandits import double_well
-from validation.refinement import check_order
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import Axis
+from wpoflow.studies.refinement.orders import check_order
+from wpoflow.validation.constants.generators import Generators
+from wpoflow.validation.constants.log_sobolev import log_sobolev_minimiser, minimise_log_sobolev
+from wpoflow.validation.constants.spectral_gap import spectral_gap
+from wpoflow.validation.exact_cases.bandits import double_well
 
 SHAPES: dict[str, tuple[Axis, ...]] = {
     "path": (alternating(7),),

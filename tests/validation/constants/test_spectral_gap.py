@@ -8,15 +8,15 @@ from decimal import Decimal, localcontext
 import numpy as np
 import pytest
 
-from grids.arrays import FloatArray
-from grids.axis import Axis, uniform_axis
 from tests import oracles
 from tests.validation.constants.frozen_flows import alternating, chain, dense, rough, unit_cells
-from validation.constants import spectral_gap as module
-from validation.constants.generators import Generators
-from validation.constants.spectral_gap import SpectrumError, slow_modes, spectral_gap
-from validation.exact_cases.bandits import Bandit, double_well
-from validation.refinement import check_order
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import Axis, uniform_axis
+from wpoflow.studies.refinement.orders import check_order
+from wpoflow.validation.constants import spectral_gap as module
+from wpoflow.validation.constants.generators import Generators
+from wpoflow.validation.constants.spectral_gap import SpectrumError, slow_modes, spectral_gap
+from wpoflow.validation.exact_cases.bandits import Bandit, double_well
 
 SHAPES: dict[str, tuple[Axis, ...]] = {
     "path": (alternating(12),),

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from grids.arrays import FloatArray
 from tests.oracles import load
-from validation.exact.box_bandit import BoxBandit
+from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.exact.box_bandit import BoxBandit
 
 TABLE = load("double_well_tau0.1")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from validation.exact.divergence import entropy_excess, log_deficit
+from wpoflow.validation.exact.divergence import entropy_excess, log_deficit
 
 
 @pytest.mark.parametrize("x", [1e-300, 1e-12, -1e-9, 1e-5, -3e-4])

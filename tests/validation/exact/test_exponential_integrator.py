@@ -8,8 +8,8 @@ from math import factorial
 import numpy as np
 import pytest
 
-from grids.arrays import FloatArray
-from validation.exact.exponential_integrator import integrate, phi_functions
+from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.exact.exponential_integrator import integrate, phi_functions
 
 
 def exact_phi(order: int, z: float) -> float:
@@ -49,9 +49,7 @@ def test_a_nonlinear_equation_keeps_its_relative_precision() -> None:
     times = [0.0, 0.1, 4.0, 16.0]
     for rate in (3.0, 7.0):
         growth, start = 5.0 - rate, 0.3
-        found = [
-            y[0, 0] for y in integrate(np.array([[rate]]), logistic, np.array([[start]]), times, 1e-10, 0.01)
-        ]
+        found = [y[0, 0] for y in integrate(np.array([[rate]]), logistic, np.array([[start]]), times, 1e-10, 0.01)]
         folds = np.exp(growth * np.array(times))
         expected = start * folds / (1.0 + start * (folds - 1.0) / growth)
         np.testing.assert_allclose(found, expected, rtol=1e-9)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from grids.arrays import FloatArray
-from grids.axis import Axis, sinh_axis, uniform_axis
 from tests.validation.exact.test_box_bandit import bump, double_well
-from validation.exact.grid_bandit import GridBandit
-from validation.refinement import check_order
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import Axis, sinh_axis, uniform_axis
+from wpoflow.studies.refinement.orders import check_order
+from wpoflow.validation.exact.grid_bandit import GridBandit
 
 
 def discretised(axis: Axis, temperature: float) -> tuple[GridBandit, FloatArray]:

@@ -9,7 +9,7 @@ import pytest
 from scipy.linalg import eigvalsh
 
 from tests.oracles import load
-from validation.exact.linear_quadratic import GaussianPolicy, LinearQuadratic, Quadratic
+from wpoflow.validation.exact.linear_quadratic import GaussianPolicy, LinearQuadratic, Quadratic
 
 CASES = ("lqr_a", "lqr_a_lebesgue", "lqr_c")
 LAWS = ("rho1", "rho2_stationary_under_optimum")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.oracles import load
-from validation.exact.ornstein_uhlenbeck import OrnsteinUhlenbeck
+from wpoflow.validation.exact.ornstein_uhlenbeck import OrnsteinUhlenbeck
 
 TABLE = load("ou_bandit")
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grids.arrays import FloatArray
 from tests.oracles import load
-from validation.exact.fourier import interpolation_matrix
-from validation.exact.torus_optimum import TorusProblem
-from validation.exact.torus_spectral import TorusSolution, solve_torus
+from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.exact.fourier import interpolation_matrix
+from wpoflow.validation.exact.torus_optimum import TorusProblem
+from wpoflow.validation.exact.torus_spectral import TorusSolution, solve_torus
 
 TABLE = load("torus_published")
 STATES = np.pi * np.array(TABLE["points"]["s_over_pi"])

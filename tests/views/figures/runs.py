@@ -7,14 +7,14 @@ from functools import cache
 
 import numpy as np
 
-from grids.arrays import FloatArray
-from grids.axis import uniform_axis
-from grids.grid import Grid
-from problems.load import build_problem
-from problems.problem_file import parse_problem
-from solver.evolve import evolve
-from solver.run import Optimum, Run, Snapshots
-from solver.series import SERIES
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.problems.load import build_problem
+from wpoflow.problems.problem_file import parse_problem
+from wpoflow.solver.records.run import Optimum, Run, Snapshots
+from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.runs.evolve import evolve
 
 HARD_TITLE = r"A $\frac{1}{$ of 50% <b>x_1</b> & {y}^2 \alpha \$: " + "a title that is much too long for two lines " * 4
 
@@ -70,9 +70,7 @@ def small_run(name: str, title: str = "A small regulator") -> Run:
     return evolve(mdp, until=3.0, accuracy=1e-2, snapshots=6)
 
 
-def made_up(
-    gap: FloatArray | list[float], *, optimum: bool = True, snapshots: int = 1, title: str = "Made up"
-) -> Run:
+def made_up(gap: FloatArray | list[float], *, optimum: bool = True, snapshots: int = 1, title: str = "Made up") -> Run:
     """A run over 3 states and 4 actions with the given gaps at the times 0, 1, 2, ..."""
     gaps = np.asarray(gap, dtype=np.float64)
     states, actions = Grid((uniform_axis("x", -1.0, 1.0, 3, "clamp"),)), Grid((uniform_axis("u", 0.0, 1.0, 4),))

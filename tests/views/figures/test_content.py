@@ -8,17 +8,17 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
-from grids.arrays import FloatArray
-from problems.load import load_problem
-from solver.run import Run
 from tests.views.figures.runs import ENDINGS, small_run
-from validation.constants.lower_bounds import lower_bounds
-from validation.evidence import Evidence
-from validation.rates import paper_rate
-from views.figures import FIGURES, FigureError, draw
-from views.figures.decay import bound_line
-from views.figures.phase import displacements
-from views.figures.refinement import draw_study
+from wpoflow.core.arrays import FloatArray
+from wpoflow.problems.load import load_problem
+from wpoflow.solver.records.run import Run
+from wpoflow.validation.constants.lower_bounds import lower_bounds
+from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.rates import paper_rate
+from wpoflow.views.figures import FIGURES, FigureError, draw
+from wpoflow.views.figures.decay import bound_line
+from wpoflow.views.figures.phase import displacements
+from wpoflow.views.figures.refinement import draw_study
 
 
 def line(panel: Axes, label: str) -> tuple[FloatArray, FloatArray]:
@@ -138,7 +138,7 @@ def test_the_phase_portrait_moves_as_the_problem_says() -> None:
 
 
 def test_mixtures_are_averaged_over_their_outcomes() -> None:
-    from solver.evolve import evolve
+    from wpoflow.solver.runs.evolve import evolve
 
     run = evolve(load_problem("inventory", cells={"stock": 13, "order": 8}), until={"steps": 1}, snapshots=2)
     assert run.optimum is not None

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from matplotlib.figure import Figure
 
-from solver.run import Run
 from tests.views.figures.runs import ENDINGS, HARD_TITLE, SHAPES, small_run
 from tests.views.figures.texts import drawn_texts, misplaced
-from views.figures import applicable, draw
+from wpoflow.solver.records.run import Run
+from wpoflow.views.figures import applicable, draw
 
 ALWAYS = {"overview", "value", "steps"}
 OF_POLICIES = {"decay", "policy", "kymograph", "density", "constants"}

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from tests.views.figures.runs import ENDINGS, HARD_TITLE, made_up, small_run
-from views.figures import FigureError, draw, save, svg_text
-from views.figures.movie import frames, save_movie
+from wpoflow.views.figures import FigureError, draw, save, svg_text
+from wpoflow.views.figures.movie import frames, save_movie
 
 
 @pytest.mark.parametrize("extension", ["png", "pdf", "svg"])

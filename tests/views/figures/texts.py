@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from views.figures.canvas import style
+from wpoflow.views.figures.canvas import style
 
 TOUCH = 0.5  # dots by which boxes may meet
 

@@ -1,0 +1,1 @@
+"""Kernels that know no grid: elementary functions, sums, extremes, lines of cells."""

@@ -1,0 +1,1 @@
+"""Soft Bellman equations: linear systems, evaluation, improvement, optimum."""

@@ -1,0 +1,91 @@
+"""Values of a policy p' near another one p whose values V, Q are known, by differences.
+
+With g the Gibbs policy of Q, identity (I3) for both policies gives, state by state,
+
+    T^{p'} V - V = tau [ KL(p'|g) - KL(p|g) ],
+
+so that the change of the values solves a discounted system with a right-hand side that is small where the change is:
+
+    V' - V = (I - gamma P^{p'})^{-1} tau [ KL(p'|g) - KL(p|g) ],        Q' = Q + gamma P (V' - V).
+
+V itself is known to some eps max|V| only, enlarged by the horizon of the problem, and g moves by that over tau.
+Here the rounding of V and Q is common to p and to all p' and drops out of what is compared with each other: the
+error estimate of a time step sees the policies' differences, not the rounding of their values.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.bellman.evaluation import Evaluation, NotFiniteError
+from wpoflow.solver.bellman.system import DiscountedSystem, IncompleteFactors
+from wpoflow.solver.entropy import relative_entropy_to_gibbs
+from wpoflow.solver.mdp import GridMDP
+
+
+class Increments:
+    """Changes of the values against those of one policy, the base.
+
+    Parameters
+    ----------
+    mdp : GridMDP
+    solver : {"dense", "sparse", "krylov"}
+    incomplete : IncompleteFactors
+        Preconditioner shared with the evaluations of nearby policies.
+    """
+
+    def __init__(self, mdp: GridMDP, solver: str, incomplete: IncompleteFactors) -> None:
+        self._mdp, self._solver, self._incomplete = mdp, solver, incomplete
+        self._base: Evaluation | None = None
+        self._divergence, self._rise = np.empty((2, mdp.states.size))
+        self._q = np.empty((0, 0))
+
+    def start(self, policy: FloatArray, evaluation: Evaluation) -> None:
+        """Note the base policy (S, A) and its values, unless it is the base already."""
+        if evaluation is not self._base:
+            self._base = evaluation
+            self._relative_entropy(policy, evaluation, self._divergence)
+
+    def q(self, policy: FloatArray, guess: FloatArray, tolerance: float) -> tuple[FloatArray, FloatArray]:
+        """Q' (S, A) in a buffer of this object, and V' - V (S,).
+
+        Parameters
+        ----------
+        policy : array (S, A)
+            p'.
+        guess : array (S,)
+            Warm start for V' - V.
+        tolerance : float
+            Residual that suffices; V' - V is then within it over (1 - gamma).
+
+        Raises
+        ------
+        BellmanError
+            The linear system could not be solved.
+        NotFiniteError
+            The policy is not finite; names the state and cell.
+        """
+        mdp, base = self._mdp, self._base
+        assert base is not None
+        self._relative_entropy(policy, base, self._rise)
+        self._rise -= self._divergence
+        self._rise *= mdp.temperature
+        if not np.all(np.isfinite(self._rise)):
+            state = int(np.argmin(np.isfinite(self._rise)))
+            cell = int(np.argmin(np.isfinite(policy[state]) & (policy[state] >= 0.0)))
+            raise NotFiniteError(
+                f"policy not a finite probability at state {state} ({mdp.states.describe(state)}), "
+                f"cell {cell} ({mdp.actions.describe(cell)})"
+            )
+        system = DiscountedSystem(mdp.transition.under(policy), mdp.discount, self._solver, self._incomplete)
+        change, _ = system.solve(self._rise, guess, tolerance)
+        if self._q.size == 0:
+            self._q = np.empty_like(policy)
+        q = mdp.transition.expect(change, self._q)
+        q *= mdp.discount
+        q += base.q
+        return q, change
+
+    def _relative_entropy(self, policy: FloatArray, base: Evaluation, out: FloatArray) -> None:
+        relative_entropy_to_gibbs(policy, base.q, self._mdp.log_mass, self._mdp.temperature, out)

@@ -1,0 +1,199 @@
+"""Soft Bellman equations of a fixed policy: value, Q, occupancy, and the suboptimality without cancellation.
+
+    V = r + gamma P^pi V,    r_i = sum_k p_ik (c_ik + tau ln(p_ik/m_k)),    Q = c + gamma P V
+    d = (1 - gamma) rho + gamma (P^pi)^T d                                   (occupancy, a probability)
+    V - V* = tau (I - gamma P^pi)^{-1} KL(p | p*)                            (identity I2, state by state)
+
+The last line (Kerimkulov et al., arXiv:2310.02951, lemma on performance differences) gives the
+suboptimality as a sum of non-negative terms: it is meaningful down to 1e-28, where V - V* itself is
+lost in rounding at 1e-14.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+import numpy as np
+
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.arithmetic.extremes import largest_entry
+from wpoflow.solver.bellman.ilu import IncompleteFactors
+from wpoflow.solver.bellman.system import EPS, BellmanError, DiscountedSystem, choose_solver
+from wpoflow.solver.entropy import regularised_cost, relative_entropy_to_gibbs, soft_minimum
+from wpoflow.solver.mdp import GridMDP
+
+OCCUPANCY_SWEEPS = 50
+ROUNDINGS = 64.0  # over 1 - gamma, of the largest occupancy: what an accepted solve may be wrong by
+
+
+class NotFiniteError(ArithmeticError):
+    """A policy or a cost stopped being a finite number."""
+
+
+class Evaluation:
+    """Value functions of one policy; Q is computed when it is first asked for.
+
+    Parameters
+    ----------
+    mdp : GridMDP
+    value : array (S,)
+    residual : float
+    system : DiscountedSystem
+    out : array (S, A), optional
+        Receives Q; not to be used for anything else while this object lives.
+    reward : array (S,), optional
+        Right-hand side r, for `refined`.
+
+    Attributes
+    ----------
+    value : array (S,)
+        V^pi; its distance to the exact one is at most ``residual / (1 - gamma)``.
+    q : array (S, A)
+        Q^pi.
+    residual : float
+        Maximum of |r - (I - gamma P^pi) V|.
+    system : DiscountedSystem
+        I - gamma P^pi, for further right-hand sides.
+    """
+
+    def __init__(
+        self,
+        mdp: GridMDP,
+        value: FloatArray,
+        residual: float,
+        system: DiscountedSystem,
+        out: FloatArray | None = None,
+        reward: FloatArray | None = None,
+    ) -> None:
+        self.value = value
+        self.residual = residual
+        self.system = system
+        self._mdp, self._out, self._reward = mdp, out, reward
+        self._exact: Evaluation | None = None
+
+    def refined(self) -> Evaluation:
+        """The same to rounding, computed once; errors as `evaluate`."""
+        if self._exact is None:
+            assert self._reward is not None
+            value, residual = self.system.solve(self._reward, self.value)
+            self._exact = Evaluation(self._mdp, value, residual, self.system, reward=self._reward).taken_as_exact()
+        return self._exact
+
+    @property
+    def exact(self) -> bool:
+        """Whether it was computed to rounding, so that `refined` is itself."""
+        return self._exact is self
+
+    def taken_as_exact(self) -> Evaluation:
+        """Itself, as one that was computed to rounding."""
+        self._exact = self
+        return self
+
+    @cached_property
+    def q(self) -> FloatArray:
+        """Q^pi, (S, A)."""
+        return q_of_value(self._mdp, self.value, self._out)
+
+
+def bellman_solver(mdp: GridMDP) -> str:
+    """Name of the linear solver chosen for a problem from its sizes alone."""
+    return choose_solver(mdp.states.size, mdp.product_work, mdp.discount, mdp.states.dim)
+
+
+def q_of_value(mdp: GridMDP, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """Q = c + gamma P V, (S, A)."""
+    q = mdp.transition.expect(mdp.discount * value, out)
+    q += mdp.cost
+    return q
+
+
+def evaluate(
+    mdp: GridMDP,
+    policy: FloatArray,
+    guess: FloatArray | None = None,
+    solver: str | None = None,
+    out: FloatArray | None = None,
+    incomplete: IncompleteFactors | None = None,
+    tolerance: float = 0.0,
+) -> Evaluation:
+    """Soft evaluation of a policy.
+
+    Parameters
+    ----------
+    policy : array (S, A)
+    guess : array (S,), optional
+        Warm start for V.
+    solver : str, optional
+        "dense", "sparse" or "krylov"; by default the cheapest for these sizes.
+    out : array (S, A), optional
+        Receives Q when it is first asked for.
+    incomplete : IncompleteFactors, optional
+        Arrays of the preconditioner, to be shared with other evaluations.
+    tolerance : float
+        Residual that suffices where it lies above rounding; V is then within it over (1 - gamma).
+
+    Raises
+    ------
+    BellmanError
+        The linear system could not be solved to rounding.
+    NotFiniteError
+        The policy's cost is not finite, as of a negative or infinite entry; names the state and cell.
+    """
+    reward = np.empty(mdp.states.size)
+    regularised_cost(policy, mdp.cost, mdp.log_mass, mdp.temperature, reward)
+    if not math.isfinite(largest_entry(reward)):
+        state = int(np.argmin(np.isfinite(reward)))
+        cell = int(np.argmin(np.isfinite(policy[state] * mdp.cost[state]) & (policy[state] >= 0.0)))
+        raise NotFiniteError(
+            f"policy {policy[state, cell]:.3g} with cost {mdp.cost[state, cell]:.3g} is not finite and non-negative "
+            f"at state {state} ({mdp.states.describe(state)}), "
+            f"cell {cell} ({mdp.actions.describe(cell)})"
+        )
+    transition = mdp.transition.under(policy)
+    if solver is None:
+        solver = choose_solver(mdp.states.size, transition.work, mdp.discount, mdp.states.dim)
+    system = DiscountedSystem(transition, mdp.discount, solver, incomplete)
+    value, residual = system.solve(reward, guess, tolerance)
+    return Evaluation(mdp, value, residual, system, out, reward)
+
+
+def occupancy(mdp: GridMDP, system: DiscountedSystem, guess: FloatArray | None = None) -> FloatArray:
+    """Discounted occupancy d_rho of the states, (S,); its mass is one (less where pairs terminate).
+
+    An iterative solve leaves errors of rounding size *relative to the largest entry*; fixed-point
+    sweeps, each a contraction by gamma, carry them away from rarely visited states until
+    d >= (1 - gamma) rho everywhere.  They start from the absolute values: where the exact occupancy is
+    zero, in a class of states never reached, an error of either sign is an error of the same size, and
+    from a non-negative start every sweep stays non-negative.
+
+    Raises
+    ------
+    BellmanError
+        The solution is negative beyond rounding; names the state.
+    """
+    source = (1.0 - mdp.discount) * mdp.rho
+    d, _ = system.solve_transposed(source, guess)
+    if not d.min() >= -ROUNDINGS * EPS / (1.0 - mdp.discount) * d.max():
+        state = int(np.argmin(d))
+        raise BellmanError(f"occupancy is {d[state]:.3g} at state {state} ({mdp.states.describe(state)})")
+    for _ in range(OCCUPANCY_SWEEPS):
+        if np.all(d >= source * (1.0 - 8.0 * EPS)):
+            break
+        d = source + mdp.discount * system.transition.rmatvec(np.abs(d))
+    return d
+
+
+def suboptimality(mdp: GridMDP, policy: FloatArray, optimal_q: FloatArray, system: DiscountedSystem) -> FloatArray:
+    """V^pi - V* in every state by (I2), (S,), without cancellation."""
+    divergence = np.empty(mdp.states.size)
+    relative_entropy_to_gibbs(policy, optimal_q, mdp.log_mass, mdp.temperature, divergence)
+    gap, _ = system.solve(mdp.temperature * divergence)
+    return gap
+
+
+def bellman_residual(mdp: GridMDP, evaluation: Evaluation) -> float:
+    """Maximum of |V - T V|, T the soft Bellman optimality operator; ||V - V*|| <= it / (1 - gamma)."""
+    improved = np.empty(mdp.states.size)
+    soft_minimum(evaluation.q, mdp.log_mass, mdp.temperature, improved)
+    return float(np.abs(evaluation.value - improved).max())

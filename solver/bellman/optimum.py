@@ -1,0 +1,143 @@
+"""The soft optimum by inexact soft policy iteration: p <- Gibbs policy of Q^p, in the form of Newton's method.
+
+With p the Gibbs policy of Q = c + gamma P V, a policy's soft evaluation started at V is a linear system for what is
+missing, whose right-hand side is the residual of the soft Bellman equation:
+
+    (I - gamma P^p) delta = T V - V,      V <- V + delta,      (T V)_i = -tau ln sum_k m_k e^{-Q_ik/tau}
+
+Each step is the flow's descent step of infinite length and near the optimum converges quadratically, so that solving
+for delta to a hundredth of the residual costs no step (Dembo, Eisenstat & Steihaug 1982, doi:10.1137/0719025); the
+next residual tells how well it was solved.  The small number is computed as such: its rounding is relative to delta,
+not to V.  Steps are made until the residual stops falling, because the suboptimality of a policy can be followed to
+
+    tau / (2 (1 - gamma)) (delta Q / tau)^2,    delta Q the error of Q*,
+
+and no further: that number is stated as the gap's floor.  Where a residual is asked for, delta Q <= gamma/(1 - gamma)
+times the residual reached, and the floor is that of this bound.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.bellman.evaluation import NotFiniteError, bellman_solver, evaluate, occupancy
+from wpoflow.solver.bellman.ilu import IncompleteFactors
+from wpoflow.solver.bellman.improvement import improve
+from wpoflow.solver.bellman.system import EPS, BellmanError, DiscountedSystem
+from wpoflow.solver.entropy import relative_entropy_to_gibbs
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Optimum
+
+ACCEPTED_RESIDUAL = 8.0  # in units of eps max(|V|, |Q|, tau) / (1 - gamma)
+MOST_ITERATIONS = 1000
+INEXACT = 1e-2  # of the soft Bellman residual: to what a step is solved
+TARGET_SHARE = 0.25  # of a residual asked for: what a step may leave
+
+
+def solve_optimum(
+    mdp: GridMDP, start: FloatArray | None = None, solver: str | None = None, residual: float | None = None
+) -> Optimum:
+    """Soft-optimal value and policy.
+
+    Parameters
+    ----------
+    start : array (S, A), optional
+        First policy; the reference measure by default.
+    solver : str, optional
+        Linear solver; by default chosen from the sizes.
+    residual : float, optional
+        Stop at this soft Bellman residual instead of where it stops falling.
+
+    Raises
+    ------
+    NotFiniteError
+        Costs so large for the temperature that the rounding floor of the gap is not finite.
+    BellmanError
+        The residual stopped falling above the one asked for, or above 8 eps max(|V|, |Q|, tau) / (1 - gamma)
+        where none is.
+    """
+    solver = bellman_solver(mdp) if solver is None else solver
+    policy = np.tile(mdp.reference_mass, (mdp.states.size, 1)) if start is None else start.copy()
+    incomplete = IncompleteFactors()
+    first = evaluate(mdp, policy, None, solver, None, incomplete, INEXACT * float(np.ptp(mdp.cost)))
+    value, system = first.value, first.system
+    q, improved = np.empty_like(policy), np.empty_like(value)
+    previous = np.empty_like(policy) if residual is None else policy
+    _improve(mdp, value, q, policy, improved)
+    current = best = float(np.abs(improved - value).max())
+    stalls = 0
+    iteration = 0
+    while iteration < MOST_ITERATIONS:
+        iteration += 1
+        system = DiscountedSystem(mdp.transition.under(policy), mdp.discount, solver, incomplete)
+        enough = 0.0 if residual is None else TARGET_SHARE * residual
+        if current > 0.0:
+            value = value + system.approximate(improved - value, max(INEXACT, enough / current))
+        policy, previous = previous, policy
+        _improve(mdp, value, q, policy, improved)
+        current = float(np.abs(improved - value).max())
+        # V is a difference of terms as large as Q and tau, and no better known than they are
+        scale = max(float(np.abs(value).max()), float(np.abs(q).max()), mdp.temperature)
+        rounding = EPS * scale / (1.0 - mdp.discount)
+        if residual is not None and current <= residual:
+            break
+        # far from the optimum the residual may rise for a step; at rounding it no longer falls
+        stalls = stalls + 1 if current >= best and current <= ACCEPTED_RESIDUAL * rounding else 0
+        best = min(best, current)
+        if stalls >= 2 or current == 0.0 or not np.isfinite(current):
+            break
+    wanted = ACCEPTED_RESIDUAL * rounding if residual is None else residual
+    if not current <= wanted:
+        raise BellmanError(
+            f"soft optimum: Bellman residual stays at {current:.3g} after {iteration} iterations, above {wanted:.3g}"
+        )
+    if residual is None:
+        divergence = _largest_divergence(mdp, previous, q)
+    else:
+        divergence = 0.5 * (mdp.discount * current / ((1.0 - mdp.discount) * mdp.temperature)) ** 2
+    floor = _gap_floor(mdp, q, divergence)
+    if not np.isfinite(floor):
+        largest = float(np.abs(q).max())
+        raise NotFiniteError(
+            f"soft optimum: costs are too large for the temperature {mdp.temperature:g}: with Q of {largest:.3g} "
+            "the rounding floor of the gap is not finite"
+        )
+    return Optimum(
+        value=value,
+        q=q,
+        policy=policy,
+        bellman_residual=current,
+        gap_floor=floor,
+        occupancy=occupancy(mdp, system),
+        iterations=iteration,
+    )
+
+
+def least_gap_floor(mdp: GridMDP) -> float:
+    """What the rounding floor of the gap cannot lie below, known before the optimum is.
+
+    Of c = Q - gamma P V and |V*| <= max |Q*|, since V* is a soft minimum of Q*, it follows that
+    max |Q*| >= max |c| / (1 + gamma); the floor is at least 2 tau/(1 - gamma) (eps max |Q*| / tau)².
+    """
+    rounding = EPS * float(np.abs(mdp.cost).max()) / ((1.0 + mdp.discount) * mdp.temperature)
+    return 2.0 * mdp.temperature / (1.0 - mdp.discount) * rounding * rounding
+
+
+def _improve(mdp: GridMDP, value: FloatArray, q: FloatArray, policy: FloatArray, out: FloatArray) -> None:
+    """Fill Q of V, its Gibbs policy, and T V."""
+    mdp.transition.expect(mdp.discount * value, q)
+    improve(mdp.cost, mdp.log_mass, mdp.temperature, q, policy, out)
+
+
+def _largest_divergence(mdp: GridMDP, policy: FloatArray, q: FloatArray) -> float:
+    """What identity (I3) measures: the largest KL of a policy from the Gibbs policy of Q."""
+    divergence = np.empty(mdp.states.size)
+    relative_entropy_to_gibbs(policy, q, mdp.log_mass, mdp.temperature, divergence)
+    return float(divergence.max())
+
+
+def _gap_floor(mdp: GridMDP, q: FloatArray, divergence: float) -> float:
+    """Rounding floor of the gap: that of a divergence at the optimum, or of eps of Q if larger."""
+    rounding = EPS * float(np.abs(q).max()) / mdp.temperature
+    return 4.0 * mdp.temperature / (1.0 - mdp.discount) * max(divergence, 0.5 * rounding * rounding)

@@ -1,0 +1,1 @@
+"""Flows: what a policy descends along, each with its step and its own dissipation."""

@@ -1,0 +1,1 @@
+"""The Scharfetter-Gummel flux of one action axis: rates, sweeps, resolvent, limiter."""

@@ -1,0 +1,188 @@
+"""What a run leaves behind, in memory or read back from its file: one shape for both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.display import Displayed
+from wpoflow.grids.grid import Grid
+
+if TYPE_CHECKING:
+    import xarray
+
+Attributes = Mapping[str, str | int | float]
+ProblemArrays = Mapping[str, FloatArray | IntArray]
+Rows = Callable[[int | slice], FloatArray]
+
+
+@dataclass(frozen=True, eq=False)
+class Optimum(Displayed):
+    """The soft optimum and how well it is known.
+
+    Attributes
+    ----------
+    value : array (S,)
+        V*.
+    q : array (S, A)
+        Q*.
+    policy : array (S, A)
+        Cell probabilities of the Gibbs policy of Q*.
+    bellman_residual : float
+        max |V - T V| at the value given; the error of V is at most this over 1 - gamma.
+    gap_floor : float
+        Rounding floor of the gap measured against this optimum.
+    occupancy : array (S,)
+        Discounted occupancy of p* from rho.
+    iterations : int
+        Soft policy iterations done.
+    """
+
+    value: FloatArray
+    q: FloatArray
+    policy: FloatArray
+    bellman_residual: float
+    gap_floor: float
+    occupancy: FloatArray
+    iterations: int
+
+
+class Snapshots:
+    """Values and policies at a few times; what is stored in a file is read when asked for.
+
+    Parameters
+    ----------
+    time : array (k,)
+    value, policy : arrays (k, S), (k, S, A), or functions of an index or slice giving rows of them
+        Value functions and cell probabilities.
+    """
+
+    def __init__(self, time: FloatArray, value: FloatArray | Rows, policy: FloatArray | Rows) -> None:
+        self.time = time
+        self._value: Rows = value if callable(value) else value.__getitem__
+        self._policy: Rows = policy if callable(policy) else policy.__getitem__
+
+    @cached_property
+    def value(self) -> FloatArray:
+        """All value functions, (k, S)."""
+        return self._value(slice(None))
+
+    @cached_property
+    def policy(self) -> FloatArray:
+        """All policies, (k, S, A)."""
+        return self._policy(slice(None))
+
+    def value_at(self, index: int) -> FloatArray:
+        """One value function, (S,), without reading the others."""
+        return self._value(index)
+
+    def policy_at(self, index: int) -> FloatArray:
+        """One policy, (S, A), without reading the others."""
+        return self._policy(index)
+
+
+class Run(Displayed):
+    """A run, as `evolve` returns it and as its file holds it.
+
+    Parameters
+    ----------
+    states, actions : Grid
+    series : dict of arrays (rows,)
+        The scalar series by name, ``time`` among them (see `solver.records.series.SERIES`).
+    snapshots : Snapshots or None
+    optimum : Optimum, a function that reads it, or None
+    reference_mass, rho : arrays (A,), (S,)
+    attributes : mapping
+        The attributes of the run file: title, problem, status, stop_reason, counters, provenance.
+    problem_arrays : function returning a mapping of arrays, optional
+        What states a problem that has no text (see `solver.storage.problem_arrays`).
+    """
+
+    def __init__(
+        self,
+        *,
+        states: Grid,
+        actions: Grid,
+        series: dict[str, FloatArray],
+        snapshots: Snapshots | None,
+        optimum: Optimum | Callable[[], Optimum] | None,
+        reference_mass: FloatArray,
+        rho: FloatArray,
+        attributes: Attributes,
+        problem_arrays: Callable[[], ProblemArrays] | None = None,
+    ) -> None:
+        self.states, self.actions = states, actions
+        self.series = series
+        self.snapshots = snapshots
+        self._optimum = optimum
+        self.reference_mass, self.rho = reference_mass, rho
+        self.attributes = attributes
+        self._problem_arrays = problem_arrays
+
+    @cached_property
+    def problem_arrays(self) -> ProblemArrays:
+        """Arrays by which a problem without a text is stated; empty for others."""
+        return {} if self._problem_arrays is None else self._problem_arrays()
+
+    @cached_property
+    def optimum(self) -> Optimum | None:
+        """The soft optimum; None if the run ended before it was known."""
+        return self._optimum() if callable(self._optimum) else self._optimum
+
+    def __repr__(self) -> str:
+        grids = [f"{axis.name} {axis.size}" for axis in (*self.states.axes, *self.actions.axes)]
+        last = [f"{name} {self.series[name][-1]:.6g}" for name in ("time", "gap") if len(self.series["time"])]
+        return f"Run({', '.join([repr(self.title), ' x '.join(grids), self.status, *last])})"
+
+    def _text(self, name: str) -> str:
+        return str(self.attributes.get(name, ""))
+
+    @property
+    def title(self) -> str:
+        """Title of the problem."""
+        return self._text("title")
+
+    @property
+    def problem(self) -> str:
+        """The resolved problem text, empty for a problem stated in Python."""
+        return self._text("problem")
+
+    @property
+    def status(self) -> str:
+        """How the run ended: complete, interrupted or failed."""
+        return self._text("status")
+
+    @property
+    def stop_reason(self) -> str:
+        """Why the run stopped, in a sentence."""
+        return self._text("stop_reason")
+
+    @cached_property
+    def policy(self) -> FloatArray:
+        """The last policy kept, (S, A)."""
+        return self._kept().policy_at(-1)
+
+    @cached_property
+    def value(self) -> FloatArray:
+        """The value of the last policy kept, (S,)."""
+        return self._kept().value_at(-1)
+
+    def _kept(self) -> Snapshots:
+        if self.snapshots is None or not len(self.snapshots.time):
+            raise ValueError("this run holds no snapshots")
+        return self.snapshots
+
+    def to_xarray(self) -> xarray.DataTree:
+        """The run as an xarray DataTree, identical to what `xarray.open_datatree` reads from its file.
+
+        Raises
+        ------
+        ImportError
+            xarray is not installed (``pip install "wpoflow[xarray]"``).
+        """
+        from wpoflow.solver.records.run_xarray import run_as_datatree
+
+        return run_as_datatree(self)

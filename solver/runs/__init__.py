@@ -1,0 +1,1 @@
+"""A run: the flow observed, recorded, checkpointed, stopped, resumed."""

@@ -1,0 +1,270 @@
+"""The loop of a run: takes the states of the flow, observes, records, keeps checkpoints, and decides when to stop."""
+
+from __future__ import annotations
+
+import math
+import time as clock
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from wpoflow.solver.bellman.evaluation import NotFiniteError
+from wpoflow.solver.bellman.system import BellmanError
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Optimum
+from wpoflow.solver.records.schedule import reached
+from wpoflow.solver.records.stop import StopCriteria, StopKind
+from wpoflow.solver.runs.checkpointing import Checkpoints
+from wpoflow.solver.runs.monitor import OF_STEPS, StepMonitor, StepStatistics
+from wpoflow.solver.runs.observables import Observer
+from wpoflow.solver.runs.recorder import Recorder
+from wpoflow.solver.runs.signals import StopAtOnce, StopSignals
+from wpoflow.solver.schemes.attempts import StepVanishedError
+from wpoflow.solver.schemes.integrator import OF_FLOW, FlowState
+from wpoflow.solver.schemes.scheme import MassError, Memory
+
+METASTABLE = 0.1  # e-folds the gap would fall by if the run went on for as long again
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a run reports after each step: flow time, gap and local rate of the last row, step size and counts."""
+
+    time: float
+    gap: float
+    rate: float
+    step_size: float
+    steps: int
+    bellman_evaluations: int
+    wall_seconds: float
+
+
+def _refuse_nan(row: Mapping[str, float]) -> None:
+    """Raise NotFiniteError for a number that is none, rather than record it.
+
+    A dissipation is infinite where a policy has zeros; a rate of nothing is unknown.
+    """
+    for name, value in row.items():
+        unknown = math.isnan(value) and name != "rate_observed"
+        if unknown or (math.isinf(value) and row["density_min"] > 0.0):
+            raise NotFiniteError(f"the series {name} is {value}: sizes too small or too large for floating point")
+
+
+def _sweep_time(mdp: GridMDP, optimum: Optimum) -> float:
+    """Flow time in which a drift of the size of Q* or diffusion leads across the action box: L^2 / (tau + osc Q*)."""
+    longest = max(float(axis.edges[-1] - axis.edges[0]) for axis in mdp.actions.axes)
+    return longest / (mdp.temperature + float(np.ptp(optimum.q, axis=1).max())) * longest
+
+
+class _WallTimeError(Exception):
+    """The wall-clock limit was met within a step."""
+
+
+class RunLoop:
+    """Consumes the states of the flow.
+
+    Parameters
+    ----------
+    mdp : GridMDP
+    optimum : Optimum
+    criteria : StopCriteria
+    recorder : Recorder
+        Receives rows and snapshots; holds those of a run that goes on.
+    started : float
+        Of the monotonic clock, for the limit on wall time.
+    signals : StopSignals
+        Asks the run to stop after a step.
+    progress : callable, optional
+        Called with a `Progress` after every step.
+    checkpoints : Checkpoints, optional
+    memory : mapping, optional
+        What `memory` gave, for a run that goes on: the first state of the flow is then one that was recorded before.
+    """
+
+    def __init__(
+        self,
+        mdp: GridMDP,
+        optimum: Optimum,
+        criteria: StopCriteria,
+        recorder: Recorder,
+        started: float,
+        signals: StopSignals,
+        progress: Callable[[Progress], None] | None = None,
+        checkpoints: Checkpoints | None = None,
+        memory: Memory | None = None,
+    ) -> None:
+        self._mdp, self._criteria, self._recorder = mdp, criteria, recorder
+        self._observer = Observer(mdp, optimum)
+        self._monitor = StepMonitor(mdp)
+        self._started, self._signals = started, signals
+        self._progress, self._checkpoints = progress, checkpoints
+        self._row: dict[str, float] = {}
+        self._first_gap = math.nan
+        self._sweep = _sweep_time(mdp, optimum)
+        self._state: FlowState | None = None
+        self._end_of_step: FlowState | None = None
+        self._goes_on = memory is not None
+        if memory is not None:
+            self._row, self._first_gap = recorder.rows[-1], recorder.rows[0]["gap"]
+            self._observer.restore(memory)
+            steps = {name: memory[OF_STEPS + name] for name in asdict(StepStatistics())}
+            self._monitor.statistics = StepStatistics(**steps)  # type: ignore[arg-type]  # numbers, not arrays
+
+    def run(self, states: Iterator[FlowState], rows: Iterator[float], snapshots: list[float]) -> tuple[StopKind, str]:
+        """Run to the stop; the last state is always a row and a snapshot."""
+        pending = list(reversed(snapshots))
+        next_row = next(rows, math.inf)
+        self._signals.stepping = True
+        try:
+            for state in states:
+                if not state.between:
+                    if self._end_of_step is not None:
+                        self._monitor.step(self._end_of_step, state)
+                    self._end_of_step = state
+                self._state = state
+                stop = None if self._goes_on else self._stop(state)
+                ends = stop is not None and stop is not StopKind.WALL
+                if not self._goes_on:
+                    if state.steps == 0 or reached(state.time, next_row) or ends:
+                        self._record(state)
+                    if (pending and reached(state.time, pending[-1])) or ends:
+                        self._recorder.snapshot(state.time, state.value, state.policy)
+                while reached(state.time, next_row):
+                    next_row = next(rows, math.inf)
+                while pending and reached(state.time, pending[-1]):
+                    pending.pop()
+                self._goes_on = False
+                if self._progress is not None:
+                    self._progress(self._report(state))
+                if ends and stop is not None:
+                    return stop, self._sentence(stop, state)
+                if not state.between:
+                    asked = self._signals.asked
+                    if self._checkpoints is not None and (asked or stop is not None or self._checkpoints.due()):
+                        self._checkpoints.write(self.memory)
+                    if asked:
+                        self._record_last()
+                        return StopKind.INTERRUPTED, f"interrupted at flow time {self._time():.6g}"
+                if stop is not None:
+                    self._record_last()
+                    return stop, self._sentence(stop, state)
+        except NotFiniteError as error:
+            ending = StopKind.NOT_FINITE, f"not finite after flow time {self._time():.6g}: {error}"
+        except BellmanError as error:
+            ending = StopKind.STAGNATED, f"Bellman solve stagnated after flow time {self._time():.6g}: {error}"
+        except MassError as error:
+            ending = StopKind.MASS, f"mass not kept after flow time {self._time():.6g}: {error}"
+        except StepVanishedError as error:
+            ending = StopKind.STEP_VANISHED, f"step size vanished after flow time {self._time():.6g}: {error}"
+        except _WallTimeError:
+            wall = self._criteria.wall
+            ending = StopKind.WALL, f"wall-clock limit of {wall:g} s met after flow time {self._time():.6g}"
+        except StopAtOnce:
+            raise
+        except KeyboardInterrupt:
+            ending = StopKind.INTERRUPTED, f"interrupted at flow time {self._time():.6g}"
+        else:
+            raise AssertionError("the flow never ends by itself")
+        self._record_last()
+        return ending
+
+    def memory(self) -> dict[str, Any]:
+        """All that the rest of the run depends on besides rows, snapshots and optimum; arrays may be views."""
+        assert self._end_of_step is not None
+        return {
+            **{OF_FLOW + name: value for name, value in self._end_of_step.memory().items()},
+            **{OF_STEPS + name: value for name, value in asdict(self._monitor.statistics).items()},
+            **self._observer.memory(),
+        }
+
+    def _record_last(self) -> None:
+        """Keep the last whole state of a run that was cut short."""
+        state = self._state
+        if state is not None:
+            with suppress(NotFiniteError):  # then its numbers are what ended the run
+                if state.time > self._row.get("time", -1.0):
+                    self._record(state)
+                if state.time > self._recorder.snapshot_time:
+                    self._recorder.snapshot(state.time, state.value, state.policy)
+
+    def counters(self) -> dict[str, int]:
+        """Steps taken, rejected, and taken by the fall-back."""
+        state = self._state
+        if state is None:
+            return {"steps": 0, "rejected_steps": 0, "fallback_steps": 0}
+        return {
+            "steps": state.steps,
+            "rejected_steps": state.rejected_steps,
+            "fallback_steps": state.fallback_steps,
+        }
+
+    def _time(self) -> float:
+        return 0.0 if self._state is None else self._state.time
+
+    def _record(self, state: FlowState) -> None:
+        row = self._observer.row(state.policy, state.evaluation)
+        statistics = self._monitor.take()
+        row["mass_error"] = max(row["mass_error"], statistics.mass_drift)
+        if state.steps == 0:
+            statistics.bellman_evaluations = state.bellman_evaluations
+        row = {"time": state.time, "step_size": state.step_size, **row, **statistics.row()}
+        _refuse_nan(row)
+        self._row = row
+        if state.steps == 0:
+            self._first_gap = self._row["gap"]
+        self._recorder.row(self._row)
+
+    def _stop(self, state: FlowState) -> StopKind | None:
+        criteria = self._criteria
+        if criteria.time is not None and reached(state.time, criteria.time):
+            return StopKind.TIME
+        if criteria.gap is not None and self._observer.gap_within(criteria.gap, state.policy, state.evaluation):
+            return StopKind.GAP
+        if criteria.steps is not None and state.steps >= criteria.steps:
+            return StopKind.STEPS
+        return StopKind.WALL if self._wall_met() else None
+
+    def _wall_met(self) -> bool:
+        wall = self._criteria.wall
+        return wall is not None and clock.monotonic() - self._started >= wall
+
+    def watch(self) -> None:
+        """Between the attempts at a step: end the run if its time is up."""
+        if self._wall_met():
+            raise _WallTimeError
+
+    def _report(self, state: FlowState) -> Progress:
+        return Progress(
+            state.time,
+            self._row["gap"],
+            self._row["rate_observed"],
+            state.step_size,
+            state.steps,
+            state.bellman_evaluations,
+            clock.monotonic() - self._started,
+        )
+
+    def _sentence(self, kind: StopKind, state: FlowState) -> str:
+        gap, rate = self._row["gap"], self._row["rate_observed"]
+        reached = {
+            StopKind.TIME: f"flow time {state.time:g} reached",
+            StopKind.GAP: f"gap {gap:.3g} reached at flow time {state.time:.6g}",
+            StopKind.STEPS: f"{state.steps} steps taken, at flow time {state.time:.6g}",
+            StopKind.WALL: f"wall-clock limit of {self._criteria.wall:g} s met at flow time {state.time:.6g}"
+            if self._criteria.wall is not None
+            else "",
+        }[kind]
+        if kind is StopKind.GAP:
+            return reached
+        asked = self._criteria.gap
+        left = f"gap {gap:.3g}" if asked is None or gap <= asked else f"gap {gap:.3g} above the {asked:.3g} asked for"
+        begun = state.time > self._sweep  # before, little progress is no sign of a stall
+        if kind is StopKind.TIME and begun and gap > 1e-6 * self._first_gap and rate * state.time < METASTABLE:
+            return (
+                f"{reached}, in a metastable state: the {left} falls at the rate {rate:.3g} only, "
+                f"while the soft Bellman residual is {self._row['bellman_residual']:.3g}"
+            )
+        return f"{reached}, {left}"

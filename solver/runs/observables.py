@@ -1,0 +1,139 @@
+"""One row of a run's series: everything the theory speaks of, of one policy and its value functions.
+
+Suboptimality by (I2), dissipation by (I4), both sums of non-negative terms weighted by the policy's
+own occupancy, so that their ratio is a local rate without fitting; the soft Bellman residual by
+(I3), which bounds the suboptimality without knowing the optimum; and the monitors of regularity.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.grids.grid import Grid
+from wpoflow.solver.bellman.evaluation import ROUNDINGS, Evaluation, occupancy
+from wpoflow.solver.bellman.system import EPS
+from wpoflow.solver.entropy import relative_entropy_to_gibbs, relative_entropy_to_reference
+from wpoflow.solver.flows.wasserstein import wasserstein_dissipation
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Optimum
+from wpoflow.solver.runs.monitor_kernels import add_axis_slopes, density_range, masked_mass
+from wpoflow.solver.schemes.scheme import Memory
+
+
+class Observer:
+    """Computes the rows of the series of one run.
+
+    Parameters
+    ----------
+    mdp : GridMDP
+    optimum : Optimum
+        What suboptimality is measured against.
+    """
+
+    def __init__(self, mdp: GridMDP, optimum: Optimum) -> None:
+        self._mdp = mdp
+        self._optimum = optimum
+        self._visited: FloatArray | None = None
+        self._alive = np.ones(mdp.states.size, dtype=np.bool_) if mdp.alive is None else mdp.alive
+        self._end_cells = end_cells(mdp.actions)
+
+    def memory(self) -> Memory:
+        """What later rows depend on: the occupancy that the next one is solved from."""
+        return {} if self._visited is None else {"occupancy": self._visited}
+
+    def restore(self, memory: Memory) -> None:
+        """Take up a memory."""
+        self._visited = np.asarray(memory["occupancy"]) if "occupancy" in memory else None
+
+    def gap(self, policy: FloatArray, evaluation: Evaluation) -> float:
+        """V^pi(rho) - V*(rho) by (I2): tau/(1 - gamma) sum_i d_i KL(p_i | p*_i)."""
+        return self._gap(self._occupancy(evaluation), self._divergence(policy))
+
+    def gap_within(self, bound: float, policy: FloatArray, evaluation: Evaluation) -> bool:
+        """Whether the gap is at most ``bound``; the occupancy is solved for only where V - V* leaves a doubt."""
+        mdp, best = self._mdp, self._optimum
+        difference = float(np.add.reduce(mdp.rho * (evaluation.value - best.value)))
+        scale = float(np.abs(best.value).max() + np.abs(evaluation.value).max())
+        doubt = (evaluation.residual + best.bellman_residual + ROUNDINGS * EPS * scale) / (1.0 - mdp.discount)
+        return difference - doubt <= bound and self.gap(policy, evaluation) <= bound
+
+    def row(self, policy: FloatArray, evaluation: Evaluation) -> dict[str, float]:
+        """All series that depend on the present policy alone."""
+        mdp, visited, divergence = self._mdp, self._occupancy(evaluation), self._divergence(policy)
+        horizon = 1.0 / (1.0 - mdp.discount)
+        suboptimality, _ = evaluation.system.solve(mdp.temperature * divergence)
+        gap = self._gap(visited, divergence)
+        # a policy with zeros dissipates infinitely, which is nothing where the state is never visited
+        met = visited > 0.0
+        dissipation = horizon * float(
+            np.add.reduce(visited[met] * wasserstein_dissipation(mdp, policy, evaluation.q)[met])
+        )
+        to_gibbs, to_reference = np.empty_like(divergence), np.empty_like(divergence)
+        relative_entropy_to_gibbs(policy, evaluation.q, mdp.log_mass, mdp.temperature, to_gibbs)
+        relative_entropy_to_reference(policy, mdp.log_mass, to_reference)
+        clamped = mdp.transition.clamped
+        moved = 0.0 if clamped is None else np.add.reduce(visited * np.einsum("ik,ik->i", policy, clamped))
+        row = {
+            "value_rho": float(np.add.reduce(mdp.rho * evaluation.value)),
+            "gap": gap,
+            "gap_sup": self._supremum(suboptimality),
+            "dissipation": dissipation,
+            "rate_observed": dissipation / gap if gap > 0.0 else math.nan,
+            "kl_sup": self._supremum(divergence),
+            "occupancy_ratio": self._occupancy_ratio(visited),
+            "bellman_residual": mdp.temperature * self._supremum(to_gibbs),
+            "entropy": float(np.add.reduce(visited * to_reference)),
+            "clamped_mass": float(moved),
+        }
+        return row | self._monitors(policy, evaluation.q)
+
+    def _divergence(self, policy: FloatArray) -> FloatArray:
+        divergence = np.empty(self._mdp.states.size)
+        relative_entropy_to_gibbs(policy, self._optimum.q, self._mdp.log_mass, self._mdp.temperature, divergence)
+        return divergence
+
+    def _gap(self, visited: FloatArray, divergence: FloatArray) -> float:
+        scale = self._mdp.temperature / (1.0 - self._mdp.discount)
+        return scale * float(np.add.reduce(visited * divergence))
+
+    def _occupancy(self, evaluation: Evaluation) -> FloatArray:
+        self._visited = occupancy(self._mdp, evaluation.system, self._visited)
+        return self._visited
+
+    def _supremum(self, values: FloatArray) -> float:
+        return float(values[self._alive].max())
+
+    def _occupancy_ratio(self, visited: FloatArray) -> float:
+        best = self._optimum.occupancy
+        reached = best > 0.0
+        return float((best[reached] / np.maximum(visited[reached], np.finfo(np.float64).tiny)).max())
+
+    def _monitors(self, policy: FloatArray, q: FloatArray) -> dict[str, float]:
+        mdp = self._mdp
+        least, largest, total, score, slope, curvature, ends = np.zeros((7, mdp.states.size))
+        density_range(policy, mdp.reference_mass, least, largest, total)
+        for axis, stride in zip(mdp.actions.axes, mdp.actions.strides, strict=True):
+            if axis.size > 1:
+                add_axis_slopes(policy, q, mdp.log_mass, axis.distances, axis.size, stride, score, slope, curvature)
+        masked_mass(policy, self._end_cells, ends)
+        return {
+            "mass_error": float(np.abs(total - 1.0).max()),
+            "density_min": float(least.min()),
+            "density_max": self._supremum(largest),
+            "score_max": self._supremum(score),
+            "q_slope_max": self._supremum(slope),
+            "q_curvature_max": self._supremum(curvature),
+            "end_mass": self._supremum(ends),
+        }
+
+
+def end_cells(actions: Grid) -> BoolArray:
+    """Which action cells, (A,), touch an end of the box on some axis; a corner is one cell."""
+    touching = np.zeros(actions.size, dtype=np.bool_)
+    for axis, index in zip(actions.axes, np.unravel_index(np.arange(actions.size), actions.shape), strict=True):
+        if not axis.periodic and axis.size > 1:
+            touching |= (index == 0) | (index == axis.size - 1)
+    return touching

@@ -1,0 +1,151 @@
+"""Keeps the rows and snapshots of a run, in memory or in a run file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import partial
+from types import TracebackType
+
+import numpy as np
+
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.layout import standing_attributes
+from wpoflow.solver.records.run import Optimum, Run, Snapshots
+from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.storage.problem_arrays import problem_arrays
+from wpoflow.solver.storage.writer import RunWriter, open_run
+
+
+class Recorder:
+    """Takes what a run produces and gives back a `Run`.
+
+    Parameters
+    ----------
+    mdp : GridMDP
+    output : path or None
+        Run file to write; without one everything is kept in memory.
+    force : bool
+        Replace an existing file.
+    attributes : mapping, optional
+        Further attributes known at the start.
+
+    Attributes
+    ----------
+    rows : list of dict
+        The rows of the series so far.
+    snapshots : int
+        Number of snapshots so far.
+    snapshot_time : float
+        Time of the last one; -1 before there is one.
+    """
+
+    def __init__(
+        self,
+        mdp: GridMDP,
+        output: str | os.PathLike[str] | None,
+        force: bool,
+        attributes: Mapping[str, str | int | float] | None = None,
+    ) -> None:
+        self._mdp = mdp
+        self.rows: list[dict[str, float]] = []
+        self.snapshots = 0
+        self.snapshot_time = -1.0
+        self._times: list[float] = []
+        self._values: list[FloatArray] = []
+        self._policies: list[FloatArray] = []
+        self._optimum: Optimum | None = None
+        self._attributes: dict[str, str | int | float] = {
+            **standing_attributes(mdp.states, mdp.actions),
+            "title": mdp.title,
+            "discount": mdp.discount,
+            "temperature": mdp.temperature,
+            "transition": mdp.transition.description,
+            **(attributes or {}),
+        }
+        if mdp.statement:
+            self._attributes["problem"] = mdp.statement
+        self._writer = None
+        if output is not None:
+            self._writer = RunWriter(
+                output,
+                mdp.states,
+                mdp.actions,
+                reference_mass=mdp.reference_mass,
+                rho=mdp.rho,
+                attributes=self._attributes,
+                arrays=problem_arrays(mdp),
+                force=force,
+            )
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._writer.abandon()
+
+    def discard(self) -> None:
+        """Remove the unfinished file: nothing was computed that is worth keeping."""
+        if self._writer is not None:
+            self._writer.discard()
+
+    def optimum(self, optimum: Optimum) -> None:
+        """Keep the soft optimum."""
+        self._optimum = optimum
+        if self._writer is not None:
+            self._writer.optimum(optimum)
+
+    def row(self, row: Mapping[str, float]) -> None:
+        """Keep one row of the series."""
+        self.rows.append(dict(row))
+        if self._writer is not None:
+            self._writer.record(row)
+
+    def snapshot(self, time: float, value: FloatArray, policy: FloatArray) -> None:
+        """Keep value and policy at a time."""
+        self.snapshots, self.snapshot_time = self.snapshots + 1, time
+        if self._writer is not None:
+            self._writer.snapshot(time, value, policy)
+        else:
+            self._times.append(time)
+            self._values.append(value.copy())
+            self._policies.append(policy.copy())
+
+    @property
+    def kept_optimum(self) -> Optimum | None:
+        """The soft optimum, once it is known."""
+        return self._optimum
+
+    def kept_snapshot(self, index: int) -> tuple[float, FloatArray, FloatArray]:
+        """Time, value (S,) and policy (S, A) of a snapshot."""
+        if self._writer is not None:
+            return self._writer.kept_snapshot(index)
+        return self._times[index], self._values[index], self._policies[index]
+
+    def close(self, status: str, stop_reason: str, attributes: Mapping[str, str | int | float]) -> Run:
+        """Finish, and give back the run."""
+        if self._writer is not None:
+            self._writer.close(status, stop_reason, attributes)
+            return open_run(self._writer.path)
+        mdp = self._mdp
+        pairs = (len(self._times), mdp.states.size, mdp.actions.size)
+        gap_floor = {} if self._optimum is None else {"gap_floor": self._optimum.gap_floor}
+        return Run(
+            states=mdp.states,
+            actions=mdp.actions,
+            series={name: np.array([row[name] for row in self.rows]) for name in SERIES},
+            snapshots=Snapshots(
+                np.array(self._times),
+                np.array(self._values).reshape(pairs[:2]),
+                np.array(self._policies).reshape(pairs),
+            ),
+            optimum=self._optimum,
+            problem_arrays=partial(problem_arrays, mdp),
+            reference_mass=mdp.reference_mass,
+            rho=mdp.rho,
+            attributes={**self._attributes, **gap_floor, **attributes, "status": status, "stop_reason": stop_reason},
+        )

@@ -1,0 +1,1 @@
+"""Time schemes, and the one integrator that accepts and rejects their trials."""

@@ -1,0 +1,1 @@
+"""Bytes on disk: run files, checkpoints, atomic writing, tolerant reading."""

@@ -1,0 +1,62 @@
+"""What a run file keeps of a problem stated in Python, so that it can be checked, and where possible rebuilt.
+
+Grids, reference measure, initial law, discount and temperature are in every run file.  Under ``/problem`` come
+
+    cost, initial_policy         (states..., actions...)
+    alive                        (states...)               1 outside the terminal set; absent if there is none
+    termination                  (states..., actions...)   probability that the pair ends; absent if none does
+    clamped                      (states..., actions...)   probability that clamping moved the next state; likewise
+    transition_data, transition_indices, transition_indptr
+                                 compressed rows of pairs, row s A + a being P(. | s, a)
+
+The rows are kept of transitions that hold them themselves: those given as a tensor or a sparse matrix, and those
+integrated over cells.  Such a problem is rebuilt exactly, bit for bit, by ``tabulated_transition`` of these rows.
+Interpolated maps, Gauss-Hermite nodes and mixtures hold their rows as stencils and smoothings only, and multiplied out
+they may be too many to keep: of these problems the kernel is not stored, and its Python statement remains the source.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.grids.transitions import TabulatedTransition
+from wpoflow.solver.mdp import GridMDP
+
+
+def problem_arrays(mdp: GridMDP) -> dict[str, FloatArray | IntArray]:
+    """Arrays of a problem by the names of this module's table; none where a problem file says it all."""
+    if mdp.statement:
+        return {}
+    arrays: dict[str, FloatArray | IntArray] = {"cost": mdp.cost, "initial_policy": mdp.initial_policy}
+    if mdp.alive is not None:
+        arrays["alive"] = np.asarray(mdp.alive, dtype=np.int64)
+    for name, kept in (("termination", mdp.transition.termination), ("clamped", mdp.transition.clamped)):
+        if kept is not None:
+            arrays[name] = kept
+    if isinstance(mdp.transition, TabulatedTransition):
+        rows = mdp.transition.rows
+        arrays["transition_data"] = rows.data
+        arrays["transition_indices"] = rows.indices.astype(np.int64)
+        arrays["transition_indptr"] = rows.indptr.astype(np.int64)
+    return arrays
+
+
+def problem_digest(mdp: GridMDP) -> str:
+    """SHA-256, in hexadecimal, of all numbers of a problem; of its kernel by an expectation of random values."""
+    values = np.random.default_rng(0).standard_normal(mdp.states.size)
+    axes = [axis.edges for axis in (*mdp.states.axes, *mdp.actions.axes)]
+    digest = hashlib.sha256(f"{mdp.discount!r} {mdp.temperature!r} {mdp.states.shape} {mdp.actions.shape}".encode())
+    for array in (
+        *axes,
+        mdp.cost,
+        mdp.reference_mass,
+        mdp.rho,
+        mdp.initial_policy,
+        mdp.transition.expect(values),
+        np.ones(mdp.states.size, dtype=np.bool_) if mdp.alive is None else mdp.alive,
+    ):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

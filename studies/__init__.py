@@ -1,0 +1,1 @@
+"""Studies of many runs: grid refinement, observed orders, extrapolated values."""

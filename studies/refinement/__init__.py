@@ -1,0 +1,1 @@
+"""Grid-refinement studies: plan, runs, observed orders, error bands."""

@@ -1,0 +1,45 @@
+"""A problem file on other grids: its axes as refinement sees them, and itself with other numbers of points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from wpoflow.problems.problem_file import ProblemFile
+from wpoflow.studies.refinement.plan import RefinedAxis
+
+FEWEST_CELLS = 7
+
+
+def refined_axes(problem: ProblemFile) -> list[RefinedAxis]:
+    """The axes of a problem file, states first."""
+    tables = problem.tables
+    states = [
+        RefinedAxis(name, "state", axis.size, axis.boundary == "clamp" and axis.size > 1, axis.edges is not None)
+        for name, axis in tables.state.items()
+    ]
+    actions = [
+        RefinedAxis(name, "action", axis.size, by_edges=axis.edges is not None) for name, axis in tables.action.items()
+    ]
+    return states + actions
+
+
+def with_cells(problem: ProblemFile, sizes: Mapping[str, int]) -> ProblemFile:
+    """The problem on another grid; axes given by edges, and axes not named, keep theirs."""
+    tables = problem.tables
+    text = {**tables.dump()}
+    for key in ("state", "action"):
+        for name, axis in text.get(key, {}).items():
+            if "cells" in axis and name in sizes:
+                axis["cells"] = sizes[name]
+    return ProblemFile(problem.name, problem.label, type(tables).model_validate(text))
+
+
+def coarsened(axes: Sequence[RefinedAxis], most_pairs: float) -> dict[str, int]:
+    """Cells of all axes that are not given by edges, so that there are about ``most_pairs`` pairs, at most."""
+    pairs = math.prod(axis.points for axis in axes)
+    free = [axis for axis in axes if not axis.by_edges and axis.points > 1]
+    if pairs <= most_pairs or not free:
+        return {axis.name: axis.points for axis in free}
+    factor = (most_pairs / pairs) ** (1.0 / len(free))
+    return {axis.name: min(axis.points, max(FEWEST_CELLS, round(axis.points * factor))) for axis in free}

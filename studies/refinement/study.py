@@ -1,0 +1,238 @@
+r"""Refinement studies of runs: the same flow on ever finer grids and with ever shorter steps.
+
+For every direction (see :mod:`studies.refinement.plan`), quantity and time there is a table of values, their
+differences, the orders that three neighbouring levels show, and from the three finest the extrapolated value with its
+grid convergence index (:mod:`studies.refinement.richardson`).  No exact solution is needed.
+
+Directions that refine axes only run under error control, with the scheme that is best for the problem, tight enough
+that the error of the time steps does not show: differences below that accuracy count as noise, those of the gap also
+below its rounding floor.  Where steps are refined they are fixed steps of the scheme named, whose order is the one
+expected.
+
+The discretisation is of second order in each axis (theory.md, section 2), with two known exceptions that a study will
+show: cell Péclet numbers beyond one (towards order one, in transients), and points where the next state is stationary
+in the action (an additional term of order 5/2 whose coefficient varies from grid to grid).
+"""
+
+from __future__ import annotations
+
+import math
+import time as clock
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Optimum, Run
+from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.schemes.choice import AUTOMATIC, FIXED_STEP_SCHEMES
+from wpoflow.studies.refinement.plan import Level, RefinedAxis, coarsest_step, default_directions, plan_direction
+from wpoflow.studies.refinement.result import DirectionStudy, QuantityStudy, RefinementStudy
+from wpoflow.studies.refinement.richardson import extrapolate, observed_order
+
+ACCURACY = 1e-7
+ORDER_IN_SPACE = 2.0
+QUANTITIES = ("value_rho", "gap")
+
+MakeMDP = Callable[[Mapping[str, int]], GridMDP]
+
+
+class RefinementError(RuntimeError):
+    """A run of a study did not reach its end."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Values of one run by quantity and time, its gap floor and its seconds."""
+
+    values: Mapping[tuple[str, float | None], float]
+    gap_floor: float
+    seconds: float
+
+
+def refine(
+    make_mdp: MakeMDP,
+    axes: Sequence[RefinedAxis],
+    levels: int = 4,
+    quantities: Sequence[str] = QUANTITIES,
+    *,
+    times: Sequence[float],
+    directions: Sequence[str] | None = None,
+    factor: float = 2.0,
+    scheme: str = AUTOMATIC,
+    step: float | None = None,
+    accuracy: float = ACCURACY,
+    functions: Mapping[str, Callable[[Run], float]] | None = None,
+    progress: Callable[[str, Level], None] | None = None,
+) -> RefinementStudy:
+    """Run a problem on several grids and judge how its numbers converge.
+
+    Parameters
+    ----------
+    make_mdp : callable
+        The grid problem for a mapping of axis name to number of points.
+    axes : sequence of RefinedAxis
+        All its axes.
+    levels : int
+        Grids in each direction, three at least.
+    quantities : sequence of str
+        Series of a run, at every one of the times.
+    times : sequence of float
+        Increasing positive flow times; runs end at the last.
+    directions : sequence of str, optional
+        Names of axes, or of `studies.refinement.plan.DIRECTIONS`; by default states, actions, grid where there are
+        both, and time.
+    factor : float
+        Ratio of mesh sizes of neighbouring levels.
+    scheme, step : str, float, optional
+        Where steps are refined: time scheme (automatic means extrapolated), and its coarsest step (a 64th of the last
+        time or somewhat less).
+    accuracy : float
+        Of the time steps where they are not refined.
+    functions : mapping of name to callable, optional
+        Further numbers, computed from the whole run; its snapshot is that of the last time.
+    progress : callable, optional
+        Called with the direction and the level before each run.
+
+    Raises
+    ------
+    ValueError
+        Unusable arguments, an axis given by edges, or a direction with nothing to refine.
+    RefinementError
+        A run that did not reach its end, or a value that is not finite.
+    """
+    scheme = _of_fixed_step(scheme)
+    _check(times, quantities, functions or {}, factor)
+    chosen = default_directions(axes) if directions is None else list(directions)
+    stepped = any(name in ("time", "all") for name in chosen)
+    first = coarsest_step(times, step) if stepped else None
+    plans = {}
+    for name in chosen:
+        plan = plan_direction(name, axes, levels, factor, first)
+        if plan is None:
+            raise ValueError(f"direction {name}: there is no axis of more than one point to refine")
+        plans[name] = plan
+    runner = _Runner(make_mdp, list(times), list(quantities), dict(functions or {}), scheme, accuracy)
+    entries = []
+    for name, plan in plans.items():
+        outcomes = []
+        for level in plan:
+            if progress is not None:
+                progress(name, level)
+            outcomes.append(runner.outcome(level))
+        entries.append(_judge(name, plan, outcomes, scheme, accuracy))
+    return RefinementStudy(runner.title, tuple(times), factor, scheme, accuracy, tuple(entries))
+
+
+def _of_fixed_step(scheme: str) -> str:
+    """The scheme whose steps are refined."""
+    if scheme == AUTOMATIC:
+        return "extrapolated"
+    if scheme not in FIXED_STEP_SCHEMES:
+        choices = ", ".join([AUTOMATIC, *FIXED_STEP_SCHEMES])
+        raise ValueError(f"scheme {scheme!r} takes no fixed steps that could be refined; choose one of {choices}")
+    return scheme
+
+
+def _check(times: Sequence[float], quantities: Sequence[str], functions: Mapping[str, Any], factor: float) -> None:
+    if not times or not all(math.isfinite(t) and t > 0.0 for t in times) or sorted(set(times)) != list(times):
+        raise ValueError("times must be positive, finite and increasing")
+    known = [name for name in SERIES if name != "time"]
+    unknown = [name for name in quantities if name not in known]
+    if unknown:
+        raise ValueError(f"quantity {', '.join(unknown)}: choose among {', '.join(known)}")
+    if not quantities and not functions:
+        raise ValueError("no quantity is given")
+    if not 1.0 < factor < math.inf:
+        raise ValueError(f"factor = {factor} must be more than 1")
+
+
+class _Runner:
+    """Runs levels, each once; keeps the problem of the last grid, and of all runs the values only."""
+
+    def __init__(
+        self,
+        make_mdp: MakeMDP,
+        times: list[float],
+        quantities: list[str],
+        functions: dict[str, Callable[[Run], float]],
+        scheme: str,
+        accuracy: float,
+    ) -> None:
+        self._make, self._times, self._quantities, self._functions = make_mdp, times, quantities, functions
+        self._scheme, self._accuracy = scheme, accuracy
+        self._done: dict[tuple[tuple[tuple[str, int], ...], float | None], Outcome] = {}
+        self._last: tuple[Mapping[str, int], GridMDP, Optimum] | None = None
+        self.title = ""
+
+    def outcome(self, level: Level) -> Outcome:
+        """Values of one level."""
+        key = (tuple(level.cells.items()), level.step)
+        if key not in self._done:
+            self._done[key] = self._run(level)
+        return self._done[key]
+
+    def _problem(self, cells: Mapping[str, int]) -> tuple[GridMDP, Optimum]:
+        if self._last is None or self._last[0] != cells:
+            self._last = None  # let go of the old grid before the new one is built
+            mdp = self._make(cells)
+            self._last = (cells, mdp, solve_optimum(mdp))
+        return self._last[1:]
+
+    def _run(self, level: Level) -> Outcome:
+        started = clock.monotonic()
+        mdp, optimum = self._problem(level.cells)
+        self.title = mdp.title
+        done = evolve(
+            mdp,
+            until=self._times[-1],
+            step=level.step,
+            accuracy=None if level.step is not None else self._accuracy,
+            scheme=AUTOMATIC if level.step is None else self._scheme,
+            series={"times": self._times},
+            snapshots=0,
+            optimum=optimum,
+        )
+        where = ", ".join(f"{name} {n}" for name, n in level.cells.items())
+        where += "" if level.step is None else f", step {level.step:g}"
+        if done.status != "complete":
+            raise RefinementError(f"the run at {where} ended early: {done.stop_reason}")
+        row = {float(time): k for k, time in enumerate(done.series["time"])}
+        values: dict[tuple[str, float | None], float] = {
+            (name, time): float(done.series[name][row[time]]) for name in self._quantities for time in self._times
+        }
+        values |= {(name, None): float(function(done)) for name, function in self._functions.items()}
+        for (name, _), value in values.items():
+            if not math.isfinite(value):
+                raise RefinementError(f"{name} is {value} in the run at {where}")
+        return Outcome(values, optimum.gap_floor, clock.monotonic() - started)
+
+
+def _judge(
+    name: str, plan: Sequence[Level], outcomes: Sequence[Outcome], scheme: str, accuracy: float
+) -> DirectionStudy:
+    stepped = plan[0].step is not None
+    refined = [axis for axis in plan[0].cells if plan[0].cells[axis] != plan[-1].cells[axis]]
+    order = float(getattr(FIXED_STEP_SCHEMES[scheme], "order")) if stepped else ORDER_IN_SPACE  # noqa: B009
+    if stepped and refined:
+        order = min(order, ORDER_IN_SPACE)
+    sizes = [level.size for level in plan]
+    floor = max(outcome.gap_floor for outcome in outcomes)
+    studies = []
+    for quantity, time in outcomes[0].values:
+        values = [outcome.values[quantity, time] for outcome in outcomes]
+        noise = 0.0 if stepped else accuracy * abs(values[-1])
+        if quantity in ("gap", "gap_sup"):
+            noise = max(noise, floor)
+        differences = [math.nan, *(b - a for a, b in pairwise(values))]
+        triples = range(2, len(values))
+        orders = [math.nan] * 2 + [observed_order(sizes[k - 2 : k + 1], values[k - 2 : k + 1]) for k in triples]
+        finest = extrapolate(sizes, values, design=order, noise=noise)
+        studies.append(QuantityStudy(quantity, time, tuple(values), tuple(differences), tuple(orders), finest))
+    names = (*refined, *(["step"] if stepped else []))
+    return DirectionStudy(
+        name, names, order, tuple(plan), tuple(outcome.seconds for outcome in outcomes), tuple(studies)
+    )

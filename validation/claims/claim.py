@@ -1,0 +1,47 @@
+"""What a claim is to the suite: a name, a sentence, a source, and the function that judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.finding import Finding, Hypothesis, Measurement
+
+Judgement = tuple[tuple[Hypothesis, ...], tuple[Measurement, ...], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim about one case.
+
+    Attributes
+    ----------
+    name : str
+        As given to ``--only``.
+    statement, source : str
+        The claim in words, and where it is proven.
+    judge : callable
+        From evidence to hypotheses, measurements and notes.
+    needs_problem : bool
+        Whether policies must be evaluated, so that a run file alone is not enough.
+    needs_family : bool
+        Whether the problem must be run on several grids.
+    """
+
+    name: str
+    statement: str
+    source: str
+    judge: Callable[[Evidence], Judgement]
+    needs_problem: bool = False
+    needs_family: bool = False
+
+    def applies(self, evidence: Evidence) -> bool:
+        """Whether the evidence holds what the claim needs."""
+        return not (self.needs_problem and evidence.mdp is None) and not (self.needs_family and evidence.family is None)
+
+    def finding(self, evidence: Evidence) -> Finding:
+        """Judge the claim on one case."""
+        hypotheses, measurements, notes = self.judge(evidence)
+        return Finding(self.name, evidence.name, self.statement, self.source, hypotheses, measurements, notes)

@@ -1,0 +1,180 @@
+"""Claims of the theory and what became of them.
+
+A claim has hypotheses, and statements "measured <= bound" that follow from them.  Its verdict is
+
+    not certified   a hypothesis is not met, or nothing could be measured: the theory says nothing here;
+    fails           the hypotheses are met and a measured number lies on the wrong side of its bound by more
+                    than the tolerance: a bug or a refutation;
+    holds           otherwise.
+
+The tolerance of every measurement is split into what the theory itself leaves open (terms of higher order), what
+the discretisation adds where a statement is of the continuous flow (time error), and rounding.  A measurement that
+is not a number fails, and so does one whose tolerance is not finite: it could not fail otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from wpoflow.core.display import Displayed
+
+
+class Verdict(StrEnum):
+    """What became of a claim."""
+
+    HOLDS = "holds"
+    FAILS = "fails"
+    NOT_CERTIFIED = "not certified"
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Error budget of one measurement, in its own units."""
+
+    theory: float = 0.0
+    discretisation: float = 0.0
+    rounding: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """The parts together."""
+        return self.theory + self.discretisation + self.rounding
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A condition of the theory, whether this problem meets it, and by what numbers."""
+
+    name: str
+    met: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One statement measured.
+
+    Attributes
+    ----------
+    quantity : str
+        What was measured.
+    measured, bound : float
+    relation : {"<=", ">=", "="}
+        What the claim says of measured and bound.
+    tolerance : Tolerance
+    where : str
+        At which time, state or step the least favourable value was found.
+    """
+
+    quantity: str
+    measured: float
+    bound: float
+    relation: str
+    tolerance: Tolerance = Tolerance()
+    where: str = ""
+
+    @property
+    def excess(self) -> float:
+        """How far the measured number lies on the wrong side of the bound; negative on the right side."""
+        difference = float(self.measured) - float(self.bound)
+        return {"<=": difference, ">=": -difference, "=": abs(difference)}[self.relation]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the excess is within the tolerance; never if one of the two is not a number."""
+        return bool(self.excess <= self.tolerance.total) and math.isfinite(self.tolerance.total)
+
+
+@dataclass(frozen=True)
+class Finding(Displayed):
+    """What one claim came to on one case.
+
+    Attributes
+    ----------
+    claim, case : str
+        Names of the claim and of the problem or run.
+    statement, source : str
+        The claim in words, and where it is proven.
+    hypotheses : tuple of Hypothesis
+    measurements : tuple of Measurement
+    notes : dict of str to number or text
+        Further numbers worth knowing, which decide nothing.
+    """
+
+    claim: str
+    case: str
+    statement: str
+    source: str
+    hypotheses: tuple[Hypothesis, ...]
+    measurements: tuple[Measurement, ...]
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Holds, fails or not certified; see the module's text."""
+        if not all(hypothesis.met for hypothesis in self.hypotheses) or not self.measurements:
+            return Verdict.NOT_CERTIFIED
+        return Verdict.HOLDS if all(entry.holds for entry in self.measurements) else Verdict.FAILS
+
+    @property
+    def reason(self) -> str:
+        """One line: the measurement nearest to failing, or the hypothesis that is not met."""
+        for hypothesis in self.hypotheses:
+            if not hypothesis.met:
+                return f"{hypothesis.name}: {hypothesis.detail}" if hypothesis.detail else hypothesis.name
+        if not self.measurements:
+            return "nothing to measure"
+        worst = max(self.measurements, key=_urgency)
+        text = f"{worst.quantity} {worst.measured:.4g} {worst.relation} {worst.bound:.4g}"
+        if worst.tolerance.total:
+            text += f" within {worst.tolerance.total:.2g}"
+        return f"{text} ({worst.where})" if worst.where else text
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, ready for JSON."""
+        return {
+            "claim": self.claim,
+            "case": self.case,
+            "verdict": str(self.verdict),
+            "statement": self.statement,
+            "source": self.source,
+            "hypotheses": [{**asdict(hypothesis), "met": bool(hypothesis.met)} for hypothesis in self.hypotheses],
+            "measurements": [
+                {
+                    "quantity": entry.quantity,
+                    "measured": json_ready(float(entry.measured)),
+                    "relation": entry.relation,
+                    "bound": json_ready(float(entry.bound)),
+                    "holds": entry.holds,
+                    "tolerance": {name: json_ready(float(part)) for name, part in asdict(entry.tolerance).items()},
+                    "where": entry.where,
+                }
+                for entry in self.measurements
+            ],
+            "notes": json_ready(self.notes),
+        }
+
+
+def _urgency(entry: Measurement) -> float:
+    """Larger the closer to failing: the part of the tolerance, or of the bound, that is used up."""
+    if not entry.holds:
+        return math.inf
+    if not math.isfinite(entry.excess):
+        return -math.inf
+    scale = max(abs(entry.bound), abs(entry.measured), entry.tolerance.total)
+    return entry.excess / scale if scale > 0.0 else 0.0
+
+
+def json_ready(value: Any) -> Any:
+    """A value in JSON's types, however nested: numbers that are not finite are the texts "inf", "-inf", "nan"."""
+    if isinstance(value, Mapping):
+        return {str(name): json_ready(entry) for name, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [json_ready(entry) for entry in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
+    return value

@@ -1,0 +1,34 @@
+"""Studies of where the theory bends, as plain text: tables, then the sentences that follow from them."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from wpoflow.views.refinement_table import columns
+
+if TYPE_CHECKING:
+    from wpoflow.validation.limits.study import Bend, Entry, Table
+
+WIDTH = 110
+
+
+def entry_text(entry: Entry) -> str:
+    """Whole numbers and texts as they are, other numbers to four digits."""
+    return f"{entry:.4g}" if isinstance(entry, float) else str(entry)
+
+
+def table_text(table: Table) -> str:
+    """Title, heads of the columns, rows."""
+    heads = list(table.rows[0]) if table.rows else []
+    return f"{table.title}\n{columns([heads, *([entry_text(row[head]) for head in heads] for row in table.rows)])}"
+
+
+def bend_text(bend: Bend) -> str:
+    """One study."""
+    sentences = {"bends": bend.bends, "flow": bend.flow, "monitors": bend.monitors, "conclusion": bend.conclusion}
+    lines = [
+        textwrap.fill(sentence, WIDTH, initial_indent=f"  {name:<12}", subsequent_indent=" " * 14)
+        for name, sentence in sentences.items()
+    ]
+    return "\n\n".join([bend.name, *map(table_text, bend.tables), "\n".join(lines)])
