@@ -43,11 +43,11 @@ class Own:
         return out
 
 
-def test_potentials_stand_still_where_the_next_state_does_not_depend_on_the_action() -> None:
-    assert indifferent(LINE).potentials_stand_still
-    assert as_bandit(frozen_wells(3, 8)).potentials_stand_still
-    assert not indifferent(LINE, leak=1e-9).potentials_stand_still
-    assert not small_problem().potentials_stand_still
+def test_transition_ignores_action_where_the_next_state_does_not_depend_on_the_action() -> None:
+    assert indifferent(LINE).transition_ignores_action
+    assert as_bandit(frozen_wells(3, 8)).transition_ignores_action
+    assert not indifferent(LINE, leak=1e-9).transition_ignores_action
+    assert not small_problem().transition_ignores_action
 
 
 def test_the_exponential_is_for_one_axis_with_two_ends() -> None:
