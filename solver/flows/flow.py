@@ -11,8 +11,8 @@ from typing import ClassVar, Protocol
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.registry import choices, load
-from wpoflow.solver.flows import FLOWS
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.registry import FLOWS
 
 
 class Flow:

@@ -10,7 +10,7 @@ from wpoflow.core.registry import choices, load
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.flows.flow import AnyFlow, Flow, OwnFlow, flow_class
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.schemes import AUTOMATIC, SCHEMES, default_accuracy
+from wpoflow.solver.registry import AUTOMATIC, SCHEMES, default_accuracy, scheme_names
 from wpoflow.solver.schemes.error_control import ErrorControl
 from wpoflow.solver.schemes.scheme import Problem, Scheme
 from wpoflow.solver.schemes.substeps import Substeps
@@ -41,8 +41,8 @@ def chosen_scheme(
     ValueError
         An unknown scheme or flow, or a scheme that does not apply to this problem; says why.
     """
-    if scheme not in (AUTOMATIC, *SCHEMES):
-        raise ValueError(f"scheme {scheme!r}; choose one of {', '.join((AUTOMATIC, *SCHEMES))}")
+    if scheme not in scheme_names():
+        raise ValueError(f"scheme {scheme!r}; choose one of {', '.join(scheme_names())}")
     kind = flow_class(flow) if isinstance(flow, str) else type(flow) if isinstance(flow, Flow) else OwnFlow
 
     def obstacle(name: str) -> str:

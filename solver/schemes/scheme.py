@@ -26,6 +26,7 @@ from wpoflow.solver.bellman.evaluation import Evaluation
 from wpoflow.solver.flows.flow import Flow
 from wpoflow.solver.flux.limiter import limit_fluxes
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.likeness import check_like, entries
 from wpoflow.solver.schemes.error_control import ErrorControl
 from wpoflow.solver.schemes.substeps import Substeps
 
@@ -83,43 +84,10 @@ class State:
                     arrays["policy"], arrays["value"], arrays["residual"], bool(arrays["exact"])
                 ) if known else None  # fmt: skip
             elif "like" in field.metadata:
-                content[field.name] = tuple(_entries(arrays, field.name))
+                content[field.name] = entries(arrays, field.name)
             else:
                 content[field.name] = arrays[field.name]
         return type(self)(**content)
-
-
-def _entries(arrays: Mapping[str, Any], name: str) -> list[Any]:
-    """The entries of a tuple, in order."""
-    found: list[Any] = []
-    while f"{name}.{len(found)}" in arrays:
-        found.append(arrays[f"{name}.{len(found)}"])
-    return found
-
-
-def check_like(found: Mapping[str, Any], template: Mapping[str, Any], tuples: Mapping[str, str] | None = None) -> None:
-    """Raise ValueError, in words, unless names, shapes and kinds are those of a template and all numbers are finite.
-
-    Parameters
-    ----------
-    found, template : mappings of arrays and numbers
-    tuples : mapping, optional
-        Tuples of any length by the name of what each of their entries is like.
-    """
-    tuples = tuples or {}
-    stems = {name: name.rpartition(".")[0] for name in (*found, *template)}
-    wanted = {name for name in template if stems[name] not in tuples}
-    there = {name for name in found if stems[name] not in tuples}
-    if missing := sorted(wanted - there):
-        raise ValueError(f"{missing[0]} is missing")
-    if surplus := sorted(there - wanted):
-        raise ValueError(f"{surplus[0][:40]!r} is not part of it")
-    for name, value in found.items():
-        like = np.asarray(template[tuples.get(stems[name], name)])
-        array = np.asarray(value)
-        if array.shape != like.shape or array.dtype.kind != like.dtype.kind or not np.all(np.isfinite(array)):
-            shape = f"numbers of shape {like.shape}" if like.shape else "number"
-            raise ValueError(f"{name} is not {'finite ' if shape[:7] == 'numbers' else 'a finite '}{shape}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,11 +17,12 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import Evaluation, bellman_solver, evaluate
 from wpoflow.solver.flows.flow import AnyFlow, as_flow
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.likeness import check_like
 from wpoflow.solver.records.schedule import merge
-from wpoflow.solver.schemes import AUTOMATIC
+from wpoflow.solver.registry import AUTOMATIC
 from wpoflow.solver.schemes.choice import make_scheme
 from wpoflow.solver.schemes.integrator import Integrator, Step, descends
-from wpoflow.solver.schemes.scheme import Arrays, State, check_like
+from wpoflow.solver.schemes.scheme import Arrays, State
 
 SAME_TIME = 1e-12  # of a step, below which two times are one
 COUNTERS = ("steps", "rejected_steps", "fallback_steps", "limited_cells", "bellman_evaluations")

@@ -36,6 +36,7 @@ from wpoflow.solver.records.layout import (
 )
 from wpoflow.solver.records.run import Attributes, Optimum
 from wpoflow.solver.records.series import SERIES, check_axis_names
+from wpoflow.solver.storage.end_state import append_end_state
 from wpoflow.solver.storage.output_path import check_output, final_path, part_path
 from wpoflow.solver.storage.reader import open_run as open_run
 from wpoflow.solver.storage.room import RECORD_BYTES, array_bytes, give_back, reserve
@@ -190,8 +191,14 @@ class RunWriter:
                 self._file["optimum"].attrs[name] = getattr(optimum, name)
             self._file.attrs["gap_floor"] = optimum.gap_floor
 
-    def close(self, status: str, stop_reason: str, attributes: Attributes | None = None) -> None:
-        """Finish the file: last attributes, trailer, rename.
+    def close(
+        self,
+        status: str,
+        stop_reason: str,
+        attributes: Attributes | None = None,
+        end_state: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Finish the file: last attributes, end state, trailer, rename.
 
         Parameters
         ----------
@@ -200,6 +207,8 @@ class RunWriter:
             A sentence.
         attributes : mapping, optional
             Counters and times: wall_seconds, compile_seconds, steps, rejected_steps ...
+        end_state : mapping, optional
+            Arrays, numbers and texts from which the run can be extended.
 
         Raises
         ------
@@ -214,6 +223,8 @@ class RunWriter:
             self._file.attrs.update({**(attributes or {}), "status": status, "stop_reason": stop_reason})
         self._close()
         part = part_path(self.path)
+        if end_state is not None:
+            append_end_state(part, end_state)
         append_trailer(part)
         os.replace(part, self.path)
         synchronise_folder(self.path.parent)
