@@ -29,6 +29,7 @@ from wpoflow.options import (
     problem_options,
     state_option,
     threads_option,
+    until_option,
 )
 from wpoflow.solver.records.provenance import VERSION
 from wpoflow.views.figures.registry import EXTENSIONS, FIGURES
@@ -112,14 +113,16 @@ def run(**arguments: Any) -> None:
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
 @click.option("--anyway", is_flag=True, help="Although wpoflow, a package or the problem file have changed.")
+@until_option
 @checkpoint_option
 @threads_option
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 @debug_option
 def resume(**arguments: Any) -> None:
-    """Go on with a run that was cut short, from its last checkpoint.
+    """Go on with a run that was cut short, from its last checkpoint, or extend one that has ended.
 
     What it leaves is, number for number, what the run would have left. A limit on wall time counts anew.
+    --until replaces the stop criteria: with it a run that has ended goes on from where its last step ended.
     """
     _call("resume", **arguments)
 

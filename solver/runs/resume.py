@@ -11,7 +11,7 @@ later, where these do not depend on the end, as those do that are cut to land on
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import fields, replace
 from warnings import warn
 
@@ -132,7 +132,8 @@ def _reopened(output: str | os.PathLike[str], run: Run, until: Until, checkpoint
     """The checkpoint folder of a run that has ended, made again."""
     path = final_path(output)
     found = read_end_state(path)
-    if found is None or run.optimum is None:
+    kept = run.snapshots
+    if found is None or run.optimum is None or kept is None:
         raise RunFileError(f"{output}: holds no state to extend the run from")
     names = {field.name for field in fields(RunStart)}
     with of_this_run(path):
@@ -145,8 +146,7 @@ def _reopened(output: str | os.PathLike[str], run: Run, until: Until, checkpoint
         folder = CheckpointFolder(output)
         folder.begin(start, run.optimum)
         for index in range(last.snapshots):
-            kept = run.snapshots
-            folder.keep_snapshot(index, float(kept.times[index]), kept.values[index], kept.policies[index])
+            folder.keep_snapshot(index, float(kept.time[index]), kept.value_at(index), kept.policy_at(index))
         folder.keep_state(last)
     return start
 

@@ -126,7 +126,9 @@ class Integrator:
                 if not trial.error <= 1.0:
                     rejected, failures, state = rejected + 1, 0, trial.retry
                     continue
-                fallback = not scheme.monotone and not descends(self.problem.mdp, retry.values, trial.state.values)
+                fallback = False
+                if not scheme.monotone:
+                    trial, fallback = self._held_to_descent(trial)
                 if fallback:
                     lost += 1
                     if adaptive and lost < DESCENT_TRIALS:
@@ -179,6 +181,15 @@ class Integrator:
                 evaluation.taken_as_exact()
         return self.scheme.finish(trial, dt, evaluation)
 
+    def _held_to_descent(self, trial: Trial) -> tuple[Trial, bool]:
+        """The trial, and whether V rose at some state; evaluations that leave it in doubt are refined."""
+        mdp, before, after = self.problem.mdp, trial.retry.values, trial.state.values
+        rise = largest_rise(before.value, after.value, mdp.counted)
+        if rise > -(before.residual + after.residual) / (1.0 - mdp.discount):
+            before, after = before.refined(), after.refined()
+            trial = replace(trial, state=replace(trial.state, evaluation=after))
+        return trial, not descends(mdp, before, after)
+
     def _descent_step(self, trial: Trial, dt: float) -> Trial:
         """The flow's own step in place of a trial that would raise V."""
         before = trial.retry.values.refined()
@@ -204,13 +215,10 @@ def mass_drift(mdp: GridMDP, drift: FloatArray) -> float:
 
 
 def descends(mdp: GridMDP, before: Evaluation, after: Evaluation) -> bool:
-    """Whether V fell at every state, up to the rounding of the two evaluations, refined where that may decide.
+    """Whether V fell at every state, up to the rounding of the two evaluations.
 
     The entropies, tau ln(p/mu), are rounded as well, and may be far larger than V is.
     """
-    rise = largest_rise(before.value, after.value, mdp.counted)
-    if rise > -(before.residual + after.residual) / (1.0 - mdp.discount):
-        before, after = before.refined(), after.refined()
     scale = max(largest_entry(before.value), largest_entry(after.value), mdp.temperature)
     allowed = (before.residual + after.residual + 8.0 * EPS * scale) / (1.0 - mdp.discount)
     return largest_rise(before.value, after.value, mdp.counted) <= allowed

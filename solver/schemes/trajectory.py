@@ -167,7 +167,7 @@ def flow(
 
 def _beginning(mdp: GridMDP, integrator: Integrator, policy: FloatArray) -> FlowState:
     solver = integrator.problem.substeps.linear_solver
-    first = cache(lambda: evaluate(mdp, policy, None, solver).taken_as_exact())
+    first = cache(lambda: evaluate(mdp, policy, None, solver))
     return FlowState(0.0, policy, integrator.scheme.init(policy, first() if integrator.scheme.valued else None), first)
 
 

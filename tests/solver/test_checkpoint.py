@@ -15,12 +15,12 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from wpoflow.solver.runs.checkpoint_files import CheckpointFolder
 
 from tests.same_run import differences
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.resume import origin_of, read_start, resume
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.runs.checkpoint_files import CheckpointFolder
 from wpoflow.solver.runs.checkpointing import FIRST, SHARE, Checkpoints
 from wpoflow.solver.runs.evolve import Progress, evolve
 from wpoflow.solver.runs.recorder import Recorder

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from wpoflow.solver.schemes.attempts import MOST_FAILURES, MOST_REJECTED, Attempts, StepVanishedError, no_watch
 
 from tests.solver.random_mdps import random_policy
 from tests.solver.small_problems import small_problem
@@ -22,7 +23,6 @@ from wpoflow.solver.flows.wasserstein import WassersteinStep
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.runs.observables import Observer
-from wpoflow.solver.schemes.attempts import MOST_FAILURES, MOST_REJECTED, Attempts, StepVanishedError, no_watch
 from wpoflow.solver.schemes.combination import combination_squared, combine
 from wpoflow.solver.schemes.error_control import LEAST_STEP, ErrorControl
 from wpoflow.solver.schemes.extrapolated import extrapolation_weights

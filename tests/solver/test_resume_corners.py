@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from wpoflow.solver.runs.checkpoint_files import CheckpointFolder
 
 from tests.same_run import differences
 from tests.solver.test_checkpoint import cut_short
@@ -15,7 +16,6 @@ from tests.wpoflow.conftest import call as call  # a fixture
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.resume import resume
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.runs.checkpoint_files import CheckpointFolder
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.storage.output_lock import OutputLock
 from wpoflow.solver.storage.output_path import checkpoint_folder, part_path
