@@ -146,6 +146,8 @@ _flow_options = _together(
     ),
     click.option("--flow", metavar="NAME", help=f"Which flow: {choices(FLOWS)}."),
 )  # fmt: skip
+
+
 def flow_options(command: Command) -> Command:
     """Options that replace keys of ``[flow]``; the command gets those that are given as ``settings``."""
 

@@ -1,8 +1,8 @@
 """What a flow is: a descent step, and the rate at which V falls along it.
 
-A **descent step** maps p to a p' of smaller KL(p | Gibbs policy of Q) in every state while Q is frozen.  By the identity
-of performance differences (I1) such a step lowers V at every state, whatever its length dt: the one idea that carries
-the solver.  A flow is the limit of its descent steps as dt goes to zero; time schemes compose them.
+A **descent step** maps p to a p' of smaller KL(p | Gibbs policy of Q) in every state while Q is frozen.  By the
+identity of performance differences (I1) such a step lowers V at every state, whatever its length dt: the one idea that
+carries the solver.  A flow is the limit of its descent steps as dt goes to zero; time schemes compose them.
 """
 
 from __future__ import annotations
@@ -113,5 +113,3 @@ def as_flow(mdp: GridMDP, flow: AnyFlow) -> Flow:
 def name_of(flow: AnyFlow) -> str:
     """The name that a flow is recorded by."""
     return flow if isinstance(flow, str) else flow.name if isinstance(flow, Flow) else type(flow).__name__
-
-

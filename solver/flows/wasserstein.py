@@ -2,9 +2,9 @@
 
     d/dt p(.|s) = L_Q(s) p(.|s),      L the Scharfetter–Gummel generator of the potential Q(s, .)/tau
 
-A step is backward Euler for the generator, one action axis after the other.  Each factor is a Markov kernel that leaves
-the Gibbs policy invariant, so relative entropy falls.  With one action axis this is unsplit backward Euler and contracts
-KL by 1/(1 + 2 alpha dt); with more it is a descent step only.
+A step is backward Euler for the generator, one action axis after the other.  Each factor is a Markov kernel that
+leaves the Gibbs policy invariant, so relative entropy falls.  With one action axis this is unsplit backward Euler and
+contracts KL by 1/(1 + 2 alpha dt); with more it is a descent step only.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Going on with a run from its last checkpoint, bit for bit as if it had not been cut short, and extending one that ended.
+"""Going on with a run from its last checkpoint, bit for bit as if it had not been cut short; extending one that ended.
 
 What the two may differ in: the attributes ``wall_seconds``, ``compile_seconds``, ``run_id`` and ``resumed`` (how often
 it was gone on with); the provenance, where the sources or packages changed and that was accepted; and the bytes

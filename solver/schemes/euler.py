@@ -7,11 +7,9 @@ still a composition of descent steps.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import Evaluation
-from wpoflow.solver.schemes.scheme import Problem, Ring, Scheme, State, Trial
+from wpoflow.solver.schemes.scheme import PlainState, Problem, Ring, Scheme, State, Trial, values
 
 GROWTH = 4.0
 SHRINKING = 0.1
@@ -32,21 +30,21 @@ class EulerScheme(Scheme):
         super().__init__(problem)
         self._ring = Ring(problem.mdp.initial_policy.shape, 2 if problem.control is None else 3)
 
-    def init(self, policy: FloatArray, evaluation: Evaluation | None) -> State:
+    def init(self, policy: FloatArray, evaluation: Evaluation | None) -> PlainState:
         """See `Scheme`."""
-        return State(policy, evaluation, self.problem.first_step)
+        return PlainState(policy, evaluation, self.problem.first_step)
 
     def trial(self, state: State, dt: float) -> Trial:
         """See `Scheme`."""
-        control, substeps, policy, values = self.problem.control, self.problem.substeps, state.policy, state.values
+        control, substeps, policy, known = self.problem.control, self.problem.substeps, state.policy, values(state)
         out = self._ring.free(policy)
         if control is None:
-            return Trial(replace(state, policy=substeps(policy, values, dt, 1, out)), state)
-        substeps.tolerance = control.start(policy, values)
-        whole = substeps(policy, values, dt, 1, self._ring.free(policy, out))
-        substeps(policy, values, dt, 2, out)
+            return Trial(PlainState(substeps(policy, known, dt, 1, out), None, state.size), state)
+        substeps.tolerance = control.start(policy, known)
+        whole = substeps(policy, known, dt, 1, self._ring.free(policy, out))
+        substeps(policy, known, dt, 2, out)
         ratio = control.ratio(out, whole, policy)
         factor = min(GROWTH, max(SHRINKING, SAFETY / max(ratio, 1e-12))) if ratio == ratio else SHRINKING
         # a step cut short to land on a time says nothing against the size it was cut from
         size = max(state.size, factor * dt) if factor >= 1.0 else factor * dt
-        return Trial(State(out, None, size), replace(state, size=factor * dt), ratio)
+        return Trial(PlainState(out, None, size), PlainState(policy, known, factor * dt), ratio)

@@ -16,7 +16,7 @@ limited locally, as in the other schemes.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,18 +39,22 @@ LAST = len(RATIONAL_EXPONENTIALS) - 1
 FIRST_STEP = 1.0  # in units of the time in which diffusion crosses one cell
 
 
-@dataclass(frozen=True, eq=False)
-class ExponentialState(State):
+class ExponentialState(NamedTuple):
     """Where the scheme is.
 
     Attributes
     ----------
+    policy, evaluation, size
+        As in `State`; it needs no values.
     level : int
         Index of the rational function to try.
     fresh : int
         One unless a longer step or fewer poles were tried before.
     """
 
+    policy: FloatArray
+    evaluation: Evaluation | None
+    size: float
     level: int
     fresh: int
 

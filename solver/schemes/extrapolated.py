@@ -14,14 +14,14 @@ would raise V at some state the step is repeated shorter and, at last, as backwa
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import Evaluation
 from wpoflow.solver.schemes.combination import combine
-from wpoflow.solver.schemes.scheme import Problem, Ring, Scheme, State, Trial
+from wpoflow.solver.schemes.scheme import Problem, Ring, Scheme, State, Trial, values
 
 HIGHEST = 6
 FIXED_ORDER = 4
@@ -40,16 +40,12 @@ def extrapolation_weights(order: int, skip: int = 0) -> FloatArray:
     return weights
 
 
-@dataclass(frozen=True, eq=False)
-class ExtrapolatedState(State):
-    """Where the scheme is.
+class ExtrapolatedState(NamedTuple):
+    """Where the scheme is; ``target`` is the order that is aimed at, the rest as in `State`."""
 
-    Attributes
-    ----------
-    target : int
-        Order that is aimed at.
-    """
-
+    policy: FloatArray
+    evaluation: Evaluation | None
+    size: float
     target: int
 
 
@@ -77,15 +73,15 @@ class ExtrapolatedScheme(Scheme):
     def trial(self, state: State, dt: float) -> Trial:
         """See `Scheme`."""
         assert isinstance(state, ExtrapolatedState)
-        control, substeps, policy, values = self.problem.control, self.problem.substeps, state.policy, state.values
+        control, substeps, policy, known = self.problem.control, self.problem.substeps, state.policy, values(state)
         if control is None:
             for j in range(1, FIXED_ORDER + 1):
-                substeps(policy, values, dt, j, self._parts[j - 1])
+                substeps(policy, known, dt, j, self._parts[j - 1])
             return self._combined(FIXED_ORDER, state, state)
-        substeps.tolerance = control.start(policy, values)
+        substeps.tolerance = control.start(policy, known)
         sizes, works = np.zeros(HIGHEST + 1), np.full(HIGHEST + 1, np.inf)
         for j in range(1, min(state.target + 1, HIGHEST) + 1):
-            substeps(policy, values, dt, j, self._parts[j - 1])
+            substeps(policy, known, dt, j, self._parts[j - 1])
             if j < 2:
                 continue
             weights = extrapolation_weights(j) - extrapolation_weights(j, skip=1)
@@ -96,9 +92,9 @@ class ExtrapolatedScheme(Scheme):
             works[j] = (1 + j * (j + 1) // 2) / sizes[j]
             if ratio <= 1.0 and j >= state.target - 1:
                 chosen = self._choose(j, dt, sizes, works, state)
-                return self._combined(j, chosen, replace(state, target=chosen.target))
+                return self._combined(j, chosen, state._replace(target=chosen.target))
         best = int(np.argmin(works))
-        return Trial(state, replace(state, target=best, size=min(sizes[best], 0.7 * dt)), np.inf)
+        return Trial(state, state._replace(target=best, size=min(sizes[best], 0.7 * dt)), np.inf)
 
     def _choose(
         self, reached: int, dt: float, sizes: FloatArray, works: FloatArray, state: ExtrapolatedState
@@ -112,7 +108,7 @@ class ExtrapolatedScheme(Scheme):
         proposed = min(float(proposed), GROWTH * dt)
         # a step cut short to land on a time says nothing against the size it was cut from
         size = max(proposed, state.size) if proposed >= dt else proposed
-        return replace(state, target=max(2, best), size=size)
+        return state._replace(target=max(2, best), size=size)
 
     def _combined(self, order: int, following: ExtrapolatedState, retry: ExtrapolatedState) -> Trial:
         """The first parts combined.
@@ -122,4 +118,4 @@ class ExtrapolatedScheme(Scheme):
         weights, out = extrapolation_weights(order), self._ring.free(retry.policy)
         combine(weights, self._parts[:order], out, self._drift)
         self._drift /= float(np.abs(weights).sum())
-        return Trial(replace(following, policy=out), retry, drift=self._drift, negative=None)
+        return Trial(following._replace(policy=out), retry, drift=self._drift, negative=None)

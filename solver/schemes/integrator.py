@@ -1,16 +1,16 @@
 """The one loop that accepts and rejects trials of steps, for all schemes.
 
 A trial is rejected, and another one made from where it says, if its error is larger than allowed, if its equations
-cannot be solved, or if it would raise V at some state beyond rounding; after three of the last kind the step is taken as
-the flow's own descent step, which cannot.  Masses are held against rounding and negative entries limited before a policy
-is evaluated.
+cannot be solved, or if it would raise V at some state beyond rounding; after three of the last kind the step is taken
+as the flow's own descent step, which cannot.  Masses are held against rounding and negative entries limited before a
+policy is evaluated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from wpoflow.solver.arithmetic.extremes import largest_entry, largest_rise
 from wpoflow.solver.bellman.evaluation import Evaluation, NotFiniteError
 from wpoflow.solver.bellman.system import EPS, BellmanError
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.schemes.scheme import Problem, Scheme, State, Trial
+from wpoflow.solver.schemes.scheme import Problem, Scheme, State, Trial, values
 
 RECOVERABLE = (BellmanError, NotFiniteError)  # a shorter step may succeed
 MASS_ROUNDING = 1e-13  # of a state's mass after one step; more is no rounding
@@ -38,8 +38,7 @@ class StepVanishedError(ArithmeticError):
     """No step, however short, met the accuracy asked for."""
 
 
-@dataclass(frozen=True, eq=False)
-class Step:
+class Step(NamedTuple):
     """One accepted time step.
 
     Attributes
@@ -132,14 +131,14 @@ class Integrator:
                 if fallback:
                     lost += 1
                     if adaptive and lost < DESCENT_TRIALS:
-                        rejected, failures, state = rejected + 1, 0, replace(trial.retry, size=SHORTENED * dt)
+                        rejected, failures, state = rejected + 1, 0, trial.retry._replace(size=SHORTENED * dt)
                         continue
                     trial, drift, limited = self._descent_step(trial, dt), 0.0, 0
             except RECOVERABLE:
                 rejected, failures = rejected + 1, failures + 1
                 if not adaptive or failures >= MOST_FAILURES:
                     raise
-                state = replace(scheme.restart(retry), size=SHORTENED * dt)
+                state = scheme.restart(retry)._replace(size=SHORTENED * dt)
                 continue
             evaluations = substeps.evaluations - spent if scheme.valued else 1
             return Step(trial.state, trial.retry, dt, evaluations, rejected, limited, fallback, drift)
@@ -175,7 +174,7 @@ class Integrator:
         """The trial with the values of its policy."""
         evaluation = None
         if self.scheme.valued:
-            guess = trial.retry.values.value if trial.guess is None else trial.guess
+            guess = values(trial.retry).value if trial.guess is None else trial.guess
             evaluation = self.problem.substeps.evaluate(trial.state.policy, guess, trial.tolerance)
             if trial.tolerance == 0.0:
                 evaluation.taken_as_exact()
@@ -183,19 +182,19 @@ class Integrator:
 
     def _held_to_descent(self, trial: Trial) -> tuple[Trial, bool]:
         """The trial, and whether V rose at some state; evaluations that leave it in doubt are refined."""
-        mdp, before, after = self.problem.mdp, trial.retry.values, trial.state.values
+        mdp, before, after = self.problem.mdp, values(trial.retry), values(trial.state)
         rise = largest_rise(before.value, after.value, mdp.counted)
         if rise > -(before.residual + after.residual) / (1.0 - mdp.discount):
             before, after = before.refined(), after.refined()
-            trial = replace(trial, state=replace(trial.state, evaluation=after))
+            trial = trial._replace(state=trial.state._replace(evaluation=after))
         return trial, not descends(mdp, before, after)
 
     def _descent_step(self, trial: Trial, dt: float) -> Trial:
         """The flow's own step in place of a trial that would raise V."""
-        before = trial.retry.values.refined()
+        before = values(trial.retry).refined()
         policy = self.problem.flow.step(trial.retry.policy, before.q, dt, trial.state.policy)
         evaluation = self.problem.substeps.evaluate(policy, before.value)
-        return replace(trial, state=self.scheme.replaced(trial, dt, policy, evaluation.taken_as_exact()))
+        return trial._replace(state=self.scheme.replaced(trial, dt, policy, evaluation.taken_as_exact()))
 
 
 def mass_drift(mdp: GridMDP, drift: FloatArray) -> float:

@@ -18,7 +18,8 @@ the dense output.  One action axis only: with more, `solver.schemes.extrapolated
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -35,12 +36,13 @@ from wpoflow.solver.schemes.backward_differentiation import (
     predictions_around,
 )
 from wpoflow.solver.schemes.history import combine_history, extrapolate_values, measure_step
-from wpoflow.solver.schemes.scheme import Problem, Ring, Scheme, State, Trial
+from wpoflow.solver.schemes.scheme import Problem, Ring, Scheme, State, Trial, values
 
 # Tuned on the gallery's problems and those of benchmarks/ at accuracies 1e-3 to 1e-8: within 20 % of their values the
 # number of Bellman evaluations changes by a few percent.
 HIGHEST_DEGREE = 4  # of the extrapolation of V
 KEPT = HIGHEST_ORDER + 1  # policies, the newest included
+ALL_SLOTS = frozenset(range(KEPT + 1))
 GROWTH = 3.0
 SHRINKING = 0.2
 SAFETY = 0.8
@@ -52,12 +54,13 @@ FIRST_STEP = 0.5  # most of the shortest time scale that the first step may take
 UNTRIED = 0.1  # ratio assumed of the first step, too short to be judged
 
 
-@dataclass(frozen=True, eq=False)
-class MultistepState(State):
+class MultistepState(NamedTuple):
     """Where the scheme is.
 
     Attributes
     ----------
+    policy, evaluation, size
+        As in `State`.
     times : tuple of float
         Of the policy and the past ones, newest first, since the scheme began.
     policies : tuple of arrays (S, A)
@@ -74,9 +77,12 @@ class MultistepState(State):
         g, and the V it was made of.
     """
 
-    times: tuple[float, ...] = field(metadata={"like": "size"})
-    policies: tuple[FloatArray, ...] = field(metadata={"like": "policy"})
-    past_values: tuple[FloatArray, ...] = field(metadata={"like": "value"})
+    policy: FloatArray
+    evaluation: Evaluation | None
+    size: float
+    times: tuple[float, ...]
+    policies: tuple[FloatArray, ...]
+    past_values: tuple[FloatArray, ...]
     order: int
     degree: int
     left: FloatArray
@@ -90,6 +96,7 @@ class MultistepScheme(Scheme):
     name = "multistep"
     order = HIGHEST_ORDER
     automatic = True
+    tuples: ClassVar[Mapping[str, str]] = {"times": "size", "policies": "policy", "past_values": "value"}
     dense = True
     pair_arrays = (20, 20)
     work = (1.3, 4)
@@ -101,13 +108,14 @@ class MultistepScheme(Scheme):
         self._history = np.empty((KEPT + 1, n_states, n_actions))
         self._rows = list(self._history)
         self._slots = {id(row): slot for slot, row in enumerate(self._rows)}
-        self._values, self._in_order = np.empty((KEPT, n_states)), np.arange(KEPT)
+        self._values = np.empty((KEPT + 1, n_states))
+        self._value_rows = list(self._values)
         self._right, self._q = np.empty((2, n_states, n_actions))
-        self._gibbs = Ring((n_states, n_actions), 2)
+        self._gibbs = Ring((n_states, n_actions), 3)
         self._squares, self._norms, self._drift = np.empty((5, n_states)), np.empty((5, 2)), np.empty(n_states)
         self._negative: IntArray = np.zeros(n_states, dtype=np.int64)
         self._extrapolated, self._wrong = np.empty((HIGHEST_DEGREE + 1, n_states)), np.empty(HIGHEST_DEGREE + 1)
-        self._ratios = np.empty(3)
+        self._ratios, self._moved = np.empty(3), np.empty(1)
 
     @staticmethod
     def obstacle(actions: Grid, flow: type[Flow]) -> str:
@@ -140,36 +148,39 @@ class MultistepScheme(Scheme):
     def restart(self, state: State) -> MultistepState:
         """See `Scheme`."""
         assert isinstance(state, MultistepState)
-        return replace(state, times=state.times[:1], policies=(), past_values=(), order=1, degree=0)
+        return state._replace(times=state.times[:1], policies=(), past_values=(), order=1, degree=0)
 
     def trial(self, state: State, dt: float) -> Trial:
         """See `Scheme`."""
         assert isinstance(state, MultistepState)
-        control, mdp = self.problem.control, self.problem.mdp
+        problem, mdp = self.problem, self.problem.mdp
+        control, known = problem.control, values(state)
         assert control is not None
-        state, slots = self._placed(state)
-        control.note_scale(state.values.value)
+        state, slots = self._placed(state, known)
+        control.note_scale(known.value)
         times, time = np.array(state.times), state.times[0] + dt
-        new = next(row for row in self._rows if row is not state.policy and not any(row is p for p in state.policies))
+        slot = min(ALL_SLOTS.difference(slots.tolist()))
+        new = self._rows[slot]
         c, weights = formula(times, time, state.order)
         combine_history(self._history, slots[: weights.size], weights, self._right)
-        guesses = self._extrapolate(state, times, time)
+        guesses = self._extrapolated[: min(times.size, HIGHEST_DEGREE + 1)]
+        extrapolate_values(self._values, slots, times, time, guesses)
         guess = guesses[state.degree]
         q_of_value(mdp, guess, self._q)
-        self.problem.flow.step(self._right, self._q, c, new)
+        problem.flow.step(self._right, self._q, c, new)
         gibbs, gibbs_value = self._gibbs_policy(state, guess)
-        ratios = self._measure(times, time, state.order, slots, gibbs, new, guesses)
+        error = self._measure(times, time, state.order, slots, gibbs, new, guesses)
         left = self._norms[4].copy()
-        retry = replace(state, left=left, gibbs=gibbs, gibbs_value=gibbs_value)
-        if not ratios[1] <= 1.0:
-            return Trial(state, self._shortened(retry, dt, ratios[1], state.order), np.inf)
+        retry = MultistepState(*state[:8], left, gibbs, gibbs_value)
+        if not error <= 1.0:
+            return Trial(state, self._shortened(retry, dt, error, state.order), np.inf)
         following = MultistepState(
             new,
             None,
             state.size,
             (time, *state.times[: KEPT - 1]),
             (state.policy, *state.policies[: KEPT - 2]),
-            (state.values.value, *state.past_values[: KEPT - 2]),
+            (self._value_rows[slots[0]], *state.past_values[: KEPT - 2]),
             state.order,
             state.degree,
             left,
@@ -177,8 +188,7 @@ class MultistepScheme(Scheme):
             gibbs_value,
         )
         enough = BELLMAN_SHARE * control.allowed(float(left[0])) * mdp.temperature * (1.0 - mdp.discount)
-        negative = int(self._negative.sum())
-        return Trial(following, retry, ratios[1], self._drift, negative, guess, enough)
+        return Trial(following, retry, error, self._drift, int(self._negative.sum()), guess, enough)
 
     def finish(self, trial: Trial, dt: float, evaluation: Evaluation | None) -> Trial:
         """What the error of the extrapolated V may have done to the policy is an error, too; then the next step."""
@@ -187,24 +197,25 @@ class MultistepScheme(Scheme):
         assert isinstance(retry, MultistepState)
         assert evaluation is not None
         assert control is not None
-        mdp, wrong = self.problem.mdp, self._wrong[: self._degrees(retry)]
+        mdp, wrong = self.problem.mdp, self._wrong[: min(len(retry.times), HIGHEST_DEGREE + 1)]
         oscillations(evaluation.value, self._extrapolated[: wrong.size], control.counted, wrong)
         moved = mdp.discount * float(wrong[retry.degree]) / (2.0 * mdp.temperature)
         ratio = VALUE_SHARE * moved / control.allowed(float(state.left[0]))
         if not ratio <= 1.0:
-            return replace(trial, retry=self._shortened(retry, dt, ratio, retry.degree), error=np.inf)
-        return replace(trial, state=self._chosen(state, retry, dt, ratio, evaluation))
+            return trial._replace(retry=self._shortened(retry, dt, ratio, retry.degree), error=np.inf)
+        order, size, degree = self._chosen(retry, dt, ratio, wrong)
+        chosen = MultistepState(state.policy, evaluation, size, *state[3:6], order, degree, *state[8:])
+        return trial._replace(state=chosen)
 
     def replaced(self, trial: Trial, dt: float, policy: FloatArray, evaluation: Evaluation) -> MultistepState:
         """See `Scheme`; the past is forgotten but for where the step began."""
         before = self.restart(trial.retry)
-        return replace(
-            before,
+        return before._replace(
             policy=policy,
             evaluation=evaluation,
             times=(before.times[0] + dt, before.times[0]),
             policies=(before.policy,),
-            past_values=(before.values.value,),
+            past_values=(values(before).value,),
         )
 
     def interpolate(self, state: State, since: float) -> FloatArray:
@@ -218,39 +229,31 @@ class MultistepScheme(Scheme):
         self.problem.limit(out)
         return out
 
-    def _placed(self, state: MultistepState) -> tuple[MultistepState, IntArray]:
-        """The state with its policies in rows of the history, and their slots."""
-        held = (state.policy, *state.policies)
-        if not all(id(policy) in self._slots for policy in held):
-            taken = self._rows[: len(held)]
-            for row, policy in zip(taken, held, strict=True):
-                row[:] = policy
-            state = replace(state, policy=taken[0], policies=tuple(taken[1:]))
-        return state, self._slots_of(state)
+    def _placed(self, state: MultistepState, known: Evaluation) -> tuple[MultistepState, IntArray]:
+        """The state with its policies and values in rows of the history, and their slots."""
+        if id(state.policy) not in self._slots:
+            held = len(state.policies) + 1
+            for slot, policy in enumerate((state.policy, *state.policies)):
+                self._rows[slot][:] = policy
+            for slot, value in enumerate(state.past_values, 1):
+                self._values[slot] = value
+            past = tuple(self._rows[1:held]), tuple(self._value_rows[1:held])
+            state = state._replace(policy=self._rows[0], policies=past[0], past_values=past[1])
+        slots = self._slots_of(state)
+        self._values[slots[0]] = known.value
+        return state, slots
 
     def _slots_of(self, state: MultistepState) -> IntArray:
-        return np.array([self._slots[id(policy)] for policy in (state.policy, *state.policies)])
-
-    @staticmethod
-    def _degrees(state: MultistepState) -> int:
-        return min(len(state.times), HIGHEST_DEGREE + 1)
-
-    def _extrapolate(self, state: MultistepState, times: FloatArray, time: float) -> FloatArray:
-        """V at a time by polynomials of the degrees there are values for, (degrees, S)."""
-        for row, value in zip(self._values, (state.values.value, *state.past_values), strict=False):
-            row[:] = value
-        guesses = self._extrapolated[: self._degrees(state)]
-        extrapolate_values(self._values, self._in_order[: times.size], times, time, guesses)
-        return guesses
+        slots = self._slots
+        return np.array([slots[id(state.policy)], *[slots[id(policy)] for policy in state.policies]])
 
     def _gibbs_policy(self, state: MultistepState, value: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The Gibbs policy of the present Q, or the one at hand if it is as good; with the V it was made of."""
         mdp, control = self.problem.mdp, self.problem.control
         assert control is not None
         if state.left[0] > 0.0:
-            moved = np.empty(1)
-            oscillations(value, state.gibbs_value[None], control.counted, moved)
-            if mdp.discount * moved[0] <= GIBBS_SHARE * mdp.temperature * state.left[0]:
+            oscillations(value, state.gibbs_value[None], control.counted, self._moved)
+            if mdp.discount * self._moved[0] <= GIBBS_SHARE * mdp.temperature * state.left[0]:
                 return state.gibbs, state.gibbs_value
         gibbs = self._gibbs.free(state.gibbs)
         gibbs_policy(self._q, mdp.log_mass, mdp.temperature, gibbs)
@@ -265,8 +268,8 @@ class MultistepScheme(Scheme):
         gibbs: FloatArray,
         new: FloatArray,
         guesses: FloatArray,
-    ) -> FloatArray:
-        """Errors over what is allowed, of the order below the present one, of this one and of the one above, (3,)."""
+    ) -> float:
+        """The error over what is allowed; those of the order below the present one and above are kept besides."""
         control = self.problem.control
         assert control is not None
         weights, constants = predictions_around(times, time, order)
@@ -277,25 +280,22 @@ class MultistepScheme(Scheme):
             self._ratios[1] = np.nan
         elif times.size == 1:
             self._ratios[1] = UNTRIED
-        return self._ratios
+        return float(self._ratios[1])
 
     def _shortened(self, state: MultistepState, dt: float, ratio: float, order: int) -> MultistepState:
         factor = SAFETY * ratio ** (-1.0 / (order + 1)) if math.isfinite(ratio) else SHRINKING
-        return replace(state, size=dt * min(0.9, max(SHRINKING, factor)))
+        return state._replace(size=dt * min(0.9, max(SHRINKING, factor)))
 
-    def _chosen(
-        self, state: MultistepState, before: MultistepState, dt: float, wrong: float, evaluation: Evaluation
-    ) -> MultistepState:
+    def _chosen(self, before: MultistepState, dt: float, ratio: float, wrong: FloatArray) -> tuple[int, float, int]:
         """Order, size and degree of the next step; the degree that extrapolated best, or an untried one above it."""
-        ratios, past = self._ratios.tolist(), len(before.times)
-        growths = [SAFETY * max(ratio, 1e-12) ** (-1.0 / (before.order + j)) for j, ratio in enumerate(ratios)]
-        best = growths.index(max(growths)) if past > 1 else 1
-        growth = min(GROWTH, growths[best], SAFETY * max(wrong, 1e-12) ** (-1.0 / (before.degree + 1)))
+        ratios = self._ratios.tolist()
+        growths = [SAFETY * max(other, 1e-12) ** (-1.0 / (before.order + j)) for j, other in enumerate(ratios)]
+        best = growths.index(max(growths)) if before.policies else 1
+        growth = min(GROWTH, growths[best], SAFETY * max(ratio, 1e-12) ** (-1.0 / (before.degree + 1)))
         proposed = max(SHRINKING, growth) * dt
         # a step cut short to land on a time says nothing against the size it was cut from
         size = max(proposed, before.size) if growth >= 1.0 else proposed
-        degrees = self._degrees(before)
-        degree = int(np.argmin(self._wrong[:degrees]))
-        if degree == degrees - 1 < HIGHEST_DEGREE:
+        degree = int(np.argmin(wrong))
+        if degree == wrong.size - 1 < HIGHEST_DEGREE:
             degree += 1
-        return replace(state, evaluation=evaluation, order=before.order + best - 1, size=size, degree=degree)
+        return before.order + best - 1, size, degree

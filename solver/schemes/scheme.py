@@ -4,8 +4,8 @@
     Trial     a step that was tried: the state it would lead to, its error, and where to try again from
     Scheme    init(policy) -> State;   trial(state, dt) -> Trial;   no loop, no clock, no try
 
-`solver.schemes.integrator` accepts or rejects the trials of every scheme.  (The interfaces follow those of diffrax, Kidger
-2021, arXiv:2202.02435, where a solver's state is likewise passed in and out.)
+`solver.schemes.integrator` accepts or rejects the trials of every scheme.  (The interfaces follow those of diffrax,
+Kidger 2021, arXiv:2202.02435, where a solver's state is likewise passed in and out.)
 
 Arrays of states are borrowed from the scheme that made them and hold until the second trial after: nothing is copied.
 """
@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -35,63 +35,84 @@ FIRST_STEP = 0.01  # of the time in which diffusion crosses the narrowest cell
 
 Arrays = dict[str, Any]
 """Arrays and numbers by name, as they stand in a checkpoint."""
+S = TypeVar("S", bound="State")
 
 
-@dataclass(frozen=True, eq=False)
-class State:
-    """Where an integration is; schemes add fields: arrays, numbers, and tuples of either.
+class State(Protocol):
+    """Where an integration is: a named tuple of arrays, numbers, and tuples of either; schemes add fields.
 
     Attributes
     ----------
     policy : array (S, A)
     evaluation : Evaluation or None
-        V of the policy, as exact as the scheme needs it; None where it needs none.
+        V of the policy, as exact as the scheme needs it; None where it needs none, and before a trial is accepted.
     size : float
         Length of the next step to try, in flow time.
     """
+
+    @property
+    def policy(self) -> FloatArray:
+        """See above."""
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """See above."""
+
+    @property
+    def size(self) -> float:
+        """See above."""
+
+    @property
+    def _fields(self) -> tuple[str, ...]: ...
+
+    @property
+    def _replace(self) -> Any: ...
+
+
+class PlainState(NamedTuple):
+    """The state of a scheme that needs no more."""
 
     policy: FloatArray
     evaluation: Evaluation | None
     size: float
 
-    @property
-    def values(self) -> Evaluation:
-        """The evaluation of a scheme that needs values."""
-        assert self.evaluation is not None
-        return self.evaluation
 
-    def arrays(self) -> Arrays:
-        """All of it as arrays and numbers by name; arrays are not copied."""
-        found: Arrays = {}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, Evaluation):
-                found |= {"value": value.value, "residual": float(value.residual), "exact": int(value.exact)}
-            elif isinstance(value, tuple):
-                found |= {f"{field.name}.{j}": entry for j, entry in enumerate(value)}
-            elif value is not None:
-                found[field.name] = value
-        return found
-
-    def like(self, arrays: Mapping[str, Any], substeps: Substeps) -> State:
-        """The state that `arrays` was taken of, where this one is of the same kind; errors as `check_like`."""
-        check_like(arrays, self.arrays(), {f.name: f.metadata["like"] for f in fields(self) if "like" in f.metadata})
-        content: dict[str, Any] = {}
-        for field in fields(self):
-            if field.name == "evaluation":
-                known = self.evaluation is not None
-                content["evaluation"] = substeps.evaluation_of(
-                    arrays["policy"], arrays["value"], arrays["residual"], bool(arrays["exact"])
-                ) if known else None  # fmt: skip
-            elif "like" in field.metadata:
-                content[field.name] = entries(arrays, field.name)
-            else:
-                content[field.name] = arrays[field.name]
-        return type(self)(**content)
+def values(state: State) -> Evaluation:
+    """The evaluation of a state that has one."""
+    evaluation = state.evaluation
+    assert evaluation is not None
+    return evaluation
 
 
-@dataclass(frozen=True, eq=False)
-class Trial:
+def state_arrays(state: State) -> Arrays:
+    """All of a state as arrays and numbers by name; arrays are not copied."""
+    found: Arrays = {}
+    for name in state._fields:
+        value = getattr(state, name)
+        if isinstance(value, Evaluation):
+            found |= {"value": value.value, "residual": float(value.residual), "exact": int(value.exact)}
+        elif isinstance(value, tuple):
+            found |= {f"{name}.{j}": entry for j, entry in enumerate(value)}
+        elif value is not None:
+            found[name] = value
+    return found
+
+
+def state_like(template: S, arrays: Mapping[str, Any], tuples: Mapping[str, str], substeps: Substeps) -> S:
+    """The state that `state_arrays` was taken of, where the template is of the same kind; errors as `check_like`.
+
+    ``tuples`` names the fields that are tuples of any length, and what each of their entries is like.
+    """
+    check_like(arrays, state_arrays(template), tuples)
+    content: dict[str, Any] = {name: entries(arrays, name) for name in tuples}
+    content |= {name: arrays[name] for name in template._fields if name not in tuples and name != "evaluation"}
+    if template.evaluation is not None:
+        exact = bool(arrays["exact"])
+        content["evaluation"] = substeps.evaluation_of(arrays["policy"], arrays["value"], arrays["residual"], exact)
+    return cast(S, template._replace(**content))
+
+
+class Trial(NamedTuple):
     """A step that was tried.
 
     Attributes
@@ -182,6 +203,8 @@ class Scheme:
         Whether its steps lower V by a theorem, so that descent need not be checked.
     valued : bool
         Whether it needs V of the policies its steps end with.
+    tuples : mapping
+        Fields of its states that are tuples of any length, and what each of their entries is like.
     dense : bool
         Whether `interpolate` gives the policy within a step, so that steps are not cut to land on times.
     pair_arrays : tuple of float
@@ -197,6 +220,7 @@ class Scheme:
     automatic: ClassVar[bool] = False
     monotone: ClassVar[bool] = False
     valued: ClassVar[bool] = True
+    tuples: ClassVar[Mapping[str, str]] = {}
     dense: ClassVar[bool] = False
     pair_arrays: ClassVar[tuple[float, float]] = (20, 20)
     work: ClassVar[tuple[float, float]] = (15, 20)
@@ -231,7 +255,7 @@ class Scheme:
 
     def finish(self, trial: Trial, dt: float, evaluation: Evaluation | None) -> Trial:
         """A trial of length dt once its policy is evaluated; may find its error too large after all."""
-        return replace(trial, state=replace(trial.state, evaluation=evaluation))
+        return trial._replace(state=trial.state._replace(evaluation=evaluation))
 
     def fit(self, state: State, remaining: float) -> float:
         """Length of the step to try: the longest of at most state.size that lands in a whole number of equal steps."""
@@ -245,7 +269,8 @@ class Scheme:
 
     def replaced(self, trial: Trial, dt: float, policy: FloatArray, evaluation: Evaluation) -> State:
         """The state after a descent step of length dt that was taken in place of a trial's."""
-        return replace(trial.state, policy=policy, evaluation=evaluation)
+        state: State = trial.state._replace(policy=policy, evaluation=evaluation)
+        return state
 
     def interpolate(self, state: State, since: float) -> FloatArray:
         """The policy (S, A) a time ``since`` after the start of the step that led to a state: dense output."""

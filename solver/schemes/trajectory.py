@@ -22,7 +22,7 @@ from wpoflow.solver.records.schedule import merge
 from wpoflow.solver.registry import AUTOMATIC
 from wpoflow.solver.schemes.choice import make_scheme
 from wpoflow.solver.schemes.integrator import Integrator, Step, descends
-from wpoflow.solver.schemes.scheme import Arrays, State
+from wpoflow.solver.schemes.scheme import Arrays, State, state_arrays, state_like, values
 
 SAME_TIME = 1e-12  # of a step, below which two times are one
 COUNTERS = ("steps", "rejected_steps", "fallback_steps", "limited_cells", "bellman_evaluations")
@@ -96,7 +96,7 @@ class FlowState:
             "step_size": float(self.step_size),
             "mass_drift": float(self.mass_drift),
             **{name: int(getattr(self, name)) for name in COUNTERS},
-            **{OF_SCHEME + name: value for name, value in self.state.arrays().items()},
+            **{OF_SCHEME + name: value for name, value in state_arrays(self.state).items()},
         }
 
 
@@ -158,10 +158,7 @@ def flow(
     integrator = Integrator(made.problem, made, watch)
     policy = mdp.initial_policy if policy is None else policy
     mdp.check_policy(policy)
-    if resume is None:
-        start = _beginning(mdp, integrator, policy)
-    else:
-        start = _resumed(integrator, policy, resume)
+    start = _beginning(mdp, integrator, policy) if resume is None else _resumed(integrator, policy, resume)
     return _iterate(mdp, integrator, start, merge(iter(landings)))
 
 
@@ -179,18 +176,15 @@ def _resumed(integrator: Integrator, policy: FloatArray, arrays: Mapping[str, An
     own = {name: value for name, value in arrays.items() if not name.startswith(OF_SCHEME)}
     check_like(own, {"time": 0.0, "value": nothing.value, "residual": 0.0, "step_size": 0.0, "mass_drift": 0.0,
                      **dict.fromkeys(COUNTERS, 0)})  # fmt: skip
-    state = template.like(
-        {name.removeprefix(OF_SCHEME): value for name, value in arrays.items() if name not in own}, substeps
-    )
+    of_scheme = {name.removeprefix(OF_SCHEME): value for name, value in arrays.items() if name not in own}
+    state = state_like(template, of_scheme, scheme.tuples, substeps)
     found = substeps.evaluation_of(state.policy, own["value"], own["residual"], True)
     integrator.guess = found.value
     numbers = {name: own[name] for name in ("time", "step_size", "mass_drift", *COUNTERS)}
     return FlowState(policy=state.policy, state=state, evaluate=lambda: found, **numbers)
 
 
-def _iterate(
-    mdp: GridMDP, integrator: Integrator, state: FlowState, landings: Iterator[float]
-) -> Iterator[FlowState]:
+def _iterate(mdp: GridMDP, integrator: Integrator, state: FlowState, landings: Iterator[float]) -> Iterator[FlowState]:
     yield state
     landing, dense = 0.0, integrator.scheme.dense
     while True:
@@ -230,7 +224,7 @@ def _interpolated(
     """The flow within a step, by dense output; None if V would not fall from the ``last`` state to it and on."""
     policy = integrator.scheme.interpolate(taken.state, time - start.time)
     found = evaluate(mdp, policy, last.value, integrator.problem.substeps.linear_solver).taken_as_exact()
-    if not (descends(mdp, last.evaluation, found) and descends(mdp, found, taken.state.values.refined())):
+    if not (descends(mdp, last.evaluation, found) and descends(mdp, found, values(taken.state).refined())):
         return None
     return replace(
         start,

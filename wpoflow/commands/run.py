@@ -56,9 +56,7 @@ def main(
         asked = Settings(flow=stated.flow, record=stated.record, checkpoint=checkpoint)
         origin = origin_of(stated, problem)
         try:
-            done = run_settings(
-                prepared.mdp, asked, output=path, force=force, progress=progress, origin=origin
-            )
+            done = run_settings(prepared.mdp, asked, output=path, force=force, progress=progress, origin=origin)
         except OSError as error:
             raise mendable(error, path) from error
         except ValueError as error:
