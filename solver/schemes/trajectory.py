@@ -179,7 +179,8 @@ def _resumed(integrator: Integrator, policy: FloatArray, arrays: Mapping[str, An
     of_scheme = {name.removeprefix(OF_SCHEME): value for name, value in arrays.items() if name not in own}
     state = state_like(template, of_scheme, scheme.tuples, substeps)
     found = substeps.evaluation_of(state.policy, own["value"], own["residual"], True)
-    integrator.guess = found.value
+    if own["steps"]:
+        integrator.guess = found.value
     numbers = {name: own[name] for name in ("time", "step_size", "mass_drift", *COUNTERS)}
     return FlowState(policy=state.policy, state=state, evaluate=lambda: found, **numbers)
 

@@ -15,7 +15,7 @@ from tests.solver.random_mdps import grid_mdps
 from wpoflow.solver.bellman.evaluation import Evaluation, evaluate
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.entropy import relative_entropy_to_gibbs
-from wpoflow.solver.flows.wasserstein import descent_step
+from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.validation.constants.certificate import alpha_for_all_later, alpha_from_gap, alpha_without_optimum
 from wpoflow.validation.constants.generators import Generators
@@ -26,7 +26,7 @@ ROUNDING = 1.0 - 1e-9
 
 def history(mdp: GridMDP, steps: int, dt: float) -> list[tuple[Evaluation, float]]:
     """Evaluations along backward Euler steps, each with its max_i KL(p_i|g_i)."""
-    step, policy, found = descent_step(mdp, "wasserstein"), mdp.initial_policy, []
+    step, policy, found = WassersteinFlow(mdp).step, mdp.initial_policy, []
     divergence = np.empty(mdp.states.size)
     for _ in range(steps):
         evaluation = evaluate(mdp, policy)
