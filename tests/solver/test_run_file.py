@@ -59,7 +59,7 @@ def write(path: Path, grids: tuple[Grid, Grid], rows: int = 40, status: str = "c
         reference_mass=np.full(actions.size, 1.0 / actions.size),
         rho=np.full(states.size, 1.0 / states.size),
         attributes={"title": "Größe", "problem": "# " + "x" * 100_000, "discount": 0.9},
-        arrays={"cost": truth["cost"], "indices": np.arange(11)},
+        arrays={"cost": truth["cost"], "transition_indices": np.arange(11)},
     ) as writer:
         writer.optimum(optimum)
         for k in range(rows):
@@ -136,7 +136,7 @@ def test_xarray_reads_names_dimensions_and_numbers(tmp_path: Path, grids: tuple[
         np.testing.assert_array_equal(policy.to_numpy().reshape(truth["policy"].shape), truth["policy"])
         np.testing.assert_array_equal(tree["optimum/q"].to_numpy(), truth["q"].reshape(shape))
         assert tree["problem/cost"].dims == tuple(names)
-        assert tree["problem/indices"].sizes == {"indices_index0": 11}
+        assert tree["problem/transition_indices"].sizes == {"transition_indices_index0": 11}
         ours = open_run(tmp_path / "run.h5").to_xarray()
         for place in ("snapshot/policy", "snapshot/value", "optimum/value", "gap", "reference_mass", "rho"):
             np.testing.assert_array_equal(ours[place].to_numpy(), tree[place].to_numpy())
