@@ -27,7 +27,8 @@ Scalar = str | int | float
 MOST_ROWS = 10_000_000
 """Of a dimension whose length only the file knows; the series then take 2 GB together."""
 LONGEST_TEXT = 1 << 24
-DAMAGE = (*(OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError),)
+"""Of an attribute."""
+DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError)
 """What h5py raises for the many ways a file can be wrong."""
 
 
@@ -41,7 +42,7 @@ class Contents:
         Where it is found when more of it is asked for later.
     """
 
-    groups = ("optimum", "snapshot", "problem")
+    groups: tuple[str, ...] = ("optimum", "snapshot", "problem")
 
     def __init__(self, file: h5py.File, path: Path) -> None:
         self.file, self.path = file, path

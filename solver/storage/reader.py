@@ -1,4 +1,4 @@
-"""Reading a run file back: the trailer first, then HDF5, each array held against the table, large ones when asked for."""
+"""Reading a run file back: the trailer first, then HDF5; large arrays are read when they are asked for."""
 
 from __future__ import annotations
 

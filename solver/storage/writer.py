@@ -236,22 +236,21 @@ class RunWriter:
     def _create(self, path: str, array: FloatArray | IntArray | None = None) -> None:
         """Make the data set that the table has under this path, of these numbers; without any, it grows by rows."""
         entry = self._table[path]
+        stored: dict[str, Any] = {"shape": ()}
         if array is None:
-            shape, most = (0, *entry.shape[1:]), (None, *entry.shape[1:])
-            chunks = (1, *chunk_shape(shape[1:])) if entry.group and not entry.is_scale else (_SERIES_CHUNK,)
-        else:
-            array = array.reshape(entry.shape)
-            shape, most, chunks = array.shape, None, chunk_shape(array.shape) or None
-        data = self._file.create_dataset(
-            path, shape, entry.kind, maxshape=most, chunks=chunks, **(_FILTERS if shape else {})
-        )
+            rest = entry.shape[1:]
+            rows = 1 if entry.group and not entry.is_scale else _SERIES_CHUNK
+            stored = {"shape": (0, *rest), "maxshape": (None, *rest), "chunks": (rows, *chunk_shape(rest)), **_FILTERS}
+        elif shape := array.reshape(entry.shape).shape:
+            stored = {"shape": shape, "chunks": chunk_shape(shape), **_FILTERS}
+        data = self._file.create_dataset(path, dtype=entry.kind, **stored)
         if not entry.is_scale:
             for k, dim in enumerate(entry.dims):
                 own = f"{entry.group}/{dim}"
                 data.dims[k].attach_scale(self._file[own if own in self._table else dim])
         data.attrs.update(entry.attributes)
         if array is not None:
-            data[...] = array
+            data[...] = array.reshape(data.shape)
         if entry.is_scale:
             data.make_scale(entry.name)
 

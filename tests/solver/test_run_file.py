@@ -281,6 +281,10 @@ def test_a_killed_run_leaves_its_rows(tmp_path: Path) -> None:
         np.testing.assert_array_equal(file["gap"][()], np.arange(700.0))
     with pytest.raises(RunFileError, match="no trailer"):
         open_run(part_path(path))
+    left = open_run(part_path(path), anyway=True)
+    np.testing.assert_array_equal(left.series["gap"], np.arange(700.0))
+    assert (left.status, left.optimum, left.snapshots) == ("running", None, None)
+    assert "no trailer" in str(left.attributes["damage"])
 
 
 @pytest.mark.parametrize("shape", [(), (5,), (4096, 1024), (64, 64, 32, 32), (3, 10**7)])
