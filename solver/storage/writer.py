@@ -58,7 +58,7 @@ class RunWriter:
     attributes : mapping, optional
         Further attributes known at the start: title, problem, discount, temperature, gap_floor ...
     arrays : mapping, optional
-        Arrays that state the problem, stored in the group ``problem`` (for problems stated in Python).
+        Arrays that state the problem, by their names in the group ``problem`` (for problems stated in Python).
     force : bool
         Replace an existing file.
 

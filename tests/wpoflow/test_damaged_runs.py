@@ -13,6 +13,7 @@ from tests.wpoflow.conftest import Call
 from tests.wpoflow.runs import small_run
 from tests.wpoflow.test_schema import FIXTURES
 from wpoflow.solver.records.layout import SCHEMA_VERSION
+from wpoflow.solver.storage.plausible import implausible
 from wpoflow.solver.storage.trailer import append_trailer
 from wpoflow.solver.storage.writer import open_run
 
@@ -117,6 +118,11 @@ def test_a_file_of_which_nothing_is_left(call: Call) -> None:
     assert "too damaged to be read anyway" in err
     status, _, err = call("info", "absent.h5", "--anyway")
     assert (status, err) == (3, "wpoflow: absent.h5: No such file or directory\n")
+
+
+def test_a_temperature_may_be_a_whole_number(tmp_path: Path) -> None:
+    small_run(tmp_path / "run.h5")
+    assert implausible(open_run(tmp_path / "run.h5")) is None
 
 
 def test_sealed_numbers_that_are_those_of_no_run(call: Call) -> None:
