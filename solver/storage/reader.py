@@ -29,7 +29,8 @@ def open_run(path: str | os.PathLike[str], *, anyway: bool = False) -> Run:
     path : path
     anyway : bool
         Of a file that is not whole, or left by a run that was killed, read at once what HDF5 can read, with nan for
-        what it cannot, and say so in the attribute ``damage``; any number of such a run may be wrong.
+        what it cannot, and say so in the attribute ``damage``; any number of such a run may be wrong.  HDF5 itself may
+        fail to return from a damaged file.
 
     Raises
     ------
