@@ -178,16 +178,6 @@ def test_a_folder_that_takes_no_files(call: Call) -> None:
     assert len(err.splitlines()) == 1
 
 
-def test_an_unfinished_file_is_read_anyway(call: Call) -> None:
-    small_run(Path("a.h5"))
-    Path("a.h5.part").write_bytes(Path("a.h5").read_bytes()[:-48])
-    status, _, err = call("info", "a.h5.part")
-    assert status == 3
-    assert "--anyway" in err
-    assert len(err.splitlines()) == 1
-    assert "--anyway" not in call("info", "b.h5.part")[2]
-
-
 def test_optimum_alone(call: Call) -> None:
     status, out, _ = call("optimum", *SMALL, "-o", "best.h5")
     run = open_run("best.h5")
