@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wpoflow.studies.refinement.plan import Level
-from wpoflow.studies.refinement.richardson import Extrapolation
+from wpoflow.studies.refinement.orders import Extrapolation
 
 
 @dataclass(frozen=True)
