@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wpoflow.views.refinement_table import columns
 
 if TYPE_CHECKING:
-    from wpoflow.validation.limits.study import Limit, Entry, Table
+    from wpoflow.validation.limits.study import Entry, Limit, Table
 
 WIDTH = 110
 

@@ -31,7 +31,7 @@ from wpoflow.options import (
     threads_option,
 )
 from wpoflow.solver.records.provenance import VERSION
-from wpoflow.views.figures.registry import EXTENSIONS, FIGURES
+from wpoflow.views.figures import EXTENSIONS, FIGURES
 
 FORMER_NAMES = {"bend": "limits"}
 

@@ -29,9 +29,9 @@ from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.records.series import SERIES
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.schemes.choice import AUTOMATIC, FIXED_STEP_SCHEMES
+from wpoflow.studies.refinement.orders import extrapolate, observed_order
 from wpoflow.studies.refinement.plan import Level, RefinedAxis, coarsest_step, default_directions, plan_direction
 from wpoflow.studies.refinement.result import DirectionStudy, QuantityStudy, RefinementStudy
-from wpoflow.studies.refinement.orders import extrapolate, observed_order
 
 ACCURACY = 1e-7
 ORDER_IN_SPACE = 2.0

@@ -42,7 +42,7 @@ from wpoflow.validation.limits.measures import (
     monitors_sentence,
     suprema,
 )
-from wpoflow.validation.limits.study import Limit, Entry, Row, Table
+from wpoflow.validation.limits.study import Entry, Limit, Row, Table
 
 POWER = 1.5
 BOXES = (10.0, 30.0, 100.0, 300.0, 1000.0)
