@@ -68,6 +68,13 @@ def test_the_help_names_every_study() -> None:
     assert all(name in text for name in limits.LIMITS)
 
 
+def test_the_former_name_is_an_alias(call: Call) -> None:
+    status, out, err = call("bend", "--help")
+    assert (status, err) == (0, "")
+    assert out.replace("wpoflow bend", "wpoflow limits") == call("limits", "--help")[1]
+    assert "bend" not in cli.commands
+
+
 def test_the_page_shows_every_study() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "where_the_theory_bends.md").read_text(encoding="utf-8")
     assert all(f"`wpoflow limits {name}`" in page for name in limits.LIMITS)
