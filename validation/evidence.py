@@ -20,8 +20,8 @@ from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.registry import FLOWS
 from wpoflow.studies.refinement.plan import RefinedAxis
 from wpoflow.studies.refinement.problem_grids import coarsened
-from wpoflow.validation.constants.certificate import alpha_from_gap
 from wpoflow.validation.constants.coefficients import concentrability, density_ratio
+from wpoflow.validation.constants.future_rates import alpha_from_gap
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.lower_bounds import LowerBounds, lower_bounds
 from wpoflow.validation.constants.spectral_gap import spectral_gap

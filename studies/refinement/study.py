@@ -2,7 +2,7 @@ r"""Refinement studies of runs: the same flow on ever finer grids and with ever 
 
 For every direction (see :mod:`studies.refinement.plan`), quantity and time there is a table of values, their
 differences, the orders that three neighbouring levels show, and from the three finest the extrapolated value with its
-grid convergence index (:mod:`studies.refinement.richardson`).  No exact solution is needed.
+grid convergence index (:mod:`studies.refinement.orders`).  No exact solution is needed.
 
 Directions that refine axes only run under error control, with the scheme that is best for the problem, tight enough
 that the error of the time steps does not show: differences below that accuracy count as noise, those of the gap also
@@ -30,9 +30,9 @@ from wpoflow.solver.records.series import SERIES
 from wpoflow.solver.registry import AUTOMATIC, fixed_step_schemes
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.schemes.choice import scheme_class
+from wpoflow.studies.refinement.orders import extrapolate, observed_order
 from wpoflow.studies.refinement.plan import Level, RefinedAxis, coarsest_step, default_directions, plan_direction
 from wpoflow.studies.refinement.result import DirectionStudy, QuantityStudy, RefinementStudy
-from wpoflow.studies.refinement.richardson import extrapolate, observed_order
 
 ACCURACY = 1e-7
 ORDER_IN_SPACE = 2.0

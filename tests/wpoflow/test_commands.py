@@ -381,7 +381,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
     """A file where the cache's folder should be stands for a home that cannot be written, even by the superuser."""
     (tmp_path / "home").write_text("not a folder")
     code = (
-        "from grids import compile; import numpy as np;"
+        "from wpoflow.core import compile; import numpy as np;"
         "assert not compile.cache_usable();"
         "from wpoflow.solver.arithmetic.sums import row_least; print(row_least(np.array([2.0, 1.0])))"
     )

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from wpoflow.exits import Exit
 from wpoflow.solver.storage.output_path import check_output, final_path, part_path
-from wpoflow.views.figures import EXTENSIONS, FigureError, draw
+from wpoflow.views.figures import FigureError, draw
+from wpoflow.views.figures.formats import format_of
 from wpoflow.views.terminal import show
 
 if TYPE_CHECKING:
@@ -61,8 +62,7 @@ def check_figure(output: Path, force: bool) -> None:
     OSError
         As `solver.storage.output_path.check_output`.
     """
-    if output.suffix.lower() not in EXTENSIONS:
-        raise FigureError(f"{output}: a figure ends in {', '.join(EXTENSIONS)}")
+    format_of(output)
     check_output(output, force)
 
 
@@ -70,7 +70,7 @@ def write_figure(figure: Figure, output: Path) -> None:
     """Write a figure, whole or not at all."""
     from wpoflow.views.figures.canvas import write
 
-    _written(output, lambda part: write(figure, part, output.suffix.lower().removeprefix(".")))
+    _written(output, lambda part: write(figure, part, format_of(output)))
 
 
 def _written(output: Path, write: Callable[[Path], None]) -> None:
