@@ -362,7 +362,7 @@ def test_interrupting_a_run_and_going_on(call: Call, tmp_path: Path, number: sig
 def test_resuming(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert call("run", *SMALL, "--quiet", "--until", "steps=30", "-o", "whole.h5")[0] == 0
     assert call("run", *SMALL, "--quiet", "--until", "time=9", "--until", "wall=1e-6")[0] == 1
-    monkeypatch.setattr("wpoflow.solver.runs.checkpoint_files.source_hash", lambda: "0" * 64)
+    monkeypatch.setattr("wpoflow.solver.storage.checkpoints.source_hash", lambda: "0" * 64)
     status, _, err = call("resume", "lqr.h5")
     assert status == 3
     assert "the sources of wpoflow have changed" in err

@@ -1,7 +1,8 @@
 """The dissipation is minus the time derivative of V(rho): identity (I4).
 
-At one policy, where the problem is known and the flow is the Wasserstein flow: the derivative of V(rho) in the direction
-L p is, by the policy gradient, 1/(1-gamma) sum_i d_i sum_k (L p)_ik (Q_ik + tau ln(p_ik/m_k)), which must equal minus the dissipation to rounding.
+At one policy, where the problem is known and the flow is the Wasserstein flow: the derivative of V(rho) in the
+direction L p is, by the policy gradient, 1/(1-gamma) sum_i d_i sum_k (L p)_ik (Q_ik + tau ln(p_ik/m_k)), which must
+equal minus the dissipation to rounding.
 
 Along a run of error-controlled steps: ln gap falls by the integral of dissipation/gap.  Between rows ln gap is a
 smooth function whose slopes -rate are recorded; the trapezoid rule for their integral errs by (dt^3/12) times the

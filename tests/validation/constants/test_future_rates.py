@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.solver.random_mdps import grid_mdps
 from wpoflow.solver.bellman.evaluation import Evaluation, evaluate
 from wpoflow.solver.bellman.optimum import solve_optimum
-from wpoflow.solver.flows.wasserstein import descent_step
+from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.validation.constants.future_rates import alpha_from_gap
 from wpoflow.validation.constants.generators import Generators
@@ -25,7 +25,7 @@ ROUNDING = 1.0 - 1e-9
 
 def history(mdp: GridMDP, steps: int, dt: float) -> list[Evaluation]:
     """Evaluations along backward Euler steps."""
-    step, policy, found = descent_step(mdp, "wasserstein"), mdp.initial_policy, []
+    step, policy, found = WassersteinFlow(mdp).step, mdp.initial_policy, []
     for _ in range(steps):
         found.append(evaluate(mdp, policy))
         policy = step(policy, found[-1].q, dt, np.empty_like(policy))
