@@ -16,7 +16,7 @@ from wpoflow.solver.records.run import Run
 from wpoflow.solver.runs.checkpoint_files import CheckpointFolder, RunStart
 from wpoflow.solver.runs.evolve import Progress
 from wpoflow.solver.runs.resume import finished, resume_run
-from wpoflow.solver.storage.trailer import RunFileError
+from wpoflow.solver.storage.atomic import RunFileError
 
 
 def origin_of(problem: ProblemFile, name_or_path: str | Path) -> dict[str, str]:

@@ -37,9 +37,8 @@ from wpoflow.solver.runs.checkpoint_check import (
     check_snapshot,
 )
 from wpoflow.solver.schemes.integrator import OF_FLOW
-from wpoflow.solver.storage.output_path import checkpoint_folder, final_path
+from wpoflow.solver.storage.atomic import TRAILER_LENGTH, RunFileError, checkpoint_folder, final_path
 from wpoflow.solver.storage.sealed_arrays import read_sealed, write_sealed
-from wpoflow.solver.storage.trailer import TRAILER_LENGTH, RunFileError
 
 VERSION = 1
 ROWS, NAMES = "rows", "row_names"

@@ -39,8 +39,7 @@ from wpoflow.solver.schemes.choice import AUTOMATIC, DEFAULT_ACCURACY, chosen_sc
 from wpoflow.solver.schemes.integrator import OF_FLOW
 from wpoflow.solver.schemes.integrator import flow as iterate_flow
 from wpoflow.solver.schemes.scheme import part_of
-from wpoflow.solver.storage.output_lock import OutputLock
-from wpoflow.solver.storage.output_path import check_output
+from wpoflow.solver.storage.atomic import OutputLock, check_output
 from wpoflow.solver.storage.problem_arrays import problem_digest
 from wpoflow.solver.storage.room import check_disk_space, needed_bytes
 

@@ -17,10 +17,8 @@ from wpoflow.solver.records.run import Run
 from wpoflow.solver.records.stop import StopKind
 from wpoflow.solver.runs.checkpoint_files import CheckpointFolder, RunStart, identity
 from wpoflow.solver.runs.evolve import Progress, carry_out
-from wpoflow.solver.storage.output_lock import OutputLock
-from wpoflow.solver.storage.output_path import check_output, final_path
+from wpoflow.solver.storage.atomic import OutputLock, RunFileError, check_output, final_path
 from wpoflow.solver.storage.problem_arrays import problem_digest
-from wpoflow.solver.storage.trailer import RunFileError
 from wpoflow.solver.storage.writer import open_run
 
 

@@ -16,6 +16,7 @@ from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.layout import SCHEMA_VERSION
 from wpoflow.solver.records.run import Optimum, ProblemArrays, Rows, Run, Snapshots
 from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.storage.atomic import RunFileError, check_trailer
 from wpoflow.solver.storage.guarded_reading import (
     DAMAGE,
     axis_names,
@@ -26,7 +27,6 @@ from wpoflow.solver.storage.guarded_reading import (
     read_numbers,
 )
 from wpoflow.solver.storage.salvage import salvage_run
-from wpoflow.solver.storage.trailer import RunFileError, check_trailer
 
 T = TypeVar("T")
 

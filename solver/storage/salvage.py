@@ -26,7 +26,7 @@ from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.run import Optimum, Run, Snapshots
 from wpoflow.solver.records.series import SERIES
-from wpoflow.solver.storage.trailer import RunFileError
+from wpoflow.solver.storage.atomic import RunFileError
 
 SECONDS, BYTES_PER_SECOND = 5.0, 2e7
 NAMED_LOSSES = 12

@@ -25,7 +25,7 @@ from tests.fuzz.sealed_files import flips, resealed, scrambles, truncations
 from tests.fuzz.table import Tally
 from tests.fuzz.worker import ROOT, Outcome, Worker
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.storage.output_path import checkpoint_folder
+from wpoflow.solver.storage.atomic import checkpoint_folder
 
 KINDS = ("start", "optimum", "snapshot", "state")
 COMMAND_SECONDS = 2.0
@@ -66,7 +66,7 @@ def prepare_damage(folder: Path) -> Callable[[tuple[str, bytes]], str]:
     """The judge of damage: it must be refused, and the archive must not be opened."""
     import zipfile
 
-    from wpoflow.solver.storage.trailer import RunFileError
+    from wpoflow.solver.storage.atomic import RunFileError
 
     load, places = _loaders(folder)
 
@@ -90,7 +90,7 @@ def prepare_damage(folder: Path) -> Callable[[tuple[str, bytes]], str]:
 
 def prepare_reading(folder: Path) -> Callable[[tuple[str, bytes]], str]:
     """The judge of sealed files: they are read and the flow is taken up, or they are refused in one line."""
-    from wpoflow.solver.storage.trailer import RunFileError
+    from wpoflow.solver.storage.atomic import RunFileError
 
     load, places = _loaders(folder)
     whole = {kind: place.read_bytes() for kind, place in places.items()}

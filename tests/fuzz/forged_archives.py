@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from wpoflow.solver.storage.trailer import MAGIC, TRAILER_LENGTH
+from wpoflow.solver.storage.atomic import MAGIC, TRAILER_LENGTH
 
 MEGABYTE = 1 << 20
 

@@ -30,7 +30,7 @@ def prepare_trailer(folder: Path) -> Callable[[bytes], str]:
     """The judge of damage: it must be refused, and HDF5 must not see it."""
     import h5py
 
-    from wpoflow.solver.storage.trailer import RunFileError, check_trailer
+    from wpoflow.solver.storage.atomic import RunFileError, check_trailer
     from wpoflow.solver.storage.writer import open_run
 
     def forbidden(*_: object, **__: object) -> None:
@@ -55,8 +55,8 @@ def prepare_trailer(folder: Path) -> Callable[[bytes], str]:
 
 def prepare_reading(folder: Path) -> Callable[[bytes], str]:
     """The judge of sealed files: they are read in full, or refused in one line."""
+    from wpoflow.solver.storage.atomic import RunFileError
     from wpoflow.solver.storage.plausible import implausible
-    from wpoflow.solver.storage.trailer import RunFileError
     from wpoflow.solver.storage.writer import open_run
 
     path = folder / "sealed.h5"
@@ -78,7 +78,7 @@ def prepare_reading(folder: Path) -> Callable[[bytes], str]:
 
 def prepare_salvage(folder: Path) -> Callable[[bytes], str]:
     """The judge of ``anyway``: it gives a run that says what is lost, or one line."""
-    from wpoflow.solver.storage.trailer import RunFileError
+    from wpoflow.solver.storage.atomic import RunFileError
     from wpoflow.solver.storage.writer import open_run
 
     path = folder / "damaged.h5"
@@ -101,8 +101,8 @@ def prepare_salvage(folder: Path) -> Callable[[bytes], str]:
 
 def prepare_validation(folder: Path) -> Callable[[bytes], str]:
     """The judge of validating sealed files: verdicts, or one line."""
+    from wpoflow.solver.storage.atomic import RunFileError
     from wpoflow.solver.storage.plausible import implausible
-    from wpoflow.solver.storage.trailer import RunFileError
     from wpoflow.solver.storage.writer import open_run
     from wpoflow.validation.evidence import EvidenceError
     from wpoflow.validation.suite import validate_run

@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from wpoflow.solver.storage.trailer import TRAILER_LENGTH, append_trailer
+from wpoflow.solver.storage.atomic import TRAILER_LENGTH, append_trailer
 
 
 def truncations(whole: bytes, rng: random.Random, count: int) -> Iterator[bytes]:
@@ -43,7 +43,7 @@ def resealed(whole: bytes, rng: random.Random, count: int) -> Iterator[bytes]:
     """The content with a few bits changed or cut short, and a trailer that fits."""
     from hashlib import sha256
 
-    from wpoflow.solver.storage.trailer import MAGIC
+    from wpoflow.solver.storage.atomic import MAGIC
 
     content = whole[:-TRAILER_LENGTH]
     for _ in range(count):

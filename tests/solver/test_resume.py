@@ -28,7 +28,7 @@ from wpoflow.solver.runs.resume import resume_run
 from wpoflow.solver.runs.signals import StopAtOnce
 from wpoflow.solver.schemes.integrator import FlowState, flow
 from wpoflow.solver.schemes.scheme import Memory
-from wpoflow.solver.storage.output_path import checkpoint_folder
+from wpoflow.solver.storage.atomic import checkpoint_folder
 
 LANDINGS = [0.01, 0.1, 0.2, 0.5, 1.0]
 CONTROLS: list[tuple[str, dict[str, Any]]] = [

@@ -17,9 +17,7 @@ from wpoflow.problems.resume import resume
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.checkpoint_files import CheckpointFolder
 from wpoflow.solver.runs.evolve import evolve
-from wpoflow.solver.storage.output_lock import OutputLock
-from wpoflow.solver.storage.output_path import checkpoint_folder, part_path
-from wpoflow.solver.storage.trailer import RunFileError
+from wpoflow.solver.storage.atomic import OutputLock, RunFileError, checkpoint_folder, part_path
 
 
 @pytest.fixture(scope="module")

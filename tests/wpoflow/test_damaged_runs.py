@@ -14,7 +14,7 @@ from tests.wpoflow.runs import small_run
 from tests.wpoflow.test_schema import FIXTURES
 from wpoflow.solver.records.layout import SCHEMA_VERSION
 from wpoflow.solver.storage import salvage
-from wpoflow.solver.storage.trailer import RunFileError, append_trailer
+from wpoflow.solver.storage.atomic import RunFileError, append_trailer
 from wpoflow.solver.storage.writer import open_run
 
 WHOLE = (FIXTURES / f"run_schema_{SCHEMA_VERSION}.h5").read_bytes()
