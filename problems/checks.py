@@ -19,7 +19,7 @@ from wpoflow.problems.expressions import (
     parse_expression,
     valid_name,
 )
-from wpoflow.solver.records.series import RESERVED_NAMES
+from wpoflow.solver.records.layout import RESERVED_NAMES
 
 PREDEFINED = ("discount", "temperature")
 """Keys of [problem] that expressions may use by name."""

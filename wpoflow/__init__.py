@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from wpoflow.solver.mdp import GridMDP as GridMDP
     from wpoflow.solver.records.run import Run as Run
     from wpoflow.solver.runs.evolve import evolve as evolve
-    from wpoflow.solver.schemes.integrator import flow as flow
+    from wpoflow.solver.schemes.trajectory import flow as flow
     from wpoflow.solver.storage.atomic import RunFileError as RunFileError
     from wpoflow.solver.storage.optimum_file import save_optimum as save_optimum
     from wpoflow.solver.storage.writer import open_run as open_run
@@ -79,7 +79,7 @@ _HOMES = {
     "wpoflow.solver.bellman.optimum": ("solve_optimum",),
     "wpoflow.solver.storage.optimum_file": ("save_optimum",),
     "wpoflow.solver.runs.evolve": ("evolve",),
-    "wpoflow.solver.schemes.integrator": ("flow",),
+    "wpoflow.solver.schemes.trajectory": ("flow",),
     "wpoflow.solver.records.run": ("Run",),
     "wpoflow.solver.storage.writer": ("open_run",),
     "wpoflow.solver.storage.atomic": ("RunFileError",),

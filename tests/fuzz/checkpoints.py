@@ -116,6 +116,7 @@ def prepare_reading(folder: Path) -> Callable[[tuple[str, bytes]], str]:
 def _loaders(folder: Path) -> tuple[dict[str, Callable[[], object]], dict[str, Path]]:
     """How each kind of file is read, and where; of the states there is but one."""
     from wpoflow.solver.runs.checkpoint_files import CheckpointFolder
+
     from wpoflow.solver.schemes.integrator import OF_FLOW, flow
     from wpoflow.solver.schemes.scheme import part_of
 

@@ -1,8 +1,7 @@
 """Damage sealed files and forge them: ``python -m tests.fuzz.run_files [--file SEALED] --seed 0``.
 
 Truncations, flipped bits and scrambled blocks must be noticed by the trailer, before HDF5 sees the file; any sealed
-file will do for them.  Files that are damaged or forged and then sealed again must be read or refused in one line, and
-what `open_run` reads with ``anyway`` must be a run.
+file will do for them.  Files that are damaged or forged and then sealed again must be read or refused in one line.
 """
 
 from __future__ import annotations
@@ -22,8 +21,6 @@ from tests.fuzz.problem_judge import BadAnswerError, check_lines
 from tests.fuzz.sealed_files import flips, forged, resealed, scrambles, truncations
 from tests.fuzz.table import Tally
 from tests.fuzz.worker import Worker
-
-SALVAGE_SECONDS = 20.0
 
 
 def prepare_trailer(folder: Path) -> Callable[[bytes], str]:
@@ -73,29 +70,6 @@ def prepare_reading(folder: Path) -> Callable[[bytes], str]:
         return answer
 
     judge(_tiny(path))
-    return judge
-
-
-def prepare_salvage(folder: Path) -> Callable[[bytes], str]:
-    """The judge of ``anyway``: it gives a run that says what is lost, or one line."""
-    from wpoflow.solver.storage.atomic import RunFileError
-    from wpoflow.solver.storage.writer import open_run
-
-    path = folder / "damaged.h5"
-
-    def judge(content: bytes) -> str:
-        path.write_bytes(content)
-        try:
-            run = open_run(path, anyway=True)
-        except RunFileError as error:
-            check_lines([str(error)], str(path))
-            return "too damaged"
-        _look_at(run)
-        if "damage" not in run.attributes:
-            raise BadAnswerError("a damaged run that does not say so")
-        return "some lost" if "cannot be read" in str(run.attributes["damage"]) else "all read"
-
-    judge(_tiny(path)[:-1])
     return judge
 
 
@@ -183,10 +157,6 @@ def fuzz(counts: dict[str, int], seed: int, sealed: bytes | None = None, keep: P
                 consume(worker, "sealed again, validated", resealed(ours, rng, counts["validated"]))
                 for name, case in forged(run, Path(folder)):
                     tally.add("forged, validated", case, worker.judge(case), name)
-        with Worker(prepare_salvage, SALVAGE_SECONDS, allowed=("subprocess.", "os.posix_spawn")) as worker:
-            for family, make in makers.items():
-                changed = make(ours, rng, counts.get("anyway", 0) // 3)
-                consume(worker, f"{family}, read anyway", (case for case in changed if case != ours))
     return tally
 
 
@@ -195,12 +165,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--file", type=Path, help="a sealed file to damage instead of a small run")
     parser.add_argument("--count", type=int, default=1000, help="of truncations, of flips, and of files sealed again")
-    parser.add_argument("--anyway", type=int, default=150, help="of damaged files read anyway, and of others validated")
+    parser.add_argument("--validated", type=int, default=150, help="of files sealed again that are validated")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="folder for inputs that led to a fault")
     options = parser.parse_args()
     counts = dict.fromkeys(("truncated", "flipped", "scrambled", "sealed again"), options.count)
-    counts |= {"forged": 1, "anyway": options.anyway, "validated": options.anyway}
+    counts |= {"forged": 1, "validated": options.validated}
     sealed = None if options.file is None else options.file.read_bytes()
     tally = fuzz(counts, options.seed, sealed, options.keep)
     print(tally.text())

@@ -87,11 +87,6 @@ def _remove_attribute(name: str) -> Change:
     return change
 
 
-def _many_attributes(file: h5py.File) -> None:
-    for k in range(20_000):
-        file.attrs[f"a{k}"] = k
-
-
 def _soft_link(file: h5py.File) -> None:
     del file["gap"]
     file["gap"] = h5py.SoftLink("/gap")
@@ -167,7 +162,6 @@ CHANGES: dict[str, Change] = {
     "gap floor of text": _attribute("gap_floor", "low"),
     "steps infinite": _attribute("steps", np.inf),
     "attribute of an array": _attribute("title", np.zeros(1000)),
-    "20000 attributes": _many_attributes,
     "axes unknown": _attribute("action_axes", "nobody"),
     "axes of a path": _attribute("action_axes", "../../u"),
     "axes many": _attribute("action_axes", " ".join(["u"] * 1000)),

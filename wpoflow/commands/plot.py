@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from wpoflow.exits import Exit
 from wpoflow.solver.storage.atomic import check_output, writing
-from wpoflow.views.figures import EXTENSIONS, FigureError, draw
+from wpoflow.views.figures import FigureError, draw
+from wpoflow.views.figures.formats import format_of
 from wpoflow.views.terminal import show
 
 if TYPE_CHECKING:
@@ -61,8 +62,7 @@ def check_figure(output: Path, force: bool) -> None:
     OSError
         As `solver.storage.atomic.check_output`.
     """
-    if output.suffix.lower() not in EXTENSIONS:
-        raise FigureError(f"{output}: a figure ends in {', '.join(EXTENSIONS)}")
+    format_of(output)
     check_output(output, force)
 
 
@@ -71,4 +71,4 @@ def write_figure(figure: Figure, output: Path) -> None:
     from wpoflow.views.figures.canvas import write
 
     with writing(output) as part:
-        write(figure, part, output.suffix.lower().removeprefix("."))
+        write(figure, part, format_of(output))

@@ -55,9 +55,9 @@ def main(
     if plot is not None:
         check_figure(plot, force)
     use_threads(threads)
-    from wpoflow.solver.schemes.choice import AUTOMATIC, FIXED_STEP_SCHEMES
+    from wpoflow.solver.registry import AUTOMATIC, fixed_step_schemes
 
-    steps_of = stated.flow.scheme if stated.flow.scheme in FIXED_STEP_SCHEMES else AUTOMATIC
+    steps_of = stated.flow.scheme if stated.flow.scheme in fixed_step_schemes() else AUTOMATIC
     _refuse_what_cannot_fit(stated, [plan[-1] for plan in plans if plan is not None], steps_of)
     from wpoflow.studies.refinement.study import ACCURACY, QUANTITIES, RefinementError, refine
 
