@@ -15,7 +15,6 @@ from wpoflow.problems.expressions import (
     Expression,
     ExpressionError,
     Scope,
-    number_text,
     parse_expression,
     valid_name,
 )
@@ -142,7 +141,7 @@ def _outcomes(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _text(value: object) -> str | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return number_text(value)
+        return repr(value)
     return value if isinstance(value, str) else None
 
 
