@@ -7,6 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+_REPR = reprlib.Repr()  # what was given may be long or deep, and is shortened before it is written out
+_REPR.maxlevel, _REPR.maxstring, _REPR.maxother, _REPR.maxlong = 3, 60, 60, 60
+
 
 def worded(entry: Any, model: type[BaseModel]) -> tuple[str, str]:
     """Key and message of one of a model's errors, as `ValidationError.errors` lists them."""
@@ -27,20 +30,8 @@ def worded(entry: Any, model: type[BaseModel]) -> tuple[str, str]:
     return key, f"{message}, not {given}" if "not" not in message else f"{message}: {given}"
 
 
-class _Repr(reprlib.Repr):
-    """What was given, shortened before it is written out: it may be long, deep, or a number of a million digits."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlevel, self.maxstring, self.maxother, self.maxlong = 3, 60, 60, 60
-
-    def repr_int(self, x: int, level: int) -> str:
-        """An integer; one of very many digits by their number only."""
-        return super().repr_int(x, level) if x.bit_length() < 1024 else f"an integer of {x.bit_length()} bits"
-
-
 def _shown(value: object) -> str:
-    given = _Repr().repr(value)
+    given = _REPR.repr(value)
     return given if len(given) <= 60 else given[:57] + "..."
 
 

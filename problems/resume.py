@@ -16,8 +16,8 @@ from wpoflow.solver.records.run import Run
 from wpoflow.solver.records.settings import Until
 from wpoflow.solver.runs.evolve import Progress
 from wpoflow.solver.runs.resume import change, resume_run
+from wpoflow.solver.storage.atomic import RunFileError
 from wpoflow.solver.storage.checkpoints import RunStart
-from wpoflow.solver.storage.trailer import RunFileError
 from wpoflow.solver.storage.writer import open_run
 
 

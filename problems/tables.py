@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from wpoflow.problems.expressions import number_text
 from wpoflow.solver.records.settings import FlowTable, Positive, RecordTable, Table, check_rows
 
 MAX_CELLS = 10_000_000
@@ -19,7 +18,7 @@ MAX_CELLS = 10_000_000
 
 def _formula(value: object) -> object:
     """Numbers are expressions too."""
-    return number_text(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    return repr(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 Formula = Annotated[str, BeforeValidator(_formula)]

@@ -28,9 +28,8 @@ from wpoflow.solver.registry import AUTOMATIC
 from wpoflow.solver.runs.conduct import conduct
 from wpoflow.solver.runs.loop import Progress as Progress
 from wpoflow.solver.schemes.choice import chosen_scheme
+from wpoflow.solver.storage.atomic import OutputLock, check_output
 from wpoflow.solver.storage.checkpoints import CheckpointFolder, RunStart, identity
-from wpoflow.solver.storage.output_lock import OutputLock
-from wpoflow.solver.storage.output_path import check_output
 from wpoflow.solver.storage.problem_arrays import problem_digest
 
 

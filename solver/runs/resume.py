@@ -22,12 +22,10 @@ from wpoflow.solver.records.settings import Until, UntilTable
 from wpoflow.solver.records.stop import StopKind
 from wpoflow.solver.runs.conduct import conduct
 from wpoflow.solver.runs.loop import Progress
+from wpoflow.solver.storage.atomic import OutputLock, RunFileError, check_output, final_path
 from wpoflow.solver.storage.checkpoints import CheckpointFolder, RunStart, checkpoint_of, identity, of_this_run
 from wpoflow.solver.storage.end_state import read_end_state
-from wpoflow.solver.storage.output_lock import OutputLock
-from wpoflow.solver.storage.output_path import check_output, final_path
 from wpoflow.solver.storage.problem_arrays import problem_digest
-from wpoflow.solver.storage.trailer import RunFileError
 from wpoflow.solver.storage.writer import open_run
 
 

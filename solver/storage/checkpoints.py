@@ -29,9 +29,8 @@ from wpoflow.solver.records.provenance import package_versions, source_hash
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.records.series import SERIES
 from wpoflow.solver.records.settings import Settings
-from wpoflow.solver.storage.output_path import checkpoint_folder, final_path
+from wpoflow.solver.storage.atomic import TRAILER_LENGTH, RunFileError, checkpoint_folder, final_path
 from wpoflow.solver.storage.sealed_arrays import read_sealed, write_sealed
-from wpoflow.solver.storage.trailer import TRAILER_LENGTH, RunFileError
 
 VERSION = 2
 ROWS, NAMES, SNAPSHOTS = "rows", "row_names", "snapshots"

@@ -19,7 +19,7 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis
 from wpoflow.solver.records.layout import ATTRIBUTES, OPTIMUM_ATTRIBUTES, SCHEMA_VERSION, Attribute, Variable
 from wpoflow.solver.records.run import Rows
-from wpoflow.solver.storage.trailer import RunFileError
+from wpoflow.solver.storage.atomic import RunFileError
 
 T = TypeVar("T")
 Scalar = str | int | float

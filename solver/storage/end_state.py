@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from wpoflow.solver.storage.trailer import TRAILER_LENGTH, RunFileError, check_trailer
+from wpoflow.solver.storage.atomic import TRAILER_LENGTH, RunFileError, check_trailer
 
 MARK = b"WPOSTATE"
 _FOOT = len(MARK) + 8

@@ -15,8 +15,8 @@ from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.layout import OPTIMUM_ARRAYS, PROBLEM_ARRAYS, Variable, variables
 from wpoflow.solver.records.run import Optimum, Run, Snapshots
 from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.storage.atomic import RunFileError, check_trailer
 from wpoflow.solver.storage.contents import DAMAGE, Contents, DamagedContents, Scalar, reading
-from wpoflow.solver.storage.trailer import RunFileError, check_trailer
 
 NAMED_LOSSES = 12
 

@@ -5,7 +5,7 @@ the snapshots are groups; every data set has its dimension scales attached, so h
 h5netcdf and netCDF4) and ncdump all open the file.  Policies are stored as cell probabilities.
 
 A file is written as ``RUN.h5.part`` and flushed after every record, so that a killed run leaves
-something readable.  Closing it appends a trailer (see `solver.storage.trailer`), synchronises with the disk
+something readable.  Closing it appends a trailer (see `solver.storage.atomic`), synchronises with the disk
 and renames; `open_run` (`solver.storage.reader`) refuses a truncated or altered file before HDF5 sees it.
 """
 
@@ -33,11 +33,10 @@ from wpoflow.solver.records.layout import (
 )
 from wpoflow.solver.records.run import Attributes, Optimum
 from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.storage.atomic import check_output, final_path, part_path, put_in_place
 from wpoflow.solver.storage.end_state import append_end_state
-from wpoflow.solver.storage.output_path import check_output, final_path, part_path
 from wpoflow.solver.storage.reader import open_run as open_run
 from wpoflow.solver.storage.room import RECORD_BYTES, array_bytes, give_back, reserve
-from wpoflow.solver.storage.trailer import append_trailer, synchronise_folder
 
 Arrays = Mapping[str, FloatArray | IntArray]
 
@@ -221,9 +220,7 @@ class RunWriter:
         part = part_path(self.path)
         if end_state is not None:
             append_end_state(part, end_state)
-        append_trailer(part)
-        os.replace(part, self.path)
-        synchronise_folder(self.path.parent)
+        put_in_place(part, self.path, sealed=True)
 
     def abandon(self) -> None:
         """Let go of the file without finishing it: a ``.part`` file with rows stays, with status "running"."""

@@ -29,7 +29,7 @@ from wpoflow.solver.runs.resume import resume_run
 from wpoflow.solver.runs.signals import StopAtOnce
 from wpoflow.solver.schemes.scheme import Arrays
 from wpoflow.solver.schemes.trajectory import FlowState, flow
-from wpoflow.solver.storage.output_path import checkpoint_folder
+from wpoflow.solver.storage.atomic import checkpoint_folder
 
 LANDINGS = [0.01, 0.1, 0.2, 0.5, 1.0]
 CONTROLS: list[tuple[str, dict[str, Any]]] = [
@@ -51,6 +51,7 @@ CELLS: dict[str, dict[str, int]] = {
     "pendulum": {"theta": 12, "speed": 11, "torque": 9},
     "torus": {"s": 12, "a": 16},
 }
+
 
 def copied(arrays: Arrays) -> Arrays:
     return {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in arrays.items()}

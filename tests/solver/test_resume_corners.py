@@ -16,10 +16,8 @@ from wpoflow.problems.load import load_problem
 from wpoflow.problems.resume import resume
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.storage.atomic import OutputLock, RunFileError, checkpoint_folder, part_path
 from wpoflow.solver.storage.checkpoints import CheckpointFolder
-from wpoflow.solver.storage.output_lock import OutputLock
-from wpoflow.solver.storage.output_path import checkpoint_folder, part_path
-from wpoflow.solver.storage.trailer import RunFileError
 
 
 @pytest.fixture(scope="module")

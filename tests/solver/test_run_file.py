@@ -15,8 +15,7 @@ from wpoflow.grids.axis import edges_axis, sinh_axis, uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.records.series import SERIES
-from wpoflow.solver.storage.output_path import part_path
-from wpoflow.solver.storage.trailer import TRAILER_LENGTH, RunFileError
+from wpoflow.solver.storage.atomic import TRAILER_LENGTH, RunFileError, part_path
 from wpoflow.solver.storage.writer import RunWriter, chunk_shape, open_run
 
 BANDIT = (Grid(), Grid((sinh_axis("a", -2.0, 2.0, 7, focus=0.5, ratio=4.0),)))

@@ -13,8 +13,8 @@ from tests.wpoflow.conftest import Call
 from tests.wpoflow.runs import small_run
 from tests.wpoflow.test_schema import FIXTURES
 from wpoflow.solver.records.layout import SCHEMA_VERSION
+from wpoflow.solver.storage.atomic import append_trailer
 from wpoflow.solver.storage.plausible import implausible
-from wpoflow.solver.storage.trailer import append_trailer
 from wpoflow.solver.storage.writer import open_run
 
 WHOLE = (FIXTURES / f"run_schema_{SCHEMA_VERSION}.h5").read_bytes()

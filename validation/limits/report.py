@@ -8,11 +8,11 @@ that are not finite are the texts "inf", "-inf", "nan".
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from wpoflow.solver.records.provenance import VERSION, package_versions
+from wpoflow.solver.storage.atomic import write_text
 from wpoflow.validation.limits.study import Limit
 
 SCHEMA = 1
@@ -21,14 +21,9 @@ NAME = "limits.json"
 
 def write_limits(limits: Sequence[Limit], folder: Path) -> Path:
     """Write limits.json into a folder, whole or not at all; the folder is made if it is missing."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / NAME
-    part = path.with_suffix(".json.part")
     content = {
         "schema": SCHEMA,
         "versions": {"wpoflow": VERSION, **json.loads(package_versions())},
         "limits": [limit.as_dict() for limit in limits],
     }
-    part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(part, path)
-    return path
+    return write_text(folder / NAME, json.dumps(content, indent=1, allow_nan=False) + "\n")

@@ -13,8 +13,7 @@ from wpoflow.commands.prepare import Prepared, build, read, refuse_gap_below_rou
 from wpoflow.exits import CommandError, Exit, describe, exit_status
 from wpoflow.problems.problem_file import ProblemFile
 from wpoflow.solver.records.run import Run
-from wpoflow.solver.storage.output_lock import OutputLock
-from wpoflow.solver.storage.output_path import check_output, checkpoint_folder
+from wpoflow.solver.storage.atomic import OutputLock, check_output, checkpoint_folder
 from wpoflow.views.progress import BeforeFirstStep, ProgressView
 from wpoflow.views.terminal import bytes_text, grid_line, show, sizes_line, summary, table
 
