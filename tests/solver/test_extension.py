@@ -15,9 +15,8 @@ from wpoflow.problems.resume import resume
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.storage.atomic import RunFileError, checkpoint_folder
 from wpoflow.solver.storage.end_state import read_end_state
-from wpoflow.solver.storage.output_path import checkpoint_folder
-from wpoflow.solver.storage.trailer import RunFileError
 from wpoflow.solver.storage.writer import open_run
 
 LISTED: dict[str, Any] = {"snapshots": {"times": [0.0, 0.05, 0.9]}}
