@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from benchmarks.compare_checkouts import difference
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def case(**changed: object) -> dict[str, np.ndarray]:
+def case(**changed: object) -> dict[str, Any]:
     kept = {"seconds": 1.0, "series gap": [1.0, np.nan], "stop reason": "time"}
     return {what.replace("_", " "): np.array(value) for what, value in (kept | changed).items()}
 
@@ -27,7 +28,7 @@ def test_what_differs_is_named() -> None:
 
 
 def test_a_checkout_equals_itself() -> None:
-    command = [sys.executable, ROOT / "benchmarks" / "compare_checkouts.py", ROOT, ROOT]
+    command = [sys.executable, str(ROOT / "benchmarks" / "compare_checkouts.py"), str(ROOT), str(ROOT)]
     done = subprocess.run(
         [*command, "--problems", "bandit", "--schemes", "euler"], capture_output=True, text=True, check=False
     )
