@@ -20,8 +20,9 @@ from benchmarks.ladder import Method
 from benchmarks.numpy_flux import ColumnPattern, divergence, face_rates
 from benchmarks.problem_c import DISCOUNT, TEMPERATURE, TIMES, CoupledFlow, as_mdp
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.bellman.evaluation import bellman_solver, evaluate
-from wpoflow.solver.bellman.system import one_blas_thread
+from wpoflow.solver.bellman.blas import one_blas_thread
+from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.flux.generator import apply_axis
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.schemes.choice import AUTOMATIC
@@ -88,7 +89,7 @@ class OurField(DenseField):
 
     def __init__(self, problem: CoupledFlow, mdp: GridMDP) -> None:
         super().__init__(problem)
-        self._mdp, self._solver = mdp, bellman_solver(mdp)
+        self._mdp, self._solver = mdp, linear_solver_of(mdp)
         self._value: FloatArray | None = None
 
     def __call__(self, t: float, y: FloatArray) -> FloatArray:
@@ -114,7 +115,7 @@ class OurField(DenseField):
 def ours(problem: CoupledFlow, scheme: str = AUTOMATIC) -> Method:
     """Our flow at a ladder of accuracies; what it returns is V(rho) at the times."""
     mdp = as_mdp(problem)
-    solver = bellman_solver(mdp)
+    solver = linear_solver_of(mdp)
 
     def run(accuracy: float) -> FloatArray:
         values = []

@@ -12,7 +12,7 @@ from wpoflow.grids.interpolation import boundary_map
 from wpoflow.grids.smoothing import REACH
 from wpoflow.problems.plan import Plan
 from wpoflow.problems.statement import Statement, Value
-from wpoflow.solver.bellman.system import choose_solver
+from wpoflow.solver.bellman.linear_solver import choose_linear_solver
 from wpoflow.solver.runs.memory import available_bytes, estimate_bytes
 from wpoflow.views.terminal import bytes_text
 
@@ -63,7 +63,7 @@ def estimate(statement: Statement, scheme: str, controlled: bool) -> Estimate:
     plan = statement.plan
     entries = row_entries(statement)
     held, work = smoothing_size(statement)
-    solver = choose_solver(plan.n_states, int(plan.n_states * entries + work), statement.discount, len(plan.states))
+    solver = choose_linear_solver(plan.n_states, int(plan.n_states * entries + work), statement.discount)
     needed = estimate_bytes(
         plan.n_states,
         plan.n_actions,

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from wpoflow.solver.bellman.system import SOLVERS
+from wpoflow.solver.bellman.linear_solver import LINEAR_SOLVERS
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.records.schedule import landings
@@ -57,7 +57,7 @@ def check_settings(settings: RunSettings) -> None:
     """Raise ValueError, or TypeError, unless a run can have been asked for this."""
     fixed = settings.step is not None
     length = settings.step if fixed else settings.accuracy
-    if settings.scheme not in OF_SCHEMES or settings.solver not in SOLVERS or not isinstance(settings.flow, str):
+    if settings.scheme not in OF_SCHEMES or settings.solver not in LINEAR_SOLVERS or not isinstance(settings.flow, str):
         raise ValueError("the scheme or the solver is unknown")
     if not isinstance(length, int | float) or not 0.0 < length < math.inf:
         raise ValueError(f"{'step' if fixed else 'accuracy'} is {length}")

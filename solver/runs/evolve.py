@@ -19,7 +19,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
-from wpoflow.solver.bellman.evaluation import bellman_solver
+from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.wasserstein import DescentStep
 from wpoflow.solver.mdp import GridMDP
@@ -127,7 +127,7 @@ def evolve(
         accuracy=(DEFAULT_ACCURACY[scheme] if accuracy is None else accuracy) if step is None else accuracy,
         scheme=scheme,
         flow=flow if isinstance(flow, str) else type(flow).__name__,
-        solver=bellman_solver(mdp) if solver is None else solver,
+        solver=linear_solver_of(mdp) if solver is None else solver,
         series=series,
         snapshots=snapshots,
     )
@@ -188,7 +188,7 @@ def carry_out(
         if goes_on and folder is not None:
             optimum = folder.optimum(mdp)
         if optimum is None:
-            optimum = solve_optimum(mdp, solver=settings.solver)
+            optimum = solve_optimum(mdp, linear_solver=settings.solver)
         if criteria.gap is not None and criteria.gap < optimum.gap_floor:
             recorder.discard()
             raise ValueError(

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from wpoflow.solver.bellman.gmres import MOST_VECTORS
-from wpoflow.solver.bellman.system import INCOMPLETE_BAND, INCOMPLETE_STATES
+from wpoflow.solver.bellman.ilu import LEAST_STATES, MOST_ROW_ENTRIES
 
 PROCESS_BYTES = 222_000_000
 PAIR_ARRAYS = {"euler": (10, 13), "extrapolated": (15, 16), "multistep": (20, 20), "exponential": (12, 12)}
@@ -57,7 +57,7 @@ def estimate_bytes(
     controlled : bool
         Whether its step is controlled by an accuracy.
     solver : str
-        Linear solver of the Bellman equations, as `solver.bellman.system.choose_solver` gives it.
+        Linear solver of the Bellman equations, as `solver.bellman.linear_solver.choose_linear_solver` gives it.
     smoothed : bool
         Whether P^pi is a product with a smoothing of values.
     kept_snapshots : int
@@ -67,7 +67,7 @@ def estimate_bytes(
     matrices = ROW_ENTRY_BYTES * n_states * row_entries
     if solver == "dense":
         matrices += (DENSE_MATRICES + smoothed) * 8 * n_states**2
-    if n_states >= INCOMPLETE_STATES and row_entries <= INCOMPLETE_BAND and solver == "krylov":
+    if n_states >= LEAST_STATES and row_entries <= MOST_ROW_ENTRIES and solver == "krylov":
         matrices += (INCOMPLETE_ENTRY_BYTES * row_entries + INCOMPLETE_STATE_BYTES) * n_states
     if solver == "krylov":
         matrices += KRYLOV_STATE_BYTES * n_states

@@ -13,7 +13,8 @@ from functools import cache, cached_property
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.bellman.evaluation import Evaluation, bellman_solver, evaluate
+from wpoflow.solver.bellman.evaluation import Evaluation, evaluate
+from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.flows.wasserstein import DescentStep
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.schedule import merge
@@ -163,12 +164,12 @@ def flow(
     MassError
         A step changed the mass of a state's policy by more than rounding.
     """
-    solver = bellman_solver(mdp) if solver is None else solver
+    solver = linear_solver_of(mdp) if solver is None else solver
     stepper = make_scheme(mdp, scheme, step, accuracy, flow, solver, weights, watch)
     policy = mdp.initial_policy if policy is None else policy
     mdp.check_policy(policy)
     if memory is None:
-        start = FlowState(0.0, policy, cache(lambda: evaluate(mdp, policy, solver=solver)), scheme=stepper)
+        start = FlowState(0.0, policy, cache(lambda: evaluate(mdp, policy, linear_solver=solver)), scheme=stepper)
     else:
         start = _remembered(mdp, stepper, memory, solver)
     return _iterate(mdp, stepper, start, merge(iter(landings)), solver)

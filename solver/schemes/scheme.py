@@ -11,9 +11,10 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.solver.arithmetic.extremes import largest_entry, largest_rise
-from wpoflow.solver.bellman.differences import Increments
+from wpoflow.solver.bellman.differences import ValueDifferences
 from wpoflow.solver.bellman.evaluation import Evaluation, NotFiniteError, evaluate
-from wpoflow.solver.bellman.system import EPS, BellmanError, DiscountedSystem, IncompleteFactors
+from wpoflow.solver.bellman.ilu import IncompleteLU
+from wpoflow.solver.bellman.system import EPS, BellmanError, DiscountedSystem
 from wpoflow.solver.entropy import regularised_cost
 from wpoflow.solver.flows.wasserstein import DescentStep
 from wpoflow.solver.mdp import GridMDP
@@ -48,7 +49,7 @@ def remembered(
     residual: float,
     exact: bool,
     solver: str,
-    incomplete: IncompleteFactors | None = None,
+    incomplete: IncompleteLU | None = None,
 ) -> Evaluation:
     """The evaluation of a policy (S, A) whose V (S,), residual and exactness are known from before."""
     reward = np.empty(mdp.states.size)
@@ -169,14 +170,14 @@ class Substeps:
         self.watch = watch
         self.tolerance = INEXACT * mdp.temperature * (1.0 - mdp.discount)
         self.evaluations = 0
-        self._incomplete = IncompleteFactors()
-        self._increments = Increments(mdp, solver, self._incomplete)
+        self._incomplete = IncompleteLU()
+        self._increments = ValueDifferences(mdp, solver, self._incomplete)
 
     def __call__(self, p: FloatArray, evaluation: Evaluation, dt: float, count: int, out: FloatArray) -> FloatArray:
         """``count`` substeps of dt/count from p into out; count - 1 Bellman evaluations."""
         self.step(p, evaluation.q, dt / count, out)
         if count > 1:
-            self._increments.start(p, evaluation)
+            self._increments.set_base(p, evaluation)
         change = np.zeros_like(evaluation.value)
         for _ in range(count - 1):
             self.evaluations += 1

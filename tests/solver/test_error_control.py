@@ -13,10 +13,11 @@ import pytest
 from tests.solver.random_mdps import random_policy
 from tests.solver.small_problems import small_problem
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.bellman.differences import Increments
+from wpoflow.solver.bellman.differences import ValueDifferences
 from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.solver.bellman.ilu import IncompleteLU
 from wpoflow.solver.bellman.optimum import solve_optimum
-from wpoflow.solver.bellman.system import BellmanError, IncompleteFactors
+from wpoflow.solver.bellman.system import BellmanError
 from wpoflow.solver.entropy import distance_squared
 from wpoflow.solver.flows.wasserstein import WassersteinStep
 from wpoflow.solver.mdp import GridMDP
@@ -112,8 +113,8 @@ def test_increments_are_the_difference_of_two_evaluations() -> None:
     mdp = small_problem()
     other = random_policy(np.random.default_rng(1), mdp.initial_policy.shape, 0.5)
     base, far = evaluate(mdp, mdp.initial_policy), evaluate(mdp, other)
-    increments = Increments(mdp, "dense", IncompleteFactors())
-    increments.start(mdp.initial_policy, base)
+    increments = ValueDifferences(mdp, "dense", IncompleteLU())
+    increments.set_base(mdp.initial_policy, base)
     q, change = increments.q(other, np.zeros_like(base.value), 0.0)
     np.testing.assert_allclose(change, far.value - base.value, atol=1e-13 * np.abs(base.value).max() / 0.1)
     np.testing.assert_allclose(q, far.q, atol=1e-13 * np.abs(base.q).max() / 0.1)
@@ -124,8 +125,8 @@ def test_increments_keep_their_accuracy_where_values_agree_to_rounding() -> None
     mdp = small_problem()
     best = solve_optimum(mdp)
     now = evaluate(mdp, best.policy)
-    increments = Increments(mdp, "dense", IncompleteFactors())
-    increments.start(best.policy, now)
+    increments = ValueDifferences(mdp, "dense", IncompleteLU())
+    increments.set_base(best.policy, now)
     direction = np.random.default_rng(3).standard_normal(best.policy.shape) * best.policy
     direction -= best.policy * direction.sum(axis=1, keepdims=True)
     changes = []
@@ -176,7 +177,7 @@ def test_attempts_that_fail_five_times_in_succession_end_the_run(scheme: str, mo
     if scheme == "multistep":
         monkeypatch.setattr("wpoflow.solver.schemes.scheme.evaluate", stagnated)
     else:
-        monkeypatch.setattr(Increments, "q", stagnated)
+        monkeypatch.setattr(ValueDifferences, "q", stagnated)
     run = evolve(mdp, until=5.0, accuracy=1e-2, scheme=scheme)
     assert run.attributes["stop_kind"] == "stagnated"
     assert len(calls) == MOST_FAILURES

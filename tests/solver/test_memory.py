@@ -13,7 +13,7 @@ from wpoflow.estimate import estimate, row_entries
 from wpoflow.grids.transitions.policy_rows import PolicyRows
 from wpoflow.problems.load import build_problem, read_statement
 from wpoflow.problems.problem_file import read_problem
-from wpoflow.solver.bellman.evaluation import bellman_solver
+from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.runs import memory
 from wpoflow.solver.runs.memory import available_bytes, estimate_bytes
 
@@ -87,7 +87,7 @@ def test_rows_are_counted_without_building_them(name: str) -> None:
 def test_the_solver_is_known_without_building_anything(name: str, cells: dict[str, int], discount: str) -> None:
     problem = read_problem(name, cells=cells, set={"problem.discount": discount})
     expected = estimate(read_statement(problem), "euler", controlled=False)
-    assert expected.solver == bellman_solver(build_problem(problem))
+    assert expected.solver == linear_solver_of(build_problem(problem))
 
 
 def test_dense_matrices_are_counted_up_to_the_largest_the_solver_takes() -> None:

@@ -13,7 +13,8 @@ from tests.solver.small_problems import small_problem
 from tests.solver.test_error_control import Faulty
 from tests.validation.constants.frozen_flows import dense
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.bellman.evaluation import bellman_solver, evaluate
+from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.entropy import gibbs_policy
 from wpoflow.solver.mdp import GridMDP
@@ -112,7 +113,7 @@ def steps_of(scheme: MultistepScheme, mdp: GridMDP, count: int) -> Iterator[tupl
 
 
 def scheme_for(mdp: GridMDP, accuracy: float) -> MultistepScheme:
-    scheme = make_scheme(mdp, "multistep", None, accuracy, "wasserstein", bellman_solver(mdp), None)
+    scheme = make_scheme(mdp, "multistep", None, accuracy, "wasserstein", linear_solver_of(mdp), None)
     assert isinstance(scheme, MultistepScheme)
     return scheme
 

@@ -7,7 +7,7 @@ import pytest
 from wpoflow.estimate import estimate, likely_scheme, seconds_per_step
 from wpoflow.problems.load import build_problem, read_statement
 from wpoflow.problems.problem_file import read_problem
-from wpoflow.solver.bellman.evaluation import bellman_solver
+from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.schemes.choice import chosen_scheme
 
 MEASURED = {
@@ -29,5 +29,5 @@ def test_the_time_of_a_step_is_right_within_a_factor_of_three(name: str) -> None
     statement, mdp = read_statement(problem), build_problem(problem)
     scheme = chosen_scheme(mdp, problem.flow.scheme, None, "wasserstein")
     assert likely_scheme(statement, problem.flow.scheme, controlled=True) == scheme
-    seconds = seconds_per_step(estimate(statement, scheme, True), scheme, bellman_solver(mdp))
+    seconds = seconds_per_step(estimate(statement, scheme, True), scheme, linear_solver_of(mdp))
     assert MEASURED[name] / 3.0 <= seconds <= 3.0 * MEASURED[name]

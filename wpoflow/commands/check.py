@@ -27,11 +27,11 @@ def main(
     prepared = build(read_file, threads)
     refuse_gap_below_rounding(prepared, until)
     used = scheme_used(prepared, scheme)
-    from wpoflow.solver.bellman.evaluation import bellman_solver
+    from wpoflow.solver.bellman.linear_solver import linear_solver_of
     from wpoflow.solver.bellman.optimum import least_gap_floor
 
     mdp, expected = prepared.mdp, prepared.estimate
-    solver = bellman_solver(mdp)
+    solver = linear_solver_of(mdp)
     seconds = seconds_per_step(expected, used, solver)
     rows = [
         ("title", read_file.title),
