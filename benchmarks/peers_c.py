@@ -1,7 +1,7 @@
 """Problem C by ourselves, and by general integrators with a NumPy right-hand side and with ours.
 
 *NumPy*: P^pi by a batched product with the dense tensor, LAPACK's solve, one more product for Q, NumPy's flux.
-*Our right-hand side*: ``evaluate`` (structured rows, warm start) and the compiled generator of ``generator_kernels``.
+*Our right-hand side*: ``evaluate`` (structured rows, warm start) and the compiled generator (``benchmarks.generator``).
 
 The Jacobian is the generator of frozen Q, from the Q that the last call of the right-hand side computed: it costs
 no evaluation.  (CVODE's banded solver without it differences the right-hand side in three groups of columns, which
@@ -15,6 +15,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from benchmarks.generator import apply_generator
 from benchmarks.integrators import Equation, cvode_solution, scipy_solution
 from benchmarks.ladder import Method
 from benchmarks.numpy_flux import ColumnPattern, divergence, face_rates
@@ -23,7 +24,6 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.blas import one_blas_thread
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
-from wpoflow.solver.flux.generator import apply_axis
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.schemes.choice import AUTOMATIC
 from wpoflow.solver.schemes.integrator import flow
@@ -100,9 +100,7 @@ class OurField(DenseField):
         out = np.empty_like(p)
         _, self._q = self.value_and_q(p)
         axis = mdp.actions.axes[0]
-        apply_axis(
-            p, self._q, mdp.log_reference_density, axis.widths, axis.distances, 1, 1.0, mdp.temperature, False, out
-        )
+        apply_generator(p, self._q, mdp.log_reference_density, axis.widths, axis.distances, mdp.temperature, out)
         return out.reshape(-1)
 
     def value_and_q(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:
