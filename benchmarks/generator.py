@@ -24,7 +24,7 @@ def apply_generator(
     temperature: float,
     out: FloatArray,
 ) -> None:
-    """Set out to L p in every state; p, q, out (S, A), one action axis that is not periodic; log_density is ln(m/vol)."""
+    """Set out to L p in every state; p, q, out (S, A) on one no-flux axis; log_density is ln(m/vol), (A,)."""
     n = widths.size
     lanes, blocks, parts = block_sizes(p.shape[0])
     flat_p, flat_q, flat_out = p.reshape(p.size), q.reshape(q.size), out.reshape(out.size)

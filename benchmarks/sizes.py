@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.commands import wpoflow
-from wpoflow.estimate import estimate
 from wpoflow.problems.load import load_problem, read_problem, read_statement
+from wpoflow.problems.memory import estimate
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.flows.wasserstein import WassersteinStep
 

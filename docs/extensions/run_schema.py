@@ -53,7 +53,7 @@ OPTIMUM_ATTRIBUTES: dict[str, str] = {
 PROBLEM_ARRAYS: dict[str, tuple[str, str]] = {
     "cost": ("(x, u)", "running cost, expected terminal cost included"),
     "initial_policy": ("(x, u)", "cell probabilities the flow started from"),
-    "alive": ("(x)", "1 at states outside the terminal set or depended on from there; absent if there is none"),
+    "alive": ("(x)", "1 at states outside the terminal set or depended on from there; absent if all are"),
     "termination": ("(x, u)", "probability that the pair ends; absent if none does"),
     "clamped": ("(x, u)", "probability that clamping moved the next state; absent if it cannot"),
     "transition_data": ("(n)", "entries of the compressed rows P(·|s, a), row s·A + a, of kernels that hold them"),

@@ -3,7 +3,7 @@
 Grids, reference measure, initial law, discount and temperature are in every run file.  Under ``/problem`` come
 
     cost, initial_policy         (states..., actions...)
-    alive                        (states...)               1 outside the terminal set; absent if there is none
+    alive                        (states...)               1 at states that count in suprema; absent if all do
     termination                  (states..., actions...)   probability that the pair ends; absent if none does
     clamped                      (states..., actions...)   probability that clamping moved the next state; likewise
     transition_data, transition_indices, transition_indptr
@@ -31,8 +31,8 @@ def problem_arrays(mdp: GridMDP) -> dict[str, FloatArray | IntArray]:
     if mdp.statement:
         return {}
     arrays: dict[str, FloatArray | IntArray] = {"cost": mdp.cost, "initial_policy": mdp.initial_policy}
-    if mdp.alive is not None:
-        arrays["alive"] = np.asarray(mdp.alive, dtype=np.int64)
+    if not mdp.counted.all():
+        arrays["alive"] = mdp.counted.astype(np.int64)
     for name, kept in (("termination", mdp.transition.termination), ("clamped", mdp.transition.clamped)):
         if kept is not None:
             arrays[name] = kept
@@ -56,7 +56,7 @@ def problem_digest(mdp: GridMDP) -> str:
         mdp.rho,
         mdp.initial_policy,
         mdp.transition.expect(values),
-        np.ones(mdp.states.size, dtype=np.bool_) if mdp.alive is None else mdp.alive,
+        mdp.counted,
     ):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

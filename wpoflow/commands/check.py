@@ -31,15 +31,14 @@ def main(
     from wpoflow.solver.bellman.optimum import least_gap_floor
 
     mdp, expected = prepared.mdp, prepared.estimate
-    solver = linear_solver_of(mdp)
-    seconds = seconds_per_step(expected, used, solver)
+    seconds = seconds_per_step(expected, used)
     rows = [
         ("title", read_file.title),
         ("states", grid_line(mdp.states) or "one state (a bandit)"),
         ("actions", grid_line(mdp.actions)),
         ("sizes", sizes_line(mdp.states.size, mdp.actions.size)),
         ("transition", mdp.transition.description),
-        ("Bellman solver", solver),
+        ("Bellman solver", linear_solver_of(mdp)),
         ("time scheme", used),
         ("stops at", ", ".join(f"{name} {value:g}" for name, value in read_file.flow.until.criteria.items())),
         ("gap floor", f"at least {least_gap_floor(mdp):.2g} (rounding)"),

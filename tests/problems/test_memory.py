@@ -9,13 +9,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from wpoflow.estimate import estimate, row_entries
 from wpoflow.grids.transitions.policy_rows import PolicyRows
+from wpoflow.problems import memory
 from wpoflow.problems.load import build_problem, read_statement
+from wpoflow.problems.memory import available_bytes, estimate, likely_scheme, row_entries
 from wpoflow.problems.problem_file import read_problem
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
-from wpoflow.solver.runs import memory
-from wpoflow.solver.runs.memory import available_bytes, estimate_bytes
+from wpoflow.solver.schemes.choice import chosen_scheme
 
 ROOT = Path(__file__).resolve().parents[2]
 PEAK = """
@@ -26,21 +26,11 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 
 def test_the_estimate_grows_with_everything() -> None:
-    def needed(n_states: int = 5000, n_actions: int = 100, scheme: str = "euler", snapshots: int = 0) -> int:
-        return estimate_bytes(
-            n_states,
-            n_actions,
-            transition_bytes=12 * n_states * n_actions,
-            row_entries=30.0,
-            scheme=scheme,
-            solver="krylov",
-            kept_snapshots=snapshots,
-        )
+    def needed(u: int = 100, scheme: str = "euler") -> int:
+        return estimate(read_statement(read_problem("lqr", cells={"x": 5000, "u": u})), scheme, True).needed
 
-    pairs = 5000 * 100
-    assert needed(n_actions=200) - needed() > 8 * 9 * pairs
+    assert needed(u=200) - needed() > 8 * 9 * 5000 * 100
     assert needed(scheme="extrapolated") > needed()
-    assert needed(snapshots=10) - needed() == 80 * pairs
     assert needed(scheme="a scheme yet to come") == needed(scheme="multistep") > needed(scheme="extrapolated")
 
 
@@ -84,20 +74,13 @@ def test_rows_are_counted_without_building_them(name: str) -> None:
         ("mountain_car", {}, "0.99"),
     ],
 )
-def test_the_solver_is_known_without_building_anything(name: str, cells: dict[str, int], discount: str) -> None:
+def test_solver_and_scheme_are_known_without_building_anything(name: str, cells: dict[str, int], discount: str) -> None:
     problem = read_problem(name, cells=cells, set={"problem.discount": discount})
-    expected = estimate(read_statement(problem), "euler", controlled=False)
-    assert expected.solver == linear_solver_of(build_problem(problem))
-
-
-def test_dense_matrices_are_counted_up_to_the_largest_the_solver_takes() -> None:
-    def needed(solver: str, n_states: int) -> int:
-        return estimate_bytes(
-            n_states, 16, transition_bytes=0, row_entries=100.0, scheme="euler", solver=solver, smoothed=True
-        )
-
-    for n_states in (500, 2000, 4000):
-        assert needed("dense", n_states) - needed("sparse", n_states) == 4 * 8 * n_states**2
+    statement, mdp = read_statement(problem), build_problem(problem)
+    assert estimate(statement, "euler", controlled=False).linear_solver == linear_solver_of(mdp)
+    assert likely_scheme(statement, "automatic", controlled=True) == chosen_scheme(
+        mdp, "automatic", None, "wasserstein"
+    )
 
 
 @pytest.mark.slow
