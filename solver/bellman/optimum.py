@@ -21,6 +21,7 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.core.renamed import renamed
 from wpoflow.solver.bellman.evaluation import NotFiniteError, evaluate, occupancy
 from wpoflow.solver.bellman.ilu import IncompleteLU
 from wpoflow.solver.bellman.improvement import improve
@@ -36,6 +37,7 @@ INEXACT = 1e-2  # of the soft Bellman residual: to what a step is solved
 TARGET_SHARE = 0.25  # of a residual asked for: what a step may leave
 
 
+@renamed(solver="linear_solver")
 def solve_optimum(
     mdp: GridMDP, start: FloatArray | None = None, linear_solver: str | None = None, residual: float | None = None
 ) -> Optimum:
