@@ -93,7 +93,7 @@ def _at_start(evidence: Evidence, mdp: GridMDP) -> Measurement:
         gradient = now.q + mdp.temperature * (np.log(policy) - mdp.log_mass)
     exact = size = 0.0
     for rows, block in evidence.generators(now.q).blocks():
-        rates, faces = block.rates(), block.faces
+        rates, faces = block.rates, block.faces
         p, f = policy[rows], gradient[rows]
         flux = rates.right * p[:, faces.here] - rates.left * p[:, faces.there]
         terms = visited[rows, None] * flux * (f[:, faces.here] - f[:, faces.there])

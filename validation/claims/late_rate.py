@@ -125,7 +125,7 @@ def lateness(evidence: Evidence, time: float, policy: FloatArray, states: IntArr
     moving = 0.0 if evidence.run.states.size == 1 else evidence.discount * series["gap_sup"][row] / evidence.temperature
     modes, size = np.full((2, states.size), np.inf)
     for rows, block in evidence.optimal_generators.select(states).blocks():
-        rates, faces = block.rates(), block.faces
+        rates, faces = block.rates, block.faces
         g = np.exp(block.log_gibbs)
         # far from the end x may be beyond double precision: that is not late, either
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
