@@ -101,6 +101,10 @@ class Evidence:
         """ln of the reference masses, (A,)."""
         return np.log(self.run.reference_mass)
 
+    def when(self, row: int) -> str:
+        """The time of a row, in words."""
+        return f"t = {self.run.series['time'][row]:.4g}"
+
     @property
     def split(self) -> bool:
         """Whether a step is split between several action axes."""
