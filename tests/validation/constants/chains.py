@@ -36,7 +36,7 @@ def unit_chain(cells: int, *, periodic: bool = False) -> Generators:
 
 def spectrum(generators: Generators) -> tuple[FloatArray, FloatArray]:
     """Eigenvalues of -L of the first state, and eigenfunctions in its columns, constant first."""
-    rates, faces = generators.rates(), generators.faces
+    rates, faces = generators.rates, generators.faces
     root = np.exp(0.5 * rates.log_gibbs[0])
     matrix = np.zeros((root.size, root.size))
     conductance = np.exp(rates.log_conductance[0])
@@ -71,7 +71,7 @@ def minimised_alpha(generators: Generators) -> float:
     """An upper bound of alpha of the first state: several starts, and lambda as the limit of small f."""
     values, vectors = spectrum(generators)
     least = float(values[1])
-    rates = generators.rates()
+    rates = generators.rates
     law, conductance = np.exp(rates.log_gibbs[0]), np.exp(rates.log_conductance[0])
     slow = vectors[:, 1] / np.sqrt(law @ vectors[:, 1] ** 2)
     starts = [np.asarray(sign * 2.5 * np.clip(slow, -4.0, 4.0)) for sign in (-1.0, 1.0)]

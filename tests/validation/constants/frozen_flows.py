@@ -37,7 +37,7 @@ def rough(axes: tuple[Axis, ...], states: int, size: float, seed: int, temperatu
 
 def dense(generators: Generators, state: int) -> FloatArray:
     """-L_g made symmetric by sqrt(g), as a matrix (A, A)."""
-    rates, faces = generators.rates(), generators.faces
+    rates, faces = generators.rates, generators.faces
     n = generators.actions.size
     out = np.zeros((n, n))
     for f, (a, b) in enumerate(zip(faces.here, faces.there, strict=True)):
