@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -24,43 +24,12 @@ from rich.table import Column
 
 from wpoflow.views.terminal import show
 
+if TYPE_CHECKING:
+    from wpoflow.solver.runs.loop import Progress as Step
+
 BAR = 10  # columns
 FIRST_LINE_AFTER = 5.0  # seconds; each further plain line after half as long again
 TOLD_FROM = 0.1  # share done, from which on the time to go is told
-
-
-class Step(Protocol):
-    """What must be known after each step; see `solver.runs.evolve.Progress`."""
-
-    @property
-    def time(self) -> float:
-        """Flow time."""
-        ...
-
-    @property
-    def gap(self) -> float:
-        """Gap at the last row."""
-        ...
-
-    @property
-    def rate(self) -> float:
-        """Observed rate at the last row."""
-        ...
-
-    @property
-    def step_size(self) -> float:
-        """Last time step."""
-        ...
-
-    @property
-    def steps(self) -> int:
-        """Steps taken."""
-        ...
-
-    @property
-    def wall_seconds(self) -> float:
-        """Seconds since the start."""
-        ...
 
 
 class BeforeFirstStep:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from wpoflow.grids.axis import Axis
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.problem_file import parse_problem
 from wpoflow.solver.records.run import Run
-from wpoflow.views.figures import FIGURES, applicable, draw, svg_text
+from wpoflow.views.figures import FIGURES, applicable, plot
 from wpoflow.views.problem_math import Equation, equations, remarks
 
 KINDS = ("decay", "value", "policy", "constants")
@@ -42,8 +43,7 @@ class AxisView:
     boundary: str
 
 
-@dataclass(frozen=True)
-class FigureView:
+class FigureView(NamedTuple):
     """A figure: what is seen, and its SVG."""
 
     shows: str
@@ -73,13 +73,19 @@ def case_view(run: Run, kinds: Sequence[str] = KINDS) -> CaseView:
     """
     axes = [("state", axis) for axis in run.states.axes] + [("action", axis) for axis in run.actions.axes]
     stated = _equations(run.problem)
+    from wpoflow.views.figures.canvas import svg_text
+
     return CaseView(
         axes=tuple(_axis(kind, axis) for kind, axis in axes),
         equations=stated,
         remarks=remarks(stated),
         text=run.problem,
         flow=_flow(run),
-        figures=tuple(_figure(kind, run) for kind in _drawn(run, kinds)),
+        figures=tuple(
+            FigureView(FIGURES[kind].shows, svg_text(plot(run, kind, title=False), FIGURES[kind].shows))
+            for kind in kinds
+            if kind in applicable(run)
+        ),
     )
 
 
@@ -107,13 +113,3 @@ def _flow(run: Run) -> str:
     counts = [f"{attributes[name]} {name.replace('_', ' ')}" for name in counted]
     named = [str(attributes[name]) for name in ("flow", "scheme", "transition") if name in attributes]
     return ", ".join([*named, *control, *counts])
-
-
-def _drawn(run: Run, kinds: Sequence[str]) -> list[str]:
-    possible = applicable(run)
-    return [kind for kind in kinds if kind in possible]
-
-
-def _figure(kind: str, run: Run) -> FigureView:
-    shows = FIGURES[kind].shows
-    return FigureView(shows, svg_text(draw(kind, run, title=False), shows))

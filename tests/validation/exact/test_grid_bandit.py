@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
+from tests.orders import check_order
 from tests.validation.exact.test_box_bandit import bump, double_well
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis, sinh_axis, uniform_axis
-from wpoflow.studies.refinement.orders import check_order
 from wpoflow.validation.exact.grid_bandit import GridBandit
 
 
