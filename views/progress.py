@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -53,9 +52,7 @@ class BeforeFirstStep:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.over()
 
     @property
@@ -114,9 +111,7 @@ class ProgressView:
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
     def __call__(self, report: Step) -> None:
@@ -146,13 +141,8 @@ class ProgressView:
 
         That of a gap is on the logarithmic scale; since the last row it falls at the rate observed there.
         """
-        shares = [0.0]
-        if "time" in self._until:
-            shares.append(report.time / self._until["time"])
-        if "steps" in self._until:
-            shares.append(report.steps / self._until["steps"])
-        if "wall" in self._until:
-            shares.append(report.wall_seconds / self._until["wall"])
+        reached = {"time": report.time, "steps": report.steps, "wall": report.wall_seconds}
+        shares = [0.0, *(value / self._until[name] for name, value in reached.items() if name in self._until)]
         if "gap" in self._until and 0.0 < report.gap < self._first_gap and self._until["gap"] < self._first_gap:
             folds = math.log(self._first_gap / report.gap)
             if report.gap == self._gap and report.rate > 0.0:

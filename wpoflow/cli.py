@@ -42,6 +42,10 @@ FORMER_NAMES = {"bend": "limits"}
 class Commands(click.Group):
     """Commands in the order of their declaration; an unknown one is answered with the choices."""
 
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Every command takes ``--debug``, its last option."""
+        super().add_command(debug_option(cmd), name)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of declaration."""
         return list(self.commands)
@@ -88,7 +92,6 @@ def _call(module: str, function: str = "main", /, **arguments: Any) -> None:
 
 @cli.command()
 @click.argument("name", required=False)
-@debug_option
 def gallery(**arguments: Any) -> None:
     """List the problems that ship; with NAME print its file to start from."""
     _call("gallery", **arguments)
@@ -98,7 +101,6 @@ def gallery(**arguments: Any) -> None:
 @problem_options
 @flow_options
 @threads_option
-@debug_option
 def check(**arguments: Any) -> None:
     """Show the resolved problem, its kernel, memory and time; run nothing."""
     _call("check", **arguments)
@@ -112,7 +114,6 @@ def check(**arguments: Any) -> None:
 @threads_option
 @quiet_option
 @force_option
-@debug_option
 def run(**arguments: Any) -> None:
     """Run the flow and write a run file (./NAME.h5 unless -o is given)."""
     _call("run", **arguments)
@@ -125,7 +126,6 @@ def run(**arguments: Any) -> None:
 @checkpoint_option
 @threads_option
 @quiet_option
-@debug_option
 def resume(**arguments: Any) -> None:
     """Go on with a run that was cut short, from its last checkpoint, or extend one that has ended.
 
@@ -141,7 +141,6 @@ def resume(**arguments: Any) -> None:
 @threads_option
 @quiet_option
 @force_option
-@debug_option
 def optimum(**arguments: Any) -> None:
     """Compute the soft-optimal value and policy only; -o stores them."""
     _call("optimum", **arguments)
@@ -193,7 +192,6 @@ def optimum(**arguments: Any) -> None:
 @click.option("--force", is_flag=True, help="Overwrite the figure.")
 @threads_option
 @quiet_option
-@debug_option
 def refine(**arguments: Any) -> None:
     """Refine grids and steps; show orders of convergence and extrapolated values.
 
@@ -214,7 +212,6 @@ def refine(**arguments: Any) -> None:
 @anyway_option
 @threads_option
 @quiet_option
-@debug_option
 def validate(**arguments: Any) -> None:
     """Check the theory's claims on run files or problems; with no argument on everything.
 
@@ -229,7 +226,6 @@ def validate(**arguments: Any) -> None:
 @report_option("Write DIR/limits.json.")
 @threads_option
 @quiet_option
-@debug_option
 def limits(**arguments: Any) -> None:
     """Study the theory's limits, where a hypothesis fails or a constant collapses; with no name all.
 
@@ -242,7 +238,6 @@ def limits(**arguments: Any) -> None:
 @run_file
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @anyway_option
-@debug_option
 def info(**arguments: Any) -> None:
     """Say what a run file is, how the run ended, and its main numbers."""
     _call("info", **arguments)
@@ -259,7 +254,6 @@ def info(**arguments: Any) -> None:
 )
 @state_option
 @force_option
-@debug_option
 def plot(**arguments: Any) -> None:
     """Draw a figure of a run file."""
     _call("plot", **arguments)
@@ -274,7 +268,6 @@ def plot(**arguments: Any) -> None:
 @state_option
 @click.option("--fps", type=float, default=4.0, show_default=True, metavar="N", help="Frames a second.")
 @force_option
-@debug_option
 def movie(**arguments: Any) -> None:
     """Show the policy of a run relaxing: one frame a snapshot.
 
@@ -310,7 +303,6 @@ def movie(**arguments: Any) -> None:
     help="The last policy of the flow, or the soft optimum. Default flow, if the file has one.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, all returns included.")
-@debug_option
 def rollout(**arguments: Any) -> None:
     """Play a stored policy in a Gymnasium environment and report its returns.
 
@@ -320,7 +312,6 @@ def rollout(**arguments: Any) -> None:
 
 
 @cli.command()
-@debug_option
 def doctor() -> None:
     """Show versions, threads and cache, look for shadowed packages, and run a short self-test."""
     _call("doctor")

@@ -69,10 +69,6 @@ def _parse_cells(_: click.Context, __: click.Parameter, entries: Sequence[str]) 
     return cells
 
 
-def _parse_set(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, str]:
-    return pairs("--set", entries)
-
-
 def _parse_until(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, float] | None:
     criteria: dict[str, float] = {}
     for name, value in pairs("--until", [entry if "=" in entry else f"time={entry}" for entry in entries]).items():
@@ -120,7 +116,7 @@ _problem_options = _together(
     click.argument("name_or_path", metavar="PROBLEM"),
     click.option("--cells", multiple=True, metavar="AXIS=N", callback=_parse_cells, help="Grid size of an axis."),
     click.option(
-        "--set", multiple=True, metavar="KEY=VALUE", callback=_parse_set,
+        "--set", multiple=True, metavar="KEY=VALUE", callback=lambda *given: pairs("--set", given[2]),
         help="Override a key of the problem file, as in problem.temperature=0.1; the value is TOML.",
     ),
 )  # fmt: skip

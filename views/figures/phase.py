@@ -7,8 +7,6 @@ the circle.  With more than two state axes the motion in the slice is shown, pro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 from matplotlib.figure import Figure
 from scipy.interpolate import RegularGridInterpolator
@@ -17,7 +15,7 @@ from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.grids.axis import Axis
 from wpoflow.problems.load import read_statement
 from wpoflow.problems.problem_file import parse_problem
-from wpoflow.problems.statement import Statement, Value
+from wpoflow.problems.statement import Value
 from wpoflow.solver.records.run import Run
 from wpoflow.views.figures.canvas import BLACK, MAP, SINGLE, new_figure
 from wpoflow.views.figures.fields import NO_OPTIMUM, Slice, long_axes
@@ -47,16 +45,12 @@ def displacements(run: Run, rows: IntArray) -> FloatArray:
     for number, row in enumerate(rows):
         here = run.states.points[row]
         policy = run.optimum.policy[row]
-        for weight, dynamics in _branches(statement, here, run):
+        for outcome in statement.branches:
+            weight = _evaluated(outcome.probability, here, run)
             for k, name in enumerate(names):
-                there = _at_boundary(_evaluated(dynamics[name], here, run), run.states.axes[k])
+                there = _at_boundary(_evaluated(outcome.dynamics[name], here, run), run.states.axes[k])
                 out[number, k] += policy @ (weight * (there - here[k]))
     return out
-
-
-def _branches(statement: Statement, here: FloatArray, run: Run) -> Sequence[tuple[FloatArray, Mapping[str, Value]]]:
-    """Probability of each outcome at every action, and its dynamics."""
-    return [(_evaluated(outcome.probability, here, run), outcome.dynamics) for outcome in statement.branches]
 
 
 def _evaluated(value: Value, here: FloatArray, run: Run) -> FloatArray:

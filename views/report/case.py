@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-
 from wpoflow.grids.axis import Axis
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.problem_file import parse_problem
@@ -20,27 +18,6 @@ from wpoflow.views.problem_math import Equation, equations, remarks
 
 KINDS = ("decay", "value", "policy", "constants")
 """Figures of a case, in this order, as far as they apply to its run."""
-
-BOUNDARIES = {
-    "clamp": "clamped to the box",
-    "reflect": "reflected at the ends",
-    "periodic": "periodic",
-    "no-flux": "no flux through the ends",
-}
-
-
-@dataclass(frozen=True)
-class AxisView:
-    """One axis in words; widths of the narrowest and the widest cell."""
-
-    kind: str
-    name: str
-    lower: float
-    upper: float
-    cells: int
-    narrowest: float
-    widest: float
-    boundary: str
 
 
 class FigureView(NamedTuple):
@@ -54,7 +31,7 @@ class FigureView(NamedTuple):
 class CaseView:
     """What is shown of one case."""
 
-    axes: tuple[AxisView, ...]
+    axes: tuple[tuple[str, Axis], ...]
     equations: tuple[Equation, ...]
     remarks: tuple[str, ...]
     text: str
@@ -76,7 +53,7 @@ def case_view(run: Run, kinds: Sequence[str] = KINDS) -> CaseView:
     from wpoflow.views.figures.canvas import svg_text
 
     return CaseView(
-        axes=tuple(_axis(kind, axis) for kind, axis in axes),
+        axes=tuple(axes),
         equations=stated,
         remarks=remarks(stated),
         text=run.problem,
@@ -87,14 +64,6 @@ def case_view(run: Run, kinds: Sequence[str] = KINDS) -> CaseView:
             if kind in applicable(run)
         ),
     )
-
-
-def _axis(kind: str, axis: Axis) -> AxisView:
-    widths = np.diff(axis.edges)
-    return AxisView(
-        kind, axis.name, axis.lower, axis.upper, axis.size, float(widths.min()), float(widths.max()),
-        BOUNDARIES[axis.boundary],
-    )  # fmt: skip
 
 
 def _equations(text: str) -> tuple[Equation, ...]:

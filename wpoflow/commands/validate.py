@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wpoflow.commands.damage import warn_of_damage
 from wpoflow.exits import CommandError, Exit
 from wpoflow.problems.problem_file import read_problem
 from wpoflow.views.terminal import show
@@ -32,6 +31,7 @@ def main(
     problems = [read_problem(target) for target in targets if target not in runs]
     import numpy as np
 
+    from wpoflow.commands.info import warn_of_damage
     from wpoflow.solver.storage.atomic import RunFileError
     from wpoflow.solver.storage.plausible import implausible
     from wpoflow.solver.storage.writer import open_run
