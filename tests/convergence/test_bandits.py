@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from tests.oracles.time_exact import TimeExact
+from tests.orders import check_order
 from tests.validation.exact.test_box_bandit import bump
 from tests.validation.exact.test_box_bandit import double_well as exact_double_well
 from tests.validation.exact.test_ornstein_uhlenbeck import bandit as exact_quadratic
 from wpoflow.core.arrays import FloatArray
-from wpoflow.studies.refinement.orders import check_order, observed_orders
+from wpoflow.studies.refinement.orders import observed_orders
 from wpoflow.validation.exact.box_bandit import BoxFlow
 from wpoflow.validation.exact.ornstein_uhlenbeck import OrnsteinUhlenbeck
 from wpoflow.validation.exact_cases.bandits import Bandit, double_well

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 from tests.oracles.time_exact import TimeExact
+from tests.orders import check_order
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate, q_of_value
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.schemes.backward_differentiation import formula, prediction_weights
 from wpoflow.solver.schemes.history import combine_history
-from wpoflow.studies.refinement.orders import check_order
 from wpoflow.validation.exact_cases.bandits import double_well
 from wpoflow.validation.exact_cases.regulators import one_state
 from wpoflow.validation.exact_cases.slices import Slice, follow

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from tests.oracles import load
+from tests.orders import check_order
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.problems.statement import Statement, build
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.evolve import evolve
-from wpoflow.studies.refinement.orders import check_order
 from wpoflow.validation.exact_cases.slices import follow
 
 TABLE = load("torus_published")

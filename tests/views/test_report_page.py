@@ -211,7 +211,7 @@ def test_a_failure_cannot_be_overlooked(page: Page, content: dict[str, Any]) -> 
 
 def test_the_problem_is_typeset_and_drawn(page: Page, view: CaseView) -> None:
     assert {"math", "mfrac", "mtable", "svg", "figure"} <= page.tags
-    assert [axis.name for axis in view.axes] == ["x", "u"]
+    assert [axis.name for _, axis in view.axes] == ["x", "u"]
     assert len(view.figures) >= 3
     assert all(figure.svg.count("<svg") == 1 for figure in view.figures)
     assert view.text in page.text

@@ -9,11 +9,11 @@ import pytest
 from scipy.optimize import minimize
 
 from tests import oracles
+from tests.orders import check_order
 from tests.validation.constants.frozen_flows import alternating, chain, rough, unit_cells
 from tests.validation.constants.test_spectral_gap import frozen, quadratic
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis
-from wpoflow.studies.refinement.orders import check_order
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.log_sobolev import log_sobolev_minimiser, minimise_log_sobolev
 from wpoflow.validation.constants.spectral_gap import spectral_gap

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from tests import oracles
+from tests.orders import check_order
 from tests.validation.constants.frozen_flows import alternating, chain, dense, rough, unit_cells
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis, uniform_axis
-from wpoflow.studies.refinement.orders import check_order
 from wpoflow.validation.constants import spectral_gap as module
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.spectral_gap import SpectrumError, slow_modes, spectral_gap

@@ -9,9 +9,9 @@ import pytest
 from scipy.linalg import expm
 
 from tests.oracles.time_exact import TimeExact
+from tests.orders import check_order
 from tests.validation.exact.test_box_bandit import bump
 from tests.validation.exact.test_box_bandit import double_well as exact_double_well
-from wpoflow.studies.refinement.orders import check_order
 from wpoflow.validation.exact_cases.bandits import double_well
 
 
