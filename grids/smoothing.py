@@ -59,6 +59,12 @@ class Banded:
         return Banded(start, indptr, np.ascontiguousarray(matrix[inside]), matrix.shape[1])
 
     @staticmethod
+    def copying(index: Sequence[int], columns: int) -> Banded:
+        """Matrix whose rows copy the entries of this index."""
+        start = np.array(index, dtype=np.int64)
+        return Banded(start, np.arange(start.size + 1), np.ones(start.size), columns)
+
+    @staticmethod
     def stacked(blocks: Sequence[Banded]) -> Banded:
         """Put the rows of several matrices of as many columns below each other."""
         counts = np.concatenate([np.diff(block.indptr) for block in blocks])
@@ -355,22 +361,6 @@ def clamping_probability(axis: Axis, mean: FloatArray, sigma: FloatArray | float
     out = np.zeros(mean.shape)
     out[near] = share
     return out
-
-
-def splitting_matrix(size: int) -> FloatArray:
-    """Matrix (size + 2, size) that copies both ends of an axis into columns of their own."""
-    return np.asarray(np.eye(size)[np.concatenate(([0], np.arange(size), [size - 1]))])
-
-
-def periodic_matrix(size: int) -> FloatArray:
-    """Matrix (size + 1, size) that appends the image of the first point."""
-    return np.asarray(np.eye(size)[np.append(np.arange(size), 0)])
-
-
-def separable(matrices: Sequence[Banded | FloatArray | None], shape: Sequence[int]) -> SeparableMap:
-    """Tensor product of matrices, dense ones brought into bands."""
-    banded = (m if m is None or isinstance(m, Banded) else Banded.from_dense(m) for m in matrices)
-    return SeparableMap(tuple(banded), tuple(shape))
 
 
 def _interval_masses(low: FloatArray, high: FloatArray, centre: FloatArray, sigma: FloatArray) -> FloatArray:

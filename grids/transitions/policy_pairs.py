@@ -61,9 +61,9 @@ class PolicyPairs:
         """Multiply-adds of one product."""
         return int(self.weights.size * self.stencil.offsets.size) + self.smoothing.work
 
-    def matvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    def matvec(self, x: FloatArray) -> FloatArray:
         """P^p x, (S,)."""
-        out = np.empty(self.n_states) if out is None else out
+        out = np.empty(self.n_states)
         if self.copies is not None:
             values = x[self.copies]
         else:
@@ -74,25 +74,17 @@ class PolicyPairs:
         product(stencil.base, stencil.fraction, stencil.offsets, self.weights, values, out)
         return out
 
-    def rmatvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    def rmatvec(self, x: FloatArray) -> FloatArray:
         """(P^p)ᵀ x, (S,)."""
-        stencil, columns = self.stencil, self._nodes
+        stencil, columns = self.stencil, self.smoothing.size
         parts, nodes = np.empty((PARTS, columns)), np.empty(columns)
         values = np.ascontiguousarray(x)
         pairs_rmatvec(stencil.base, stencil.fraction, stencil.offsets, self.weights, values, parts, nodes)
-        if self.copies is not None:
-            result = np.empty(self.n_states)
-            scatter_add(self.copies, nodes, result)
-        else:
-            result = nodes if self.smoothing.identity else self.smoothing.apply_transposed(nodes)
-        if out is None:
-            return result
-        out[:] = result
-        return out
-
-    @property
-    def _nodes(self) -> int:
-        return self.smoothing.size if self.copies is None else int(self.copies.size)
+        if self.copies is None:
+            return nodes if self.smoothing.identity else self.smoothing.apply_transposed(nodes)
+        result = np.empty(self.n_states)
+        scatter_add(self.copies, nodes, result)
+        return result
 
     def dense(self) -> FloatArray:
         """P^p as an array (S, S)."""
