@@ -186,12 +186,16 @@ class Smoothing:
     @cached_property
     def copies(self) -> IndexArray | None:
         """For every node the state whose value it has, (nodes,), where nodes are copies of states; None elsewhere."""
+        wide = any(m is not None and m.data.size > m.rows for m in self.spread.matrices)
+        if self.identity or self.alive is not None or wide:
+            return None
         matrix = self.sparse()
-        single = bool(np.all(np.diff(matrix.indptr) == 1) and np.all(matrix.data == 1.0))
-        return matrix.indices.astype(np.int32) if single else None
+        return matrix.indices.astype(np.int32) if np.all(matrix.data == 1.0) else None
 
     def apply(self, value: FloatArray) -> FloatArray:
         """Values at nodes, (nodes,), from values at states, (S,)."""
+        if self.copies is not None:
+            return value[self.copies]
         if self.split is not None:
             value = self.split.apply(value)
         if self.alive is not None:
@@ -200,6 +204,8 @@ class Smoothing:
 
     def apply_transposed(self, x: FloatArray) -> FloatArray:
         """Transpose of ``apply`` on the last index of x, (..., nodes), giving (..., S)."""
+        if self.copies is not None and x.ndim == 1:
+            return np.bincount(self.copies, x, math.prod(self.spread.shape_in)).astype(np.float64, copy=False)
         x = self.spread.apply_transposed(x)
         if self.alive is not None:
             x = x * self.alive
@@ -250,24 +256,12 @@ def axis_nodes(axis: Axis, sigma: float, reached: tuple[float, float]) -> FloatA
 
 
 def reduced_sigma(axis: Axis, nodes: FloatArray, sigma: float) -> FloatArray:
-    """Standard deviation, per node, that leaves room for the variance the grid itself adds.
+    """Standard deviation at each node, (m,), that leaves room for the variance the grid itself adds to sigma > 0.
 
     Putting the mass of a cell at its point adds h²/12 to the variance (Sheppard's correction, 1898),
     interpolating between points h apart adds h²/6 in the mean; with σ² - h²/4 the law of the next
     state has variance σ² in the mean over the position of f between points.  Where h > σ a quarter of
     σ² is taken off instead: both corrections are then no larger than the error of the unresolved law.
-
-    Parameters
-    ----------
-    axis : Axis
-    nodes : array (m,)
-        As from ``axis_nodes``.
-    sigma : float
-        Standard deviation of the noise, positive.
-
-    Returns
-    -------
-    array (m,)
     """
     if nodes.size == 1:
         return np.full(1, sigma)

@@ -121,8 +121,6 @@ class InterpolatedTransition:
     def expect(self, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """E[V(s') | s, a], (S, A), from V, (S,)."""
         values = np.asarray(value, dtype=np.float64)
-        if self._copies is not None:
-            return self._interpolate(values[self._copies], out)
         return self._interpolate(values if self.smoothing.identity else self.smoothing.apply(values), out)
 
     def _interpolate(self, values: FloatArray, out: FloatArray | None) -> FloatArray:
@@ -147,21 +145,17 @@ class InterpolatedTransition:
     @cached_property
     def _folded(self) -> tuple[Pattern, IndexArray] | None:
         """Pattern over states where nodes beyond a periodic seam are copies of them, and where entries are added."""
-        if self._copies is None:
+        if self.smoothing.copies is None:
             return None
         n, pattern = self.n_states, self._pattern
         row = np.repeat(np.arange(n, dtype=np.int64), np.diff(pattern.indptr))
-        return pattern_of_entries(row, self._copies[pattern.indices], n, n)
-
-    @cached_property
-    def _copies(self) -> IndexArray | None:
-        return None if self.smoothing.identity or self.noise.any() else self.smoothing.copies
+        return pattern_of_entries(row, self.smoothing.copies[pattern.indices], n, n)
 
     def under(self, policy: FloatArray) -> PolicyRows | PolicyPairs:
         """P^p for non-negative weights p, (S, A): as rows, or over the pairs where rows would hold too much."""
         weights = checked_weights(policy, (self.n_states, self.n_actions))
         if self._rows_too_long:
-            return PolicyPairs(self.stencil, weights.copy(), self.smoothing, self._copies, self._rows)
+            return PolicyPairs(self.stencil, weights.copy(), self.smoothing, self._rows)
         return self._rows(weights)
 
     @cached_property

@@ -66,12 +66,7 @@ class NoisyColumns:
     ) -> tuple[FloatArray, FloatArray]:
         """E[h(s'); ended] (h = 1 without a function) and the probability to go on, both (pairs,).
 
-        Parameters
-        ----------
-        f : sequence of arrays (pairs,)
-            Mean next state, one array per axis.
-        terminal, function : callable
-            Vectorised functions of the state coordinates.
+        The mean next states f are one array (pairs,) per axis.
         """
         places = [boundary_map(axis, y) for axis, y in zip(self._axes, f, strict=True)]
         keys = np.stack([places[j] for j in self._certain], axis=1) if self._certain else np.zeros((f[0].size, 1))
