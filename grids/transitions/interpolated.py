@@ -291,10 +291,10 @@ def interpolated_transition(
             clamped[start:stop] = outside
     judged = None if mixed else terminal
     whole = InterpolatedTransition(states, stencil, smoothing, points, noise, nodes, judged, clamped, ended is not None)
-    if not mixed:
+    if not mixed or terminal is None:
         return whole
     part = replace(whole, smoothing=_smoothing(states, nodes, noise, terminal), terminal=terminal)
-    return PartlyNoisyTransition(whole, part)
+    return PartlyNoisyTransition(whole, part, states, noise, nodes, terminal, points)
 
 
 def _reach(states: Grid, points: NextPoints, actions: int) -> list[tuple[float, float]]:

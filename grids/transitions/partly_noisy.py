@@ -20,23 +20,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.grids.grid import Grid
-from wpoflow.grids.interpolation import boundary_map, empty_stencil, fill_stencil, state_chunks
+from wpoflow.grids.interpolation import NextPoints, boundary_map, empty_stencil, fill_stencil, state_chunks
 from wpoflow.grids.quadrature import CHUNK_POINTS, points_in_cells
 from wpoflow.grids.smoothing import Banded, SeparableMap, gaussian_banded, reduced_sigma
-from wpoflow.grids.transitions.base import StateFunction, StateSet, checked_weights
+from wpoflow.grids.transitions.base import StateFunction, StateSet, Transition, checked_weights
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
 from wpoflow.grids.transitions.policy_rows import PolicySum
 from wpoflow.grids.transitions.stencil_kernels import stencil_expect
 from wpoflow.grids.transitions.termination import ended_values, samples, subcells
-
-if TYPE_CHECKING:
-    from wpoflow.grids.transitions.interpolated import InterpolatedTransition
 
 
 class NoisyColumns:
@@ -121,15 +117,28 @@ class PartlyNoisyTransition:
 
     Parameters
     ----------
-    whole, part : InterpolatedTransition
+    whole, part : Transition
         U, and B with its termination probability 1 - b.
+    states, noise, nodes, terminal, next_points
+        As in ``interpolated_transition``.
     """
 
-    def __init__(self, whole: InterpolatedTransition, part: InterpolatedTransition) -> None:
+    def __init__(
+        self,
+        whole: Transition,
+        part: Transition,
+        states: Grid,
+        noise: FloatArray,
+        nodes: Sequence[FloatArray],
+        terminal: StateSet,
+        next_points: NextPoints,
+    ) -> None:
         self.n_states, self.n_actions = whole.n_states, whole.n_actions
         self.clamped = whole.clamped
         self.description = f"{whole.description}, terminal set"
         self._whole, self._part = whole, part
+        self._states, self._noise, self._nodes = states, noise, nodes
+        self._terminal, self._next_points = terminal, next_points
         self._ended, going = self._sums(None)
         kept = part.expect(np.ones(self.n_states))
         lost = part.termination
@@ -170,15 +179,13 @@ class PartlyNoisyTransition:
         return self._sums(function)[0]
 
     def _sums(self, function: StateFunction | None) -> tuple[FloatArray, FloatArray]:
-        states, terminal = self._part.states, self._part.terminal
-        assert terminal is not None
-        used = coordinates_used(terminal, states)
+        used = coordinates_used(self._terminal, self._states)
         if function is not None:
-            used = tuple(a or b for a, b in zip(used, coordinates_used(function, states), strict=True))
-        law = NoisyColumns(states, self._part.noise, self._part.nodes, used)
+            used = tuple(a or b for a, b in zip(used, coordinates_used(function, self._states), strict=True))
+        law = NoisyColumns(self._states, self._noise, self._nodes, used)
         sums = np.empty((2, self.n_states, self.n_actions))
         for start, stop in state_chunks(self.n_states, self.n_actions):
-            f = [y.reshape(-1) for y in self._part.next_points(start, stop)]
-            for total, chunk in zip(sums, law.ended(f, terminal, function), strict=True):
+            f = [y.reshape(-1) for y in self._next_points(start, stop)]
+            for total, chunk in zip(sums, law.ended(f, self._terminal, function), strict=True):
                 total[start:stop] = chunk.reshape(stop - start, -1)
         return sums[0], sums[1]
