@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests import oracles
-from tests.validation.constants.frozen_flows import alternating, chain, dense, rough, unit_cells
+from tests.validation.constants.chains import alternating, chain, dense, rough, unit_cells
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis, uniform_axis
 from wpoflow.studies.refinement.orders import check_order
