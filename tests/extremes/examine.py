@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.extremes.cases import Case
-from tests.fuzz.problem_judge import BadAnswerError, check_lines
+from tests.fuzz.answers import BadAnswerError, check_lines
 from wpoflow.exits import Exit, describe, exit_status
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.load import build_problem

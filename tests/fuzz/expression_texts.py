@@ -6,54 +6,38 @@ import random
 import string
 from collections.abc import Callable
 
+from tests.problems.test_expressions import REFUSED
+
 NAMES = ("x", "u", "gain", "push", "pi", "discount", "temperature", "y", "sin", "np", "out", "i", "t0", "v_x")
 FUNCTIONS = ("sin", "exp", "log", "sqrt", "abs", "tanh", "sign", "floor", "min", "max", "clip", "where", "arctan2")
 BINARY = ("+", "-", "*", "/", "//", "%", "**", "<", "<=", ">", ">=", "==", "!=", " and ", " or ")
 FOREIGN = ("@", "<<", ">>", "|", "&", "^", ":=", " if ", " in ", " is ", ".", ",", ";", "=", "->", "\\", "#", "`", "!")
 
 HARMFUL = (
-    "__import__('os').system('touch /tmp/owned')",
-    "().__class__.__bases__[0].__subclasses__()",
-    "x.__class__",
+    *(text for text in REFUSED if len(text) <= 5000),
     "(lambda: x)()",
-    "[x for x in (1,2)]",
     "{x for x in (1,)}",
-    "{1: 2}",
     "(yield x)",
     "(await x)",
     "eval('1')",
     "exec('import os')",
     "open('/etc/passwd')",
     "getattr(x, 'y')",
-    "f'{x}'",
     "'a' * 10**9",
     "b'x'",
-    "x[0]",
     "x[::2]",
     "*x",
     "**x",
-    "min(*x)",
     "min(x, key=sin)",
     "sin(x=1)",
     "print(x)",
     "globals()",
     "breakpoint()",
     "exit()",
-    "1 if x else 2",
-    "(x := 3)",
-    "lambda: 0",
-    "...",
-    "None",
-    "True",
-    "1j",
-    "x @ u",
-    "~x",
     "x << 1000000000",
     "9**9**9**9**9",
     "10**10**10",
     "(-1)**0.5",
-    "1e999",
-    "1" * 400,
     "1" * 5000,
     "0x" + "f" * 5000,
     "0b" + "1" * 9000,
@@ -65,14 +49,9 @@ HARMFUL = (
     "1e",
     ".5",
     "5.",
-    "1 2",
-    "x x",
-    "x\x00",
     "x\ty",
     "x\n+\nu",
     "x;u",
-    "x = u",
-    "x # u",
     "\u0445 + u",  # Cyrillic
     "\uff58 + u",  # full width; Python's own identifiers fold it to x
     "x\u200b + u",
@@ -83,7 +62,6 @@ HARMFUL = (
     "s\u0456n(x)",
     "\ufeffx",
     "\u202ex",
-    "sin",
     "sin()",
     "sin(x, u)",
     "pi(x)",
@@ -91,7 +69,6 @@ HARMFUL = (
     "sin(sin)",
     "where(x, u)",
     "clip(x)",
-    "min(x)",
     "__debug__",
     "__builtins__",
     "__name__",

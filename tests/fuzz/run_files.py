@@ -1,16 +1,13 @@
-"""Damage sealed files: ``python -m tests.fuzz.run_files [--file SEALED] --seed 0``.
+"""Damage run files.
 
-Truncations, flipped bits and scrambled blocks must be noticed by the trailer, before HDF5 sees the file; any sealed
-file will do for them.  Run files that another program changed and that were sealed again must be read or refused in one
-line.
+Truncations, flipped bits and scrambled blocks must be noticed by the trailer, before HDF5 sees the file.  Run files
+that another program changed and that were sealed again must be read or refused in one line.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from tests.fuzz.problem_judge import BadAnswerError, check_lines
-from tests.fuzz.sealed_files import changed, flips, scrambles, truncations
+from tests.fuzz.answers import BadAnswerError, check_lines
+from tests.fuzz.sealed_files import changed, damaged
 from tests.fuzz.table import Tally
 from tests.fuzz.worker import Worker
 
@@ -105,37 +102,16 @@ def _tiny(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def fuzz(count: int, seed: int, sealed: bytes | None = None, keep: Path | None = None) -> Tally:
+def fuzz(count: int, seed: int, keep: Path | None = None) -> Tally:
     """Judge damage, so many files of each family, and files that were changed."""
     rng, tally = random.Random(seed), Tally(keep)
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run.h5"
-        ours = _tiny(run)
-        whole = ours if sealed is None else sealed
+        whole = _tiny(run)
         with Worker(prepare_trailer) as worker:
-            for family, make in (("truncated", truncations), ("flipped", flips), ("scrambled", scrambles)):
-                for case in make(whole, rng, count):
-                    if case != whole:
-                        tally.add(family, case, worker.judge(case))
+            for family, case in damaged(whole, rng, count):
+                tally.add(family, case, worker.judge(case))
         with Worker(prepare_reading) as worker:
             for name, case in changed(run, Path(folder)):
                 tally.add("changed", case, worker.judge(case), name)
     return tally
-
-
-def main() -> None:
-    """Print a table of outcomes; the status is 1 if there are faults."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--file", type=Path, help="a sealed file to damage instead of a small run")
-    parser.add_argument("--count", type=int, default=1000, help="of truncations, of flips and of scrambles")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, help="folder for inputs that led to a fault")
-    options = parser.parse_args()
-    sealed = None if options.file is None else options.file.read_bytes()
-    tally = fuzz(options.count, options.seed, sealed, options.keep)
-    print(tally.text())
-    sys.exit(bool(tally.faults))
-
-
-if __name__ == "__main__":
-    main()

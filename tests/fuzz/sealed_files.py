@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -39,83 +39,72 @@ def scrambles(whole: bytes, rng: random.Random, count: int) -> Iterator[bytes]:
         yield whole[:start] + other + whole[start + length :]
 
 
-Change = Callable[[h5py.File], None]
+def damaged(whole: bytes, rng: random.Random, count: int) -> Iterator[tuple[str, bytes]]:
+    """Family and content: twice as many flips as truncations and as many scrambles."""
+    for family, made in (
+        ("truncated", truncations(whole, rng, count)),
+        ("flipped", flips(whole, rng, 2 * count)),
+        ("scrambled", scrambles(whole, rng, count)),
+    ):
+        yield from ((family, case) for case in made if case != whole)
 
 
-def _replace(name: str, array: object, **options: object) -> Change:
-    def change(file: h5py.File) -> None:
-        del file[name]
-        file.create_dataset(name, data=array, **options)
-
-    return change
-
-
-def _attribute(name: str, value: object) -> Change:
-    def change(file: h5py.File) -> None:
-        file.attrs[name] = value
-
-    return change
-
-
-def _remove(name: str) -> Change:
-    def change(file: h5py.File) -> None:
-        del file[name]
-
-    return change
-
-
-def _remove_attribute(name: str) -> Change:
-    def change(file: h5py.File) -> None:
-        del file.attrs[name]
-
-    return change
-
-
-CHANGES: dict[str, Change] = {
-    "no time": _remove("time"),
-    "no gap": _remove("gap"),
-    "no optimum value": _remove("optimum/value"),
-    "no edges": _remove("u_edges"),
-    "no schema": _remove_attribute("schema_version"),
-    "no axes": _remove_attribute("action_axes"),
-    "schema of the future": _attribute("schema_version", 99),
-    "schema of text": _attribute("schema_version", "one"),
-    "title for a terminal": _attribute("title", "\x1b]0;owned\x07\x1b[2J"),
-    "title of a number": _attribute("title", 3.0),
-    "packages no JSON": _attribute("packages", "{"),
-    "status unknown": _attribute("status", "\x1b"),
-    "discount of text": _attribute("discount", "high"),
-    "discount not a number": _attribute("discount", np.nan),
-    "temperature negative": _attribute("temperature", -1.0),
-    "steps infinite": _attribute("steps", np.inf),
-    "axes unknown": _attribute("action_axes", "nobody"),
-    "time of text": _replace("time", ["a", "b"]),
-    "time of integers": _replace("time", np.arange(3)),
-    "time of two axes": _replace("time", np.zeros((2, 2))),
-    "time a group": lambda file: (_remove("time")(file), file.create_group("time"))[0],
-    "gap too long": _replace("gap", np.zeros(1000)),
-    "gap not a number": _replace("gap", np.array([np.nan, np.inf])),
-    "gap of single precision": _replace("gap", np.zeros(2, np.float32)),
-    "edges falling": _replace("u_edges", np.arange(5.0)[::-1]),
-    "edges not a number": _replace("u_edges", np.full(5, np.nan)),
-    "reference mass of zeros": _replace("reference_mass", np.zeros(4)),
-    "reference mass of another shape": _replace("reference_mass", np.ones(7)),
-    "policy of another shape": _replace("optimum/policy", np.ones((3, 5))),
-    "policy not a number": _replace("optimum/policy", np.full((3, 4), np.nan)),
-    "occupancy of zeros": _replace("optimum/occupancy", np.zeros(3)),
-    "snapshot without times": _remove("snapshot/snapshot_time"),
-    "snapshot of another shape": _replace("snapshot/policy", np.ones((1, 2, 2))),
+GONE, GROUP = object(), object()
+CHANGES: dict[str, tuple[str, object]] = {
+    "no time": ("time", GONE),
+    "no gap": ("gap", GONE),
+    "no optimum value": ("optimum/value", GONE),
+    "no edges": ("u_edges", GONE),
+    "no schema": ("@schema_version", GONE),
+    "no axes": ("@action_axes", GONE),
+    "schema of the future": ("@schema_version", 99),
+    "schema of text": ("@schema_version", "one"),
+    "title for a terminal": ("@title", "\x1b]0;owned\x07\x1b[2J"),
+    "title of a number": ("@title", 3.0),
+    "packages no JSON": ("@packages", "{"),
+    "status unknown": ("@status", "\x1b"),
+    "discount of text": ("@discount", "high"),
+    "discount not a number": ("@discount", np.nan),
+    "temperature negative": ("@temperature", -1.0),
+    "steps infinite": ("@steps", np.inf),
+    "axes unknown": ("@action_axes", "nobody"),
+    "time of text": ("time", ["a", "b"]),
+    "time of integers": ("time", np.arange(3)),
+    "time of two axes": ("time", np.zeros((2, 2))),
+    "time a group": ("time", GROUP),
+    "gap too long": ("gap", np.zeros(1000)),
+    "gap not a number": ("gap", np.array([np.nan, np.inf])),
+    "gap of single precision": ("gap", np.zeros(2, np.float32)),
+    "edges falling": ("u_edges", np.arange(5.0)[::-1]),
+    "edges not a number": ("u_edges", np.full(5, np.nan)),
+    "reference mass of zeros": ("reference_mass", np.zeros(4)),
+    "reference mass of another shape": ("reference_mass", np.ones(7)),
+    "policy of another shape": ("optimum/policy", np.ones((3, 5))),
+    "policy not a number": ("optimum/policy", np.full((3, 4), np.nan)),
+    "occupancy of zeros": ("optimum/occupancy", np.zeros(3)),
+    "snapshot without times": ("snapshot/snapshot_time", GONE),
+    "snapshot of another shape": ("snapshot/policy", np.ones((1, 2, 2))),
 }
+
+
+def _change(file: h5py.File, name: str, value: object) -> None:
+    table = file.attrs if name.startswith("@") else file
+    key = name.removeprefix("@")
+    del table[key]
+    if value is GROUP:
+        file.create_group(key)
+    elif value is not GONE:
+        table[key] = value
 
 
 def changed(whole: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
     """Sealed files that are not what a run leaves, by what is wrong with them."""
-    for name, change in CHANGES.items():
+    for name, (key, value) in CHANGES.items():
         path = folder / "changed.h5"
         shutil.copy(whole, path)
         os.truncate(path, path.stat().st_size - TRAILER_LENGTH)
         with h5py.File(path, "r+") as file:
-            change(file)
+            _change(file, key, value)
         append_trailer(path)
         yield name, path.read_bytes()
     path.unlink()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +38,6 @@ class Tally:
                 self._keep.mkdir(parents=True, exist_ok=True)
                 content = case if isinstance(case, bytes) else repr(case).encode()
                 (self._keep / f"{len(self.faults):04d}").write_bytes(content)
-
-    def consume(self, judged: Iterable[tuple[str, Any, Outcome]]) -> Tally:
-        """Count all of them."""
-        for family, case, outcome in judged:
-            self.add(family, case, outcome)
-        return self
 
     def text(self) -> str:
         """The table in Markdown, then a line for each kind of fault."""

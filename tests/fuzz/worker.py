@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -198,9 +198,3 @@ def _watch(harm: list[str], own: tuple[str, ...]) -> Callable[[str, tuple[Any, .
                 harm.append(f"exec {name} by {caller}")
 
     return hook
-
-
-def outcomes(worker: Worker, cases: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any, Outcome]]:
-    """Family, input and outcome of every case."""
-    for family, case in cases:
-        yield family, case, worker.judge(case)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.solver.small_problems import small_problem
-from tests.validation.constants.frozen_flows import dense
+from tests.validation.constants.chains import dense
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.bellman.linear_solver import linear_solver_of

@@ -24,3 +24,14 @@ def call(capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.
         return int(end.value.code or 0), out, err
 
     return run
+
+
+def check_refusal(call: Call, arguments: list[str], status: int, says: str) -> None:
+    """A refusal takes one line, says what is asked of it, and leaves the folder as it was."""
+    before = sorted(Path().iterdir())
+    found, out, err = call(*arguments)
+    assert (found, out) == (status, "")
+    assert says in err
+    assert err.startswith("wpoflow: ")
+    assert len(err.splitlines()) == 1
+    assert sorted(Path().iterdir()) == before

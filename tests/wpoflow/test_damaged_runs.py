@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.wpoflow.conftest import Call
+from tests.wpoflow.conftest import Call, check_refusal
 from tests.wpoflow.runs import small_run
 from tests.wpoflow.test_schema import FIXTURES
 from wpoflow.solver.records.layout import SCHEMA_VERSION
@@ -29,12 +29,18 @@ def broken_chunk(name: str) -> bytes:
     return bytes(content)
 
 
+ALTERED = "altered or damaged: its SHA-256 differs from the one it was closed with\n"
+
+
 @pytest.mark.parametrize("command", ["info", "validate"])
-def test_damage_is_refused_in_one_line(call: Call, command: str) -> None:
-    Path("run.h5").write_bytes(broken_chunk("gap"))
-    status, out, err = call(command, "run.h5")
-    assert (status, out) == (3, "")
-    assert err == "wpoflow: run.h5: altered or damaged: its SHA-256 differs from the one it was closed with\n"
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(broken_chunk("gap"), ALTERED), (WHOLE[:-100], "no trailer"), (b"text" * 100, "no trailer")],
+    ids=["altered", "truncated", "foreign"],
+)
+def test_damage_is_refused_in_one_line(call: Call, command: str, content: bytes, says: str) -> None:
+    Path("run.h5").write_bytes(content)
+    check_refusal(call, [command, "run.h5"], 3, f"wpoflow: run.h5: {says}")
 
 
 def test_what_is_left_is_read_and_marked(call: Call) -> None:

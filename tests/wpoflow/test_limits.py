@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.wpoflow.conftest import Call
-from tests.wpoflow.test_quick_answers import HEAVY, modules_after
+from tests.wpoflow.conftest import Call, check_refusal
 from wpoflow.cli import cli
 from wpoflow.validation import limits
 from wpoflow.validation.limits.study import Limit, Table
@@ -91,13 +90,4 @@ def test_the_page_shows_every_study() -> None:
 )
 def test_errors_are_one_line(call: Call, arguments: list[str], says: str) -> None:
     Path("file").write_text("")
-    status, out, err = call("limits", *arguments)
-    assert (status, out) == (2, "")
-    assert says in err
-    assert len(err.splitlines()) == 1
-
-
-def test_help_is_answered_at_once() -> None:
-    status, modules = modules_after(["limits", "--help"])
-    assert status == 0
-    assert modules & HEAVY == set()
+    check_refusal(call, ["limits", *arguments], 2, says)

@@ -11,9 +11,8 @@ from PIL import Image
 import wpoflow
 from tests.views.figures.runs import SHAPES, problem_text
 from tests.views.figures.test_content import study
-from tests.wpoflow.conftest import Call
+from tests.wpoflow.conftest import Call, check_refusal
 from tests.wpoflow.runs import small_run
-from tests.wpoflow.test_quick_answers import HEAVY, modules_after
 from wpoflow.views.figures import FIGURES
 
 
@@ -94,20 +93,11 @@ def test_errors_are_one_line_and_leave_nothing(call: Call, arguments: list[str],
     Path("cut.h5").write_bytes(Path("run.h5").read_bytes()[:-100])
     Path("wrong.json").write_text("[1, 2]")
     Path("hollow.json").write_text(json.dumps({"title": "", "factor": 2.0, "times": [], "directions": [{}]}))
-    found, out, err = call(*arguments)
-    assert (found, out) == (status, "")
-    assert says in err
-    assert err.startswith("wpoflow: ")
-    assert len(err.splitlines()) == 1
-    assert sorted(path.name for path in Path().iterdir()) == ["cut.h5", "hollow.json", "run.h5", "wrong.json"]
+    check_refusal(call, arguments, status, says)
 
 
-def test_help_lists_the_kinds_at_once(call: Call) -> None:
+def test_help_lists_the_kinds(call: Call) -> None:
     status, out, _ = call("plot", "--help")
     assert status == 0
     for name, kind in FIGURES.items():
         assert f"{name:<12}{kind.shows}" in out
-    for command in ("plot", "movie"):
-        status, modules = modules_after([command, "--help"])
-        assert status == 0
-        assert modules & {*HEAVY, "matplotlib", "PIL"} == set()

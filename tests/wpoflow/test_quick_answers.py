@@ -11,7 +11,7 @@ import pytest
 from tests.wpoflow.runs import small_run
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = {"numpy", "numba", "scipy", "h5py", "pydantic", "rich"}
+HEAVY = {"numpy", "numba", "scipy", "h5py", "pydantic", "rich", "matplotlib", "PIL"}
 CODE = """
 import sys
 from wpoflow.cli import main
@@ -32,9 +32,12 @@ def modules_after(arguments: list[str]) -> tuple[int, set[str]]:
     return int(status.removeprefix("STATUS ")), set(modules.split()[1:])
 
 
+HELPED = ("run", "limits", "refine", "plot", "movie", "validate")
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["run", "--help"], ["--version"], ["gallery"], ["gallery", "lqr"]],
+    [["--help"], ["--version"], ["gallery"], ["gallery", "lqr"], *([command, "--help"] for command in HELPED)],
     ids=" ".join,
 )
 def test_light_commands(arguments: list[str]) -> None:

@@ -6,30 +6,15 @@ import json
 import sys
 from pathlib import Path
 
-import gymnasium
 import numpy as np
 import pytest
 
-from tests.wpoflow.conftest import Call
+from tests.problems.environments.test_rollout import by_hand
+from tests.wpoflow.conftest import Call, check_refusal
 from tests.wpoflow.runs import small_run
 from wpoflow.problems.environments.policy import open_policy
 
 SMALL = ["pendulum", *("--cells", "theta=21"), *("--cells", "speed=21"), *("--cells", "torque=5")]
-
-
-def returns_by_hand(file: str, episodes: int, seed: int) -> list[float]:
-    env = gymnasium.make("Pendulum-v1")
-    policy = open_policy(file).for_environment(env)
-    returns = []
-    for number in range(seed, seed + episodes):
-        observation, _ = env.reset(seed=number)
-        total, over = 0.0, False
-        while not over:
-            observation, reward, terminated, truncated, _ = env.step(policy(observation))
-            total += float(reward)
-            over = terminated or truncated
-        returns.append(total)
-    return returns
 
 
 @pytest.mark.parametrize("kind", ["optimum", "run"])
@@ -40,7 +25,7 @@ def test_a_rollout_of_a_file(call: Call, kind: str) -> None:
     status, out, err = call("rollout", *options, "--json")
     assert (status, err) == (0, "")
     found = json.loads(out)
-    expected = returns_by_hand("p.h5", 3, 7)
+    expected = by_hand(open_policy("p.h5"), "Pendulum-v1", range(7, 10))[0]
     assert found["returns"] == expected
     assert found["mean"] == np.mean(expected)
     assert (found["worst"], found["best"]) == (min(expected), max(expected))
@@ -82,10 +67,7 @@ def test_failed_episodes_are_counted(call: Call) -> None:
 )
 def test_mistakes_take_one_line(call: Call, options: list[str], status: int, words: str) -> None:
     small_run(Path("made_up.h5"))
-    found, out, err = call("rollout", "made_up.h5", *options)
-    assert (found, out) == (status, "")
-    assert words in err
-    assert len(err.strip().splitlines()) == 1
+    check_refusal(call, ["rollout", "made_up.h5", *options], status, words)
 
 
 def test_a_missing_file_and_a_missing_extra(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,14 @@ Only for laws spanning less than about 1e12, where ordinary arithmetic will do.
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 from scipy.optimize import minimize
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.grids.axis import Axis, edges_axis
+from wpoflow.grids.axis import Axis, edges_axis, uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.validation.constants.generators import Faces, Generators
 
@@ -22,34 +25,59 @@ def axis_of(widths: FloatArray, name: str = "a", *, periodic: bool = False) -> A
     return edges_axis(name, edges - 0.5 * edges[-1], "periodic" if periodic else "no-flux")
 
 
+def chain(axes: tuple[Axis, ...], q: FloatArray, temperature: float = 1.0) -> Generators:
+    """Generators for Q of shape (S, A) and the uniform reference measure."""
+    grid = Grid(tuple(replace(axis, name=f"a{k}") for k, axis in enumerate(axes)))
+    return Generators(grid, np.atleast_2d(q), np.log(grid.volumes / grid.volumes.sum()), temperature)
+
+
+def unit_cells(n: int, boundary: str = "no-flux") -> Axis:
+    """An axis of n cells of width one."""
+    return uniform_axis("a", 0.0, float(n), n, boundary)
+
+
+def alternating(n: int) -> Axis:
+    """Cells of width one and one third in turn."""
+    return edges_axis("a", np.concatenate([[0.0], np.cumsum(np.where(np.arange(n) % 2 == 0, 1.0, 1.0 / 3.0))]))
+
+
+def rough(axes: tuple[Axis, ...], states: int, size: float, seed: int, temperature: float = 1.0) -> Generators:
+    """Independent normal Q in every cell."""
+    draws = np.random.default_rng(seed).normal(size=(states, math.prod(axis.size for axis in axes)))
+    return chain(axes, size * draws, temperature)
+
+
+def dense(generators: Generators, state: int) -> FloatArray:
+    """-L_g made symmetric by sqrt(g), as a matrix (A, A)."""
+    rates, faces = generators.rates, generators.faces
+    n = generators.actions.size
+    out = np.zeros((n, n))
+    for f, (a, b) in enumerate(zip(faces.here, faces.there, strict=True)):
+        forward, backward = rates.right[state, f], rates.left[state, f]
+        out[a, a] += forward
+        out[b, b] += backward
+        out[a, b] -= np.sqrt(forward * backward)
+        out[b, a] -= np.sqrt(forward * backward)
+    return out
+
+
 def chains(axes: tuple[Axis, ...], potential: FloatArray, temperature: float = 1.0) -> Generators:
-    """Generators with Gibbs densities exp(-potential), potential (A,) or (S, A); the reference measure is uniform."""
-    grid = Grid(axes)
-    log_mass = np.log(grid.volumes / np.sum(grid.volumes))
-    return Generators(grid, temperature * np.atleast_2d(potential), log_mass, temperature)
+    """Generators with Gibbs densities exp(-potential), potential (A,) or (S, A)."""
+    return chain(axes, temperature * np.atleast_2d(potential), temperature)
 
 
 def unit_chain(cells: int, *, periodic: bool = False) -> Generators:
     """All rates one."""
-    return chains((axis_of(np.ones(cells), periodic=periodic),), np.zeros(cells))
+    return chain((unit_cells(cells, "periodic" if periodic else "no-flux"),), np.zeros(cells))
 
 
 def spectrum(generators: Generators) -> tuple[FloatArray, FloatArray]:
     """Eigenvalues of -L of the first state, and eigenfunctions in its columns, constant first."""
-    rates, faces = generators.rates, generators.faces
-    root = np.exp(0.5 * rates.log_gibbs[0])
-    matrix = np.zeros((root.size, root.size))
-    conductance = np.exp(rates.log_conductance[0])
-    for a, b, c in zip(faces.here, faces.there, conductance, strict=True):
-        matrix[a, a] += c / root[a] ** 2
-        matrix[b, b] += c / root[b] ** 2
-        matrix[a, b] -= c / (root[a] * root[b])
-        matrix[b, a] -= c / (root[a] * root[b])
-    values, vectors = np.linalg.eigh(matrix)
-    return values, vectors / root[:, None]
+    values, vectors = np.linalg.eigh(dense(generators, 0))
+    return values, vectors / np.exp(0.5 * generators.rates.log_gibbs[0])[:, None]
 
 
-def _ratio(
+def log_ratio(
     f: FloatArray, law: FloatArray, conductance: FloatArray, faces: Faces, gap: float
 ) -> tuple[float, FloatArray]:
     """ln(D/(2 Ent)) at x = e^f, and its gradient; where f is nearly constant and it rounds, its limit lambda."""
@@ -78,6 +106,6 @@ def minimised_alpha(generators: Generators) -> float:
     starts += [np.asarray(4.0 * (np.arange(law.size) == k)) for k in np.argsort(law)[:2]]
     for start in starts:
         arguments, box = (law, conductance, generators.faces, values[1]), [(-RANGE, RANGE)] * law.size
-        found = minimize(_ratio, start, args=arguments, jac=True, method="L-BFGS-B", bounds=box)
+        found = minimize(log_ratio, start, args=arguments, jac=True, method="L-BFGS-B", bounds=box)
         least = min(least, float(np.exp(found.fun)))
     return least

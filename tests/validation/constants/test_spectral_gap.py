@@ -10,7 +10,7 @@ import pytest
 
 from tests import oracles
 from tests.orders import check_order
-from tests.validation.constants.frozen_flows import alternating, chain, dense, rough, unit_cells
+from tests.validation.constants.chains import alternating, chain, dense, rough, unit_cells
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis, uniform_axis
 from wpoflow.validation.constants import spectral_gap as module
