@@ -64,16 +64,3 @@ class Plan:
     def kind(self) -> str:
         """Kind of the transition in one word."""
         return self.outcomes[0] if len(self.outcomes) == 1 else "mixture"
-
-    @property
-    def transition_bytes(self) -> int:
-        """Estimated bytes the transition holds; an upper bound where rows are integrated over cells."""
-        dim = len(self.states)
-        stencil = 4 + 8 * dim
-        per_pair: dict[Kind, int] = {
-            "interpolated": stencil,
-            "cell-integrated": 12 * self.n_states,
-            "gauss-hermite": (stencil + 8) * HERMITE_NODES**dim,
-        }
-        kept = 24 * self.mixed + 8 * self.clamped + 8 * (len(self.outcomes) > 1)
-        return self.pairs * sum(per_pair[kind] + kept for kind in self.outcomes)

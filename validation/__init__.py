@@ -1,1 +1,1 @@
-"""Theory against numbers: exact solutions and refinement studies."""
+"""Theory against numbers: claims and their verdicts, constants, rates, exact solutions, negative controls."""

@@ -21,6 +21,7 @@ PARTS = {
     "run-schema": "docs.extensions.run_schema",
     "public-names": "docs.extensions.public_names",
     "claims": "docs.extensions.claim_list",
+    "floors": "docs.extensions.floor_list",
 }
 
 

@@ -1,8 +1,7 @@
-"""The front-door import: complete, lazy, and not to be confused with a user's own files."""
+"""The front-door import: complete and lazy."""
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,23 +45,3 @@ def test_importing_costs_nothing(tmp_path: Path) -> None:
     heavy = ("numpy", "numba", "scipy", "h5py", "pydantic", "click", "rich")
     done = python(f"import wpoflow; print([m for m in {heavy} if m in sys.modules])", tmp_path, ROOT)
     assert done.stdout.strip() == "[]", done.stderr
-
-
-@pytest.mark.parametrize("name", ["solver.py", "grids/__init__.py"])
-def test_a_file_that_shadows_a_floor_is_named(tmp_path: Path, name: str) -> None:
-    foreign = tmp_path / name
-    foreign.parent.mkdir(exist_ok=True)
-    foreign.write_text("raise RuntimeError('the foreign file must not be run')\n")
-    done = python("import wpoflow", tmp_path, tmp_path, ROOT)
-    assert done.returncode == 1
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("ImportError: wpoflow:")
-    assert str(foreign) in last
-
-
-def test_a_floor_that_is_missing_is_named(tmp_path: Path) -> None:
-    (tmp_path / "wpoflow").mkdir()
-    shutil.copy(ROOT / "wpoflow" / "__init__.py", tmp_path / "wpoflow")
-    done = python("import wpoflow", tmp_path, tmp_path)
-    assert "its package 'grids'" in done.stderr
-    assert str(tmp_path) in done.stderr
