@@ -35,7 +35,7 @@ from wpoflow.solver.bellman.ilu import IncompleteFactors
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.bellman.system import SOLVERS, DiscountedSystem
 from wpoflow.solver.entropy import regularised_cost, soft_minimum
-from wpoflow.solver.flows.wasserstein import WassersteinStep
+from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 
 REPEATS = 11
@@ -80,7 +80,7 @@ def medians(calls: Mapping[str, Callable[[], object]]) -> dict[str, float]:
 
 def nearby(mdp: GridMDP) -> tuple[FloatArray, FloatArray]:
     """A policy a short way along the flow, and the values of one close behind it."""
-    step, policy = WassersteinStep(mdp), mdp.initial_policy.copy()
+    step, policy = WassersteinFlow(mdp), mdp.initial_policy.copy()
     now = evaluate(mdp, policy)
     for dt in (0.05, 0.1, 0.2, 0.4, 1e-6):
         guess, out = now.value, np.empty_like(policy)

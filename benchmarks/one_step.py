@@ -35,9 +35,9 @@ from benchmarks.machine import load
 from benchmarks.problem_l import cart_pole, navigation
 from wpoflow.solver.bellman.evaluation import bellman_solver, evaluate, q_of_value
 from wpoflow.solver.entropy import regularised_cost, relative_entropy_to_gibbs
-from wpoflow.solver.flows.wasserstein import descent_step, wasserstein_dissipation
+from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.schemes.integrator import flow
+from wpoflow.solver.schemes.trajectory import flow
 
 PROBLEMS: dict[str, Callable[..., GridMDP]] = {"navigation": navigation, "cart_pole": cart_pole}
 STEP = 0.02
@@ -71,7 +71,7 @@ def least(run: Callable[[], Any], repeat: int) -> tuple[float, float]:
 def parts(mdp: GridMDP, repeat: int, tolerance: float = 0.0) -> dict[str, Any]:
     """Seconds of every part of a step, the Bellman solver, and the peak of memory after the step alone."""
     solver = bellman_solver(mdp)
-    step = descent_step(mdp, "wasserstein")
+    step = WassersteinFlow(mdp).step
     first = evaluate(mdp, mdp.initial_policy, solver=solver, tolerance=tolerance)
     p = step(mdp.initial_policy, first.q, STEP, np.empty_like(mdp.initial_policy))
     value, q, system = first.value, first.q, first.system
@@ -83,7 +83,7 @@ def parts(mdp: GridMDP, repeat: int, tolerance: float = 0.0) -> dict[str, Any]:
         "q": lambda: q_of_value(mdp, value, out),
         "reward": lambda: regularised_cost(p, mdp.cost, mdp.log_mass, mdp.temperature, state),
         "monitor": lambda: [relative_entropy_to_gibbs(x, q, mdp.log_mass, mdp.temperature, state) for x in (p, p)],
-        "dissipation": lambda: wasserstein_dissipation(mdp, p, q),
+        "dissipation": lambda: WassersteinFlow(mdp).dissipation(p, q),
         "combine": lambda: mdp.transition.under(p),
         "matvec": lambda: system.transition.matvec(value),
         "bellman": lambda: evaluate(mdp, p, value, solver, out=out, tolerance=tolerance),

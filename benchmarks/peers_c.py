@@ -25,7 +25,7 @@ from wpoflow.solver.bellman.system import one_blas_thread
 from wpoflow.solver.flux.generator import apply_axis
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.schemes.choice import AUTOMATIC
-from wpoflow.solver.schemes.integrator import flow
+from wpoflow.solver.schemes.trajectory import flow
 
 SHARE = 1e-3  # atol over rtol
 RUNGS = {

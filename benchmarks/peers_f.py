@@ -19,7 +19,7 @@ from benchmarks.ladder import Method
 from benchmarks.numpy_flux import ColumnPattern
 from benchmarks.problem_f import END, FrozenWells, as_bandit
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.schemes.integrator import flow
+from wpoflow.solver.schemes.trajectory import flow
 
 SHARE = 1e-2  # atol over rtol: of 1e-1 ... 1e-4 the best for CVODE and LSODA, entries being of that size
 TOLERANCES = tuple(10.0**-k for k in np.arange(2.0, 8.6, 0.5))

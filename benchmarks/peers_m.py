@@ -26,7 +26,7 @@ from benchmarks.soft_value_iteration import soft_value_iteration
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import bellman_solver, evaluate
 from wpoflow.solver.bellman.optimum import solve_optimum
-from wpoflow.solver.flows.wasserstein import descent_step
+from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 
 RESIDUAL = 1e-9
@@ -91,7 +91,7 @@ class Evaluations:
     def __init__(self, problem: Pendulum, mdp: GridMDP) -> None:
         self.mdp, self.solver = mdp, bellman_solver(mdp)
         self.rows = problem.rows
-        step = descent_step(mdp, "wasserstein")
+        step = WassersteinFlow(mdp).step
         p = mdp.initial_policy
         self.policies, self.guesses = [], []
         for n in range(WARM + STEPS):

@@ -21,7 +21,7 @@ from benchmarks.commands import wpoflow
 from wpoflow.estimate import estimate
 from wpoflow.problems.load import load_problem, read_problem, read_statement
 from wpoflow.solver.bellman.evaluation import evaluate
-from wpoflow.solver.flows.wasserstein import WassersteinStep
+from wpoflow.solver.flows.wasserstein import WassersteinFlow
 
 CASES = {
     "navigation": {"x": 64, "y": 64, "vx": 32, "vy": 32},
@@ -56,7 +56,7 @@ def seconds() -> None:
     rows = []
     for n in LADDER:
         mdp = load_problem("navigation", cells={"x": n, "y": n, "vx": n // 2, "vy": n // 2})
-        step, out = WassersteinStep(mdp), np.empty_like(mdp.initial_policy)
+        step, out = WassersteinFlow(mdp), np.empty_like(mdp.initial_policy)
         start = evaluate(mdp, mdp.initial_policy)
         alone, whole = [], []
         for _ in range(REPEATS):

@@ -12,8 +12,10 @@ from pathlib import Path
 FRONT_DOOR = "wpoflow"
 FLOORS = ("core", "grids", "solver", "problems", "studies", "validation", "views")
 SOLVER_FLOORS = (
-    ("records", "arithmetic"),
-    ("mdp", "entropy", "flux"),
+    ("registry", "arithmetic"),
+    ("records",),
+    ("mdp", "flux"),
+    ("entropy",),
     ("bellman", "flows", "storage"),
     ("schemes",),
     ("runs",),

@@ -15,17 +15,14 @@ from wpoflow.problems.expressions import (
     Expression,
     ExpressionError,
     Scope,
-    number_text,
     parse_expression,
     valid_name,
 )
-from wpoflow.solver.records.series import RESERVED_NAMES
+from wpoflow.solver.records.layout import RESERVED_NAMES
 
 PREDEFINED = ("discount", "temperature")
 """Keys of [problem] that expressions may use by name."""
 
-MAX_NAMES = 1000
-MAX_TEXT = 100_000
 MAX_OPERATIONS = 3000
 """In all expressions of a file; compiling them takes seconds."""
 MAX_AXES = 8
@@ -48,12 +45,6 @@ Fault = tuple[str, str]
 
 def faults(raw: Mapping[str, Any]) -> list[Fault]:
     """Everything wrong between the tables."""
-    named = len(_table(raw, "constants")) + len(_table(raw, "definitions"))
-    if named > MAX_NAMES:
-        return [("file", f"it has {named} constants and definitions; at most {MAX_NAMES}")]
-    length = sum(len(text) for text in _texts(raw))
-    if length > MAX_TEXT:
-        return [("file", f"its expressions are {length} characters long in all; at most {MAX_TEXT}")]
     scope, wrong = read_scope(raw)
     wrong = [*_name_faults(raw), *_size_faults(raw), *_transition_faults(raw), *wrong]
     operations = 0
@@ -150,14 +141,8 @@ def _outcomes(raw: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _text(value: object) -> str | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return number_text(value)
+        return repr(value)
     return value if isinstance(value, str) else None
-
-
-def _texts(raw: Mapping[str, Any]) -> Iterator[str]:
-    """The texts of all expressions."""
-    yield from filter(None, map(_text, _table(raw, "definitions").values()))
-    yield from (place.text for place in places(raw))
 
 
 def _name_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:

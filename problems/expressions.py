@@ -77,11 +77,6 @@ class Expression:
     nodes: int = field(repr=False, compare=False)
 
 
-def number_text(value: int | float) -> str:
-    """A number as an expression; one that is beyond float64 keeps being so, without all its digits."""
-    return "1e999" if isinstance(value, int) and value.bit_length() > 1024 else repr(value)
-
-
 def valid_name(name: str) -> bool:
     """Whether ``name`` can be used in expressions: an ASCII identifier, not a word of the language."""
     word = name in ARGUMENTS or name in CONSTANTS or keyword.iskeyword(name)

@@ -11,10 +11,10 @@ occurs are evaluated once, without compiling.
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 import tempfile
 import types
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -26,6 +26,7 @@ import platformdirs
 import wpoflow.core.compile
 from wpoflow.core.arrays import FloatArray
 from wpoflow.problems.expressions import Expression, Scope
+from wpoflow.solver.storage.atomic import writing
 
 _HEADER = '"""Written by wpoflow from the expressions of one problem; safe to delete."""\n\nimport numpy as np\n'
 
@@ -124,10 +125,8 @@ def _written(path: Path, source: str) -> Path:
     if path.is_file() and path.read_bytes() == source.encode():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".part")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(source)
-    os.replace(partial, path)
+    with writing(path, part=path.with_suffix(f".{uuid.uuid4().hex}.part")) as part:
+        part.write_text(source, encoding="utf-8")
     return path
 
 

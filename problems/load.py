@@ -11,9 +11,10 @@ from wpoflow.grids.grid import Grid
 from wpoflow.problems.checks import places, read_expression, read_scope
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.generated import compile_expressions
-from wpoflow.problems.problem_file import ProblemFile, Until, read_problem
+from wpoflow.problems.problem_file import ProblemFile, read_problem
 from wpoflow.problems.statement import Outcome, Statement, Value, build
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.settings import Until
 from wpoflow.solver.runs.memory import available_bytes
 
 PAIR_ARRAYS = 2

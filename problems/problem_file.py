@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import reprlib
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -20,24 +19,19 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from wpoflow.core.faults import worded
 from wpoflow.problems.checks import faults
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.gallery import gallery_text
-from wpoflow.problems.tables import FlowTable, RecordTable, Tables
-
-Until = float | Mapping[str, float]
+from wpoflow.problems.tables import Tables
+from wpoflow.solver.records.settings import FlowTable, RecordTable
 
 _NUMBERS = re.compile(r" = \[\n(?: +[-+.\w]+,\n)+\]$", re.MULTILINE)
 _LONGEST_LINE = 100
 
 MAX_BYTES = 1_000_000
-MAX_PARTS = 32
-MAX_TABLES = 2000
-MOST_WORDED = 1000  # faults put into words; fewer are shown
-# tomllib's time and memory grow with the square of a key's parts
-_LONG_KEY = re.compile(rf"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{MAX_PARTS}}}""")
 
 
 @dataclass(frozen=True)
@@ -89,11 +83,7 @@ def read_problem(
     *,
     cells: Mapping[str, int] | None = None,
     set: Mapping[str, Any] | None = None,
-    until: Until | None = None,
-    scheme: str | None = None,
-    step: float | None = None,
-    accuracy: float | None = None,
-    flow: str | None = None,
+    **settings: Any,
 ) -> ProblemFile:
     """Read and check a problem.
 
@@ -105,10 +95,9 @@ def read_problem(
         Replaces grid sizes.
     set : mapping of dotted key to value, optional
         Replaces any key; a string is parsed as a TOML value.
-    until : float or mapping, optional
-        Replaces the stop criteria; a number is a time.
-    scheme, step, accuracy, flow
-        Replace keys of ``[flow]``; a step removes the file's accuracy and the other way round.
+    **settings
+        until, scheme, step, accuracy or flow: replace keys of ``[flow]``; a step removes the file's accuracy and the
+        other way round, and an ``until`` that is a number is a time.
 
     Raises
     ------
@@ -128,7 +117,7 @@ def read_problem(
     else:
         name, label, text = str(name_or_path), f"{name_or_path} (gallery)", gallery_text(str(name_or_path))
     raw = _parsed(text, label)
-    settings = {"until": until, "scheme": scheme, "step": step, "accuracy": accuracy, "kind": flow}
+    settings = {"kind" if name == "flow" else name: value for name, value in settings.items()}
     lines = [*_apply_set(raw, set or {}), *_apply_cells(raw, cells or {}), *_apply_flow(raw, settings)]
     if lines:
         raise ProblemError(*lines)
@@ -154,10 +143,6 @@ def parse_problem(text: str, label: str = "problem.toml") -> ProblemFile:
 
 
 def _parsed(text: str, label: str) -> dict[str, Any]:
-    if found := _LONG_KEY.search(text):
-        raise ProblemError(f"{label}: a key of more than {MAX_PARTS} parts: {found[0][:40]}...")
-    if (tables := text.count("\n[")) > MAX_TABLES:
-        raise ProblemError(f"{label}: {tables} lines begin a table; at most {MAX_TABLES}")
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
@@ -189,8 +174,7 @@ def _validated(raw: dict[str, Any], label: str, options: Mapping[str, str] | Non
     try:
         tables = Tables.model_validate(raw)
     except ValidationError as error:
-        wrong = error.errors(include_url=False)
-        found += [_worded(entry) for entry in wrong[:MOST_WORDED]]
+        found += [worded(entry, Tables) for entry in error.errors(include_url=False)]
     known = {key for key, _ in found}
     found += [fault for fault in faults(raw) if fault[0] not in known]
     if tables is None or found:
@@ -207,62 +191,6 @@ def _blamed(key: str, label: str, options: Mapping[str, str]) -> str:
             joint = "." if option.startswith("--set") else " "
             return f"{option}{joint}{key.removeprefix(replaced + '.')}"
     return f"{label}: {key}"
-
-
-def _worded(entry: Any) -> tuple[str, str]:
-    """Key and message of one pydantic error."""
-    location = [part for part in entry["loc"] if not str(part).startswith("#")]
-    key = ".".join(str(part) for part in location) or "file"
-    given = _shown(entry["input"])
-    match entry["type"]:
-        case "missing":
-            return key, "is missing"
-        case "extra_forbidden":
-            return key, f"is not a known key; choose among {', '.join(_keys_at(location[:-1]))}"
-        case "value_error":
-            return key, str(entry["ctx"]["error"])
-        case "literal_error":
-            return key, f"{given} is not a choice; choose {entry['ctx']['expected']}"
-    message = entry["msg"].replace("Input should", "must").replace("List should", "must")
-    message = message.replace("a valid dictionary", "a table")
-    return key, f"{message}, not {given}" if "not" not in message else f"{message}: {given}"
-
-
-class _Repr(reprlib.Repr):
-    """What was given, shortened before it is written out: it may be long, deep, or a number of a million digits."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.maxlevel, self.maxstring, self.maxother, self.maxlong = 3, 60, 60, 60
-
-    def repr_int(self, x: int, level: int) -> str:
-        """An integer; one of very many digits by their number only."""
-        return super().repr_int(x, level) if x.bit_length() < 1024 else f"an integer of {x.bit_length()} bits"
-
-
-def _shown(value: object) -> str:
-    given = _Repr().repr(value)
-    return given if len(given) <= 60 else given[:57] + "..."
-
-
-def _keys_at(location: list[Any]) -> list[str]:
-    """Keys of the table at a place in the file."""
-    annotation: Any = Tables
-    for part in location:
-        annotation = annotation.model_fields[part].annotation if _is_table(annotation) else annotation.__args__[-1]
-    return list(_inner_table(annotation).model_fields)
-
-
-def _is_table(model: Any) -> bool:
-    return isinstance(model, type) and issubclass(model, BaseModel)
-
-
-def _inner_table(annotation: Any) -> Any:
-    """The model an annotation holds: itself, or the value type of a dict, list or union."""
-    if _is_table(annotation):
-        return annotation
-    arguments = getattr(annotation, "__args__", ())
-    return next((found for found in map(_inner_table, arguments) if found is not None), None)
 
 
 def _apply_set(raw: dict[str, Any], overrides: Mapping[str, Any]) -> list[str]:

@@ -10,13 +10,15 @@ from pathlib import Path
 
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import ProblemFile, names_file, parse_problem
-from wpoflow.solver.flows.wasserstein import DescentStep
+from wpoflow.solver.flows.flow import AnyFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
-from wpoflow.solver.runs.checkpoint_files import CheckpointFolder, RunStart
+from wpoflow.solver.records.settings import Until
 from wpoflow.solver.runs.evolve import Progress
-from wpoflow.solver.runs.resume import finished, resume_run
-from wpoflow.solver.storage.trailer import RunFileError
+from wpoflow.solver.runs.resume import change, resume_run
+from wpoflow.solver.storage.atomic import RunFileError
+from wpoflow.solver.storage.checkpoints import RunStart
+from wpoflow.solver.storage.writer import open_run
 
 
 def origin_of(problem: ProblemFile, name_or_path: str | Path) -> dict[str, str]:
@@ -28,16 +30,25 @@ def origin_of(problem: ProblemFile, name_or_path: str | Path) -> dict[str, str]:
     return {**names, "path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
-def read_start(run: str | os.PathLike[str], anyway: bool = False) -> RunStart:
-    """What a run that was cut short began with.
+def prepare(
+    run: str | os.PathLike[str],
+    *,
+    until: Until | None = None,
+    checkpoint: float | None = None,
+    anyway: bool = False,
+) -> RunStart | None:
+    """What a run goes on with that was cut short or is to be extended; None if there is nothing left to go on with.
 
     Raises
     ------
     RunFileError
-        There are no checkpoints; or sources, packages or the problem file have changed since, and ``anyway`` is off.
+        As `solver.runs.resume.change`; or sources, packages or the problem file have changed since, and ``anyway`` is
+        off.
+    ValueError
+        As `solver.runs.resume.change`.
     """
-    start = CheckpointFolder(run).start()
-    changes = start.changes() + _changes_of_file(start)
+    start = change(run, until, checkpoint)
+    changes = [] if start is None else start.changes() + _changes_of_file(start)
     if changes and not anyway:
         raise RunFileError(
             f"{run}: {'; '.join(changes)}: the rest of the run may differ; to go on all the same: --anyway "
@@ -64,12 +75,13 @@ def resume(
     run: str | os.PathLike[str],
     *,
     mdp: GridMDP | None = None,
-    flow: DescentStep | None = None,
+    flow: AnyFlow | None = None,
+    until: Until | None = None,
     anyway: bool = False,
     progress: Callable[[Progress], None] | None = None,
     checkpoint: float | None = None,
 ) -> Run:
-    """Go on with a run that was cut short, from its last checkpoint, bit for bit as if it had not been.
+    """Go on with a run that was cut short, from its last checkpoint, bit for bit as if it had not been; or extend one.
 
     Parameters
     ----------
@@ -77,8 +89,10 @@ def resume(
         The run file, whether it is there or not; the checkpoints are in the folder ``RUN.h5.checkpoint`` beside it.
     mdp : GridMDP, optional
         The problem, for one that was stated in Python.
-    flow : DescentStep, optional
-        The flow, for a run whose flow was a descent step of one's own.
+    flow : Flow or DescentStep, optional
+        The flow, for a run whose flow was an object.
+    until : float or mapping, optional
+        Other stop criteria, as for `evolve`; a run that has ended is extended.
     anyway : bool
         Go on although sources, packages or the problem file have changed.
     progress, checkpoint
@@ -87,7 +101,7 @@ def resume(
     Returns
     -------
     Run
-        One that is finished already is given as it is.
+        One that has ended is given as it is, unless ``until`` says how to extend it.
 
     Raises
     ------
@@ -96,11 +110,11 @@ def resume(
     ValueError
         The problem or the flow is not given where it must be.
     """
-    if (done := finished(run)) is not None:
-        return done
-    start = read_start(run, anyway)
+    start = prepare(run, until=until, checkpoint=checkpoint, anyway=anyway)
+    if start is None:
+        return open_run(run)
     if mdp is None:
         if not start.problem:
             raise ValueError(f"{run}: its problem was stated in Python; give it as mdp to go on")
         mdp = build_problem(problem_of(start))
-    return resume_run(mdp, run, flow=flow, progress=progress, checkpoint=checkpoint)
+    return resume_run(mdp, run, flow=flow, progress=progress)

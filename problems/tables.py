@@ -7,38 +7,21 @@ Each model is one table.  Everything here concerns one table at a time; what tie
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from wpoflow.problems.expressions import number_text
+from wpoflow.solver.records.settings import FlowTable, Positive, RecordTable, Table, check_rows
 
-Scheme = Literal["automatic", "multistep", "exponential", "extrapolated", "euler"]
-DEFAULT_ACCURACY = {name: 1e-3 if name == "euler" else 1e-6 for name in get_args(Scheme)}
 MAX_CELLS = 10_000_000
-MAX_ROWS = 10_000_000
-MAX_PER_DECADE = 10_000
-MAX_SNAPSHOTS = 100_000
 
 
 def _formula(value: object) -> object:
     """Numbers are expressions too."""
-    return number_text(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    return repr(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 Formula = Annotated[str, BeforeValidator(_formula)]
-Positive = Annotated[float, Field(gt=0.0)]
-Times = Annotated[list[Annotated[float, Field(ge=0.0)]], Field(min_length=1)]
-
-
-def _increasing(values: list[float]) -> bool:
-    return all(a < b for a, b in pairwise(values))
-
-
-class Table(BaseModel):
-    """A table with the keys named here and no others."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
 
 
 class ProblemTable(Table):
@@ -65,7 +48,7 @@ class AxisTable(Table):
         if self.edges is not None:
             if (self.bounds, self.cells, *graded) != (None,) * 5:
                 raise ValueError("give either edges, or bounds and cells, not both")
-            if not _increasing(self.edges):
+            if not all(a < b for a, b in pairwise(self.edges)):
                 raise ValueError("edges must be strictly increasing")
             return self
         if self.bounds is None or self.cells is None:
@@ -132,99 +115,6 @@ class InitialTable(Table):
     policy_density: Formula = "1"
 
 
-class UntilTable(Table):
-    """flow.until: the first criterion met stops the run."""
-
-    time: Positive | None = None
-    gap: Positive | None = None
-    steps: Annotated[int, Field(ge=1)] | None = None
-    wall: Positive | None = None
-
-    @model_validator(mode="after")
-    def _not_empty(self) -> UntilTable:
-        if not self.criteria:
-            raise ValueError("give at least one of time, gap, steps, wall")
-        return self
-
-    @property
-    def criteria(self) -> dict[str, float]:
-        """The criteria that are given."""
-        return {name: value for name, value in self.model_dump().items() if value is not None}
-
-
-def _until(value: object) -> object:
-    """A bare number is a time."""
-    return {"time": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-class FlowTable(Table):
-    """[flow]."""
-
-    kind: Literal["wasserstein"] = "wasserstein"
-    until: Annotated[UntilTable, BeforeValidator(_until)]
-    scheme: Scheme = "automatic"
-    accuracy: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
-    step: Positive | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _default_accuracy(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "accuracy" not in data and "step" not in data:
-            scheme = data.get("scheme", "automatic")
-            if isinstance(scheme, str) and scheme in DEFAULT_ACCURACY:
-                return {**data, "accuracy": DEFAULT_ACCURACY[scheme]}
-        return data
-
-    @model_validator(mode="after")
-    def _one_control(self) -> FlowTable:
-        if self.accuracy is not None and self.step is not None:
-            raise ValueError("give either accuracy or step, not both")
-        return self
-
-
-class SeriesTable(Table):
-    """record.series: geometric, evenly spaced, or listed times."""
-
-    first: Positive | None = None
-    per_decade: Annotated[int, Field(ge=1, le=MAX_PER_DECADE)] | None = None
-    every: Positive | None = None
-    times: Times | None = None
-
-    @model_validator(mode="after")
-    def _one_shape(self) -> SeriesTable:
-        given = {name for name, value in self.model_dump().items() if value is not None}
-        if given not in ({"first", "per_decade"}, {"every"}, {"times"}):
-            raise ValueError("give { first, per_decade }, or { every }, or { times }")
-        if self.times is not None and not _increasing(self.times):
-            raise ValueError("times must be strictly increasing")
-        return self
-
-
-class SnapshotTable(Table):
-    """record.snapshots as a table: listed times."""
-
-    times: Times
-
-    @model_validator(mode="after")
-    def _in_order(self) -> SnapshotTable:
-        if not _increasing(self.times):
-            raise ValueError("times must be strictly increasing")
-        return self
-
-
-Snapshots = Annotated[
-    Annotated[int, Field(ge=0, le=MAX_SNAPSHOTS), Tag("#count")] | Annotated[SnapshotTable, Tag("#times")],
-    Discriminator(lambda value: "#times" if isinstance(value, dict | SnapshotTable) else "#count"),
-]
-
-
-class RecordTable(Table):
-    """[record]."""
-
-    series: SeriesTable = SeriesTable(first=1e-3, per_decade=20)
-    snapshots: Snapshots = 10
-
-
 class Tables(Table):
     """A whole problem file."""
 
@@ -244,9 +134,7 @@ class Tables(Table):
 
     @model_validator(mode="after")
     def _rows(self) -> Tables:
-        every, time = self.record.series.every, self.flow.until.time
-        if every is not None and time is not None and time / every > MAX_ROWS:
-            raise ValueError(f"record.series.every = {every:g} gives more than {MAX_ROWS:.0e} rows until time {time:g}")
+        check_rows(self.flow, self.record)
         return self
 
     def dump(self) -> dict[str, Any]:

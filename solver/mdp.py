@@ -164,7 +164,7 @@ class GridMDP(Displayed):
         return max(float(self.cost.max()), -float(self.cost.min()))
 
     @cached_property
-    def potentials_stand_still(self) -> bool:
+    def transition_ignores_action(self) -> bool:
         """Whether the law of the next state is the same for all actions, judged by the expectation of random values."""
         values = np.random.default_rng(0).standard_normal(self.states.size)
         expected = self.transition.expect(values)

@@ -23,8 +23,7 @@ import numpy as np
 
 from tests.same_run import differences
 from wpoflow.cli import main
-from wpoflow.solver.storage.output_path import checkpoint_folder
-from wpoflow.solver.storage.trailer import RunFileError
+from wpoflow.solver.storage.atomic import RunFileError, checkpoint_folder
 from wpoflow.solver.storage.writer import open_run
 
 CASES: dict[str, list[str]] = {

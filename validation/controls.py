@@ -1,6 +1,6 @@
 """Negative controls: solvers broken on purpose, and problems outside the hypotheses.
 
-The real kernels are fed wrong inputs through a wrapper around the descent step; no kernel is copied.  Each broken
+The real kernels are fed wrong inputs through a wrapper around the flow's step; no kernel is copied.  Each broken
 solver must be caught by the claims named beside it, and each problem outside the theory must come out as not
 certified.  A suite in which all controls pass is itself a failure.
 """
@@ -8,68 +8,65 @@ certified.  A suite in which all controls pass is itself a failure.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.optimum import solve_optimum
-from wpoflow.solver.flows.wasserstein import DescentStep, WassersteinStep
+from wpoflow.solver.flows.flow import Flow
+from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.validation.claims import CLAIMS
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Finding, Verdict
 
-TIME, STEP = 12.0, 0.05
+TIME, STEP, ACCURACY = 12.0, 0.05, 1e-4
 
 
-class NegatedPotential:
+class NegatedPotential(WassersteinFlow):
     """The flux sees -Q: it climbs."""
 
-    def __init__(self, mdp: GridMDP) -> None:
-        self._step = WassersteinStep(mdp)
-
-    def __call__(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
-        """See `DescentStep`."""
-        return self._step(p, -q, dt, out)
+    def step(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
+        """See `Flow.step`."""
+        return super().step(p, -q, dt, out)
 
 
-class TwiceTheTemperature:
+class TwiceTheTemperature(WassersteinFlow):
     """The flux diffuses at twice the temperature, the Bellman equation does not."""
 
     def __init__(self, mdp: GridMDP) -> None:
-        self._step = WassersteinStep(replace(mdp, temperature=2.0 * mdp.temperature))
-
-    def __call__(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
-        """See `DescentStep`."""
-        return self._step(p, q, dt, out)
+        super().__init__(replace(mdp, temperature=2.0 * mdp.temperature))
 
 
-class ShiftedQ:
+class ShiftedQ(WassersteinFlow):
     """The flux sees the Q of the neighbouring cell: an index that is off by one."""
 
-    def __init__(self, mdp: GridMDP) -> None:
-        self._step = WassersteinStep(mdp)
-
-    def __call__(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
-        """See `DescentStep`."""
-        return self._step(p, np.roll(q, 1, axis=1), dt, out)
+    def step(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
+        """See `Flow.step`."""
+        return super().step(p, np.roll(q, 1, axis=1), dt, out)
 
 
-@dataclass
-class StaleQ:
+class StaleQ(WassersteinFlow):
     """The flux sees the Q of the first step for ever: values are never refreshed."""
 
-    mdp: GridMDP
-    _first: FloatArray | None = field(default=None, repr=False)
+    _first: FloatArray | None = None
 
-    def __call__(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
-        """See `DescentStep`."""
+    def step(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
+        """See `Flow.step`."""
         if self._first is None:
             self._first = q.copy()
-        return WassersteinStep(self.mdp)(p, self._first, dt, out)
+        return super().step(p, self._first, dt, out)
+
+
+class HalfSpeed(WassersteinFlow):
+    """The flow runs at half speed, and states the dissipation of the whole one."""
+
+    def step(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
+        """See `Flow.step`."""
+        return super().step(p, q, 0.5 * dt, out)
 
 
 class InflatedEvidence(Evidence):
@@ -88,21 +85,24 @@ class Control:
     Attributes
     ----------
     name, what : str
-    broken : callable or None
-        Makes the broken step of a problem; None where the problem itself is outside the hypotheses.
+    broken : type of flow or None
+        The broken flow; None where the problem itself is outside the hypotheses.
     change : callable
         Changes the problem.
     evidence : type
         What the claims are judged on.
     expected : dict of claim to Verdict
+    controlled : bool
+        Whether the steps are of controlled error, and not of fixed size.
     """
 
     name: str
     what: str
-    broken: Callable[[GridMDP], DescentStep] | None
+    broken: type[Flow] | None
     expected: dict[str, Verdict]
     change: Callable[[GridMDP], GridMDP] = lambda mdp: mdp
     evidence: type[Evidence] = Evidence
+    controlled: bool = False
 
 
 def _unreachable(mdp: GridMDP) -> GridMDP:
@@ -148,6 +148,13 @@ CONTROLS: dict[str, Control] = {
             evidence=InflatedEvidence,
         ),
         Control(
+            "dissipation of another flow",
+            "the flow runs at half the speed that its dissipation says",
+            HalfSpeed,
+            {"dissipation_identity": FAILS},
+            controlled=True,
+        ),
+        Control(
             "unreachable states",
             "rho leaves out states that the optimal policy visits",
             None,
@@ -162,18 +169,19 @@ def run_control(control: Control, mdp: GridMDP) -> list[Finding]:
     """Findings of the claims a control speaks of, on a problem with one action axis."""
     changed = control.change(mdp)
     optimum = solve_optimum(changed)
-    step = None if control.broken is None else control.broken(changed)
+    flow = None if control.broken is None else control.broken(changed)
     run = evolve(
         changed,
         until=TIME,
-        step=STEP,
-        scheme="euler",
-        flow="wasserstein" if step is None else step,
+        step=None if control.controlled else STEP,
+        accuracy=ACCURACY if control.controlled else None,
+        scheme="extrapolated" if control.controlled else "euler",
+        flow="wasserstein" if flow is None else flow,
         optimum=optimum,
         series={"every": STEP},
         snapshots=5,
     )
-    evidence = control.evidence(control.name, run, changed, step)
+    evidence = control.evidence(control.name, run, changed, flow)
     return [CLAIMS[name].finding(evidence) for name in control.expected]
 
 

@@ -14,13 +14,14 @@ import numpy as np
 
 from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.solver.entropy import relative_entropy_to_gibbs
-from wpoflow.solver.flows.wasserstein import DescentStep, WassersteinStep
+from wpoflow.solver.flows.flow import Flow, flow_class
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum, Run
+from wpoflow.solver.registry import FLOWS
 from wpoflow.studies.refinement.plan import RefinedAxis
 from wpoflow.studies.refinement.problem_grids import coarsened
-from wpoflow.validation.constants.certificate import alpha_from_gap
 from wpoflow.validation.constants.coefficients import concentrability, density_ratio
+from wpoflow.validation.constants.future_rates import alpha_from_gap
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.lower_bounds import LowerBounds, lower_bounds
 from wpoflow.validation.constants.spectral_gap import spectral_gap
@@ -58,8 +59,8 @@ class Evidence:
     run : Run
     mdp : GridMDP, optional
         The problem, for claims that evaluate policies or take steps.
-    step : DescentStep, optional
-        The step that is judged; the Wasserstein step by default.
+    flow : Flow, optional
+        The flow that is judged; that of the run by default.
     family : Family, optional
         The problem on other grids, for claims about refinement.
     """
@@ -67,7 +68,7 @@ class Evidence:
     name: str
     run: Run
     mdp: GridMDP | None = None
-    step: DescentStep | None = None
+    flow: Flow | None = None
     family: Family | None = None
 
     def __post_init__(self) -> None:
@@ -108,8 +109,18 @@ class Evidence:
 
     @property
     def wasserstein(self) -> bool:
-        """Whether the run followed the Wasserstein flow, or the step that is judged here."""
-        return self.step is not None or self.run.attributes.get("flow", "wasserstein") == "wasserstein"
+        """Whether the run followed the Wasserstein flow, or the one that is judged here as if it were."""
+        return self.flow is not None or self.flow_name == "wasserstein"
+
+    @property
+    def flow_name(self) -> str:
+        """The flow that the run followed."""
+        return str(self.run.attributes.get("flow", "wasserstein"))
+
+    @property
+    def dissipates(self) -> bool:
+        """Whether the flow of the run states its dissipation."""
+        return not bool(np.all(np.isnan(self.run.series["dissipation"])))
 
     @property
     def euler_steps(self) -> bool:
@@ -189,10 +200,18 @@ class Evidence:
         return out
 
     @cached_property
-    def descent(self) -> DescentStep:
-        """The step that is judged; needs the problem."""
+    def followed(self) -> Flow:
+        """The flow that is judged; needs the problem.
+
+        Raises
+        ------
+        EvidenceError
+            The run followed a flow that was an object, which is not given here.
+        """
         assert self.mdp is not None
-        return WassersteinStep(self.mdp) if self.step is None else self.step
+        if self.flow is None and self.flow_name not in FLOWS:
+            raise EvidenceError(f"{self.name}: its flow was a {self.flow_name}; give it to judge its steps")
+        return flow_class(self.flow_name)(self.mdp) if self.flow is None else self.flow
 
     def rounding_share(self, gap: FloatArray) -> FloatArray:
         """Relative rounding error of suboptimalities, (rows,).
@@ -241,8 +260,10 @@ class Evidence:
 
     @cached_property
     def local_rate(self) -> FloatArray:
-        """dissipation/gap in every row, (rows,); zero where the gap is."""
+        """dissipation/gap in every row, (rows,); zero where the gap is, or where the flow states no dissipation."""
         gap = self.run.series["gap"]
+        if not self.dissipates:
+            return np.zeros_like(gap)
         return np.asarray(np.where(gap == 0.0, 0.0, self.run.series["dissipation"] / np.where(gap == 0.0, 1.0, gap)))
 
     @cached_property

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from wpoflow.solver.records.provenance import VERSION, package_versions, source_hash
+from wpoflow.solver.storage.atomic import write_text
 from wpoflow.validation.suite import SuiteResult
 
 SCHEMA = 1
@@ -67,13 +68,4 @@ def as_dict(result: SuiteResult) -> dict[str, Any]:
 
 def write_report(content: dict[str, Any], folder: Path) -> Path:
     """Write what `as_dict` gives as report.json into a folder, whole or not at all; a missing folder is made."""
-    return write_whole(folder / NAME, json.dumps(content, indent=1, allow_nan=False) + "\n")
-
-
-def write_whole(path: Path, text: str) -> Path:
-    """Write a text file, whole or not at all, in a folder that is made if it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
-    return path
+    return write_text(folder / NAME, json.dumps(content, indent=1, allow_nan=False) + "\n")

@@ -1,4 +1,4 @@
-"""Studies of where the theory bends, as plain text: tables, then the sentences that follow from them."""
+"""Studies of the theory's limits, as plain text: tables, then the sentences that follow from them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wpoflow.views.refinement_table import columns
 
 if TYPE_CHECKING:
-    from wpoflow.validation.limits.study import Bend, Entry, Table
+    from wpoflow.validation.limits.study import Entry, Limit, Table
 
 WIDTH = 110
 
@@ -24,11 +24,11 @@ def table_text(table: Table) -> str:
     return f"{table.title}\n{columns([heads, *([entry_text(row[head]) for head in heads] for row in table.rows)])}"
 
 
-def bend_text(bend: Bend) -> str:
+def limit_text(limit: Limit) -> str:
     """One study."""
-    sentences = {"bends": bend.bends, "flow": bend.flow, "monitors": bend.monitors, "conclusion": bend.conclusion}
+    sentences = {"fails": limit.fails, "flow": limit.flow, "monitors": limit.monitors, "conclusion": limit.conclusion}
     lines = [
         textwrap.fill(sentence, WIDTH, initial_indent=f"  {name:<12}", subsequent_indent=" " * 14)
         for name, sentence in sentences.items()
     ]
-    return "\n\n".join([bend.name, *map(table_text, bend.tables), "\n".join(lines)])
+    return "\n\n".join([limit.name, *map(table_text, limit.tables), "\n".join(lines)])

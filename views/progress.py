@@ -1,7 +1,9 @@
 """Progress of a run on the terminal.
 
-It is a live line (rich, imported only then) where standard output is a terminal, and a few plain lines
-elsewhere.  What takes long before the first step, compiling above all, is told as well.
+It is a live line where standard output is a terminal, and a few plain lines elsewhere.  What takes long before the
+first step, compiling above all, is told as well.  The time to go is rich's estimate, the rest over the speed of the
+last half minute.  Nothing is said of it before a tenth is done: steps grow by orders of magnitude at the start of a
+run, and any number would be far too large.
 """
 
 from __future__ import annotations
@@ -12,17 +14,53 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from wpoflow.views.terminal import show
-from wpoflow.views.time_to_go import Step, TimeToGo, duration_text
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
 
 BAR = 10  # columns
 FIRST_LINE_AFTER = 5.0  # seconds; each further plain line after half as long again
+TOLD_FROM = 0.1  # share done, from which on the time to go is told
+
+
+class Step(Protocol):
+    """What must be known after each step; see `solver.runs.evolve.Progress`."""
+
+    @property
+    def time(self) -> float:
+        """Flow time."""
+        ...
+
+    @property
+    def gap(self) -> float:
+        """Gap at the last row."""
+        ...
+
+    @property
+    def rate(self) -> float:
+        """Observed rate at the last row."""
+        ...
+
+    @property
+    def step_size(self) -> float:
+        """Last time step."""
+        ...
+
+    @property
+    def steps(self) -> int:
+        """Steps taken."""
+        ...
+
+    @property
+    def wall_seconds(self) -> float:
+        """Seconds since the start."""
+        ...
 
 
 class BeforeFirstStep:
@@ -88,29 +126,29 @@ class ProgressView:
     ) -> None:
         self._until, self._waiting = until, waiting
         self._live = sys.stdout.isatty() if live is None else live
-        self._to_go = TimeToGo(until)
-        self._first_gap = math.nan
-        self._next_line = FIRST_LINE_AFTER
-        self._bar: Bar | None = None
-        self._task: Any = None
+        self._first_gap, self._gap, self._gap_time = math.nan, math.nan, 0.0
+        self._next_line, self._seconds = FIRST_LINE_AFTER, 0.0
+        text = TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis"))
+        self._bar = Progress(
+            BarColumn(bar_width=BAR),
+            text,
+            TimeElapsedColumn(),
+            console=Console(),
+            transient=True,
+            refresh_per_second=5,
+            disable=not self._live,
+            get_time=None if self._live else lambda: self._seconds,
+        )
+        self._task = self._bar.add_task("preparing: kernels, optimum, first step", total=None)
 
     def __enter__(self) -> ProgressView:
-        if self._live:
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-            from rich.table import Column
-
-            text = TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis"))
-            bar = BarColumn(bar_width=BAR)
-            self._bar = Progress(bar, text, TimeElapsedColumn(), transient=True, refresh_per_second=5)
-            self._task = self._bar.add_task("preparing: kernels, optimum, first step", total=None)
-            self._bar.start()
+        self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self._bar.stop()
 
     def __call__(self, report: Step) -> None:
         """Take one step into account."""
@@ -118,20 +156,27 @@ class ProgressView:
             self._waiting.over()
         if math.isnan(self._first_gap):
             self._first_gap = report.gap
-        left = self._to_go(report)
-        to_go = "" if left is None else f"  {duration_text(left)} to go"
-        if self._bar is not None:
-            if report.steps > 0:
-                line = f"{self._short_line(report)}{to_go}"
-                self._bar.update(self._task, description=line, total=1.0, completed=self.fraction(report))
-            return
-        seconds = report.wall_seconds if self._waiting is None else self._waiting.seconds
-        if seconds >= self._next_line and (report.steps > 0 or self._waiting is None):
-            self._next_line = 1.5 * seconds
-            show(f"  {seconds:6.0f} s  {self._line(report)}{to_go}")
+        if report.gap != self._gap:  # a new row
+            self._gap, self._gap_time = report.gap, report.time
+        self._seconds = report.wall_seconds if self._waiting is None else self._waiting.seconds
+        if report.steps > 0:
+            self._bar.update(self._task, total=1.0, completed=self.fraction(report))
+        if self._live and report.steps > 0:
+            self._bar.update(self._task, description=self._short_line(report) + self._to_go())
+        elif not self._live and self._seconds >= self._next_line and (report.steps > 0 or self._waiting is None):
+            self._next_line = 1.5 * self._seconds
+            show(f"  {self._seconds:6.0f} s  {self._line(report)}{self._to_go()}")
+
+    def _to_go(self) -> str:
+        (task,) = self._bar.tasks
+        left = task.time_remaining
+        return "" if left is None or task.completed < TOLD_FROM else f"  {timedelta(seconds=round(left))} to go"
 
     def fraction(self, report: Step) -> float:
-        """Share done: the largest over the criteria, that of a gap on the logarithmic scale."""
+        """Share done: the largest over the criteria.
+
+        That of a gap is on the logarithmic scale; since the last row it falls at the rate observed there.
+        """
         shares = [0.0]
         if "time" in self._until:
             shares.append(report.time / self._until["time"])
@@ -140,7 +185,10 @@ class ProgressView:
         if "wall" in self._until:
             shares.append(report.wall_seconds / self._until["wall"])
         if "gap" in self._until and 0.0 < report.gap < self._first_gap and self._until["gap"] < self._first_gap:
-            shares.append(math.log(self._first_gap / report.gap) / math.log(self._first_gap / self._until["gap"]))
+            folds = math.log(self._first_gap / report.gap)
+            if report.gap == self._gap and report.rate > 0.0:
+                folds += report.rate * (report.time - self._gap_time)
+            shares.append(folds / math.log(self._first_gap / self._until["gap"]))
         return min(1.0, max(shares))
 
     @staticmethod

@@ -46,9 +46,9 @@ if TYPE_CHECKING:
     from wpoflow.solver.mdp import GridMDP as GridMDP
     from wpoflow.solver.records.run import Run as Run
     from wpoflow.solver.runs.evolve import evolve as evolve
-    from wpoflow.solver.schemes.integrator import flow as flow
+    from wpoflow.solver.schemes.trajectory import flow as flow
+    from wpoflow.solver.storage.atomic import RunFileError as RunFileError
     from wpoflow.solver.storage.optimum_file import save_optimum as save_optimum
-    from wpoflow.solver.storage.trailer import RunFileError as RunFileError
     from wpoflow.solver.storage.writer import open_run as open_run
     from wpoflow.validation.suite import validate_run as validate_run
     from wpoflow.views.figures import FigureError as FigureError
@@ -79,10 +79,10 @@ _HOMES = {
     "wpoflow.solver.bellman.optimum": ("solve_optimum",),
     "wpoflow.solver.storage.optimum_file": ("save_optimum",),
     "wpoflow.solver.runs.evolve": ("evolve",),
-    "wpoflow.solver.schemes.integrator": ("flow",),
+    "wpoflow.solver.schemes.trajectory": ("flow",),
     "wpoflow.solver.records.run": ("Run",),
     "wpoflow.solver.storage.writer": ("open_run",),
-    "wpoflow.solver.storage.trailer": ("RunFileError",),
+    "wpoflow.solver.storage.atomic": ("RunFileError",),
     "wpoflow.solver.bellman.system": ("BellmanError",),
     "wpoflow.solver.bellman.evaluation": ("NotFiniteError",),
     "wpoflow.validation.suite": ("validate_run",),

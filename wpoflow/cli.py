@@ -29,9 +29,12 @@ from wpoflow.options import (
     problem_options,
     state_option,
     threads_option,
+    until_option,
 )
 from wpoflow.solver.records.provenance import VERSION
-from wpoflow.views.figures.registry import EXTENSIONS, FIGURES
+from wpoflow.views.figures import EXTENSIONS, FIGURES
+
+FORMER_NAMES = {"bend": "limits"}
 
 
 class Commands(click.Group):
@@ -41,11 +44,15 @@ class Commands(click.Group):
         """Names in the order of declaration."""
         return list(self.commands)
 
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command by its name or by a former one."""
+        return super().get_command(ctx, FORMER_NAMES.get(cmd_name, cmd_name))
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that is called."""
-        if args and not args[0].startswith("-") and args[0] not in self.commands:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             raise click.UsageError(f"{args[0]!r} is not a command; choose among {', '.join(self.commands)}")
         return super().resolve_command(ctx, args)
 
@@ -112,14 +119,16 @@ def run(**arguments: Any) -> None:
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
 @click.option("--anyway", is_flag=True, help="Although wpoflow, a package or the problem file have changed.")
+@until_option
 @checkpoint_option
 @threads_option
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 @debug_option
 def resume(**arguments: Any) -> None:
-    """Go on with a run that was cut short, from its last checkpoint.
+    """Go on with a run that was cut short, from its last checkpoint, or extend one that has ended.
 
     What it leaves is, number for number, what the run would have left. A limit on wall time counts anew.
+    --until replaces the stop criteria: with it a run that has ended goes on from where its last step ended.
     """
     _call("resume", **arguments)
 
@@ -215,16 +224,16 @@ def validate(**arguments: Any) -> None:
 
 @cli.command()
 @click.argument("names", nargs=-1, metavar="[NAME ...]")
-@click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write DIR/bends.json.")
+@click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write DIR/limits.json.")
 @threads_option
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 @debug_option
-def bend(**arguments: Any) -> None:
-    """Study where the theory bends: a hypothesis fails or a constant collapses; with no name all.
+def limits(**arguments: Any) -> None:
+    """Study the theory's limits, where a hypothesis fails or a constant collapses; with no name all.
 
     NAME is metastability, jump_cost, deterministic, heavy_tails, discount or unreachable; each takes up to a minute.
     """
-    _call("bend", **arguments)
+    _call("limits", **arguments)
 
 
 @cli.command()

@@ -1,16 +1,26 @@
 """Options of the commands, what they may be given, and the help that needs some words.
 
-As light as `wpoflow.cli`: click and the standard library.
+As light as `wpoflow.cli`: click, the standard library, and lists of names.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
+from wpoflow.core.registry import choices
+from wpoflow.solver.registry import (
+    AUTOMATIC,
+    FLOWS,
+    SCHEMES,
+    default_accuracy,
+    fixed_step_schemes,
+    scheme_names,
+)
 from wpoflow.views.figures.registry import FIGURES
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -97,6 +107,13 @@ def _together(*options: Callable[[Command], Command]) -> Callable[[Command], Com
     return decorate
 
 
+def _accuracies() -> str:
+    """Default accuracies in words."""
+    usual = default_accuracy(AUTOMATIC)
+    others = [f"{default_accuracy(name):g} for {name}" for name in SCHEMES if default_accuracy(name) != usual]
+    return "; ".join([f"{usual:g}", *others])
+
+
 problem_options = _together(
     click.argument("problem"),
     click.option("--cells", multiple=True, metavar="AXIS=N", callback=_parse_cells, help="Grid size of an axis."),
@@ -105,16 +122,18 @@ problem_options = _together(
         help="Override a key of the problem file, as in problem.temperature=0.1; the value is TOML.",
     ),
 )  # fmt: skip
-flow_options = _together(
-    click.option(
-        "--until", multiple=True, metavar="KEY=VALUE", callback=_parse_until,
-        help="Stop criterion: time=, gap=, steps= or wall= (a bare number is a time); the first met stops. "
-        "Replaces all criteria of the file.",
-    ),
+until_option = click.option(
+    "--until", multiple=True, metavar="KEY=VALUE", callback=_parse_until,
+    help="Stop criterion: time=, gap=, steps= or wall= (a bare number is a time); the first met stops. "
+    "Replaces all criteria there are.",
+)  # fmt: skip
+FLOW_SETTINGS = ("until", "scheme", "step", "accuracy", "flow")
+_flow_options = _together(
+    until_option,
     click.option(
         "--scheme", metavar="NAME",
-        help="Time scheme: automatic (default), multistep, exponential, extrapolated or euler; those with steps of "
-        "fixed size are extrapolated and euler.",
+        help=f"Time scheme: {choices(scheme_names())}; those with steps of fixed size are "
+        f"{choices(fixed_step_schemes(), 'and')}.",
     ),
     click.option(
         "--step", type=float, metavar="DT",
@@ -123,10 +142,23 @@ flow_options = _together(
     ),
     click.option(
         "--accuracy", type=float, metavar="TOL",
-        help="Step control: local error relative to what is left. Default 1e-6; 1e-3 for euler.",
+        help=f"Step control: local error relative to what is left. Default {_accuracies()}.",
     ),
-    click.option("--flow", metavar="NAME", help="Which flow: wasserstein."),
+    click.option("--flow", metavar="NAME", help=f"Which flow: {choices(FLOWS)}."),
 )  # fmt: skip
+
+
+def flow_options(command: Command) -> Command:
+    """Options that replace keys of ``[flow]``; the command gets those that are given as ``settings``."""
+
+    @functools.wraps(command)
+    def with_settings(**arguments: Any) -> Any:
+        given = {name: arguments.pop(name) for name in FLOW_SETTINGS}
+        return command(**arguments, settings={name: value for name, value in given.items() if value is not None})
+
+    return _flow_options(cast(Command, with_settings))
+
+
 threads_option = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Number of threads.")
 anyway_option = click.option(
     "--anyway", is_flag=True, help="Of a damaged or unfinished run file, read what can be read."

@@ -14,7 +14,8 @@ from pydantic_core import PydanticUndefined
 from docs.extensions.commands import cell
 from wpoflow.problems.checks import PREDEFINED
 from wpoflow.problems.expressions import ARGUMENTS
-from wpoflow.problems.tables import DEFAULT_ACCURACY, Tables, _formula
+from wpoflow.problems.tables import Tables, _formula
+from wpoflow.solver.registry import AUTOMATIC, default_accuracy
 
 _AXIS = {
     "bounds": "Lower and upper end of the box.",
@@ -62,7 +63,7 @@ MEANINGS: dict[str, str] = {
 }
 _DEFAULTS = {
     "problem.title": "name of the file",
-    "flow.accuracy": f"{DEFAULT_ACCURACY['automatic']:g}; {DEFAULT_ACCURACY['euler']:g} for `euler`",
+    "flow.accuracy": f"{default_accuracy(AUTOMATIC):g}; {default_accuracy('euler'):g} for `euler`",
     "record.series.first": "0.001",
     "record.series.per_decade": "20",
     "record.snapshots": "10",

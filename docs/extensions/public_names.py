@@ -26,7 +26,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 BESIDES = (
     ("Optimum", "wpoflow.solver.records.run"),
     ("Snapshots", "wpoflow.solver.records.run"),
-    ("FlowState", "wpoflow.solver.schemes.integrator"),
+    ("FlowState", "wpoflow.solver.schemes.trajectory"),
 )
 """What public functions return, which need not be imported by name."""
 

@@ -36,7 +36,7 @@ TARGET_SHARE = 0.25  # of a residual asked for: what a step may leave
 
 
 def solve_optimum(
-    mdp: GridMDP, start: FloatArray | None = None, solver: str | None = None, residual: float | None = None
+    mdp: GridMDP, start: FloatArray | None = None, linear_solver: str | None = None, residual: float | None = None
 ) -> Optimum:
     """Soft-optimal value and policy.
 
@@ -44,8 +44,8 @@ def solve_optimum(
     ----------
     start : array (S, A), optional
         First policy; the reference measure by default.
-    solver : str, optional
-        Linear solver; by default chosen from the sizes.
+    linear_solver : str, optional
+        By default chosen from the sizes.
     residual : float, optional
         Stop at this soft Bellman residual instead of where it stops falling.
 
@@ -57,10 +57,10 @@ def solve_optimum(
         The residual stopped falling above the one asked for, or above 8 eps max(|V|, |Q|, tau) / (1 - gamma)
         where none is.
     """
-    solver = bellman_solver(mdp) if solver is None else solver
+    linear_solver = bellman_solver(mdp) if linear_solver is None else linear_solver
     policy = np.tile(mdp.reference_mass, (mdp.states.size, 1)) if start is None else start.copy()
     incomplete = IncompleteFactors()
-    first = evaluate(mdp, policy, None, solver, None, incomplete, INEXACT * float(np.ptp(mdp.cost)))
+    first = evaluate(mdp, policy, None, linear_solver, None, incomplete, INEXACT * float(np.ptp(mdp.cost)))
     value, system = first.value, first.system
     q, improved = np.empty_like(policy), np.empty_like(value)
     previous = np.empty_like(policy) if residual is None else policy
@@ -70,7 +70,7 @@ def solve_optimum(
     iteration = 0
     while iteration < MOST_ITERATIONS:
         iteration += 1
-        system = DiscountedSystem(mdp.transition.under(policy), mdp.discount, solver, incomplete)
+        system = DiscountedSystem(mdp.transition.under(policy), mdp.discount, linear_solver, incomplete)
         enough = 0.0 if residual is None else TARGET_SHARE * residual
         if current > 0.0:
             value = value + system.approximate(improved - value, max(INEXACT, enough / current))

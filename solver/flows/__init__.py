@@ -1,1 +1,1 @@
-"""Flows: what a policy descends along, each with its step and its own dissipation."""
+"""Flows: what a policy descends along, each with its step and its own dissipation; by name in `solver.registry`."""

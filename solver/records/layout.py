@@ -1,63 +1,217 @@
-"""How a run is laid out, in its file and as an xarray DataTree: names, dimensions and meaning, in one place.
+"""What a run file holds, in one table: data sets with their dimensions and meaning, and attributes with theirs.
 
-Dimensions are called by their coordinate: ``time``, the axes, ``snapshot_time``.  All numbers are dimensionless (unit
-"1"; a unit of time would make xarray decode flow times as durations).
+The writer makes data sets by this table, the reader holds files against it, `Run.to_xarray` names its variables by it,
+and the manual prints it.  A dimension is called by its coordinate: ``time``, ``snapshot_time``, an axis, or the index
+of an array of its own.  All numbers are dimensionless (unit "1"; a unit of time would make xarray decode flow times as
+durations).  The variables at the root are in every run file; ``optimum``, ``snapshot`` and ``problem`` are there if the
+run has them, and of ``problem`` each array only where the problem needs it.
 """
 
 from __future__ import annotations
 
-from wpoflow.grids.axis import Axis
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.provenance import VERSION, package_versions, source_hash
 from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.records.stop import StopKind
 
 SCHEMA_VERSION = 1
-UNITS = "1"
+STATES, ACTIONS = "states", "actions"
+"""In the table, these stand for the dimensions of all state axes and of all action axes."""
 
-LONG_NAMES: dict[str, str] = {
-    **SERIES,
-    "reference_mass": "mass of the reference measure by cell",
-    "rho": "law of the initial state",
-    "optimum/value": "soft-optimal value",
-    "optimum/q": "soft-optimal Q",
-    "optimum/policy": "soft-optimal policy, probability by cell",
-    "optimum/occupancy": "discounted occupancy of the optimum",
-    "snapshot/snapshot_time": "flow time",
-    "snapshot/value": "value of the policy",
-    "snapshot/policy": "policy, probability by cell",
+
+@dataclass(frozen=True)
+class Variable:
+    """A data set of a run file.
+
+    Attributes
+    ----------
+    path : str
+        Its name, after that of its group and a slash if it is in one.
+    dims : tuple of str
+        Dimensions.
+    long_name : str
+        Meaning, as its attribute says it.
+    kind : {"f8", "i8"}
+        Type of its numbers.
+    explained : str
+        Meaning at more length, where the manual has more to say.
+    boundary : str
+        Of an axis, what happens at its ends.
+    shape : tuple of int
+        Lengths; -1 where they are not known before the data are.
+    flat : tuple of int
+        Shape in a `Run`: all state axes in one, and all action axes.
+    """
+
+    path: str
+    dims: tuple[str, ...]
+    long_name: str
+    kind: str = "f8"
+    explained: str = ""
+    boundary: str = ""
+    shape: tuple[int, ...] = (-1,)
+    flat: tuple[int, ...] = (-1,)
+
+    @property
+    def group(self) -> str:
+        """Name of its group; empty for the root."""
+        return self.path.rpartition("/")[0]
+
+    @property
+    def name(self) -> str:
+        """Name in its group."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def is_scale(self) -> bool:
+        """Whether it is the coordinate of its dimension."""
+        return self.dims == (self.name,)
+
+    @property
+    def own_indices(self) -> tuple[str, ...]:
+        """Paths of the coordinates that number its entries and belong to no other."""
+        return tuple(f"{self.group}/{dim}" for dim in self.dims if dim.startswith(f"{self.name}_index"))
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """Attributes of the data set."""
+        boundary = {"boundary": self.boundary} if self.boundary else {}
+        return {"units": "1", "long_name": self.long_name, **boundary}
+
+
+def _of_problem(name: str, dims: tuple[str, ...], explained: str, kind: str = "f8") -> Variable:
+    return Variable(f"problem/{name}", dims, f"{name} of the problem", kind, explained)
+
+
+def _numbered(name: str, explained: str, kind: str = "f8") -> tuple[Variable, Variable]:
+    """An array over an index of its own, after that index."""
+    dims = (f"{name}_index0",)
+    return Variable(f"problem/{dims[0]}", dims, f"index 0 of {name}", "i8"), _of_problem(name, dims, explained, kind)
+
+
+VARIABLES: tuple[Variable, ...] = (
+    *(Variable(name, ("time",), meaning) for name, meaning in SERIES.items()),
+    Variable("reference_mass", (ACTIONS,), "mass of the reference measure by cell"),
+    Variable("rho", (STATES,), "law of the initial state"),
+    Variable("optimum/value", (STATES,), "soft-optimal value"),
+    Variable("optimum/q", (STATES, ACTIONS), "soft-optimal Q"),
+    Variable("optimum/policy", (STATES, ACTIONS), "soft-optimal policy, probability by cell"),
+    Variable("optimum/occupancy", (STATES,), "discounted occupancy of the optimum"),
+    Variable("snapshot/snapshot_time", ("snapshot_time",), "flow time"),
+    Variable("snapshot/value", ("snapshot_time", STATES), "value of the policy"),
+    Variable("snapshot/policy", ("snapshot_time", STATES, ACTIONS), "policy, probability by cell"),
+    _of_problem("cost", (STATES, ACTIONS), "running cost, expected terminal cost included"),
+    _of_problem("initial_policy", (STATES, ACTIONS), "cell probabilities the flow started from"),
+    _of_problem(
+        "alive",
+        (STATES,),
+        "1 at states outside the terminal set or depended on from there; absent if there is none",
+        "i8",
+    ),
+    _of_problem("termination", (STATES, ACTIONS), "probability that the pair ends; absent if none does"),
+    _of_problem("clamped", (STATES, ACTIONS), "probability that clamping moved the next state; absent if it cannot"),
+    *_numbered("transition_data", "entries of the compressed rows P(·|s, a), row s·A + a, of kernels that hold them"),
+    *_numbered("transition_indices", "their next states", "i8"),
+    *_numbered("transition_indptr", "where each row begins, S·A + 1 numbers", "i8"),
+)
+
+OPTIMUM_ARRAYS = tuple(entry.name for entry in VARIABLES if entry.group == "optimum")
+PROBLEM_ARRAYS = tuple(entry.name for entry in VARIABLES if entry.group == "problem" and not entry.is_scale)
+
+RESERVED_NAMES = frozenset(
+    ["problem", *(part for entry in VARIABLES if entry.group != "problem" for part in entry.path.split("/"))]
+)
+"""Names of data sets and groups, which no axis may have; nor may an axis end in ``_edges``."""
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """An attribute of a run file: its kind, its meaning, and whether every run has it."""
+
+    kind: type[str] | type[int] | type[float]
+    meaning: str
+    required: bool = False
+
+
+ATTRIBUTES: dict[str, Attribute] = {
+    "title": Attribute(str, "title of the problem"),
+    "problem": Attribute(
+        str, "the resolved problem as TOML text; absent for problems stated in Python, see `/problem`"
+    ),
+    "discount": Attribute(float, "γ"),
+    "temperature": Attribute(float, "τ"),
+    "state_axes": Attribute(
+        str, "names of the state axes, separated by spaces, in the order of the dimensions", required=True
+    ),
+    "action_axes": Attribute(str, "names of the action axes, likewise", required=True),
+    "transition": Attribute(str, "how next states are computed, in words"),
+    "status": Attribute(str, '`"complete"`, `"running"`, `"interrupted"` or `"failed"`', required=True),
+    "stop_reason": Attribute(str, "why the run stopped, in a sentence", required=True),
+    "stop_kind": Attribute(str, "the same in a word: " + ", ".join(f"`{kind.value}`" for kind in StopKind)),
+    "reached_goal": Attribute(int, "1 if a time or gap that was asked for was reached, or neither was asked for"),
+    "flow": Attribute(str, "which flow"),
+    "scheme": Attribute(str, "time scheme used"),
+    "accuracy": Attribute(str, "accuracy asked for, as text; absent with fixed steps"),
+    "step": Attribute(str, "size of fixed steps, as text; absent with controlled steps"),
+    "bellman_solver": Attribute(str, "linear solver of the Bellman equations"),
+    "steps": Attribute(int, "accepted steps"),
+    "rejected_steps": Attribute(int, "steps repeated shorter"),
+    "fallback_steps": Attribute(int, "steps taken as backward Euler, where descent would have been lost"),
+    "gap_floor": Attribute(float, "rounding floor of the gap"),
+    "wall_seconds": Attribute(float, "seconds from start to end"),
+    "compile_seconds": Attribute(float, "of these, spent compiling"),
+    "run_id": Attribute(str, "the same in all files of a run, and in no other's"),
+    "resumed": Attribute(int, "how often the run was gone on with"),
+    "schema_version": Attribute(int, "version of this layout", required=True),
+    "wpoflow_version": Attribute(str, "version that wrote the file", required=True),
+    "source_hash": Attribute(str, "SHA-256 over the sources that wrote it"),
+    "packages": Attribute(str, "versions of Python and packages, as JSON", required=True),
 }
-OPTIMUM_NUMBERS = ("bellman_residual", "gap_floor", "iterations")
+OPTIMUM_ATTRIBUTES: dict[str, Attribute] = {
+    "bellman_residual": Attribute(float, "max |V − TV|; the error of V is at most this over 1 − γ", required=True),
+    "gap_floor": Attribute(float, "rounding floor of a gap measured against this optimum", required=True),
+    "iterations": Attribute(int, "soft policy iterations done", required=True),
+}
 
 
-def axis_long_name(kind: str, axis: Axis, edges: bool) -> str:
-    """What the points or the cell edges of a state or action axis are called."""
-    return f"{'cell edges' if edges else 'points'} of the {kind} axis {axis.name}"
-
-
-def names(grid: Grid) -> tuple[str, ...]:
-    """Names of the axes: the dimensions of what is defined on the grid."""
+def axis_names(grid: Grid) -> tuple[str, ...]:
+    """Names of the axes of a grid."""
     return tuple(axis.name for axis in grid.axes)
 
 
-def problem_layout(
-    name: str, shape: tuple[int, ...], states: Grid, actions: Grid
-) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Shape and dimensions of an array that states the problem: over pairs, over states, or over indices of its own."""
-    layouts = {
-        (states.size, actions.size): (states.shape + actions.shape, names(states) + names(actions)),
-        (states.size,): (states.shape, names(states)),
+def axis_arrays(states: Grid, actions: Grid) -> dict[str, FloatArray]:
+    """Points and cell edges of all axes, by the names of their variables."""
+    axes = (*states.axes, *actions.axes)
+    return {
+        name: array for axis in axes for name, array in ((axis.name, axis.points), (f"{axis.name}_edges", axis.edges))
     }
-    return layouts.get(shape, (shape, tuple(f"{name}_index{k}" for k in range(len(shape)))))
 
 
-def problem_long_name(name: str) -> str:
-    """What an array that states the problem is called."""
-    return f"{name} of the problem"
-
-
-def index_long_name(name: str, k: int) -> str:
-    """What the k-th index of such an array is called."""
-    return f"index {k} of {name}"
+def variables(states: Grid, actions: Grid) -> dict[str, Variable]:
+    """The table for given grids, by path: with names, variables and lengths of their axes."""
+    found = {entry.path: entry for entry in VARIABLES[: len(SERIES)]}
+    for kind, grid in (("state", states), ("action", actions)):
+        for axis in grid.axes:
+            for what, name, size in (
+                ("points", axis.name, axis.size),
+                ("cell edges", f"{axis.name}_edges", axis.size + 1),
+            ):
+                meaning = f"{what} of the {kind} axis {axis.name}"
+                found[name] = Variable(name, (name,), meaning, boundary=axis.boundary, shape=(size,))
+    grids = {STATES: states, ACTIONS: actions}
+    for entry in VARIABLES[len(SERIES) :]:
+        dims: list[str] = []
+        shape: list[int] = []
+        for dim in entry.dims:
+            dims += axis_names(grids[dim]) if dim in grids else [dim]
+            shape += grids[dim].shape if dim in grids else [-1]
+        flat = tuple(grids[dim].size if dim in grids else -1 for dim in entry.dims)
+        found[entry.path] = replace(entry, dims=tuple(dims), shape=tuple(shape), flat=flat)
+    return found
 
 
 def standing_attributes(states: Grid, actions: Grid) -> dict[str, str | int]:
@@ -67,6 +221,15 @@ def standing_attributes(states: Grid, actions: Grid) -> dict[str, str | int]:
         "wpoflow_version": VERSION,
         "source_hash": source_hash(),
         "packages": package_versions(),
-        "state_axes": " ".join(names(states)),
-        "action_axes": " ".join(names(actions)),
+        "state_axes": " ".join(axis_names(states)),
+        "action_axes": " ".join(axis_names(actions)),
     }
+
+
+def check_axis_names(names: Sequence[str]) -> None:
+    """Raise ValueError if two axes share a name, or one has a name that means something else in a run file."""
+    for name in names:
+        if list(names).count(name) > 1:
+            raise ValueError(f"axis {name} is both a state and an action axis; their names must differ")
+        if name in RESERVED_NAMES or name.endswith("_edges") or "/" in name or " " in name:
+            raise ValueError(f"axis {name!r}: the run file has this name for something else; choose another")

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.display import Displayed
 from wpoflow.grids.grid import Grid
+from wpoflow.solver.records.layout import OPTIMUM_ARRAYS, OPTIMUM_ATTRIBUTES, axis_arrays, variables
 
 if TYPE_CHECKING:
     import xarray
@@ -175,14 +178,44 @@ class Run(Displayed):
             raise ValueError("this run holds no snapshots")
         return self.snapshots
 
+    def _arrays(self) -> dict[str, FloatArray | IntArray]:
+        """All arrays of the run by the paths of their variables."""
+        found: dict[str, FloatArray | IntArray] = {**self.series, **axis_arrays(self.states, self.actions)}
+        found |= {"reference_mass": self.reference_mass, "rho": self.rho}
+        if self.optimum is not None:
+            found |= {f"optimum/{name}": getattr(self.optimum, name) for name in OPTIMUM_ARRAYS}
+        if (kept := self.snapshots) is not None and len(kept.time):
+            found |= {"snapshot/snapshot_time": kept.time}
+            found |= {"snapshot/value": kept.value, "snapshot/policy": kept.policy}
+        return found | {f"problem/{name}": array for name, array in self.problem_arrays.items()}
+
     def to_xarray(self) -> xarray.DataTree:
         """The run as an xarray DataTree, identical to what `xarray.open_datatree` reads from its file.
+
+        With either engine (h5netcdf, netCDF4) groups, dimensions, coordinates, types and attributes are the same:
+        ``identical`` holds, and tests say so.
 
         Raises
         ------
         ImportError
             xarray is not installed (``pip install "wpoflow[xarray]"``).
         """
-        from wpoflow.solver.records.run_xarray import run_as_datatree
+        try:
+            import xarray
+        except ImportError as error:
+            raise ImportError('to_xarray needs xarray: pip install "wpoflow[xarray]"') from error
 
-        return run_as_datatree(self)
+        table = variables(self.states, self.actions)
+        groups: dict[str, dict[str, Any]] = {"": {}}
+        for path, array in self._arrays().items():
+            entry = table[path]
+            group = groups.setdefault(entry.group, {})
+            group[entry.name] = (entry.dims, array.reshape(entry.shape), entry.attributes)
+            for index in entry.own_indices:
+                group[table[index].name] = (table[index].dims, np.arange(array.size), table[index].attributes)
+        attributes: dict[str, Attributes] = {"": self.attributes}
+        if self.optimum is not None:
+            attributes["optimum"] = {name: getattr(self.optimum, name) for name in OPTIMUM_ATTRIBUTES}
+        return xarray.DataTree.from_dict(
+            {f"/{name}": xarray.Dataset(group, attrs=attributes.get(name)) for name, group in groups.items()}
+        )

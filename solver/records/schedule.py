@@ -11,59 +11,23 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 
-Series = Mapping[str, float | Sequence[float]]
-SnapshotTimes = int | Mapping[str, Sequence[float]] | Sequence[float] | None
-SERIES_SHAPES = "{first, per_decade}, {every} or {times}"
-DEFAULT_SERIES: Series = {"first": 1e-3, "per_decade": 20}
-DEFAULT_SNAPSHOTS = 10
+from wpoflow.solver.records.settings import RecordTable, SeriesTable, Settings
+
 SAME = 1e-12  # times closer than this, relatively, are one
 OPEN_ENDED_DECADES = 6  # covered by the snapshots of a run whose end time is not known
 
 
-def _positive(name: str, number: float) -> float:
-    if not (math.isfinite(number) and number > 0.0):
-        raise ValueError(f"{name} = {number} must be positive and finite")
-    return float(number)
-
-
-def _listed(name: str, times: object) -> list[float]:
-    if not isinstance(times, Sequence) or isinstance(times, str):
-        raise ValueError(f"{name}: times must be a list of flow times")
-    for time in times:
-        if not (math.isfinite(time) and time >= 0.0):
-            raise ValueError(f"{name}: time {time} must be finite and not negative")
-    return sorted(float(time) for time in times)
-
-
-def series_times(series: Series | None) -> Iterator[float]:
-    """Times of the rows of the series; the start and the stop are rows as well.
-
-    Parameters
-    ----------
-    series : mapping, optional
-        ``{"first": t, "per_decade": n}``, ``{"every": dt}`` or ``{"times": [...]}``.
-
-    Raises
-    ------
-    ValueError
-        Any other shape, or numbers that are not positive.
-    """
-    series = DEFAULT_SERIES if series is None else series
-    keys = set(series)
-    if keys == {"times"}:
-        return iter(_listed("series", series["times"]))
-    numbers = {
-        key: _positive(f"series {key}", float(value))
-        for key, value in series.items()
-        if not isinstance(value, Sequence)
-    }
-    if keys == set(numbers) == {"every"}:
-        return (numbers["every"] * k for k in itertools.count(1))
-    if keys == set(numbers) == {"first", "per_decade"}:
-        return _geometric(numbers["first"], 1.0 / numbers["per_decade"])
-    raise ValueError(f"series must be {SERIES_SHAPES}, not {{{', '.join(sorted(keys))}}}")
+def series_times(series: SeriesTable) -> Iterator[float]:
+    """Times of the rows of the series; the start and the stop are rows as well."""
+    if series.times is not None:
+        return iter(series.times)
+    if series.every is not None:
+        return (series.every * k for k in itertools.count(1))
+    assert series.first is not None
+    assert series.per_decade is not None
+    return _geometric(series.first, 1.0 / series.per_decade)
 
 
 def _geometric(first: float, decades: float) -> Iterator[float]:
@@ -74,33 +38,15 @@ def _geometric(first: float, decades: float) -> Iterator[float]:
         yield first * 10.0**exponent
 
 
-def snapshot_times(snapshots: SnapshotTimes, first: float, end: float | None) -> list[float]:
+def snapshot_times(record: RecordTable, end: float | None) -> list[float]:
     """Times of the snapshots; the stop is one as well.
 
-    Parameters
-    ----------
-    snapshots : int, list of times, or {"times": [...]}, optional
-        A number n gives the start and n - 1 times in geometric progression from ``first`` to ``end``;
-        where the end is not known they cover six decades.
-    first : float
-        First positive time.
-    end : float, optional
-        End of the run.
-
-    Raises
-    ------
-    ValueError
-        A negative number, or times that are negative or not finite.
+    A number n gives the start and n - 1 times in geometric progression from the first row to ``end``; where the end is
+    not known they cover six decades.
     """
-    snapshots = DEFAULT_SNAPSHOTS if snapshots is None else snapshots
-    if isinstance(snapshots, Mapping):
-        if set(snapshots) != {"times"}:
-            raise ValueError("snapshots must be a number or {times}")
-        return _listed("snapshots", snapshots["times"])
+    snapshots, first = record.snapshots, _first_time(record.series)
     if not isinstance(snapshots, int):
-        return _listed("snapshots", list(snapshots))
-    if snapshots < 0:
-        raise ValueError(f"snapshots = {snapshots} must not be negative")
+        return snapshots.times
     if snapshots < 2:
         return [0.0][:snapshots]
     last = first * 10.0**OPEN_ENDED_DECADES if end is None else end
@@ -115,25 +61,18 @@ def reached(time: float, target: float) -> bool:
     return time >= target * (1.0 - SAME)
 
 
-def landings(
-    series: Series | None, snapshots: SnapshotTimes, end: float | None, *, fixed_step: bool
-) -> Iterator[float]:
-    """Times that steps are cut to meet, in order: all with error control, the listed ones with a fixed step.
-
-    Raises
-    ------
-    ValueError
-        As `series_times` and `snapshot_times`.
-    """
-    rows, kept = series_times(series), iter(snapshot_times(snapshots, first_time(series), end))
-    if fixed_step and (series is None or "per_decade" in series):
+def landings(settings: Settings) -> Iterator[float]:
+    """Times that steps are cut to meet, in order: all with error control, the listed ones with a fixed step."""
+    record, end, fixed = settings.record, settings.flow.until.time, settings.flow.step is not None
+    rows, kept = series_times(record.series), iter(snapshot_times(record, end))
+    if fixed and record.series.per_decade is not None:
         rows = iter(())
-    if fixed_step and (snapshots is None or isinstance(snapshots, int)):
+    if fixed and isinstance(record.snapshots, int):
         kept = iter(())
     return merge(iter(() if end is None else (end,)), kept, rows)
 
 
-def first_time(series: Series | None) -> float:
+def _first_time(series: SeriesTable) -> float:
     """The first positive time of a series, 1e-3 where it lists none."""
     return next((time for time in series_times(series) if time > 0.0), 1e-3)
 

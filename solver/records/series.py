@@ -6,8 +6,6 @@ their meaning from here; all are dimensionless (unit "1"), flow time included.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 SERIES: dict[str, str] = {
     "time": "flow time",
     "value_rho": "value of the policy averaged over rho",
@@ -33,21 +31,3 @@ SERIES: dict[str, str] = {
     "limited_cells": "cells whose face fluxes were limited since the last row",
     "bellman_evaluations": "Bellman evaluations since the last row",
 }
-
-RESERVED_NAMES = frozenset(
-    [
-        *SERIES,
-        *("optimum", "snapshot", "snapshot_time", "problem", "reference_mass", "rho"),
-        *("value", "q", "policy", "occupancy"),
-    ]
-)
-"""Names of data sets, which no axis may have; nor may an axis end in ``_edges``."""
-
-
-def check_axis_names(names: Sequence[str]) -> None:
-    """Raise ValueError if two axes share a name, or one has a name that means something else in a run file."""
-    for name in names:
-        if list(names).count(name) > 1:
-            raise ValueError(f"axis {name} is both a state and an action axis; their names must differ")
-        if name in RESERVED_NAMES or name.endswith("_edges") or "/" in name or " " in name:
-            raise ValueError(f"axis {name!r}: the run file has this name for something else; choose another")

@@ -1,62 +1,272 @@
-"""All that a run was asked for besides its problem: what resuming it needs to know."""
+"""All that a run is asked for besides its problem: the one record, with every default and every check.
+
+The tables ``[flow]`` and ``[record]`` of a problem file, the arguments of `solver.runs.evolve.evolve`, the options of
+the command line and what a checkpoint keeps are views of it: no setting is spelled or checked anywhere else.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Annotated, Any, Literal
 
-from wpoflow.solver.records.schedule import Series, SnapshotTimes
-from wpoflow.solver.records.stop import StopCriteria
+from pydantic import (  # fmt: skip
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
+
+from wpoflow.core.faults import worded
+from wpoflow.core.registry import choices
+from wpoflow.solver.registry import AUTOMATIC, FLOWS, default_accuracy, scheme_names
+
+SERIES_SHAPES = "{ first, per_decade }, or { every }, or { times }"
+MAX_ROWS = 10_000_000
+MAX_PER_DECADE = 10_000
+MAX_SNAPSHOTS = 100_000
+
+Positive = Annotated[float, Field(gt=0.0)]
+Until = float | Mapping[str, float]
+Series = Mapping[str, float | Sequence[float]]
+SnapshotTimes = int | Mapping[str, Sequence[float]] | Sequence[float] | None
 
 
-@dataclass(frozen=True)
-class RunSettings:
-    """Arguments of a run, resolved.
+class Table(BaseModel):
+    """A table with the keys named here and no others."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+def increasing(values: list[float]) -> list[float]:
+    """The values; ValueError unless they are strictly increasing."""
+    if not all(a < b for a, b in pairwise(values)):
+        raise ValueError("times must be strictly increasing")
+    return values
+
+
+Times = Annotated[list[Annotated[float, Field(ge=0.0)]], AfterValidator(increasing)]
+
+
+class UntilTable(Table):
+    """flow.until: the first criterion met stops the run."""
+
+    time: Positive | None = None
+    gap: Positive | None = None
+    steps: Annotated[int, Field(ge=1)] | None = None
+    wall: Positive | None = None
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> UntilTable:
+        if not self.criteria:
+            raise ValueError(f"give at least one of {', '.join(UntilTable.model_fields)}")
+        return self
+
+    @property
+    def criteria(self) -> dict[str, float]:
+        """The criteria that are given."""
+        return {name: value for name, value in self.model_dump().items() if value is not None}
+
+    @property
+    def has_goal(self) -> bool:
+        """Whether a time or a gap is to be reached, of which a limit on steps or wall time may fall short."""
+        return self.time is not None or self.gap is not None
+
+
+def _until(value: object) -> object:
+    """A bare number is a time."""
+    return {"time": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _known(kind: str, names: Sequence[str], value: str) -> str:
+    if value not in names:
+        raise ValueError(f"{value!r} is not a {kind}; choose {choices(names)}")
+    return value
+
+
+FlowName = Annotated[str, AfterValidator(lambda name: _known("flow", list(FLOWS), name))]
+SchemeName = Annotated[str, AfterValidator(lambda name: _known("scheme", scheme_names(), name))]
+
+
+class FlowTable(Table):
+    """[flow]: which flow, until when, and by which steps."""
+
+    kind: FlowName = "wasserstein"
+    until: Annotated[UntilTable, BeforeValidator(_until)]
+    scheme: SchemeName = AUTOMATIC
+    accuracy: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
+    step: Positive | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_accuracy(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "accuracy" not in data and "step" not in data:
+            scheme = data.get("scheme", AUTOMATIC)
+            if isinstance(scheme, str):
+                return {**data, "accuracy": default_accuracy(scheme)}
+        return data
+
+    @model_validator(mode="after")
+    def _one_control(self) -> FlowTable:
+        if self.accuracy is not None and self.step is not None:
+            raise ValueError("give either accuracy or step, not both")
+        return self
+
+
+class SeriesTable(Table):
+    """record.series: geometric, evenly spaced, or listed times."""
+
+    first: Positive | None = None
+    per_decade: Annotated[int, Field(ge=1, le=MAX_PER_DECADE)] | None = None
+    every: Positive | None = None
+    times: Times | None = None
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> SeriesTable:
+        given = {name for name, value in self.model_dump().items() if value is not None}
+        if given not in ({"first", "per_decade"}, {"every"}, {"times"}):
+            raise ValueError(f"give {SERIES_SHAPES}")
+        return self
+
+
+class SnapshotTable(Table):
+    """record.snapshots as a table: listed times."""
+
+    times: Times
+
+
+Snapshots = Annotated[
+    Annotated[int, Field(ge=0, le=MAX_SNAPSHOTS), Tag("#count")] | Annotated[SnapshotTable, Tag("#times")],
+    Discriminator(lambda value: "#times" if isinstance(value, dict | SnapshotTable) else "#count"),
+]
+
+
+class RecordTable(Table):
+    """[record]: when rows of the series and snapshots are taken."""
+
+    series: SeriesTable = SeriesTable(first=1e-3, per_decade=20)
+    snapshots: Snapshots = 10
+
+
+class Settings(Table):
+    """What a run is asked for.
 
     Attributes
     ----------
-    until : mapping
-        Stop criteria by name.
-    step, accuracy : float or None
-        One of them is a number.
-    scheme, flow, solver : str
-        Names; of a flow that is no name, its class.
-    series, snapshots
-        As for `solver.runs.evolve.evolve`.
+    flow : FlowTable
+    record : RecordTable
+    own_flow : str
+        Class of a flow that is given as an object and has no name in the registry; else empty.
+    linear_solver : str or None
+        Of the Bellman equations; chosen from the sizes if None.
+    checkpoint : float or None
+        Seconds between checkpoints; as often as costs little if None, and never if infinite.
     """
 
-    until: Mapping[str, float]
-    step: float | None
-    accuracy: float | None
-    scheme: str
-    flow: str
-    solver: str
-    series: Series | None
-    snapshots: SnapshotTimes
+    flow: FlowTable
+    record: RecordTable = RecordTable()
+    own_flow: str = ""
+    linear_solver: Literal["dense", "sparse", "krylov"] | None = None
+    checkpoint: Annotated[float, Field(ge=0.0, allow_inf_nan=True)] | None = None
+
+    @model_validator(mode="after")
+    def _rows(self) -> Settings:
+        check_rows(self.flow, self.record)
+        return self
 
     @property
-    def criteria(self) -> StopCriteria:
-        """The stop criteria."""
-        return StopCriteria.of(self.until)
+    def flow_name(self) -> str:
+        """By which the flow is recorded."""
+        return self.own_flow or self.flow.kind
+
+    @staticmethod
+    def of(
+        *,
+        until: Until,
+        flow: str = "wasserstein",
+        scheme: str = AUTOMATIC,
+        step: float | None = None,
+        accuracy: float | None = None,
+        series: Series | None = None,
+        snapshots: SnapshotTimes = None,
+        linear_solver: str | None = None,
+        checkpoint: float | None = None,
+    ) -> Settings:
+        """From arguments of Python, where numbers and lists may be NumPy's and times in any order.
+
+        Raises
+        ------
+        ValueError
+            What cannot be asked for, by the argument's name.
+        """
+        lengths = {name: value for name, value in (("step", step), ("accuracy", accuracy)) if value is not None}
+        record = {"series": series, "snapshots": _as_table(snapshots)}
+        named = flow in FLOWS
+        raw = {
+            "flow": {"kind": flow if named else "wasserstein", "until": until, "scheme": scheme, **lengths},
+            "record": {name: value for name, value in record.items() if value is not None},
+            "own_flow": "" if named else flow,
+            "linear_solver": linear_solver,
+            "checkpoint": checkpoint,
+        }
+        return _validated(_plain(raw))
+
+    def changed(self, until: Until | None = None, checkpoint: float | None = None) -> Settings:
+        """The same with what a run that is gone on with may change, where it is given; errors as `of`."""
+        raw = self.model_dump(exclude_none=True)
+        if until is not None:
+            raw["flow"]["until"] = _plain(until)
+        if checkpoint is not None:
+            raw["checkpoint"] = checkpoint
+        return _validated(raw)
 
     def text(self) -> str:
         """As JSON; numbers keep every digit."""
-        return json.dumps(asdict(self), default=_plain)
+        return self.model_dump_json(exclude_none=True)
 
     @staticmethod
-    def of(text: str) -> RunSettings:
-        """From `text`."""
-        return RunSettings(**json.loads(text))
+    def parse(text: str) -> Settings:
+        """From `text`; ValueError if it is not."""
+        return Settings.model_validate_json(text)
 
-    def attributes(self) -> dict[str, str]:
-        """As attributes of the run file."""
-        length = {"accuracy": repr(self.accuracy)} if self.step is None else {"step": repr(self.step)}
-        return {"scheme": self.scheme, "flow": self.flow, "bellman_solver": self.solver, **length}
+
+def check_rows(flow: FlowTable, record: RecordTable) -> None:
+    """Raise ValueError if evenly spaced rows would be too many."""
+    every, time = record.series.every, flow.until.time
+    if every is not None and time is not None and time / every > MAX_ROWS:
+        raise ValueError(f"record.series.every = {every:g} gives more than {MAX_ROWS:.0e} rows until time {time:g}")
+
+
+def _as_table(snapshots: SnapshotTimes) -> Any:
+    """A number, or a table of times."""
+    listed = snapshots is not None and not isinstance(snapshots, int | Mapping)
+    return {"times": snapshots} if listed else snapshots
 
 
 def _plain(value: Any) -> Any:
-    """Sequences and numbers of other libraries as those of JSON."""
-    plain: Callable[[], Any] = getattr(value, "tolist", lambda: list(value))
-    return plain()
+    """Tables, lists and numbers of other libraries as Python's own; times in order, each once."""
+    if isinstance(value, Mapping):
+        plain = {name: _plain(entry) for name, entry in value.items()}
+        if isinstance(plain.get("times"), list):
+            plain["times"] = sorted(set(plain["times"]))
+        if isinstance(plain.get("steps"), float) and plain["steps"].is_integer():
+            plain["steps"] = int(plain["steps"])
+        return plain
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def _validated(raw: Mapping[str, Any]) -> Settings:
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        faults = (worded(entry, Settings) for entry in error.errors(include_url=False))
+        raise ValueError(
+            "; ".join(f"{key.removeprefix('flow.').removeprefix('record.')}: {words}" for key, words in faults)
+        ) from None

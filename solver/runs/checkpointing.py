@@ -1,4 +1,4 @@
-"""When checkpoints are written, and what goes into one.
+"""When checkpoints are written.
 
 The first is due after five seconds, so that it is there within ten, and further ones when all of them together, the
 next included, take at most a fiftieth of the run's time.  Optimum and snapshots are large and do not change: each is
@@ -9,13 +9,12 @@ good one stays.
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
-from wpoflow.solver.runs.checkpoint_files import CheckpointFolder
 from wpoflow.solver.runs.recorder import Recorder
+from wpoflow.solver.storage.checkpoints import Checkpoint, CheckpointFolder
 
 FIRST = 5.0  # seconds
 SHARE = 0.02  # of the run's time
@@ -28,28 +27,20 @@ class Checkpoints:
     ----------
     folder : CheckpointFolder
     recorder : Recorder
-        Holds the rows, the snapshots and the optimum.
+        Holds the snapshots and the optimum.
     interval : float, optional
         Seconds between checkpoints; by default as often as costs little.
-    spending : callable, optional
-        Gives what the run has taken so far, in seconds, to be kept too.
-    number, snapshots : int
-        Of the checkpoint a run goes on from, and of its snapshots, which are kept already.
+    last : Checkpoint, optional
+        The one a run goes on from, whose snapshots are kept already.
     """
 
     def __init__(
-        self,
-        folder: CheckpointFolder,
-        recorder: Recorder,
-        interval: float | None = None,
-        spending: Callable[[], Mapping[str, float]] = dict,
-        number: int = 0,
-        snapshots: int = 0,
+        self, folder: CheckpointFolder, recorder: Recorder, interval: float | None, last: Checkpoint | None
     ) -> None:
-        self._folder, self._recorder, self._interval, self._spending = folder, recorder, interval, spending
-        self._number, self._kept = number, snapshots
+        self._folder, self._recorder, self._interval = folder, recorder, interval
+        self._number, self._kept = (0, 0) if last is None else (last.number, last.snapshots)
         self._started = self._last = clock.monotonic()
-        self.written, self.seconds = 0, 0.0
+        self._written, self._seconds = 0, 0.0
 
     def due(self) -> bool:
         """Whether it is time for another one."""
@@ -58,27 +49,27 @@ class Checkpoints:
             return now - self._last >= self._interval
         if now - self._last < FIRST:
             return False
-        each = self.seconds / max(1, self.written)
-        return self.written == 0 or self.seconds + each <= SHARE * (now - self._started)
+        each = self._seconds / max(1, self._written)
+        return self._written == 0 or self._seconds + each <= SHARE * (now - self._started)
 
-    def write(self, memory: Callable[[], dict[str, Any]]) -> bool:
-        """Write one, unless it holds a number that is not finite; whether it was written.
+    def write(self, checkpoint: Checkpoint) -> bool:
+        """Write one, under the next number, unless it holds one that is not finite; whether it was written.
 
         Raises
         ------
         OSError
             It cannot be written; the last one stays.
         """
-        begun, recorder, content = clock.monotonic(), self._recorder, memory()
-        if not all(np.all(np.isfinite(value)) for value in content.values()):
+        begun, recorder = clock.monotonic(), self._recorder
+        if not all(np.all(np.isfinite(value)) for value in checkpoint.arrays.values()):
             return False
         if recorder.kept_optimum is not None:
             self._folder.keep_optimum(recorder.kept_optimum)
-        while self._kept < recorder.snapshots:
+        while self._kept < checkpoint.snapshots:
             self._folder.keep_snapshot(self._kept, *recorder.kept_snapshot(self._kept))
             self._kept += 1
         self._number += 1
-        self._folder.keep_state(self._number, {**content, **self._spending(), "snapshots": self._kept}, recorder.rows)
+        self._folder.keep_state(replace(checkpoint, number=self._number))
         self._last = clock.monotonic()
-        self.written, self.seconds = self.written + 1, self.seconds + self._last - begun
+        self._written, self._seconds = self._written + 1, self._seconds + self._last - begun
         return True

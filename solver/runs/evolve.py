@@ -14,54 +14,40 @@ from __future__ import annotations
 
 import math
 import os
-import time as clock
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
 from wpoflow.solver.bellman.evaluation import bellman_solver
-from wpoflow.solver.bellman.optimum import solve_optimum
-from wpoflow.solver.flows.wasserstein import DescentStep
+from wpoflow.solver.flows.flow import AnyFlow, name_of
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.provenance import package_versions, source_hash
 from wpoflow.solver.records.run import Optimum, Run
-from wpoflow.solver.records.schedule import Series, SnapshotTimes, first_time, landings, series_times, snapshot_times
-from wpoflow.solver.records.settings import RunSettings
-from wpoflow.solver.records.stop import StopCriteria, StopKind
-from wpoflow.solver.runs.checkpoint_files import CheckpointFolder, RunStart, State, identity
-from wpoflow.solver.runs.checkpointing import Checkpoints
-from wpoflow.solver.runs.compile_timer import CompileTimer
+from wpoflow.solver.records.settings import Series, Settings, SnapshotTimes, Until
+from wpoflow.solver.registry import AUTOMATIC
+from wpoflow.solver.runs.conduct import conduct
 from wpoflow.solver.runs.loop import Progress as Progress
-from wpoflow.solver.runs.loop import RunLoop
-from wpoflow.solver.runs.recorder import Recorder
-from wpoflow.solver.runs.signals import StopSignals
-from wpoflow.solver.schemes.choice import AUTOMATIC, DEFAULT_ACCURACY, chosen_scheme
-from wpoflow.solver.schemes.integrator import OF_FLOW
-from wpoflow.solver.schemes.integrator import flow as iterate_flow
-from wpoflow.solver.schemes.scheme import part_of
-from wpoflow.solver.storage.output_lock import OutputLock
-from wpoflow.solver.storage.output_path import check_output
+from wpoflow.solver.schemes.choice import chosen_scheme
+from wpoflow.solver.storage.atomic import OutputLock, check_output
+from wpoflow.solver.storage.checkpoints import CheckpointFolder, RunStart, identity
 from wpoflow.solver.storage.problem_arrays import problem_digest
-from wpoflow.solver.storage.room import check_disk_space, needed_bytes
-
-FAILURES = (StopKind.NOT_FINITE, StopKind.STAGNATED, StopKind.STEP_VANISHED, StopKind.MASS)
 
 
 def evolve(
     mdp: GridMDP,
     *,
-    until: float | Mapping[str, float],
+    until: Until,
     step: float | None = None,
     accuracy: float | None = None,
     scheme: str = AUTOMATIC,
-    flow: str | DescentStep = "wasserstein",
+    flow: AnyFlow = "wasserstein",
     series: Series | None = None,
     snapshots: SnapshotTimes = None,
     output: str | os.PathLike[str] | None = None,
     force: bool = False,
     progress: Callable[[Progress], None] | None = None,
     optimum: Optimum | None = None,
-    solver: str | None = None,
+    linear_solver: str | None = None,
     checkpoint: float | None = None,
     origin: Mapping[str, str] | None = None,
 ) -> Run:
@@ -74,7 +60,7 @@ def evolve(
         Flow time at which to stop, or a mapping with any of the keys ``time`` (flow time), ``gap``
         (suboptimality averaged over rho), ``steps`` and ``wall`` (seconds); the first met stops.
     step, accuracy, scheme, flow
-        As for `solver.schemes.integrator.flow`.  A fixed step is kept: it is cut only to meet times that ``series`` or
+        As for `solver.schemes.trajectory.flow`.  A fixed step is kept: it is cut only to meet times that ``series`` or
         ``snapshots`` list or space equally, and the end time.
     series : mapping, optional
         Times of the rows: ``{"first": t, "per_decade": n}`` (the default, 1e-3 and 20),
@@ -91,8 +77,8 @@ def evolve(
         Called with a `Progress` after every step.
     optimum : Optimum, optional
         As returned by `solve_optimum`; computed if not given.
-    solver : str, optional
-        Linear solver of the Bellman equations.
+    linear_solver : {"dense", "sparse", "krylov"}, optional
+        Of the Bellman equations; by default the cheapest for the sizes.
     checkpoint : float, optional
         Seconds between checkpoints of a run that writes a file; by default the first within ten, then as often as takes
         a fiftieth of the time; ``math.inf`` keeps none.
@@ -117,21 +103,36 @@ def evolve(
     BellmanError
         The optimum could not be computed.
     """
-    criteria = StopCriteria.of(until)
-    if checkpoint is not None and not checkpoint >= 0.0:
-        raise ValueError(f"checkpoint = {checkpoint} must be a number of seconds, not negative")
-    scheme = chosen_scheme(mdp, scheme, step, flow, accuracy)
-    settings = RunSettings(
-        until=until if isinstance(until, Mapping) else {"time": until},
-        step=step,
-        accuracy=(DEFAULT_ACCURACY[scheme] if accuracy is None else accuracy) if step is None else accuracy,
+    asked = Settings.of(
+        until=until,
+        flow=name_of(flow),
         scheme=scheme,
-        flow=flow if isinstance(flow, str) else type(flow).__name__,
-        solver=bellman_solver(mdp) if solver is None else solver,
+        step=step,
+        accuracy=accuracy,
         series=series,
         snapshots=snapshots,
+        linear_solver=linear_solver,
+        checkpoint=checkpoint,
     )
-    landings(series, snapshots, criteria.time, fixed_step=step is not None)  # refuses what cannot be recorded
+    return run_settings(
+        mdp, asked, flow=flow, output=output, force=force, progress=progress, optimum=optimum, origin=origin
+    )
+
+
+def run_settings(
+    mdp: GridMDP,
+    asked: Settings,
+    *,
+    flow: AnyFlow | None = None,
+    output: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+    optimum: Optimum | None = None,
+    origin: Mapping[str, str] | None = None,
+) -> Run:
+    """`evolve` with its settings in one record; ``flow`` where it is an object."""
+    flow = asked.flow.kind if flow is None else flow
+    settings = _resolved(mdp, asked, flow)
     start = RunStart(
         run_id=uuid.uuid4().hex,
         settings=settings,
@@ -149,123 +150,18 @@ def evolve(
             check_output(output, force)
             folder = CheckpointFolder(output)
             folder.remove()
-            if checkpoint is None or checkpoint < math.inf:
+            if settings.checkpoint != math.inf:
                 folder.begin(start, optimum)
-        return carry_out(mdp, start, flow, output, progress, optimum, folder, checkpoint)
+        return conduct(mdp, start, flow, output=output, progress=progress, optimum=optimum, folder=folder)
 
 
-def carry_out(
-    mdp: GridMDP,
-    start: RunStart,
-    flow: str | DescentStep,
-    output: str | os.PathLike[str] | None,
-    progress: Callable[[Progress], None] | None,
-    optimum: Optimum | None,
-    folder: CheckpointFolder | None,
-    interval: float | None,
-    notice: Callable[[str], None] | None = None,
-) -> Run:
-    """A run from its start or, where ``notice`` is given, on from its last checkpoint if there is one; see `evolve`.
-
-    A checkpoint that is damaged is passed over for the one before, of which ``notice`` is told.
-    """
-    goes_on = notice is not None
-    settings, criteria = start.settings, start.settings.criteria
-    started = clock.monotonic()
-    with ExitStack() as stack:
-        compiling = stack.enter_context(CompileTimer())
-        signals = stack.enter_context(StopSignals())
-        last = None if folder is None or notice is None else _taken_up(folder, mdp, settings.scheme, notice)
-        number, memory, rows = (0, None, []) if last is None else (last.number, last.memory, last.rows)
-        spent = {name: (memory or {}).get(name, 0) for name in ("wall_seconds", "compile_seconds", "resumed")}
-        if folder is not None:
-            stack.callback(_remove_unless_begun, folder)
-        if output is not None:
-            check_disk_space(output, _bytes_left(mdp, settings, folder if interval != math.inf else None))
-        resumed = int(spent["resumed"]) + int(goes_on)
-        whose: dict[str, str | int | float] = {"run_id": start.run_id, "resumed": resumed}
-        recorder = stack.enter_context(Recorder(mdp, output, force=True, attributes=whose))
-        if goes_on and folder is not None:
-            optimum = folder.optimum(mdp)
-        if optimum is None:
-            optimum = solve_optimum(mdp, solver=settings.solver)
-        if criteria.gap is not None and criteria.gap < optimum.gap_floor:
-            recorder.discard()
-            raise ValueError(
-                f"until: gap = {criteria.gap:.3g} lies below this problem's rounding floor {optimum.gap_floor:.3g}"
-            )
-        recorder.optimum(optimum)
-        kept = int((memory or {}).get("snapshots", 0))
-        for row in rows:
-            recorder.row(row)
-        for index in range(kept):
-            assert folder is not None
-            recorder.snapshot(*folder.snapshot(index, mdp))
-
-        def spending() -> dict[str, float]:
-            return {
-                "wall_seconds": clock.monotonic() - started + spent["wall_seconds"],
-                "compile_seconds": compiling.seconds + spent["compile_seconds"],
-                "resumed": resumed,
-            }
-
-        checkpoints = None
-        if folder is not None and interval != math.inf:
-            checkpoints = Checkpoints(folder, recorder, interval, spending, number, kept)
-        loop = RunLoop(mdp, optimum, criteria, recorder, started, signals, progress, checkpoints, memory)
-        states = iterate_flow(
-            mdp,
-            step=settings.step,
-            accuracy=settings.accuracy,
-            scheme=settings.scheme,
-            flow=flow,
-            landings=landings(settings.series, settings.snapshots, criteria.time, fixed_step=settings.step is not None),
-            solver=settings.solver,
-            weights=optimum.occupancy + mdp.rho,
-            watch=loop.watch,
-            memory=None if memory is None else part_of(memory, OF_FLOW),
-        )
-        last = memory = None  # its arrays are many, and have been taken up
-        kind, sentence = loop.run(
-            states,
-            series_times(settings.series),
-            snapshot_times(settings.snapshots, first_time(settings.series), criteria.time),
-        )
-        status = "failed" if kind in FAILURES else "interrupted" if kind is StopKind.INTERRUPTED else "complete"
-        run = recorder.close(
-            status,
-            sentence,
-            {
-                "stop_kind": kind.value,
-                "reached_goal": int(kind in (StopKind.TIME, StopKind.GAP) or not criteria.has_goal),
-                **spending(),
-                **loop.counters(),
-                **settings.attributes(),
-            },
-        )
-        if folder is not None and status == "complete" and kind is not StopKind.WALL:
-            folder.remove()
-        return run
-
-
-def _taken_up(folder: CheckpointFolder, mdp: GridMDP, scheme: str, notice: Callable[[str], None]) -> State | None:
-    """The newest state that is whole, with all it refers to; found before anything is written."""
-    state = folder.newest(mdp, scheme)
-    if state is not None:
-        folder.check_kept(state, mdp)
-        if state.passed_over:
-            notice(f"{state.passed_over}; going on from the checkpoint before it")
-    return state
-
-
-def _bytes_left(mdp: GridMDP, settings: RunSettings, folder: CheckpointFolder | None) -> int:
-    """Most bytes a run may still write, given what it has kept."""
-    times = snapshot_times(settings.snapshots, first_time(settings.series), settings.criteria.time)
-    most = needed_bytes(mdp.initial_policy.size, len(times) + 1, folder is not None)
-    return most - (0 if folder is None else folder.bytes_kept())
-
-
-def _remove_unless_begun(folder: CheckpointFolder) -> None:
-    """Leave no checkpoints of a run that ended before it had one: beginning anew is as good."""
-    if not folder.states():
-        folder.remove()
+def _resolved(mdp: GridMDP, asked: Settings, flow: AnyFlow) -> Settings:
+    """The settings with the scheme and the linear solver that are used; ValueError if the scheme does not apply."""
+    table = asked.flow
+    scheme = chosen_scheme(mdp, table.scheme, table.step, flow, table.accuracy)
+    return asked.model_copy(
+        update={
+            "flow": table.model_copy(update={"scheme": scheme}),
+            "linear_solver": asked.linear_solver or bellman_solver(mdp),
+        }
+    )

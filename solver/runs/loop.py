@@ -6,27 +6,30 @@ import math
 import time as clock
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import NotFiniteError
 from wpoflow.solver.bellman.system import BellmanError
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.records.schedule import reached
-from wpoflow.solver.records.stop import StopCriteria, StopKind
+from wpoflow.solver.records.settings import UntilTable
+from wpoflow.solver.records.stop import StopKind
 from wpoflow.solver.runs.checkpointing import Checkpoints
-from wpoflow.solver.runs.monitor import OF_STEPS, StepMonitor, StepStatistics
+from wpoflow.solver.runs.monitor import StepMonitor, StepStatistics
 from wpoflow.solver.runs.observables import Observer
 from wpoflow.solver.runs.recorder import Recorder
 from wpoflow.solver.runs.signals import StopAtOnce, StopSignals
-from wpoflow.solver.schemes.attempts import StepVanishedError
-from wpoflow.solver.schemes.integrator import OF_FLOW, FlowState
-from wpoflow.solver.schemes.scheme import MassError, Memory
+from wpoflow.solver.schemes.integrator import MassError, StepVanishedError
+from wpoflow.solver.schemes.trajectory import FlowState
+from wpoflow.solver.storage.checkpoints import Checkpoint
 
 METASTABLE = 0.1  # e-folds the gap would fall by if the run went on for as long again
+OF_FLOW, OF_STEPS, OCCUPANCY = "flow.", "steps.", "occupancy"  # names in a checkpoint
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,42 @@ class Progress:
     wall_seconds: float
 
 
-def _refuse_nan(row: Mapping[str, float]) -> None:
+@dataclass(frozen=True, eq=False)
+class Mark:
+    """The end of a step with all that the rest of the run depends on, as it is whether or not the run stops there."""
+
+    state: FlowState
+    statistics: StepStatistics
+    occupancy: FloatArray | None
+    rows: int
+    snapshots: int
+
+    def arrays(self) -> dict[str, Any]:
+        """As arrays and numbers by name; arrays may be views."""
+        occupancy = {} if self.occupancy is None else {OCCUPANCY: self.occupancy}
+        return {**prefixed(OF_FLOW, self.state.arrays()), **prefixed(OF_STEPS, asdict(self.statistics)), **occupancy}
+
+
+def prefixed(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values under longer names."""
+    return {prefix + name: value for name, value in values.items()}
+
+
+def part_of(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """What stands under names with this prefix, by the rest of the name."""
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
+
+
+def _refuse_nan(row: Mapping[str, float], stated: bool) -> None:
     """Raise NotFiniteError for a number that is none, rather than record it.
 
-    A dissipation is infinite where a policy has zeros; a rate of nothing is unknown.
+    A dissipation is infinite where a policy has zeros, and not known where the flow does not state it; a rate of
+    nothing is unknown.
     """
+    unknown = {"rate_observed"} if stated else {"rate_observed", "dissipation"}
     for name, value in row.items():
-        unknown = math.isnan(value) and name != "rate_observed"
-        if unknown or (math.isinf(value) and row["density_min"] > 0.0):
+        missing = math.isnan(value) and name not in unknown
+        if missing or (math.isinf(value) and row["density_min"] > 0.0):
             raise NotFiniteError(f"the series {name} is {value}: sizes too small or too large for floating point")
 
 
@@ -70,7 +101,8 @@ class RunLoop:
     ----------
     mdp : GridMDP
     optimum : Optimum
-    criteria : StopCriteria
+    observer : Observer
+    until : UntilTable
     recorder : Recorder
         Receives rows and snapshots; holds those of a run that goes on.
     started : float
@@ -80,38 +112,36 @@ class RunLoop:
     progress : callable, optional
         Called with a `Progress` after every step.
     checkpoints : Checkpoints, optional
-    memory : mapping, optional
-        What `memory` gave, for a run that goes on: the first state of the flow is then one that was recorded before.
+    spending : callable
+        Gives what the run has taken so far, in seconds, to be kept with a checkpoint.
+    statistics : StepStatistics, optional
+        Of a run that goes on: the first state of the flow is then one that was recorded before.
     """
 
     def __init__(
         self,
         mdp: GridMDP,
         optimum: Optimum,
-        criteria: StopCriteria,
+        observer: Observer,
+        until: UntilTable,
         recorder: Recorder,
         started: float,
         signals: StopSignals,
-        progress: Callable[[Progress], None] | None = None,
-        checkpoints: Checkpoints | None = None,
-        memory: Memory | None = None,
+        progress: Callable[[Progress], None] | None,
+        checkpoints: Checkpoints | None,
+        spending: Callable[[], Mapping[str, float]],
+        statistics: StepStatistics | None = None,
     ) -> None:
-        self._mdp, self._criteria, self._recorder = mdp, criteria, recorder
-        self._observer = Observer(mdp, optimum)
-        self._monitor = StepMonitor(mdp)
-        self._started, self._signals = started, signals
+        self._until, self._recorder, self._observer = until, recorder, observer
+        self._monitor = StepMonitor(mdp) if statistics is None else StepMonitor(mdp, statistics)
+        self._started, self._signals, self._spending = started, signals, spending
         self._progress, self._checkpoints = progress, checkpoints
-        self._row: dict[str, float] = {}
-        self._first_gap = math.nan
+        self._goes_on = statistics is not None
+        self._row: dict[str, float] = recorder.rows[-1] if self._goes_on else {}
+        self._first_gap = recorder.rows[0]["gap"] if self._goes_on else math.nan
         self._sweep = _sweep_time(mdp, optimum)
         self._state: FlowState | None = None
-        self._end_of_step: FlowState | None = None
-        self._goes_on = memory is not None
-        if memory is not None:
-            self._row, self._first_gap = recorder.rows[-1], recorder.rows[0]["gap"]
-            self._observer.restore(memory)
-            steps = {name: memory[OF_STEPS + name] for name in asdict(StepStatistics())}
-            self._monitor.statistics = StepStatistics(**steps)  # type: ignore[arg-type]  # numbers, not arrays
+        self._mark: Mark | None = None
 
     def run(self, states: Iterator[FlowState], rows: Iterator[float], snapshots: list[float]) -> tuple[StopKind, str]:
         """Run to the stop; the last state is always a row and a snapshot."""
@@ -120,18 +150,25 @@ class RunLoop:
         self._signals.stepping = True
         try:
             for state in states:
-                if not state.between:
-                    if self._end_of_step is not None:
-                        self._monitor.step(self._end_of_step, state)
-                    self._end_of_step = state
+                before = self._observer.occupancy
+                if self._mark is not None and not state.interpolated:
+                    self._monitor.observe(self._mark.state, state)
                 self._state = state
                 stop = None if self._goes_on else self._stop(state)
                 ends = stop is not None and stop is not StopKind.WALL
-                if not self._goes_on:
-                    if state.steps == 0 or reached(state.time, next_row) or ends:
-                        self._record(state)
-                    if (pending and reached(state.time, pending[-1])) or ends:
-                        self._recorder.snapshot(state.time, state.value, state.policy)
+                row_due = not self._goes_on and (state.steps == 0 or reached(state.time, next_row))
+                snapshot_due = not self._goes_on and bool(pending) and reached(state.time, pending[-1])
+                if row_due:
+                    self._record(state)
+                if snapshot_due:
+                    self._recorder.snapshot(state.time, state.value, state.policy)
+                if not state.interpolated:
+                    # a gap that ends the run was computed for this end alone
+                    self._note(state, self._observer.occupancy if row_due or not ends else before)
+                if ends and not row_due:
+                    self._record(state)
+                if ends and not snapshot_due:
+                    self._recorder.snapshot(state.time, state.value, state.policy)
                 while reached(state.time, next_row):
                     next_row = next(rows, math.inf)
                 while pending and reached(state.time, pending[-1]):
@@ -141,10 +178,10 @@ class RunLoop:
                     self._progress(self._report(state))
                 if ends and stop is not None:
                     return stop, self._sentence(stop, state)
-                if not state.between:
+                if not state.interpolated:
                     asked = self._signals.asked
                     if self._checkpoints is not None and (asked or stop is not None or self._checkpoints.due()):
-                        self._checkpoints.write(self.memory)
+                        self._checkpoints.write(self.checkpoint())
                     if asked:
                         self._record_last()
                         return StopKind.INTERRUPTED, f"interrupted at flow time {self._time():.6g}"
@@ -160,7 +197,7 @@ class RunLoop:
         except StepVanishedError as error:
             ending = StopKind.STEP_VANISHED, f"step size vanished after flow time {self._time():.6g}: {error}"
         except _WallTimeError:
-            wall = self._criteria.wall
+            wall = self._until.wall
             ending = StopKind.WALL, f"wall-clock limit of {wall:g} s met after flow time {self._time():.6g}"
         except StopAtOnce:
             raise
@@ -171,14 +208,18 @@ class RunLoop:
         self._record_last()
         return ending
 
-    def memory(self) -> dict[str, Any]:
-        """All that the rest of the run depends on besides rows, snapshots and optimum; arrays may be views."""
-        assert self._end_of_step is not None
-        return {
-            **{OF_FLOW + name: value for name, value in self._end_of_step.memory().items()},
-            **{OF_STEPS + name: value for name, value in asdict(self._monitor.statistics).items()},
-            **self._observer.memory(),
-        }
+    def _note(self, state: FlowState, occupancy: FloatArray | None) -> None:
+        recorder = self._recorder
+        self._mark = Mark(
+            state, replace(self._monitor.statistics), occupancy, len(recorder.rows), recorder.snapshots
+        )  # fmt: skip
+
+    def checkpoint(self) -> Checkpoint:
+        """The last end of a step, to go on from; arrays may be views that the next step overwrites."""
+        mark = self._mark
+        assert mark is not None
+        arrays = {**mark.arrays(), **self._spending()}
+        return Checkpoint(0, arrays, self._recorder.rows[: mark.rows], mark.snapshots)
 
     def _record_last(self) -> None:
         """Keep the last whole state of a run that was cut short."""
@@ -192,14 +233,8 @@ class RunLoop:
 
     def counters(self) -> dict[str, int]:
         """Steps taken, rejected, and taken by the fall-back."""
-        state = self._state
-        if state is None:
-            return {"steps": 0, "rejected_steps": 0, "fallback_steps": 0}
-        return {
-            "steps": state.steps,
-            "rejected_steps": state.rejected_steps,
-            "fallback_steps": state.fallback_steps,
-        }
+        names = ("steps", "rejected_steps", "fallback_steps")
+        return {name: 0 if self._state is None else getattr(self._state, name) for name in names}
 
     def _time(self) -> float:
         return 0.0 if self._state is None else self._state.time
@@ -211,28 +246,28 @@ class RunLoop:
         if state.steps == 0:
             statistics.bellman_evaluations = state.bellman_evaluations
         row = {"time": state.time, "step_size": state.step_size, **row, **statistics.row()}
-        _refuse_nan(row)
+        _refuse_nan(row, self._observer.dissipation_stated)
         self._row = row
         if state.steps == 0:
             self._first_gap = self._row["gap"]
         self._recorder.row(self._row)
 
     def _stop(self, state: FlowState) -> StopKind | None:
-        criteria = self._criteria
-        if criteria.time is not None and reached(state.time, criteria.time):
+        until = self._until
+        if until.time is not None and reached(state.time, until.time):
             return StopKind.TIME
-        if criteria.gap is not None and self._observer.gap_within(criteria.gap, state.policy, state.evaluation):
+        if until.gap is not None and self._observer.gap_within(until.gap, state.policy, state.evaluation):
             return StopKind.GAP
-        if criteria.steps is not None and state.steps >= criteria.steps:
+        if until.steps is not None and state.steps >= until.steps:
             return StopKind.STEPS
         return StopKind.WALL if self._wall_met() else None
 
     def _wall_met(self) -> bool:
-        wall = self._criteria.wall
+        wall = self._until.wall
         return wall is not None and clock.monotonic() - self._started >= wall
 
     def watch(self) -> None:
-        """Between the attempts at a step: end the run if its time is up."""
+        """Between the trials of a step: end the run if its time is up."""
         if self._wall_met():
             raise _WallTimeError
 
@@ -249,22 +284,20 @@ class RunLoop:
 
     def _sentence(self, kind: StopKind, state: FlowState) -> str:
         gap, rate = self._row["gap"], self._row["rate_observed"]
-        reached = {
+        met = {
             StopKind.TIME: f"flow time {state.time:g} reached",
             StopKind.GAP: f"gap {gap:.3g} reached at flow time {state.time:.6g}",
             StopKind.STEPS: f"{state.steps} steps taken, at flow time {state.time:.6g}",
-            StopKind.WALL: f"wall-clock limit of {self._criteria.wall:g} s met at flow time {state.time:.6g}"
-            if self._criteria.wall is not None
-            else "",
+            StopKind.WALL: f"wall-clock limit of {self._until.wall or 0:g} s met at flow time {state.time:.6g}",
         }[kind]
         if kind is StopKind.GAP:
-            return reached
-        asked = self._criteria.gap
+            return met
+        asked = self._until.gap
         left = f"gap {gap:.3g}" if asked is None or gap <= asked else f"gap {gap:.3g} above the {asked:.3g} asked for"
         begun = state.time > self._sweep  # before, little progress is no sign of a stall
         if kind is StopKind.TIME and begun and gap > 1e-6 * self._first_gap and rate * state.time < METASTABLE:
             return (
-                f"{reached}, in a metastable state: the {left} falls at the rate {rate:.3g} only, "
+                f"{met}, in a metastable state: the {left} falls at the rate {rate:.3g} only, "
                 f"while the soft Bellman residual is {self._row['bellman_residual']:.3g}"
             )
-        return f"{reached}, {left}"
+        return f"{met}, {left}"

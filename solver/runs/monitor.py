@@ -8,9 +8,8 @@ import numpy as np
 
 from wpoflow.solver.entropy import relative_entropies_to_gibbs
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.schemes.integrator import FlowState
+from wpoflow.solver.schemes.trajectory import FlowState
 
-OF_STEPS = "steps."  # names of the statistics in the memory of a run
 KL_FLOOR = 1e-26  # below this a relative entropy is rounding, and ratios of two of them mean nothing
 
 
@@ -44,17 +43,16 @@ class StepMonitor:
     def __post_init__(self) -> None:
         self._before = np.empty(self.mdp.states.size)
         self._after = np.empty(self.mdp.states.size)
-        self._alive = np.ones(self.mdp.states.size, dtype=np.bool_) if self.mdp.alive is None else self.mdp.alive
 
-    def step(self, before: FlowState, after: FlowState) -> None:
+    def observe(self, before: FlowState, after: FlowState) -> None:
         """Take one step into account; the policy of ``before`` is still in its buffer."""
         mdp, now = self.mdp, self.statistics
-        rise = (after.value - before.value)[self._alive]
+        rise = (after.value - before.value)[self.mdp.counted]
         now.descent_defect = max(now.descent_defect, float(rise.max()))
         relative_entropies_to_gibbs(
             before.policy, after.policy, before.q, mdp.log_mass, mdp.temperature, self._before, self._after
         )
-        meaningful = self._alive & (self._before > KL_FLOOR)
+        meaningful = self.mdp.counted & (self._before > KL_FLOOR)
         if np.any(meaningful):
             ratio = float((self._after[meaningful] / self._before[meaningful]).max())
             now.kl_ratio_excess = max(now.kl_ratio_excess, ratio - 1.0)

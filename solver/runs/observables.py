@@ -1,8 +1,8 @@
 """One row of a run's series: everything the theory speaks of, of one policy and its value functions.
 
-Suboptimality by (I2), dissipation by (I4), both sums of non-negative terms weighted by the policy's
-own occupancy, so that their ratio is a local rate without fitting; the soft Bellman residual by
-(I3), which bounds the suboptimality without knowing the optimum; and the monitors of regularity.
+Suboptimality by (I2), and the dissipation that the flow states, of the Wasserstein flow by (I4), both weighted by the
+policy's own occupancy, so that their ratio is a local rate without fitting; the soft Bellman residual by (I3), which
+bounds the suboptimality without knowing the optimum; and the monitors of regularity.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from wpoflow.grids.grid import Grid
 from wpoflow.solver.bellman.evaluation import ROUNDINGS, Evaluation, occupancy
 from wpoflow.solver.bellman.system import EPS
 from wpoflow.solver.entropy import relative_entropy_to_gibbs, relative_entropy_to_reference
-from wpoflow.solver.flows.wasserstein import wasserstein_dissipation
+from wpoflow.solver.flows.flow import Flow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.runs.monitor_kernels import add_axis_slopes, density_range, masked_mass
-from wpoflow.solver.schemes.scheme import Memory
 
 
 class Observer:
@@ -31,22 +30,18 @@ class Observer:
     mdp : GridMDP
     optimum : Optimum
         What suboptimality is measured against.
+    flow : Flow
+        Whose dissipation is recorded, if it states one.
+    occupancy : array (S,), optional
+        To solve the first one from; that of the last row of a run that goes on.
     """
 
-    def __init__(self, mdp: GridMDP, optimum: Optimum) -> None:
-        self._mdp = mdp
-        self._optimum = optimum
-        self._visited: FloatArray | None = None
-        self._alive = np.ones(mdp.states.size, dtype=np.bool_) if mdp.alive is None else mdp.alive
+    def __init__(self, mdp: GridMDP, optimum: Optimum, flow: Flow, occupancy: FloatArray | None = None) -> None:
+        self._mdp, self._optimum, self._flow = mdp, optimum, flow
+        self.occupancy = occupancy
+        self.dissipation_stated = True
+        self._visited_by: Evaluation | None = None
         self._end_cells = end_cells(mdp.actions)
-
-    def memory(self) -> Memory:
-        """What later rows depend on: the occupancy that the next one is solved from."""
-        return {} if self._visited is None else {"occupancy": self._visited}
-
-    def restore(self, memory: Memory) -> None:
-        """Take up a memory."""
-        self._visited = np.asarray(memory["occupancy"]) if "occupancy" in memory else None
 
     def gap(self, policy: FloatArray, evaluation: Evaluation) -> float:
         """V^pi(rho) - V*(rho) by (I2): tau/(1 - gamma) sum_i d_i KL(p_i | p*_i)."""
@@ -66,11 +61,11 @@ class Observer:
         horizon = 1.0 / (1.0 - mdp.discount)
         suboptimality, _ = evaluation.system.solve(mdp.temperature * divergence)
         gap = self._gap(visited, divergence)
+        lost = self._flow.dissipation(policy, evaluation.q)
+        self.dissipation_stated = lost is not None
         # a policy with zeros dissipates infinitely, which is nothing where the state is never visited
         met = visited > 0.0
-        dissipation = horizon * float(
-            np.add.reduce(visited[met] * wasserstein_dissipation(mdp, policy, evaluation.q)[met])
-        )
+        dissipation = math.nan if lost is None else horizon * float(np.add.reduce(visited[met] * lost[met]))
         to_gibbs, to_reference = np.empty_like(divergence), np.empty_like(divergence)
         relative_entropy_to_gibbs(policy, evaluation.q, mdp.log_mass, mdp.temperature, to_gibbs)
         relative_entropy_to_reference(policy, mdp.log_mass, to_reference)
@@ -100,11 +95,13 @@ class Observer:
         return scale * float(np.add.reduce(visited * divergence))
 
     def _occupancy(self, evaluation: Evaluation) -> FloatArray:
-        self._visited = occupancy(self._mdp, evaluation.system, self._visited)
-        return self._visited
+        """Of the policy these are the values of; solved once each, from the one before."""
+        if self.occupancy is None or evaluation is not self._visited_by:
+            self.occupancy, self._visited_by = occupancy(self._mdp, evaluation.system, self.occupancy), evaluation
+        return self.occupancy
 
     def _supremum(self, values: FloatArray) -> float:
-        return float(values[self._alive].max())
+        return float(values[self._mdp.counted].max())
 
     def _occupancy_ratio(self, visited: FloatArray) -> float:
         best = self._optimum.occupancy

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from functools import partial
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -126,10 +127,16 @@ class Recorder:
             return self._writer.kept_snapshot(index)
         return self._times[index], self._values[index], self._policies[index]
 
-    def close(self, status: str, stop_reason: str, attributes: Mapping[str, str | int | float]) -> Run:
-        """Finish, and give back the run."""
+    def close(
+        self,
+        status: str,
+        stop_reason: str,
+        attributes: Mapping[str, str | int | float],
+        end_state: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Finish, and give back the run; a file keeps what it may be extended from, if that is given."""
         if self._writer is not None:
-            self._writer.close(status, stop_reason, attributes)
+            self._writer.close(status, stop_reason, attributes, end_state)
             return open_run(self._writer.path)
         mdp = self._mdp
         pairs = (len(self._times), mdp.states.size, mdp.actions.size)

@@ -1,26 +1,31 @@
-"""Going on with a run from its last checkpoint, bit for bit as if it had not been cut short.
+"""Going on with a run from its last checkpoint, bit for bit as if it had not been cut short; extending one that ended.
 
 What the two may differ in: the attributes ``wall_seconds``, ``compile_seconds``, ``run_id`` and ``resumed`` (how often
 it was gone on with); the provenance, where the sources or packages changed and that was accepted; and the bytes
 of the file, as HDF5 lays them out in the order of writing.
+
+A run that ended keeps the state after its last step in its file.  Extended, it takes the steps of a run that was to end
+later, where these do not depend on the end, as those do that are cut to land on it.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import fields, replace
 from warnings import warn
 
-from wpoflow.solver.flows.wasserstein import FLOWS, DescentStep
+from wpoflow.solver.flows.flow import AnyFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
+from wpoflow.solver.records.settings import Until, UntilTable
 from wpoflow.solver.records.stop import StopKind
-from wpoflow.solver.runs.checkpoint_files import CheckpointFolder, RunStart, identity
-from wpoflow.solver.runs.evolve import Progress, carry_out
-from wpoflow.solver.storage.output_lock import OutputLock
-from wpoflow.solver.storage.output_path import check_output, final_path
+from wpoflow.solver.runs.conduct import conduct
+from wpoflow.solver.runs.loop import Progress
+from wpoflow.solver.storage.atomic import OutputLock, RunFileError, check_output, final_path
+from wpoflow.solver.storage.checkpoints import CheckpointFolder, RunStart, checkpoint_of, identity, of_this_run
+from wpoflow.solver.storage.end_state import read_end_state
 from wpoflow.solver.storage.problem_arrays import problem_digest
-from wpoflow.solver.storage.trailer import RunFileError
 from wpoflow.solver.storage.writer import open_run
 
 
@@ -28,9 +33,8 @@ def resume_run(
     mdp: GridMDP,
     output: str | os.PathLike[str],
     *,
-    flow: str | DescentStep | None = None,
+    flow: AnyFlow | None = None,
     progress: Callable[[Progress], None] | None = None,
-    checkpoint: float | None = None,
     notice: Callable[[str], None] = warn,
 ) -> Run:
     """Go on with a run from its last checkpoint.
@@ -43,9 +47,9 @@ def resume_run(
         The problem of the run.
     output : path
         The run file; the checkpoints are beside it.
-    flow : DescentStep, optional
-        The flow, for a run whose flow was a descent step of one's own.
-    progress, checkpoint
+    flow : Flow or DescentStep, optional
+        The flow, for a run whose flow was an object.
+    progress
         As for `evolve`.
     notice : callable
         Told, in a sentence, of a checkpoint that is damaged and passed over for the one before; by default a warning.
@@ -67,10 +71,97 @@ def resume_run(
             return done
         if start.problem != mdp.statement or (not mdp.statement and start.digest != problem_digest(mdp)):
             raise RunFileError(f"{folder.path}: the checkpoints are of another problem than the one given")
-        if flow is None and start.settings.flow not in FLOWS:
-            raise ValueError(f"flow: the run's was a {start.settings.flow}; give it to go on")
+        if flow is None and start.settings.own_flow:
+            raise ValueError(f"flow: the run's was a {start.settings.own_flow}; give it to go on")
         check_output(output, force=True)
-        return carry_out(mdp, start, flow or start.settings.flow, output, progress, None, folder, checkpoint, notice)
+        last = folder.newest()
+        if last is not None:
+            folder.check_kept(last)
+            if last.passed_over:
+                notice(f"{last.passed_over}; going on from the checkpoint before it")
+        return conduct(
+            mdp,
+            start,
+            flow or start.settings.flow.kind,
+            output=output,
+            progress=progress,
+            optimum=folder.optimum(),
+            folder=folder,
+            last=last,
+            resumed=1 + (0 if last is None else last.arrays["resumed"]),
+        )
+
+
+def change(
+    output: str | os.PathLike[str], until: Until | None = None, checkpoint: float | None = None
+) -> RunStart | None:
+    """Give a run other stop criteria or another time between checkpoints, for when it is gone on with.
+
+    Of a run that has ended the checkpoint folder is made again from its file.
+
+    Returns
+    -------
+    RunStart or None
+        What it goes on with; None of a run that has ended and is not to be extended.
+
+    Raises
+    ------
+    RunFileError
+        Run file or checkpoints are damaged, or the file holds no state to extend the run from.
+    FileExistsError
+        Another run is writing the file.
+    ValueError
+        What cannot be asked for, or is met already.
+    """
+    if (done := finished(output)) is not None:
+        if until is None:
+            return None
+        return _reopened(output, done, until, checkpoint)
+    with OutputLock(output):
+        folder = CheckpointFolder(output)
+        start = folder.start()
+        changed = replace(start, settings=start.settings.changed(until, checkpoint))
+        if changed != start:
+            folder.keep_start(changed)
+        return changed
+
+
+def _reopened(output: str | os.PathLike[str], run: Run, until: Until, checkpoint: float | None) -> RunStart:
+    """The checkpoint folder of a run that has ended, made again."""
+    path = final_path(output)
+    found = read_end_state(path)
+    kept = run.snapshots
+    if found is None or run.optimum is None or kept is None:
+        raise RunFileError(f"{output}: holds no state to extend the run from")
+    names = {field.name for field in fields(RunStart)}
+    with of_this_run(path):
+        start = RunStart.of({name: found.pop(name) for name in names})
+        last = checkpoint_of(found, number=1)
+    settings = start.settings.changed(until, checkpoint)
+    _refuse_what_is_met(run, settings.flow.until)
+    start = replace(start, settings=settings, replaces=identity(output))
+    with OutputLock(output):
+        folder = CheckpointFolder(output)
+        folder.begin(start, run.optimum)
+        for index in range(last.snapshots):
+            folder.keep_snapshot(index, float(kept.time[index]), kept.value_at(index), kept.policy_at(index))
+        folder.keep_state(last)
+    return start
+
+
+def _refuse_what_is_met(run: Run, until: UntilTable) -> None:
+    """Raise ValueError if a criterion would stop the run where it is."""
+    time, gap, steps = run.series["time"][-1], run.series["gap"][-1], run.attributes["steps"]
+    for name, asked, met in (
+        ("time", until.time, until.time is not None and until.time <= time),
+        ("gap", until.gap, until.gap is not None and until.gap >= gap),
+        ("steps", until.steps, until.steps is not None and until.steps <= int(steps)),
+    ):
+        if met:
+            raise ValueError(
+                f"until: {name} = {asked:g} is met already: the run ended at time {time:g} with gap {gap:.3g} "
+                f"after {steps} steps"
+            )
 
 
 def finished(output: str | os.PathLike[str]) -> Run | None:

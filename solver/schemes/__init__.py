@@ -1,1 +1,1 @@
-"""Time schemes, and the one integrator that accepts and rejects their trials."""
+"""Time schemes, and the one integrator that accepts and rejects their trials; by name in `solver.registry`."""

@@ -1,79 +1,73 @@
-"""The time schemes by name, and the best one for a problem.
-
-    euler         descent steps, order one; any flow
-    extrapolated  extrapolation of (split) descent steps, orders two to six; any flow, fixed steps, several action axes
-    multistep     backward differentiation, orders one to five, one Bellman evaluation a step; one action axis
-    exponential   steps of any length; one action axis with two ends, next states that do not depend on the action
-
-The automatic choice is multistep where it applies and extrapolated elsewhere.  ``exponential`` has to be asked for: it
-is by far the fastest, but accurate relative to the bulk of a policy and not, as the others are, in its far tails, where
-gaps far below 1e-16 of the start and their dissipation are made.
-"""
+"""The scheme for a problem: the one that is asked for, or the best that applies."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from typing import Protocol
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.flows.wasserstein import DescentStep, WassersteinStep, descent_step
+from wpoflow.core.registry import choices, load
+from wpoflow.grids.grid import Grid
+from wpoflow.solver.flows.flow import AnyFlow, Flow, OwnFlow, flow_class
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.schemes.attempts import no_watch
+from wpoflow.solver.registry import AUTOMATIC, SCHEMES, default_accuracy, scheme_names
 from wpoflow.solver.schemes.error_control import ErrorControl
-from wpoflow.solver.schemes.euler import EulerScheme
-from wpoflow.solver.schemes.exponential import LEAST_ACCURACY, ExponentialScheme, exponential_applies
-from wpoflow.solver.schemes.extrapolated import ExtrapolatedScheme
-from wpoflow.solver.schemes.multistep import MultistepScheme
-from wpoflow.solver.schemes.scheme import Scheme, Substeps
+from wpoflow.solver.schemes.scheme import Problem, Scheme
+from wpoflow.solver.schemes.substeps import Substeps
 
-AUTOMATIC = "automatic"
-FIXED_STEP_SCHEMES: dict[str, Callable[..., Scheme]] = {"extrapolated": ExtrapolatedScheme, "euler": EulerScheme}
-CONTROLLED_SCHEMES: dict[str, Callable[..., Scheme]] = {"multistep": MultistepScheme, "exponential": ExponentialScheme}
-SCHEMES = (AUTOMATIC, *CONTROLLED_SCHEMES, *FIXED_STEP_SCHEMES)
-DEFAULT_ACCURACY = {name: 1e-3 if name == "euler" else 1e-6 for name in SCHEMES}
-"""Euler is of order one: 1e-6 would take it a million steps."""
-FIRST_STEP = 0.01  # of the time in which diffusion crosses the narrowest cell
+
+class HasActions(Protocol):
+    """A problem, or its statement before it is built."""
+
+    @property
+    def actions(self) -> Grid:
+        """The action grid."""
+        ...
+
+
+def scheme_class(name: str) -> type[Scheme]:
+    """The class of a scheme by name."""
+    found: type[Scheme] = load(SCHEMES[name].place)
+    return found
 
 
 def chosen_scheme(
-    mdp: GridMDP, scheme: str, step: float | None, flow: str | DescentStep, accuracy: float | None = None
+    problem: HasActions, scheme: str, step: float | None, flow: AnyFlow, accuracy: float | None = None
 ) -> str:
     """Name of the scheme that is used where this one is asked for.
 
     Raises
     ------
     ValueError
-        An unknown scheme, or one that does not apply to this problem; says why.
+        An unknown scheme or flow, or a scheme that does not apply to this problem; says why.
     """
-    if scheme not in SCHEMES:
-        raise ValueError(f"scheme {scheme!r}; choose one of {', '.join(SCHEMES)}")
-    if scheme in FIXED_STEP_SCHEMES:
-        return scheme
-    obstacle = _obstacle(mdp, step, flow)
-    if scheme == "multistep" and obstacle:
-        raise ValueError(f"scheme 'multistep' {obstacle}; choose extrapolated or euler")
-    if scheme == "exponential" and (obstacle or not exponential_applies(mdp)):
-        words = obstacle or "is for next states that do not depend on the action, and an action axis with two ends"
-        raise ValueError(f"scheme 'exponential' {words}; choose {'extrapolated' if obstacle else 'multistep'} or euler")
-    if scheme == "exponential" and accuracy is not None and accuracy < LEAST_ACCURACY:
-        raise ValueError(
-            f"scheme 'exponential' reaches an accuracy of {LEAST_ACCURACY:g} at best, not {accuracy:g}; "
-            "choose multistep or extrapolated"
-        )
-    if scheme != AUTOMATIC:
-        return scheme
-    return "extrapolated" if obstacle else "multistep"
+    if scheme not in scheme_names():
+        raise ValueError(f"scheme {scheme!r}; choose one of {', '.join(scheme_names())}")
+    kind = flow_class(flow) if isinstance(flow, str) else type(flow) if isinstance(flow, Flow) else OwnFlow
+
+    def obstacle(name: str) -> str:
+        if step is not None and not SCHEMES[name].fixed_steps:
+            return "chooses its own steps"
+        words = scheme_class(name).obstacle(problem.actions, kind)
+        if not words and isinstance(problem, GridMDP):
+            words = scheme_class(name).obstacle_of_problem(problem, accuracy)
+        return words
+
+    if scheme == AUTOMATIC:
+        return next(name for name in SCHEMES if scheme_class(name).automatic and not obstacle(name))
+    if words := obstacle(scheme):
+        others = [name for name in SCHEMES if name != scheme and not obstacle(name)]
+        raise ValueError(f"scheme {scheme!r} {words}; choose {choices(others)}")
+    return scheme
 
 
-def _obstacle(mdp: GridMDP, step: float | None, flow: str | DescentStep) -> str:
-    """Why a scheme that solves for the flow of one action axis under error control cannot be used; empty if it can."""
-    if step is not None:
-        return "chooses its own steps"
-    if not (flow == "wasserstein" or isinstance(flow, WassersteinStep)):
-        return "is for the Wasserstein flow"
-    if sum(axis.size > 1 for axis in mdp.actions.axes) > 1:
-        return "is for one action axis"
-    return ""
+def check_control(step: float | None, accuracy: float | None) -> None:
+    """Raise ValueError if both a step and an accuracy are given, or one that is not positive and finite."""
+    if step is not None and accuracy is not None:
+        raise ValueError("give either a step or an accuracy, not both")
+    for name, number in (("step", step), ("accuracy", accuracy)):
+        if number is not None and not (math.isfinite(number) and number > 0.0):
+            raise ValueError(f"{name} = {number} must be positive and finite")
 
 
 def make_scheme(
@@ -81,30 +75,21 @@ def make_scheme(
     scheme: str,
     step: float | None,
     accuracy: float | None,
-    flow: str | DescentStep,
-    solver: str,
-    weights: FloatArray | None,
-    watch: Callable[[], None] = no_watch,
+    flow: Flow,
+    linear_solver: str,
+    weights: FloatArray | None = None,
 ) -> Scheme:
-    """A time scheme by name, of fixed step or controlled by an accuracy (`DEFAULT_ACCURACY` if neither).
+    """A time scheme by name, of fixed step or controlled by an accuracy (`default_accuracy` if neither).
 
     Raises
     ------
     ValueError
-        Unknown scheme or flow, a scheme that does not apply, both a step and an accuracy, or one that is not positive.
+        As `check_control` and `chosen_scheme`.
     """
-    if step is not None and accuracy is not None:
-        raise ValueError("give either a step or an accuracy, not both")
-    for name, number in (("step", step), ("accuracy", accuracy)):
-        if number is not None and not (math.isfinite(number) and number > 0.0):
-            raise ValueError(f"{name} = {number} must be positive and finite")
-    substeps = Substeps(mdp, descent_step(mdp, flow) if isinstance(flow, str) else flow, solver, watch)
+    check_control(step, accuracy)
     scheme = chosen_scheme(mdp, scheme, step, flow, accuracy)
     control = None
     if step is None:
-        control = ErrorControl(mdp, DEFAULT_ACCURACY[scheme] if accuracy is None else accuracy, weights)
-        if scheme in CONTROLLED_SCHEMES:
-            return CONTROLLED_SCHEMES[scheme](mdp, substeps, control)
-    narrowest = min(float(axis.widths.min()) for axis in mdp.actions.axes)
-    first = FIRST_STEP * narrowest**2 / mdp.temperature
-    return FIXED_STEP_SCHEMES[scheme](mdp, substeps, step, control, first)
+        control = ErrorControl(mdp, default_accuracy(scheme) if accuracy is None else accuracy, weights)
+    problem = Problem(mdp, flow, Substeps(mdp, flow, linear_solver), control, step)
+    return scheme_class(scheme)(problem)

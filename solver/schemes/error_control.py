@@ -64,20 +64,25 @@ class ErrorControl:
         self._errors = self._squares
         self._floor = ROUNDING_FLOOR
         self.counted: BoolArray = mdp.counted
+        self._base: Evaluation | None = None
+        self._tolerance = 0.0
 
     def start(self, p: FloatArray, evaluation: Evaluation) -> float:
-        """Note the policy a step starts from, its values, and how far it is from the Gibbs policy of its Q.
+        """Note the policy a step starts from, its values, and how far it is from the Gibbs policy of its Q; once each.
 
         Returns the Bellman residual that suffices between substeps: an error of V by e moves the Gibbs
         policy by e/tau, and a residual of (1 - gamma) e bounds the error of V by e.
         """
+        if evaluation is self._base:
+            return self._tolerance
         mdp, q = self._mdp, evaluation.q
         gibbs_policy(q, mdp.log_mass, mdp.temperature, self.gibbs)
         largest = max(float(np.abs(evaluation.value).max()), float(q.max()), -float(q.min()), mdp.temperature)
         self._floor = max(ROUNDING_FLOOR, SOUGHT * EPS * largest / mdp.temperature)
         left, _ = self.distance(p, self.gibbs, p)
         allowed = self._accuracy * left + self._floor
-        return BELLMAN_SHARE * allowed * mdp.temperature * (1.0 - mdp.discount)
+        self._base, self._tolerance = evaluation, BELLMAN_SHARE * allowed * mdp.temperature * (1.0 - mdp.discount)
+        return self._tolerance
 
     def distance(self, a: FloatArray, b: FloatArray, p: FloatArray) -> tuple[float, float]:
         """Mean and maximum over states of ||a - b||, weighted around p, a and the Gibbs policy."""

@@ -7,81 +7,44 @@ still a composition of descent steps.
 
 from __future__ import annotations
 
-import numpy as np
-
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.schemes.error_control import ErrorControl
-from wpoflow.solver.schemes.scheme import (
-    RECOVERABLE,
-    Evaluate,
-    Memory,
-    Step,
-    Substeps,
-    attempts_at,
-    known,
-    landing_step,
-)
+from wpoflow.solver.bellman.evaluation import Evaluation
+from wpoflow.solver.schemes.scheme import PlainState, Problem, Ring, Scheme, State, Trial, values
 
 GROWTH = 4.0
 SHRINKING = 0.1
 SAFETY = 0.8
 
 
-class EulerScheme:
+class EulerScheme(Scheme):
     """First-order descent steps, of fixed or controlled size."""
 
     name = "euler"
     order = 1
+    monotone = True
+    pair_arrays = (10, 13)
+    work = (1, 1)
+    call_seconds = 4e-4
 
-    def __init__(
-        self, mdp: GridMDP, substeps: Substeps, step: float | None, control: ErrorControl | None, first: float
-    ) -> None:
-        self._mdp = mdp
-        self._substeps = substeps
-        self._size = first if step is None else step
-        self._control = control
-        count = 2 if control is None else 3
-        self._buffers = [np.empty_like(mdp.initial_policy) for _ in range(count)]
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self._ring = Ring(problem.mdp.initial_policy.shape, 2 if problem.control is None else 3)
 
-    def advance(self, policy: FloatArray, evaluate: Evaluate, remaining: float) -> Step:
-        """One step; see `Scheme`."""
-        evaluation = evaluate()
-        self._buffers.append(self._buffers.pop(0))
-        out = self._buffers[0]
-        if self._control is None:
-            self._substeps.watch()
-            size = landing_step(self._size, remaining)
-            self._substeps(policy, evaluation, size, 1, out)
-            after = self._substeps.evaluate(out, evaluation.value)
-            return Step(out, known(after), size, 1)
-        self._substeps.tolerance = self._control.start(policy, evaluation)
-        attempts, before = attempts_at(self._substeps, self._control, lambda: evaluation.q), self._substeps.evaluations
-        whole = self._buffers[1] if self._buffers[1] is not policy else self._buffers[2]
-        while True:
-            attempts.begin(self._size)
-            size = landing_step(self._size, remaining)
-            try:
-                self._substeps(policy, evaluation, size, 1, whole)
-                self._substeps(policy, evaluation, size, 2, out)
-                ratio = self._control.ratio(out, whole, policy)
-                factor = min(GROWTH, max(SHRINKING, SAFETY / max(ratio, 1e-12))) if ratio == ratio else SHRINKING
-                if not ratio <= 1.0:
-                    attempts.reject()
-                    self._size = factor * size
-                    continue
-                after = self._substeps.evaluate(out, evaluation.value)
-            except RECOVERABLE as error:
-                self._size = attempts.failed(error, size)
-                continue
-            self._size = max(self._size, factor * size) if factor >= 1.0 else factor * size
-            return Step(out, known(after), size, self._substeps.evaluations - before, attempts.rejected)
-
-    def memory(self) -> Memory:
+    def init(self, policy: FloatArray, evaluation: Evaluation | None) -> PlainState:
         """See `Scheme`."""
-        return {"size": self._size}
+        return PlainState(policy, evaluation, self.problem.first_step)
 
-    def restore(self, memory: Memory, policy: FloatArray) -> FloatArray:
+    def trial(self, state: State, dt: float) -> Trial:
         """See `Scheme`."""
-        self._size = float(memory["size"])
-        return policy
+        control, substeps, policy, known = self.problem.control, self.problem.substeps, state.policy, values(state)
+        out = self._ring.free(policy)
+        if control is None:
+            return Trial(PlainState(substeps(policy, known, dt, 1, out), None, state.size), state)
+        substeps.tolerance = control.start(policy, known)
+        whole = substeps(policy, known, dt, 1, self._ring.free(policy, out))
+        substeps(policy, known, dt, 2, out)
+        ratio = control.ratio(out, whole, policy)
+        factor = min(GROWTH, max(SHRINKING, SAFETY / max(ratio, 1e-12))) if ratio == ratio else SHRINKING
+        # a step cut short to land on a time says nothing against the size it was cut from
+        size = max(state.size, factor * dt) if factor >= 1.0 else factor * dt
+        return Trial(PlainState(out, None, size), PlainState(policy, known, factor * dt), ratio)

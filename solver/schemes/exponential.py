@@ -16,20 +16,21 @@ limited locally, as in the other schemes.
 from __future__ import annotations
 
 import math
-from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.grids.grid import Grid
 from wpoflow.solver.bellman.evaluation import Evaluation
 from wpoflow.solver.entropy import gibbs_policy
-from wpoflow.solver.flux.limiter import limit_fluxes
+from wpoflow.solver.flows.flow import Flow
+from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.flux.rational_exponential import RATIONAL_EXPONENTIALS
 from wpoflow.solver.flux.resolvent import exponential_axis
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.schemes.error_control import ErrorControl
 from wpoflow.solver.schemes.history import measure_change
-from wpoflow.solver.schemes.scheme import Evaluate, Memory, Step, Substeps, attempts_at, mass_drift
+from wpoflow.solver.schemes.scheme import Problem, Ring, Scheme, State, Trial
 
 MARGIN = 1e-3  # of the accuracy, the error of the first companion that is tried: room for L being far from normal
 LEAST_ACCURACY = 1e-6  # within reach of the companion of most poles
@@ -38,78 +39,96 @@ LAST = len(RATIONAL_EXPONENTIALS) - 1
 FIRST_STEP = 1.0  # in units of the time in which diffusion crosses one cell
 
 
-def exponential_applies(mdp: GridMDP) -> bool:
-    """Whether the potentials stand still and one action axis with two ends moves."""
-    moving = [axis for axis in mdp.actions.axes if axis.size > 1]
-    return len(moving) == 1 and not moving[0].periodic and mdp.potentials_stand_still
+class ExponentialState(NamedTuple):
+    """Where the scheme is.
+
+    Attributes
+    ----------
+    policy, evaluation, size
+        As in `State`; it needs no values.
+    level : int
+        Index of the rational function to try.
+    fresh : int
+        One unless a longer step or fewer poles were tried before.
+    """
+
+    policy: FloatArray
+    evaluation: Evaluation | None
+    size: float
+    level: int
+    fresh: int
 
 
-class ExponentialScheme:
+class ExponentialScheme(Scheme):
     """Steps of any length by the exponential of the generator."""
 
     name = "exponential"
     order = 0
+    monotone = True
+    valued = False
+    pair_arrays = (12, 12)
+    work = (1, 20)
+    call_seconds = 4e-3
 
-    def __init__(self, mdp: GridMDP, substeps: Substeps, control: ErrorControl) -> None:
-        self._mdp, self._substeps, self._control = mdp, substeps, control
-        axis, stride = next((a, s) for a, s in zip(mdp.actions.axes, mdp.actions.strides, strict=True) if a.size > 1)
-        self._axis, self._stride = axis, stride
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        mdp, control = problem.mdp, problem.control
+        assert control is not None
+        axes = zip(mdp.actions.axes, mdp.actions.strides, strict=True)
+        self._axis, self._stride = next((axis, stride) for axis, stride in axes if axis.size > 1)
         wanted = MARGIN * control.accuracy
         self._level = next((j for j, r in enumerate(RATIONAL_EXPONENTIALS) if r.companion_error <= wanted), LAST)
-        self._difference = np.empty_like(mdp.initial_policy)
-        self._buffers = [np.empty_like(mdp.initial_policy) for _ in range(3)]
-        self._gibbs = np.empty_like(mdp.initial_policy)
+        shape = mdp.initial_policy.shape
+        self._ring = Ring(shape, 3)
+        self._difference, self._gibbs = np.empty(shape), np.empty(shape)
         gibbs_policy(mdp.cost, mdp.log_mass, mdp.temperature, self._gibbs)
         control.note_scale(np.zeros(1))
-        n_states = mdp.states.size
-        self._value = np.zeros(n_states)
-        self._squares, self._drift = np.empty((2, n_states)), np.empty(n_states)
-        self._negative: IntArray = np.zeros(n_states, dtype=np.int64)
-        self._size = FIRST_STEP * float(axis.widths.min()) ** 2 / mdp.temperature
+        self._squares, self._drift = np.empty((2, shape[0])), np.empty(shape[0])
+        self._negative: IntArray = np.zeros(shape[0], dtype=np.int64)
 
-    def advance(self, policy: FloatArray, evaluate: Evaluate, remaining: float) -> Step:
-        """One step; see `Scheme`."""
-        mdp = self._mdp
-        free = next(j for j, buffer in enumerate(self._buffers) if buffer is not policy)
-        out = self._buffers.pop(free)
-        self._buffers.append(out)
-        attempts = attempts_at(self._substeps, self._control, lambda: mdp.cost)
-        size, level = remaining if math.isfinite(remaining) else self._size, self._level
-        while True:
-            attempts.begin(size)
-            self._exponential(policy, size, level, out)
-            if self._accurate():
-                break
-            attempts.reject()
-            size, level = (size, level + 1) if level < LAST else (0.5 * size, level)
-        self._size = GROWTH * size if attempts.rejected == 0 else size
-        drift, limited = mass_drift(self._mdp, self._drift), int(self._negative.sum())
-        if limited:
-            axes = mdp.actions.axes
-            sizes: IntArray = np.array(mdp.actions.shape, dtype=np.int64)
-            strides: IntArray = np.array(mdp.actions.strides, dtype=np.int64)
-            periodic: IntArray = np.array([axis.periodic for axis in axes], dtype=np.int64)
-            limit_fluxes(out, sizes, strides, periodic, self._negative)
-        exact = cache(lambda: self._evaluate(out))
-        return Step(out, exact, size, 1, attempts.rejected, limited, False, drift)
-
-    def memory(self) -> Memory:
+    @staticmethod
+    def obstacle(actions: Grid, flow: type[Flow]) -> str:
         """See `Scheme`."""
-        return {"size": float(self._size), "value": self._value}
+        if not issubclass(flow, WassersteinFlow):
+            return "is for the Wasserstein flow"
+        moving = [axis for axis in actions.axes if axis.size > 1]
+        return "" if len(moving) == 1 and not moving[0].periodic else "is for one action axis, with two ends"
 
-    def restore(self, memory: Memory, policy: FloatArray) -> FloatArray:
+    @staticmethod
+    def obstacle_of_problem(mdp: GridMDP, accuracy: float | None) -> str:
         """See `Scheme`."""
-        self._size = float(memory["size"])
-        self._value[:] = memory["value"]
-        return policy
+        if not mdp.transition_ignores_action:
+            return "is for next states that do not depend on the action"
+        if accuracy is not None and accuracy < LEAST_ACCURACY:
+            return f"reaches an accuracy of {LEAST_ACCURACY:g} at best, not {accuracy:g}"
+        return ""
 
-    def _evaluate(self, policy: FloatArray) -> Evaluation:
-        found = self._substeps.evaluate(policy, self._value)
-        self._value = found.value
-        return found
+    def init(self, policy: FloatArray, evaluation: Evaluation | None) -> ExponentialState:
+        """See `Scheme`."""
+        size = FIRST_STEP * float(self._axis.widths.min()) ** 2 / self.problem.mdp.temperature
+        return ExponentialState(policy, None, size, self._level, 1)
 
-    def _exponential(self, policy: FloatArray, size: float, level: int, out: FloatArray) -> None:
-        axis, mdp, function = self._axis, self._mdp, RATIONAL_EXPONENTIALS[level]
+    def fit(self, state: State, remaining: float) -> float:
+        """All that remains at once, unless that was too much."""
+        assert isinstance(state, ExponentialState)
+        return remaining if state.fresh and math.isfinite(remaining) else state.size
+
+    def trial(self, state: State, dt: float) -> Trial:
+        """See `Scheme`."""
+        assert isinstance(state, ExponentialState)
+        control, policy, level = self.problem.control, state.policy, state.level
+        assert control is not None
+        out = self._ring.free(policy)
+        self._exponential(policy, dt, level, out)
+        if control.within(self._squares):
+            after = ExponentialState(out, None, GROWTH * dt if state.fresh else dt, self._level, 1)
+            return Trial(after, state, drift=self._drift, negative=int(self._negative.sum()))
+        size, level = (dt, level + 1) if level < LAST else (0.5 * dt, level)
+        return Trial(state, ExponentialState(policy, None, size, level, 0), np.inf)
+
+    def _exponential(self, policy: FloatArray, dt: float, level: int, out: FloatArray) -> None:
+        """r(dt L) p, and its companion's difference, measured."""
+        axis, mdp, function = self._axis, self.problem.mdp, RATIONAL_EXPONENTIALS[level]
         exponential_axis(
             policy,
             mdp.cost,
@@ -117,7 +136,7 @@ class ExponentialScheme:
             axis.widths,
             axis.distances,
             self._stride,
-            size,
+            dt,
             mdp.temperature,
             np.array(function.poles),
             np.array(function.residues),
@@ -126,7 +145,3 @@ class ExponentialScheme:
             self._difference,
         )
         measure_change(policy, self._gibbs, self._difference, out, self._squares, self._drift, self._negative)
-
-    def _accurate(self) -> bool:
-        """Whether even the companion's error in the step just made is allowed, given what is left after it."""
-        return self._control.within(self._squares)

@@ -14,33 +14,21 @@ would raise V at some state the step is repeated shorter and, at last, as backwa
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import Evaluation
-from wpoflow.solver.flux.limiter import limit_fluxes
-from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.schemes.combination import combine
-from wpoflow.solver.schemes.error_control import ErrorControl
-from wpoflow.solver.schemes.scheme import (
-    RECOVERABLE,
-    Evaluate,
-    Memory,
-    Step,
-    Substeps,
-    attempts_at,
-    descends,
-    known,
-    landing_step,
-    mass_drift,
-)
+from wpoflow.solver.schemes.scheme import Problem, Ring, Scheme, State, Trial, values
 
 HIGHEST = 6
 FIXED_ORDER = 4
+FIRST_ORDER = 3  # tried at the first step
 GROWTH = 5.0
 SHRINKING = 0.1
 SAFETY = 0.9
-DESCENT_ATTEMPTS = 3
 
 
 def extrapolation_weights(order: int, skip: int = 0) -> FloatArray:
@@ -52,124 +40,82 @@ def extrapolation_weights(order: int, skip: int = 0) -> FloatArray:
     return weights
 
 
-class ExtrapolatedScheme:
+class ExtrapolatedState(NamedTuple):
+    """Where the scheme is; ``target`` is the order that is aimed at, the rest as in `State`."""
+
+    policy: FloatArray
+    evaluation: Evaluation | None
+    size: float
+    target: int
+
+
+class ExtrapolatedScheme(Scheme):
     """Extrapolated backward Euler of variable order and step, or of order four with a fixed step."""
 
     name = "extrapolated"
     order = FIXED_ORDER
+    automatic = True
+    pair_arrays = (15, 16)
+    work = (15, 20)
+    call_seconds = 4e-3
 
-    def __init__(
-        self, mdp: GridMDP, substeps: Substeps, step: float | None, control: ErrorControl | None, first: float
-    ) -> None:
-        self._mdp = mdp
-        self._substeps = substeps
-        self._size = first if step is None else step
-        self._control = control
-        self._target = 3
-        self._drift = np.zeros(mdp.states.size)
-        depth = FIXED_ORDER if control is None else HIGHEST
-        self._parts = np.empty((depth, *mdp.initial_policy.shape))
-        self._buffers = [np.empty_like(mdp.initial_policy) for _ in range(2)]
-        self._axis_sizes: IntArray = np.array(mdp.actions.shape, dtype=np.int64)
-        self._axis_strides: IntArray = np.array(mdp.actions.strides, dtype=np.int64)
-        self._axis_periodic: IntArray = np.array([axis.periodic for axis in mdp.actions.axes], dtype=np.int64)
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        shape = problem.mdp.initial_policy.shape
+        self._parts = np.empty((FIXED_ORDER if problem.control is None else HIGHEST, *shape))
+        self._ring = Ring(shape, 2)
+        self._drift = np.zeros(shape[0])
 
-    def advance(self, policy: FloatArray, evaluate: Evaluate, remaining: float) -> Step:
-        """One step; see `Scheme`."""
-        evaluation = evaluate()
-        self._buffers.reverse()
-        out = self._buffers[0] if self._buffers[0] is not policy else self._buffers[1]
-        if self._control is not None:
-            self._substeps.tolerance = self._control.start(policy, evaluation)
-        attempts, lost = attempts_at(self._substeps, self._control, lambda: evaluation.q), 0
-        before = self._substeps.evaluations
-        while True:
-            attempts.begin(self._size)
-            size = landing_step(self._size, remaining)
-            try:
-                order = self._attempt(policy, evaluation, size)
-                if order == 0:
-                    attempts.reject()
-                    continue
-                drift = self._combine(order, out)
-                limited = self._limit(out)
-                after = self._substeps.evaluate(out, evaluation.value)
-                fallback = not descends(self._mdp, evaluation, after)
-                if fallback:
-                    lost += 1
-                    if self._control is not None and lost < DESCENT_ATTEMPTS:
-                        attempts.reject()
-                        self._size = 0.25 * size
-                        continue
-                    out[:], limited, drift = self._parts[0], 0, 0.0
-                    after = self._substeps.evaluate(out, evaluation.value)
-            except RECOVERABLE as error:
-                self._size = attempts.failed(error, size)
-                continue
-            spent = self._substeps.evaluations - before
-            return Step(out, known(after), size, spent, attempts.rejected, limited, fallback, drift)
-
-    def memory(self) -> Memory:
+    def init(self, policy: FloatArray, evaluation: Evaluation | None) -> ExtrapolatedState:
         """See `Scheme`."""
-        return {"size": float(self._size), "target": int(self._target)}
+        return ExtrapolatedState(policy, evaluation, self.problem.first_step, FIRST_ORDER)
 
-    def restore(self, memory: Memory, policy: FloatArray) -> FloatArray:
+    def trial(self, state: State, dt: float) -> Trial:
         """See `Scheme`."""
-        self._size, self._target = float(memory["size"]), int(memory["target"])
-        return policy
-
-    def _attempt(self, policy: FloatArray, evaluation: Evaluation, size: float) -> int:
-        """Fill the parts for one step: the order reached, 0 if the step is rejected."""
-        if self._control is None:
+        assert isinstance(state, ExtrapolatedState)
+        control, substeps, policy, known = self.problem.control, self.problem.substeps, state.policy, values(state)
+        if control is None:
             for j in range(1, FIXED_ORDER + 1):
-                self._substeps(policy, evaluation, size, j, self._parts[j - 1])
-            return FIXED_ORDER
-        deepest = min(self._target + 1, HIGHEST)
+                substeps(policy, known, dt, j, self._parts[j - 1])
+            return self._combined(FIXED_ORDER, state, state)
+        substeps.tolerance = control.start(policy, known)
         sizes, works = np.zeros(HIGHEST + 1), np.full(HIGHEST + 1, np.inf)
-        for j in range(1, deepest + 1):
-            self._substeps(policy, evaluation, size, j, self._parts[j - 1])
+        for j in range(1, min(state.target + 1, HIGHEST) + 1):
+            substeps(policy, known, dt, j, self._parts[j - 1])
             if j < 2:
                 continue
-            ratio = self._error(j, policy)
+            weights = extrapolation_weights(j) - extrapolation_weights(j, skip=1)
+            ratio = control.combined_ratio(weights, self._parts[:j], policy)
             # the error is of order j in the step and the progress allowed for it of order one
             factor = SAFETY * max(ratio, 1e-12) ** (-1.0 / (j - 1)) if np.isfinite(ratio) else SHRINKING
-            sizes[j] = size * min(GROWTH, max(SHRINKING, factor))
+            sizes[j] = dt * min(GROWTH, max(SHRINKING, factor))
             works[j] = (1 + j * (j + 1) // 2) / sizes[j]
-            if ratio <= 1.0 and j >= self._target - 1:
-                self._choose(j, size, sizes, works)
-                return j
+            if ratio <= 1.0 and j >= state.target - 1:
+                chosen = self._choose(j, dt, sizes, works, state)
+                return self._combined(j, chosen, state._replace(target=chosen.target))
         best = int(np.argmin(works))
-        self._target, self._size = best, min(sizes[best], 0.7 * size)
-        return 0
+        return Trial(state, state._replace(target=best, size=min(sizes[best], 0.7 * dt)), np.inf)
 
-    def _error(self, order: int, policy: FloatArray) -> float:
-        assert self._control is not None
-        weights = extrapolation_weights(order) - extrapolation_weights(order, skip=1)
-        return self._control.combined_ratio(weights, self._parts[:order], policy)
-
-    def _choose(self, reached: int, size: float, sizes: FloatArray, works: FloatArray) -> None:
-        """Order and size of the next step, of least work per unit time among the neighbours."""
+    def _choose(
+        self, reached: int, dt: float, sizes: FloatArray, works: FloatArray, state: ExtrapolatedState
+    ) -> ExtrapolatedState:
+        """The state with order and size of the next step, of least work per unit time among the neighbours."""
         best = int(np.argmin(works))
         proposed = sizes[best]
         if best == reached and reached < HIGHEST and (reached == 2 or works[reached] < 0.95 * works[reached - 1]):
             best = reached + 1
             proposed = sizes[reached] * (1 + best * (best + 1) / 2) / (1 + reached * (reached + 1) / 2)
-        self._target = max(2, best)
-        proposed = min(float(proposed), GROWTH * size)
+        proposed = min(float(proposed), GROWTH * dt)
         # a step cut short to land on a time says nothing against the size it was cut from
-        self._size = max(proposed, self._size) if proposed >= size else proposed
+        size = max(proposed, state.size) if proposed >= dt else proposed
+        return state._replace(target=max(2, best), size=size)
 
-    def _combine(self, order: int, out: FloatArray) -> float:
-        """Combine the first parts into out; the largest mass error of the parts, which was taken off.
+    def _combined(self, order: int, following: ExtrapolatedState, retry: ExtrapolatedState) -> Trial:
+        """The first parts combined.
 
-        Weights of either sign enlarge the parts' errors up to some two-hundredfold; the error is given before that.
+        Weights of either sign enlarge the parts' errors of mass up to some two-hundredfold; the drift is given before.
         """
-        weights = extrapolation_weights(order)
+        weights, out = extrapolation_weights(order), self._ring.free(retry.policy)
         combine(weights, self._parts[:order], out, self._drift)
         self._drift /= float(np.abs(weights).sum())
-        return mass_drift(self._mdp, self._drift)
-
-    def _limit(self, out: FloatArray) -> int:
-        limited = np.zeros(out.shape[0], dtype=np.int64)
-        limit_fluxes(out, self._axis_sizes, self._axis_strides, self._axis_periodic, limited)
-        return int(limited.sum())
+        return Trial(following._replace(policy=out), retry, drift=self._drift, negative=None)

@@ -1,252 +1,223 @@
-"""The flow as an iterator: one accepted time step after another, each with its value functions.
+"""The one loop that accepts and rejects trials of steps, for all schemes.
 
-``for state in flow(mdp, step=0.05): ...`` goes on for ever; leave the loop when you have seen enough.
+A trial is rejected, and another one made from where it says, if its error is larger than allowed, if its equations
+cannot be solved, or if it would raise V at some state beyond rounding; after three of the last kind the step is taken
+as the flow's own descent step, which cannot.  Masses are held against rounding and negative entries limited before a
+policy is evaluated.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.bellman.evaluation import Evaluation, bellman_solver, evaluate
-from wpoflow.solver.flows.wasserstein import DescentStep
+from wpoflow.solver.arithmetic.extremes import largest_entry, largest_rise
+from wpoflow.solver.bellman.evaluation import Evaluation, NotFiniteError
+from wpoflow.solver.bellman.system import EPS, BellmanError
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.records.schedule import merge
-from wpoflow.solver.schemes.attempts import no_watch
-from wpoflow.solver.schemes.choice import AUTOMATIC, make_scheme
-from wpoflow.solver.schemes.scheme import (
-    DenseScheme,
-    Evaluate,
-    Memory,
-    Scheme,
-    Step,
-    descends,
-    known,
-    part_of,
-    remembered,
-)
+from wpoflow.solver.schemes.scheme import Problem, Scheme, State, Trial, values
 
-SAME_TIME = 1e-12  # of a step, below which two times are one
-COUNTERS = ("steps", "rejected_steps", "fallback_steps", "limited_cells", "bellman_evaluations")
-OF_FLOW, OF_SCHEME = "flow.", "scheme."  # names of a flow in the memory of a run, and of a scheme in that of a flow
+RECOVERABLE = (BellmanError, NotFiniteError)  # a shorter step may succeed
+MASS_ROUNDING = 1e-13  # of a state's mass after one step; more is no rounding
+MOST_REJECTED = 60  # trials of one step
+MOST_FAILURES = 5  # trials in succession whose equations could not be solved
+PERSISTENT = 3  # rejections after which the past is no guide, and again after as many
+DESCENT_TRIALS = 3  # that would raise V, before the descent step is taken instead
+SHORTENED = 0.25  # length of the next trial after one that failed, or would raise V
 
 
-@dataclass(frozen=True, eq=False)
-class FlowState:
-    """The flow at one time.
+class MassError(ArithmeticError):
+    """A step changed the mass of a state's policy by more than rounding."""
+
+
+class StepVanishedError(ArithmeticError):
+    """No step, however short, met the accuracy asked for."""
+
+
+class Step(NamedTuple):
+    """One accepted time step.
 
     Attributes
     ----------
-    time : float
-        Flow time, dimensionless.
-    policy : array (S, A)
-        Cell probabilities; the array is used again two steps later: copy it to keep it.
-    value : array (S,)
-    q : array (S, A)
-    step_size : float
-        Length of the step that led here; 0 at the start.
-    steps, rejected_steps, fallback_steps, limited_cells, bellman_evaluations : int
-        Counts since the start.
-    mass_drift : float
-        Largest error of a state's mass among the substeps that led here, which is rounding and was taken off.
-    between : bool
-        Whether it lies within a step, from dense output, and not at its end.
-    scheme : Scheme
-        What takes the steps.
-    evaluation : Evaluation
-        V and Q with the linear system they solve; where the scheme has no need of them, computed when first asked for.
+    state : State
+        What it leads to.
+    retry : State
+        Where to take another step in its place from.
+    dt : float
+        Its length in flow time.
+    evaluations : int
+        Bellman evaluations spent, rejected trials included.
+    rejected : int
+        Trials rejected on the way.
+    limited_cells : int
+        Entries whose fluxes were limited.
+    fallback : bool
+        Whether descent would have been lost and the flow's own descent step was taken instead.
+    drift : float
+        Largest error of a state's mass that was taken off, which is rounding.
     """
 
-    time: float
-    policy: FloatArray
-    evaluate: Evaluate
-    step_size: float = 0.0
-    steps: int = 0
-    rejected_steps: int = 0
-    fallback_steps: int = 0
+    state: State
+    retry: State
+    dt: float
+    evaluations: int
+    rejected: int = 0
     limited_cells: int = 0
-    bellman_evaluations: int = 1
-    mass_drift: float = 0.0
-    between: bool = False
-    scheme: Scheme | None = None
-
-    def memory(self) -> Memory:
-        """All that the rest of the flow depends on, to be asked for at the end of a step, before the next is taken.
-
-        Arrays may be views of what the next step overwrites.  `flow` takes it up again, with all else as it was.
-        """
-        assert self.scheme is not None
-        assert not self.between
-        return {
-            "time": float(self.time),
-            "policy": self.policy,
-            "value": self.value,
-            "residual": float(self.evaluation.residual),
-            "exact": int(self.evaluation.exact),
-            "step_size": float(self.step_size),
-            "mass_drift": float(self.mass_drift),
-            **{name: int(getattr(self, name)) for name in COUNTERS},
-            **{OF_SCHEME + name: value for name, value in self.scheme.memory().items()},
-        }
-
-    @cached_property
-    def evaluation(self) -> Evaluation:
-        """V and Q with the linear system they solve."""
-        return self.evaluate()
-
-    @property
-    def value(self) -> FloatArray:
-        """V of the present policy, (S,)."""
-        return self.evaluation.value
-
-    @property
-    def q(self) -> FloatArray:
-        """Q of the present policy, (S, A)."""
-        return self.evaluation.q
+    fallback: bool = False
+    drift: float = 0.0
 
 
-def flow(
-    mdp: GridMDP,
-    *,
-    step: float | None = None,
-    accuracy: float | None = None,
-    scheme: str = AUTOMATIC,
-    flow: str | DescentStep = "wasserstein",
-    landings: Iterable[float] = (),
-    policy: FloatArray | None = None,
-    solver: str | None = None,
-    weights: FloatArray | None = None,
-    watch: Callable[[], None] = no_watch,
-    memory: Memory | None = None,
-) -> Iterator[FlowState]:
-    """Iterate over the time steps of the flow, for ever; the first state is the initial one.
+class Integrator:
+    """Takes the steps of a scheme.
 
     Parameters
     ----------
-    mdp : GridMDP
-    step, accuracy : float, optional
-        Fixed step in flow time, or local error relative to p - g (see `solver.schemes.error_control`).  A fixed step is
-        shortened only to meet the landings in a whole number of equal steps.
-    scheme : {"automatic", "multistep", "exponential", "extrapolated", "euler"}
-        Time scheme; automatic is the best there is for the problem, see `solver.schemes.choice`.
-    flow : str or DescentStep
-        Which flow; a descent step of your own is taken as it is.
-    landings : iterable of float
-        Increasing flow times that are to be met exactly; of several within 1e-12 of each other, the first.
-    policy : array (S, A), optional
-        Where to start; the problem's initial policy by default.
-    solver : str, optional
-        Linear solver of the Bellman equations; by default chosen from the sizes.
-    weights : array (S,), optional
-        Weights of states in the error norm; rho by default.
-    watch : callable, optional
-        Called before every attempt at a step; what it raises ends the iteration.
-    memory : mapping, optional
-        What `FlowState.memory` gave: the flow goes on after that state, bit for bit as it would have, and that state
-        comes first.
+    problem : Problem
+    scheme : Scheme
+    watch : callable
+        Called before every trial; what it raises ends the step.
+
+    Attributes
+    ----------
+    guess : array (S,)
+        V of the policy that was evaluated last, a warm start where the scheme itself needs no values.
+    """
+
+    def __init__(self, problem: Problem, scheme: Scheme, watch: Callable[[], None]) -> None:
+        self.problem, self.scheme = problem, scheme
+        self.guess = np.zeros(problem.mdp.states.size)
+        self._watch = watch
+
+    def step(self, start: State, remaining: float) -> Step:
+        """One accepted step of at most ``remaining`` in flow time.
+
+        Raises
+        ------
+        BellmanError, NotFiniteError
+            Equations could not be solved, nor with five shorter steps; or the step is of fixed size.
+        StepVanishedError
+            60 trials were rejected, or errors are rounding whatever the accuracy.
+        MassError
+            The step changes a mass by more than rounding.
+        """
+        scheme, adaptive, substeps = self.scheme, self.problem.control is not None, self.problem.substeps
+        spent, rejected, failures, lost = substeps.evaluations, 0, 0, 0
+        state = start
+        while True:
+            self._watch()
+            if rejected:
+                self._refuse_vanished(state, start, rejected)
+                if rejected % PERSISTENT == 0:
+                    state = scheme.restart(state)
+            dt = scheme.fit(state, remaining)
+            retry = state
+            try:
+                trial = scheme.trial(state, dt)
+                retry = trial.retry
+                if trial.error <= 1.0:
+                    drift = 0.0 if trial.drift is None else mass_drift(self.problem.mdp, trial.drift)
+                    limited = self._limited(trial)
+                    trial = self._valued(trial, dt)
+                if not trial.error <= 1.0:
+                    rejected, failures, state = rejected + 1, 0, trial.retry
+                    continue
+                fallback = False
+                if not scheme.monotone:
+                    trial, fallback = self._held_to_descent(trial)
+                if fallback:
+                    lost += 1
+                    if adaptive and lost < DESCENT_TRIALS:
+                        rejected, failures, state = rejected + 1, 0, trial.retry._replace(size=SHORTENED * dt)
+                        continue
+                    trial, drift, limited = self._descent_step(trial, dt), 0.0, 0
+            except RECOVERABLE:
+                rejected, failures = rejected + 1, failures + 1
+                if not adaptive or failures >= MOST_FAILURES:
+                    raise
+                state = scheme.restart(retry)._replace(size=SHORTENED * dt)
+                continue
+            evaluations = substeps.evaluations - spent if scheme.valued else 1
+            return Step(trial.state, trial.retry, dt, evaluations, rejected, limited, fallback, drift)
+
+    def values_of(self, state: State) -> Callable[[], Evaluation]:
+        """How to come by V and Q of a state to rounding, once, when they are first asked for."""
+        return cache(lambda: self._evaluated(state.policy)) if state.evaluation is None else state.evaluation.refined
+
+    def _evaluated(self, policy: FloatArray) -> Evaluation:
+        found = self.problem.substeps.evaluate(policy, self.guess)
+        self.guess = found.value
+        return found
+
+    def _refuse_vanished(self, state: State, start: State, rejected: int) -> None:
+        """Raise StepVanishedError where another trial is hopeless."""
+        control, mdp = self.problem.control, self.problem.mdp
+        if control is None:
+            return
+        q = mdp.cost if start.evaluation is None else start.evaluation.q
+        if rejected >= MOST_REJECTED or not state.size >= control.least_step(q):
+            raise StepVanishedError(
+                f"step size {state.size:.3g} after {rejected} rejected trials of one step, worst at {control.worst()}"
+            )
+
+    def _limited(self, trial: Trial) -> int:
+        """Remove negative entries; how many there were, or were touched."""
+        if trial.negative == 0:
+            return 0
+        touched = self.problem.limit(trial.state.policy)
+        return touched if trial.negative is None else trial.negative
+
+    def _valued(self, trial: Trial, dt: float) -> Trial:
+        """The trial with the values of its policy."""
+        evaluation = None
+        if self.scheme.valued:
+            guess = values(trial.retry).value if trial.guess is None else trial.guess
+            evaluation = self.problem.substeps.evaluate(trial.state.policy, guess, trial.tolerance)
+            if trial.tolerance == 0.0:
+                evaluation.taken_as_exact()
+        return self.scheme.finish(trial, dt, evaluation)
+
+    def _held_to_descent(self, trial: Trial) -> tuple[Trial, bool]:
+        """The trial, and whether V rose at some state; evaluations that leave it in doubt are refined."""
+        mdp, before, after = self.problem.mdp, values(trial.retry), values(trial.state)
+        rise = largest_rise(before.value, after.value, mdp.counted)
+        if rise > -(before.residual + after.residual) / (1.0 - mdp.discount):
+            before, after = before.refined(), after.refined()
+            trial = trial._replace(state=trial.state._replace(evaluation=after))
+        return trial, not descends(mdp, before, after)
+
+    def _descent_step(self, trial: Trial, dt: float) -> Trial:
+        """The flow's own step in place of a trial that would raise V."""
+        before = values(trial.retry).refined()
+        policy = self.problem.flow.step(trial.retry.policy, before.q, dt, trial.state.policy)
+        evaluation = self.problem.substeps.evaluate(policy, before.value)
+        return trial._replace(state=self.scheme.replaced(trial, dt, policy, evaluation.taken_as_exact()))
+
+
+def mass_drift(mdp: GridMDP, drift: FloatArray) -> float:
+    """Largest error, of the states' masses (S,), that was taken off.
 
     Raises
     ------
-    ValueError
-        Unusable arguments.
-    BellmanError
-        A Bellman equation could not be solved to rounding, nor with five shorter steps.
-    NotFiniteError
-        A policy or cost stopped being finite; names the state and cell.
-    StepVanishedError
-        No step, however short, met the accuracy.
     MassError
-        A step changed the mass of a state's policy by more than rounding.
+        It is more than rounding; names the state.
     """
-    solver = bellman_solver(mdp) if solver is None else solver
-    stepper = make_scheme(mdp, scheme, step, accuracy, flow, solver, weights, watch)
-    policy = mdp.initial_policy if policy is None else policy
-    mdp.check_policy(policy)
-    if memory is None:
-        start = FlowState(0.0, policy, cache(lambda: evaluate(mdp, policy, solver=solver)), scheme=stepper)
-    else:
-        start = _remembered(mdp, stepper, memory, solver)
-    return _iterate(mdp, stepper, start, merge(iter(landings)), solver)
+    largest = largest_entry(drift)
+    if not largest <= MASS_ROUNDING:
+        state = int(np.abs(drift).argmax())
+        place = f"state {state} ({mdp.states.describe(state)})"
+        raise MassError(f"a step changes the mass of the policy by {largest:.3g} at {place}: more than rounding")
+    return largest
 
 
-def _remembered(mdp: GridMDP, stepper: Scheme, memory: Memory, solver: str) -> FlowState:
-    """The state that a memory was taken of, its scheme in the condition it was in then."""
-    policy = stepper.restore(part_of(memory, OF_SCHEME), np.asarray(memory["policy"]))
-    value, residual, exact = np.asarray(memory["value"]), float(memory["residual"]), bool(memory["exact"])
-    found = remembered(mdp, policy, value, residual, exact, solver)
-    return FlowState(
-        time=float(memory["time"]),
-        policy=policy,
-        evaluate=known(found),
-        step_size=float(memory["step_size"]),
-        steps=int(memory["steps"]),
-        rejected_steps=int(memory["rejected_steps"]),
-        fallback_steps=int(memory["fallback_steps"]),
-        limited_cells=int(memory["limited_cells"]),
-        bellman_evaluations=int(memory["bellman_evaluations"]),
-        mass_drift=float(memory["mass_drift"]),
-        scheme=stepper,
-    )
+def descends(mdp: GridMDP, before: Evaluation, after: Evaluation) -> bool:
+    """Whether V fell at every state, up to the rounding of the two evaluations.
 
-
-def _iterate(
-    mdp: GridMDP, stepper: Scheme, start: FlowState, landings: Iterator[float], solver: str
-) -> Iterator[FlowState]:
-    state = start
-    yield state
-    landing = 0.0
-    dense = stepper if isinstance(stepper, DenseScheme) else None
-    while True:
-        while landing <= state.time:
-            landing = next(landings, math.inf)
-        start = state
-        taken = stepper.advance(start.policy, start.evaluate, landing - start.time if dense is None else math.inf)
-        while dense is not None and landing < start.time + taken.size * (1.0 - SAME_TIME):
-            inside = _between(mdp, dense, start, taken, landing, state, solver)
-            if inside is None:
-                taken = stepper.advance(start.policy, start.evaluate, landing - start.time)
-                break
-            state = inside
-            yield state
-            landing = next(landings, math.inf)
-        end = start.time + taken.size
-        between = state.bellman_evaluations - start.bellman_evaluations
-        state = FlowState(
-            time=landing if abs(end - landing) <= SAME_TIME * taken.size else end,
-            policy=taken.policy,
-            evaluate=taken.evaluate,
-            step_size=taken.size,
-            steps=start.steps + 1,
-            rejected_steps=start.rejected_steps + taken.rejected,
-            fallback_steps=start.fallback_steps + int(taken.fallback),
-            limited_cells=start.limited_cells + taken.limited_cells,
-            bellman_evaluations=start.bellman_evaluations + between + taken.evaluations,
-            mass_drift=taken.drift,
-            scheme=stepper,
-        )
-        yield state
-
-
-def _between(
-    mdp: GridMDP, stepper: DenseScheme, start: FlowState, taken: Step, time: float, last: FlowState, solver: str
-) -> FlowState | None:
-    """The flow within a step, by dense output; None if V would not fall from the ``last`` state to it and on."""
-    policy = stepper.between(time - start.time)
-    before = last.evaluation
-    found = evaluate(mdp, policy, before.value, solver)
-    if not (descends(mdp, before, found) and descends(mdp, found, taken.evaluate())):
-        return None
-    return replace(
-        start,
-        time=time,
-        policy=policy,
-        evaluate=known(found),
-        step_size=taken.size,
-        bellman_evaluations=last.bellman_evaluations + 1,
-        between=True,
-    )
+    The entropies, tau ln(p/mu), are rounded as well, and may be far larger than V is.
+    """
+    scale = max(largest_entry(before.value), largest_entry(after.value), mdp.temperature)
+    allowed = (before.residual + after.residual + 8.0 * EPS * scale) / (1.0 - mdp.discount)
+    return largest_rise(before.value, after.value, mdp.counted) <= allowed

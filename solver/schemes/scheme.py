@@ -1,211 +1,295 @@
-"""What all time schemes share: the step they return, substeps with Q refreshed, and descent."""
+"""What a time scheme is: a state, which is a value, and trials of steps from it.
+
+    State     where an integration is: arrays and numbers, nothing else
+    Trial     a step that was tried: the state it would lead to, its error, and where to try again from
+    Scheme    init(policy) -> State;   trial(state, dt) -> Trial;   no loop, no clock, no try
+
+`solver.schemes.integrator` accepts or rejects the trials of every scheme.  (The interfaces follow those of diffrax,
+Kidger 2021, arXiv:2202.02435, where a solver's state is likewise passed in and out.)
+
+Arrays of states are borrowed from the scheme that made them and hold until the second trial after: nothing is copied.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
-from wpoflow.solver.arithmetic.extremes import largest_entry, largest_rise
-from wpoflow.solver.bellman.differences import Increments
-from wpoflow.solver.bellman.evaluation import Evaluation, NotFiniteError, evaluate
-from wpoflow.solver.bellman.system import EPS, BellmanError, DiscountedSystem, IncompleteFactors
-from wpoflow.solver.entropy import regularised_cost
-from wpoflow.solver.flows.wasserstein import DescentStep
+from wpoflow.grids.grid import Grid
+from wpoflow.solver.bellman.evaluation import Evaluation
+from wpoflow.solver.flows.flow import Flow
+from wpoflow.solver.flux.limiter import limit_fluxes
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.schemes.attempts import Attempts, no_watch
+from wpoflow.solver.records.likeness import check_like, entries
 from wpoflow.solver.schemes.error_control import ErrorControl
+from wpoflow.solver.schemes.substeps import Substeps
 
 LANDING = 1e-9
-INEXACT = 3e-17  # of p: what values between substeps may be wrong by even without error control
-MASS_ROUNDING = 1e-13  # of a state's mass after one step; more is no rounding
-RECOVERABLE = (BellmanError, NotFiniteError)  # a shorter step may succeed
+FIRST_STEP = 0.01  # of the time in which diffusion crosses the narrowest cell
+
+Arrays = dict[str, Any]
+"""Arrays and numbers by name, as they stand in a checkpoint."""
+S = TypeVar("S", bound="State")
 
 
-Evaluate = Callable[[], Evaluation]
-Memory = dict[str, "FloatArray | IntArray | float | int"]
-"""What a later step depends on, by name: arrays and numbers that can be put into a checkpoint."""
-
-
-def part_of(memory: Memory, prefix: str) -> Memory:
-    """What a memory holds under names with this prefix, by the rest of the name."""
-    return {name.removeprefix(prefix): value for name, value in memory.items() if name.startswith(prefix)}
-
-
-def known(evaluation: Evaluation) -> Evaluate:
-    """An evaluation that was made already."""
-    return lambda: evaluation
-
-
-def remembered(
-    mdp: GridMDP,
-    policy: FloatArray,
-    value: FloatArray,
-    residual: float,
-    exact: bool,
-    solver: str,
-    incomplete: IncompleteFactors | None = None,
-) -> Evaluation:
-    """The evaluation of a policy (S, A) whose V (S,), residual and exactness are known from before."""
-    reward = np.empty(mdp.states.size)
-    regularised_cost(policy, mdp.cost, mdp.log_mass, mdp.temperature, reward)
-    system = DiscountedSystem(mdp.transition.under(policy), mdp.discount, solver, incomplete)
-    found = Evaluation(mdp, value, residual, system, reward=reward)
-    return found.taken_as_exact() if exact else found
-
-
-class MassError(ArithmeticError):
-    """A step changed the mass of a state's policy by more than rounding."""
-
-
-def mass_drift(mdp: GridMDP, drift: FloatArray) -> float:
-    """Largest error, of the states' masses (S,), that was taken off.
-
-    Raises
-    ------
-    MassError
-        It is more than rounding; names the state.
-    """
-    largest = largest_entry(drift)
-    if not largest <= MASS_ROUNDING:
-        state = int(np.abs(drift).argmax())
-        place = f"state {state} ({mdp.states.describe(state)})"
-        raise MassError(f"a step changes the mass of the policy by {largest:.3g} at {place}: more than rounding")
-    return largest
-
-
-@dataclass(eq=False)
-class Step:
-    """One accepted time step.
+class State(Protocol):
+    """Where an integration is: a named tuple of arrays, numbers, and tuples of either; schemes add fields.
 
     Attributes
     ----------
     policy : array (S, A)
-        In a buffer of the scheme, overwritten two steps later.
-    evaluate : callable
-        Gives V and Q of ``policy``, once.
+    evaluation : Evaluation or None
+        V of the policy, as exact as the scheme needs it; None where it needs none, and before a trial is accepted.
     size : float
-        Its length in flow time.
-    evaluations : int
-        Bellman evaluations spent, rejected attempts included.
-    rejected : int
-        Attempts rejected on the way.
-    limited_cells : int
-        Entries whose fluxes were limited.
-    fallback : bool
-        Whether descent would have been lost and the backward Euler step was taken instead.
-    drift : float
-        Largest error of a state's mass among the substeps' results, which is rounding and was taken off.
+        Length of the next step to try, in flow time.
     """
 
+    @property
+    def policy(self) -> FloatArray:
+        """See above."""
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """See above."""
+
+    @property
+    def size(self) -> float:
+        """See above."""
+
+    @property
+    def _fields(self) -> tuple[str, ...]: ...
+
+    @property
+    def _replace(self) -> Any: ...
+
+
+class PlainState(NamedTuple):
+    """The state of a scheme that needs no more."""
+
     policy: FloatArray
-    evaluate: Evaluate
+    evaluation: Evaluation | None
     size: float
-    evaluations: int
-    rejected: int = 0
-    limited_cells: int = 0
-    fallback: bool = False
-    drift: float = 0.0
 
 
-class Scheme(Protocol):
-    """A time scheme: advances a policy by at most ``remaining``.
+def values(state: State) -> Evaluation:
+    """The evaluation of a state that has one."""
+    evaluation = state.evaluation
+    assert evaluation is not None
+    return evaluation
+
+
+def state_arrays(state: State) -> Arrays:
+    """All of a state as arrays and numbers by name; arrays are not copied."""
+    found: Arrays = {}
+    for name in state._fields:
+        value = getattr(state, name)
+        if isinstance(value, Evaluation):
+            found |= {"value": value.value, "residual": float(value.residual), "exact": int(value.exact)}
+        elif isinstance(value, tuple):
+            found |= {f"{name}.{j}": entry for j, entry in enumerate(value)}
+        elif value is not None:
+            found[name] = value
+    return found
+
+
+def state_like(template: S, arrays: Mapping[str, Any], tuples: Mapping[str, str], substeps: Substeps) -> S:
+    """The state that `state_arrays` was taken of, where the template is of the same kind; errors as `check_like`.
+
+    ``tuples`` names the fields that are tuples of any length, and what each of their entries is like.
+    """
+    check_like(arrays, state_arrays(template), tuples)
+    content: dict[str, Any] = {name: entries(arrays, name) for name in tuples}
+    content |= {name: arrays[name] for name in template._fields if name not in tuples and name != "evaluation"}
+    if template.evaluation is not None:
+        exact = bool(arrays["exact"])
+        content["evaluation"] = substeps.evaluation_of(arrays["policy"], arrays["value"], arrays["residual"], exact)
+    return cast(S, template._replace(**content))
+
+
+class Trial(NamedTuple):
+    """A step that was tried.
+
+    Attributes
+    ----------
+    state : State
+        What it leads to; the policy is in an array of the scheme, and its evaluation is still to be made.
+    retry : State
+        Where to try again from if it is rejected: the state it began at, with a shorter step or another order.
+    error : float
+        Its error over what is allowed; at most one where it may be accepted.
+    drift : array (S,), optional
+        Errors of the states' masses that were taken off, to be held against rounding.
+    negative : int or None
+        Number of negative entries of the policy, to be removed by the limiter; None where they were not counted.
+    guess : array (S,), optional
+        V near that of the policy, a warm start; that of the state it began at by default.
+    tolerance : float
+        Bellman residual that suffices for the judgement of the step; zero asks for rounding.
+    """
+
+    state: State
+    retry: State
+    error: float = 0.0
+    drift: FloatArray | None = None
+    negative: int | None = 0
+    guess: FloatArray | None = None
+    tolerance: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What a scheme integrates, and what it does so with.
+
+    Attributes
+    ----------
+    mdp : GridMDP
+    flow : Flow
+    substeps : Substeps
+        The flow's steps composed, and values of policies.
+    control : ErrorControl or None
+        None where steps are of fixed size.
+    step : float or None
+        The fixed size.
+    """
+
+    mdp: GridMDP
+    flow: Flow
+    substeps: Substeps
+    control: ErrorControl | None
+    step: float | None
+
+    @property
+    def first_step(self) -> float:
+        """The fixed size, or a size far below the time in which diffusion crosses the narrowest cell."""
+        if self.step is not None:
+            return self.step
+        narrowest = min(float(axis.widths.min()) for axis in self.mdp.actions.axes)
+        return FIRST_STEP * narrowest**2 / self.mdp.temperature
+
+    @cached_property
+    def _axes(self) -> tuple[IntArray, IntArray, IntArray]:
+        actions = self.mdp.actions
+        periodic = [axis.periodic for axis in actions.axes]
+        sizes, strides, circles = (
+            np.array(list(numbers), dtype=np.int64) for numbers in (actions.shape, actions.strides, periodic)
+        )
+        return sizes, strides, circles
+
+    def limit(self, policy: FloatArray) -> int:
+        """Remove negative entries by limiting the fluxes beside them, in place; how many entries were touched."""
+        limited = np.zeros(policy.shape[0], dtype=np.int64)
+        limit_fluxes(policy, *self._axes, limited)
+        return int(limited.sum())
+
+
+class Scheme:
+    """A time scheme for one problem; subclasses give ``name``, ``order``, `init` and `trial`.
 
     Attributes
     ----------
     name : str
+        By which it is chosen and recorded.
     order : int
         Order in the step size; 0 for a scheme without one.
+    automatic : bool
+        Whether the automatic choice may fall on it.
+    monotone : bool
+        Whether its steps lower V by a theorem, so that descent need not be checked.
+    valued : bool
+        Whether it needs V of the policies its steps end with.
+    tuples : mapping
+        Fields of its states that are tuples of any length, and what each of their entries is like.
+    dense : bool
+        Whether `interpolate` gives the policy within a step, so that steps are not cut to land on times.
+    pair_arrays : tuple of float
+        Arrays of state-action pairs alive at once in a run, with a fixed step and under error control.
+    work : tuple of float
+        Bellman evaluations, and all else in units of a descent step, in a typical step with rejected ones and rows.
+    call_seconds : float
+        Least duration of a step on small grids, from calls.
     """
 
-    name: str
-    order: int
+    name: ClassVar[str]
+    order: ClassVar[int] = 1
+    automatic: ClassVar[bool] = False
+    monotone: ClassVar[bool] = False
+    valued: ClassVar[bool] = True
+    tuples: ClassVar[Mapping[str, str]] = {}
+    dense: ClassVar[bool] = False
+    pair_arrays: ClassVar[tuple[float, float]] = (20, 20)
+    work: ClassVar[tuple[float, float]] = (15, 20)
+    call_seconds: ClassVar[float] = 4e-3
 
-    def advance(self, policy: FloatArray, evaluate: Evaluate, remaining: float) -> Step:
-        """One accepted step of at most ``remaining``; ``evaluate`` gives V and Q of ``policy``."""
-        ...
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
 
-    def memory(self) -> Memory:
-        """Between two steps: all that the next ones depend on besides the policy and its values; may be views."""
-        ...
+    @staticmethod
+    def obstacle(actions: Grid, flow: type[Flow]) -> str:
+        """Why the scheme cannot be used, in words that follow its name; empty where it can."""
+        return ""
 
-    def restore(self, memory: Memory, policy: FloatArray) -> FloatArray:
-        """Take up a memory; gives the array that stands for the policy, (S, A), from now on."""
-        ...
+    @staticmethod
+    def obstacle_of_problem(mdp: GridMDP, accuracy: float | None) -> str:
+        """The same of what is known once the problem is built."""
+        return ""
+
+    def init(self, policy: FloatArray, evaluation: Evaluation | None) -> State:
+        """The state to begin with at a policy (S, A) and its values."""
+        raise NotImplementedError
+
+    def trial(self, state: State, dt: float) -> Trial:
+        """Try a step of length dt.  Must leave all arrays of ``state`` as they are.
+
+        Raises
+        ------
+        BellmanError, NotFiniteError
+            The step cannot be made; a shorter one may.
+        """
+        raise NotImplementedError
+
+    def finish(self, trial: Trial, dt: float, evaluation: Evaluation | None) -> Trial:
+        """A trial of length dt once its policy is evaluated; may find its error too large after all."""
+        return trial._replace(state=trial.state._replace(evaluation=evaluation))
+
+    def fit(self, state: State, remaining: float) -> float:
+        """Length of the step to try: the longest of at most state.size that lands in a whole number of equal steps."""
+        if not math.isfinite(remaining):
+            return state.size
+        return remaining / max(1, math.ceil(remaining / state.size * (1.0 - LANDING)))
+
+    def restart(self, state: State) -> State:
+        """The state without its past, where that is no guide any more."""
+        return state
+
+    def replaced(self, trial: Trial, dt: float, policy: FloatArray, evaluation: Evaluation) -> State:
+        """The state after a descent step of length dt that was taken in place of a trial's."""
+        state: State = trial.state._replace(policy=policy, evaluation=evaluation)
+        return state
+
+    def interpolate(self, state: State, since: float) -> FloatArray:
+        """The policy (S, A) a time ``since`` after the start of the step that led to a state: dense output."""
+        raise NotImplementedError
 
 
-@runtime_checkable
-class DenseScheme(Scheme, Protocol):
-    """A time scheme that also knows the policy between the two ends of its last step."""
+class Ring:
+    """Arrays (S, A) that states borrow: one that a state does not hold is free.
 
-    def between(self, since: float) -> FloatArray:
-        """The policy, (S, A), a time ``since`` after the start of the last step, in an array of its own."""
-        ...
-
-
-def landing_step(size: float, remaining: float) -> float:
-    """Longest step of at most ``size`` that reaches ``remaining`` in a whole number of equal steps."""
-    if not math.isfinite(remaining):
-        return size
-    return remaining / max(1, math.ceil(remaining / size * (1.0 - LANDING)))
-
-
-class Substeps:
-    """Composes a descent step with itself, Q refreshed before each application but the first.
-
-    ``tolerance`` is the Bellman residual that suffices between substeps, where values are found by differences
-    (see `solver.bellman.differences`); the policies a step ends with are always evaluated to rounding.  ``evaluations``
-    counts Bellman evaluations of both kinds; ``watch`` is called before every attempt at a step.
+    Parameters
+    ----------
+    shape : tuple of int
+    count : int
+        How many; one more than a state holds at most.
     """
 
-    def __init__(self, mdp: GridMDP, step: DescentStep, solver: str, watch: Callable[[], None] = no_watch) -> None:
-        self.mdp = mdp
-        self.step = step
-        self.solver = solver
-        self.watch = watch
-        self.tolerance = INEXACT * mdp.temperature * (1.0 - mdp.discount)
-        self.evaluations = 0
-        self._incomplete = IncompleteFactors()
-        self._increments = Increments(mdp, solver, self._incomplete)
+    def __init__(self, shape: tuple[int, ...], count: int) -> None:
+        self._arrays = [np.empty(shape) for _ in range(count)]
 
-    def __call__(self, p: FloatArray, evaluation: Evaluation, dt: float, count: int, out: FloatArray) -> FloatArray:
-        """``count`` substeps of dt/count from p into out; count - 1 Bellman evaluations."""
-        self.step(p, evaluation.q, dt / count, out)
-        if count > 1:
-            self._increments.start(p, evaluation)
-        change = np.zeros_like(evaluation.value)
-        for _ in range(count - 1):
-            self.evaluations += 1
-            q, change = self._increments.q(out, change, self.tolerance)
-            self.step(out, q, dt / count, out)
-        return out
-
-    def remembered(self, p: FloatArray, value: FloatArray, residual: float, exact: bool) -> Evaluation:
-        """The evaluation of a policy whose V, residual and exactness are known from before."""
-        return remembered(self.mdp, p, value, residual, exact, self.solver, self._incomplete)
-
-    def evaluate(self, p: FloatArray, guess: FloatArray, tolerance: float = 0.0) -> Evaluation:
-        """V and Q of a policy, warm-started, to rounding or to a Bellman residual that suffices."""
-        self.evaluations += 1
-        return evaluate(self.mdp, p, guess, self.solver, None, self._incomplete, tolerance)
-
-
-def attempts_at(substeps: Substeps, control: ErrorControl | None, q: Callable[[], FloatArray]) -> Attempts:
-    """Attempts at a step from a policy whose Q this is, of fixed length where there is no error control."""
-    if control is None:
-        return Attempts(False, lambda: 0.0, lambda: "no state", substeps.watch)
-    return Attempts(True, lambda: control.least_step(q()), control.worst, substeps.watch)
-
-
-def descends(mdp: GridMDP, before: Evaluation, after: Evaluation) -> bool:
-    """Whether V fell at every state, up to the rounding of the two evaluations.
-
-    The entropies, tau ln(p/mu), are rounded as well, and may be far larger than V is.
-    """
-    scale = max(largest_entry(before.value), largest_entry(after.value), mdp.temperature)
-    allowed = (before.residual + after.residual + 8.0 * EPS * scale) / (1.0 - mdp.discount)
-    return largest_rise(before.value, after.value, mdp.counted) <= allowed
+    def free(self, *held: FloatArray) -> FloatArray:
+        """An array that is none of those held."""
+        return next(array for array in self._arrays if not any(array is other for other in held))

@@ -6,7 +6,7 @@ import os
 
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
-from wpoflow.solver.storage.output_lock import OutputLock
+from wpoflow.solver.storage.atomic import OutputLock
 from wpoflow.solver.storage.problem_arrays import problem_arrays
 from wpoflow.solver.storage.writer import RunWriter
 

@@ -19,9 +19,9 @@ def implausible(run: Run) -> str | None:
 
 def _findings(run: Run) -> Iterator[str]:
     discount, temperature = (run.attributes.get(name) for name in ("discount", "temperature"))
-    if not (isinstance(discount, float) and 0.0 < discount < 1.0):
+    if not (isinstance(discount, int | float) and 0.0 < discount < 1.0):
         yield f"the discount is {discount}"
-    if not (isinstance(temperature, float) and 0.0 < temperature < np.inf):
+    if not (isinstance(temperature, int | float) and 0.0 < temperature < np.inf):
         yield f"the temperature is {temperature}"
     for name in ("accuracy", "step"):
         try:

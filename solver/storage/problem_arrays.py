@@ -1,15 +1,9 @@
 """What a run file keeps of a problem stated in Python, so that it can be checked, and where possible rebuilt.
 
-Grids, reference measure, initial law, discount and temperature are in every run file.  Under ``/problem`` come
+Grids, reference measure, initial law, discount and temperature are in every run file; its group ``problem`` has the
+arrays that the table of `solver.records.layout` names, among them the compressed rows P(. | s, a) of a kernel.
 
-    cost, initial_policy         (states..., actions...)
-    alive                        (states...)               1 outside the terminal set; absent if there is none
-    termination                  (states..., actions...)   probability that the pair ends; absent if none does
-    clamped                      (states..., actions...)   probability that clamping moved the next state; likewise
-    transition_data, transition_indices, transition_indptr
-                                 compressed rows of pairs, row s A + a being P(. | s, a)
-
-The rows are kept of transitions that hold them themselves: those given as a tensor or a sparse matrix, and those
+These rows are kept of transitions that hold them themselves: those given as a tensor or a sparse matrix, and those
 integrated over cells.  Such a problem is rebuilt exactly, bit for bit, by ``tabulated_transition`` of these rows.
 Interpolated maps, Gauss-Hermite nodes and mixtures hold their rows as stencils and smoothings only, and multiplied out
 they may be too many to keep: of these problems the kernel is not stored, and its Python statement remains the source.
@@ -27,7 +21,7 @@ from wpoflow.solver.mdp import GridMDP
 
 
 def problem_arrays(mdp: GridMDP) -> dict[str, FloatArray | IntArray]:
-    """Arrays of a problem by the names of this module's table; none where a problem file says it all."""
+    """Arrays of a problem by the names they have in a run file; none where a problem file says it all."""
     if mdp.statement:
         return {}
     arrays: dict[str, FloatArray | IntArray] = {"cost": mdp.cost, "initial_policy": mdp.initial_policy}

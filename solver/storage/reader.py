@@ -1,34 +1,24 @@
-"""Reading a run file back: the trailer first, then HDF5 with guards, large arrays when they are asked for."""
+"""Reading a run file back: the trailer first, then HDF5; large arrays are read when they are asked for."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import h5py
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
-from wpoflow.grids.axis import Axis
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.text import one_line
 from wpoflow.grids.grid import Grid
-from wpoflow.solver.records.layout import SCHEMA_VERSION
-from wpoflow.solver.records.run import Optimum, ProblemArrays, Rows, Run, Snapshots
+from wpoflow.solver.records.layout import OPTIMUM_ARRAYS, PROBLEM_ARRAYS, Variable, variables
+from wpoflow.solver.records.run import Optimum, Run, Snapshots
 from wpoflow.solver.records.series import SERIES
-from wpoflow.solver.storage.guarded_reading import (
-    DAMAGE,
-    axis_names,
-    find_data,
-    missing_attributes,
-    read_attribute,
-    read_attributes,
-    read_numbers,
-)
-from wpoflow.solver.storage.salvage import salvage_run
-from wpoflow.solver.storage.trailer import RunFileError, check_trailer
+from wpoflow.solver.storage.atomic import RunFileError, check_trailer
+from wpoflow.solver.storage.contents import DAMAGE, Contents, DamagedContents, Scalar, reading
 
-T = TypeVar("T")
+NAMED_LOSSES = 12
 
 
 def open_run(path: str | os.PathLike[str], *, anyway: bool = False) -> Run:
@@ -38,8 +28,9 @@ def open_run(path: str | os.PathLike[str], *, anyway: bool = False) -> Run:
     ----------
     path : path
     anyway : bool
-        Of a file that is not whole read what can be read, with nan for what cannot, and say so in the attribute
-        ``damage`` (`solver.storage.salvage`); any number of such a run may be wrong.
+        Of a file that is not whole, or left by a run that was killed, read at once what HDF5 can read, with nan for
+        what it cannot, and say so in the attribute ``damage``; any number of such a run may be wrong.  HDF5 itself may
+        fail to return from a damaged file.
 
     Raises
     ------
@@ -51,90 +42,64 @@ def open_run(path: str | os.PathLike[str], *, anyway: bool = False) -> Run:
     except RunFileError as error:
         if not anyway or not Path(path).is_file():
             raise
-        return salvage_run(path, str(error))
-    return _reading(path, lambda file: _read(file, Path(path).resolve()))
+        return _read_damaged(Path(path), str(error))
+    return reading(Path(path), _read)
 
 
-def _reading(path: str | os.PathLike[str], read: Callable[[h5py.File], T]) -> T:
+def _read_damaged(path: Path, damage: str) -> Run:
     try:
-        with h5py.File(path, "r") as file:
-            return read(file)
+        with h5py.File(path, "r", locking=False) as file:  # it may be of a run that is still going
+            contents = DamagedContents(file, path)
+            run = _read(contents)
     except DAMAGE as error:
-        raise RunFileError(f"{path}: not a run file of schema {SCHEMA_VERSION}: {error}") from error
+        raise RunFileError(f"{damage}; and too damaged to be read anyway: {error}") from error
+    named = contents.losses[:NAMED_LOSSES]
+    if more := len(contents.losses) - len(named):
+        named.append(f"and {more} more")
+    lost = f"cannot be read: {', '.join(named)}" if named else "everything can be read, but may be wrong"
+    run.attributes = {**run.attributes, "damage": one_line(f"{damage.removeprefix(f'{path}: ')}; {lost}", 2000)}
+    return run
 
 
-def _read(file: h5py.File, path: Path) -> Run:
-    attributes = read_attributes(file)
-    schema = attributes.get("schema_version", "missing")
-    if schema != SCHEMA_VERSION:
-        newer = isinstance(schema, int) and schema > SCHEMA_VERSION
-        raise ValueError(f"its schema_version is {schema}" + ("; a newer wpoflow reads it" if newer else ""))
-    if missing := missing_attributes(attributes):
-        raise ValueError(f"attribute {missing[0]} is missing")
-    states, actions = (_read_grid(file, axis_names(attributes, kind)) for kind in ("state", "action"))
-    pairs = (states.size, actions.size)
-    layouts = {"value": states.shape, "policy": states.shape + actions.shape}
-
-    def rows(name: str, shape: tuple[int, ...]) -> Rows:
-        def read(file: h5py.File, index: int | slice) -> FloatArray:
-            found: FloatArray = find_data(file, f"snapshot/{name}", (None, *layouts[name]))[index]
-            return found.reshape((-1, *shape) if isinstance(index, slice) else shape)
-
-        return lambda index: _reading(path, lambda file: read(file, index))
-
-    snapshots = None
-    if "snapshot" in file:
-        time = read_numbers(file, "snapshot/snapshot_time", (None,))
-        for name, layout in layouts.items():
-            find_data(file, f"snapshot/{name}", (time.size, *layout))
-        snapshots = Snapshots(time, rows("value", pairs[:1]), rows("policy", pairs))
-    length = find_data(file, "time", (None,)).shape
+def _read(contents: Contents) -> Run:
+    attributes = contents.attributes()
+    states, actions = (_grid(contents, attributes, kind) for kind in ("state", "action"))
+    table = variables(states, actions)
+    rows = contents.rows([table[name] for name in SERIES])
     return Run(
         states=states,
         actions=actions,
-        series={name: read_numbers(file, name, length) for name in SERIES},
-        snapshots=snapshots,
-        optimum=(lambda: _reading(path, lambda file: _read_optimum(file, layouts))) if "optimum" in file else None,
-        reference_mass=np.ravel(read_numbers(file, "reference_mass", actions.shape)),
-        rho=np.ravel(read_numbers(file, "rho", states.shape)),
+        series={name: contents.array(table[name], rows) for name in SERIES},
+        snapshots=_snapshots(contents, table) if contents.has("snapshot") else None,
+        optimum=contents.later(lambda again: _optimum(again, table)) if contents.has("optimum") else None,
+        reference_mass=contents.array(table["reference_mass"]),
+        rho=contents.array(table["rho"]),
         attributes=attributes,
-        problem_arrays=(lambda: _reading(path, lambda file: _read_arrays(file, states, actions)))
-        if "problem" in file
-        else None,
+        problem_arrays=contents.later(lambda again: _problem(again, table)) if contents.has("problem") else None,
     )
 
 
-def _read_arrays(file: h5py.File, states: Grid, actions: Grid) -> ProblemArrays:
-    """The arrays that state a problem: over pairs (S, A), over states (S,), or over indices of their own."""
-    found = {}
-    for name in file["problem"]:
-        data = find_data(file, f"problem/{name}", None)
-        if not data.is_scale:
-            over_axes = all(len(dim) > 0 and dim[0].parent.name == "/" for dim in data.dims)
-            flat = (states.size, actions.size) if len(data.dims) > states.dim else (states.size,)
-            found[name] = data[()].reshape(flat) if over_axes else data[()]
-    return found
+def _grid(contents: Contents, attributes: Mapping[str, Scalar], kind: str) -> Grid:
+    if f"{kind}_axes" not in attributes:
+        raise ValueError(f"its {kind} axes are not known")
+    return Grid(tuple(contents.axis(name) for name in str(attributes[f"{kind}_axes"]).split()))
 
 
-def _read_optimum(file: h5py.File, layouts: Mapping[str, tuple[int, ...]]) -> Optimum:
-    def read(name: str, layout: str) -> FloatArray:
-        return read_numbers(file, f"optimum/{name}", layouts[layout])
+def _snapshots(contents: Contents, table: Mapping[str, Variable]) -> Snapshots:
+    time, value, policy = (table[f"snapshot/{name}"] for name in ("snapshot_time", "value", "policy"))
+    rows = contents.rows([time, value, policy])
+    return Snapshots(contents.array(time, rows), contents.kept(value, rows), contents.kept(policy, rows))
 
-    value = np.ravel(read("value", "value"))
+
+def _optimum(contents: Contents, table: Mapping[str, Variable]) -> Optimum:
     return Optimum(
-        value=value,
-        q=read("q", "policy").reshape(value.size, -1),
-        policy=read("policy", "policy").reshape(value.size, -1),
-        bellman_residual=float(read_attribute(file["optimum"], "bellman_residual")),
-        gap_floor=float(read_attribute(file["optimum"], "gap_floor")),
-        occupancy=np.ravel(read("occupancy", "value")),
-        iterations=int(read_attribute(file["optimum"], "iterations")),
+        **{name: contents.array(table[f"optimum/{name}"]) for name in OPTIMUM_ARRAYS},
+        bellman_residual=contents.optimum_number("bellman_residual"),
+        gap_floor=contents.optimum_number("gap_floor"),
+        iterations=int(np.nan_to_num(contents.optimum_number("iterations"))),
     )
 
 
-def _read_grid(file: h5py.File, names: Sequence[str]) -> Grid:
-    axes = []
-    for name in names:
-        edges = read_numbers(file, f"{name}_edges", (None,))
-        axes.append(Axis(name, edges, str(read_attribute(file[f"{name}_edges"], "boundary"))))
-    return Grid(tuple(axes))
+def _problem(contents: Contents, table: Mapping[str, Variable]) -> dict[str, FloatArray | IntArray]:
+    present = [name for name in PROBLEM_ARRAYS if name in contents.file["problem"]]
+    return {name: contents.array(table[f"problem/{name}"]) for name in present}

@@ -5,7 +5,7 @@ the snapshots are groups; every data set has its dimension scales attached, so h
 h5netcdf and netCDF4) and ncdump all open the file.  Policies are stored as cell probabilities.
 
 A file is written as ``RUN.h5.part`` and flushed after every record, so that a killed run leaves
-something readable.  Closing it appends a trailer (see `solver.storage.trailer`), synchronises with the disk
+something readable.  Closing it appends a trailer (see `solver.storage.atomic`), synchronises with the disk
 and renames; `open_run` (`solver.storage.reader`) refuses a truncated or altered file before HDF5 sees it.
 """
 
@@ -24,22 +24,19 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.layout import (
-    LONG_NAMES,
-    OPTIMUM_NUMBERS,
-    UNITS,
-    axis_long_name,
-    index_long_name,
-    names,
-    problem_layout,
-    problem_long_name,
+    OPTIMUM_ARRAYS,
+    OPTIMUM_ATTRIBUTES,
+    axis_arrays,
+    check_axis_names,
     standing_attributes,
+    variables,
 )
 from wpoflow.solver.records.run import Attributes, Optimum
-from wpoflow.solver.records.series import SERIES, check_axis_names
-from wpoflow.solver.storage.output_path import check_output, final_path, part_path
+from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.storage.atomic import check_output, final_path, part_path, put_in_place
+from wpoflow.solver.storage.end_state import append_end_state
 from wpoflow.solver.storage.reader import open_run as open_run
 from wpoflow.solver.storage.room import RECORD_BYTES, array_bytes, give_back, reserve
-from wpoflow.solver.storage.trailer import append_trailer, synchronise_folder
 
 Arrays = Mapping[str, FloatArray | IntArray]
 
@@ -61,7 +58,7 @@ class RunWriter:
     attributes : mapping, optional
         Further attributes known at the start: title, problem, discount, temperature, gap_floor ...
     arrays : mapping, optional
-        Arrays that state the problem, stored in the group ``problem`` (for problems stated in Python).
+        Arrays that state the problem, by their names in the group ``problem`` (for problems stated in Python).
     force : bool
         Replace an existing file.
 
@@ -91,7 +88,7 @@ class RunWriter:
         self.states, self.actions = states, actions
         check_axis_names([axis.name for axis in (*states.axes, *actions.axes)])
         check_output(path, force)
-        self._state_dims, self._action_dims = names(states), names(actions)
+        self._table = variables(states, actions)
         self._rows = 0
         part_path(self.path).open("ab").close()  # a missing permission is said better here than by HDF5
         self._file = h5py.File(part_path(self.path), "w", libver=("v108", "v110"), track_order=True)
@@ -126,12 +123,14 @@ class RunWriter:
                 **attributes,
             }
         )
-        self._create_scales()
+        for name in SERIES:
+            self._create(name)
         self._series = {name: self._file[name].id for name in SERIES}
-        self._fixed("/reference_mass", mass, self._action_dims)
-        self._fixed("/rho", rho, self._state_dims)
-        for name, array in arrays.items():
-            self._store_problem_array(name, array)
+        given = axis_arrays(self.states, self.actions) | {"reference_mass": mass, "rho": rho}
+        for path, array in (given | {f"problem/{name}": array for name, array in arrays.items()}).items():
+            for index in self._table[path].own_indices:
+                self._create(index, np.arange(array.size))
+            self._create(path, array)
 
     def record(self, row: Mapping[str, float]) -> None:
         """Append one row of the scalar series and flush.
@@ -162,15 +161,15 @@ class RunWriter:
 
     def snapshot(self, time: float, value: FloatArray, policy: FloatArray) -> None:
         """Append value (S,) and policy (S, A) at a time, and flush."""
-        shapes = {"snapshot_time": (), "value": self.states.shape, "policy": self.states.shape + self.actions.shape}
         with self._written(array_bytes(1 + value.size + policy.size)):
-            group = self._file.get("snapshot")
-            if group is None:
-                group = self._create_snapshots()
+            if "snapshot" not in self._file:
+                for name in ("snapshot_time", "value", "policy"):
+                    self._create(f"snapshot/{name}")
+            group = self._file["snapshot"]
             row = group["snapshot_time"].shape[0]
-            for (name, shape), array in zip(shapes.items(), (np.asarray(time), value, policy), strict=True):
+            for name, array in (("snapshot_time", np.asarray(time)), ("value", value), ("policy", policy)):
                 group[name].resize(row + 1, axis=0)
-                group[name][row] = array.reshape(shape)
+                group[name][row] = array.reshape(group[name].shape[1:])
 
     def kept_snapshot(self, index: int) -> tuple[float, FloatArray, FloatArray]:
         """Time, value (S,) and policy (S, A) of a snapshot written before."""
@@ -180,18 +179,21 @@ class RunWriter:
 
     def optimum(self, optimum: Optimum) -> None:
         """Store the soft optimum, and flush."""
-        pair_dims = self._state_dims + self._action_dims
         with self._written(array_bytes(2 * optimum.q.size + 2 * optimum.value.size)):
-            self._fixed("/optimum/value", optimum.value, self._state_dims)
-            self._fixed("/optimum/q", optimum.q, pair_dims)
-            self._fixed("/optimum/policy", optimum.policy, pair_dims)
-            self._fixed("/optimum/occupancy", optimum.occupancy, self._state_dims)
-            for name in OPTIMUM_NUMBERS:
+            for name in OPTIMUM_ARRAYS:
+                self._create(f"optimum/{name}", getattr(optimum, name))
+            for name in OPTIMUM_ATTRIBUTES:
                 self._file["optimum"].attrs[name] = getattr(optimum, name)
             self._file.attrs["gap_floor"] = optimum.gap_floor
 
-    def close(self, status: str, stop_reason: str, attributes: Attributes | None = None) -> None:
-        """Finish the file: last attributes, trailer, rename.
+    def close(
+        self,
+        status: str,
+        stop_reason: str,
+        attributes: Attributes | None = None,
+        end_state: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Finish the file: last attributes, end state, trailer, rename.
 
         Parameters
         ----------
@@ -200,6 +202,8 @@ class RunWriter:
             A sentence.
         attributes : mapping, optional
             Counters and times: wall_seconds, compile_seconds, steps, rejected_steps ...
+        end_state : mapping, optional
+            Arrays, numbers and texts from which the run can be extended.
 
         Raises
         ------
@@ -214,9 +218,9 @@ class RunWriter:
             self._file.attrs.update({**(attributes or {}), "status": status, "stop_reason": stop_reason})
         self._close()
         part = part_path(self.path)
-        append_trailer(part)
-        os.replace(part, self.path)
-        synchronise_folder(self.path.parent)
+        if end_state is not None:
+            append_end_state(part, end_state)
+        put_in_place(part, self.path, sealed=True)
 
     def abandon(self) -> None:
         """Let go of the file without finishing it: a ``.part`` file with rows stays, with status "running"."""
@@ -237,81 +241,26 @@ class RunWriter:
     ) -> None:
         self.abandon()
 
-    def _create_scales(self) -> None:
-        for name in SERIES:
-            dims = () if name == "time" else ("time",)
-            data = self._create(f"/{name}", (0,), dims, LONG_NAMES[name], maxshape=(None,), chunks=(_SERIES_CHUNK,))
-            if name == "time":
-                data.make_scale("time")
-        for kind, grid in (("state", self.states), ("action", self.actions)):
-            for axis in grid.axes:
-                for name, values in ((axis.name, axis.points), (f"{axis.name}_edges", axis.edges)):
-                    long_name = axis_long_name(kind, axis, values is axis.edges)
-                    data = self._create(f"/{name}", values.shape, (), long_name)
-                    data[...] = values
-                    data.attrs["boundary"] = axis.boundary
-                    data.make_scale(name)
-
-    def _create_snapshots(self) -> h5py.Group:
-        path, growing = "snapshot/snapshot_time", (None,)
-        scale = self._create(path, (0,), (), LONG_NAMES[path], maxshape=growing, chunks=(_SERIES_CHUNK,))
-        scale.make_scale("snapshot_time")
-        pair_dims = self._state_dims + self._action_dims
-        for name, shape, dims in (
-            ("snapshot/value", self.states.shape, self._state_dims),
-            ("snapshot/policy", self.states.shape + self.actions.shape, pair_dims),
-        ):
-            self._create(
-                name,
-                (0, *shape),
-                ("snapshot/snapshot_time", *dims),
-                LONG_NAMES[name],
-                maxshape=(None, *shape),
-                chunks=(1, *chunk_shape(shape)),
-            )
-        return self._file["snapshot"]
-
-    def _store_problem_array(self, name: str, array: FloatArray | IntArray) -> None:
-        shape, dims = problem_layout(name, array.shape, self.states, self.actions)
-        paths = []
-        for k, dim in enumerate(dims):
-            own = dim not in self._state_dims + self._action_dims
-            if own:
-                scale = self._create(f"/problem/{dim}", (shape[k],), (), index_long_name(name, k), dtype=np.int64)
-                scale[...] = np.arange(shape[k])
-                scale.make_scale(dim)
-            paths.append(f"problem/{dim}" if own else dim)
-        self._fixed(f"/problem/{name}", array, tuple(paths), problem_long_name(name))
-
-    def _fixed(
-        self, path: str, array: FloatArray | IntArray, dims: tuple[str, ...], long_name: str | None = None
-    ) -> None:
-        shape = tuple(self._file[dim].shape[0] for dim in dims)
-        long_name = LONG_NAMES[path.removeprefix("/")] if long_name is None else long_name
-        data = self._create(path, shape, dims, long_name, dtype=array.dtype)
-        data[...] = array.reshape(shape)
-
-    def _create(
-        self,
-        path: str,
-        shape: tuple[int, ...],
-        dims: tuple[str, ...],
-        long_name: str,
-        *,
-        maxshape: tuple[int | None, ...] | None = None,
-        chunks: tuple[int, ...] | None = None,
-        dtype: Any = np.float64,
-    ) -> h5py.Dataset:
-        if shape and chunks is None:
-            chunks = chunk_shape(shape)
-        data = self._file.create_dataset(
-            path, shape, dtype, maxshape=maxshape, chunks=chunks, **(_FILTERS if shape else {})
-        )
-        for k, dim in enumerate(dims):
-            data.dims[k].attach_scale(self._file[dim])
-        data.attrs["units"] = UNITS
-        data.attrs["long_name"] = long_name
-        return data
+    def _create(self, path: str, array: FloatArray | IntArray | None = None) -> None:
+        """Make the data set that the table has under this path, of these numbers; without any, it grows by rows."""
+        entry = self._table[path]
+        stored: dict[str, Any] = {"shape": ()}
+        if array is None:
+            rest = entry.shape[1:]
+            rows = 1 if entry.group and not entry.is_scale else _SERIES_CHUNK
+            stored = {"shape": (0, *rest), "maxshape": (None, *rest), "chunks": (rows, *chunk_shape(rest)), **_FILTERS}
+        elif shape := array.reshape(entry.shape).shape:
+            stored = {"shape": shape, "chunks": chunk_shape(shape), **_FILTERS}
+        data = self._file.create_dataset(path, dtype=entry.kind, **stored)
+        if not entry.is_scale:
+            for k, dim in enumerate(entry.dims):
+                own = f"{entry.group}/{dim}"
+                data.dims[k].attach_scale(self._file[own if own in self._table else dim])
+        data.attrs.update(entry.attributes)
+        if array is not None:
+            data[...] = array.reshape(data.shape)
+        if entry.is_scale:
+            data.make_scale(entry.name)
 
 
 def chunk_shape(shape: tuple[int, ...], limit: int = 1 << 17) -> tuple[int, ...]:

@@ -1,41 +1,77 @@
-r"""Observed orders of convergence.
+r"""Observed orders of convergence, extrapolated values and the grid convergence index.
 
-If a number computed with mesh size h has an error C h^p (1 + o(1)), two meshes give p from their errors, and three
-meshes in constant ratio r give it without the exact value:
+A number computed with mesh size h has an error C h^p (1 + o(1)).  Against the exact value two meshes give p,
 
-    p = ln(e_1/e_2) / ln(h_1/h_2),      p = ln(|f_1 - f_2| / |f_2 - f_3|) / ln r,
+    p = ln(e_1/e_2) / ln(h_1/h_2).
 
-the finer pair also an extrapolated value f_3 + (f_3 - f_2)/(r^p - 1) (Richardson 1911).  A single observed order says
-little, since errors of opposite sign cross zero: :func:`check_order` wants at least four meshes and the three finest
-observed orders near the design order.
+A single observed order says little, since errors of opposite sign cross zero: :func:`check_order` wants at least four
+meshes and the three finest observed orders near the design order.
 
-Source: Roache, Perspective: a method for uniform reporting of grid refinement studies, J. Fluids Eng. 116 (1994) 405,
-doi:10.1115/1.2910291, who also defines the grid convergence index.
+Without the exact value, values f_1 (finest), f_2, f_3 on h_1 < h_2 < h_3, r = h_2/h_1, q = h_3/h_2, give
+
+    (f_3 - f_2)/(f_2 - f_1) = r^p (q^p - 1)/(r^p - 1),
+
+whose right side increases with p from ln q/ln r at p = 0, so that p is its only root whether or not r = q.  With it
+the extrapolated value is f_1 + (f_1 - f_2)/(r^p - 1), and the grid convergence index, an error band of the finest
+value meant to hold in 95 of 100 cases, is
+
+    GCI = 5/4 |f_1 - f_2|/(r^p - 1),
+
+absolute here, with p not above the design order where one is given: an accidentally high order would make it too
+small.  R = (f_2 - f_1)/(f_3 - f_2) tells how the values behave.
+
+    monotone      r and q alike: 0 < R < 1; in general: a positive order
+    oscillatory   -1 < R < 0: no order is claimed and nothing extrapolated; the band is half the spread
+    divergent     otherwise: neither value nor band
+    unresolved    a difference is below the noise of the values: the finest value with a band of that noise
+
+Sources: Richardson, Phil. Trans. R. Soc. A 210 (1911) 307, doi:10.1098/rsta.1911.0009; Roache, J. Fluids Eng. 116
+(1994) 405, doi:10.1115/1.2910291; Celik et al., J. Fluids Eng. 130 (2008) 078001, doi:10.1115/1.2960953 (meshes of
+unequal ratio); Stern et al., J. Fluids Eng. 123 (2001) 793, doi:10.1115/1.1412235 (R, and half the spread).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.optimize import brentq
 
 from wpoflow.core.arrays import FloatArray
 
 BELOW, ABOVE = 0.1, 0.2
+SAFETY = 1.25
+ROUNDING = 16.0 * float(np.finfo(np.float64).eps)
+HIGHEST_ORDER = 64.0
 
 
 class OrderError(AssertionError):
     """The observed orders are not those claimed."""
 
 
-def _meshes(sizes: ArrayLike, numbers: ArrayLike, least: int) -> tuple[FloatArray, FloatArray]:
-    h, f = np.asarray(sizes, dtype=np.float64), np.asarray(numbers, dtype=np.float64)
-    if h.ndim != 1 or h.shape != f.shape or h.size < least:
-        raise ValueError(f"{h.size} mesh sizes and {f.size} numbers: at least {least} of each, one to one")
-    if not np.all(np.isfinite(f)) or not np.all(h > 0) or not np.all(np.diff(h) < 0):
-        raise ValueError("mesh sizes must be positive and decreasing, and the numbers finite")
-    return h, f
+@dataclass(frozen=True)
+class Extrapolation:
+    """What the three finest meshes say; numbers that cannot be had are nan.
+
+    Attributes
+    ----------
+    behaviour : str
+        monotone, oscillatory, divergent or unresolved.
+    order : float
+        Observed order of the three finest meshes.
+    value : float
+        Extrapolated to mesh size zero.
+    gci : float
+        Grid convergence index of the finest value, absolute.
+    """
+
+    behaviour: str
+    order: float
+    value: float
+    gci: float
 
 
 def observed_orders(sizes: ArrayLike, errors: ArrayLike) -> FloatArray:
@@ -57,27 +93,6 @@ def observed_orders(sizes: ArrayLike, errors: ArrayLike) -> FloatArray:
     if np.any(e == 0.0):
         raise ValueError("an error is exactly zero: it has no order")
     return np.asarray(np.diff(np.log(np.abs(e))) / np.diff(np.log(h)))
-
-
-def orders_without_exact(sizes: ArrayLike, values: ArrayLike) -> FloatArray:
-    """Orders from the differences of values on three neighbouring meshes each, (n - 2,).
-
-    Raises
-    ------
-    ValueError
-        As :func:`observed_orders`, or mesh sizes not in constant ratio.
-    """
-    h, f = _meshes(sizes, values, 3)
-    ratios = h[:-1] / h[1:]
-    if not np.allclose(ratios, ratios[0], rtol=1e-9):
-        raise ValueError("orders without an exact solution need mesh sizes in constant ratio")
-    return observed_orders(h[1:], np.diff(f))
-
-
-def extrapolated(sizes: ArrayLike, values: ArrayLike, order: float) -> float:
-    """Value at mesh size zero, from the two finest meshes and the order of the error."""
-    h, f = _meshes(sizes, values, 2)
-    return float(f[-1] + (f[-1] - f[-2]) / ((h[-2] / h[-1]) ** order - 1.0))
 
 
 def check_order(
@@ -120,3 +135,88 @@ def check_order(
     if abs(e[-1]) > cap:
         raise OrderError(f"error on the finest mesh above {cap:g}: errors {table}")
     return [float(order) for order in orders]
+
+
+def observed_order(sizes: ArrayLike, values: ArrayLike) -> float:
+    """Order from values on three meshes, whose sizes need not be in constant ratio.
+
+    Parameters
+    ----------
+    sizes : array (3,)
+        Mesh sizes, decreasing.
+    values : array (3,)
+
+    Returns
+    -------
+    float
+        nan where the differences do not have the same sign or the finer one is not the smaller, or a difference is
+        zero.
+
+    Raises
+    ------
+    ValueError
+        Other than three meshes, or sizes that do not decrease.
+    """
+    h, f = _meshes(sizes, values, 3)
+    if h.size != 3:
+        raise ValueError(f"{h.size} meshes: three are needed")
+    coarse, fine = f[0] - f[1], f[1] - f[2]
+    if fine == 0.0 or coarse == 0.0 or (coarse > 0.0) != (fine > 0.0):
+        return math.nan
+    target = math.log(abs(coarse)) - math.log(abs(fine))
+    log_r, log_q = math.log(h[1] / h[2]), math.log(h[0] / h[1])
+    if not target > math.log(log_q / log_r):
+        return math.nan
+
+    def log_ratio(p: float) -> float:
+        return p * log_q + math.log(math.expm1(-p * log_q) / math.expm1(-p * log_r))
+
+    low, high = float(np.finfo(np.float64).eps), HIGHEST_ORDER
+    target = min(max(target, log_ratio(low)), log_ratio(high))
+    return float(brentq(lambda p: log_ratio(p) - target, low, high, xtol=low))
+
+
+def extrapolate(
+    sizes: ArrayLike, values: ArrayLike, *, design: float | None = None, noise: float = 0.0
+) -> Extrapolation:
+    """Judge the three finest of at least three meshes.
+
+    Parameters
+    ----------
+    sizes : array (n,)
+        Mesh sizes, decreasing.
+    values : array (n,)
+    design : float, optional
+        Order claimed; the grid convergence index uses no higher one.
+    noise : float
+        Absolute error of the values that has nothing to do with the mesh, besides rounding.
+
+    Raises
+    ------
+    ValueError
+        Fewer than three meshes, sizes that do not decrease, or values that are not finite.
+    """
+    h, f = _meshes(sizes, values, 3)
+    h, f = h[-3:], f[-3:]
+    coarse, fine = float(f[0] - f[1]), float(f[1] - f[2])
+    floor = max(noise, ROUNDING * float(np.max(np.abs(f))))
+    if min(abs(coarse), abs(fine)) <= floor:
+        return Extrapolation("unresolved", math.nan, float(f[-1]), max(floor, abs(fine)))
+    if (coarse > 0.0) != (fine > 0.0) and abs(fine) < abs(coarse):
+        return Extrapolation("oscillatory", math.nan, math.nan, 0.5 * float(np.ptp(f)))
+    order = observed_order(h, f)
+    if math.isnan(order):
+        return Extrapolation("divergent", math.nan, math.nan, math.nan)
+    used = order if design is None else min(order, design)
+    log_r = math.log(h[1] / h[2])
+    value = float(f[-1]) - fine / math.expm1(order * log_r)
+    return Extrapolation("monotone", order, value, SAFETY * abs(fine) / math.expm1(used * log_r))
+
+
+def _meshes(sizes: ArrayLike, values: ArrayLike, least: int) -> tuple[FloatArray, FloatArray]:
+    h, f = np.asarray(sizes, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    if h.ndim != 1 or h.shape != f.shape or h.size < least:
+        raise ValueError(f"{h.size} mesh sizes and {f.size} values: at least {least} of each, one to one")
+    if not np.all(np.isfinite(f)) or not np.all(h > 0) or not np.all(np.diff(h) < 0):
+        raise ValueError("mesh sizes must be positive and decreasing, and the values finite")
+    return h, f

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from wpoflow.studies.refinement.orders import Extrapolation
 from wpoflow.studies.refinement.plan import Level
-from wpoflow.studies.refinement.richardson import Extrapolation
 
 
 @dataclass(frozen=True)

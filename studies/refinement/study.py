@@ -2,7 +2,7 @@ r"""Refinement studies of runs: the same flow on ever finer grids and with ever 
 
 For every direction (see :mod:`studies.refinement.plan`), quantity and time there is a table of values, their
 differences, the orders that three neighbouring levels show, and from the three finest the extrapolated value with its
-grid convergence index (:mod:`studies.refinement.richardson`).  No exact solution is needed.
+grid convergence index (:mod:`studies.refinement.orders`).  No exact solution is needed.
 
 Directions that refine axes only run under error control, with the scheme that is best for the problem, tight enough
 that the error of the time steps does not show: differences below that accuracy count as noise, those of the gap also
@@ -27,11 +27,12 @@ from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.registry import AUTOMATIC, fixed_step_schemes
 from wpoflow.solver.runs.evolve import evolve
-from wpoflow.solver.schemes.choice import AUTOMATIC, FIXED_STEP_SCHEMES
+from wpoflow.solver.schemes.choice import scheme_class
+from wpoflow.studies.refinement.orders import extrapolate, observed_order
 from wpoflow.studies.refinement.plan import Level, RefinedAxis, coarsest_step, default_directions, plan_direction
 from wpoflow.studies.refinement.result import DirectionStudy, QuantityStudy, RefinementStudy
-from wpoflow.studies.refinement.richardson import extrapolate, observed_order
 
 ACCURACY = 1e-7
 ORDER_IN_SPACE = 2.0
@@ -131,8 +132,8 @@ def _of_fixed_step(scheme: str) -> str:
     """The scheme whose steps are refined."""
     if scheme == AUTOMATIC:
         return "extrapolated"
-    if scheme not in FIXED_STEP_SCHEMES:
-        choices = ", ".join([AUTOMATIC, *FIXED_STEP_SCHEMES])
+    if scheme not in fixed_step_schemes():
+        choices = ", ".join([AUTOMATIC, *fixed_step_schemes()])
         raise ValueError(f"scheme {scheme!r} takes no fixed steps that could be refined; choose one of {choices}")
     return scheme
 
@@ -216,7 +217,7 @@ def _judge(
 ) -> DirectionStudy:
     stepped = plan[0].step is not None
     refined = [axis for axis in plan[0].cells if plan[0].cells[axis] != plan[-1].cells[axis]]
-    order = float(getattr(FIXED_STEP_SCHEMES[scheme], "order")) if stepped else ORDER_IN_SPACE  # noqa: B009
+    order = float(scheme_class(scheme).order) if stepped else ORDER_IN_SPACE
     if stepped and refined:
         order = min(order, ORDER_IN_SPACE)
     sizes = [level.size for level in plan]

@@ -15,7 +15,7 @@ from benchmarks.soft_value_iteration import soft_value_iteration
 from tests.solver.lines import rates_of_line
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.bellman.optimum import solve_optimum
-from wpoflow.solver.flows.wasserstein import descent_step
+from wpoflow.solver.flows.wasserstein import WassersteinFlow
 
 
 def test_numpy_rates_are_those_of_our_kernel() -> None:
@@ -66,7 +66,7 @@ def test_one_backward_euler_step_of_the_bandit_is_that_of_the_generator() -> Non
     wells = frozen_wells(4, 32)
     mdp = as_bandit(wells)
     start = evaluate(mdp, mdp.initial_policy)
-    stepped = descent_step(mdp, "wasserstein")(mdp.initial_policy, start.q, 0.1, np.empty_like(wells.start))
+    stepped = WassersteinFlow(mdp).step(mdp.initial_policy, start.q, 0.1, np.empty_like(wells.start))
     matrix = np.eye(wells.start.size) - 0.1 * wells.generator.toarray()
     np.testing.assert_allclose(stepped.ravel(), np.linalg.solve(matrix, wells.start.ravel()), rtol=1e-11)
 

@@ -15,7 +15,7 @@ import pytest
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate, q_of_value
-from wpoflow.solver.flows.wasserstein import WassersteinStep
+from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.schemes.backward_differentiation import formula, prediction_weights
 from wpoflow.solver.schemes.history import combine_history
@@ -66,7 +66,7 @@ def integrated(mdp: GridMDP, order: int, step: float, start: list[FloatArray], c
 
     Q is that of V extrapolated through as many past values: one evaluation and one elimination for each step.
     """
-    history, solve = np.array(start), WassersteinStep(mdp)
+    history, solve = np.array(start), WassersteinFlow(mdp).step
     slots, times = np.arange(order + 1), -step * np.arange(order + 1.0)
     c, weights = formula(times, step, order)
     ahead = prediction_weights(times, step)

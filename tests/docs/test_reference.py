@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import h5py
 import pytest
 
 import wpoflow
@@ -14,7 +15,7 @@ from wpoflow.cli import cli
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.problem_file import parse_problem
 from wpoflow.problems.tables import Tables
-from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.records.layout import ATTRIBUTES, OPTIMUM_ATTRIBUTES, PROBLEM_ARRAYS, variables
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.storage.problem_arrays import problem_arrays
 from wpoflow.validation.claims import CLAIMS, exact_solution
@@ -68,31 +69,30 @@ def test_defaults_said_in_words_are_those_of_the_models() -> None:
     assert (tables.record.series.first, tables.record.series.per_decade, tables.record.snapshots) == (1e-3, 20, 10)
 
 
-def test_every_data_set_is_there(tmp_path: Path) -> None:
-    text = run_schema.markdown()
-    found = list(run_schema.data_sets(run_schema.small_run(tmp_path)))
-    assert {f"/{name}" for name in SERIES} < {name for name, _, _ in found}
-    for name, dims, meaning in found:
-        assert f"| `{name}` | {dims} | " in text
-        assert meaning
+@pytest.mark.parametrize(("accuracy", "step"), [(1e-2, None), (None, 0.1)])
+def test_what_is_in_a_run_file_is_in_the_table(tmp_path: Path, accuracy: float | None, step: float | None) -> None:
+    """Data sets with their dimensions, and attributes; the table has none that no file has."""
+    text, path = run_schema.markdown(), tmp_path / "run.h5"
+    mdp = load_problem("lqr", cells={"x": 4, "u": 3})
+    run = evolve(mdp, until={"steps": 2}, output=path, accuracy=accuracy, step=step)
+    found: list[str] = []
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None)
+        for name in found:
+            dims = [next(iter(dim.keys()), name).rpartition("/")[2] for dim in file[name].dims]
+            assert f"| `/{name}` | ({', '.join(dims)}) | " in text
+        assert set(file.attrs) == set(ATTRIBUTES) - {"step" if step is None else "accuracy"}
+        assert set(file["optimum"].attrs) == set(OPTIMUM_ATTRIBUTES)
+    table = variables(run.states, run.actions).values()
+    assert sorted(found) == sorted(entry.path for entry in table if entry.group != "problem")
 
 
-def test_every_attribute_has_a_meaning(tmp_path: Path) -> None:
-    documented = set(run_schema.ATTRIBUTES)
-    controlled, optimum = run_schema.attributes_of(run_schema.small_run(tmp_path))
-    fixed, _ = run_schema.attributes_of(run_schema.small_run(tmp_path, step=0.1))
-    assert controlled | fixed == documented
-    assert optimum == set(run_schema.OPTIMUM_ATTRIBUTES)
-
-
-def test_every_array_of_a_problem_in_python_has_a_meaning(tmp_path: Path) -> None:
+def test_every_array_of_a_problem_in_python_is_in_the_table() -> None:
     mdp = wpoflow.from_environment(
         "MountainCarContinuous-v0", cells={"position": 5, "velocity": 5, "force": 2}, discount=0.9, temperature=1.0
     )
     kept = set(problem_arrays(mdp))
-    assert {"cost", "initial_policy", "termination"} <= kept <= set(run_schema.PROBLEM_ARRAYS)
-    source = problem_arrays.__globals__["__doc__"]
-    assert all(name in source for name in run_schema.PROBLEM_ARRAYS)
+    assert {"cost", "initial_policy", "termination"} <= kept <= set(PROBLEM_ARRAYS)
 
 
 def test_every_public_name_is_in_one_group() -> None:

@@ -1,10 +1,8 @@
-"""Damage the files of checkpoints and forge them: ``python -m tests.fuzz.checkpoints --seed 0``.
+"""Damage the files of checkpoints: ``python -m tests.fuzz.checkpoints --seed 0``.
 
 A run is cut short.  Of each kind of file in its folder, truncations, flipped bits and scrambled blocks must be noticed
-by the trailer, before the archive is opened; files that are damaged or forged and then sealed again must be read or
-refused in one line, and what is read must be a state that the flow can be taken up from.  A sample of the damage is
-given to the command ``wpoflow resume``, each in a process of its own: it refuses in one line with exit status 3, or
-goes on from the checkpoint before and says so.
+by the trailer, before the archive is opened.  A sample of the damage is given to the command ``wpoflow resume``, each
+in a process of its own: it refuses in one line with exit status 3, or goes on from the checkpoint before and says so.
 """
 
 from __future__ import annotations
@@ -19,13 +17,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.fuzz.forged_archives import forged_archives
 from tests.fuzz.problem_judge import BadAnswerError, check_lines
-from tests.fuzz.sealed_files import flips, resealed, scrambles, truncations
+from tests.fuzz.sealed_files import flips, scrambles, truncations
 from tests.fuzz.table import Tally
 from tests.fuzz.worker import ROOT, Outcome, Worker
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.storage.output_path import checkpoint_folder
+from wpoflow.solver.storage.atomic import checkpoint_folder
 
 KINDS = ("start", "optimum", "snapshot", "state")
 COMMAND_SECONDS = 2.0
@@ -62,13 +59,28 @@ def newest_of(folder: Path, kind: str) -> Path:
     return max(folder.glob(f"{kind}*.npz"))
 
 
-def prepare_damage(folder: Path) -> Callable[[tuple[str, bytes]], str]:
+def prepare(folder: Path) -> Callable[[tuple[str, bytes]], str]:
     """The judge of damage: it must be refused, and the archive must not be opened."""
     import zipfile
 
-    from wpoflow.solver.storage.trailer import RunFileError
+    from wpoflow.solver.storage.atomic import RunFileError
+    from wpoflow.solver.storage.checkpoints import CheckpointFolder
 
-    load, places = _loaders(folder)
+    cut_short(folder / "run.h5")
+    kept = CheckpointFolder(folder / "run.h5")
+    places = {kind: newest_of(kept.path, kind) for kind in KINDS}
+    for older in kept.states()[:-1]:
+        older.unlink()
+    number = int(places["snapshot"].stem.partition("-")[2])
+    load: dict[str, Callable[[], object]] = {
+        "start": kept.start,
+        "optimum": kept.optimum,
+        "snapshot": lambda: kept.snapshot(number),
+        "state": kept.newest,
+    }
+    for read in load.values():
+        if read() is None:
+            raise BadAnswerError("a whole file is not read")
 
     def forbidden(*_: object, **__: object) -> None:
         raise BadAnswerError("a damaged archive was opened")
@@ -88,61 +100,6 @@ def prepare_damage(folder: Path) -> Callable[[tuple[str, bytes]], str]:
     return judge
 
 
-def prepare_reading(folder: Path) -> Callable[[tuple[str, bytes]], str]:
-    """The judge of sealed files: they are read and the flow is taken up, or they are refused in one line."""
-    from wpoflow.solver.storage.trailer import RunFileError
-
-    load, places = _loaders(folder)
-    whole = {kind: place.read_bytes() for kind, place in places.items()}
-
-    def judge(case: tuple[str, bytes]) -> str:
-        kind, content = case
-        places[kind].write_bytes(content)
-        try:
-            load[kind]()
-        except RunFileError as error:
-            check_lines([str(error)], str(places[kind]))
-            return "refused"
-        finally:
-            places[kind].write_bytes(whole[kind])
-        return "read"
-
-    for kind, content in whole.items():
-        if judge((kind, content)) != "read":
-            raise BadAnswerError(f"a whole file is refused: {kind}")
-    return judge
-
-
-def _loaders(folder: Path) -> tuple[dict[str, Callable[[], object]], dict[str, Path]]:
-    """How each kind of file is read, and where; of the states there is but one."""
-    from wpoflow.solver.runs.checkpoint_files import CheckpointFolder
-    from wpoflow.solver.schemes.integrator import OF_FLOW, flow
-    from wpoflow.solver.schemes.scheme import part_of
-
-    run, mdp = folder / "run.h5", small_problem()
-    cut_short(run)
-    kept = CheckpointFolder(run)
-    places = {kind: newest_of(kept.path, kind) for kind in KINDS}
-    for other in kept.path.glob("state-*.npz"):
-        if other != places["state"]:
-            other.unlink()
-    number = int(places["snapshot"].stem.partition("-")[2])
-
-    def state() -> None:
-        found = kept.newest(mdp, "multistep")
-        if found is None:
-            raise BadAnswerError("no state is found")
-        next(flow(mdp, memory=part_of(found.memory, OF_FLOW)))
-
-    readers: dict[str, Callable[[], object]] = {
-        "start": kept.start,
-        "optimum": lambda: kept.optimum(mdp),
-        "snapshot": lambda: kept.snapshot(number, mdp),
-        "state": state,
-    }
-    return readers, places
-
-
 def cases(whole: bytes, rng: random.Random, count: int) -> Iterator[tuple[str, bytes]]:
     """Damage of all families to one file; twice as many flips as truncations and as many scrambles."""
     for family, made in (
@@ -153,25 +110,15 @@ def cases(whole: bytes, rng: random.Random, count: int) -> Iterator[tuple[str, b
         yield from ((family, case) for case in made if case != whole)
 
 
-def fuzz(count: int, seed: int, keep: Path | None = None, share: float = 1.0) -> Tally:
-    """Judge damaged and forged files of each kind, so many truncations of each and a share of the forged ones."""
+def fuzz(count: int, seed: int, keep: Path | None = None) -> Tally:
+    """Judge damaged files of each kind, so many truncations of each."""
     rng, tally = random.Random(seed), Tally(keep)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, Worker(prepare) as worker:
         cut_short(Path(folder) / "run.h5")
-        kept = checkpoint_folder(Path(folder) / "run.h5")
-        whole = {kind: newest_of(kept, kind).read_bytes() for kind in KINDS}
-    with Worker(prepare_damage) as worker:
         for kind in KINDS:
-            for family, case in cases(whole[kind], rng, count):
+            whole = newest_of(checkpoint_folder(Path(folder) / "run.h5"), kind).read_bytes()
+            for family, case in cases(whole, rng, count):
                 tally.add(f"{kind}, {family}", case, worker.judge((kind, case)))
-    with Worker(prepare_reading) as worker:
-        for kind in KINDS:
-            for case in resealed(whole[kind], rng, count):
-                tally.add(f"{kind}, sealed again", case, worker.judge((kind, case)))
-            for name, case in forged_archives(whole[kind]):
-                if rng.random() > share and name != "as it was":
-                    continue
-                tally.add(f"{kind}, forged", case, worker.judge((kind, case)), name)
     return tally
 
 

@@ -21,14 +21,14 @@ KEYS = (
     "terminal_set", "terminal_cost", "reference", "potential", "initial", "state_density", "policy_density", "flow",
     "kind", "until", "time", "gap", "steps", "wall", "scheme", "accuracy", "step", "record", "series", "first",
     "per_decade", "every", "times", "snapshots", "x", "u", "a", "sin", "pi", "gap_sup", "x_edges", "class", "__class__",
-    "../../etc/passwd", "", " ", "a b", "\u0445", "\u03c0", "a\nb", "\x1b[31m", "0", "-1", "#", "k" * 3000,
+    "../../etc/passwd", "", " ", "a b", "\u0445", "\u03c0", "a\nb", "\x1b[31m", "0", "-1", "#",
 )  # fmt: skip
 TEXTS = (
     "", "0", "1", "x", "nan", "inf", "-inf", "1/0", "log(-1)", "0/0", "1e999", "periodic", "clamp", "no-flux", "sinh",
-    "euler", "multistep", "exponential", "../x", "/dev/zero", "a" * 100_000, "\u0445", "\x1b[2J", "x\ny", "%s%n",
+    "euler", "multistep", "exponential", "../x", "/dev/zero", "\u0445", "\x1b[2J", "x\ny", "%s%n",
 )  # fmt: skip
 NUMBERS = (
-    0, -1, 1, 2, 3, 7, 10**9, 10**18, 2**63, 2**64, 10**400, int("f" * 5000, 16), -(10**30),
+    0, -1, 1, 2, 3, 7, 10**9, 10**18, 2**63, 2**64, 10**400, -(10**30),
     0.0, -0.0, 0.5, 1e-8, 1e-300, 5e-324, 1e12, 1e300, 1.7976931348623157e308, math.inf, -math.inf, math.nan, 0.99999,
 )  # fmt: skip
 
@@ -106,7 +106,7 @@ def broken(rng: random.Random) -> bytes:
         elif kind == 2:
             lines[at] = lines[at][: rng.randrange(len(lines[at]) + 1)]
         elif kind == 3:
-            value = rng.choice(("nan", "-inf", "0x" + "f" * 5000, "1979-05-27", "[[]]", "{}"))
+            value = rng.choice(("nan", "-inf", "1979-05-27", "[[]]", "{}"))
             lines[at] = f"{rng.choice(KEYS[:50])} = {value}"
         elif kind == 4:
             lines[at] = f"[{'.'.join(rng.choice(KEYS[:50]) for _ in range(rng.randint(1, 4)))}]"
@@ -150,28 +150,13 @@ def huge() -> dict[str, bytes]:
         "a megabyte of brackets": "a=" + "[" * 900_000,
         "brackets that close": "a=" + "[" * 2000 + "]" * 2000,
         "tables in tables": "a=" + "{a=" * 300 + "1" + "}" * 300,
-        "a long dotted key": ".".join(["a"] * 20_000) + "=1",
-        "a long dotted table": "[" + ".".join(["a"] * 20_000) + "]",
-        "many dotted keys": "".join(f"a.b{k}.c=1\n" for k in range(30_000)),
-        "many tables": "".join(f"[t{k}]\n" for k in range(100_000)),
-        "many keys": "".join(f"k{k}=1\n" for k in range(80_000)),
-        "many outcomes": _HEAD + action + "[[outcome]]\nprobability='1'\ndynamics={}\n" * 20_000,
-        "many constants": _HEAD + action + "[constants]\n" + "".join(f"c{k}=1.0\n" for k in range(50_000)),
-        "many definitions": _with_definitions(["1+1"] * 20_000, "d19999"),
         "a long chain of definitions": _with_definitions(["u", *[f"d{k}+1" for k in range(3000)]], "d3000"),
         "a short chain of definitions": _with_definitions(["u", *[f"d{k}+1" for k in range(150)]], "d150"),
         "definitions that double": _with_definitions(["u", *[f"d{k}+d{k}" for k in range(200)]], "d200"),
-        "wide definitions": _with_definitions([f"min({','.join(['u'] * 4000)})"] * 100, "d99"),
         "a megabyte of title": f'{_HEAD}title="{"t" * 900_000}"\n{action}',
         "a megabyte of comment": "#" * 900_000,
         "ten megabytes": "# x\n" * 2_500_000,
-        "a megabyte of a": "a" * 900_000,
-        "a key of a megabyte": f"{_HEAD}{'a' * 900_000}=1\n{action}",
         "a long integer": f"a={'1' * 100_000}",
-        "a long hexadecimal": f"{_HEAD}a=0x{'f' * 100_000}\n{action}",
-        "a long hexadecimal cost": _HEAD.replace('"0"', "0x" + "f" * 5000) + action,
-        "a long hexadecimal constant": f"{_HEAD}{action}[constants]\nc=0x{'f' * 5000}\n",
-        "a long hexadecimal number of cells": f"{_HEAD}[action.u]\nbounds=[0.0,1.0]\ncells=0x{'f' * 5000}\n",
         "a negative zero": f"{_HEAD}[action.u]\nbounds=[-0.0,0.0]\ncells=2\n",
         "a box of a denormal": f"{_HEAD}[action.u]\nbounds=[0.0,5e-324]\ncells=2\n",
         "an endless box": f"{_HEAD}[action.u]\nbounds=[-1.7e308,1.7e308]\ncells=2\n",

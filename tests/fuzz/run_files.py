@@ -1,8 +1,8 @@
-"""Damage sealed files and forge them: ``python -m tests.fuzz.run_files [--file SEALED] --seed 0``.
+"""Damage sealed files: ``python -m tests.fuzz.run_files [--file SEALED] --seed 0``.
 
 Truncations, flipped bits and scrambled blocks must be noticed by the trailer, before HDF5 sees the file; any sealed
-file will do for them.  Files that are damaged or forged and then sealed again must be read or refused in one line, and
-what `open_run` reads with ``anyway`` must be a run.
+file will do for them.  Run files that another program changed and that were sealed again must be read or refused in one
+line.
 """
 
 from __future__ import annotations
@@ -12,25 +12,23 @@ import json
 import random
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tests.fuzz.problem_judge import BadAnswerError, check_lines
-from tests.fuzz.sealed_files import flips, forged, resealed, scrambles, truncations
+from tests.fuzz.sealed_files import changed, flips, scrambles, truncations
 from tests.fuzz.table import Tally
 from tests.fuzz.worker import Worker
-
-SALVAGE_SECONDS = 20.0
 
 
 def prepare_trailer(folder: Path) -> Callable[[bytes], str]:
     """The judge of damage: it must be refused, and HDF5 must not see it."""
     import h5py
 
-    from wpoflow.solver.storage.trailer import RunFileError, check_trailer
+    from wpoflow.solver.storage.atomic import RunFileError, check_trailer
     from wpoflow.solver.storage.writer import open_run
 
     def forbidden(*_: object, **__: object) -> None:
@@ -55,8 +53,8 @@ def prepare_trailer(folder: Path) -> Callable[[bytes], str]:
 
 def prepare_reading(folder: Path) -> Callable[[bytes], str]:
     """The judge of sealed files: they are read in full, or refused in one line."""
+    from wpoflow.solver.storage.atomic import RunFileError
     from wpoflow.solver.storage.plausible import implausible
-    from wpoflow.solver.storage.trailer import RunFileError
     from wpoflow.solver.storage.writer import open_run
 
     path = folder / "sealed.h5"
@@ -71,56 +69,6 @@ def prepare_reading(folder: Path) -> Callable[[bytes], str]:
             check_lines([str(error)], str(path))
             return "refused"
         return answer
-
-    judge(_tiny(path))
-    return judge
-
-
-def prepare_salvage(folder: Path) -> Callable[[bytes], str]:
-    """The judge of ``anyway``: it gives a run that says what is lost, or one line."""
-    from wpoflow.solver.storage.trailer import RunFileError
-    from wpoflow.solver.storage.writer import open_run
-
-    path = folder / "damaged.h5"
-
-    def judge(content: bytes) -> str:
-        path.write_bytes(content)
-        try:
-            run = open_run(path, anyway=True)
-        except RunFileError as error:
-            check_lines([str(error)], str(path))
-            return "too damaged"
-        _look_at(run)
-        if "damage" not in run.attributes:
-            raise BadAnswerError("a damaged run that does not say so")
-        return "some lost" if "cannot be read" in str(run.attributes["damage"]) else "all read"
-
-    judge(_tiny(path)[:-1])
-    return judge
-
-
-def prepare_validation(folder: Path) -> Callable[[bytes], str]:
-    """The judge of validating sealed files: verdicts, or one line."""
-    from wpoflow.solver.storage.plausible import implausible
-    from wpoflow.solver.storage.trailer import RunFileError
-    from wpoflow.solver.storage.writer import open_run
-    from wpoflow.validation.evidence import EvidenceError
-    from wpoflow.validation.suite import validate_run
-
-    path = folder / "sealed.h5"
-
-    def judge(content: bytes) -> str:
-        path.write_bytes(content)
-        try:
-            run = open_run(path)
-            if implausible(run) is not None:
-                return "implausible"
-            with np.errstate(all="ignore"):  # as the command does
-                result = validate_run(run, str(path), ())
-        except (RunFileError, EvidenceError) as error:
-            check_lines([str(error)], str(path))
-            return "refused"
-        return "passed" if result.passed else "failed"
 
     judge(_tiny(path))
     return judge
@@ -157,36 +105,21 @@ def _tiny(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def fuzz(counts: dict[str, int], seed: int, sealed: bytes | None = None, keep: Path | None = None) -> Tally:
-    """Judge damaged and forged files; how many of each family is told by ``counts``."""
+def fuzz(count: int, seed: int, sealed: bytes | None = None, keep: Path | None = None) -> Tally:
+    """Judge damage, so many files of each family, and files that were changed."""
     rng, tally = random.Random(seed), Tally(keep)
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run.h5"
         ours = _tiny(run)
         whole = ours if sealed is None else sealed
-        makers = {"truncated": truncations, "flipped": flips, "scrambled": scrambles}
-
-        def consume(worker: Worker, family: str, cases: Iterator[bytes]) -> None:
-            for case in cases:
-                tally.add(family, case, worker.judge(case))
-
         with Worker(prepare_trailer) as worker:
-            for family, make in makers.items():
-                changed = make(whole, rng, counts.get(family, 0))
-                consume(worker, family, (case for case in changed if case != whole))
+            for family, make in (("truncated", truncations), ("flipped", flips), ("scrambled", scrambles)):
+                for case in make(whole, rng, count):
+                    if case != whole:
+                        tally.add(family, case, worker.judge(case))
         with Worker(prepare_reading) as worker:
-            consume(worker, "sealed again", resealed(ours, rng, counts.get("sealed again", 0)))
-            for name, case in forged(run, Path(folder)) if counts.get("forged") else ():
-                tally.add("forged", case, worker.judge(case), name)
-        if counts.get("validated"):
-            with Worker(prepare_validation) as worker:
-                consume(worker, "sealed again, validated", resealed(ours, rng, counts["validated"]))
-                for name, case in forged(run, Path(folder)):
-                    tally.add("forged, validated", case, worker.judge(case), name)
-        with Worker(prepare_salvage, SALVAGE_SECONDS, allowed=("subprocess.", "os.posix_spawn")) as worker:
-            for family, make in makers.items():
-                changed = make(ours, rng, counts.get("anyway", 0) // 3)
-                consume(worker, f"{family}, read anyway", (case for case in changed if case != ours))
+            for name, case in changed(run, Path(folder)):
+                tally.add("changed", case, worker.judge(case), name)
     return tally
 
 
@@ -194,15 +127,12 @@ def main() -> None:
     """Print a table of outcomes; the status is 1 if there are faults."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--file", type=Path, help="a sealed file to damage instead of a small run")
-    parser.add_argument("--count", type=int, default=1000, help="of truncations, of flips, and of files sealed again")
-    parser.add_argument("--anyway", type=int, default=150, help="of damaged files read anyway, and of others validated")
+    parser.add_argument("--count", type=int, default=1000, help="of truncations, of flips and of scrambles")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="folder for inputs that led to a fault")
     options = parser.parse_args()
-    counts = dict.fromkeys(("truncated", "flipped", "scrambled", "sealed again"), options.count)
-    counts |= {"forged": 1, "anyway": options.anyway, "validated": options.anyway}
     sealed = None if options.file is None else options.file.read_bytes()
-    tally = fuzz(counts, options.seed, sealed, options.keep)
+    tally = fuzz(options.count, options.seed, sealed, options.keep)
     print(tally.text())
     sys.exit(bool(tally.faults))
 

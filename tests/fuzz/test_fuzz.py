@@ -29,23 +29,18 @@ def test_expressions() -> None:
 
 
 def test_run_files() -> None:
-    counts = {"truncated": 40, "flipped": 60, "scrambled": 20, "sealed again": 50, "forged": 1, "anyway": 3}
-    tally = run_files.fuzz(counts, seed=1)
+    tally = run_files.fuzz(40, seed=1)
     assert tally.faults == []
-    assert tally.counts["flipped"] == {"refused": 60}
-    assert tally.counts["truncated"] == {"refused": 40}
-    assert tally.counts["forged"]["refused"] > 50
-    assert tally.counts["sealed again"]["read"] > 10
+    assert tally.counts["flipped"] == tally.counts["truncated"] == {"refused": 40}
+    assert tally.counts["changed"]["refused"] > 15
 
 
 def test_checkpoints() -> None:
-    tally = checkpoints.fuzz(15, seed=1, share=0.15)
+    tally = checkpoints.fuzz(15, seed=1)
     assert tally.faults == []
     for kind in checkpoints.KINDS:
         assert tally.counts[f"{kind}, flipped"] == {"refused": 30}
         assert tally.counts[f"{kind}, truncated"] == {"refused": 15}
-        assert tally.counts[f"{kind}, forged"]["refused"] > 5
-        assert tally.counts[f"{kind}, forged"]["read"] > 0
 
 
 def _prepare_faulty(folder: Path) -> Callable[[str], str]:

@@ -70,14 +70,10 @@ class Worker:
         Module-level function that imports, warms up and returns the judge; called in the process with a scratch folder.
     seconds : float
         How long a case may take, in processor time.
-    allowed : tuple of str
-        Beginnings of audit events that are no harm here.
     """
 
-    def __init__(
-        self, prepare: Callable[[Path], Judge], seconds: float = SECONDS, allowed: tuple[str, ...] = ()
-    ) -> None:
-        self._prepare, self._seconds, self._allowed = prepare, seconds, allowed
+    def __init__(self, prepare: Callable[[Path], Judge], seconds: float = SECONDS) -> None:
+        self._prepare, self._seconds = prepare, seconds
         self._context = multiprocessing.get_context("spawn")
         self._folder = tempfile.TemporaryDirectory(prefix="fuzz-")
         self._process: Any = None
@@ -124,7 +120,7 @@ class Worker:
 
     def _start(self) -> None:
         self._pipe, theirs = self._context.Pipe()
-        arguments = (theirs, self._prepare, self._folder.name, self._allowed)
+        arguments = (theirs, self._prepare, self._folder.name)
         self._process = self._context.Process(target=_serve, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
@@ -142,14 +138,14 @@ class Worker:
         self._start()
 
 
-def _serve(pipe: Connection, prepare: Callable[[Path], Judge], folder: str, allowed: tuple[str, ...]) -> None:
+def _serve(pipe: Connection, prepare: Callable[[Path], Judge], folder: str) -> None:
     kernels = platformdirs.user_cache_dir("wpoflow")
     judge = prepare(Path(folder))
     most = psutil.Process().memory_info().vms + GIB
     resource.setrlimit(resource.RLIMIT_AS, (most, resource.getrlimit(resource.RLIMIT_AS)[1]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     harm: list[str] = []
-    sys.addaudithook(_watch(harm, (folder, kernels), allowed))
+    sys.addaudithook(_watch(harm, (folder, kernels)))
     pipe.send("ready")
     with contextlib.suppress(EOFError):
         while True:
@@ -179,15 +175,13 @@ _HARMFUL = ("os.system", "os.exec", "os.spawn", "os.posix_spawn", "os.fork", "su
 _CHANGING = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod")
 
 
-def _watch(harm: list[str], own: tuple[str, ...], allowed: tuple[str, ...]) -> Callable[[str, tuple[Any, ...]], None]:
+def _watch(harm: list[str], own: tuple[str, ...]) -> Callable[[str, tuple[Any, ...]], None]:
     """Notes what harms: programs, connections, and changes outside the scratch folder and the cache of kernels."""
 
     def elsewhere(path: object) -> bool:
         return isinstance(path, str | bytes | os.PathLike) and not os.fsdecode(path).startswith(own)
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if allowed and event.startswith(allowed):
-            return
         if event.startswith(_HARMFUL):
             harm.append(event)
         elif event.startswith(_CHANGING):

@@ -11,10 +11,10 @@ from tests.solver import theorems
 from wpoflow.problems.gallery import gallery_names
 from wpoflow.problems.load import load_problem
 from wpoflow.solver.bellman.evaluation import evaluate
-from wpoflow.solver.flows.wasserstein import WassersteinStep
+from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.registry import AUTOMATIC, fixed_step_schemes
 from wpoflow.solver.runs.evolve import evolve
-from wpoflow.solver.schemes.choice import AUTOMATIC, FIXED_STEP_SCHEMES
 
 CELLS = {
     "bandit": {"a": 200},
@@ -38,7 +38,7 @@ def mdp(request: pytest.FixtureRequest) -> GridMDP:
 def test_every_step_keeps_the_theorems(mdp: GridMDP, dt: float) -> None:
     """From the start of the flow and from where a long and a short step have led."""
     q = evaluate(mdp, mdp.initial_policy).q
-    step = WassersteinStep(mdp)
+    step = WassersteinFlow(mdp).step
     led = [step(mdp.initial_policy, q, before, np.empty_like(q)) for before in (0.1, 1e3)]
     for policy in (mdp.initial_policy, *led):
         there = dataclasses.replace(mdp, initial_policy=policy)
@@ -54,7 +54,7 @@ def test_the_identities_hold(mdp: GridMDP) -> None:
     theorems.dissipation_identity(mdp)
 
 
-@pytest.mark.parametrize("scheme", [AUTOMATIC, *FIXED_STEP_SCHEMES])
+@pytest.mark.parametrize("scheme", [AUTOMATIC, *fixed_step_schemes()])
 def test_a_run_keeps_them(mdp: GridMDP, scheme: str) -> None:
     run = evolve(mdp, until={"steps": 60}, scheme=scheme, accuracy=1e-2)
     scale = np.abs(evaluate(mdp, mdp.initial_policy).value).max()

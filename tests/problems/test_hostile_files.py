@@ -11,7 +11,7 @@ import pytest
 
 from tests.fuzz.problem_texts import huge
 from tests.problems.test_problem_file import changed
-from wpoflow.problems.checks import MAX_OPERATIONS, MAX_TEXT
+from wpoflow.problems.checks import MAX_OPERATIONS
 from wpoflow.problems.errors import MOST_LINES, ProblemError
 from wpoflow.problems.load import build_problem, load_problem
 from wpoflow.problems.problem_file import MAX_BYTES, parse_problem, read_problem
@@ -23,17 +23,9 @@ LINES = {
     "40 action axes": "action: has 40 axes; at most 8",
     "a billion cells": "action.u.cells: must be less than or equal to 10000000, not 1000000000",
     "ten million cells, twice": "state: the grids have 1.0e+14 pairs",
-    "a long dotted key": "a key of more than 32 parts",
-    "many tables": "99999 lines begin a table; at most 2000",
-    "many constants": "it has 50000 constants and definitions; at most 1000",
-    "many definitions": "it has 20000 constants and definitions; at most 1000",
-    "wide definitions": f"characters long in all; at most {MAX_TEXT}",
     "ten megabytes": f"is 10000000 bytes long; at most {MAX_BYTES}",
-    "a long hexadecimal cost": "the number is too large for float64",
-    "a long hexadecimal number of cells": "not an integer of 20000 bits",
     "many snapshots": "record.snapshots: must be less than or equal to",
     "rows without end": "record.series.every = 1e-300 gives more than 1e+07 rows until time 1",
-    "many dotted keys": "is not a known key",
     "duplicate keys": "not valid TOML",
     "UTF-16": "not a text file in UTF-8",
 }

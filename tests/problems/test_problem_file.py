@@ -20,7 +20,8 @@ from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.gallery import gallery_names, gallery_text, gallery_titles
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.problem_file import parse_problem, read_problem
-from wpoflow.problems.tables import DEFAULT_ACCURACY, FlowTable
+from wpoflow.solver.records.settings import FlowTable
+from wpoflow.solver.registry import AUTOMATIC, FLOWS, default_accuracy, scheme_names
 
 MINIMAL: dict[str, Any] = {
     "problem": {"discount": 0.9, "temperature": 0.2},
@@ -212,7 +213,7 @@ def test_minimal_problem_gets_the_documented_defaults() -> None:
     assert (problem.name, problem.title) == ("mine", "mine")
     assert problem.tables.state["x"].boundary == "clamp"
     assert problem.tables.action["u"].boundary == "no-flux"
-    flow = FlowTable.model_validate({"until": 1.0, "accuracy": DEFAULT_ACCURACY["automatic"]})
+    flow = FlowTable.model_validate({"until": 1.0, "accuracy": default_accuracy(AUTOMATIC)})
     assert problem.flow == flow
     assert flow.scheme == "automatic"
     assert problem.record.series.model_dump(exclude_none=True) == {"first": 1e-3, "per_decade": 20}
@@ -221,16 +222,12 @@ def test_minimal_problem_gets_the_documented_defaults() -> None:
     assert parse_problem(changed({"flow.until": 3})).flow.until.criteria == {"time": 3.0}
 
 
-def test_defaults_and_choices_are_the_solvers_own() -> None:
-    from wpoflow.solver.records.stop import CRITERIA
-    from wpoflow.solver.schemes.choice import AUTOMATIC, SCHEMES
-    from wpoflow.solver.schemes.choice import DEFAULT_ACCURACY as SOLVER_ACCURACY
-
-    assert DEFAULT_ACCURACY == SOLVER_ACCURACY
-    fields = FlowTable.model_fields
-    assert fields["scheme"].default == AUTOMATIC
-    assert set(fields["scheme"].annotation.__args__) == set(SCHEMES)  # type: ignore[union-attr]
-    assert set(fields["until"].annotation.model_fields) == set(CRITERIA)  # type: ignore[union-attr]
+def test_choices_are_those_of_the_registry() -> None:
+    for key, names in (("flow.scheme", scheme_names()), ("flow.kind", tuple(FLOWS))):
+        for name in names:
+            parse_problem(changed({key: name}))
+        with pytest.raises(ProblemError, match=f"{key}: 'none' is not a .*{names[-1]}"):
+            parse_problem(changed({key: "none"}))
 
 
 @pytest.mark.parametrize("name", gallery_names())

@@ -10,7 +10,7 @@ import pytest
 from tests.solver.small_problems import small_problem
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.schemes.integrator import FlowState, flow
+from wpoflow.solver.schemes.trajectory import FlowState, flow
 from wpoflow.validation.exact_cases.bandits import double_well
 
 LANDINGS = [0.013, 0.2, 0.2001, 0.77, 1.5, 1.5000001, 2.9]
@@ -36,8 +36,8 @@ def test_landings_change_no_step_of_the_multistep_scheme() -> None:
     mdp = small_problem()
     plain = until(mdp, 3.0, scheme="multistep", accuracy=1e-6)
     landed = until(mdp, plain[-1].time, scheme="multistep", accuracy=1e-6, landings=LANDINGS)
-    assert [state.time for state in landed if state.between] == LANDINGS
-    ends = [state for state in landed if not state.between]
+    assert [state.time for state in landed if state.interpolated] == LANDINGS
+    ends = [state for state in landed if not state.interpolated]
     assert [state.time for state in ends] == [state.time for state in plain]
     for mine, other in zip(ends, plain, strict=True):
         np.testing.assert_array_equal(mine.value, other.value)
@@ -48,11 +48,11 @@ def test_landings_change_no_step_of_the_multistep_scheme() -> None:
 
 def test_values_at_landings_lie_between_those_of_the_ends_and_times_increase() -> None:
     states = until(small_problem(), 3.0, scheme="multistep", accuracy=1e-4, landings=np.linspace(0.01, 3.0, 150))
-    assert sum(state.between for state in states) >= 140
+    assert sum(state.interpolated for state in states) >= 140
     for before, after in pairwise(states):
         assert after.time > before.time
         assert (after.value - before.value).max() <= 1e-12 * np.abs(before.value).max()
-        assert after.steps - before.steps == int(not after.between)
+        assert after.steps - before.steps == int(not after.interpolated)
         assert after.step_size > 0.0
 
 
@@ -71,7 +71,7 @@ def test_values_at_landings_are_as_accurate_as_a_run_that_ends_there(accuracy: f
 def test_other_schemes_end_their_steps_at_the_landings(scheme: str) -> None:
     states = until(double_well(1.0).grid(24), 2.9, scheme=scheme, accuracy=1e-2, landings=LANDINGS)
     assert set(LANDINGS) <= {state.time for state in states}
-    assert not any(state.between for state in states)
+    assert not any(state.interpolated for state in states)
 
 
 def test_values_that_are_not_needed_are_computed_when_asked_for() -> None:

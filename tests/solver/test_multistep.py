@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice, pairwise
+from itertools import islice
 
 import numpy as np
 import pytest
 
 from tests.solver.small_problems import small_problem
-from tests.solver.test_error_control import Faulty
 from tests.validation.constants.frozen_flows import dense
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import bellman_solver, evaluate
 from wpoflow.solver.bellman.optimum import solve_optimum
-from wpoflow.solver.entropy import gibbs_policy
+from wpoflow.solver.flows.flow import Flow
+from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.observables import Observer
 from wpoflow.solver.schemes.choice import make_scheme
-from wpoflow.solver.schemes.integrator import FlowState, flow
-from wpoflow.solver.schemes.multistep import DESCENT_ATTEMPTS, KEPT, MultistepScheme
-from wpoflow.solver.schemes.scheme import MASS_ROUNDING, Step, known
+from wpoflow.solver.schemes.integrator import MASS_ROUNDING, Integrator
+from wpoflow.solver.schemes.multistep import KEPT, MultistepState
+from wpoflow.solver.schemes.scheme import State
+from wpoflow.solver.schemes.trajectory import FlowState, flow
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.exact_cases.regulators import one_state
 
@@ -41,7 +41,7 @@ def total_variation(a: FloatArray, b: FloatArray) -> float:
 def test_errors_are_proportional_to_the_accuracy(temperature: float, time: float) -> None:
     """Over six decades, against the extrapolated scheme: of policies, of values and of ln gap."""
     mdp = small_problem(temperature=temperature)
-    observer = Observer(mdp, solve_optimum(mdp))
+    observer = Observer(mdp, solve_optimum(mdp), WassersteinFlow(mdp))
     best = reached(mdp, time, "extrapolated", 1e-10)
     policy, value, gap = best.policy.copy(), best.value.copy(), observer.gap(best.policy, best.evaluation)
     accuracies = 10.0 ** -np.arange(2.0, 9.0)
@@ -62,7 +62,7 @@ def test_late_rates_are_twice_the_slowest_rate_over_many_decades() -> None:
     """Two states that mirror each other, so that there is no mixture of rates; the start excites every other mode."""
     mdp = small_problem(states=2)
     best = solve_optimum(mdp)
-    observer = Observer(mdp, best)
+    observer = Observer(mdp, best, WassersteinFlow(mdp))
     rates = np.linalg.eigvalsh(dense(Generators.of(mdp, best.q), 0))
     first, marks, seen = None, [1e-8, 1e-12, 1e-16, 1e-20], 0
     for state in flow(mdp, scheme="multistep", accuracy=1e-6, weights=best.occupancy + mdp.rho):
@@ -101,84 +101,65 @@ def test_errors_of_mass_and_negative_entries_stay_out_of_long_runs() -> None:
         assert state.mass_drift <= MASS_ROUNDING
 
 
-def steps_of(scheme: MultistepScheme, mdp: GridMDP, count: int) -> Iterator[tuple[FloatArray, Step]]:
-    """Steps, each with a copy of the policy it started from."""
-    policy, evaluate_it = mdp.initial_policy, known(evaluate(mdp, mdp.initial_policy))
-    for _ in range(count):
-        before = policy.copy()
-        step = scheme.advance(policy, evaluate_it, np.inf)
-        yield before, step
-        policy, evaluate_it = step.policy, step.evaluate
-
-
-def scheme_for(mdp: GridMDP, accuracy: float) -> MultistepScheme:
-    scheme = make_scheme(mdp, "multistep", None, accuracy, "wasserstein", bellman_solver(mdp), None)
-    assert isinstance(scheme, MultistepScheme)
-    return scheme
+def integrator_for(mdp: GridMDP, accuracy: float, kind: Flow | None = None) -> tuple[Integrator, State]:
+    """An integrator of the scheme, and the state it begins with."""
+    solver = bellman_solver(mdp)
+    made = make_scheme(mdp, "multistep", None, accuracy, WassersteinFlow(mdp) if kind is None else kind, solver)
+    return Integrator(made.problem, made, lambda: None), made.init(
+        mdp.initial_policy, evaluate(mdp, mdp.initial_policy, None, solver)
+    )
 
 
 def test_a_step_that_is_taken_again_takes_the_place_of_the_first() -> None:
-    """Called again with the same policy, shorter: the run goes on as if the longer step had never been."""
+    """Taken again from where it began, shorter: the run goes on as if the longer step had never been."""
     mdp = small_problem()
-    straight, detour = scheme_for(mdp, 1e-6), scheme_for(mdp, 1e-6)
     policies = []
-    for scheme, twice in ((straight, False), (detour, True)):
-        policy, evaluation = mdp.initial_policy, known(evaluate(mdp, mdp.initial_policy))
+    for twice in (False, True):
+        integrator, state = integrator_for(mdp, 1e-6)
         for count in range(25):
-            taken = scheme.advance(policy, evaluation, np.inf)
+            taken = integrator.step(state, np.inf)
             if count == 20:
-                start, size = policy.copy(), 0.5 * taken.size
+                start, dt = state.policy.copy(), 0.5 * taken.dt
                 if twice:
-                    again = scheme.advance(policy, evaluation, np.inf)
-                    assert again.size <= taken.size * 2.0
-                    np.testing.assert_array_equal(policy, start)
-                taken = scheme.advance(policy, evaluation, size)
-                assert taken.size == size
-            policy, evaluation = taken.policy, taken.evaluate
-            policies.append(policy.copy())
-    np.testing.assert_allclose(policies[45], policies[20], rtol=0.0, atol=1e-6)
+                    again = integrator.step(taken.retry, np.inf)
+                    assert again.dt == taken.dt
+                    np.testing.assert_array_equal(again.state.policy, taken.state.policy)
+                    np.testing.assert_array_equal(state.policy, start)
+                taken = integrator.step(taken.retry, dt)
+                assert taken.dt == dt
+            state = taken.state
+            policies.append(state.policy.copy())
+    np.testing.assert_array_equal(policies[25:], policies[:25])
     np.testing.assert_allclose(policies[49].sum(axis=1), 1.0, atol=1e-14)
 
 
 def test_the_policies_between_two_ends() -> None:
     """At the ends they are the ends; within, positive, of mass one, and on the flow."""
     mdp = small_problem()
-    scheme = scheme_for(mdp, 1e-7)
-    elapsed = 0.0
-    for count, (before, step) in enumerate(steps_of(scheme, mdp, 30)):
-        np.testing.assert_allclose(scheme.between(0.0), before, atol=1e-14)
-        np.testing.assert_allclose(scheme.between(step.size), step.policy, atol=1e-14)
+    integrator, state = integrator_for(mdp, 1e-7)
+    elapsed, interpolate = 0.0, integrator.scheme.interpolate
+    for count in range(30):
+        before, step = state.policy.copy(), integrator.step(state, np.inf)
+        state = step.state
+        np.testing.assert_allclose(interpolate(state, 0.0), before, atol=1e-14)
+        np.testing.assert_allclose(interpolate(state, step.dt), state.policy, atol=1e-14)
         for share in (0.1, 0.5, 0.9):
-            inside = scheme.between(share * step.size)
+            inside = interpolate(state, share * step.dt)
             assert inside.min() >= 0.0
             np.testing.assert_allclose(inside.sum(axis=1), 1.0, atol=1e-14)
             if count == 29:
-                exact = reached(mdp, elapsed + share * step.size, "extrapolated", 1e-10)
+                exact = reached(mdp, elapsed + share * step.dt, "extrapolated", 1e-10)
                 assert total_variation(inside, exact.policy) <= 1e-6
-        elapsed += step.size
-
-
-def test_a_step_that_would_raise_a_value_is_repeated_and_at_last_backward_euler() -> None:
-    """One state's policy is pushed away from its Gibbs policy by every long step from the tenth on."""
-    mdp = small_problem()
-
-    def fault(calls: int, dt: float, out: FloatArray) -> None:
-        if 40 <= calls < 40 + DESCENT_ATTEMPTS:
-            gibbs = np.empty_like(out)
-            q = evaluate(mdp, out).q
-            gibbs_policy(-q, mdp.log_mass, mdp.temperature, gibbs)
-            out[:] = gibbs
-
-    states = list(islice(flow(mdp, scheme="multistep", accuracy=1e-1, flow=Faulty(mdp, fault)), 60))
-    rises = [(b.value - a.value).max() for a, b in pairwise(states)]
-    assert max(rises) <= 1e-12 * np.abs(states[0].value).max()
-    assert states[-1].rejected_steps >= 1
+        elapsed += step.dt
 
 
 def test_the_history_is_as_long_as_the_highest_order_needs() -> None:
-    mdp = small_problem()
-    scheme = scheme_for(mdp, 1e-9)
-    orders = [scheme._order for _ in steps_of(scheme, mdp, 120)]
+    integrator, state = integrator_for(small_problem(), 1e-9)
+    orders = []
+    for _ in range(120):
+        state = integrator.step(state, np.inf).state
+        assert isinstance(state, MultistepState)
+        orders.append(state.order)
+        kept = (state.policy, *state.policies)
     assert max(orders) == 5
-    assert scheme._times.size == KEPT
-    assert len(set(scheme._slots.tolist())) == KEPT
+    assert len(kept) == len({id(policy) for policy in kept}) == KEPT

@@ -11,6 +11,7 @@ from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import tabulated_transition
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.observables import Observer, end_cells
 
@@ -27,7 +28,7 @@ def slopes_along(values: np.ndarray, axis: Axis, where: int) -> np.ndarray:
 @given(grid_mdps(least_temperature=1e-2))
 def test_monitors_are_what_they_say(mdp: GridMDP) -> None:
     now = evaluate(mdp, mdp.initial_policy)
-    row = Observer(mdp, solve_optimum(mdp)).row(mdp.initial_policy, now)
+    row = Observer(mdp, solve_optimum(mdp), WassersteinFlow(mdp)).row(mdp.initial_policy, now)
     shape = (mdp.states.size, *mdp.actions.shape)
     q, policy = now.q.reshape(shape), mdp.initial_policy.reshape(shape)
     density = mdp.initial_policy / mdp.reference_mass
@@ -84,5 +85,5 @@ def test_the_mass_at_the_ends_is_at_most_one() -> None:
         rho=np.ones(1),
         initial_policy=quarter[None],
     )
-    row = Observer(mdp, solve_optimum(mdp)).row(quarter[None], evaluate(mdp, quarter[None]))
+    row = Observer(mdp, solve_optimum(mdp), WassersteinFlow(mdp)).row(quarter[None], evaluate(mdp, quarter[None]))
     assert row["end_mass"] == 1.0

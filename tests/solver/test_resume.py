@@ -20,15 +20,16 @@ from wpoflow.problems.gallery import gallery_names
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.resume import resume
 from wpoflow.solver.bellman.system import SOLVERS
-from wpoflow.solver.flows.wasserstein import FLOWS
+from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
+from wpoflow.solver.registry import FLOWS
 from wpoflow.solver.runs.evolve import Progress, evolve
 from wpoflow.solver.runs.resume import resume_run
 from wpoflow.solver.runs.signals import StopAtOnce
-from wpoflow.solver.schemes.integrator import FlowState, flow
-from wpoflow.solver.schemes.scheme import Memory
-from wpoflow.solver.storage.output_path import checkpoint_folder
+from wpoflow.solver.schemes.scheme import Arrays
+from wpoflow.solver.schemes.trajectory import FlowState, flow
+from wpoflow.solver.storage.atomic import checkpoint_folder
 
 LANDINGS = [0.01, 0.1, 0.2, 0.5, 1.0]
 CONTROLS: list[tuple[str, dict[str, Any]]] = [
@@ -51,27 +52,9 @@ CELLS: dict[str, dict[str, int]] = {
     "torus": {"s": 12, "a": 16},
 }
 
-# What a step fills before it reads it, or what only says where errors were: not part of the memory.
-SCRATCH = {
-    "MultistepScheme": {
-        *("_right", "_q", "_squares", "_drift", "_negative", "_wrong", "_degrees", "_given", "_newest"),
-    },
-    "ExtrapolatedScheme": {"_parts", "_buffers", "_drift"},
-    "EulerScheme": {"_buffers"},
-    "ExponentialScheme": {"_buffers", "_difference", "_squares", "_drift", "_negative"},
-    "ErrorControl": {"gibbs", "_squares", "_errors", "_floor"},
-    "Substeps": {"evaluations", "tolerance"},
-    "Increments": {"_base", "_divergence", "_rise", "_q"},
-    "IncompleteFactors": {
-        *("_made_for", "_places", "_bounds", "_columns", "_diagonal", "_entries", "_inverse"),
-    },
-    "DiscountedSystem": {"iterations", "_dense_factors", "_sparse_factors"},
-    "Evaluation": {"q", "_exact"},  # whether it is itself exact is compared apart
-}
 
-
-def copied(memory: Memory) -> Memory:
-    return {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in memory.items()}
+def copied(arrays: Arrays) -> Arrays:
+    return {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in arrays.items()}
 
 
 def numbers(state: FlowState) -> tuple[Any, ...]:
@@ -91,86 +74,67 @@ def test_a_flow_goes_on_as_if_it_had_not_been_left(
 ) -> None:
     mdp = problem_for(scheme)
 
-    def states(memory: Memory | None = None) -> Iterator[FlowState]:
-        return flow(mdp, scheme=scheme, solver=solver, flow=kind, landings=LANDINGS, memory=memory, **control)
+    def states(resume: Arrays | None = None) -> Iterator[FlowState]:
+        return flow(mdp, scheme=scheme, linear_solver=solver, flow=kind, landings=LANDINGS, resume=resume, **control)
 
     left_alone: list[tuple[Any, ...]] = []
-    memories: dict[int, Memory] = {}
+    kept: dict[int, Arrays] = {}
     for k, state in enumerate(islice(states(), 40)):
         left_alone.append(numbers(state))
-        if not state.between and k in (0, 1, 2, 5, 6, 13):
-            memories[k] = copied(state.memory())
-    assert len(memories) > 3
-    for k, memory in memories.items():
-        assert [numbers(state) for state in islice(states(memory), 40 - k)] == left_alone[k:], f"after state {k}"
-
-
-def different(one: Any, other: Any, place: str, seen: set[int], found: list[str]) -> None:
-    """Collect the attributes in which two objects differ, all the way down but for `SCRATCH`."""
-    if id(one) in seen or one is other:
-        return
-    seen.add(id(one))
-    if isinstance(one, np.ndarray):
-        if not (isinstance(other, np.ndarray) and one.shape == other.shape and one.tobytes() == other.tobytes()):
-            found.append(place)
-    elif isinstance(one, list | tuple):
-        if not isinstance(other, type(one)) or len(one) != len(other):
-            found.append(place)
-            return
-        for k, (left, right) in enumerate(zip(one, other, strict=True)):
-            different(left, right, f"{place}[{k}]", seen, found)
-    elif hasattr(one, "__dict__") and not callable(one):
-        scratch = SCRATCH.get(type(one).__name__, set())
-        if type(one) is not type(other) or getattr(one, "exact", None) != getattr(other, "exact", None):
-            found.append(place)
-            return
-        for name in sorted((vars(one).keys() | vars(other).keys()) - scratch):
-            if name not in vars(one) or name not in vars(other):
-                found.append(f"{place}.{name}")
-            else:
-                different(vars(one)[name], vars(other)[name], f"{place}.{name}", seen, found)
-    elif not callable(one) and one != other:
-        found.append(place)
+        if not state.interpolated and k in (0, 1, 2, 5, 6, 13):
+            kept[k] = copied(state.arrays())
+    assert len(kept) > 3
+    for k, arrays in kept.items():
+        assert [numbers(state) for state in islice(states(arrays), 40 - k)] == left_alone[k:], f"after state {k}"
 
 
 @pytest.mark.parametrize(("scheme", "control"), CONTROLS)
-def test_no_attribute_is_forgotten(scheme: str, control: dict[str, Any]) -> None:
-    """An attribute that a scheme is given later is either part of its memory or named in `SCRATCH`."""
+def test_a_state_that_comes_back_is_the_state_that_went(scheme: str, control: dict[str, Any]) -> None:
+    """All of it: the arrays and numbers of the state gone on from are those that were kept."""
     mdp = problem_for(scheme)
-    state = next(
-        state
-        for state in flow(mdp, scheme=scheme, landings=LANDINGS, **control)
-        if state.evaluation and state.steps >= 9 and not state.between
-    )
-    restored = next(flow(mdp, scheme=scheme, landings=LANDINGS, memory=copied(state.memory()), **control))
-    found: list[str] = []
-    if scheme == "multistep":  # slots that hold no past are overwritten before they are read
-        for one in (state.scheme, restored.scheme):
-            kept = [*vars(one)["_slots"][:5], vars(one)["_taken"][1]]
-            for name in ("_history", "_values", "_rows"):
-                vars(one)[name] = [vars(one)[name][slot] for slot in kept]
-            for name in ("_times", "_slots"):
-                vars(one)[name] = vars(one)[name][:5]
-            vars(one)["_norms"], vars(one)["_extrapolated"] = vars(one)["_norms"][4], vars(one)["_extrapolated"][-1]
-    different(state.scheme, restored.scheme, scheme, set(), found)
-    assert found == []
+    states = flow(mdp, scheme=scheme, landings=LANDINGS, **control)
+    state = next(state for state in states if state.evaluation and state.steps >= 9 and not state.interpolated)
+    kept = copied(state.arrays())
+    restored = next(flow(mdp, scheme=scheme, landings=LANDINGS, resume=kept, **control))
     assert numbers(state) == numbers(restored)
+    found = restored.arrays()
+    assert found.keys() == kept.keys()
+    for name, value in kept.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize(("scheme", "control"), CONTROLS)
+def test_what_is_no_state_of_the_problem_is_refused_by_name(scheme: str, control: dict[str, Any]) -> None:
+    mdp = problem_for(scheme)
+    states = flow(mdp, scheme=scheme, **control)
+    arrays = copied(next(state for state in states if state.evaluation and state.steps >= 6).arrays())
+    for name, value in arrays.items():
+        wrong: list[Any] = [np.zeros((2, 3, 4)), "text"]
+        if isinstance(value, float | np.ndarray):
+            wrong.append(np.full_like(value, np.nan))
+        for instead in wrong:
+            with pytest.raises(ValueError, match=name.removeprefix("scheme.").split(".")[0]):
+                flow(mdp, scheme=scheme, resume={**arrays, name: instead}, **control)
+    with pytest.raises(ValueError, match="is missing"):
+        flow(mdp, scheme=scheme, resume={name: arrays[name] for name in list(arrays)[1:]}, **control)
+    with pytest.raises(ValueError, match="'more' is not part of it"):
+        flow(mdp, scheme=scheme, resume={**arrays, "scheme.more": 1}, **control)
 
 
 def test_values_known_to_rounding_are_not_refined_again() -> None:
     """Late steps, whose values moved by rounding alone, are judged by refined evaluations."""
     mdp, left_alone = problem_for("multistep"), []
-    memory: Memory | None = None
+    arrays: Arrays | None = None
     for state in islice(flow(mdp), 400):
-        if memory is not None:
+        if arrays is not None:
             left_alone.append(numbers(state))
-        elif state.steps > 60 and state.scheme is not None and state.scheme.memory()["exact"]:
-            memory = copied(state.memory())
+        elif state.steps > 60 and state.arrays()["scheme.exact"]:
+            arrays = copied(state.arrays())
             left_alone.append(numbers(state))
         if len(left_alone) == 30:
             break
     assert len(left_alone) == 30
-    assert [numbers(state) for state in islice(flow(mdp, memory=memory), 30)] == left_alone
+    assert [numbers(state) for state in islice(flow(mdp, resume=arrays), 30)] == left_alone
 
 
 def interrupting(after: int) -> Callable[[Progress], None]:
@@ -285,7 +249,7 @@ def test_a_flow_of_ones_own_is_given_again(tmp_path: Path) -> None:
 
     class Mine:
         def __init__(self) -> None:
-            self.step = FLOWS["wasserstein"](mdp)
+            self.step = WassersteinFlow(mdp).step
 
         def __call__(self, p: Any, q: Any, dt: float, out: Any) -> Any:
             return self.step(p, q, dt, out)

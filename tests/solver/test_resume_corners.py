@@ -15,11 +15,9 @@ from tests.wpoflow.conftest import call as call  # a fixture
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.resume import resume
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.runs.checkpoint_files import CheckpointFolder
 from wpoflow.solver.runs.evolve import evolve
-from wpoflow.solver.storage.output_lock import OutputLock
-from wpoflow.solver.storage.output_path import checkpoint_folder, part_path
-from wpoflow.solver.storage.trailer import RunFileError
+from wpoflow.solver.storage.atomic import OutputLock, RunFileError, checkpoint_folder, part_path
+from wpoflow.solver.storage.checkpoints import CheckpointFolder
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +78,11 @@ def test_a_folder_that_cannot_be_read_is_not_an_empty_one(
     def refused(folder: Path) -> list[str]:
         raise PermissionError(13, "Permission denied", str(folder))
 
-    monkeypatch.setattr("wpoflow.solver.runs.checkpoint_files.os.listdir", refused)
+    monkeypatch.setattr("wpoflow.solver.storage.checkpoints.os.listdir", refused)
     with pytest.raises(PermissionError):
         resume(path)
     monkeypatch.undo()
-    assert CheckpointFolder(path).newest(mdp, "multistep") is not None
+    assert CheckpointFolder(path).newest() is not None
 
 
 def test_a_run_that_is_done_needs_no_checkpoints_and_removes_them(
@@ -97,7 +95,7 @@ def test_a_run_that_is_done_needs_no_checkpoints_and_removes_them(
     resume(path)
     shutil.copytree(kept, checkpoint_folder(path))  # as if killed between the two
     before = path.read_bytes()
-    monkeypatch.setattr("wpoflow.solver.runs.checkpoint_files.source_hash", lambda: "0" * 64)  # which matters no more
+    monkeypatch.setattr("wpoflow.solver.storage.checkpoints.source_hash", lambda: "0" * 64)  # which matters no more
     assert resume(path).status == "complete"
     assert path.read_bytes() == before
     assert not checkpoint_folder(path).exists()

@@ -10,16 +10,23 @@ import pytest
 
 from tests.solver.test_evolve import small_problem
 from wpoflow.solver.records.schedule import landings, merge, reached, series_times, snapshot_times
+from wpoflow.solver.records.settings import RecordTable, Settings
+from wpoflow.solver.registry import AUTOMATIC, fixed_step_schemes
 from wpoflow.solver.runs.evolve import evolve
-from wpoflow.solver.schemes.choice import AUTOMATIC, FIXED_STEP_SCHEMES
-from wpoflow.solver.schemes.integrator import flow
+from wpoflow.solver.schemes.trajectory import flow
+
+
+def recorded(**record: Any) -> RecordTable:
+    """What is recorded of a run that is asked for this."""
+    return Settings.of(until=1.0, **record).record
 
 
 def test_times_that_differ_by_rounding_are_one() -> None:
     assert list(merge(iter([0.3]), iter([0.1, 0.2, 3 * 0.1]))) == [0.1, 0.2, 0.3]
     assert list(merge(iter([3 * 0.1]), iter([0.1, 0.2, 0.3, 0.4]))) == [0.1, 0.2, 3 * 0.1, 0.4]
     assert list(merge(iter([0.0, 1.0]), iter([0.0, 1e-13, 1.0 + 1e-11]))) == [0.0, 1e-13, 1.0, 1.0 + 1e-11]
-    assert list(islice(merge(series_times({"every": 1.0}), iter([2.5])), 4)) == [1.0, 2.0, 2.5, 3.0]
+    rows = series_times(recorded(series={"every": 1.0}).series)
+    assert list(islice(merge(rows, iter([2.5])), 4)) == [1.0, 2.0, 2.5, 3.0]
     assert list(merge(iter([]))) == []
     assert reached(0.3, 3 * 0.1)
     assert not reached(0.3, 0.3 * (1.0 + 1e-11))
@@ -52,14 +59,14 @@ def test_the_end_is_met_although_a_row_falls_just_before_it() -> None:
     assert run.attributes["steps"] == 21
 
 
-@pytest.mark.parametrize("scheme", [AUTOMATIC, *FIXED_STEP_SCHEMES])
+@pytest.mark.parametrize("scheme", [AUTOMATIC, *fixed_step_schemes()])
 def test_a_fixed_step_is_not_cut_for_geometric_rows_and_snapshots(scheme: str) -> None:
     run = evolve(small_problem(), until={"steps": 20}, step=0.05, scheme=scheme)
     series = run.series
     np.testing.assert_allclose(series["time"][-1], 1.0, rtol=1e-14)
     np.testing.assert_allclose(series["step_size"][1:], 0.05, rtol=1e-12)
     np.testing.assert_allclose(np.round(series["time"] / 0.05) * 0.05, series["time"], rtol=1e-12)
-    wanted = [time for time in islice(series_times(None), 100) if time <= 1.0]
+    wanted = [time for time in islice(series_times(RecordTable().series), 100) if time <= 1.0]
     for time in wanted:
         assert np.any((series["time"] >= time * (1 - 1e-12)) & (series["time"] < time + 0.05 * (1 + 1e-9)))
     assert run.snapshots is not None
@@ -81,11 +88,12 @@ def test_a_fixed_step_is_cut_for_listed_times_and_the_end() -> None:
 
 
 def test_what_steps_are_cut_for() -> None:
-    geometric = list(landings({"first": 0.1, "per_decade": 1}, 3, 2.0, fixed_step=True))
-    assert geometric == [2.0]
-    assert list(landings(None, None, None, fixed_step=True)) == []
-    assert list(landings({"times": [1.0, 0.5]}, {"times": [0.7]}, 2.0, fixed_step=True)) == [0.5, 0.7, 1.0, 2.0]
-    controlled = list(islice(landings({"first": 0.1, "per_decade": 1}, 3, 2.0, fixed_step=False), 5))
+    geometric: dict[str, Any] = {"series": {"first": 0.1, "per_decade": 1}, "snapshots": 3}
+    assert list(landings(Settings.of(until=2.0, step=0.1, **geometric))) == [2.0]
+    assert list(landings(Settings.of(until={"steps": 5}, step=0.1))) == []
+    listed = Settings.of(until=2.0, step=0.1, series={"times": [1.0, 0.5]}, snapshots={"times": [0.7]})
+    assert list(landings(listed)) == [0.5, 0.7, 1.0, 2.0]
+    controlled = list(islice(landings(Settings.of(until=2.0, accuracy=1e-3, **geometric)), 5))
     np.testing.assert_allclose(controlled, [0.0, 0.1, 1.0, 2.0, 10.0])
 
 
@@ -95,5 +103,15 @@ def test_landings_of_the_iterator_that_differ_by_rounding_make_one_step() -> Non
 
 
 def test_ladders_of_snapshots() -> None:
-    ladder = snapshot_times(4, 0.01, 1.0)
-    np.testing.assert_allclose(ladder, [0.0, 0.01, 0.1, 1.0])
+    series = {"first": 0.01, "per_decade": 20}
+    np.testing.assert_allclose(snapshot_times(recorded(series=series, snapshots=4), 1.0), [0.0, 0.01, 0.1, 1.0])
+    assert snapshot_times(recorded(snapshots=1), 1.0) == [0.0]
+    assert snapshot_times(recorded(snapshots=0), 1.0) == []
+    np.testing.assert_allclose(snapshot_times(recorded(series=series, snapshots=3), None), [0.0, 0.01, 1e4])
+
+
+def test_rows() -> None:
+    assert list(islice(series_times(recorded(series={"every": 0.5}).series), 3)) == [0.5, 1.0, 1.5]
+    geometric = islice(series_times(recorded(series={"first": 0.01, "per_decade": 2}).series), 3)
+    np.testing.assert_allclose(list(geometric), [0.01, 0.01 * 10**0.5, 0.1])
+    assert list(series_times(recorded(series={"times": np.array([3.0, 1.0])}).series)) == [1.0, 3.0]

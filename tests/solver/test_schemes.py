@@ -12,11 +12,11 @@ from tests.solver.small_problems import small_problem
 from wpoflow.grids.axis import Axis, uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import tabulated_transition
-from wpoflow.solver.flows.wasserstein import WassersteinStep
+from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.schemes.choice import AUTOMATIC, DEFAULT_ACCURACY, SCHEMES, chosen_scheme, make_scheme
-from wpoflow.solver.schemes.exponential import exponential_applies
-from wpoflow.solver.schemes.integrator import flow
+from wpoflow.solver.registry import AUTOMATIC, SCHEMES, default_accuracy, scheme_names
+from wpoflow.solver.schemes.choice import chosen_scheme
+from wpoflow.solver.schemes.trajectory import flow
 from wpoflow.validation.exact_cases.bandits import double_well
 
 LINE = uniform_axis("a", -1.0, 1.0, 6)
@@ -43,11 +43,19 @@ class Own:
         return out
 
 
-def test_potentials_stand_still_where_the_next_state_does_not_depend_on_the_action() -> None:
-    assert indifferent(LINE).potentials_stand_still
-    assert as_bandit(frozen_wells(3, 8)).potentials_stand_still
-    assert not indifferent(LINE, leak=1e-9).potentials_stand_still
-    assert not small_problem().potentials_stand_still
+def test_transition_ignores_action_where_the_next_state_does_not_depend_on_the_action() -> None:
+    assert indifferent(LINE).transition_ignores_action
+    assert as_bandit(frozen_wells(3, 8)).transition_ignores_action
+    assert not indifferent(LINE, leak=1e-9).transition_ignores_action
+    assert not small_problem().transition_ignores_action
+
+
+def exponential_applies(mdp: GridMDP, accuracy: float | None = None) -> bool:
+    """Whether the scheme is not refused."""
+    try:
+        return chosen_scheme(mdp, "exponential", None, "wasserstein", accuracy) == "exponential"
+    except ValueError:
+        return False
 
 
 def test_the_exponential_is_for_one_axis_with_two_ends() -> None:
@@ -60,7 +68,7 @@ def test_the_exponential_is_for_one_axis_with_two_ends() -> None:
 
 def test_the_exponential_refuses_accuracies_it_cannot_reach() -> None:
     with pytest.raises(ValueError, match="reaches an accuracy of 1e-06 at best, not 1e-07; choose multistep"):
-        make_scheme(double_well(1.0).grid(8), "exponential", None, 1e-7, "wasserstein", "dense", None)
+        chosen_scheme(double_well(1.0).grid(8), "exponential", None, "wasserstein", 1e-7)
 
 
 def test_the_automatic_choice() -> None:
@@ -76,16 +84,15 @@ def test_the_automatic_choice() -> None:
         (plane, None, "wasserstein", "extrapolated"),
     ):
         assert chosen_scheme(mdp, AUTOMATIC, step, flow_name) == expected
-        assert make_scheme(mdp, AUTOMATIC, step, None, flow_name, "dense", None).name == expected
     assert chosen_scheme(bandit, AUTOMATIC, None, Own()) == "extrapolated"
-    assert chosen_scheme(bandit, AUTOMATIC, None, WassersteinStep(bandit)) == "multistep"
+    assert chosen_scheme(bandit, AUTOMATIC, None, WassersteinFlow(bandit)) == "multistep"
 
 
 @pytest.mark.parametrize("scheme", ["euler", "extrapolated"])
 def test_schemes_for_everything_are_what_was_asked_for(scheme: str) -> None:
     mdp = indifferent(LINE, uniform_axis("b", 0.0, 1.0, 2))
     assert chosen_scheme(mdp, scheme, 0.1, Own()) == scheme
-    assert make_scheme(mdp, scheme, None, None, "wasserstein", "dense", None).name == scheme
+    assert chosen_scheme(mdp, scheme, None, "wasserstein") == scheme
 
 
 def test_what_does_not_apply_is_refused_in_one_line_that_says_why() -> None:
@@ -94,13 +101,13 @@ def test_what_does_not_apply_is_refused_in_one_line_that_says_why() -> None:
     for mdp, scheme, step, own, reason in (
         (coupled, "multistep", 0.1, "wasserstein", "chooses its own steps; choose extrapolated or euler"),
         (plane, "multistep", None, "wasserstein", "one action axis; choose extrapolated or euler"),
-        (coupled, "multistep", None, Own(), "the Wasserstein flow"),
+        (coupled, "multistep", None, Own(), "flows with a generator; choose extrapolated or euler"),
         (bandit, "exponential", 0.1, "wasserstein", "chooses its own steps; choose extrapolated or euler"),
         (bandit, "exponential", None, Own(), "the Wasserstein flow"),
         (plane, "exponential", None, "wasserstein", "one action axis"),
-        (coupled, "exponential", None, "wasserstein", "do not depend on the action.*choose multistep or euler"),
-        (indifferent(CIRCLE), "exponential", None, "wasserstein", "two ends; choose multistep or euler"),
-        (bandit, "best", None, "wasserstein", f"choose one of {', '.join(SCHEMES)}"),
+        (coupled, "exponential", None, "wasserstein", "not depend on the action; choose multistep, extrapolated"),
+        (indifferent(CIRCLE), "exponential", None, "wasserstein", "two ends; choose multistep, extrapolated or euler"),
+        (bandit, "best", None, "wasserstein", f"choose one of {', '.join(scheme_names())}"),
     ):
         with pytest.raises(ValueError, match=reason) as error:
             chosen_scheme(mdp, scheme, step, own)
@@ -117,14 +124,13 @@ def test_controls_that_contradict_or_mean_nothing_are_refused() -> None:
             next(iter(flow(mdp, **control)))  # type: ignore[arg-type]
 
 
-def test_each_scheme_has_a_default_accuracy() -> None:
-    assert set(DEFAULT_ACCURACY) == set(SCHEMES)
-    assert SCHEMES[0] == AUTOMATIC
+@pytest.mark.parametrize("scheme", scheme_names())
+def test_each_scheme_has_a_default_accuracy(scheme: str) -> None:
+    assert scheme_names() == (AUTOMATIC, *SCHEMES)
     mdp = replace(double_well(1.0).grid(8), discount=0.5)
-    for scheme in SCHEMES:
-        default, explicit = (
-            next(state for state in flow(mdp, scheme=scheme, accuracy=accuracy) if state.steps == 3)
-            for accuracy in (None, DEFAULT_ACCURACY[scheme])
-        )
-        assert default.time == explicit.time
-        np.testing.assert_array_equal(default.policy, explicit.policy)
+    default, explicit = (
+        next(state for state in flow(mdp, scheme=scheme, accuracy=accuracy) if state.steps == 3)
+        for accuracy in (None, default_accuracy(scheme))
+    )
+    assert default.time == explicit.time
+    np.testing.assert_array_equal(default.policy, explicit.policy)

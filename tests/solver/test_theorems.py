@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.solver import theorems
 from tests.solver.random_mdps import grid_mdps
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.schemes.integrator import flow
+from wpoflow.solver.schemes.trajectory import flow
 
 STEPS = st.floats(np.log(1e-6), np.log(1e12)).map(lambda x: float(np.exp(x)))
 

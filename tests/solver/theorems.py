@@ -19,9 +19,9 @@ from wpoflow.grids.transitions import tabulated_transition
 from wpoflow.solver.bellman.evaluation import Evaluation, bellman_residual, evaluate, occupancy, suboptimality
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.entropy import gibbs_policy, relative_entropy_to_gibbs
-from wpoflow.solver.flows.wasserstein import WassersteinStep, wasserstein_dissipation
+from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.schemes.integrator import flow
+from wpoflow.solver.schemes.trajectory import flow
 
 EPS = np.finfo(np.float64).eps
 
@@ -46,7 +46,7 @@ def rounding(mdp: GridMDP, evaluation: Evaluation) -> float:
 def mass_and_positivity(mdp: GridMDP, dt: float) -> None:
     """A step keeps every state's mass and makes nothing negative."""
     q = evaluate(mdp, mdp.initial_policy).q
-    stepped = WassersteinStep(mdp)(mdp.initial_policy, q, dt, np.empty_like(q))
+    stepped = WassersteinFlow(mdp).step(mdp.initial_policy, q, dt, np.empty_like(q))
     assert np.abs(stepped.sum(axis=1) - 1.0).max() <= 2e-15 * mdp.actions.size
     assert stepped.min() >= 0.0
 
@@ -55,7 +55,7 @@ def stationarity(mdp: GridMDP, dt: float) -> None:
     """The Gibbs policy of Q is a fixed point of every step with that Q."""
     q = evaluate(mdp, mdp.initial_policy).q
     g = gibbs(mdp, q)
-    stepped = WassersteinStep(mdp)(g, q, dt, np.empty_like(q))
+    stepped = WassersteinFlow(mdp).step(g, q, dt, np.empty_like(q))
     assert np.abs(stepped - g).max() <= 1e-13 * g.max()
     # entry by entry; the exponential of a logarithm of size |ln g| cannot be better than eps |ln g|
     seen = g > 1e-290
@@ -65,7 +65,7 @@ def stationarity(mdp: GridMDP, dt: float) -> None:
 def pointwise_descent(mdp: GridMDP, dt: float) -> None:
     """A step lowers V at every state."""
     before = evaluate(mdp, mdp.initial_policy)
-    policy = WassersteinStep(mdp)(mdp.initial_policy, before.q, dt, np.empty_like(before.q))
+    policy = WassersteinFlow(mdp).step(mdp.initial_policy, before.q, dt, np.empty_like(before.q))
     after = evaluate(mdp, policy)
     scale = np.abs(before.value).max()
     assert (after.value - before.value).max() <= 1e-12 * scale + 16.0 * EPS * scale / (1.0 - mdp.discount)
@@ -155,7 +155,7 @@ def dissipation_identity(mdp: GridMDP) -> None:
     """(I4): the derivative of V(rho) in the direction L p, by the policy gradient, is minus the dissipation."""
     now = evaluate(mdp, mdp.initial_policy)
     visited = occupancy(mdp, now.system)
-    dissipation = visited @ wasserstein_dissipation(mdp, mdp.initial_policy, now.q) / (1.0 - mdp.discount)
+    dissipation = visited @ WassersteinFlow(mdp).dissipation(mdp.initial_policy, now.q) / (1.0 - mdp.discount)
     generator = _generator_applied(mdp, mdp.initial_policy, now.q)
     gradient = now.q + mdp.temperature * (np.log(mdp.initial_policy) - mdp.log_mass)
     exact = -visited @ (generator * gradient).sum(axis=1) / (1.0 - mdp.discount)
@@ -171,7 +171,7 @@ def short_step(mdp: GridMDP) -> None:
     narrowest = min(float(axis.widths.min()) for axis in mdp.actions.axes)
     fastest = (mdp.temperature + np.ptp(q)) / narrowest**2
     dt = 1e-7 / fastest
-    stepped = WassersteinStep(mdp)(mdp.initial_policy, q, dt, np.empty_like(q))
+    stepped = WassersteinFlow(mdp).step(mdp.initial_policy, q, dt, np.empty_like(q))
     allowed = 1e-5 * np.abs(generator).max() + 1e-7 * fastest * np.abs(mdp.initial_policy).max()
     assert np.abs((stepped - mdp.initial_policy) / dt - generator).max() <= allowed
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.solver.faults import Still
 from tests.validation.cases import CELLS, altered, at_row, controlled, fixed, judged, small_problem
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.problems.statement import Statement, build
-from wpoflow.solver.flows.wasserstein import WassersteinStep
+from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.studies.refinement.plan import RefinedAxis
@@ -178,22 +179,11 @@ def test_backward_euler_decay_is_held_to_the_discrete_theorem(lqr_euler: Evidenc
         assert judged(claim, altered(lqr_euler, {name: stays})).verdict is FAILS
 
 
-class Slowed:
+class Slowed(WassersteinFlow):
     """Steps a quarter as long as asked for."""
 
-    def __init__(self, mdp: GridMDP) -> None:
-        self._step = WassersteinStep(mdp)
-
-    def __call__(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
-        return self._step(p, q, 0.25 * dt, out)
-
-
-class Still:
-    """Steps that change nothing."""
-
-    def __call__(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
-        out[...] = p
-        return out
+    def step(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
+        return super().step(p, q, 0.25 * dt, out)
 
 
 def test_steps_that_are_too_short_contract_too_little() -> None:
@@ -201,7 +191,7 @@ def test_steps_that_are_too_short_contract_too_little() -> None:
     assert evidence.mdp is not None
     slow = Evidence("slow", evidence.run, evidence.mdp, Slowed(evidence.mdp))
     assert judged("kl_contraction", slow).verdict is FAILS
-    still = Evidence("still", evidence.run, evidence.mdp, Still())
+    still = Evidence("still", evidence.run, evidence.mdp, Still(evidence.mdp))
     for claim in ("kl_contraction", "decay_weighted", "decay_sup_norm"):
         assert judged(claim, still).verdict is FAILS
 
@@ -209,7 +199,8 @@ def test_steps_that_are_too_short_contract_too_little() -> None:
 def test_the_a_posteriori_form_certifies_nothing_of_a_step_that_stands_still() -> None:
     """theta is measured: a split step that does nothing has theta = 0 and breaks no bound."""
     evidence = controlled("navigation", steps=20)
-    still = Evidence("still", evidence.run, evidence.mdp, Still())
+    assert evidence.mdp is not None
+    still = Evidence("still", evidence.run, evidence.mdp, Still(evidence.mdp))
     finding = judged("decay_sup_norm", still)
     steps = [entry for entry in finding.measurements if "a posteriori" in entry.quantity]
     assert [(entry.measured, entry.bound) for entry in steps] == [(1.0, 1.0)] * 4

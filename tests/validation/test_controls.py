@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.validation.cases import small_problem
-from wpoflow.solver.flows.wasserstein import WassersteinStep
+from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.validation.claims import CLAIMS
 from wpoflow.validation.controls import CONTROLS, Control, caught, run_control
@@ -30,7 +30,7 @@ def test_every_control_is_caught(lqr: GridMDP, name: str) -> None:
 @pytest.mark.parametrize("name", [name for name, control in CONTROLS.items() if control.broken is not None])
 def test_the_step_unbroken_is_not_caught(lqr: GridMDP, name: str) -> None:
     """The same run with the solver's own step: a control can miss, and each claim it names holds."""
-    control = replace(CONTROLS[name], broken=WassersteinStep)
+    control = replace(CONTROLS[name], broken=WassersteinFlow)
     findings = run_control(control, lqr)
     assert {finding.verdict for finding in findings} == {Verdict.HOLDS}
     assert not caught(control, findings)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
-import wpoflow
 from tests.solver.small_problems import small_problem
 from wpoflow.core.display import Displayed
 from wpoflow.solver.bellman.optimum import solve_optimum
@@ -18,7 +14,6 @@ from wpoflow.solver.runs.evolve import evolve
 from wpoflow.validation.finding import Finding, Hypothesis, Measurement, Tolerance
 from wpoflow.validation.suite import validate_run
 
-ROOT = Path(__file__).resolve().parents[2]
 EVIL = "<script>alert('x')</script> & \"more\""
 
 
@@ -74,13 +69,6 @@ def test_verdicts() -> None:
     shown = cells(result).texts
     assert shown.count(EVIL) == len(result.findings)
     assert {finding.claim for finding in result.findings} <= set(shown)
-
-
-def test_without_the_front_door_the_text_is_shown() -> None:
-    code = "from wpoflow.core.display import Displayed; print(Displayed()._repr_html_())"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "None"
-    assert wpoflow.GridMDP._repr_html_ is Displayed._repr_html_
 
 
 def test_what_is_unknown_is_refused() -> None:

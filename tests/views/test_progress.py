@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import time
 from dataclasses import dataclass
 
@@ -53,6 +55,22 @@ def test_the_share_done_is_that_of_the_nearest_criterion() -> None:
     assert view.fraction(Step(gap=1e-2, time=8.0)) == pytest.approx(0.8)
     assert view.fraction(Step(steps=90)) == pytest.approx(0.9)
     assert view.fraction(Step(wall_seconds=60.0)) == 1.0
+
+
+@pytest.mark.parametrize("until", [{"time": 20.0}, {"gap": math.exp(-40.0)}])
+def test_the_time_to_go_of_a_steady_run(until: dict[str, float], capsys: pytest.CaptureFixture[str]) -> None:
+    """Right to a tenth where steps are equal, though the gap is known in few rows only, and silent at first."""
+    with ProgressView(until, live=False) as view:
+        for count in range(4000):
+            row = 0.005 * (count - count % 340)
+            view(Step(0.005 * count, math.exp(-2.0 * row), 2.0, 0.005, count, 0.1 * count))
+    lines = capsys.readouterr().out.splitlines()
+    told = [re.fullmatch(r" +(\d+) s .*  (\d+):(\d+):(\d+) to go", line) for line in lines]
+    assert told[:3] == [None] * 3
+    later = [tuple(map(int, found.groups())) for found in told if found]
+    assert len(later) >= 4
+    for seconds, hours, minutes, left in later:
+        assert 3600 * hours + 60 * minutes + left == pytest.approx(400.0 - seconds, rel=0.1, abs=2.0)
 
 
 def test_standing_still_is_explained(capsys: pytest.CaptureFixture[str]) -> None:

@@ -23,7 +23,7 @@ def small_run(path: Path, status: str = "complete") -> None:
         actions,
         reference_mass=np.full(4, 0.25),
         rho=np.full(3, 1.0 / 3.0),
-        attributes={"title": "Made up", "problem": "", "discount": 0.5, "temperature": 1.0},
+        attributes={"title": "Made up", "problem": "", "discount": 0.5, "temperature": 1},
     ) as writer:
         writer.optimum(Optimum(np.zeros(3), np.zeros((3, 4)), policy, 1e-15, 1e-29, np.full(3, 1.0 / 3.0), 2))
         for time, gap in ((0.0, 2.0), (1.0, 0.5)):

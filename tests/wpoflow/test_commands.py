@@ -178,16 +178,6 @@ def test_a_folder_that_takes_no_files(call: Call) -> None:
     assert len(err.splitlines()) == 1
 
 
-def test_an_unfinished_file_is_read_anyway(call: Call) -> None:
-    small_run(Path("a.h5"))
-    Path("a.h5.part").write_bytes(Path("a.h5").read_bytes()[:-48])
-    status, _, err = call("info", "a.h5.part")
-    assert status == 3
-    assert "--anyway" in err
-    assert len(err.splitlines()) == 1
-    assert "--anyway" not in call("info", "b.h5.part")[2]
-
-
 def test_optimum_alone(call: Call) -> None:
     status, out, _ = call("optimum", *SMALL, "-o", "best.h5")
     run = open_run("best.h5")
@@ -372,7 +362,7 @@ def test_interrupting_a_run_and_going_on(call: Call, tmp_path: Path, number: sig
 def test_resuming(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert call("run", *SMALL, "--quiet", "--until", "steps=30", "-o", "whole.h5")[0] == 0
     assert call("run", *SMALL, "--quiet", "--until", "time=9", "--until", "wall=1e-6")[0] == 1
-    monkeypatch.setattr("wpoflow.solver.runs.checkpoint_files.source_hash", lambda: "0" * 64)
+    monkeypatch.setattr("wpoflow.solver.storage.checkpoints.source_hash", lambda: "0" * 64)
     status, _, err = call("resume", "lqr.h5")
     assert status == 3
     assert "the sources of wpoflow have changed" in err
@@ -391,7 +381,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
     """A file where the cache's folder should be stands for a home that cannot be written, even by the superuser."""
     (tmp_path / "home").write_text("not a folder")
     code = (
-        "from grids import compile; import numpy as np;"
+        "from wpoflow.core import compile; import numpy as np;"
         "assert not compile.cache_usable();"
         "from wpoflow.solver.arithmetic.sums import row_least; print(row_least(np.array([2.0, 1.0])))"
     )

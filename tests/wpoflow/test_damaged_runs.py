@@ -13,8 +13,8 @@ from tests.wpoflow.conftest import Call
 from tests.wpoflow.runs import small_run
 from tests.wpoflow.test_schema import FIXTURES
 from wpoflow.solver.records.layout import SCHEMA_VERSION
-from wpoflow.solver.storage import salvage
-from wpoflow.solver.storage.trailer import RunFileError, append_trailer
+from wpoflow.solver.storage.atomic import append_trailer
+from wpoflow.solver.storage.plausible import implausible
 from wpoflow.solver.storage.writer import open_run
 
 WHOLE = (FIXTURES / f"run_schema_{SCHEMA_VERSION}.h5").read_bytes()
@@ -74,12 +74,36 @@ def test_all_that_is_whole_is_as_it_was(tmp_path: Path) -> None:
     assert {key: damaged.attributes[key] for key in whole.attributes} == whole.attributes
 
 
-def test_an_unfinished_run_is_read_anyway(call: Call) -> None:
+def test_missing_rows_and_data_sets_are_nan_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "run.h5"
+    path.write_bytes(WHOLE[:-48])
+    with h5py.File(path, "r+") as file:
+        rows = len(file["time"])
+        file["gap"].resize(rows - 1, axis=0)
+        del file["rho"], file["optimum/q"], file["time"]
+        del file.attrs["title"], file["optimum"].attrs["iterations"]
+        file.attrs["title"] = 3
+    damaged, whole = open_run(path, anyway=True), open_run(FIXTURES / f"run_schema_{SCHEMA_VERSION}.h5")
+    assert damaged.optimum is not None
+    assert whole.optimum is not None
+    np.testing.assert_array_equal(damaged.series["gap"][:-1], whole.series["gap"][:-1])
+    np.testing.assert_array_equal(damaged.series["entropy"], whole.series["entropy"])
+    np.testing.assert_array_equal(damaged.optimum.policy, whole.optimum.policy)
+    for lost in (damaged.series["gap"][-1], damaged.series["time"], damaged.rho, damaged.optimum.q):
+        assert np.all(np.isnan(lost))
+    named = f"attribute title, time, 1 of the {rows} numbers of gap, optimum/q, attribute iterations of optimum, rho"
+    told = str(damaged.attributes["damage"]).partition("cannot be read: ")[2]
+    assert sorted(told.split(", ")) == sorted(named.split(", "))
+
+
+def test_the_file_of_an_unfinished_run_is_read_anyway(call: Call) -> None:
     small_run(Path("run.h5"))
     Path("run.h5.part").write_bytes(Path("run.h5").read_bytes()[:-48])
     status, _, err = call("info", "run.h5.part")
     assert status == 3
     assert "--anyway reads the rows of an unfinished run" in err
+    assert len(err.splitlines()) == 1
+    assert "--anyway" not in call("info", "absent.h5.part")[2]
     status, out, err = call("info", "run.h5.part", "--anyway")
     assert status == 0
     assert "everything can be read, but may be wrong" in err
@@ -96,18 +120,9 @@ def test_a_file_of_which_nothing_is_left(call: Call) -> None:
     assert (status, err) == (3, "wpoflow: absent.h5: No such file or directory\n")
 
 
-def test_a_child_that_hangs_or_dies_is_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "run.h5"
-    path.write_bytes(WHOLE[:-1])
-    said = 'print("{\\"attribute\\": \\"title\\", \\"value\\": \\"t\\"}", flush=True)'
-    monkeypatch.setattr(salvage, "SECONDS", 0.5)
-    for ending, words in (("import time; time.sleep(60)", "did not come back"), ("import os; os.abort()", "crashed")):
-        monkeypatch.setattr(salvage, "_CHILD", f"{said}\n{ending}")
-        pieces = salvage.read_pieces(path)
-        assert pieces.attributes == {"title": "t"}
-        assert words in pieces.losses[0]
-        with pytest.raises(RunFileError, match="too damaged"):
-            open_run(path, anyway=True)
+def test_a_temperature_may_be_a_whole_number(tmp_path: Path) -> None:
+    small_run(tmp_path / "run.h5")
+    assert implausible(open_run(tmp_path / "run.h5")) is None
 
 
 def test_sealed_numbers_that_are_those_of_no_run(call: Call) -> None:

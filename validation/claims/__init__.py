@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from wpoflow.validation.claims import (
-    certificate,
     constants_ordered,
     decay_paper,
     decay_sup_norm,
     decay_weighted,
     dissipation_identity,
+    future_rates,
     identities,
     kl_contraction,
     late_mixture,
@@ -35,7 +35,7 @@ CLAIMS: dict[str, Claim] = {
         decay_weighted,
         decay_sup_norm,
         decay_paper,
-        certificate,
+        future_rates,
         late_rate,
         late_mixture,
         policy_iteration,

@@ -1,7 +1,8 @@
 """The dissipation is minus the time derivative of V(rho): identity (I4).
 
-At one policy, where the problem is known: the derivative of V(rho) in the direction L p is, by the policy gradient,
-1/(1-gamma) sum_i d_i sum_k (L p)_ik (Q_ik + tau ln(p_ik/m_k)), which must equal minus the dissipation to rounding.
+At one policy, where the problem is known and the flow is the Wasserstein flow: the derivative of V(rho) in the
+direction L p is, by the policy gradient, 1/(1-gamma) sum_i d_i sum_k (L p)_ik (Q_ik + tau ln(p_ik/m_k)), which must
+equal minus the dissipation to rounding.
 
 Along a run of error-controlled steps: ln gap falls by the integral of dissipation/gap.  Between rows ln gap is a
 smooth function whose slopes -rate are recorded; the trapezoid rule for their integral errs by (dt^3/12) times the
@@ -18,7 +19,6 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate, occupancy
-from wpoflow.solver.flows.wasserstein import wasserstein_dissipation
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.validation.claims.claim import Claim, Judgement
 from wpoflow.validation.evidence import Evidence
@@ -32,9 +32,11 @@ def judge(evidence: Evidence) -> Judgement:
     """Row by row along controlled runs; exactly at the first policy where the problem is known."""
     measurements = []
     finite = ~np.isinf(evidence.run.series["rate_observed"])
-    if evidence.accuracy is not None and evidence.wasserstein and np.count_nonzero(evidence.judged & finite) >= 4:
+    if not evidence.dissipates:
+        return (Hypothesis("a flow that states its dissipation", False, "it states none"),), (), {}
+    if evidence.accuracy is not None and np.count_nonzero(evidence.judged & finite) >= 4:
         measurements += _along(evidence)
-    if evidence.mdp is not None and evidence.mdp.initial_policy.min() > 0.0:
+    if evidence.mdp is not None and evidence.wasserstein and evidence.mdp.initial_policy.min() > 0.0:
         measurements.append(_at_start(evidence, evidence.mdp))
     found = Hypothesis(
         "an error-controlled run, or the problem", bool(measurements), "fixed steps, or cells of mass zero"
@@ -84,7 +86,9 @@ def _at_start(evidence: Evidence, mdp: GridMDP) -> Measurement:
     now = evaluate(mdp, policy)
     visited = occupancy(mdp, now.system)
     horizon = 1.0 / (1.0 - mdp.discount)
-    dissipation = horizon * float(visited @ wasserstein_dissipation(mdp, policy, now.q))
+    stated = evidence.followed.dissipation(policy, now.q)
+    assert stated is not None
+    dissipation = horizon * float(visited @ stated)
     with np.errstate(divide="ignore"):
         gradient = now.q + mdp.temperature * (np.log(policy) - mdp.log_mass)
     exact = size = 0.0

@@ -40,7 +40,7 @@ def judge(evidence: Evidence) -> Judgement:
         if not np.any(meant):
             continue
         for dt in STEPS:
-            stepped = evidence.descent(policy, q, dt, np.empty_like(q))
+            stepped = evidence.followed.step(policy, q, dt, np.empty_like(q))
             after = evidence.divergence(stepped, q)
             allowed = 1.0 / (1.0 + 2.0 * alpha * dt)
             known = np.where(meant, before, 1.0)

@@ -39,7 +39,7 @@ def judge(evidence: Evidence) -> Judgement:
         size = float(np.abs(before.value).max())
         rises = []
         for dt in STEPS:
-            policy = evidence.descent(mdp.initial_policy, before.q, dt, np.empty_like(before.q))
+            policy = evidence.followed.step(mdp.initial_policy, before.q, dt, np.empty_like(before.q))
             rise = evaluate(mdp, policy, before.value).value - before.value
             rises.append(float((rise if mdp.alive is None else rise[mdp.alive]).max()))
         k = int(np.argmax(rises))

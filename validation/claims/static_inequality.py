@@ -32,6 +32,12 @@ def above_rounding(evidence: Evidence) -> Hypothesis:
     return Hypothesis("rows above the rounding floor", bool(np.any(evidence.judged)), "every gap is rounding")
 
 
+def stated_dissipation(evidence: Evidence) -> Hypothesis:
+    """The constants are those of the Wasserstein flow, and its dissipation is recorded."""
+    words = "another flow" if evidence.dissipates else "the flow states no dissipation"
+    return Hypothesis("the dissipation of the Wasserstein flow", evidence.wasserstein and evidence.dissipates, words)
+
+
 def rate_measurement(evidence: Evidence, quantity: str, guaranteed: FloatArray) -> Measurement:
     """The least favourable row of guaranteed <= observed rate, both (rows,).
 
@@ -51,7 +57,12 @@ def rate_measurement(evidence: Evidence, quantity: str, guaranteed: FloatArray) 
 
 def judge(evidence: Evidence) -> Judgement:
     """Every row above rounding: observed over guaranteed rate."""
-    hypotheses = positive_alpha(evidence), finite_kappa(evidence), above_rounding(evidence)
+    hypotheses = (
+        stated_dissipation(evidence),
+        positive_alpha(evidence),
+        finite_kappa(evidence),
+        above_rounding(evidence),
+    )
     if not all(hypothesis.met for hypothesis in hypotheses):
         return hypotheses, (), {}
     rows = evidence.judged

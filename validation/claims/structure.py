@@ -51,7 +51,7 @@ def _steady_state(evidence: Evidence) -> Measurement:
     seen = g > SIGNIFICANT
     worst, at = 0.0, STEPS[0]
     for dt in STEPS:
-        stepped = evidence.descent(g, q, dt, np.empty_like(g))
+        stepped = evidence.followed.step(g, q, dt, np.empty_like(g))
         change = float((np.abs(stepped[seen] / g[seen] - 1.0) / (STATIONARY - EPS * np.log(g[seen]))).max())
         if not change <= worst:
             worst, at = change, dt

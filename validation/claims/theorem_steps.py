@@ -34,7 +34,7 @@ def step_measurements(evidence: Evidence, weighted: bool) -> list[Measurement]:
     before = evidence.divergence(policy, now.q)
     found = []
     for dt in STEPS:
-        stepped = evidence.descent(policy, now.q, dt, np.empty_like(policy))
+        stepped = evidence.followed.step(policy, now.q, dt, np.empty_like(policy))
         after = evaluate(mdp, stepped, now.value)
         left = suboptimality(mdp, stepped, evidence.optimum.q, after.system)
         if evidence.split:

@@ -146,30 +146,3 @@ def convex_reference_paths(
     """out[i] = logarithm of the best bound of every state.  Arrays (S, n), (n,), (n,), (S, n), (S, n - 1), (S,)."""
     for i in numba.prange(potential.shape[0]):
         out[i] = convex_reference_row(potential[i], x, widths, log_gibbs[i], log_conductance[i])
-
-
-@kernel()
-def _log_perturbed(curvature: float, potential: FloatArray, x: FloatArray, work: FloatArray) -> float:
-    """ln(curvature) less the oscillation of the potential about its convex part of that curvature."""
-    tilted, slopes = work[0], work[1]
-    for k in range(x.size):
-        tilted[k] = potential[k] - 0.5 * curvature * x[k] * x[k]
-    hull_slopes(x, tilted, slopes)
-    hull, largest = tilted[0], 0.0
-    for k in range(1, x.size):
-        hull += slopes[k - 1] * (x[k] - x[k - 1])
-        largest = max(largest, tilted[k] - hull)
-    return math.log(curvature) - largest
-
-
-@kernel(parallel=True)
-def perturbed_curvatures(potential: FloatArray, x: FloatArray, out: FloatArray) -> None:
-    """out[i] = max over curvatures of ln(curvature) - osc, in every state.  Arrays (S, n), (n,), (S,)."""
-    for i in numba.prange(potential.shape[0]):
-        work = np.empty((2, x.size))
-        lower, upper = curvature_range(x, potential[i])
-        trials = 8 * _TRIALS
-        for trial in range(trials):
-            at = math.exp(math.log(lower) + trial * math.log(upper / lower) / (trials - 1))
-            value = _log_perturbed(at, potential[i], x, work)
-            out[i] = value if trial == 0 else max(out[i], value)

@@ -1,7 +1,7 @@
-"""Where the theory bends: studies of problems in which a hypothesis fails or a constant collapses.
+"""Limits of the theory: studies of problems in which a hypothesis fails or a constant collapses.
 
 Each study says which, what the flow does there, whether the monitors of regularity grow under refinement, and whether
-the decay is still linear; its numbers are computed on request (``wpoflow bend``) and are deterministic.
+the decay is still linear; its numbers are computed on request (``wpoflow limits``) and are deterministic.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from wpoflow.validation.limits.discount import discount
 from wpoflow.validation.limits.heavy_tails import heavy_tails
 from wpoflow.validation.limits.jump_cost import jump_cost
 from wpoflow.validation.limits.metastability import metastability
-from wpoflow.validation.limits.study import Bend
+from wpoflow.validation.limits.study import Limit
 from wpoflow.validation.limits.unreachable import unreachable
 
-BENDS: dict[str, Callable[[], Bend]] = {
+LIMITS: dict[str, Callable[[], Limit]] = {
     "metastability": metastability,
     "jump_cost": jump_cost,
     "deterministic": deterministic,

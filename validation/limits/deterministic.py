@@ -36,7 +36,7 @@ from wpoflow.validation.limits.measures import (
     linear,
     suprema,
 )
-from wpoflow.validation.limits.study import Bend, Row, Table
+from wpoflow.validation.limits.study import Limit, Row, Table
 from wpoflow.validation.limits.systems import DISCOUNT, circle, interval
 
 NOISES = (0.3, 0.1, 0.03, 0.0)
@@ -78,7 +78,7 @@ def deterministic(
     sizes: Sequence[int] = SIZES,
     pushes: Sequence[float] = PUSHES,
     expansion_sizes: Sequence[int] = EXPANSION_SIZES,
-) -> Bend:
+) -> Limit:
     """Noise that falls to none at a clamped boundary, and an expanding map without noise."""
     rows = [clamped_row(noise, n) for noise in noises for n in sizes]
     by_noise = {noise: _rows_of(rows, "sigma", noise) for noise in noises}
@@ -121,9 +121,9 @@ def deterministic(
     quietest, free = min(noises), min(pushes)
     deviation = agreement([float(row["observed"]) for row in rows], [float(row["predicted"]) for row in rows])
     slowest = [f"{row['2 lambda']:.4g} at sigma = {row['sigma']:g}" for row in rates.rows]
-    return Bend(
+    return Limit(
         name="deterministic",
-        bends="V and Q need not be smooth without noise: Q has kinks in the action where next states are clamped, "
+        fails="V and Q need not be smooth without noise: Q has kinks in the action where next states are clamped, "
         "V no derivative in the state where the dynamics expand and the action does not reach",
         tables=(growths, rates, expansion, monitors, expanding),
         flow=f"{linear(deviation)} (the mixture of the states' 2 lambda, at every noise and on every grid); 2 "

@@ -25,7 +25,7 @@ from wpoflow.validation.limits.measures import (
     monitors_sentence,
     suprema,
 )
-from wpoflow.validation.limits.study import Bend, Row, Table
+from wpoflow.validation.limits.study import Limit, Row, Table
 from wpoflow.validation.limits.systems import circle
 from wpoflow.validation.rates import paper_rate, sup_norm_rate
 
@@ -62,7 +62,7 @@ def discount(
     cells: int = CELLS,
     sizes: Sequence[int] = SIZES,
     monitored: float = MONITORED,
-) -> Bend:
+) -> Limit:
     """The circle at growing discount."""
     rows = tuple(discount_row(gamma, cells) for gamma in discounts)
     table = Table(f"circle, {cells} x {cells} cells: gamma -> 1", rows)
@@ -77,9 +77,9 @@ def discount(
     horizon = (1.0 - discounts[-1]) / (1.0 - discounts[0])
     power = -math.log(float(last["gap floor"]) / float(first["gap floor"])) / math.log(horizon)
     deviation = agreement(table.column("observed"), table.column("predicted"))
-    return Bend(
+    return Limit(
         name="discount",
-        bends="the guaranteed rates 2 alpha (1 - gamma) and the paper's vanish like 1 - gamma",
+        fails="the guaranteed rates 2 alpha (1 - gamma) and the paper's vanish like 1 - gamma",
         tables=(table, growth_table(f"monitors at gamma = {monitored:g}", sizes, grids)),
         flow=f"from gamma = {discounts[0]:g} to {discounts[-1]:g} the sup-norm guarantee changes by a factor "
         f"{loss:.2g} (1 - gamma: {horizon:.2g}), 2 lambda by {change:.3g}, 2 alpha/kappa at the end by "

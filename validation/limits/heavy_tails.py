@@ -42,7 +42,7 @@ from wpoflow.validation.limits.measures import (
     monitors_sentence,
     suprema,
 )
-from wpoflow.validation.limits.study import Bend, Entry, Row, Table
+from wpoflow.validation.limits.study import Entry, Limit, Row, Table
 
 POWER = 1.5
 BOXES = (10.0, 30.0, 100.0, 300.0, 1000.0)
@@ -149,7 +149,7 @@ def heavy_tails(
     sizes: Sequence[int] = SIZES,
     times: Sequence[float] = TIMES,
     names: Sequence[str] = tuple(TAILS),
-) -> Bend:
+) -> Limit:
     """Both tails on growing boxes, and the monitors in one of them."""
     tables: list[Table] = []
     ratios: list[float] = []
@@ -186,9 +186,9 @@ def heavy_tails(
     grids = [suprema(run_in_box(names[0], middle, n).run) for n in sizes]
     growing = growing_monitors(grids)
     tables.append(growth_table(f"{names[0]} tails: monitors, box {middle:g}", sizes, grids))
-    return Bend(
+    return Limit(
         name="heavy_tails",
-        bends="no log-Sobolev nor Poincaré inequality on the line: alpha and lambda vanish as the box grows",
+        fails="no log-Sobolev nor Poincaré inequality on the line: alpha and lambda vanish as the box grows",
         tables=tuple(tables),
         flow=".  ".join(sentences),
         growing=growing,

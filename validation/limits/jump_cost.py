@@ -31,7 +31,7 @@ from wpoflow.validation.limits.measures import (
     order,
     suprema,
 )
-from wpoflow.validation.limits.study import Bend, Row, Table
+from wpoflow.validation.limits.study import Limit, Row, Table
 from wpoflow.validation.limits.systems import circle, smooth_cost
 
 JUMP = 1.0
@@ -103,7 +103,7 @@ def jump_cost(
     bandit_sizes: Sequence[int] = BANDIT_SIZES,
     circle_sizes: Sequence[int] = CIRCLE_SIZES,
     variants: Sequence[str] = tuple(VARIANTS),
-) -> Bend:
+) -> Limit:
     """The same problem with a smooth cost, a jump in the action, and a jump in the state."""
     tables: list[Table] = []
     growths: list[Row] = []
@@ -128,9 +128,9 @@ def jump_cost(
     rough = [name for name in variants if growing[name]]
     smooth = [name for name in variants if not growing[name]]
     sentence = "; ".join(f"{name}: {', '.join(growing[name])}" for name in rough) or "none"
-    return Bend(
+    return Limit(
         name="jump_cost",
-        bends="grad_a Q is unbounded (jump in the action, or in the state without noise): the assumed regularity fails",
+        fails="grad_a Q is unbounded (jump in the action, or in the state without noise): the assumed regularity fails",
         tables=(first, second, third, *grids),
         flow=f"{linear(worst)} (the mixture of the states' 2 lambda, on the finest grids); orders of V, gap and lambda "
         f"for the jump of one state: {_listed(second, 'one state, jump in a')}, without jump "

@@ -42,7 +42,7 @@ from wpoflow.validation.limits.measures import (
     monitors_sentence,
     suprema,
 )
-from wpoflow.validation.limits.study import Bend, Row, Table
+from wpoflow.validation.limits.study import Limit, Row, Table
 
 TEMPERATURES = (0.2, 0.1, 0.07, 0.05, 0.035, 0.025)
 CELLS = 320
@@ -64,8 +64,8 @@ def double_well_barrier() -> tuple[float, float]:
         return (a * a - 1.0) ** 2 / 4.0 + a / 10.0
 
     top, well = brentq(slope, 0.0, 0.5, xtol=1e-14), brentq(slope, 0.6, 1.5, xtol=1e-14)
-    bends = (3.0 * well**2 - 1.0) * (1.0 - 3.0 * top**2)
-    return cost(top) - cost(well), float(np.sqrt(bends)) / (2.0 * np.pi)
+    curvatures = (3.0 * well**2 - 1.0) * (1.0 - 3.0 * top**2)
+    return cost(top) - cost(well), float(np.sqrt(curvatures)) / (2.0 * np.pi)
 
 
 def well_row(temperature: float, cells: int) -> Row:
@@ -149,7 +149,7 @@ def metastability(
     sizes: Sequence[int] = SIZES,
     pendulum: dict[str, int] | None = None,
     time: float = PENDULUM_TIME,
-) -> Bend:
+) -> Limit:
     """Double well at falling temperature, and the pendulum at tau = 0.1."""
     wells = Table(
         f"double well, {cells} cells: tau falls", tuple(well_row(temperature, cells) for temperature in temperatures)
@@ -163,9 +163,9 @@ def metastability(
     flow, iteration, ratio = pendulum_tables(PENDULUM if pendulum is None else pendulum, time)
     last, stuck, errors = wells.rows[-1], flow.rows[-1], iteration.column("gap")
     deviation = agreement(wells.column("late rate"), wells.column("2 lambda"))
-    return Bend(
+    return Limit(
         name="metastability",
-        bends="no hypothesis fails; lambda and alpha collapse like exp(-barrier/tau)",
+        fails="no hypothesis fails; lambda and alpha collapse like exp(-barrier/tau)",
         tables=(wells, growth_table(f"monitors at tau = {middle:g}", sizes, grids), flow, iteration),
         flow=f"at tau = {last['tau']:g} the gap is {last['gap(100)']:.3g} at t = 100 and V fell by "
         f"{last['V(50)-V(100)']:.2g} since t = 50, a relative change of the gap of "

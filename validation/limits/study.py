@@ -32,14 +32,14 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Bend:
-    """One place where the theory bends.
+class Limit:
+    """One limit of the theory.
 
     Attributes
     ----------
     name : str
-        As given to ``wpoflow bend``.
-    bends : str
+        As given to ``wpoflow limits``.
+    fails : str
         Which hypothesis fails, or which constant collapses.
     tables : tuple of Table
     flow : str
@@ -53,7 +53,7 @@ class Bend:
     """
 
     name: str
-    bends: str
+    fails: str
     tables: tuple[Table, ...]
     flow: str
     growing: tuple[str, ...]
@@ -77,7 +77,7 @@ class Bend:
         """All of it, ready for JSON; numbers that are not finite become text."""
         return {
             "name": self.name,
-            "bends": self.bends,
+            "fails": self.fails,
             "tables": [
                 {
                     "title": table.title,

@@ -36,7 +36,7 @@ from wpoflow.validation.limits.measures import (
     monitors_sentence,
     suprema,
 )
-from wpoflow.validation.limits.study import Bend, Row, Table
+from wpoflow.validation.limits.study import Limit, Row, Table
 from wpoflow.validation.rates import paper_rate, sup_norm_rate
 
 SHARES = (1.0, 1e-2, 1e-4, 0.0)
@@ -99,7 +99,7 @@ def _part(table: Table, name: str, columns: Sequence[str]) -> Table:
     return Table(f"{name}: {table.title}", rows)
 
 
-def unreachable(shares: Sequence[float] = SHARES, cells: int = CELLS, sizes: Sequence[int] = SIZES) -> Bend:
+def unreachable(shares: Sequence[float] = SHARES, cells: int = CELLS, sizes: Sequence[int] = SIZES) -> Limit:
     """The circle as rho concentrates on its first point."""
     rows = []
     for share in shares:
@@ -118,9 +118,9 @@ def unreachable(shares: Sequence[float] = SHARES, cells: int = CELLS, sizes: Seq
     failing = [f"{name} at rho_0 = {row['rho_0']:g}" for row in rows for name in JUDGED if row[name] == Verdict.FAILS]
     observed = table.column("observed")
     deviation = agreement(observed, table.column("predicted"))
-    return Bend(
+    return Limit(
         name="unreachable",
-        bends="kappa and |d*/rho|_inf are infinite: the weighted guarantee and the paper's constant are zero",
+        fails="kappa and |d*/rho|_inf are infinite: the weighted guarantee and the paper's constant are zero",
         tables=(
             _part(table, "concentrability", CONCENTRABILITY),
             _part(table, "rates", RATES),

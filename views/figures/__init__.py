@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wpoflow.views.figures.registry import EXTENSIONS as EXTENSIONS
-from wpoflow.views.figures.registry import FIGURES, FigureError, applicable, draw
+from wpoflow.views.figures.formats import EXTENSIONS, FigureError
+from wpoflow.views.figures.registry import FIGURES, applicable, draw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

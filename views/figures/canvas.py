@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
 from wpoflow.solver.records.provenance import VERSION
-from wpoflow.views.figures.registry import EXTENSIONS, FigureError
+from wpoflow.views.figures.formats import format_of
 
 SINGLE, DOUBLE = 3.4, 7.0  # widths of one and of two columns of a journal, inches
 DOTS_PER_INCH = 200
@@ -132,19 +132,6 @@ def save(figure: Figure, path: str | Path) -> None:
     """Write a figure in the format its extension says; see `views.figures.save`."""
     path = Path(path)
     write(figure, path, format_of(path))
-
-
-def format_of(path: Path) -> str:
-    """Format by extension.
-
-    Raises
-    ------
-    FigureError
-        An unknown one.
-    """
-    if path.suffix.lower() not in EXTENSIONS:
-        raise FigureError(f"{path}: a figure ends in {', '.join(EXTENSIONS)}")
-    return path.suffix.lower().removeprefix(".")
 
 
 def write(figure: Figure, target: Path | io.BytesIO, form: str) -> None:

@@ -10,7 +10,7 @@ from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.run import Run
-from wpoflow.views.figures.registry import FigureError
+from wpoflow.views.figures.formats import FigureError
 
 NO_OPTIMUM = "the run ended before its optimum was known"
 NO_ROWS = "the file holds no rows of a flow"

@@ -33,8 +33,8 @@ from wpoflow.views.figures.fields import (
     snapshot_times,
 )
 from wpoflow.views.figures.fields import words as state_words
+from wpoflow.views.figures.formats import FigureError
 from wpoflow.views.figures.panels import axis_label, colour_bar, density_norm, legend_above, map_of
-from wpoflow.views.figures.registry import FigureError
 
 MOVIES = (".gif", ".apng", ".png", ".mp4")
 DOTS = 130

@@ -30,8 +30,8 @@ from wpoflow.views.figures.canvas import (
     new_figure,
     style,
 )
+from wpoflow.views.figures.formats import FigureError
 from wpoflow.views.figures.panels import plain
-from wpoflow.views.figures.registry import FigureError
 
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
 STUDY = frozenset({"title", "factor", "times", "directions"})

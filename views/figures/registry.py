@@ -7,16 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wpoflow.views.figures.formats import FigureError
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from wpoflow.solver.records.run import Run
-
-EXTENSIONS = (".png", ".pdf", ".svg")
-
-
-class FigureError(ValueError):
-    """A figure that cannot be drawn as asked for; the message is one line."""
 
 
 @dataclass(frozen=True)

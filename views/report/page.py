@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from wpoflow.validation.report import write_whole
+from wpoflow.solver.storage.atomic import write_text
 from wpoflow.views.report.case import CaseView
 from wpoflow.views.templating import environment, render
 
@@ -23,7 +23,7 @@ ROWS_SHOWN = 12
 
 def write_page(content: Mapping[str, Any], cases: Mapping[str, CaseView], folder: Path) -> Path:
     """Write report.html into a folder, whole or not at all; the folder is made if it is missing."""
-    return write_whole(folder / NAME, page_html(content, cases))
+    return write_text(folder / NAME, page_html(content, cases))
 
 
 def page_html(content: Mapping[str, Any], cases: Mapping[str, CaseView]) -> str:

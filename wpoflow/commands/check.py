@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from wpoflow.commands.prepare import build, read, refuse_gap_below_rounding, scheme_used
 from wpoflow.estimate import seconds_per_step
@@ -15,18 +16,14 @@ def main(
     problem: str,
     cells: Mapping[str, int],
     overrides: Mapping[str, str],
+    settings: Mapping[str, Any],
     threads: int | None,
-    until: Mapping[str, float] | None,
-    scheme: str | None,
-    step: float | None,
-    accuracy: float | None,
-    flow: str | None,
 ) -> Exit:
     """Print the resolved problem, then its sizes, kernels and estimates; nothing before all that may fail."""
-    read_file = read(problem, cells, overrides, until=until, scheme=scheme, step=step, accuracy=accuracy, flow=flow)
+    read_file = read(problem, cells, overrides, **settings)
     prepared = build(read_file, threads)
-    refuse_gap_below_rounding(prepared, until)
-    used = scheme_used(prepared, scheme)
+    refuse_gap_below_rounding(prepared, settings)
+    used = scheme_used(prepared, settings)
     from wpoflow.solver.bellman.evaluation import bellman_solver
     from wpoflow.solver.bellman.optimum import least_gap_floor
 

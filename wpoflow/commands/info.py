@@ -10,7 +10,7 @@ from typing import Any
 from wpoflow.commands.damage import warn_of_damage
 from wpoflow.exits import CommandError, Exit
 from wpoflow.solver.records.run import Run
-from wpoflow.solver.storage.trailer import RunFileError
+from wpoflow.solver.storage.atomic import RunFileError
 from wpoflow.solver.storage.writer import open_run
 from wpoflow.views.terminal import bytes_text, show, summary, table
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wpoflow.commands.prepare import build, read
 from wpoflow.exits import Exit
-from wpoflow.solver.storage.output_path import check_output
+from wpoflow.solver.storage.atomic import check_output
 from wpoflow.views.terminal import grid_line, show, sizes_line, table
 
 

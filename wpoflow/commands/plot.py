@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wpoflow.exits import Exit
-from wpoflow.solver.storage.output_path import check_output, final_path, part_path
-from wpoflow.views.figures import EXTENSIONS, FigureError, draw
+from wpoflow.solver.storage.atomic import check_output, writing
+from wpoflow.views.figures import FigureError, draw
+from wpoflow.views.figures.formats import format_of
 from wpoflow.views.terminal import show
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def movie(*, file: Path, output: Path, state: Mapping[str, float], fps: float, f
     check_movie(output, fps)
     check_output(output, force)
     run = open_run(file)
-    _written(output, lambda part: save_movie(run, part, state=state, fps=fps, form=output.suffix))
+    with writing(output) as part:
+        save_movie(run, part, state=state, fps=fps, form=output.suffix)
     show(f"written to {output}")
     return Exit.DONE
 
@@ -59,10 +60,9 @@ def check_figure(output: Path, force: bool) -> None:
     FigureError
         An extension that says no format.
     OSError
-        As `solver.storage.output_path.check_output`.
+        As `solver.storage.atomic.check_output`.
     """
-    if output.suffix.lower() not in EXTENSIONS:
-        raise FigureError(f"{output}: a figure ends in {', '.join(EXTENSIONS)}")
+    format_of(output)
     check_output(output, force)
 
 
@@ -70,13 +70,5 @@ def write_figure(figure: Figure, output: Path) -> None:
     """Write a figure, whole or not at all."""
     from wpoflow.views.figures.canvas import write
 
-    _written(output, lambda part: write(figure, part, output.suffix.lower().removeprefix(".")))
-
-
-def _written(output: Path, write: Callable[[Path], None]) -> None:
-    part = part_path(output)
-    try:
-        write(part)
-        os.replace(part, final_path(output))
-    finally:
-        part.unlink(missing_ok=True)
+    with writing(output) as part:
+        write(figure, part, format_of(output))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wpoflow.cli import use_threads
 from wpoflow.exits import CommandError, Exit
@@ -26,7 +26,7 @@ class Prepared:
 
 def read(problem: str, cells: Mapping[str, int], overrides: Mapping[str, str], **settings: object) -> ProblemFile:
     """Read a problem file with the overrides of the command line; needs neither numpy nor numba."""
-    return read_problem(problem, cells=cells, set=overrides, **settings)  # type: ignore[arg-type]
+    return read_problem(problem, cells=cells, set=overrides, **settings)
 
 
 def build(problem: ProblemFile, threads: int | None) -> Prepared:
@@ -41,7 +41,7 @@ def build(problem: ProblemFile, threads: int | None) -> Prepared:
     return Prepared(problem, expected, build_problem(problem))
 
 
-def scheme_used(prepared: Prepared, option: str | None) -> str:
+def scheme_used(prepared: Prepared, settings: Mapping[str, Any]) -> str:
     """Name of the time scheme a run will use; raises CommandError if the one that is asked for does not apply."""
     from wpoflow.solver.schemes.choice import chosen_scheme
 
@@ -49,17 +49,17 @@ def scheme_used(prepared: Prepared, option: str | None) -> str:
     try:
         return chosen_scheme(prepared.mdp, asked.scheme, asked.step, asked.kind, asked.accuracy)
     except ValueError as error:  # it begins with the word scheme
-        blamed = f"{prepared.problem.label}: flow." if option is None else "--"
+        blamed = "--" if "scheme" in settings else f"{prepared.problem.label}: flow."
         raise CommandError(Exit.UNUSABLE, f"{blamed}{error}") from error
 
 
-def refuse_gap_below_rounding(prepared: Prepared, until: Mapping[str, float] | None) -> None:
+def refuse_gap_below_rounding(prepared: Prepared, settings: Mapping[str, Any]) -> None:
     """Raise CommandError if the gap to stop at is certainly out of reach; it blames the option where there is one."""
     from wpoflow.solver.bellman.optimum import least_gap_floor
 
     gap, floor = prepared.problem.flow.until.gap, least_gap_floor(prepared.mdp)
     if gap is not None and gap < floor:
-        where = f"{prepared.problem.label}: flow.until.gap = {gap:g}" if until is None else f"--until gap={gap:g}"
+        where = f"--until gap={gap:g}" if "until" in settings else f"{prepared.problem.label}: flow.until.gap = {gap:g}"
         raise CommandError(
             Exit.UNUSABLE, f"{where}: lies below this problem's rounding floor, which is at least {floor:.2g}"
         )

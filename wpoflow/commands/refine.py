@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from wpoflow.commands.plot import check_figure, write_figure
 from wpoflow.commands.prepare import build, read
 from wpoflow.exits import CommandError, Exit
 from wpoflow.problems.problem_file import ProblemFile
+from wpoflow.solver.storage.atomic import write_text
 from wpoflow.studies.refinement.plan import FACTORS, Level, default_directions, plan_direction
 from wpoflow.studies.refinement.problem_grids import refined_axes, with_cells
 from wpoflow.views.refinement_table import study_text
@@ -55,9 +55,9 @@ def main(
     if plot is not None:
         check_figure(plot, force)
     use_threads(threads)
-    from wpoflow.solver.schemes.choice import AUTOMATIC, FIXED_STEP_SCHEMES
+    from wpoflow.solver.registry import AUTOMATIC, fixed_step_schemes
 
-    steps_of = stated.flow.scheme if stated.flow.scheme in FIXED_STEP_SCHEMES else AUTOMATIC
+    steps_of = stated.flow.scheme if stated.flow.scheme in fixed_step_schemes() else AUTOMATIC
     _refuse_what_cannot_fit(stated, [plan[-1] for plan in plans if plan is not None], steps_of)
     from wpoflow.studies.refinement.study import ACCURACY, QUANTITIES, RefinementError, refine
 
@@ -89,12 +89,8 @@ def main(
     if not quiet:
         show("\n" + study_text(study))
     if report is not None:
-        report.mkdir(parents=True, exist_ok=True)
-        path = report / "refine.json"
-        part = path.with_suffix(".json.part")
         content = {**study.as_dict(), "problem": stated.text}
-        part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        os.replace(part, path)
+        path = write_text(report / "refine.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
         if not quiet:
             show(f"\nwritten to {path}")
     if plot is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,19 +15,31 @@ from wpoflow.views.progress import BeforeFirstStep, ProgressView
 from wpoflow.views.terminal import show
 
 
-def main(*, file: Path, anyway: bool, checkpoint: float | None, threads: int | None, quiet: bool) -> Exit:
+def main(
+    *,
+    file: Path,
+    anyway: bool,
+    until: Mapping[str, float] | None,
+    checkpoint: float | None,
+    threads: int | None,
+    quiet: bool,
+) -> Exit:
     """Go on from the last checkpoint, write the run file, print how it went."""
     use_threads(threads)
-    from wpoflow.problems.resume import problem_of, read_start
-    from wpoflow.solver.runs.checkpoint_files import CheckpointFolder
+    from wpoflow.problems.resume import prepare, problem_of
     from wpoflow.solver.runs.compile_timer import CompileTimer
-    from wpoflow.solver.runs.resume import finished, resume_run
+    from wpoflow.solver.runs.resume import resume_run
+    from wpoflow.solver.storage.checkpoints import CheckpointFolder
+    from wpoflow.solver.storage.writer import open_run
 
-    if (done := finished(file)) is not None:
+    try:
+        start = prepare(file, until=until, checkpoint=checkpoint, anyway=anyway)
+    except ValueError as error:
+        raise CommandError(Exit.UNUSABLE, f"--{error}") from error
+    if start is None:
         if not quiet:
-            show(f"{file} is complete: {done.stop_reason}; there is nothing to go on with")
+            show(f"{file} is complete: {open_run(file).stop_reason}; to extend it, say --until")
         return Exit.DONE
-    start = read_start(file, anyway)
     if not start.problem:
         raise CommandError(
             Exit.UNUSABLE, f"{file}: its problem was stated in Python: go on there, with wpoflow.resume(..., mdp=...)"
@@ -37,14 +50,14 @@ def main(*, file: Path, anyway: bool, checkpoint: float | None, threads: int | N
         waiting = None if quiet else stack.enter_context(BeforeFirstStep(lambda: compiling.busy))
         prepared = build(stated, threads)
         if not quiet:
-            newest = CheckpointFolder(file).newest(prepared.mdp, start.settings.scheme)
-            where = "the beginning" if newest is None else f"flow time {newest.memory['flow.time']:.6g}"
+            newest = CheckpointFolder(file).newest()
+            where = "the beginning" if newest is None else f"flow time {newest.arrays['flow.time']:.6g}"
             newest = None  # its arrays are many
             show(f"{before(prepared)}\n  going on from {where}")
-        criteria = dict(start.settings.until)
+        criteria = start.settings.flow.until.criteria
         progress = None if waiting is None else stack.enter_context(ProgressView(criteria, waiting=waiting))
         try:
-            done = resume_run(prepared.mdp, file, progress=progress, checkpoint=checkpoint, notice=_notice)
+            done = resume_run(prepared.mdp, file, progress=progress, notice=_notice)
         except OSError as error:
             raise mendable(error, file) from error
     return ended(done, stated, file, quiet)

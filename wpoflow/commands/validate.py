@@ -37,8 +37,8 @@ def main(
     use_threads(threads)
     import numpy as np
 
+    from wpoflow.solver.storage.atomic import RunFileError
     from wpoflow.solver.storage.plausible import implausible
-    from wpoflow.solver.storage.trailer import RunFileError
     from wpoflow.solver.storage.writer import open_run
     from wpoflow.validation.evidence import EvidenceError
     from wpoflow.validation.report import as_dict, write_report

@@ -1,7 +1,7 @@
 """A rate certified at time t holds for the whole future of the run.
 
 At five rows along the run the rates 2 alpha_t (1 - gamma) (sup norm) and 2 alpha_t (1 - gamma)/|d*_rho/rho|_sup
-(weighted) are issued, alpha_t the guaranteed bound from then on (`validation.constants.certificate`), and held
+(weighted) are issued, alpha_t the guaranteed bound from then on (`validation.constants.future_rates`), and held
 against every later row.
 """
 

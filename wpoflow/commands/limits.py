@@ -1,4 +1,4 @@
-"""``wpoflow bend``: studies of problems in which a hypothesis of the theory fails or a constant collapses."""
+"""``wpoflow limits``: studies of problems in which a hypothesis of the theory fails or a constant collapses."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from pathlib import Path
 
 from wpoflow.cli import use_threads
 from wpoflow.exits import CommandError, Exit
-from wpoflow.views.limits import bend_text
+from wpoflow.views.limits import limit_text
 from wpoflow.views.terminal import show
 
 
 def main(*, names: Sequence[str], report: Path | None, threads: int | None, quiet: bool) -> Exit:
-    """Run the studies named, or all; print their tables, write bends.json if asked to."""
+    """Run the studies named, or all; print their tables, write limits.json if asked to."""
     if report is not None and report.exists() and not report.is_dir():
         raise CommandError(Exit.UNUSABLE, f"--report {report}: exists and is no folder")
     use_threads(threads)
-    from wpoflow.validation.limits import BENDS
-    from wpoflow.validation.limits.report import write_bends
+    from wpoflow.validation.limits import LIMITS
+    from wpoflow.validation.limits.report import write_limits
 
     for name in names:
-        if name not in BENDS:
-            raise CommandError(Exit.UNUSABLE, f"{name}: no such study; choose among {', '.join(BENDS)}")
+        if name not in LIMITS:
+            raise CommandError(Exit.UNUSABLE, f"{name}: no such study; choose among {', '.join(LIMITS)}")
     found = []
-    for name in dict.fromkeys(names) if names else BENDS:
+    for name in dict.fromkeys(names) if names else LIMITS:
         if not quiet:
             show(f"  {name} ..")
         started = time.monotonic()
-        bend = BENDS[name]()
-        found.append(bend)
+        limit = LIMITS[name]()
+        found.append(limit)
         if not quiet:
-            show(f"\n{bend_text(bend)}\n\n  {time.monotonic() - started:.1f} s\n")
+            show(f"\n{limit_text(limit)}\n\n  {time.monotonic() - started:.1f} s\n")
     if report is not None:
-        path = write_bends(found, report)
+        path = write_limits(found, report)
         if not quiet:
             show(f"written to {path}")
     return Exit.DONE

@@ -1,4 +1,4 @@
-"""``wpoflow bend``: tables, sentences and the report, through the front door."""
+"""``wpoflow limits``: tables, sentences and the report, through the front door."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 from tests.wpoflow.conftest import Call
 from tests.wpoflow.test_quick_answers import HEAVY, modules_after
 from wpoflow.cli import cli
-from wpoflow.validation import limits as bends
-from wpoflow.validation.limits.study import Bend, Table
+from wpoflow.validation import limits
+from wpoflow.validation.limits.study import Limit, Table
 
 TABLE = Table("a table", ({"tau": 0.1, "gap": 1.0 / 3.0, "kappa": float("inf"), "word": "yes", "cells": 12},))
-SMALL = Bend("small", "nothing fails", (TABLE,), "it flows", ("score_max",), "score_max grows", "all is well")
+SMALL = Limit("small", "nothing fails", (TABLE,), "it flows", ("score_max",), "score_max grows", "all is well")
 
 
 def stored(path: str) -> list[dict[str, object]]:
@@ -23,13 +23,13 @@ def stored(path: str) -> list[dict[str, object]]:
     content = json.loads(Path(path).read_text(encoding="utf-8"))
     assert content["schema"] == 1
     assert content["versions"]["wpoflow"]
-    return list(content["bends"])
+    return list(content["limits"])
 
 
 def test_a_study_is_printed_and_stored(call: Call) -> None:
-    status, out, err = call("bend", "heavy_tails", "--report", "made/report")
+    status, out, err = call("limits", "heavy_tails", "--report", "made/report")
     assert (status, err) == (0, "")
-    (found,) = stored("made/report/bends.json")
+    (found,) = stored("made/report/limits.json")
     assert found["name"] == "heavy_tails"
     assert " ".join(str(found["conclusion"]).split()) in " ".join(out.split())
     tables = found["tables"]
@@ -44,33 +44,40 @@ def test_a_study_is_printed_and_stored(call: Call) -> None:
 def test_without_names_all_are_studied_once(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def study(name: str) -> Callable[[], Bend]:
-        def run() -> Bend:
+    def study(name: str) -> Callable[[], Limit]:
+        def run() -> Limit:
             asked.append(name)
             return SMALL
 
         return run
 
-    monkeypatch.setattr(bends, "BENDS", {"one": study("one"), "two": study("two")})
-    assert call("bend", "--quiet") == (0, "", "")
+    monkeypatch.setattr(limits, "LIMITS", {"one": study("one"), "two": study("two")})
+    assert call("limits", "--quiet") == (0, "", "")
     assert asked == ["one", "two"]
-    status, out, _ = call("bend", "two", "two", "--report", ".")
+    status, out, _ = call("limits", "two", "two", "--report", ".")
     assert (status, asked) == (0, ["one", "two", "two"])
     assert "0.3333" in out
     assert "all is well" in out
-    (found,) = stored("bends.json")
+    (found,) = stored("limits.json")
     assert found["tables"] == [{"title": "a table", "rows": [{**TABLE.rows[0], "kappa": "inf"}]}]
     assert found["growing_monitors"] == ["score_max"]
 
 
 def test_the_help_names_every_study() -> None:
-    text = str(cli.commands["bend"].help)
-    assert all(name in text for name in bends.BENDS)
+    text = str(cli.commands["limits"].help)
+    assert all(name in text for name in limits.LIMITS)
+
+
+def test_the_former_name_is_an_alias(call: Call) -> None:
+    status, out, err = call("bend", "--help")
+    assert (status, err) == (0, "")
+    assert out.replace("wpoflow bend", "wpoflow limits") == call("limits", "--help")[1]
+    assert "bend" not in cli.commands
 
 
 def test_the_page_shows_every_study() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "where_the_theory_bends.md").read_text(encoding="utf-8")
-    assert all(f"`wpoflow bend {name}`" in page for name in bends.BENDS)
+    assert all(f"`wpoflow limits {name}`" in page for name in limits.LIMITS)
 
 
 @pytest.mark.parametrize(
@@ -84,13 +91,13 @@ def test_the_page_shows_every_study() -> None:
 )
 def test_errors_are_one_line(call: Call, arguments: list[str], says: str) -> None:
     Path("file").write_text("")
-    status, out, err = call("bend", *arguments)
+    status, out, err = call("limits", *arguments)
     assert (status, out) == (2, "")
     assert says in err
     assert len(err.splitlines()) == 1
 
 
 def test_help_is_answered_at_once() -> None:
-    status, modules = modules_after(["bend", "--help"])
+    status, modules = modules_after(["limits", "--help"])
     assert status == 0
     assert modules & HEAVY == set()

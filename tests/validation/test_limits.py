@@ -1,4 +1,4 @@
-"""Where the theory bends: scalings that are theorems, on small grids; and the rules by which growth is judged."""
+"""Limits of the theory: scalings that are theorems, on small grids; and the rules by which growth is judged."""
 
 from __future__ import annotations
 
@@ -16,47 +16,47 @@ from wpoflow.solver.entropy import gibbs_policy
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.spectral_gap import spectral_gap
 from wpoflow.validation.exact_cases.bandits import double_well
-from wpoflow.validation.limits import BENDS
+from wpoflow.validation.limits import LIMITS
 from wpoflow.validation.limits.deterministic import WEIERSTRASS, deterministic
 from wpoflow.validation.limits.discount import discount
 from wpoflow.validation.limits.heavy_tails import TAILS, boxed, heavy_tails
 from wpoflow.validation.limits.jump_cost import JUMP, jump_cost
 from wpoflow.validation.limits.measures import agreement, certified, decay, growth, keeps_growing, linear, order
 from wpoflow.validation.limits.metastability import barrier_slope, double_well_barrier, metastability
-from wpoflow.validation.limits.report import write_bends
-from wpoflow.validation.limits.study import Bend, Table
+from wpoflow.validation.limits.report import write_limits
+from wpoflow.validation.limits.study import Limit, Table
 from wpoflow.validation.limits.unreachable import unreachable
 
 SMALL_PENDULUM = {"theta": 15, "speed": 15, "torque": 15}
 
 
 @pytest.fixture(scope="module")
-def wells() -> Bend:
+def wells() -> Limit:
     return metastability((0.2, 0.05, 0.035, 0.025), 160, (40, 80, 160), SMALL_PENDULUM, 100.0)
 
 
 @pytest.fixture(scope="module")
-def jumps() -> Bend:
+def jumps() -> Limit:
     return jump_cost((128, 256, 512), (16, 32, 64), ("one state, smooth", "one state, jump in a", "circle, jump in s"))
 
 
 @pytest.fixture(scope="module")
-def quiet() -> Bend:
+def quiet() -> Limit:
     return deterministic((0.3, 0.0), (12, 24, 48), (1.0, 0.0), (48, 96, 192))
 
 
 @pytest.fixture(scope="module")
-def tails() -> Bend:
+def tails() -> Limit:
     return heavy_tails((30.0, 100.0, 300.0), 201, (51, 101, 201), (100.0, 1000.0))
 
 
 @pytest.fixture(scope="module")
-def horizons() -> Bend:
+def horizons() -> Limit:
     return discount((0.9, 0.99, 0.999), 24, (12, 24, 48))
 
 
 @pytest.fixture(scope="module")
-def hidden() -> Bend:
+def hidden() -> Limit:
     return unreachable((1.0, 1e-4, 0.0), 32, (8, 16, 32))
 
 
@@ -72,7 +72,7 @@ def test_the_barrier_is_the_rise_of_the_cost_from_well_to_top() -> None:
     )
 
 
-def test_spectral_gaps_fall_like_the_exponential_of_barrier_over_temperature(wells: Bend) -> None:
+def test_spectral_gaps_fall_like_the_exponential_of_barrier_over_temperature(wells: Limit) -> None:
     table = wells.table("double well")
     slope = barrier_slope(table.column("tau")[1:], table.column("lambda")[1:])
     assert slope == pytest.approx(double_well_barrier()[0], rel=0.05)
@@ -91,7 +91,7 @@ def test_kramers_rate_is_the_limit_at_low_temperature() -> None:
     assert errors[1] / errors[0] == pytest.approx(0.5, abs=0.1)
 
 
-def test_the_flow_stalls_where_the_soft_bellman_residual_does_not(wells: Bend) -> None:
+def test_the_flow_stalls_where_the_soft_bellman_residual_does_not(wells: Limit) -> None:
     cold = wells.table("double well").rows[-1]
     assert float(cold["V(50)-V(100)"]) < 0.03 * float(cold["gap(100)"])
     # with one state gap = residual/(1 - gamma) exactly
@@ -106,13 +106,13 @@ def test_the_flow_stalls_where_the_soft_bellman_residual_does_not(wells: Bend) -
     assert len(errors) <= 4
 
 
-def test_late_rates_of_the_double_well_are_sharp(wells: Bend) -> None:
+def test_late_rates_of_the_double_well_are_sharp(wells: Limit) -> None:
     for row in wells.table("double well").rows:
         assert row["late rate"] == pytest.approx(row["2 lambda"], rel=1e-3)
         assert float(row["2 alpha"]) <= float(row["least rate"]) <= float(row["2 lambda"]) * 1.001
 
 
-def test_slopes_at_a_jump_double_with_half_the_cells(jumps: Bend) -> None:
+def test_slopes_at_a_jump_double_with_half_the_cells(jumps: Limit) -> None:
     table = jumps.table("one state, jump in a")
     slopes, curvatures = table.column("q_slope_max"), table.column("q_curvature_max")
     for cells, slope in zip(table.column("cells"), slopes, strict=True):
@@ -123,7 +123,7 @@ def test_slopes_at_a_jump_double_with_half_the_cells(jumps: Bend) -> None:
     assert {"score_max", "q_slope_max", "q_curvature_max"} <= set(jumps.growing)
 
 
-def test_a_jump_costs_an_order_but_no_rate(jumps: Bend) -> None:
+def test_a_jump_costs_an_order_but_no_rate(jumps: Limit) -> None:
     orders = {str(row["problem"]): row for row in jumps.table("orders").rows}
     for quantity in ("V", "gap", "lambda"):
         assert orders["one state, smooth"][f"order of {quantity}"] == pytest.approx(2.0, abs=0.05)
@@ -133,13 +133,13 @@ def test_a_jump_costs_an_order_but_no_rate(jumps: Bend) -> None:
     assert math.exp(-JUMP / 0.5) <= float(jump["2 lambda"]) / float(smooth["2 lambda"]) <= math.exp(JUMP / 0.5)
 
 
-def test_noise_hides_a_jump_in_the_state(jumps: Bend) -> None:
+def test_noise_hides_a_jump_in_the_state(jumps: Limit) -> None:
     row = jumps.table("growth").rows[2]
     assert row["problem"] == "circle, jump in s"
     assert all(float(row[name]) < 0.25 for name in ("score_max", "q_slope_max", "q_curvature_max"))
 
 
-def test_clamping_without_noise_leaves_kinks(quiet: Bend) -> None:
+def test_clamping_without_noise_leaves_kinks(quiet: Limit) -> None:
     noisy, silent = quiet.table("clamped: p in").rows
     assert float(noisy["q_curvature_max"]) < 0.1
     assert silent["q_curvature_max"] == pytest.approx(1.0, abs=0.1)
@@ -147,14 +147,14 @@ def test_clamping_without_noise_leaves_kinks(quiet: Bend) -> None:
     assert quiet.growing == ("q_curvature_max",)
 
 
-def test_an_uncontrolled_expanding_map_has_a_weierstrass_value(quiet: Bend) -> None:
+def test_an_uncontrolled_expanding_map_has_a_weierstrass_value(quiet: Limit) -> None:
     controlled, free = quiet.table("expanding: p in").rows
     assert free["slope of V in s"] == pytest.approx(WEIERSTRASS, abs=0.1)
     assert float(controlled["slope of V in s"]) < 0.1
     assert float(free["slope of Q in a"]) < 0.1
 
 
-def test_spectral_gaps_of_logarithmic_tails_fall_like_the_square_of_the_box(tails: Bend) -> None:
+def test_spectral_gaps_of_logarithmic_tails_fall_like_the_square_of_the_box(tails: Limit) -> None:
     """R^2 lambda tends to the square of the first zero of J_1."""
     scaled = tails.table("logarithmic tails: constants").column("lambda R^2")
     assert scaled[-1] == pytest.approx(float(jn_zeros(1, 1)[0]) ** 2, rel=0.01)
@@ -168,7 +168,7 @@ def test_a_box_of_any_size_has_the_gibbs_policy_of_its_reference() -> None:
     np.testing.assert_allclose(optimum.policy, found, rtol=1e-12)
 
 
-def test_before_the_box_is_felt_the_decay_is_sub_linear(tails: Bend) -> None:
+def test_before_the_box_is_felt_the_decay_is_sub_linear(tails: Limit) -> None:
     early, late = tails.table("logarithmic tails: local rate").rows
     assert late["rate t"] == pytest.approx(1.0, abs=0.2)  # gap ~ t^-(k - 1/2), k = 3/2
     assert float(late["R = 300"]) < 0.2 * float(early["R = 300"])
@@ -176,12 +176,12 @@ def test_before_the_box_is_felt_the_decay_is_sub_linear(tails: Bend) -> None:
     assert root["-d ln rate/d ln t"] == pytest.approx(2.0 / 3.0, abs=0.05)
 
 
-def test_in_a_box_the_decay_ends_linear(tails: Bend) -> None:
+def test_in_a_box_the_decay_ends_linear(tails: Limit) -> None:
     for row in tails.table("logarithmic tails: constants").rows:
         assert row["observed"] == pytest.approx(row["2 lambda"], rel=0.01)
 
 
-def test_guarantees_collapse_with_the_horizon_and_rates_do_not(horizons: Bend) -> None:
+def test_guarantees_collapse_with_the_horizon_and_rates_do_not(horizons: Limit) -> None:
     table = horizons.table("circle")
     sup_norm, sharp, observed = (table.column(name) for name in ("sup norm", "2 lambda", "observed"))
     assert sup_norm[-1] / sup_norm[-2] == pytest.approx(0.1, rel=0.15)
@@ -191,7 +191,7 @@ def test_guarantees_collapse_with_the_horizon_and_rates_do_not(horizons: Bend) -
     assert math.log10(floors[-1] / floors[-2]) == pytest.approx(3.0, abs=0.5)
 
 
-def test_unreachable_states_are_not_certified_by_weights(hidden: Bend) -> None:
+def test_unreachable_states_are_not_certified_by_weights(hidden: Limit) -> None:
     kappa, verdicts = hidden.table("concentrability").rows, hidden.table("verdicts").rows
     assert kappa[-1]["kappa at 0"] == kappa[-1]["|d*/rho|"] == math.inf
     assert verdicts[-1]["decay_paper"] == verdicts[-1]["decay_weighted"] == "not certified"
@@ -207,18 +207,18 @@ def test_unreachable_states_are_not_certified_by_weights(hidden: Bend) -> None:
 
 @pytest.mark.parametrize("study", ["wells", "jumps", "quiet", "tails", "horizons", "hidden"])
 def test_guaranteed_is_never_above_observed(study: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    bend: Bend = request.getfixturevalue(study)
-    ratios = [float(row["ratio"]) for table in bend.tables for row in table.rows if "ratio" in row]
+    limit: Limit = request.getfixturevalue(study)
+    ratios = [float(row["ratio"]) for table in limit.tables for row in table.rows if "ratio" in row]
     assert ratios
     assert all(0.0 < ratio <= 1.0 for ratio in ratios)
-    assert "never above" in bend.conclusion
-    (stored,) = json.loads(write_bends([bend], tmp_path).read_text(encoding="utf-8"))["bends"]
-    assert stored == json.loads(json.dumps(bend.as_dict(), allow_nan=False))
-    assert stored["name"] == bend.name
-    assert bend.name in BENDS
+    assert "never above" in limit.conclusion
+    (stored,) = json.loads(write_limits([limit], tmp_path).read_text(encoding="utf-8"))["limits"]
+    assert stored == json.loads(json.dumps(limit.as_dict(), allow_nan=False))
+    assert stored["name"] == limit.name
+    assert limit.name in LIMITS
 
 
-def test_studies_are_deterministic(hidden: Bend) -> None:
+def test_studies_are_deterministic(hidden: Limit) -> None:
     assert unreachable((1.0, 1e-4, 0.0), 32, (8, 16, 32)).as_dict() == hidden.as_dict()
 
 
@@ -273,8 +273,8 @@ def test_a_guarantee_that_is_no_number_is_told() -> None:
 
 
 def test_tables_are_found_by_title() -> None:
-    bend = Bend("x", "", (Table("first of all", ({"a": math.inf},)),), "", (), "", "")
-    assert bend.table("first").column("a") == [math.inf]
-    assert bend.as_dict()["tables"][0]["rows"] == [{"a": "inf"}]
+    limit = Limit("x", "", (Table("first of all", ({"a": math.inf},)),), "", (), "", "")
+    assert limit.table("first").column("a") == [math.inf]
+    assert limit.as_dict()["tables"][0]["rows"] == [{"a": "inf"}]
     with pytest.raises(KeyError, match="choose among first of all"):
-        bend.table("second")
+        limit.table("second")

@@ -12,7 +12,7 @@ from tests.wpoflow.runs import small_run
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.series import SERIES
-from wpoflow.solver.storage.output_path import check_output, final_path, part_path
+from wpoflow.solver.storage.atomic import check_output, final_path, part_path
 from wpoflow.solver.storage.writer import RunWriter, open_run
 
 ACTIONS = Grid((uniform_axis("a", 0.0, 1.0, 2),))

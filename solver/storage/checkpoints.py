@@ -6,7 +6,8 @@
     state-00000012.npz     all that the rest of the run depends on, and all rows of the series; the last two are kept
 
 Each is one whole file (see `solver.storage.sealed_arrays`), so that a kill at any moment leaves whole files, and those
-a state refers to were durable before it.  The unfinished run file is not needed: it is written anew from these.
+a state refers to were durable before it.  The unfinished run file is not needed: it is written anew from these.  What a
+state holds is known to whoever made it; here it is arrays and numbers by name.
 """
 
 from __future__ import annotations
@@ -24,47 +25,41 @@ from typing import Any
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.provenance import package_versions, source_hash
 from wpoflow.solver.records.run import Optimum
-from wpoflow.solver.records.settings import RunSettings
-from wpoflow.solver.runs.checkpoint_check import (
-    check_memory,
-    check_names,
-    check_optimum,
-    check_rows,
-    check_settings,
-    check_snapshot,
-)
-from wpoflow.solver.schemes.integrator import OF_FLOW
-from wpoflow.solver.storage.output_path import checkpoint_folder, final_path
+from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.records.settings import Settings
+from wpoflow.solver.storage.atomic import TRAILER_LENGTH, RunFileError, checkpoint_folder, final_path
 from wpoflow.solver.storage.sealed_arrays import read_sealed, write_sealed
-from wpoflow.solver.storage.trailer import TRAILER_LENGTH, RunFileError
 
-VERSION = 1
-ROWS, NAMES = "rows", "row_names"
+VERSION = 2
+ROWS, NAMES, SNAPSHOTS = "rows", "row_names", "snapshots"
 _STATE = re.compile(r"state-\d{8,}\.npz")
 
 
 @dataclass(frozen=True, eq=False)
-class State:
+class Checkpoint:
     """A state of a run that can be gone on from.
 
     Attributes
     ----------
     number : int
         Of its file.
-    memory : dict
+    arrays : dict
+        Arrays and numbers by name.
     rows : list of dict
         The rows of the series so far.
+    snapshots : int
+        How many of them belong to it.
     passed_over : str
         What is wrong with a newer one; empty if this is the newest.
     """
 
     number: int
-    memory: dict[str, Any]
+    arrays: dict[str, Any]
     rows: list[dict[str, float]]
-    passed_over: str
+    snapshots: int
+    passed_over: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,7 +70,7 @@ class RunStart:
     ----------
     run_id : str
         The same in all files of a run, and in no other's.
-    settings : RunSettings
+    settings : Settings
     problem : str
         The resolved problem text; empty for a problem stated in Python.
     digest : str
@@ -88,7 +83,7 @@ class RunStart:
     """
 
     run_id: str
-    settings: RunSettings
+    settings: Settings
     problem: str
     digest: str
     origin: Mapping[str, str]
@@ -107,6 +102,21 @@ class RunStart:
             if before.get(name) != now.get(name)
         ]
 
+    def texts(self) -> dict[str, str]:
+        """All of it as texts by name."""
+        values = {field.name: getattr(self, field.name) for field in fields(RunStart)}
+        return {**values, "settings": self.settings.text(), "origin": json.dumps(dict(self.origin))}
+
+    @staticmethod
+    def of(texts: Mapping[str, Any]) -> RunStart:
+        """From `texts`; ValueError where they cannot be those of a run."""
+        names = {field.name for field in fields(RunStart)}
+        if texts.keys() != names or not all(isinstance(text, str) for text in texts.values()):
+            raise ValueError("it is not what a run begins with")
+        return RunStart(
+            **{**texts, "settings": Settings.parse(texts["settings"]), "origin": json.loads(texts["origin"])}
+        )
+
 
 class CheckpointFolder:
     """The folder of one run's checkpoints."""
@@ -118,11 +128,13 @@ class CheckpointFolder:
         """Remove what an earlier run left, and keep what a new one begins with."""
         self.remove()
         self.path.mkdir()
-        values = {field.name: getattr(start, field.name) for field in fields(RunStart)}
-        values["settings"], values["origin"] = start.settings.text(), json.dumps(dict(start.origin))
         if optimum is not None:
             self.keep_optimum(optimum)
-        write_sealed(self.path / "start.npz", {"version": VERSION, **values})
+        self.keep_start(start)
+
+    def keep_start(self, start: RunStart) -> None:
+        """Keep what the run began with, or what it is gone on with."""
+        write_sealed(self.path / "start.npz", {"version": VERSION, **start.texts()})
 
     def start(self) -> RunStart:
         """What the run began with.
@@ -135,37 +147,26 @@ class CheckpointFolder:
         if not self.path.is_dir():
             raise RunFileError(f"{self.path}: there is no such folder: no checkpoints to go on from")
         path = self.path / "start.npz"
-        values = read_sealed(path)
-        version = values.pop("version", None)
-        if not isinstance(version, int) or version != VERSION:
+        texts = read_sealed(path)
+        version = texts.pop("version", None)
+        if version != VERSION:
             raise RunFileError(f"{path}: of another version of wpoflow")
-        with _fitting(path):
-            check_names(values, (field.name for field in fields(RunStart)))
-            if not all(isinstance(value, str) for value in values.values()):
-                raise ValueError("a text is a number")
-            values["settings"] = RunSettings.of(values["settings"])
-            check_settings(values["settings"])
-            for name in ("origin", "packages"):
-                kept = json.loads(values[name])
-                if not isinstance(kept, dict) or not all(isinstance(text, str) for text in kept.values()):
-                    raise ValueError(f"{name} is no table of texts")
-                values[name] = kept if name == "origin" else values[name]
-        return RunStart(**values)
+        with of_this_run(path):
+            return RunStart.of(texts)
 
     def keep_optimum(self, optimum: Optimum) -> None:
         """Keep the soft optimum unless it is kept already."""
         if not (self.path / "optimum.npz").exists():
             write_sealed(self.path / "optimum.npz", {f.name: getattr(optimum, f.name) for f in fields(Optimum)})
 
-    def optimum(self, mdp: GridMDP) -> Optimum | None:
+    def optimum(self) -> Optimum | None:
         """The soft optimum, if it was known; raises RunFileError if it is damaged."""
         path = self.path / "optimum.npz"
         if not path.exists():
             return None
         found = read_sealed(path)
-        with _fitting(path):
-            check_optimum(found, mdp)
-        return Optimum(**found)
+        with of_this_run(path):
+            return Optimum(**found)
 
     def _snapshot(self, index: int) -> Path:
         return self.path / f"snapshot-{index:05d}.npz"
@@ -174,13 +175,11 @@ class CheckpointFolder:
         """Keep one snapshot."""
         write_sealed(self._snapshot(index), {"time": time, "value": value, "policy": policy})
 
-    def snapshot(self, index: int, mdp: GridMDP) -> tuple[float, FloatArray, FloatArray]:
+    def snapshot(self, index: int) -> tuple[float, FloatArray, FloatArray]:
         """Time, value (S,) and policy (S, A) of one snapshot; raises RunFileError if it is damaged."""
-        path = self._snapshot(index)
-        found = read_sealed(path)
-        with _fitting(path):
-            check_snapshot(found, mdp)
-        return found["time"], found["value"], found["policy"]
+        found = read_sealed(self._snapshot(index))
+        with of_this_run(self._snapshot(index)):
+            return found["time"], found["value"], found["policy"]
 
     def states(self) -> list[Path]:
         """The files of states, the newest last.
@@ -196,16 +195,16 @@ class CheckpointFolder:
             return []
         return sorted(self.path / name for name in names if _STATE.fullmatch(name))
 
-    def keep_state(self, number: int, memory: Mapping[str, Any], rows: list[dict[str, float]]) -> None:
+    def keep_state(self, checkpoint: Checkpoint) -> Path:
         """Keep a state with the rows so far; only the one before it is kept besides."""
-        names = list(rows[0])
-        table = np.array([[row[name] for name in names] for row in rows])
-        write_sealed(self.path / f"state-{number:08d}.npz", {**memory, ROWS: table, NAMES: np.array(names)})
+        path = self.path / f"state-{checkpoint.number:08d}.npz"
+        write_sealed(path, content_of(checkpoint))
         for old in self.states()[:-2]:
             old.unlink()
+        return path
 
-    def newest(self, mdp: GridMDP, scheme: str) -> State | None:
-        """The newest state that is whole and of this problem and scheme; None if none was kept yet.
+    def newest(self) -> Checkpoint | None:
+        """The newest state that is whole, with all it refers to; None if none was kept yet.
 
         Raises
         ------
@@ -217,26 +216,21 @@ class CheckpointFolder:
         damaged: RunFileError | None = None
         for path in reversed(self.states()):
             try:
-                memory = read_sealed(path)
-                with _fitting(path):
-                    rows = _rows(memory.pop(ROWS), memory.pop(NAMES))
-                    check_memory(memory, mdp, scheme)
-                    check_rows(rows, memory[OF_FLOW + "time"])
+                content = read_sealed(path)
+                with of_this_run(path):
+                    return checkpoint_of(content, int(path.stem.partition("-")[2]), str(damaged or ""))
             except RunFileError as error:
                 damaged = damaged or error
-                continue
-            return State(int(path.stem.partition("-")[2]), memory, rows, str(damaged or ""))
         if damaged is not None:
             raise damaged
         return None
 
-    def check_kept(self, state: State, mdp: GridMDP) -> None:
+    def check_kept(self, checkpoint: Checkpoint) -> None:
         """Raise RunFileError unless all that a state refers to is there and whole."""
-        if self.optimum(mdp) is None:
+        if self.optimum() is None:
             raise RunFileError(f"{self.path / 'optimum.npz'}: No such file or directory")
-        times = [self.snapshot(index, mdp)[0] for index in range(state.memory["snapshots"])]
-        if not np.all(np.diff(times) > 0.0):
-            raise RunFileError(f"{self.path}: the snapshots are not in order of time")
+        for index in range(checkpoint.snapshots):
+            self.snapshot(index)
 
     def bytes_kept(self) -> int:
         """Bytes of all files."""
@@ -252,6 +246,22 @@ class CheckpointFolder:
         if self.path.is_dir():
             (self.path / "start.npz").unlink(missing_ok=True)
             shutil.rmtree(self.path)
+
+
+def content_of(checkpoint: Checkpoint) -> dict[str, Any]:
+    """A checkpoint as arrays and numbers by name."""
+    table = np.array([[row[name] for name in SERIES] for row in checkpoint.rows])
+    return {**checkpoint.arrays, ROWS: table, NAMES: np.array(list(SERIES)), SNAPSHOTS: checkpoint.snapshots}
+
+
+def checkpoint_of(content: dict[str, Any], number: int, passed_over: str = "") -> Checkpoint:
+    """A checkpoint from `content_of`; raises ValueError or LookupError where it cannot be one."""
+    arrays = dict(content)
+    table, names, snapshots = arrays.pop(ROWS), arrays.pop(NAMES).tolist(), arrays.pop(SNAPSHOTS)
+    if names != list(SERIES) or table.ndim != 2 or not len(table):
+        raise ValueError("its rows are not those of a run")
+    rows = [dict(zip(names, row, strict=True)) for row in table.tolist()]
+    return Checkpoint(number, arrays, rows, int(snapshots), passed_over)
 
 
 def identity(path: str | os.PathLike[str]) -> str:
@@ -271,17 +281,10 @@ def identity(path: str | os.PathLike[str]) -> str:
         return f"{length} {stream.read().hex()}"
 
 
-def _rows(table: Any, names: Any) -> list[dict[str, float]]:
-    """The rows of a table (rows, names)."""
-    if np.ndim(table) != 2 or np.ndim(names) != 1 or table.dtype.kind != "f":
-        raise ValueError("the rows are no table of numbers")
-    return [dict(zip(names.tolist(), row, strict=True)) for row in table.tolist()]
-
-
 @contextmanager
-def _fitting(path: Path) -> Iterator[None]:
+def of_this_run(path: Path) -> Iterator[None]:
     """What does not fit is said of the file."""
     try:
         yield
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError) as error:
         raise RunFileError(f"{path}: not of this run: {error}") from error

@@ -1,0 +1,54 @@
+"""Faults that pydantic finds, in one line each: the dotted key, and what is wrong there with what was given."""
+
+from __future__ import annotations
+
+import reprlib
+from typing import Any
+
+from pydantic import BaseModel
+
+_REPR = reprlib.Repr()  # what was given may be long or deep, and is shortened before it is written out
+_REPR.maxlevel, _REPR.maxstring, _REPR.maxother, _REPR.maxlong = 3, 60, 60, 60
+
+
+def worded(entry: Any, model: type[BaseModel]) -> tuple[str, str]:
+    """Key and message of one of a model's errors, as `ValidationError.errors` lists them."""
+    location = [part for part in entry["loc"] if not str(part).startswith("#")]
+    key = ".".join(str(part) for part in location) or "file"
+    given = _shown(entry["input"])
+    match entry["type"]:
+        case "missing":
+            return key, "is missing"
+        case "extra_forbidden":
+            return key, f"is not a known key; choose among {', '.join(_keys_at(model, location[:-1]))}"
+        case "value_error":
+            return key, str(entry["ctx"]["error"])
+        case "literal_error":
+            return key, f"{given} is not a choice; choose {entry['ctx']['expected']}"
+    message = entry["msg"].replace("Input should", "must").replace("List should", "must")
+    message = message.replace("a valid dictionary", "a table")
+    return key, f"{message}, not {given}" if "not" not in message else f"{message}: {given}"
+
+
+def _shown(value: object) -> str:
+    given = _REPR.repr(value)
+    return given if len(given) <= 60 else given[:57] + "..."
+
+
+def _keys_at(annotation: Any, location: list[Any]) -> list[str]:
+    """Keys of the table at a place below a model."""
+    for part in location:
+        annotation = annotation.model_fields[part].annotation if _is_table(annotation) else annotation.__args__[-1]
+    return list(_inner_table(annotation).model_fields)
+
+
+def _is_table(model: Any) -> bool:
+    return isinstance(model, type) and issubclass(model, BaseModel)
+
+
+def _inner_table(annotation: Any) -> Any:
+    """The model an annotation holds: itself, or the value type of a dict, list or union."""
+    if _is_table(annotation):
+        return annotation
+    arguments = getattr(annotation, "__args__", ())
+    return next((found for found in map(_inner_table, arguments) if found is not None), None)

@@ -1,0 +1,238 @@
+"""The flow as an iterator: one accepted time step after another, each with its value functions.
+
+``for state in flow(mdp, step=0.05): ...`` goes on for ever; leave the loop when you have seen enough.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.bellman.evaluation import Evaluation, bellman_solver, evaluate
+from wpoflow.solver.flows.flow import AnyFlow, as_flow
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.likeness import check_like
+from wpoflow.solver.records.schedule import merge
+from wpoflow.solver.registry import AUTOMATIC
+from wpoflow.solver.schemes.choice import make_scheme
+from wpoflow.solver.schemes.integrator import Integrator, Step, descends
+from wpoflow.solver.schemes.scheme import Arrays, State, state_arrays, state_like, values
+
+SAME_TIME = 1e-12  # of a step, below which two times are one
+COUNTERS = ("steps", "rejected_steps", "fallback_steps", "limited_cells", "bellman_evaluations")
+OF_SCHEME = "scheme."  # names of a scheme's state among the arrays of a flow's
+
+
+@dataclass(frozen=True, eq=False)
+class FlowState:
+    """The flow at one time.
+
+    Attributes
+    ----------
+    time : float
+        Flow time, dimensionless.
+    policy : array (S, A)
+        Cell probabilities; the array is used again two steps later: copy it to keep it.
+    value : array (S,)
+    q : array (S, A)
+    step_size : float
+        Length of the step that led here; 0 at the start.
+    steps, rejected_steps, fallback_steps, limited_cells, bellman_evaluations : int
+        Counts since the start.
+    mass_drift : float
+        Largest error of a state's mass among the substeps that led here, which is rounding and was taken off.
+    interpolated : bool
+        Whether it lies within a step, from dense output, and not at its end.
+    state : State
+        Of the time scheme: what the next step depends on.
+    evaluation : Evaluation
+        V and Q with the linear system they solve; where the scheme has no need of them, computed when first asked for.
+    """
+
+    time: float
+    policy: FloatArray
+    state: State
+    evaluate: Callable[[], Evaluation]
+    step_size: float = 0.0
+    steps: int = 0
+    rejected_steps: int = 0
+    fallback_steps: int = 0
+    limited_cells: int = 0
+    bellman_evaluations: int = 1
+    mass_drift: float = 0.0
+    interpolated: bool = False
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """V and Q with the linear system they solve."""
+        return self.evaluate()
+
+    @property
+    def value(self) -> FloatArray:
+        """V of the present policy, (S,)."""
+        return self.evaluation.value
+
+    @property
+    def q(self) -> FloatArray:
+        """Q of the present policy, (S, A)."""
+        return self.evaluation.q
+
+    def arrays(self) -> Arrays:
+        """All that the rest of the flow depends on, as arrays and numbers by name; `flow` goes on from it.
+
+        To be asked for at the end of a step, before the next is taken; arrays may be views of what that overwrites.
+        """
+        assert not self.interpolated
+        return {
+            "time": float(self.time),
+            "value": self.value,
+            "residual": float(self.evaluation.residual),
+            "step_size": float(self.step_size),
+            "mass_drift": float(self.mass_drift),
+            **{name: int(getattr(self, name)) for name in COUNTERS},
+            **{OF_SCHEME + name: value for name, value in state_arrays(self.state).items()},
+        }
+
+
+def flow(
+    mdp: GridMDP,
+    *,
+    step: float | None = None,
+    accuracy: float | None = None,
+    scheme: str = AUTOMATIC,
+    flow: AnyFlow = "wasserstein",
+    landings: Iterable[float] = (),
+    policy: FloatArray | None = None,
+    linear_solver: str | None = None,
+    weights: FloatArray | None = None,
+    watch: Callable[[], None] = lambda: None,
+    resume: Mapping[str, Any] | None = None,
+) -> Iterator[FlowState]:
+    """Iterate over the time steps of the flow, for ever; the first state is the initial one.
+
+    Parameters
+    ----------
+    mdp : GridMDP
+    step, accuracy : float, optional
+        Fixed step in flow time, or local error relative to p - g (see `solver.schemes.error_control`).  A fixed step is
+        shortened only to meet the landings in a whole number of equal steps.
+    scheme : str
+        Name of the time scheme; automatic is the best there is for the problem, see `solver.schemes`.
+    flow : str, Flow or DescentStep
+        Which flow, by name or as it is; or a descent step of your own (see `solver.flows.flow`).
+    landings : iterable of float
+        Increasing flow times that are to be met exactly; of several within 1e-12 of each other, the first.
+    policy : array (S, A), optional
+        Where to start; the problem's initial policy by default.
+    linear_solver : str, optional
+        Of the Bellman equations; by default chosen from the sizes.
+    weights : array (S,), optional
+        Weights of states in the error norm; rho by default.
+    watch : callable, optional
+        Called before every trial of a step; what it raises ends the iteration.
+    resume : mapping, optional
+        What `FlowState.arrays` gave: the flow goes on after that state, bit for bit as it would have, and that state
+        comes first.
+
+    Raises
+    ------
+    ValueError
+        Unusable arguments.
+    BellmanError
+        A Bellman equation could not be solved to rounding, nor with five shorter steps.
+    NotFiniteError
+        A policy or cost stopped being finite; names the state and cell.
+    StepVanishedError
+        No step, however short, met the accuracy.
+    MassError
+        A step changed the mass of a state's policy by more than rounding.
+    """
+    linear_solver = bellman_solver(mdp) if linear_solver is None else linear_solver
+    made = make_scheme(mdp, scheme, step, accuracy, as_flow(mdp, flow), linear_solver, weights)
+    integrator = Integrator(made.problem, made, watch)
+    policy = mdp.initial_policy if policy is None else policy
+    mdp.check_policy(policy)
+    start = _beginning(mdp, integrator, policy) if resume is None else _resumed(integrator, policy, resume)
+    return _iterate(mdp, integrator, start, merge(iter(landings)))
+
+
+def _beginning(mdp: GridMDP, integrator: Integrator, policy: FloatArray) -> FlowState:
+    solver = integrator.problem.substeps.linear_solver
+    first = cache(lambda: evaluate(mdp, policy, None, solver))
+    return FlowState(0.0, policy, integrator.scheme.init(policy, first() if integrator.scheme.valued else None), first)
+
+
+def _resumed(integrator: Integrator, policy: FloatArray, arrays: Mapping[str, Any]) -> FlowState:
+    """The state that the arrays were taken of; ValueError, in words, where they cannot be a state of this problem."""
+    substeps, scheme = integrator.problem.substeps, integrator.scheme
+    nothing = substeps.evaluation_of(policy, np.zeros(policy.shape[0]), 0.0, True)
+    template = scheme.init(policy, nothing if scheme.valued else None)
+    own = {name: value for name, value in arrays.items() if not name.startswith(OF_SCHEME)}
+    check_like(own, {"time": 0.0, "value": nothing.value, "residual": 0.0, "step_size": 0.0, "mass_drift": 0.0,
+                     **dict.fromkeys(COUNTERS, 0)})  # fmt: skip
+    of_scheme = {name.removeprefix(OF_SCHEME): value for name, value in arrays.items() if name not in own}
+    state = state_like(template, of_scheme, scheme.tuples, substeps)
+    found = substeps.evaluation_of(state.policy, own["value"], own["residual"], True)
+    if own["steps"]:
+        integrator.guess = found.value
+    numbers = {name: own[name] for name in ("time", "step_size", "mass_drift", *COUNTERS)}
+    return FlowState(policy=state.policy, state=state, evaluate=lambda: found, **numbers)
+
+
+def _iterate(mdp: GridMDP, integrator: Integrator, state: FlowState, landings: Iterator[float]) -> Iterator[FlowState]:
+    yield state
+    landing, dense = 0.0, integrator.scheme.dense
+    while True:
+        while landing <= state.time:
+            landing = next(landings, math.inf)
+        start = state
+        taken = integrator.step(start.state, math.inf if dense else landing - start.time)
+        while dense and landing < start.time + taken.dt * (1.0 - SAME_TIME):
+            inside = _interpolated(mdp, integrator, start, taken, landing, state)
+            if inside is None:
+                taken = integrator.step(taken.retry, landing - start.time)
+                break
+            state = inside
+            yield state
+            landing = next(landings, math.inf)
+        end = start.time + taken.dt
+        between = state.bellman_evaluations - start.bellman_evaluations
+        state = FlowState(
+            time=landing if abs(end - landing) <= SAME_TIME * taken.dt else end,
+            policy=taken.state.policy,
+            state=taken.state,
+            evaluate=integrator.values_of(taken.state),
+            step_size=taken.dt,
+            steps=start.steps + 1,
+            rejected_steps=start.rejected_steps + taken.rejected,
+            fallback_steps=start.fallback_steps + int(taken.fallback),
+            limited_cells=start.limited_cells + taken.limited_cells,
+            bellman_evaluations=start.bellman_evaluations + between + taken.evaluations,
+            mass_drift=taken.drift,
+        )
+        yield state
+
+
+def _interpolated(
+    mdp: GridMDP, integrator: Integrator, start: FlowState, taken: Step, time: float, last: FlowState
+) -> FlowState | None:
+    """The flow within a step, by dense output; None if V would not fall from the ``last`` state to it and on."""
+    policy = integrator.scheme.interpolate(taken.state, time - start.time)
+    found = evaluate(mdp, policy, last.value, integrator.problem.substeps.linear_solver).taken_as_exact()
+    if not (descends(mdp, last.evaluation, found) and descends(mdp, found, values(taken.state).refined())):
+        return None
+    return replace(
+        start,
+        time=time,
+        policy=policy,
+        evaluate=lambda: found,
+        step_size=taken.dt,
+        bellman_evaluations=last.bellman_evaluations + 1,
+        interpolated=True,
+    )

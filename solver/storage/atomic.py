@@ -1,0 +1,249 @@
+"""Files on disk, whole or not at all: where one may be written, the part beside it, seal, rename, lock.
+
+    NAME.part          written, synchronised with the disk and only then renamed to NAME
+    NAME.lock          locked by the process that writes NAME; it holds nothing, and no lock outlives its process
+    NAME.checkpoint    the folder of a run's checkpoints
+
+Only a regular file is ever replaced: not a device, not a pipe, not a folder.  A symbolic link is followed, so that the
+file it leads to is written and the link stays.
+
+A sealed file ends in a trailer of forty-eight bytes that tells whether it is whole:
+
+    8 bytes magic | 8 bytes little-endian length of all before | 32 bytes SHA-256 of all before
+
+HDF5 and zip archives ignore it, so every reader opens such a file unchanged; ours check it first.  HDF5's own checksums
+(fletcher32) guard chunks only: of random bit flips 14 % change what is read without being noticed, the SHA-256 misses
+none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from filelock import FileLock, Timeout
+
+from wpoflow.core.text import one_line
+
+MAGIC = b"WPOFLOW1"
+TRAILER_LENGTH = 48
+
+_BLOCK = 1 << 20
+
+
+class RunFileError(Exception):
+    """A run file that is missing, unreadable, damaged or altered; the message is one line naming the file."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
+
+
+def final_path(path: str | os.PathLike[str]) -> Path:
+    """The file that is written for ``path``: where it leads to, if it is a symbolic link."""
+    path = Path(path)
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def _beside(path: str | os.PathLike[str], ending: str) -> Path:
+    path = final_path(path)
+    return path.with_name(path.name + ending)
+
+
+def part_path(path: str | os.PathLike[str]) -> Path:
+    """Where a file is written until it is whole: beside the final file."""
+    return _beside(path, ".part")
+
+
+def checkpoint_folder(path: str | os.PathLike[str]) -> Path:
+    """Where the checkpoints of a run are kept: a folder beside the final file."""
+    return _beside(path, ".checkpoint")
+
+
+def lock_path(path: str | os.PathLike[str]) -> Path:
+    """The file that is locked while a run is written."""
+    return _beside(path, ".lock")
+
+
+def check_output(path: str | os.PathLike[str], force: bool = False) -> None:
+    """Find out, before anything is computed, whether a file may be written to ``path``.
+
+    Raises
+    ------
+    FileExistsError
+        Writing would destroy something, and ``force`` is off; or there is something other than a
+        regular file, which is never replaced.
+    FileNotFoundError
+        The folder does not exist.
+    OSError
+        No file can be made in the folder; the message names the folder.
+    """
+    final, part = final_path(path), part_path(path)
+    folder = final.parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {folder}")
+    for place in (final, part):
+        if place.is_symlink() or (place.exists() and not place.is_file()):
+            raise FileExistsError(f"{place} exists and is not a regular file; choose another name")
+    if not force and checkpoint_folder(path).exists():
+        raise FileExistsError(
+            f"{checkpoint_folder(path)} is of a run that was cut short or is still going; "
+            f"go on with it (wpoflow resume {path}), or overwrite it with force (--force)"
+        )
+    if not force and final.exists():
+        raise FileExistsError(f"{path} exists; choose another name, or overwrite it with force (--force)")
+    if not force and part.exists():
+        raise FileExistsError(
+            f"{part} is left from a run that was killed or is still going; "
+            "remove it, or overwrite it with force (--force)"
+        )
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise type(error)(f"{path}: no file can be made in the folder {folder}: {error.strerror or error}") from error
+
+
+class OutputLock:
+    """The right to write one file, until it is released or the process ends.
+
+    Where no lock can be had (no such folder, no permission, a file system without locks) nothing is locked: if the file
+    cannot be written either, that is said in better words when it is tried.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Raises
+    ------
+    FileExistsError
+        Another run is writing the file.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = lock_path(path)
+        self._lock = FileLock(self._path, thread_local=False)
+        if not self._path.parent.is_dir():  # which the library would make
+            return
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise FileExistsError(f"{path} is being written by another run") from None
+        except OSError:
+            return
+
+    def __enter__(self) -> OutputLock:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Give the file free."""
+        if self._lock.is_locked:
+            with suppress(OSError):  # removed while it is locked: who waits for it sees that it is gone; not on Windows
+                self._path.unlink()
+            self._lock.release()
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str], *, sealed: bool = False, part: Path | None = None) -> Iterator[Path]:
+    """Context in which the part of a file is written, which takes the file's place at the end, or is removed.
+
+    Parameters
+    ----------
+    path : path
+    sealed : bool
+        Append the trailer.
+    part : path, optional
+        Another name for the part, where several processes may write the file at once.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written; what was there before stays.
+    """
+    part = part_path(path) if part is None else part
+    try:
+        yield part
+        put_in_place(part, path, sealed=sealed)
+    except BaseException:  # a signal as well: nothing half written is left
+        part.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a text file, whole or not at all, in a folder that is made if it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path) as part:
+        part.write_text(text, encoding="utf-8")
+    return path
+
+
+def put_in_place(part: Path, path: str | os.PathLike[str], *, sealed: bool) -> None:
+    """Rename a part that is written and closed, once it is on the disk; raises OSError, and then the part stays."""
+    if sealed:
+        append_trailer(part)
+    else:
+        with part.open("r+b") as stream:
+            os.fsync(stream.fileno())
+    final = final_path(path)
+    os.replace(part, final)
+    if os.name == "posix":  # where folders can be opened, so that the rename itself is durable
+        handle = os.open(final.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def append_trailer(path: Path) -> None:
+    """Seal a closed file and synchronise it with the disk; raises OSError."""
+    with path.open("r+b") as stream:
+        length = path.stat().st_size
+        digest = _digest(stream, length)
+        stream.write(MAGIC + length.to_bytes(8, "little") + digest)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def check_trailer(path: str | os.PathLike[str]) -> None:
+    """Raise RunFileError unless the file is whole and unaltered since it was sealed."""
+    path = Path(path)
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # reading from a pipe or a device would not end
+            raise RunFileError(f"{path}: {'a directory' if path.is_dir() else 'not a regular file'}")
+        with path.open("rb") as stream:
+            length = path.stat().st_size - TRAILER_LENGTH
+            if length < 0:
+                raise RunFileError(f"{path}: too short for a run file")
+            stream.seek(length)
+            trailer = stream.read(TRAILER_LENGTH)
+            if trailer[:8] != MAGIC:
+                raise RunFileError(f"{path}: no trailer: not a run file, truncated, or from a run that did not finish")
+            if int.from_bytes(trailer[8:16], "little") != length:
+                raise RunFileError(f"{path}: its length differs from the length it was closed with")
+            stream.seek(0)
+            if _digest(stream, length) != trailer[16:]:
+                raise RunFileError(f"{path}: altered or damaged: its SHA-256 differs from the one it was closed with")
+    except OSError as error:
+        raise RunFileError(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:  # a path no file can have
+        raise RunFileError(f"{path}: {error}") from error
+
+
+def _digest(stream: BinaryIO, length: int) -> bytes:
+    digest = hashlib.sha256()
+    while length > 0 and (block := stream.read(min(_BLOCK, length))):
+        digest.update(block)
+        length -= len(block)
+    return digest.digest()

@@ -1,0 +1,246 @@
+"""The contents of an open run file: each array and attribute held against the table of what a run file holds.
+
+`Contents` raises where something is not what the table says.  `DamagedContents` goes on: what cannot be read is nan,
+and is noted.  Damage that HDF5 does not notice cannot be told, so any number of a damaged file may be wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import h5py
+import numpy as np
+
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import Axis
+from wpoflow.solver.records.layout import ATTRIBUTES, OPTIMUM_ATTRIBUTES, SCHEMA_VERSION, Attribute, Variable
+from wpoflow.solver.records.run import Rows
+from wpoflow.solver.storage.atomic import RunFileError
+
+T = TypeVar("T")
+Scalar = str | int | float
+
+MOST_ROWS = 10_000_000
+"""Of a dimension whose length only the file knows; the series then take 2 GB together."""
+LONGEST_TEXT = 1 << 24
+"""Of an attribute."""
+DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError)
+"""What h5py raises for the many ways a file can be wrong."""
+
+
+class Contents:
+    """What an open run file holds; anything else than the table says raises ValueError, or an error of ``DAMAGE``.
+
+    Parameters
+    ----------
+    file : h5py.File
+    path : path
+        Where it is found when more of it is asked for later.
+    """
+
+    groups: tuple[str, ...] = ("optimum", "snapshot", "problem")
+
+    def __init__(self, file: h5py.File, path: Path) -> None:
+        self.file, self.path = file, path
+
+    def has(self, group: str) -> bool:
+        """Whether it has one of its groups."""
+        return group in self.groups and group in self.file
+
+    def attributes(self) -> dict[str, Scalar]:
+        """All attributes of the file."""
+        found = {name: read_attribute(self.file, name, ATTRIBUTES) for name in self.file.attrs}
+        schema = found.get("schema_version", "missing")
+        if schema != SCHEMA_VERSION:
+            newer = isinstance(schema, int) and schema > SCHEMA_VERSION
+            raise ValueError(f"its schema_version is {schema}" + ("; a newer wpoflow reads it" if newer else ""))
+        for name, attribute in ATTRIBUTES.items():
+            if attribute.required and name not in found:
+                raise ValueError(f"attribute {name} is missing")
+        return found
+
+    def optimum_number(self, name: str) -> float:
+        """A number of the optimum."""
+        return float(read_attribute(self.file["optimum"], name, OPTIMUM_ATTRIBUTES))
+
+    def axis(self, name: str) -> Axis:
+        """An axis, by its edges."""
+        edges = find_data(self.file, Variable(f"{name}_edges", (f"{name}_edges",), ""))
+        return Axis(name, edges[()], str(read_attribute(edges, "boundary", {"boundary": Attribute(str, "")})))
+
+    def rows(self, entries: Sequence[Variable]) -> int:
+        """Length of variables that have one row for each time, the first of which is the time."""
+        return len(find_data(self.file, entries[0]))
+
+    def array(self, entry: Variable, rows: int = -1) -> FloatArray:
+        """A variable, shaped as in a `Run`."""
+        found: FloatArray = find_data(self.file, entry, rows)[()]
+        return found.reshape(entry.flat)
+
+    def kept(self, entry: Variable, rows: int) -> FloatArray | Rows:
+        """A variable of which single rows are asked for later."""
+        find_data(self.file, entry, rows)
+
+        def read(index: int | slice) -> FloatArray:
+            shape = entry.flat if isinstance(index, slice) else entry.flat[1:]
+            return reading(self.path, lambda again: find_data(again.file, entry)[index].reshape(shape))
+
+        return read
+
+    def later(self, read: Callable[[Contents], T]) -> Callable[[], T]:
+        """What is read when it is asked for."""
+        return lambda: reading(self.path, read)
+
+
+class DamagedContents(Contents):
+    """What can be read of a damaged or unfinished run file.
+
+    Attributes
+    ----------
+    losses : list of str
+        What could not be read.
+    """
+
+    groups = ("optimum", "snapshot")
+
+    def __init__(self, file: h5py.File, path: Path) -> None:
+        super().__init__(file, path)
+        self.losses: list[str] = []
+
+    def attributes(self) -> dict[str, Scalar]:
+        """The attributes that can be read."""
+        try:
+            names = list(self.file.attrs)
+        except DAMAGE:  # the list is damaged, but single ones may not be
+            names = list(ATTRIBUTES)
+        found = {}
+        for name in names:
+            try:
+                found[name] = read_attribute(self.file, name, ATTRIBUTES)
+            except DAMAGE:
+                self.losses.append(f"attribute {name}")
+        return found
+
+    def optimum_number(self, name: str) -> float:
+        """A number of the optimum, or nan."""
+        try:
+            return super().optimum_number(name)
+        except DAMAGE:
+            self.losses.append(f"attribute {name} of optimum")
+            return np.nan
+
+    def rows(self, entries: Sequence[Variable]) -> int:
+        """The length that most of these variables have."""
+        lengths = []
+        for entry in entries:
+            try:
+                lengths.append(len(find_data(self.file, entry)))
+            except DAMAGE:  # `array` notes it
+                continue
+        return statistics.mode(lengths or [0])
+
+    def array(self, entry: Variable, rows: int = -1) -> FloatArray:
+        """A variable, with nan for the chunks of it that cannot be read, and for missing rows."""
+        found = np.full([rows if length < 0 else length for length in entry.shape], np.nan)
+        try:
+            numbers, lost = _readable(find_data(self.file, entry))
+        except DAMAGE:
+            self.losses.append(entry.path)
+            return found.reshape(entry.flat)
+        if rows >= 0:
+            numbers = numbers[:rows]
+            found[: len(numbers)] = numbers
+        else:
+            found[...] = numbers
+        if lost := lost + found.size - numbers.size:
+            part = "" if lost >= found.size else f"{lost} of the {found.size} numbers of "
+            self.losses.append(part + entry.path)
+        return found.reshape(entry.flat)
+
+    def kept(self, entry: Variable, rows: int) -> FloatArray | Rows:
+        """A variable, read at once: what is lost must be known."""
+        return self.array(entry, rows)
+
+    def later(self, read: Callable[[Contents], T]) -> Callable[[], T]:
+        """What is read, at once."""
+        found = read(self)
+        return lambda: found
+
+
+def reading(path: Path, read: Callable[[Contents], T]) -> T:
+    """What ``read`` makes of the contents of a file; RunFileError if they are not those of a run file."""
+    try:
+        with h5py.File(path, "r") as file:
+            return read(Contents(file, path.resolve()))
+    except DAMAGE as error:
+        raise RunFileError(f"{path}: not a run file of schema {SCHEMA_VERSION}: {error}") from error
+
+
+def find_data(file: h5py.File, entry: Variable, rows: int = -1) -> h5py.Dataset:
+    """The data set of a variable, in the file itself, of the type and shape that the table says.
+
+    Parameters
+    ----------
+    file : h5py.File
+    entry : Variable
+    rows : int
+        Length of its first dimension, if only the file knows it and it must be this.
+
+    Raises
+    ------
+    ValueError
+        There is no such data set, or not of this type or shape.
+    """
+    item = file
+    for name in entry.path.split("/"):
+        if not isinstance(item, h5py.Group) or not isinstance(item.get(name, getlink=True), h5py.HardLink):
+            raise ValueError(f"{entry.path} is missing")
+        item = item[name]
+    if not isinstance(item, h5py.Dataset) or item.dtype != np.dtype(entry.kind) or item.shape is None:
+        raise ValueError(f"{entry.path} is not an array of numbers of type {entry.kind}")
+    if item.is_virtual or item.external:
+        raise ValueError(f"{entry.path} is stored in another file")
+    wanted = tuple(rows if length < 0 else length for length in entry.shape)
+    if len(item.shape) != len(wanted) or any(b not in (-1, a) for a, b in zip(item.shape, wanted, strict=True)):
+        raise ValueError(f"{entry.path} has shape {item.shape}; it must be {wanted}")
+    if -1 in entry.shape and entry.group != "problem" and item.shape[0] > MOST_ROWS:
+        raise ValueError(f"{entry.path} has {item.shape[0]} rows; at most {MOST_ROWS} are read")
+    return item
+
+
+def _readable(data: h5py.Dataset) -> tuple[FloatArray, int]:
+    """The numbers of a data set with nan for the chunks that cannot be read, and how many these are."""
+    if data.chunks is None or not data.size:
+        return data[()], 0
+    numbers, lost = np.full(data.shape, np.nan), 0
+    for block in data.iter_chunks():
+        try:
+            numbers[block] = data[block]
+        except DAMAGE:
+            lost += numbers[block].size
+    return numbers, lost
+
+
+def read_attribute(item: h5py.Group | h5py.Dataset, name: str, table: Mapping[str, Attribute]) -> Scalar:
+    """One attribute: a text or a number, of the kind that the table says if it has the name."""
+    value = item.attrs[name]
+    value = value.item() if isinstance(value, np.generic) else value
+    kind = table[name].kind if name in table else None
+    kinds = (str, int, float) if kind is None else (int, float) if kind is float else (kind,)
+    if type(value) not in kinds:
+        words = "text or number" if kind is None else {str: "text", int: "whole number", float: "number"}[kind]
+        raise ValueError(f"attribute {name} is not one {words}")
+    if isinstance(value, str):
+        if len(value) > LONGEST_TEXT:
+            raise ValueError(f"attribute {name} is longer than {LONGEST_TEXT} letters")
+        value.encode()  # refuses halves of surrogate pairs
+    if name == "packages":
+        versions = json.loads(value)
+        if not isinstance(versions, dict) or not all(isinstance(version, str) for version in versions.values()):
+            raise ValueError("attribute packages is not a table of versions")
+    found: Scalar = value
+    return found
