@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -51,7 +52,8 @@ def python(code: str, cwd: Path, *path: Path) -> str:
     """What Python prints that searches these folders before all others."""
     search = ", ".join(repr(str(folder)) for folder in path)
     command = [sys.executable, "-I", "-c", f"import sys; sys.path[:0] = [{search}]\n{code}"]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    interpreted = os.environ | {"NUMBA_DISABLE_JIT": "1"}  # files in a new place would be compiled anew
+    done = subprocess.run(command, cwd=cwd, env=interpreted, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
