@@ -167,7 +167,8 @@ class GridPolicy:
 
         Returns
         -------
-        array of shape ``shape``, or (batch, *shape)
+        array
+            Of the shape of an action; for a batch with one more axis in front.
 
         Raises
         ------
