@@ -19,9 +19,9 @@ from typing import Any
 import numba
 import numpy as np
 
+from wpoflow.core import compile as door
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.compile import kernel
-from wpoflow.grids import compile as door
 from wpoflow.solver.entropy import (
     distance_squared,
     gibbs_policy,

@@ -24,7 +24,7 @@ from wpoflow.solver.bellman.evaluation import bellman_solver, evaluate
 from wpoflow.solver.bellman.system import one_blas_thread
 from wpoflow.solver.flux.generator import apply_axis
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.schemes.choice import AUTOMATIC
+from wpoflow.solver.registry import AUTOMATIC
 from wpoflow.solver.schemes.trajectory import flow
 
 SHARE = 1e-3  # atol over rtol
@@ -118,7 +118,7 @@ def ours(problem: CoupledFlow, scheme: str = AUTOMATIC) -> Method:
 
     def run(accuracy: float) -> FloatArray:
         values = []
-        for state in flow(mdp, accuracy=accuracy, scheme=scheme, landings=TIMES, solver=solver):
+        for state in flow(mdp, accuracy=accuracy, scheme=scheme, landings=TIMES, linear_solver=solver):
             if state.time in TIMES:
                 values.append(float(mdp.rho @ state.value))
             if state.time >= TIMES[-1]:

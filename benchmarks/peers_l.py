@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.one_step import STEP_PARTS
-from wpoflow.solver.schemes.choice import AUTOMATIC
+from wpoflow.solver.registry import AUTOMATIC
 
 ALLOWANCE = 400e6  # bytes whatever the size: the interpreter, its libraries, compiled kernels
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,1 +1,1 @@
-"""Theory against numbers: exact solutions and refinement studies."""
+"""Theory against numbers: constants, claims and their verdicts, exact solutions, limits of the theory."""

@@ -1,1 +1,1 @@
-"""What people look at: terminal tables and progress."""
+"""What people look at: tables, progress, figures, movies, the report."""

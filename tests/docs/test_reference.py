@@ -10,7 +10,6 @@ import pytest
 import wpoflow
 from docs.extensions import claim_list, problem_keys, public_names, run_schema
 from tests.docs.pages import DOCS, blocks
-from wpoflow.cli import cli
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.problem_file import parse_problem
 from wpoflow.problems.tables import Tables
