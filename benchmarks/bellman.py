@@ -8,7 +8,7 @@ policy 1e-6 of flow time before it is the guess, as a time scheme would have it.
 * parts of an evaluation: reward, P^pi, V from the guess to rounding, V to 1e-9 of itself, Q; all of it, and all of it
   without a guess;
 * V by every solver that takes less than a second, and by SciPy's bicgstab from zero to the same residual on the same
-  matrix: what ``choose_solver`` is calibrated by;
+  matrix: what ``choose_linear_solver`` is calibrated by;
 * the soft optimum to a residual of 1e-9, and soft value iteration (the same kernels, started at the same V) to the
   same residual, extrapolated from 200 sweeps by its rate gamma where it takes longer.
 """
@@ -30,10 +30,11 @@ from scipy.sparse.linalg import bicgstab
 from benchmarks.problem_c import as_mdp, coupled_flow
 from wpoflow.core.arrays import FloatArray
 from wpoflow.problems.load import load_problem
-from wpoflow.solver.bellman.evaluation import bellman_solver, evaluate, q_of_value
-from wpoflow.solver.bellman.ilu import IncompleteFactors
+from wpoflow.solver.bellman.evaluation import evaluate, q_of_value
+from wpoflow.solver.bellman.ilu import IncompleteLU
+from wpoflow.solver.bellman.linear_solver import LINEAR_SOLVERS, linear_solver_of
 from wpoflow.solver.bellman.optimum import solve_optimum
-from wpoflow.solver.bellman.system import SOLVERS, DiscountedSystem
+from wpoflow.solver.bellman.system import DiscountedSystem
 from wpoflow.solver.entropy import regularised_cost, soft_minimum
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
@@ -92,7 +93,7 @@ def nearby(mdp: GridMDP) -> tuple[FloatArray, FloatArray]:
 def evaluations(mdp: GridMDP) -> None:
     """Print what the parts of an evaluation cost, and the solvers beside each other."""
     policy, guess = nearby(mdp)
-    solver, incomplete, out = bellman_solver(mdp), IncompleteFactors(), np.empty_like(policy)
+    solver, incomplete, out = linear_solver_of(mdp), IncompleteLU(), np.empty_like(policy)
     operator, reward = mdp.transition.under(policy), np.empty(mdp.states.size)
     regularised_cost(policy, mdp.cost, mdp.log_mass, mdp.temperature, reward)
     loose = 1e-9 * float(np.abs(guess).max())
@@ -121,7 +122,7 @@ def evaluations(mdp: GridMDP) -> None:
     others: dict[str, Callable[[], object]] = {
         "scipy, cold": lambda: bicgstab(matrix, reward, rtol=0.0, atol=reached, maxiter=5000)
     }
-    for name in SOLVERS:
+    for name in LINEAR_SOLVERS:
         if name == "krylov" or mdp.states.size <= 800:
             others[name], others[f"{name}, cold"] = solve(name, guess), solve(name, None)
     times = medians(others)

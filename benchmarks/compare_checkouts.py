@@ -1,179 +1,173 @@
-"""Two checkouts compared, bit for bit: every gallery problem with every time scheme that applies, on small grids.
+"""Whether two checkouts compute the same, bit for bit: every gallery problem with each scheme, on small grids.
 
-    python -m benchmarks.compare_checkouts OLD NEW [--problems NAME ...] [--schemes NAME ...] [--threads N]
+    python benchmarks/compare_checkouts.py OLD NEW [--problems lqr torus] [--schemes euler multistep] [--threads N]
 
-Each checkout runs all cases in a process of its own.  A case is the same if every series, snapshot, number of the
-optimum, counter and the way the run ended are the same numbers (nan equals nan); what differs first is named with its
-size.  Exit status 1 if any case differs.  Seconds are without compilation, the least of ``--rounds`` runs a case; they
-inform, and are no verdict.  The file is run from either checkout and imports nothing but what is public in both.
+A change that should change no number is held against the checkout before it.  Each runs in a process of its own with
+that checkout in front of the path, through the public names alone.  Compared are all series, snapshots, the optimum,
+the counters and the reason of stopping; a NaN equals a NaN.  One line a case: the verdict, and the seconds in OLD and
+NEW, of which the first case of a problem includes compilation where nothing is cached.  Exit status 1 on a difference.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-Arrays = dict[str, np.ndarray[Any, Any]]
-
-PROBLEMS: dict[str, tuple[dict[str, int], float]] = {  # cells, and the time to which it is run
-    "bandit": ({"a": 40}, 2.0),
-    "double_integrator": ({"x": 13, "v": 11, "u": 12}, 0.5),
-    "inventory": ({"stock": 37, "order": 24}, 1.0),
-    "lqr": ({"x": 40, "u": 32}, 0.5),
-    "mountain_car": ({"position": 21, "velocity": 15, "force": 9}, 1.0),
-    "navigation": ({"x": 9, "y": 10, "vx": 6, "vy": 5}, 0.5),
-    "pendulum": ({"theta": 21, "speed": 13, "torque": 9}, 1.0),
-    "torus": ({"s": 32, "a": 30}, 1.0),
+CELLS = {1: 150, 2: 33, 3: 13, 4: 7}  # of an axis, by the number of axes
+LONGEST = 2.0  # flow time
+COUNTERS = ("steps", "rejected_steps", "fallback_steps")
+SCHEMES: dict[str, tuple[dict[str, Any], ...]] = {
+    "euler": ({"step": LONGEST / 23}, {"accuracy": 1e-2}),
+    "extrapolated": ({"step": LONGEST / 11}, {"accuracy": 1e-5}),
+    "multistep": ({"accuracy": 1e-6}, {"accuracy": 1e-3}),
+    "exponential": ({"accuracy": 1e-6},),
+    "automatic": ({},),
 }
-STEPS = 16  # of a fixed step to the end
-SCHEMES: dict[str, dict[str, Any]] = {
-    "euler fixed": {"scheme": "euler", "step": 1.0 / STEPS},
-    "euler controlled": {"scheme": "euler", "accuracy": 1e-2},
-    "extrapolated fixed": {"scheme": "extrapolated", "step": 1.0 / STEPS},
-    "extrapolated controlled": {"scheme": "extrapolated", "accuracy": 1e-4},
-    "multistep": {"scheme": "multistep", "accuracy": 1e-5},
-    "exponential": {"scheme": "exponential", "accuracy": 1e-3},
-    "automatic": {},
-    "automatic, file": {"output": "run.h5"},
-    "automatic, gap": {"until": "gap"},
-}
-CLOCKS = ("wall_seconds", "compile_seconds")  # attributes that no two runs share
+Case = dict[str, Any]  # arrays, by what they are
 
 
-def run_case(problem: str, scheme: str, folder: Path) -> tuple[Arrays, float]:
-    """All numbers of one run by name, and its seconds without compilation."""
+def gallery(checkout: Path) -> dict[str, Path]:
+    """The problem files of a checkout's gallery by name."""
+    return {path.stem: path for path in sorted((checkout / "problems" / "gallery").glob("*.toml"))}
+
+
+def small_grid(problem: Path) -> tuple[dict[str, int], float]:
+    """Cells of each axis and the time to run to."""
+    tables = tomllib.loads(problem.read_text(encoding="utf-8"))
+    axes = tables.get("state", {}) | tables["action"]
+    cells = {name: min(axis["cells"], CELLS[len(axes)]) for name, axis in axes.items() if "edges" not in axis}
+    until = tables.get("flow", {}).get("until", LONGEST)
+    return cells, min(until.get("time", LONGEST) if isinstance(until, dict) else until, LONGEST)
+
+
+def run_cases(checkout: Path, problem: str, schemes: Iterable[str], target: Path) -> None:
+    """Run all cases of a problem in this process and save what came out, as ``scheme options|what``."""
     import wpoflow as wpo
 
-    cells, end = PROBLEMS[problem]
-    settings = dict(SCHEMES[scheme])
-    if "step" in settings:
-        settings["step"] *= end
-    if "output" in settings:
-        settings |= {"output": folder / settings["output"], "force": True}
+    assert Path(wpo.__file__).resolve().is_relative_to(checkout), f"{wpo.__file__} is not of {checkout}"
+    cells, end = small_grid(gallery(checkout)[problem])
     mdp = wpo.load_problem(problem, cells=cells)
-    if settings.get("until") == "gap":
-        start = wpo.evolve(mdp, until={"steps": 1}, series={"every": end}, snapshots=0).series["gap"][0]
-        settings["until"] = {"gap": 0.5 * float(start), "time": 20.0 * end}
-    else:
-        settings["until"] = {"time": end}
-    began = time.perf_counter()
-    run = wpo.evolve(mdp, series={"first": 0.02 * end, "per_decade": 4}, snapshots=4, **settings)
-    seconds = time.perf_counter() - began - float(run.attributes["compile_seconds"])
-    if "output" in settings:
-        run = wpo.open_run(settings["output"])
-    numbers: dict[str, Any] = {f"series {name}": values for name, values in run.series.items()}
-    assert run.snapshots is not None
-    assert run.optimum is not None
-    for name in ("time", "value", "policy"):
-        numbers[f"snapshot {name}"] = getattr(run.snapshots, name)
-    for name in ("value", "q", "policy", "occupancy", "bellman_residual", "gap_floor", "iterations"):
-        numbers[f"optimum {name}"] = getattr(run.optimum, name)
-    for name, number in run.attributes.items():
-        if name in ("status", "stop_reason") or (not isinstance(number, str) and name not in CLOCKS):
-            numbers[f"attribute {name}"] = number
-    return {name: np.asarray(number) for name, number in numbers.items()}, seconds
+    optimum = wpo.solve_optimum(mdp)
+    kept: dict[str, Any] = {
+        f"optimum|{name}": getattr(optimum, name) for name in ("value", "q", "policy", "occupancy", "iterations")
+    }
+    for scheme in schemes:
+        for options in SCHEMES[scheme]:
+            case = " ".join([scheme, *(f"{name}={value:.4g}" for name, value in options.items())])
+            begun = time.perf_counter()
+            try:
+                run = wpo.evolve(mdp, until=end, scheme=scheme, optimum=optimum, snapshots=4, **options)
+            except ValueError as error:
+                kept[f"{case}|refused"] = str(error)
+                continue
+            kept[f"{case}|seconds"] = time.perf_counter() - begun
+            kept |= {f"{case}|series {name}": column for name, column in run.series.items()}
+            kept |= {f"{case}|snapshots {name}": getattr(run.snapshots, name) for name in ("time", "value", "policy")}
+            kept |= {f"{case}|{name}": run.attributes[name] for name in COUNTERS}
+            kept[f"{case}|stop reason"] = run.stop_reason
+    np.savez(target, **kept)
 
 
-def run_all(cases: list[str], folder: Path, rounds: int) -> None:
-    """Run the cases with the package that is on the path; one archive a case, its numbers or why it was refused."""
-    import wpoflow
-
-    (folder / "imported").write_text(str(Path(wpoflow.__file__).resolve().parents[1]), encoding="utf-8")
-    for case in cases:
-        problem, scheme = case.split(": ")
-        seconds = []
-        try:
-            for _ in range(rounds):
-                numbers, taken = run_case(problem, scheme, folder)
-                seconds.append(taken)
-        except ValueError as error:
-            numbers, seconds = {"refused": np.asarray(str(error))}, [0.0]
-        np.savez(folder / f"{case}.npz", **numbers, seconds=np.asarray(min(seconds)))  # type: ignore[arg-type]
-
-
-def archives(checkout: Path, cases: list[str], folder: Path, threads: int, rounds: int) -> Iterator[Arrays]:
-    """What `run_all` leaves in a process that imports this checkout, in the order of the cases."""
-    folder.mkdir()
-    environment = os.environ | {"PYTHONPATH": str(checkout), "NUMBA_NUM_THREADS": str(threads)}
-    command = [sys.executable, "-P", str(Path(__file__).resolve()), "--run", str(folder), str(rounds), *cases]
-    subprocess.run(command, env=environment, cwd=folder, check=True)
-    imported = (folder / "imported").read_text(encoding="utf-8")
-    if Path(imported) != checkout:
-        raise SystemExit(f"{checkout} is no checkout: wpoflow was imported from {imported}")
-    for case in cases:
-        with np.load(folder / f"{case}.npz") as archive:
-            yield dict(archive)
+def cases_of(checkout: Path, problem: str, schemes: Iterable[str], threads: int | None) -> dict[str, Case]:
+    """The cases of a problem, run in a process with ``checkout`` in front of the path."""
+    environment = os.environ | {"PYTHONPATH": str(checkout)}
+    if threads is not None:
+        environment["NUMBA_NUM_THREADS"] = str(threads)
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder, "cases.npz")
+        # -P: the folder of this script is not in front of the checkout
+        command = [sys.executable, "-P", __file__, str(checkout), "--worker", str(target), "--problems", problem]
+        subprocess.run([*command, "--schemes", *schemes], env=environment, cwd=folder, check=True)
+        cases: dict[str, Case] = {}
+        with np.load(target) as kept:
+            for key in kept.files:
+                case, _, what = key.partition("|")
+                cases.setdefault(case, {})[what] = kept[key]
+    return cases
 
 
-def difference(old: Mapping[str, np.ndarray[Any, Any]], new: Mapping[str, np.ndarray[Any, Any]]) -> str:
-    """The first number that differs, and by how much; empty if none does."""
-    differing = []
-    for name in dict.fromkeys((*old, *new)):
-        if name not in old or name not in new:
-            differing.append(f"{name} only in {'OLD' if name in old else 'NEW'}")
-            continue
-        a, b = old[name], new[name]
-        if a.shape != b.shape:
-            differing.append(f"{name} has shape {a.shape} in OLD, {b.shape} in NEW")
-        elif a.dtype.kind in "US" or b.dtype.kind in "US":
-            if str(a) != str(b):
-                differing.append(f"{name}: {str(a)!r} in OLD, {str(b)!r} in NEW")
-        elif not np.array_equal(a, b, equal_nan=True):
-            apart = np.abs(a.astype(float) - b.astype(float))
-            largest = float(np.nanmax(apart)) if np.isfinite(apart).any() else float("nan")
-            same = (a == b) | (np.isnan(a) & np.isnan(b))
-            differing.append(f"{name} by up to {largest:.3g}, {np.count_nonzero(~same)} of {a.size} numbers")
-    return "" if not differing else f"{differing[0]} ({len(differing)} of {len(new)} differ)"
+def difference(old: Case | None, new: Case | None) -> str:
+    """What differs between a case's two results, in words; empty where nothing does."""
+    if old is None or new is None:
+        return "only in " + ("OLD" if new is None else "NEW")
+    if "refused" in old or "refused" in new:
+        refusal = str(old.get("refused", new.get("refused")))
+        return "" if "refused" in old and "refused" in new else f"refused by one: {refusal}"
+    found = [what for what in sorted(old.keys() | new.keys()) if what != "seconds" and not _same(old, new, what)]
+    return "; ".join(_described(old, new, what) for what in found)
+
+
+def _same(old: Case, new: Case, what: str) -> bool:
+    if what not in old or what not in new:
+        return False
+    return np.array_equal(old[what], new[what], equal_nan=old[what].dtype.kind == new[what].dtype.kind == "f")
+
+
+def _described(old: Case, new: Case, what: str) -> str:
+    if what not in old or what not in new:
+        return f"{what} only in {'OLD' if what in old else 'NEW'}"
+    x, y = old[what], new[what]
+    if x.shape != y.shape:
+        return f"{what} has shape {x.shape}, then {y.shape}"
+    if x.ndim == 0:
+        return f"{what} {x}, then {y}"
+    unequal = np.argwhere((x != y) & ~(np.isnan(x) & np.isnan(y)))
+    return f"{what} by {np.nanmax(np.abs(x - y)):.2g}, {len(unequal)} of {x.size}, first in row {unequal[0][0]}"
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Whether two checkouts compute the same, bit for bit.")
+    parser.add_argument("old", type=Path, metavar="OLD", help="root of a checkout")
+    parser.add_argument("new", type=Path, metavar="NEW", nargs="?", help="root of another")
+    parser.add_argument("--problems", nargs="+", metavar="NAME", help="of the gallery; all by default")
+    parser.add_argument("--schemes", nargs="+", choices=SCHEMES, default=list(SCHEMES), metavar="NAME")
+    parser.add_argument("--threads", type=int, help="of each run")
+    parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.new is None and options.worker is None:
+        parser.error("give two checkouts, OLD and NEW")
+    for checkout in filter(None, (options.old, options.new)):
+        if not gallery(checkout):
+            parser.error(f"{checkout}: not the root of a checkout, as it has no problems/gallery")
+    known = gallery(options.new or options.old)
+    options.problems = options.problems or list(known)
+    if unknown := set(options.problems) - set(known):
+        parser.error(f"--problems {' '.join(sorted(unknown))}: choose among {', '.join(known)}")
+    return options
 
 
 def main() -> int:
-    """Print one line a case; 1 if any differs."""
-    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("old", type=Path)
-    parser.add_argument("new", type=Path)
-    parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=list(PROBLEMS), metavar="NAME")
-    parser.add_argument(
-        "--schemes", nargs="+", default=list(SCHEMES), metavar="NAME", help=f"beginnings of: {'; '.join(SCHEMES)}"
-    )
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=2)
-    options = parser.parse_args()
-    schemes = [scheme for scheme in SCHEMES if scheme.startswith(tuple(options.schemes))]
-    cases = [f"{problem}: {scheme}" for problem in options.problems for scheme in schemes]
-    if not cases:
-        parser.error(f"no scheme begins with {', '.join(options.schemes)}; there are {'; '.join(SCHEMES)}")
-    different, ratios = 0, []
-    with tempfile.TemporaryDirectory() as scratch:
+    """Compare, and say whether anything differs."""
+    options = _parse()
+    if options.worker is not None:
+        run_cases(options.old.resolve(), options.problems[0], options.schemes, options.worker)
+        return 0
+    compared = differing = 0
+    for problem in options.problems:
         old, new = (
-            list(archives(checkout.resolve(), cases, Path(scratch) / name, options.threads, options.rounds))
-            for name, checkout in (("old", options.old), ("new", options.new))
+            cases_of(checkout.resolve(), problem, options.schemes, options.threads)
+            for checkout in (options.old, options.new)
         )
-    for case, before, after in zip(cases, old, new, strict=True):
-        seconds = [float(numbers.pop("seconds")) for numbers in (before, after)]
-        if "refused" in before and "refused" in after:
-            print(f"{case:42s} not applicable")
-            continue
-        ratios.append(seconds[1] / seconds[0] if seconds[0] else float("nan"))
-        found = difference(before, after)
-        different += bool(found)
-        print(f"{case:42s} {seconds[0]:7.3f} s {seconds[1]:7.3f} s  {found or 'identical'}")
-    ratio = f"; NEW takes {statistics.median(ratios):.3f} of the time of OLD (median)" if ratios else ""
-    print(f"{different} of {len(ratios)} cases differ, {options.threads} threads{ratio}")
-    return int(different > 0)
+        for case in dict.fromkeys((*old, *new)):
+            said = difference(old.get(case), new.get(case))
+            compared, differing = compared + 1, differing + bool(said)
+            times = [f"{found[case]['seconds']:7.2f} s" for found in (old, new) if "seconds" in found.get(case, {})]
+            refused = "refused" in old.get(case, {}) and not said
+            verdict = f"DIFFERS  {said}" if said else "both refuse" if refused else "identical"
+            print(f"{problem:18}{case:28}{' '.join(times):21}{verdict}", flush=True)
+    print(f"{compared} cases, {differing} differ")
+    return 1 if differing else 0
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--run"]:
-        run_all(sys.argv[4:], Path(sys.argv[2]), int(sys.argv[3]))
-    else:
-        sys.exit(main())
+    sys.exit(main())

@@ -31,7 +31,6 @@ from wpoflow.solver.entropy import (
     relative_entropy_to_reference,
     soft_minimum,
 )
-from wpoflow.solver.flux.generator import apply_axis
 from wpoflow.solver.flux.scharfetter_gummel import add_axis_dissipation, backward_euler_axis
 from wpoflow.solver.runs.monitor_kernels import add_axis_slopes, density_range
 
@@ -97,7 +96,6 @@ def kernels(states: int, shape: tuple[int, ...]) -> dict[str, Callable[[], Any]]
         widths, distances, stride = np.full(n, 1.0 / n), np.full(n - 1, 1.0 / n), math.prod(shape[j + 1 :])
         axis = (density, widths, distances, stride)
         found[f"backward Euler axis {j}"] = partial(backward_euler_axis, p, q, *axis, DT, TEMPERATURE, out)
-        found[f"generator axis {j}"] = partial(apply_axis, p, q, *axis, 1.0, TEMPERATURE, False, out)
         found[f"dissipation axis {j}"] = partial(add_axis_dissipation, p, q, log_mass, *axis, TEMPERATURE, rows[0])
         found[f"slopes axis {j}"] = partial(add_axis_slopes, p, q, log_mass, distances, n, stride, *rows[1:])
     return found | {

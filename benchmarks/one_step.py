@@ -33,7 +33,8 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.machine import load
 from benchmarks.problem_l import cart_pole, navigation
-from wpoflow.solver.bellman.evaluation import bellman_solver, evaluate, q_of_value
+from wpoflow.solver.bellman.evaluation import evaluate, q_of_value
+from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.entropy import regularised_cost, relative_entropy_to_gibbs
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
@@ -70,9 +71,9 @@ def least(run: Callable[[], Any], repeat: int) -> tuple[float, float]:
 
 def parts(mdp: GridMDP, repeat: int, tolerance: float = 0.0) -> dict[str, Any]:
     """Seconds of every part of a step, the Bellman solver, and the peak of memory after the step alone."""
-    solver = bellman_solver(mdp)
+    solver = linear_solver_of(mdp)
     step = WassersteinFlow(mdp).step
-    first = evaluate(mdp, mdp.initial_policy, solver=solver, tolerance=tolerance)
+    first = evaluate(mdp, mdp.initial_policy, linear_solver=solver, tolerance=tolerance)
     p = step(mdp.initial_policy, first.q, STEP, np.empty_like(mdp.initial_policy))
     value, q, system = first.value, first.q, first.system
     evaluate(mdp, p, value, solver, out=q, tolerance=tolerance)

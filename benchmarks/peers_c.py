@@ -1,7 +1,7 @@
 """Problem C by ourselves, and by general integrators with a NumPy right-hand side and with ours.
 
 *NumPy*: P^pi by a batched product with the dense tensor, LAPACK's solve, one more product for Q, NumPy's flux.
-*Our right-hand side*: ``evaluate`` (structured rows, warm start) and the compiled generator of ``generator_kernels``.
+*Our right-hand side*: ``evaluate`` (structured rows, warm start) and the compiled generator (``benchmarks.generator``).
 
 The Jacobian is the generator of frozen Q, from the Q that the last call of the right-hand side computed: it costs
 no evaluation.  (CVODE's banded solver without it differences the right-hand side in three groups of columns, which
@@ -15,14 +15,15 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from benchmarks.generator import apply_generator
 from benchmarks.integrators import Equation, cvode_solution, scipy_solution
 from benchmarks.ladder import Method
 from benchmarks.numpy_flux import ColumnPattern, divergence, face_rates
 from benchmarks.problem_c import DISCOUNT, TEMPERATURE, TIMES, CoupledFlow, as_mdp
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.bellman.evaluation import bellman_solver, evaluate
-from wpoflow.solver.bellman.system import one_blas_thread
-from wpoflow.solver.flux.generator import apply_axis
+from wpoflow.solver.bellman.blas import one_blas_thread
+from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.registry import AUTOMATIC
 from wpoflow.solver.schemes.trajectory import flow
@@ -88,7 +89,7 @@ class OurField(DenseField):
 
     def __init__(self, problem: CoupledFlow, mdp: GridMDP) -> None:
         super().__init__(problem)
-        self._mdp, self._solver = mdp, bellman_solver(mdp)
+        self._mdp, self._solver = mdp, linear_solver_of(mdp)
         self._value: FloatArray | None = None
 
     def __call__(self, t: float, y: FloatArray) -> FloatArray:
@@ -99,9 +100,7 @@ class OurField(DenseField):
         out = np.empty_like(p)
         _, self._q = self.value_and_q(p)
         axis = mdp.actions.axes[0]
-        apply_axis(
-            p, self._q, mdp.log_reference_density, axis.widths, axis.distances, 1, 1.0, mdp.temperature, False, out
-        )
+        apply_generator(p, self._q, mdp.log_reference_density, axis.widths, axis.distances, mdp.temperature, out)
         return out.reshape(-1)
 
     def value_and_q(self, p: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -114,7 +113,7 @@ class OurField(DenseField):
 def ours(problem: CoupledFlow, scheme: str = AUTOMATIC) -> Method:
     """Our flow at a ladder of accuracies; what it returns is V(rho) at the times."""
     mdp = as_mdp(problem)
-    solver = bellman_solver(mdp)
+    solver = linear_solver_of(mdp)
 
     def run(accuracy: float) -> FloatArray:
         values = []

@@ -24,7 +24,8 @@ import scipy.sparse.linalg as sparse_linalg
 from benchmarks.problem_m import DISCOUNT, SIZES, TEMPERATURE, Pendulum, pendulum
 from benchmarks.soft_value_iteration import soft_value_iteration
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.bellman.evaluation import bellman_solver, evaluate
+from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
@@ -89,13 +90,13 @@ class Evaluations:
     """
 
     def __init__(self, problem: Pendulum, mdp: GridMDP) -> None:
-        self.mdp, self.solver = mdp, bellman_solver(mdp)
+        self.mdp, self.solver = mdp, linear_solver_of(mdp)
         self.rows = problem.rows
         step = WassersteinFlow(mdp).step
         p = mdp.initial_policy
         self.policies, self.guesses = [], []
         for n in range(WARM + STEPS):
-            found = evaluate(mdp, p, solver=self.solver)
+            found = evaluate(mdp, p, linear_solver=self.solver)
             p = step(p, found.q, STEP, np.empty_like(p))
             if n >= WARM:
                 self.policies.append(p)

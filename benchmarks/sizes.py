@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.commands import wpoflow
-from wpoflow.estimate import estimate
 from wpoflow.problems.load import load_problem, read_statement
+from wpoflow.problems.memory import estimate
 from wpoflow.problems.problem_file import read_problem
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
@@ -36,7 +36,8 @@ def memory() -> None:
     """Print peak memory beside its estimate and its bound."""
     print(f"{'problem':14s}{'pairs':>10s}{'peak MB':>9s}{'estimate':>10s}{'ratio':>7s}{'bound MB':>10s}{'seconds':>9s}")
     for name, cells in CASES.items():
-        expected = estimate(read_statement(read_problem(name, cells=cells)), "euler", controlled=False)
+        problem = read_problem(name, cells=cells, scheme="euler", step=0.01)
+        expected = estimate(read_statement(problem), problem.flow)
         with tempfile.TemporaryDirectory() as folder:
             options = list(itertools.chain.from_iterable(("--cells", f"{k}={v}") for k, v in cells.items()))
             fixed = ["--scheme", "euler", "--step", "0.01", "--until", "steps=20", "--quiet"]

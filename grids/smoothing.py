@@ -156,7 +156,7 @@ class Smoothing:
     split: SeparableMap | None = None
     alive: FloatArray | None = None
 
-    @property
+    @cached_property
     def identity(self) -> bool:
         """Whether nothing is done."""
         return self.spread.identity and self.alive is None
@@ -166,7 +166,7 @@ class Smoothing:
         """Number of nodes."""
         return math.prod(self.spread.shape_out)
 
-    @property
+    @cached_property
     def work(self) -> int:
         """Multiply-adds of one application."""
         return self.spread.work + (0 if self.split is None else self.split.work)

@@ -11,14 +11,11 @@ from wpoflow.grids.grid import Grid
 from wpoflow.problems.checks import places, read_expression, read_scope
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.generated import compile_expressions
+from wpoflow.problems.memory import refuse_if_too_large
 from wpoflow.problems.problem_file import ProblemFile, read_problem
 from wpoflow.problems.statement import Outcome, Statement, Value, build
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.settings import Until
-from wpoflow.solver.runs.memory import available_bytes
-
-PAIR_ARRAYS = 2
-"""Of state-action pairs in a problem itself: its cost and its first policy."""
 
 
 def load_problem(
@@ -45,6 +42,8 @@ def load_problem(
     ------
     ProblemError
         Faults of the file, or values that cannot be used; one line each.
+    MemoryError
+        The arrays of the problem alone do not fit.
     """
     return build_problem(read_problem(name_or_path, cells=cells, set=set, until=until))
 
@@ -53,23 +52,12 @@ def build_problem(problem: ProblemFile) -> GridMDP:
     """The grid problem of a file that has been read; errors as in :func:`load_problem`."""
     try:
         statement = read_statement(problem)
-        _refuse_if_too_large(statement, problem.label)
+        refuse_if_too_large(problem.label, statement.plan)
         return build(statement)
     except ProblemError:
         raise
     except ValueError as error:
         raise ProblemError(f"{problem.label}: {error}") from error
-
-
-def _refuse_if_too_large(statement: Statement, label: str) -> None:
-    """Raise ProblemError, before any array of pairs exists, where those of the problem alone exceed the memory."""
-    plan = statement.plan
-    needed, available = 8 * PAIR_ARRAYS * plan.pairs + plan.transition_bytes, available_bytes()
-    if needed > available:
-        raise ProblemError(
-            f"{label}: needs at least {needed / 1e9:.3g} GB of memory, {available / 1e9:.3g} GB available; "
-            f"lower the cells (now {plan.n_states} states x {plan.n_actions} actions)"
-        )
 
 
 def read_statement(problem: ProblemFile) -> Statement:

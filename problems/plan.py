@@ -80,16 +80,3 @@ class Plan:
         parts: Sequence[str] = [words[kind] for kind in dict.fromkeys(self.outcomes)]
         head = f"mixture of {len(self.outcomes)} outcomes: " if len(self.outcomes) > 1 else ""
         return head + "; ".join(parts) + (", with termination" if self.terminal else "")
-
-    @property
-    def transition_bytes(self) -> int:
-        """Estimated bytes the transition holds; an upper bound where rows are integrated over cells."""
-        dim = len(self.states)
-        stencil = 4 + 8 * dim
-        per_pair: dict[Kind, int] = {
-            "interpolated": stencil,
-            "cell-integrated": 12 * self.n_states,
-            "gauss-hermite": (stencil + 8) * HERMITE_NODES**dim,
-        }
-        kept = 24 * self.mixed + 8 * self.clamped + 8 * (len(self.outcomes) > 1)
-        return self.pairs * sum(per_pair[kind] + kept for kind in self.outcomes)

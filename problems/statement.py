@@ -27,11 +27,11 @@ from wpoflow.grids.interpolation import state_chunks
 from wpoflow.grids.masses import density_masses, policy_masses, potential_masses
 from wpoflow.grids.transitions import (
     Transition,
-    alive_states,
     cell_integrated_transition,
     gauss_hermite_transition,
     interpolated_transition,
     mixture_transition,
+    states_outside,
 )
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
 from wpoflow.grids.transitions.mixture import SUM_TOLERANCE
@@ -169,7 +169,7 @@ def build(statement: Statement) -> GridMDP:
     if statement.terminal_cost is not None:
         with _named("terminal_cost"):
             cost += statement.discount * transition.terminal_expectation(_function(statement.terminal_cost))
-    alive = alive_states(statement.states, terminal)
+    outside = states_outside(statement.states, terminal)
     with _named("reference potential"):
         reference_mass = potential_masses(statement.actions, _function(statement.potential))
     return GridMDP(
@@ -180,22 +180,22 @@ def build(statement: Statement) -> GridMDP:
         cost=cost,
         transition=transition,
         reference_mass=reference_mass,
-        rho=_initial_law(statement, alive),
+        rho=_initial_law(statement, outside),
         initial_policy=_initial_policy(statement),
-        alive=None if terminal is None else _depended_on(transition, alive),
+        counted=outside if terminal is None else _depended_on(transition, outside),
         title=statement.title,
         statement=statement.text,
     )
 
 
-def _depended_on(transition: Transition, alive: BoolArray) -> BoolArray:
+def _depended_on(transition: Transition, outside: BoolArray) -> BoolArray:
     """State points outside the terminal set, and those inside that interpolation at next states outside leans on.
 
     The values of the former depend on the latter, whose suboptimality must not be left out of suprema.
     """
     uniform = np.full((transition.n_states, transition.n_actions), 1.0 / transition.n_actions)
     law = transition.under(uniform)
-    found = alive.copy()
+    found = outside.copy()
     while True:
         entered = found | (law.rmatvec(found.astype(np.float64)) > 0.0)
         if np.array_equal(entered, found):
@@ -303,17 +303,17 @@ def _constant_deviation(name: str, value: Any) -> float:
     return float(value)
 
 
-def _initial_law(statement: Statement, alive: BoolArray) -> FloatArray:
+def _initial_law(statement: Statement, outside: BoolArray) -> FloatArray:
     if not statement.states.dim:
         return np.ones(1)
     with _named("state_density"):
         rho = density_masses(statement.states, _function(statement.state_density))
-        if np.all(alive):
+        if np.all(outside):
             return rho
-        outside = np.where(alive, rho, 0.0)
-        if not outside.sum() > 0.0:
+        rho = np.where(outside, rho, 0.0)
+        if not rho.sum() > 0.0:
             raise ValueError("the whole initial law lies inside the terminal set")
-        return np.asarray(outside / outside.sum())
+        return np.asarray(rho / rho.sum())
 
 
 def _initial_policy(statement: Statement) -> FloatArray:

@@ -1,1 +1,1 @@
-"""The MDP on its grids, Bellman, flux, steps, stepping, the run, the run file."""
+"""The MDP on its grids, its Bellman equations, flows, time schemes, runs and run files."""

@@ -9,7 +9,7 @@ an entropy-regularised MDP, so the theory's identities hold on it exactly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -62,8 +62,9 @@ class GridMDP(Displayed):
         Initial law of the state, summing to one.
     initial_policy : array (S, A)
         Cell probabilities the flow starts from.
-    alive : array (S,) of bool, optional
+    counted : array (S,) of bool, optional
         False at state points that no state outside the terminal set ever depends on; these are left out of suprema.
+        By default all count.
     title, statement : str
         What the problem is called, and the text it was stated by (stored, never interpreted).
 
@@ -83,7 +84,7 @@ class GridMDP(Displayed):
     reference_mass: FloatArray
     rho: FloatArray
     initial_policy: FloatArray
-    alive: BoolArray | None = None
+    counted: BoolArray = field(default_factory=lambda: np.ones((), dtype=np.bool_))
     title: str = ""
     statement: str = ""
 
@@ -110,10 +111,9 @@ class GridMDP(Displayed):
             self._check_finite(name, array)
             object.__setattr__(self, name, array)
         self._check_masses()
-        if self.alive is not None:
-            if np.shape(self.alive) != (n_states,):
-                raise ValueError(f"alive has shape {np.shape(self.alive)}; it must be {(n_states,)}")
-            object.__setattr__(self, "alive", np.asarray(self.alive, dtype=np.bool_))
+        if np.shape(self.counted) not in ((), (n_states,)):
+            raise ValueError(f"counted has shape {np.shape(self.counted)}; it must be {(n_states,)}")
+        object.__setattr__(self, "counted", np.full(n_states, self.counted, dtype=np.bool_))
 
     def _check_finite(self, name: str, array: FloatArray) -> None:
         if not np.isfinite(array.sum()) and not np.all(np.isfinite(array)):
@@ -149,9 +149,9 @@ class GridMDP(Displayed):
             )
 
     @cached_property
-    def counted(self) -> BoolArray:
-        """Which states count in suprema, (S,): those alive, or all."""
-        return np.ones(self.states.size, dtype=np.bool_) if self.alive is None else self.alive
+    def alive(self) -> BoolArray | None:
+        """States that count in suprema, or None if all do."""
+        return None if self.counted.all() else self.counted
 
     @cached_property
     def product_work(self) -> int:

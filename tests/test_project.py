@@ -1,4 +1,4 @@
-"""The project's own files: the README tells the truth, and every floor is linked and named for the wheel."""
+"""The project's own files: the README tells the truth, and every floor has its link."""
 
 from __future__ import annotations
 

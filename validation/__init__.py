@@ -1,1 +1,1 @@
-"""Theory against numbers: constants, claims and their verdicts, exact solutions, limits of the theory."""
+"""Theory against numbers: claims and their verdicts, constants, rates, exact solutions, negative controls."""

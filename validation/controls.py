@@ -178,7 +178,7 @@ def run_control(control: Control, mdp: GridMDP) -> list[Finding]:
         scheme="extrapolated" if control.controlled else "euler",
         flow="wasserstein" if flow is None else flow,
         optimum=optimum,
-        series={"every": STEP},
+        series=None if control.controlled else {"every": STEP},
         snapshots=5,
     )
     evidence = control.evidence(control.name, run, changed, flow)

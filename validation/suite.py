@@ -129,6 +129,7 @@ def problem_evidence(problem: ProblemFile, level: Level) -> Evidence:
         scheme=scheme,
         step=asked.step,
         accuracy=asked.accuracy,
+        flow=asked.kind,
         optimum=optimum,
         snapshots=SNAPSHOTS,
     )

@@ -1,1 +1,1 @@
-"""What people look at: tables, progress, figures, movies, the report."""
+"""What people look at: terminal tables, progress, figures, movies, reports, notebooks."""

@@ -97,7 +97,12 @@ def draw_figures(request: Request, folder: Path) -> list[Path]:
 
 
 def _run(problem: ProblemFile) -> Run:
-    flow = problem.flow
+    asked = problem.flow
     return evolve(
-        build_problem(problem), until=flow.until.criteria, scheme=flow.scheme, accuracy=flow.accuracy, step=flow.step
+        build_problem(problem),
+        until=asked.until.criteria,
+        flow=asked.kind,
+        scheme=asked.scheme,
+        accuracy=asked.accuracy,
+        step=asked.step,
     )

@@ -16,11 +16,11 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 PARTS = {
-    "house": "docs.extensions.house",
     "problem-keys": "docs.extensions.problem_keys",
     "run-schema": "docs.extensions.run_schema",
     "public-names": "docs.extensions.public_names",
     "claims": "docs.extensions.claim_list",
+    "floors": "docs.extensions.floor_list",
 }
 
 

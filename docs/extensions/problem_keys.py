@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
@@ -15,7 +15,7 @@ from docs.extensions.generated import cell
 from wpoflow.problems.checks import PREDEFINED
 from wpoflow.problems.expressions import ARGUMENTS
 from wpoflow.problems.tables import Tables, _formula
-from wpoflow.solver.registry import AUTOMATIC, default_accuracy
+from wpoflow.solver.registry import AUTOMATIC, FLOWS, default_accuracy, scheme_names
 
 _AXIS = {
     "bounds": "Lower and upper end of the box.",
@@ -61,6 +61,7 @@ MEANINGS: dict[str, str] = {
     "record.snapshots": "How many values and policies are kept, geometric in time, both ends included.",
     "record.snapshots.times": "Keep them at these times, instead.",
 }
+_CHOICES = {"flow.kind": tuple(FLOWS), "flow.scheme": scheme_names()}  # for the models these are text
 _DEFAULTS = {
     "problem.title": "name of the file",
     "flow.accuracy": f"{default_accuracy(AUTOMATIC):g}; {default_accuracy('euler'):g} for `euler`",
@@ -119,13 +120,17 @@ def kind(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
     if origin in (Union, types.UnionType):
         return " or ".join(kind(entry, metadata) for entry in arguments if entry is not type(None))
     if origin is Literal:
-        return ", ".join(f'`"{choice}"`' for choice in arguments)
+        return _one_of(arguments)
     if origin is list:
         return f"list of numbers{_range(get_args(_flat(arguments[0]))[1:])}"
     if _is_table(annotation):
         return "table"
     names = {str: "text", float: "number", int: "whole number"}
     return f"{names[annotation]}{_range(metadata)}"
+
+
+def _one_of(choices: Iterable[str]) -> str:
+    return ", ".join(f'`"{choice}"`' for choice in choices)
 
 
 def _flat(annotation: Any) -> Any:
@@ -180,7 +185,7 @@ def markdown() -> str:
             heading = "\\[\\[outcome\\]\\]" if name == "outcome" else f"\\[{name}\\]"
             lines += ["", f"## {heading}", "", "| key | given as | default | meaning |", "| --- | --- | --- | --- |"]
         shown = key.removeprefix(f"{'outcome[]' if name == 'outcome' else name}.")
-        given = kind(field.annotation, tuple(field.metadata))
+        given = _one_of(_CHOICES[key]) if key in _CHOICES else kind(field.annotation, tuple(field.metadata))
         lines.append(f"| `{shown}` | {cell(given)} | {default(key, field)} | {cell(MEANINGS[key])} |")
     functions = " ".join(f"`{name}`" for name in ARGUMENTS)
     return "\n".join([*lines, "", "## Expressions", "", f"Functions: {functions}.", "", _WORDS, ""])

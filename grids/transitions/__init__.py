@@ -1,6 +1,6 @@
 """Markov transitions from pairs of state and action to states, behind one small interface."""
 
-from wpoflow.grids.transitions.base import PolicyTransition, StateFunction, StateSet, Transition, alive_states
+from wpoflow.grids.transitions.base import PolicyTransition, StateFunction, StateSet, Transition, states_outside
 from wpoflow.grids.transitions.cell_integrated import CellIntegratedTransition, cell_integrated_transition
 from wpoflow.grids.transitions.interpolated import InterpolatedTransition, interpolated_transition
 from wpoflow.grids.transitions.mixture import MixtureTransition, gauss_hermite_transition, mixture_transition
@@ -17,7 +17,7 @@ __all__ = [
     "StateSet",
     "TabulatedTransition",
     "Transition",
-    "alive_states",
+    "states_outside",
     "cell_integrated_transition",
     "gauss_hermite_transition",
     "interpolated_transition",

@@ -96,7 +96,7 @@ class Transition(Protocol):
         ...
 
 
-def alive_states(states: Grid, terminal: StateSet | None) -> BoolArray:
+def states_outside(states: Grid, terminal: StateSet | None) -> BoolArray:
     """Which points, (S,), lie outside the terminal set (a vectorised function of the coordinates)."""
     if terminal is None:
         return np.ones(states.size, dtype=np.bool_)

@@ -165,7 +165,7 @@ class PolicyRows:
         """Multiply-adds of one product."""
         return int(self.data.size) + self.smoothing.work
 
-    @property
+    @cached_property
     def factors(self) -> Factors | None:
         """M and G as arrays, where G is dense or nothing and both are small."""
         laws = _NO_LAWS if self.smoothing.identity else self.smoothing.dense

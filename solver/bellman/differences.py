@@ -19,33 +19,34 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import Evaluation, NotFiniteError
-from wpoflow.solver.bellman.system import DiscountedSystem, IncompleteFactors
+from wpoflow.solver.bellman.ilu import IncompleteLU
+from wpoflow.solver.bellman.system import DiscountedSystem
 from wpoflow.solver.entropy import relative_entropy_to_gibbs
 from wpoflow.solver.mdp import GridMDP
 
 
-class Increments:
+class ValueDifferences:
     """Changes of the values against those of one policy, the base.
 
     Parameters
     ----------
     mdp : GridMDP
-    solver : {"dense", "sparse", "krylov"}
-    incomplete : IncompleteFactors
+    linear_solver : {"dense", "sparse", "krylov"}
+    incomplete : IncompleteLU
         Preconditioner shared with the evaluations of nearby policies.
     """
 
-    def __init__(self, mdp: GridMDP, solver: str, incomplete: IncompleteFactors) -> None:
-        self._mdp, self._solver, self._incomplete = mdp, solver, incomplete
+    def __init__(self, mdp: GridMDP, linear_solver: str, incomplete: IncompleteLU) -> None:
+        self._mdp, self._linear_solver, self._incomplete = mdp, linear_solver, incomplete
         self._base: Evaluation | None = None
-        self._divergence, self._rise = np.empty((2, mdp.states.size))
+        self._base_divergence, self._rhs = np.empty((2, mdp.states.size))
         self._q = np.empty((0, 0))
 
-    def start(self, policy: FloatArray, evaluation: Evaluation) -> None:
+    def set_base(self, policy: FloatArray, evaluation: Evaluation) -> None:
         """Note the base policy (S, A) and its values, unless it is the base already."""
         if evaluation is not self._base:
             self._base = evaluation
-            self._relative_entropy(policy, evaluation, self._divergence)
+            self._relative_entropy(policy, evaluation, self._base_divergence)
 
     def q(self, policy: FloatArray, guess: FloatArray, tolerance: float) -> tuple[FloatArray, FloatArray]:
         """Q' (S, A) in a buffer of this object, and V' - V (S,).
@@ -68,18 +69,18 @@ class Increments:
         """
         mdp, base = self._mdp, self._base
         assert base is not None
-        self._relative_entropy(policy, base, self._rise)
-        self._rise -= self._divergence
-        self._rise *= mdp.temperature
-        if not np.all(np.isfinite(self._rise)):
-            state = int(np.argmin(np.isfinite(self._rise)))
+        self._relative_entropy(policy, base, self._rhs)
+        self._rhs -= self._base_divergence
+        self._rhs *= mdp.temperature
+        if not np.all(np.isfinite(self._rhs)):
+            state = int(np.argmin(np.isfinite(self._rhs)))
             cell = int(np.argmin(np.isfinite(policy[state]) & (policy[state] >= 0.0)))
             raise NotFiniteError(
                 f"policy not a finite probability at state {state} ({mdp.states.describe(state)}), "
                 f"cell {cell} ({mdp.actions.describe(cell)})"
             )
-        system = DiscountedSystem(mdp.transition.under(policy), mdp.discount, self._solver, self._incomplete)
-        change, _ = system.solve(self._rise, guess, tolerance)
+        system = DiscountedSystem(mdp.transition.under(policy), mdp.discount, self._linear_solver, self._incomplete)
+        change, _ = system.solve(self._rhs, guess, tolerance)
         if self._q.size == 0:
             self._q = np.empty_like(policy)
         q = mdp.transition.expect(change, self._q)

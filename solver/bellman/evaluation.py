@@ -18,8 +18,9 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.arithmetic.extremes import largest_entry
-from wpoflow.solver.bellman.ilu import IncompleteFactors
-from wpoflow.solver.bellman.system import EPS, BellmanError, DiscountedSystem, choose_solver
+from wpoflow.solver.bellman.ilu import IncompleteLU
+from wpoflow.solver.bellman.linear_solver import choose_linear_solver
+from wpoflow.solver.bellman.system import EPS, BellmanError, DiscountedSystem
 from wpoflow.solver.entropy import regularised_cost, relative_entropy_to_gibbs, soft_minimum
 from wpoflow.solver.mdp import GridMDP
 
@@ -96,11 +97,6 @@ class Evaluation:
         return q_of_value(self._mdp, self.value, self._out)
 
 
-def bellman_solver(mdp: GridMDP) -> str:
-    """Name of the linear solver chosen for a problem from its sizes alone."""
-    return choose_solver(mdp.states.size, mdp.product_work, mdp.discount, mdp.states.dim)
-
-
 def q_of_value(mdp: GridMDP, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """Q = c + gamma P V, (S, A)."""
     q = mdp.transition.expect(mdp.discount * value, out)
@@ -112,9 +108,9 @@ def evaluate(
     mdp: GridMDP,
     policy: FloatArray,
     guess: FloatArray | None = None,
-    solver: str | None = None,
+    linear_solver: str | None = None,
     out: FloatArray | None = None,
-    incomplete: IncompleteFactors | None = None,
+    incomplete: IncompleteLU | None = None,
     tolerance: float = 0.0,
 ) -> Evaluation:
     """Soft evaluation of a policy.
@@ -124,11 +120,11 @@ def evaluate(
     policy : array (S, A)
     guess : array (S,), optional
         Warm start for V.
-    solver : str, optional
+    linear_solver : str, optional
         "dense", "sparse" or "krylov"; by default the cheapest for these sizes.
     out : array (S, A), optional
         Receives Q when it is first asked for.
-    incomplete : IncompleteFactors, optional
+    incomplete : IncompleteLU, optional
         Arrays of the preconditioner, to be shared with other evaluations.
     tolerance : float
         Residual that suffices where it lies above rounding; V is then within it over (1 - gamma).
@@ -151,9 +147,9 @@ def evaluate(
             f"cell {cell} ({mdp.actions.describe(cell)})"
         )
     transition = mdp.transition.under(policy)
-    if solver is None:
-        solver = choose_solver(mdp.states.size, transition.work, mdp.discount, mdp.states.dim)
-    system = DiscountedSystem(transition, mdp.discount, solver, incomplete)
+    if linear_solver is None:
+        linear_solver = choose_linear_solver(mdp.states.size, transition.work, mdp.discount)
+    system = DiscountedSystem(transition, mdp.discount, linear_solver, incomplete)
     value, residual = system.solve(reward, guess, tolerance)
     return Evaluation(mdp, value, residual, system, out, reward)
 

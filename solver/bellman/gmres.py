@@ -8,13 +8,13 @@ that short recurrences such as BiCGSTAB would take more (measured: 13 to 20 prod
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.grids.transitions.policy_rows import Factors
-from wpoflow.solver.bellman.gmres_kernels import begin, combine, extend, gmres_of_factors
+from wpoflow.solver.bellman.gmres_kernels import begin, combine, extend
 
 Apply = Callable[[FloatArray], FloatArray]
 MOST_VECTORS = 24
@@ -33,7 +33,7 @@ def gmres(apply: Apply, precondition: Apply | None, rhs: FloatArray, reduction: 
     reduction : float
         Stop when the residual's Euclidean norm, known without forming it, is below ``reduction`` times that of rhs.
 
-    Returns
+    Rerotations
     -------
     The iterate of least residual after at most 24 products, their number, and the residual's norm over that of rhs as
     the recurrence has it: where it matters the caller judges by the true residual.
@@ -41,7 +41,7 @@ def gmres(apply: Apply, precondition: Apply | None, rhs: FloatArray, reduction: 
     n = rhs.size
     most = min(MOST_VECTORS, n)
     basis = np.empty((most + 1, n))
-    triangle, turns, rotated = np.zeros((most, most)), np.empty((most, 2)), np.empty(most + 1)
+    triangle, rotations, rotated = np.zeros((most, most)), np.empty((most, 2)), np.empty(most + 1)
     x = np.zeros(n)
     largest = begin(rhs, basis, rotated)
     if not largest > 0.0:
@@ -49,20 +49,11 @@ def gmres(apply: Apply, precondition: Apply | None, rhs: FloatArray, reduction: 
     first, used, norm = float(rotated[0]), 0, float(rotated[0])
     for k in range(most):
         image = apply(basis[k] if precondition is None else precondition(basis[k]))
-        left = extend(image, k, basis, triangle, turns, rotated)
-        if not np.isfinite(left):
+        left = extend(image, k, basis, triangle, rotations, rotated)
+        if not math.isfinite(left):
             break
         used, norm = k + 1, left
         if norm <= reduction * first:
             break
     combine(used, basis, triangle, rotated, x)
     return (x if precondition is None else precondition(x)), used, norm / first
-
-
-def gmres_discounted(
-    factors: Factors, discount: float, rhs: FloatArray, reduction: float
-) -> tuple[FloatArray, int, float]:
-    """`gmres` for A = I - discount P, P given by its factors, without a preconditioner."""
-    x, basis = np.empty(rhs.size), np.empty((min(MOST_VECTORS, rhs.size) + 1, rhs.size))
-    used, reached = gmres_of_factors(*factors, discount, rhs, reduction, basis, x)
-    return x, used, reached

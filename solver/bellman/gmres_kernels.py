@@ -36,11 +36,11 @@ def begin(rhs: FloatArray, basis: FloatArray, rotated: FloatArray) -> float:
 
 @kernel()
 def extend(
-    image: FloatArray, k: int, basis: FloatArray, triangle: FloatArray, turns: FloatArray, rotated: FloatArray
+    image: FloatArray, k: int, basis: FloatArray, triangle: FloatArray, rotations: FloatArray, rotated: FloatArray
 ) -> float:
     """Take the image of basis[k] in: basis[k + 1], column k of the triangle, and the norm of the residual.
 
-    Arrays: image (n,), overwritten; basis (m + 1, n); triangle (m, m), column k in row k; turns (m, 2), cosine and
+    Arrays: image (n,), overwritten; basis (m + 1, n); triangle (m, m), column k in row k; rotations (m, 2), cosine and
     sine; rotated (m + 1,), the rotated right-hand side.
     """
     column = triangle[k]
@@ -56,17 +56,17 @@ def extend(
         for i in range(image.size):
             basis[k + 1, i] = image[i] * scale
     for j in range(k):
-        upper = turns[j, 0] * column[j] + turns[j, 1] * column[j + 1]
-        column[j + 1] = turns[j, 0] * column[j + 1] - turns[j, 1] * column[j]
+        upper = rotations[j, 0] * column[j] + rotations[j, 1] * column[j + 1]
+        column[j + 1] = rotations[j, 0] * column[j + 1] - rotations[j, 1] * column[j]
         column[j] = upper
     size = math.sqrt(column[k] * column[k] + length * length)
     if size == 0.0:
-        turns[k, 0], turns[k, 1] = 1.0, 0.0
+        rotations[k, 0], rotations[k, 1] = 1.0, 0.0
         return 0.0
-    turns[k, 0], turns[k, 1] = column[k] / size, length / size
+    rotations[k, 0], rotations[k, 1] = column[k] / size, length / size
     column[k] = size
-    rotated[k + 1] = -turns[k, 1] * rotated[k]
-    rotated[k] *= turns[k, 0]
+    rotated[k + 1] = -rotations[k, 1] * rotated[k]
+    rotated[k] *= rotations[k, 0]
     return float(abs(rotated[k + 1]))
 
 
@@ -133,15 +133,16 @@ def gmres_of_factors(
     discount: float,
     rhs: FloatArray,
     reduction: float,
-    basis: FloatArray,
+    most: int,
     out: FloatArray,
 ) -> tuple[int, float]:
-    """`solver.bellman.gmres.gmres` for A = I - discount M T without a preconditioner; basis (most + 1, S) is workspace.
+    """`solver.bellman.gmres.gmres` for A = I - discount M T without a preconditioner, after at most ``most`` products.
 
-    Fills out (S,) with the solution and returns the number of products and the reduction reached.
+    Fills out (S,) with the solution and rerotations the number of products and the reduction reached.
     """
-    most = basis.shape[0] - 1
-    triangle, turns, rotated = np.zeros((most, most)), np.empty((most, 2)), np.empty(most + 1)
+    most = min(most, rhs.size)
+    basis = np.empty((most + 1, rhs.size))
+    triangle, rotations, rotated = np.zeros((most, most)), np.empty((most, 2)), np.empty(most + 1)
     nodes, image = np.empty(laws.shape[0]), np.empty(rhs.size)
     largest = begin(rhs, basis, rotated)
     out[:] = 0.0
@@ -150,7 +151,7 @@ def gmres_of_factors(
     first, used, norm = rotated[0], 0, rotated[0]
     for k in range(most):
         apply_factors(indptr, indices, runs, data, laws, discount, basis[k], nodes, image)
-        left = extend(image, k, basis, triangle, turns, rotated)
+        left = extend(image, k, basis, triangle, rotations, rotated)
         if not np.isfinite(left):
             break
         used, norm = k + 1, left
@@ -158,60 +159,3 @@ def gmres_of_factors(
             break
     combine(used, basis, triangle, rotated, out)
     return used, norm / first
-
-
-@kernel()
-def refine_by_factors(
-    indptr: IntArray,
-    indices: IndexArray,
-    runs: bool,
-    data: FloatArray,
-    laws: FloatArray,
-    discount: float,
-    rhs: FloatArray,
-    tolerance: float,
-    sought: float,
-    margin: float,
-    least: float,
-    rounds: int,
-    basis: FloatArray,
-    x: FloatArray,
-) -> tuple[float, int]:
-    """Improve x, (S,), with (I - discount M T) x = rhs by GMRES until its residual no longer halves or is small enough.
-
-    Parameters
-    ----------
-    tolerance, sought : float
-        Largest entry of the residual that suffices: absolutely, or relative to the largest of x and rhs.
-    margin, least : float
-        What is asked of GMRES: ``margin`` times the reduction that is missing, and at least ``least``.
-    rounds : int
-        The most corrections.
-    basis : array (most + 1, S)
-        Workspace.
-
-    Returns
-    -------
-    The largest entry of the residual, and the number of products made by GMRES.
-    """
-    residual, correction, candidate = np.empty(x.size), np.empty(x.size), np.empty(x.size)
-    scale, products = largest_entry(rhs), 0
-    norm = residual_of_factors(indptr, indices, runs, data, laws, discount, rhs, x, residual)
-    for _ in range(rounds):
-        enough = max(sought * max(largest_entry(x), scale), tolerance)
-        if norm <= enough:
-            break
-        reduction = max(least, margin * enough / norm)
-        used, _ = gmres_of_factors(indptr, indices, runs, data, laws, discount, residual, reduction, basis, correction)
-        products += used
-        for i in range(x.size):
-            candidate[i] = x[i] + correction[i]
-        left = residual_of_factors(indptr, indices, runs, data, laws, discount, rhs, candidate, residual)
-        if not left < norm:
-            break
-        x[:] = candidate
-        stalled = left > 0.5 * norm
-        norm = left
-        if stalled:
-            break
-    return norm, products

@@ -1,4 +1,4 @@
-"""Kernels of incomplete factors: I - gamma P on the places of P and the diagonal, ILU(0), and its triangular solves.
+"""Kernels of incomplete factors: I - gamma P on the pattern of P and the diagonal, ILU(0), and its triangular solves.
 
 Rows are taken in order of the states, entries in ascending order of columns, so that results never depend on the
 number of threads.  Backward sweeps go through a row from its end: the entry of the neighbour just computed comes
@@ -16,8 +16,8 @@ U = np.uintp
 
 
 @kernel()
-def system_count(indptr: IntArray, indices: IndexArray, out: IntArray) -> None:
-    """Set out (S + 1,) to the bounds of the rows of I - gamma P: the places of P and the diagonal."""
+def system_indptr(indptr: IntArray, indices: IndexArray, out: IntArray) -> None:
+    """Set out (S + 1,) to the row pointers of I - gamma P: the pattern of P and the diagonal."""
     out[0] = 0
     for i in range(indptr.size - 1):
         missing = 1
@@ -28,27 +28,27 @@ def system_count(indptr: IntArray, indices: IndexArray, out: IntArray) -> None:
 
 
 @kernel()
-def system_rows(
-    indptr: IntArray, indices: IndexArray, bounds: IntArray, columns: IndexArray, diagonal: IntArray
+def system_indices(
+    indptr: IntArray, indices: IndexArray, new_indptr: IntArray, new_indices: IndexArray, diagonal: IntArray
 ) -> None:
     """Fill columns and places of the diagonal of I - gamma P, given those of P, ascending."""
     for i in range(indptr.size - 1):
-        place = U(bounds[i])
+        place = U(new_indptr[i])
         seen = False
         for t in range(U(indptr[i]), U(indptr[i + 1])):
             j = indices[t]
             if not seen and j >= i:
                 seen = True
                 diagonal[i] = place
-                columns[place] = i
+                new_indices[place] = i
                 place += U(1)
                 if j == i:
                     continue
-            columns[place] = j
+            new_indices[place] = j
             place += U(1)
         if not seen:
             diagonal[i] = place
-            columns[place] = i
+            new_indices[place] = i
 
 
 @kernel()
@@ -56,14 +56,14 @@ def system_entries(
     indptr: IntArray,
     data: FloatArray,
     discount: float,
-    bounds: IntArray,
+    new_indptr: IntArray,
     diagonal: IntArray,
     entries: FloatArray,
 ) -> None:
     """Fill the entries of I - gamma P from those of P; the diagonal's place may be one that P does not have."""
     for i in range(indptr.size - 1):
         low, high = U(indptr[i]), U(indptr[i + 1])
-        place, middle, end = U(bounds[i]), U(diagonal[i]), U(bounds[i + 1])
+        place, middle, end = U(new_indptr[i]), U(diagonal[i]), U(new_indptr[i + 1])
         before = middle - place
         for t in range(before):
             entries[place + t] = -discount * data[low + t]
@@ -77,60 +77,60 @@ def system_entries(
 
 
 @kernel()
-def factor(bounds: IntArray, columns: IndexArray, diagonal: IntArray, entries: FloatArray, inverse: FloatArray) -> None:
+def factor(indptr: IntArray, indices: IndexArray, diagonal: IntArray, entries: FloatArray, inverse: FloatArray) -> None:
     """Replace the matrix by its incomplete factors L U without fill; ``inverse`` (S,) receives 1 / diagonal of U.
 
     For an M-matrix, as I - gamma P is, the pivots are at least those of the complete factors and positive.
     """
     place_of = np.full(inverse.size, -1, dtype=np.int64)
     for i in range(inverse.size):
-        for t in range(U(bounds[i]), U(bounds[i + 1])):
-            place_of[U(columns[t])] = t
-        for t in range(U(bounds[i]), U(diagonal[i])):
-            k = U(columns[t])
+        for t in range(U(indptr[i]), U(indptr[i + 1])):
+            place_of[U(indices[t])] = t
+        for t in range(U(indptr[i]), U(diagonal[i])):
+            k = U(indices[t])
             share = entries[t] * inverse[k]
             entries[t] = share
-            for u in range(U(diagonal[k]) + U(1), U(bounds[k + U(1)])):
-                place = place_of[U(columns[u])]
+            for u in range(U(diagonal[k]) + U(1), U(indptr[k + U(1)])):
+                place = place_of[U(indices[u])]
                 if place >= 0:
                     entries[U(place)] -= share * entries[u]
         inverse[i] = 1.0 / entries[U(diagonal[i])]
-        for t in range(U(bounds[i]), U(bounds[i + 1])):
-            place_of[U(columns[t])] = -1
+        for t in range(U(indptr[i]), U(indptr[i + 1])):
+            place_of[U(indices[t])] = -1
 
 
 @kernel()
 def solve(
-    bounds: IntArray, columns: IndexArray, diagonal: IntArray, entries: FloatArray, inverse: FloatArray, x: FloatArray
+    indptr: IntArray, indices: IndexArray, diagonal: IntArray, entries: FloatArray, inverse: FloatArray, x: FloatArray
 ) -> None:
     """Replace x (S,) by (L U)^{-1} x."""
     n = inverse.size
     for i in range(n):
         total = x[i]
-        for t in range(U(bounds[i]), U(diagonal[i])):
-            total -= entries[t] * x[U(columns[t])]
+        for t in range(U(indptr[i]), U(diagonal[i])):
+            total -= entries[t] * x[U(indices[t])]
         x[i] = total
     for i in range(n - 1, -1, -1):
         total = x[i]
-        end = U(bounds[i + 1]) - U(1)
+        end = U(indptr[i + 1]) - U(1)
         for back in range(end - U(diagonal[i])):
             place = end - U(back)
-            total -= entries[place] * x[U(columns[place])]
+            total -= entries[place] * x[U(indices[place])]
         x[i] = total * inverse[i]
 
 
 @kernel()
 def solve_transposed(
-    bounds: IntArray, columns: IndexArray, diagonal: IntArray, entries: FloatArray, inverse: FloatArray, x: FloatArray
+    indptr: IntArray, indices: IndexArray, diagonal: IntArray, entries: FloatArray, inverse: FloatArray, x: FloatArray
 ) -> None:
     """Replace x (S,) by (L U)^{-T} x."""
     n = inverse.size
     for i in range(n):
         value = x[i] * inverse[i]
         x[i] = value
-        for t in range(U(diagonal[i]) + U(1), U(bounds[i + 1])):
-            x[U(columns[t])] -= entries[t] * value
+        for t in range(U(diagonal[i]) + U(1), U(indptr[i + 1])):
+            x[U(indices[t])] -= entries[t] * value
     for i in range(n - 1, -1, -1):
         value = x[i]
-        for t in range(U(bounds[i]), U(diagonal[i])):
-            x[U(columns[t])] -= entries[t] * value
+        for t in range(U(indptr[i]), U(diagonal[i])):
+            x[U(indices[t])] -= entries[t] * value

@@ -21,9 +21,10 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.bellman.evaluation import NotFiniteError, bellman_solver, evaluate, occupancy
-from wpoflow.solver.bellman.ilu import IncompleteFactors
+from wpoflow.solver.bellman.evaluation import NotFiniteError, evaluate, occupancy
+from wpoflow.solver.bellman.ilu import IncompleteLU
 from wpoflow.solver.bellman.improvement import improve
+from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.bellman.system import EPS, BellmanError, DiscountedSystem
 from wpoflow.solver.entropy import relative_entropy_to_gibbs
 from wpoflow.solver.mdp import GridMDP
@@ -44,7 +45,7 @@ def solve_optimum(
     ----------
     start : array (S, A), optional
         First policy; the reference measure by default.
-    linear_solver : str, optional
+    linear_solver : {"dense", "sparse", "krylov"}, optional
         By default chosen from the sizes.
     residual : float, optional
         Stop at this soft Bellman residual instead of where it stops falling.
@@ -57,9 +58,9 @@ def solve_optimum(
         The residual stopped falling above the one asked for, or above ``8 eps max(|V|, |Q|, tau) / (1 - gamma)``
         where none is.
     """
-    linear_solver = bellman_solver(mdp) if linear_solver is None else linear_solver
+    linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
     policy = np.tile(mdp.reference_mass, (mdp.states.size, 1)) if start is None else start.copy()
-    incomplete = IncompleteFactors()
+    incomplete = IncompleteLU()
     first = evaluate(mdp, policy, None, linear_solver, None, incomplete, INEXACT * float(np.ptp(mdp.cost)))
     value, system = first.value, first.system
     q, improved = np.empty_like(policy), np.empty_like(value)

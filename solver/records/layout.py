@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from wpoflow.core.arrays import FloatArray
-from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.provenance import VERSION, package_versions, source_hash
 from wpoflow.solver.records.series import SERIES
 from wpoflow.solver.records.stop import StopKind
+
+if TYPE_CHECKING:
+    from wpoflow.core.arrays import FloatArray
+    from wpoflow.grids.grid import Grid
 
 SCHEMA_VERSION = 1
 STATES, ACTIONS = "states", "actions"

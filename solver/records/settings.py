@@ -6,7 +6,7 @@ the command line and what a checkpoint keeps are views of it: no setting is spel
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -46,7 +46,7 @@ class Table(BaseModel):
 def increasing(values: list[float]) -> list[float]:
     """The values; ValueError unless they are strictly increasing."""
     if not all(a < b for a, b in pairwise(values)):
-        raise ValueError("times must be strictly increasing")
+        raise ValueError("must be strictly increasing")
     return values
 
 
@@ -83,14 +83,14 @@ def _until(value: object) -> object:
     return {"time": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-def _known(kind: str, names: Sequence[str], value: str) -> str:
+def _known(names: Iterable[str], value: str) -> str:
     if value not in names:
-        raise ValueError(f"{value!r} is not a {kind}; choose {choices(names)}")
+        raise ValueError(f"{value!r} is not a choice; choose {choices(map(repr, names))}")
     return value
 
 
-FlowName = Annotated[str, AfterValidator(lambda name: _known("flow", list(FLOWS), name))]
-SchemeName = Annotated[str, AfterValidator(lambda name: _known("scheme", scheme_names(), name))]
+FlowName = Annotated[str, AfterValidator(lambda name: _known(FLOWS, name))]
+SchemeName = Annotated[str, AfterValidator(lambda name: _known(scheme_names(), name))]
 
 
 class FlowTable(Table):

@@ -18,7 +18,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
-from wpoflow.solver.bellman.evaluation import bellman_solver
+from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.flows.flow import AnyFlow, name_of
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.provenance import package_versions, source_hash
@@ -162,6 +162,6 @@ def _resolved(mdp: GridMDP, asked: Settings, flow: AnyFlow) -> Settings:
     return asked.model_copy(
         update={
             "flow": table.model_copy(update={"scheme": scheme}),
-            "linear_solver": asked.linear_solver or bellman_solver(mdp),
+            "linear_solver": asked.linear_solver or linear_solver_of(mdp),
         }
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.bellman.differences import Increments
+from wpoflow.solver.bellman.differences import ValueDifferences
 from wpoflow.solver.bellman.evaluation import Evaluation, evaluate
-from wpoflow.solver.bellman.system import DiscountedSystem, IncompleteFactors
+from wpoflow.solver.bellman.ilu import IncompleteLU
+from wpoflow.solver.bellman.system import DiscountedSystem
 from wpoflow.solver.entropy import regularised_cost
 from wpoflow.solver.flows.flow import Flow
 from wpoflow.solver.mdp import GridMDP
@@ -33,14 +34,14 @@ class Substeps:
         self.mdp, self.flow, self.linear_solver = mdp, flow, linear_solver
         self.tolerance = INEXACT * mdp.temperature * (1.0 - mdp.discount)
         self.evaluations = 0
-        self._incomplete = IncompleteFactors()
-        self._increments = Increments(mdp, linear_solver, self._incomplete)
+        self._incomplete = IncompleteLU()
+        self._increments = ValueDifferences(mdp, linear_solver, self._incomplete)
 
     def __call__(self, p: FloatArray, evaluation: Evaluation, dt: float, count: int, out: FloatArray) -> FloatArray:
         """``count`` substeps of dt/count from p into out; count - 1 Bellman evaluations."""
         self.flow.step(p, evaluation.q, dt / count, out)
         if count > 1:
-            self._increments.start(p, evaluation)
+            self._increments.set_base(p, evaluation)
         change = np.zeros_like(evaluation.value)
         for _ in range(count - 1):
             self.evaluations += 1

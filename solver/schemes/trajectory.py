@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.bellman.evaluation import Evaluation, bellman_solver, evaluate
+from wpoflow.solver.bellman.evaluation import Evaluation, evaluate
+from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.flows.flow import AnyFlow, as_flow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.likeness import check_like
@@ -153,7 +154,7 @@ def flow(
     MassError
         A step changed the mass of a state's policy by more than rounding.
     """
-    linear_solver = bellman_solver(mdp) if linear_solver is None else linear_solver
+    linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
     made = make_scheme(mdp, scheme, step, accuracy, as_flow(mdp, flow), linear_solver, weights)
     integrator = Integrator(made.problem, made, watch)
     policy = mdp.initial_policy if policy is None else policy

@@ -36,6 +36,7 @@ MAGIC = b"WPOFLOW1"
 TRAILER_LENGTH = 48
 
 _BLOCK = 1 << 20
+_PATIENCE = 0.1  # seconds, in which a lock that is just being given up is had
 
 
 class RunFileError(Exception):
@@ -133,9 +134,10 @@ class OutputLock:
         if not self._path.parent.is_dir():  # which the library would make
             return
         try:
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=_PATIENCE, poll_interval=_PATIENCE / 4)
         except Timeout:
-            raise FileExistsError(f"{path} is being written by another run") from None
+            if self._path.exists():  # else it cannot be made, as in /proc
+                raise FileExistsError(f"{path} is being written by another run") from None
         except OSError:
             return
 

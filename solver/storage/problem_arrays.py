@@ -25,8 +25,8 @@ def problem_arrays(mdp: GridMDP) -> dict[str, FloatArray | IntArray]:
     if mdp.statement:
         return {}
     arrays: dict[str, FloatArray | IntArray] = {"cost": mdp.cost, "initial_policy": mdp.initial_policy}
-    if mdp.alive is not None:
-        arrays["alive"] = np.asarray(mdp.alive, dtype=np.int64)
+    if not mdp.counted.all():
+        arrays["alive"] = mdp.counted.astype(np.int64)
     for name, kept in (("termination", mdp.transition.termination), ("clamped", mdp.transition.clamped)):
         if kept is not None:
             arrays[name] = kept
@@ -50,7 +50,7 @@ def problem_digest(mdp: GridMDP) -> str:
         mdp.rho,
         mdp.initial_policy,
         mdp.transition.expect(values),
-        np.ones(mdp.states.size, dtype=np.bool_) if mdp.alive is None else mdp.alive,
+        mdp.counted,
     ):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

@@ -5,7 +5,7 @@ A page's blocks run in order, in one empty folder and, the Python ones, in one n
     ```sh        each line is a command of wpoflow; the comment "% status 2" above says how it must end, else 0
     ```python    executed
     ```text      right below one of these, with prose in between at most: lines that its output must hold
-    ```toml with a caption, or a literalinclude with one: a file of that name
+    ```toml or python with a caption, or a literalinclude with one: a file of that name; Python ones can be imported
 
 Other blocks (console, or toml without a caption) are shown and not run.
 """

@@ -5,13 +5,20 @@ from __future__ import annotations
 import contextlib
 import io
 import shlex
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from tests.docs.pages import DOCS, Block, blocks, commands, missing_lines, pages
 from wpoflow.cli import main
+from wpoflow.solver.registry import FLOWS, SCHEMES
+from wpoflow.validation.claims import CLAIMS
+from wpoflow.views import figures
+from wpoflow.views.figures import FIGURES
 
 RUNNABLE = [page for page in pages() if any(block.language in ("sh", "python") for block in blocks(page))]
 SLOW = frozenset(("environments",))  # a grid and a thousand episodes, for the numbers said there
@@ -51,23 +58,34 @@ def run_block(block: Block, page: Path, namespace: dict[str, Any]) -> str:
     return printed
 
 
+@pytest.fixture(autouse=True)
+def registries_as_they_were(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A page may add to the lists of flows, schemes, claims and figures, for itself alone."""
+    monkeypatch.setattr(figures, "__path__", [*figures.__path__])
+    with ExitStack() as stack:
+        for registry in (FLOWS, SCHEMES, CLAIMS, FIGURES):
+            stack.enter_context(patch.dict(registry))
+        yield
+
+
 @pytest.mark.parametrize(
     "page", [pytest.param(page, id=str(page.relative_to(DOCS)), marks=_marks(page)) for page in RUNNABLE]
 )
 def test_a_page_does_what_it_says(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
     namespace: dict[str, Any] = {"__name__": "page"}
     printed: str | None = None
     for block in blocks(page):
-        if block.language in ("sh", "python"):
+        if block.caption:
+            Path(block.caption).write_text(block.text, encoding="utf-8")
+        elif block.language in ("sh", "python"):
             printed = run_block(block, page, namespace)
         elif block.language == "text" and printed is not None:
             wrong = missing_lines(block.text, printed)
             assert not wrong, f"{page.name}:{block.line}: not printed: {wrong}\nprinted:\n{printed}"
             printed = None
-        elif block.caption and block.language == "toml":
-            Path(block.caption).write_text(block.text, encoding="utf-8")
 
 
 def test_the_comparison_can_fail() -> None:

@@ -112,10 +112,9 @@ def judge_run(path: Path) -> str:
 
 def judge_file(path: Path) -> str:
     """Read a problem file and build it if it is small; says how far it came."""
-    from wpoflow.estimate import estimate
-    from wpoflow.exits import CommandError
     from wpoflow.problems.errors import ProblemError
     from wpoflow.problems.load import build_problem, read_statement
+    from wpoflow.problems.memory import estimate, refuse_if_too_large
     from wpoflow.problems.problem_file import parse_problem, read_problem
 
     try:
@@ -123,14 +122,15 @@ def judge_file(path: Path) -> str:
         if parse_problem(problem.text).tables != problem.tables:
             raise BadAnswerError("the resolved text is another problem")
         statement = read_statement(problem)
-        estimate(statement, problem.flow.scheme, problem.flow.step is None).refuse_if_too_large("fuzz.toml")
+        expected = estimate(statement, problem.flow)
+        refuse_if_too_large("fuzz.toml", expected.plan, expected.needed)
         if statement.plan.pairs > MOST_PAIRS:
             return "accepted"
         mdp = build_problem(problem)
     except ProblemError as error:
         check_lines(error.lines, str(path))
         return "refused"
-    except CommandError as error:
+    except MemoryError as error:
         check_lines([str(error)], "fuzz.toml")
         return "too large"
     arrays = (mdp.cost, mdp.reference_mass, mdp.rho, mdp.initial_policy)

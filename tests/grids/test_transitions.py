@@ -16,11 +16,11 @@ from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import boundary_map
 from wpoflow.grids.transitions import (
     Transition,
-    alive_states,
     cell_integrated_transition,
     gauss_hermite_transition,
     interpolated_transition,
     mixture_transition,
+    states_outside,
     tabulated_transition,
 )
 
@@ -327,10 +327,10 @@ def test_clamped_is_none_where_nothing_reaches_an_end() -> None:
     assert np.array_equal(moved, np.ones((9, 2)))
 
 
-def test_alive_states_lie_outside_the_set() -> None:
-    alive = alive_states(PLANE, lambda x, y: x > 0.6)
+def test_states_outside_lie_outside_the_set() -> None:
+    alive = states_outside(PLANE, lambda x, y: x > 0.6)
     assert np.array_equal(alive, PLANE.points[:, 0] <= 0.6)
-    assert alive_states(PLANE, None).all()
+    assert states_outside(PLANE, None).all()
 
 
 @pytest.mark.parametrize(

@@ -137,10 +137,9 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         "record.series: give { first, per_decade }, or { every }, or { times }",
     ),
     "series twice": ({"record.series": {"every": 1.0, "times": [1.0]}}, "record.series: give { first, per_decade }"),
-    "series order": ({"record.series": {"times": [2.0, 1.0]}}, "record.series: times must be strictly increasing"),
+    "series order": ({"record.series": {"times": [2.0, 1.0]}}, "record.series.times: must be strictly increasing"),
     "snapshots": ({"record.snapshots": -1}, "record.snapshots: must be greater than or equal to 0"),
     "snapshot text": ({"record.snapshots": "all"}, "record.snapshots: must be a valid integer"),
-    "snapshot times": ({"record.snapshots": {"times": []}}, "record.snapshots.times: must have at least 1 item"),
     "snapshot key": (
         {"record.snapshots": {"every": 1.0}},
         "record.snapshots.every: is not a known key; choose among times",

@@ -1,4 +1,4 @@
-"""Where a run may be written: nothing but a regular file is ever replaced."""
+"""Files whole or not at all, and nothing but a regular file is ever replaced."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.wpoflow.runs import small_run
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.series import SERIES
-from wpoflow.solver.storage.atomic import check_output, final_path, part_path
+from wpoflow.solver.storage.atomic import check_output, final_path, part_path, write_text
 from wpoflow.solver.storage.writer import RunWriter, open_run
 
 ACTIONS = Grid((uniform_axis("a", 0.0, 1.0, 2),))
@@ -101,3 +101,14 @@ def test_a_folder_without_permission(tmp_path: Path) -> None:
 def test_looking_leaves_nothing(tmp_path: Path) -> None:
     check_output(tmp_path / "run.h5")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_text_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "report.json"
+    write_text(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "half of the new \ud800")
+    assert path.read_text() == "old"
+    write_text(path, "new")
+    assert path.read_text() == "new"
+    assert list(path.parent.iterdir()) == [path]

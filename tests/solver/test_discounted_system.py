@@ -12,34 +12,28 @@ from threadpoolctl import threadpool_limits
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import interpolated_transition
+from wpoflow.solver.bellman.blas import blas, one_blas_thread
 from wpoflow.solver.bellman.gmres import MOST_VECTORS, gmres
-from wpoflow.solver.bellman.ilu import IncompleteFactors
-from wpoflow.solver.bellman.system import (
-    EPS,
-    SOLVERS,
-    BellmanError,
-    DiscountedSystem,
-    blas,
-    choose_solver,
-    one_blas_thread,
-)
+from wpoflow.solver.bellman.ilu import IncompleteLU
+from wpoflow.solver.bellman.linear_solver import LINEAR_SOLVERS, choose_linear_solver
+from wpoflow.solver.bellman.system import EPS, BellmanError, DiscountedSystem
 
 
-def system(solver: str, discount: float, cells: int = 300, noise: float = 0.05) -> DiscountedSystem:
+def system(linear_solver: str, discount: float, cells: int = 300, noise: float = 0.05) -> DiscountedSystem:
     """A drifting chain pressed against a clamped end, under a random policy."""
     generator = np.random.default_rng(5)
     states = Grid((uniform_axis("x", -1.0, 1.0, cells, "clamp"),))
     u = np.linspace(-0.2, 0.3, 9)
     points = (0.95 * states.points[:, :1] + u)[..., None]
     transition = interpolated_transition(states, points, np.array([noise]))
-    return DiscountedSystem(transition.under(generator.dirichlet(np.ones(9), cells)), discount, solver)
+    return DiscountedSystem(transition.under(generator.dirichlet(np.ones(9), cells)), discount, linear_solver)
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("linear_solver", LINEAR_SOLVERS)
 @pytest.mark.parametrize("noise", [0.0, 0.05])
 @pytest.mark.parametrize("discount", [0.5, 0.9, 0.999])
-def test_residual_is_at_rounding_and_bounds_the_error(solver: str, discount: float, noise: float) -> None:
-    case = system(solver, discount, noise=noise)
+def test_residual_is_at_rounding_and_bounds_the_error(linear_solver: str, discount: float, noise: float) -> None:
+    case = system(linear_solver, discount, noise=noise)
     exact = np.sin(np.arange(case.transition.n_states)) + 3.0
     rhs = case.apply(exact)
     x, residual = case.solve(rhs)
@@ -49,9 +43,9 @@ def test_residual_is_at_rounding_and_bounds_the_error(solver: str, discount: flo
     assert np.abs(warm - exact).max() <= 32.0 * EPS * np.abs(exact).max() / (1.0 - discount)
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_occupancies_sum_to_one(solver: str) -> None:
-    case = system(solver, 0.99)
+@pytest.mark.parametrize("linear_solver", LINEAR_SOLVERS)
+def test_occupancies_sum_to_one(linear_solver: str) -> None:
+    case = system(linear_solver, 0.99)
     n = case.transition.n_states
     rho = np.full(n, 1.0 / n)
     d, _ = case.solve_transposed((1.0 - 0.99) * rho)
@@ -63,9 +57,11 @@ def blas_threads() -> set[int]:
     return {library["num_threads"] for library in blas().info() if library["user_api"] == "blas"}
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("linear_solver", LINEAR_SOLVERS)
 @pytest.mark.parametrize("cells", [200, 1200])
-def test_every_call_of_blas_is_made_with_one_thread(solver: str, cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_call_of_blas_is_made_with_one_thread(
+    linear_solver: str, cells: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[set[int]] = []
     factored = {"dense": "_dense_factors", "sparse": "_sparse_factors"}
     for name in factored.values():
@@ -78,13 +74,13 @@ def test_every_call_of_blas_is_made_with_one_thread(solver: str, cells: int, mon
         monkeypatch.setattr(DiscountedSystem, name, property(watched))
     with threadpool_limits(2, user_api="blas"):
         before = blas_threads()
-        case = system(solver, 0.97, cells=cells)
+        case = system(linear_solver, 0.97, cells=cells)
         case.solve(np.cos(np.arange(float(cells))))
         case.solve_transposed(np.full(cells, 1.0 / cells))
         with one_blas_thread(), pytest.raises(BellmanError):
             case.solve(np.full(cells, np.nan))
         assert blas_threads() == before
-    assert (len(seen) >= 2) == (solver in factored)
+    assert (len(seen) >= 2) == (linear_solver in factored)
     assert all(threads == {1} for threads in seen)
 
 
@@ -116,8 +112,8 @@ def test_tiny_right_hand_sides_are_solved_for() -> None:
     x, _, reached = gmres(lambda v: 0.5 * v, None, np.full(5, 1e-200), 1e-13)
     np.testing.assert_allclose(x, 2e-200, rtol=1e-13)
     assert reached <= 1e-13
-    for solver in SOLVERS:
-        case = system(solver, 0.97)
+    for linear_solver in LINEAR_SOLVERS:
+        case = system(linear_solver, 0.97)
         rhs = 1e-200 * np.random.default_rng(5).random(case.transition.n_states)
         scaled, _ = case.solve(1e200 * rhs)
         np.testing.assert_allclose(case.solve(rhs)[0], 1e-200 * scaled, rtol=1e-11)
@@ -125,8 +121,8 @@ def test_tiny_right_hand_sides_are_solved_for() -> None:
 
 def test_incomplete_factors_agree_with_the_matrix_on_its_places() -> None:
     case = system("krylov", 0.97, cells=120, noise=0.0)
-    factors = IncompleteFactors()
-    factors.prepare(case.transition, 0.97)
+    factors = IncompleteLU()
+    factors.factor(case.transition, 0.97)
     inverse = np.stack([factors.solve(unit, False) for unit in np.eye(120)], axis=1)
     transposed = np.stack([factors.solve(unit, True) for unit in np.eye(120)], axis=1)
     np.testing.assert_allclose(transposed, inverse.T, rtol=1e-12, atol=1e-14)
@@ -152,7 +148,7 @@ def test_a_tolerance_spares_iterations_and_is_kept(transposed: bool) -> None:
 
 def test_what_was_solved_before_changes_no_bit() -> None:
     """Incomplete factors keep arrays between systems, never numbers."""
-    shared = IncompleteFactors()
+    shared = IncompleteLU()
     others = [system("krylov", gamma, 1500, 0.0) for gamma in (0.9, 0.99)]
     rhs = np.sin(np.arange(1500.0))
     alone = [DiscountedSystem(c.transition, c.discount, "krylov").solve(rhs)[0] for c in others]
@@ -168,9 +164,9 @@ def test_a_system_that_cannot_be_solved_says_so() -> None:
 
 
 def test_the_choice_depends_on_sizes_alone() -> None:
-    assert choose_solver(1, 1, 0.9, 0) == "dense"
-    assert choose_solver(40, 1_600, 0.9, 1) == "dense"
-    assert choose_solver(400, 160_000, 0.9, 1) == "krylov"
-    assert choose_solver(100_000, 500_000, 0.99, 2) == "krylov"
+    assert choose_linear_solver(1, 1, 0.9) == "dense"
+    assert choose_linear_solver(40, 1_600, 0.9) == "dense"
+    assert choose_linear_solver(400, 160_000, 0.9) == "krylov"
+    assert choose_linear_solver(100_000, 500_000, 0.99) == "krylov"
     with pytest.raises(ValueError, match="dense, sparse, krylov"):
         DiscountedSystem(system("dense", 0.9).transition, 0.9, "gauss")

@@ -10,10 +10,10 @@ import pytest
 from tests.solver.random_mdps import random_policy
 from tests.solver.small_problems import small_problem
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.bellman.differences import Increments
+from wpoflow.solver.bellman.differences import ValueDifferences
 from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.solver.bellman.ilu import IncompleteLU
 from wpoflow.solver.bellman.optimum import solve_optimum
-from wpoflow.solver.bellman.system import IncompleteFactors
 from wpoflow.solver.entropy import distance_squared
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.runs.evolve import evolve
@@ -90,8 +90,8 @@ def test_increments_are_the_difference_of_two_evaluations() -> None:
     mdp = small_problem()
     other = random_policy(np.random.default_rng(1), mdp.initial_policy.shape, 0.5)
     base, far = evaluate(mdp, mdp.initial_policy), evaluate(mdp, other)
-    increments = Increments(mdp, "dense", IncompleteFactors())
-    increments.start(mdp.initial_policy, base)
+    increments = ValueDifferences(mdp, "dense", IncompleteLU())
+    increments.set_base(mdp.initial_policy, base)
     q, change = increments.q(other, np.zeros_like(base.value), 0.0)
     np.testing.assert_allclose(change, far.value - base.value, atol=1e-13 * np.abs(base.value).max() / 0.1)
     np.testing.assert_allclose(q, far.q, atol=1e-13 * np.abs(base.q).max() / 0.1)
@@ -102,8 +102,8 @@ def test_increments_keep_their_accuracy_where_values_agree_to_rounding() -> None
     mdp = small_problem()
     best = solve_optimum(mdp)
     now = evaluate(mdp, best.policy)
-    increments = Increments(mdp, "dense", IncompleteFactors())
-    increments.start(best.policy, now)
+    increments = ValueDifferences(mdp, "dense", IncompleteLU())
+    increments.set_base(best.policy, now)
     direction = np.random.default_rng(3).standard_normal(best.policy.shape) * best.policy
     direction -= best.policy * direction.sum(axis=1, keepdims=True)
     changes = []

@@ -29,7 +29,7 @@ combine_history(history, slots, weights[:, 0].copy(), right)
 measure_step(history, slots, weights, history[3], new, *found[:3])
 relative_entropies_to_gibbs(history[0], new, q, log_mass, 0.3, *found[3:])
 mdp = small_problem()
-for array in (right, new, *found, evaluate(mdp, mdp.initial_policy, solver="krylov").value):
+for array in (right, new, *found, evaluate(mdp, mdp.initial_policy, linear_solver="krylov").value):
     print(hashlib.sha256(array.tobytes()).hexdigest())
 """
 

@@ -11,7 +11,8 @@ import pytest
 from tests.solver.small_problems import small_problem
 from tests.validation.constants.frozen_flows import dense
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.bellman.evaluation import bellman_solver, evaluate
+from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.flow import Flow
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
@@ -103,7 +104,7 @@ def test_errors_of_mass_and_negative_entries_stay_out_of_long_runs() -> None:
 
 def integrator_for(mdp: GridMDP, accuracy: float, kind: Flow | None = None) -> tuple[Integrator, State]:
     """An integrator of the scheme, and the state it begins with."""
-    solver = bellman_solver(mdp)
+    solver = linear_solver_of(mdp)
     made = make_scheme(mdp, "multistep", None, accuracy, WassersteinFlow(mdp) if kind is None else kind, solver)
     return Integrator(made.problem, made, lambda: None), made.init(
         mdp.initial_policy, evaluate(mdp, mdp.initial_policy, None, solver)

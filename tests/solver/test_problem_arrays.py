@@ -55,7 +55,7 @@ def problem(transition: Transition) -> GridMDP:
         reference_mass=np.full(6, 1.0 / 6.0),
         rho=np.array([0.25, 0.25, 0.25, 0.25, 0.0]),
         initial_policy=np.full((5, 6), 1.0 / 6.0),
-        alive=np.array([True, True, True, True, False]),
+        counted=np.array([True, True, True, True, False]),
     )
 
 
@@ -74,7 +74,7 @@ def test_a_tabulated_problem_is_rebuilt_from_its_file(kind: str, tmp_path: Path)
         mdp,
         cost=kept["cost"],
         initial_policy=kept["initial_policy"],
-        alive=kept["alive"] != 0,
+        counted=kept["alive"] != 0,
         transition=tabulated_transition(sp.csr_array(tuple(table), shape=(30, 5))),
     )
     termination, again = mdp.transition.termination, rebuilt.transition.termination

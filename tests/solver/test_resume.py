@@ -19,7 +19,7 @@ from tests.solver.test_evolve import problem_for
 from wpoflow.problems.gallery import gallery_names
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.resume import resume
-from wpoflow.solver.bellman.system import SOLVERS
+from wpoflow.solver.bellman.linear_solver import LINEAR_SOLVERS
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
@@ -67,7 +67,7 @@ def numbers(state: FlowState) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("kind", FLOWS)
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", LINEAR_SOLVERS)
 @pytest.mark.parametrize(("scheme", "control"), CONTROLS)
 def test_a_flow_goes_on_as_if_it_had_not_been_left(
     scheme: str, control: dict[str, Any], solver: str, kind: str

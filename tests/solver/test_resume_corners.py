@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -108,7 +107,7 @@ def test_the_command_from_another_folder(mdp: GridMDP, tmp_path: Path, call: Cal
     with OutputLock(folder / "run.h5"):
         status, _, err = call("resume", "deep/run.h5", "--quiet")
     assert (status, err.count("\n")) == (2, 1)
-    assert f"being written by another run (process {os.getpid()})" in err
+    assert "being written by another run" in err
     shutil.move(folder, tmp_path / "moved")
     newest = CheckpointFolder(tmp_path / "moved" / "run.h5").states()[-1]
     newest.write_bytes(newest.read_bytes()[:-9])

@@ -1,4 +1,4 @@
-"""Rates of blocks, their solves and products, against dense matrices built from the formulas; bits of lines."""
+"""Rates of blocks and their solves against dense matrices built from the formulas; bits of lines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis, edges_axis
 from wpoflow.solver.arithmetic.lines import LANES, load_lines, store_lines
 from wpoflow.solver.flux.bernoulli import bernoulli_fractions, bernoulli_pair
-from wpoflow.solver.flux.generator import apply_axis
 from wpoflow.solver.flux.scharfetter_gummel import add_axis_dissipation, backward_euler_axis
 
 EPS = float(np.finfo(np.float64).eps)
@@ -82,22 +81,20 @@ def test_fractions_of_the_bernoulli_function(z: float) -> None:
 
 
 @given(SHAPES, st.integers(1, 70), st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([0.1, 5.0]))
-def test_product_and_solve_against_dense_matrices(
+def test_solve_against_dense_matrices(
     shape: tuple[int, ...], states: int, seed: int, periodic: bool, spread: float
 ) -> None:
-    """L p by fluxes, then I - dt L undone by its solve, on every axis, of p of any sign."""
+    """I - dt L undone by its solve, on every axis, of p of any sign."""
     temperature, dt = 0.7, 0.3
     axes, p, q, log_density = problem(shape, states, seed, periodic, spread)
     for where, axis in enumerate(axes):
         stride = math.prod(shape[where + 1 :])
-        product, added, solved = np.empty_like(p), p.copy(), np.empty_like(p)
+        solved = np.empty_like(p)
         args = (q, log_density, axis.widths, axis.distances, stride)
         if axis.size > 1:
-            apply_axis(p, *args, 2.0, temperature, False, product)
-            apply_axis(p, *args, -2.0, temperature, True, added)
             backward_euler_axis(p, *args, dt, temperature, solved)
         else:
-            product[:], solved[:] = 0.0, p
+            solved[:] = p
 
         def lines(x: FloatArray, where: int = where, axis: Axis = axis) -> FloatArray:
             return np.moveaxis(x.reshape(-1, *shape), where + 1, -1).reshape(-1, axis.size)
@@ -105,10 +102,6 @@ def test_product_and_solve_against_dense_matrices(
         densities = np.broadcast_to(log_density, p.shape)
         for i, (pi, qi, li) in enumerate(zip(lines(p), lines(q), lines(densities), strict=True)):
             matrix = generator_matrix(qi, li, axis, temperature)
-            terms = np.abs(matrix) @ np.abs(pi)
-            allowed = 100.0 * EPS * axis.size * (terms + np.abs(terms).max())
-            assert np.all(np.abs(lines(product)[i] - 2.0 * matrix @ pi) <= allowed)
-            assert np.all(np.abs(lines(added)[i] - (pi - 2.0 * matrix @ pi)) <= allowed + 4.0 * EPS * np.abs(pi))
             system = np.eye(axis.size) - dt * matrix
             back = lines(solved)[i]
             scale = np.abs(system) @ np.abs(back)
@@ -123,16 +116,13 @@ def test_a_line_has_the_same_bits_in_every_block(shape: tuple[int, ...], periodi
     p = np.abs(p)
     for where, axis in enumerate(axes):
         args = (log_density, axis.widths, axis.distances, math.prod(shape[where + 1 :]))
-        together, product, dissipated = np.empty_like(p), np.empty_like(p), np.zeros(p.shape[0])
+        together, dissipated = np.empty_like(p), np.zeros(p.shape[0])
         backward_euler_axis(p, q, *args, 0.2, 0.3, together)
-        apply_axis(p, q, *args, 0.2, 0.3, False, product)
         add_axis_dissipation(p, q, log_density, *args, 0.3, dissipated)
         for i in (0, 1, LANES - 1, LANES, 2 * LANES + 5, 3 * LANES):
             one, out, total = slice(i, i + 1), np.empty((1, p.shape[1])), np.zeros(1)
             backward_euler_axis(p[one], q[one], *args, 0.2, 0.3, out)
             assert np.array_equal(out, together[one])
-            apply_axis(p[one], q[one], *args, 0.2, 0.3, False, out)
-            assert np.array_equal(out, product[one])
             add_axis_dissipation(p[one], q[one], log_density, *args, 0.3, total)
             assert total[0] == dissipated[i]
 

@@ -105,7 +105,7 @@ def test_what_does_not_apply_is_refused_in_one_line_that_says_why() -> None:
         (bandit, "exponential", 0.1, "wasserstein", "chooses its own steps; choose extrapolated or euler"),
         (bandit, "exponential", None, Own(), "the Wasserstein flow"),
         (plane, "exponential", None, "wasserstein", "one action axis"),
-        (coupled, "exponential", None, "wasserstein", "not depend on the action; choose multistep, extrapolated"),
+        (coupled, "exponential", None, "wasserstein", "two ends; choose multistep, extrapolated"),
         (indifferent(CIRCLE), "exponential", None, "wasserstein", "two ends; choose multistep, extrapolated or euler"),
         (bandit, "best", None, "wasserstein", f"choose one of {', '.join(scheme_names())}"),
     ):

@@ -25,7 +25,7 @@ import wpoflow as wpo
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import interpolated_transition
-from wpoflow.solver.bellman.system import SOLVERS
+from wpoflow.solver.bellman.linear_solver import LINEAR_SOLVERS
 
 assert numba.get_num_threads() == int(sys.argv[1])
 assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {int(sys.argv[2])}
@@ -62,13 +62,13 @@ def digest(run):
 
 # 1200 states and narrow rows without noise: the Krylov solver takes incomplete factors
 small, wide = (lambda axes: problem(90, axes, 0.1)), (lambda axes: problem(1200, axes, 0.0))
-cases = [(solver, axes, small) for solver in SOLVERS for axes in (1, 2)] + [("krylov", 1, wide)]
+cases = [(solver, axes, small) for solver in LINEAR_SOLVERS for axes in (1, 2)] + [("krylov", 1, wide)]
 for solver, axes, make in cases:
     mdp = make(axes)
     controlled = {"accuracy": 1e-3}
     for scheme, size in (("euler", {"step": 0.01}), ("extrapolated", controlled), ("automatic", controlled)):
         both = [
-            digest(wpo.evolve(mdp, until={"steps": 3}, scheme=scheme, solver=solver, **size)) for _ in range(2)
+            digest(wpo.evolve(mdp, until={"steps": 3}, scheme=scheme, linear_solver=solver, **size)) for _ in range(2)
         ]
         assert both[0] == both[1], (solver, axes, scheme, "repeated")
         print(solver, axes, make is wide, scheme, both[0])

@@ -51,7 +51,7 @@ def test_help_and_check_name_them(call: Call) -> None:
     assert "twice" in out
     status, _, err = call("check", "lqr", *SMALL, "--flow", "ricci")
     assert (status, err.count("\n")) == (2, 1)
-    assert "choose wasserstein, half-speed or relaxing" in err
+    assert "choose 'wasserstein', 'half-speed' or 'relaxing'" in err
     status, _, err = call("check", "lqr", *SMALL, "--scheme", "multistep", "--flow", "relaxing")
     assert (status, err.count("\n")) == (2, 1)
     assert "choose extrapolated, euler or twice" in err

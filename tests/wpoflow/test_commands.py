@@ -305,7 +305,7 @@ def test_what_cannot_fit_is_refused_with_what_to_lower(call: Call, tmp_path: Pat
     status, out, err = call("run", "navigation", "--cells", "x=4000", "--cells", "y=4000")
     assert status == 4
     assert "of memory" in err
-    assert "lower --cells" in err
+    assert "lower the cells" in err
     assert len(err.splitlines()) == 1
     assert out == ""
     assert list(tmp_path.iterdir()) == []

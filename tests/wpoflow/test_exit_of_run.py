@@ -29,7 +29,7 @@ def test_a_fault_inside_the_solver_is_an_internal_error(
     def broken(*_: Any, **__: Any) -> NoReturn:
         raise ValueError("operands could not be broadcast together with shapes (3,) (4,)")
 
-    monkeypatch.setattr("wpoflow.solver.runs.evolve.iterate_flow", broken)
+    monkeypatch.setattr("wpoflow.solver.runs.conduct.iterate_flow", broken)
     assert status(["run", *SMALL]) == 70
     assert "could not be broadcast" in capfd.readouterr().err
 

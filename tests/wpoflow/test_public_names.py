@@ -18,6 +18,17 @@ PROMISED = (
 )
 
 
+def python(code: str, cwd: Path, *path: Path) -> subprocess.CompletedProcess[str]:
+    search = ", ".join(repr(str(folder)) for folder in path)
+    return subprocess.run(
+        [sys.executable, "-I", "-c", f"import sys; sys.path[:0] = [{search}]; {code}"],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def test_every_public_name_exists() -> None:
     assert set(PROMISED) <= set(wpoflow.__all__)
     for name in wpoflow.__all__:
@@ -30,8 +41,7 @@ def test_an_unknown_name_is_answered_with_the_choices() -> None:
         _ = wpoflow.solve
 
 
-def test_importing_costs_nothing() -> None:
+def test_importing_costs_nothing(tmp_path: Path) -> None:
     heavy = ("numpy", "numba", "scipy", "h5py", "pydantic", "click", "rich")
-    code = f"import wpoflow, sys; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    done = python(f"import wpoflow; print([m for m in {heavy} if m in sys.modules])", tmp_path, ROOT)
+    assert done.stdout.strip() == "[]", done.stderr

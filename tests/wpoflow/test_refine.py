@@ -126,7 +126,7 @@ def test_states_and_actions_of_a_regulator(call: Call) -> None:
         (["lqr", "--scheme", "rk4"], 2, "'rk4' is not one of 'extrapolated', 'euler'"),
         (["lqr", "--scheme", "multistep"], 2, "'multistep' is not one of 'extrapolated', 'euler'"),
         (["lqr", "--step", "0.3", "--time", "1"], 2, "the times 1 are no multiples"),
-        (["lqr", "--accuracy", "-1"], 2, "accuracy = -1.0 must be positive"),
+        (["lqr", "--accuracy", "-1"], 2, "accuracy: must be greater than 0, not -1.0"),
         (["bandit", "--axis", "states"], 2, "no axis of more than one point"),
         (["nosuch"], 2, "choose among bandit"),
         (["edges.toml"], 2, "flow.until has no time; say --time T"),

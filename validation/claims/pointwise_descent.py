@@ -41,7 +41,7 @@ def judge(evidence: Evidence) -> Judgement:
         for dt in STEPS:
             policy = evidence.followed.step(mdp.initial_policy, before.q, dt, np.empty_like(before.q))
             rise = evaluate(mdp, policy, before.value).value - before.value
-            rises.append(float((rise if mdp.alive is None else rise[mdp.alive]).max()))
+            rises.append(float(rise[mdp.counted].max()))
         k = int(np.argmax(rises))
         rounding = 1e-12 * size + 16.0 * EPS * size / (1.0 - mdp.discount)
         measurements.append(

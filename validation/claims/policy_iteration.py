@@ -27,12 +27,11 @@ def judge(evidence: Evidence) -> Judgement:
     assert mdp is not None
     policy = mdp.initial_policy.copy()
     now = evaluate(mdp, policy)
-    alive = np.ones(mdp.states.size, dtype=np.bool_) if mdp.alive is None else mdp.alive
-    errors = [float(suboptimality(mdp, policy, optimum.q, now.system)[alive].max())]
+    errors = [float(suboptimality(mdp, policy, optimum.q, now.system)[mdp.counted].max())]
     while errors[-1] > 1e4 * optimum.gap_floor and len(errors) <= MOST_ITERATIONS:
         gibbs_policy(now.q, mdp.log_mass, mdp.temperature, policy)
         now = evaluate(mdp, policy, now.value)
-        errors.append(float(suboptimality(mdp, policy, optimum.q, now.system)[alive].max()))
+        errors.append(float(suboptimality(mdp, policy, optimum.q, now.system)[mdp.counted].max()))
     constant = mdp.discount**2 / (8.0 * mdp.temperature * (1.0 - mdp.discount))
     before, after = np.array(errors[:-1]), np.array(errors[1:])
     measurements = []

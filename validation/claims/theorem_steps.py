@@ -28,8 +28,7 @@ def step_measurements(evidence: Evidence, weighted: bool) -> list[Measurement]:
     policy = mdp.initial_policy
     now = evaluate(mdp, policy)
     gaps = suboptimality(mdp, policy, evidence.optimum.q, now.system)
-    alive = np.ones(gaps.size, dtype=np.bool_) if mdp.alive is None else mdp.alive
-    start = float(mdp.rho @ gaps) if weighted else float(gaps[alive].max())
+    start = float(mdp.rho @ gaps) if weighted else float(gaps[mdp.counted].max())
     alpha = 0.0 if evidence.split else float(lower_bounds(evidence.generators(now.q)).best.min())
     before = evidence.divergence(policy, now.q)
     found = []
@@ -44,7 +43,7 @@ def step_measurements(evidence: Evidence, weighted: bool) -> list[Measurement]:
             theta = contraction_fraction(alpha, dt)
         kappa = evidence.concentrability(occupancy(mdp, after.system)) if weighted else np.inf
         share = 1.0 / kappa if weighted else 1.0 - mdp.discount
-        end = float(mdp.rho @ left) if weighted else float(left[alive].max())
+        end = float(mdp.rho @ left) if weighted else float(left[mdp.counted].max())
         factor = 1.0 - theta * share
         share_start, share_end = evidence.rounding_share(np.array([start, end]))
         found.append(

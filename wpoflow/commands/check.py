@@ -24,19 +24,18 @@ def main(
     prepared = build(read_file, threads)
     refuse_gap_below_rounding(prepared, settings)
     used = scheme_used(prepared, settings)
-    from wpoflow.solver.bellman.evaluation import bellman_solver
+    from wpoflow.solver.bellman.linear_solver import linear_solver_of
     from wpoflow.solver.bellman.optimum import least_gap_floor
 
     mdp, expected = prepared.mdp, prepared.estimate
-    solver = bellman_solver(mdp)
-    seconds = seconds_per_step(expected, used, solver)
+    seconds = seconds_per_step(expected, used)
     rows = [
         ("title", read_file.title),
         ("states", grid_line(mdp.states) or "one state (a bandit)"),
         ("actions", grid_line(mdp.actions)),
         ("sizes", sizes_line(mdp.states.size, mdp.actions.size)),
         ("transition", mdp.transition.description),
-        ("Bellman solver", solver),
+        ("Bellman solver", linear_solver_of(mdp)),
         ("time scheme", used),
         ("stops at", ", ".join(f"{name} {value:g}" for name, value in read_file.flow.until.criteria.items())),
         ("gap floor", f"at least {least_gap_floor(mdp):.2g} (rounding)"),

@@ -20,8 +20,8 @@ def main() -> Exit:
     import numba
 
     from wpoflow.core import compile as kernels
+    from wpoflow.problems.memory import available_bytes
     from wpoflow.solver.records.provenance import VERSION, package_versions, source_hash
-    from wpoflow.solver.runs.memory import available_bytes
 
     versions = json.loads(package_versions())
     cache = kernels.CACHE_DIRECTORY

@@ -11,7 +11,7 @@ from wpoflow.exits import CommandError, Exit
 from wpoflow.problems.problem_file import ProblemFile, read_problem
 
 if TYPE_CHECKING:
-    from wpoflow.estimate import Estimate
+    from wpoflow.problems.memory import Estimate
     from wpoflow.solver.mdp import GridMDP
 
 
@@ -32,12 +32,11 @@ def read(problem: str, cells: Mapping[str, int], overrides: Mapping[str, str], *
 def build(problem: ProblemFile, threads: int | None) -> Prepared:
     """Estimate, refuse what cannot fit, and build the grid problem."""
     use_threads(threads)
-    from wpoflow.estimate import estimate
     from wpoflow.problems.load import build_problem, read_statement
+    from wpoflow.problems.memory import estimate, refuse_if_too_large
 
-    statement = read_statement(problem)
-    expected = estimate(statement, problem.flow.scheme, problem.flow.step is None)
-    expected.refuse_if_too_large(problem.label)
+    expected = estimate(read_statement(problem), problem.flow)
+    refuse_if_too_large(problem.label, expected.plan, expected.needed)
     return Prepared(problem, expected, build_problem(problem))
 
 

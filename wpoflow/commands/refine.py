@@ -109,13 +109,14 @@ def _own_time(problem: ProblemFile) -> list[float]:
 
 def _refuse_what_cannot_fit(problem: ProblemFile, finest: Sequence[Level], steps_of: str) -> None:
     """Before anything is run, the largest grid of each direction is estimated."""
-    from wpoflow.estimate import estimate
     from wpoflow.problems.load import read_statement
+    from wpoflow.problems.memory import estimate, refuse_if_too_large
 
     for level in finest:
         statement = read_statement(with_cells(problem, level.cells))
         scheme = "automatic" if level.step is None else steps_of
-        estimate(statement, scheme, level.step is None).refuse_if_too_large(problem.label)
+        expected = estimate(statement, problem.flow.model_copy(update={"scheme": scheme, "step": level.step}))
+        refuse_if_too_large(problem.label, expected.plan, expected.needed)
 
 
 def _check_folder(report: Path) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from wpoflow.estimate import estimate, row_entries
 from wpoflow.grids.transitions.policy_rows import PolicyRows
+from wpoflow.problems import memory
 from wpoflow.problems.load import build_problem, read_statement
+from wpoflow.problems.memory import available_bytes, estimate, row_entries
 from wpoflow.problems.problem_file import read_problem
-from wpoflow.solver.bellman.evaluation import bellman_solver
-from wpoflow.solver.runs import memory
-from wpoflow.solver.runs.memory import available_bytes, estimate_bytes
+from wpoflow.solver.bellman.linear_solver import linear_solver_of
+from wpoflow.solver.schemes.choice import chosen_scheme
 
 ROOT = Path(__file__).resolve().parents[2]
 PEAK = """
@@ -26,22 +26,13 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 
 def test_the_estimate_grows_with_everything() -> None:
-    def needed(n_states: int = 5000, n_actions: int = 100, scheme: str = "euler", snapshots: int = 0) -> int:
-        return estimate_bytes(
-            n_states,
-            n_actions,
-            transition_bytes=12 * n_states * n_actions,
-            row_entries=30.0,
-            scheme=scheme,
-            solver="krylov",
-            kept_snapshots=snapshots,
-        )
+    def needed(u: int = 100, scheme: str = "euler") -> int:
+        problem = read_problem("lqr", cells={"x": 5000, "u": u}, scheme=scheme)
+        return estimate(read_statement(problem), problem.flow).needed
 
-    pairs = 5000 * 100
-    assert needed(n_actions=200) - needed() > 8 * 9 * pairs
+    assert needed(u=200) - needed() > 8 * 9 * 5000 * 100
     assert needed(scheme="extrapolated") > needed()
-    assert needed(snapshots=10) - needed() == 80 * pairs
-    assert needed(scheme="a scheme yet to come") == needed(scheme="multistep") > needed(scheme="extrapolated")
+    assert needed(scheme="automatic") == needed(scheme="multistep") > needed(scheme="extrapolated")
 
 
 def test_a_control_group_may_allow_less_than_the_machine_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,20 +75,13 @@ def test_rows_are_counted_without_building_them(name: str) -> None:
         ("mountain_car", {}, "0.99"),
     ],
 )
-def test_the_solver_is_known_without_building_anything(name: str, cells: dict[str, int], discount: str) -> None:
+def test_solver_and_scheme_are_known_without_building_anything(name: str, cells: dict[str, int], discount: str) -> None:
     problem = read_problem(name, cells=cells, set={"problem.discount": discount})
-    expected = estimate(read_statement(problem), "euler", controlled=False)
-    assert expected.solver == bellman_solver(build_problem(problem))
-
-
-def test_dense_matrices_are_counted_up_to_the_largest_the_solver_takes() -> None:
-    def needed(solver: str, n_states: int) -> int:
-        return estimate_bytes(
-            n_states, 16, transition_bytes=0, row_entries=100.0, scheme="euler", solver=solver, smoothed=True
-        )
-
-    for n_states in (500, 2000, 4000):
-        assert needed("dense", n_states) - needed("sparse", n_states) == 4 * 8 * n_states**2
+    statement, mdp = read_statement(problem), build_problem(problem)
+    assert estimate(statement, problem.flow).linear_solver == linear_solver_of(mdp)
+    assert chosen_scheme(statement, "automatic", None, "wasserstein") == chosen_scheme(
+        mdp, "automatic", None, "wasserstein"
+    )
 
 
 @pytest.mark.slow
@@ -116,8 +100,9 @@ def test_dense_matrices_are_counted_up_to_the_largest_the_solver_takes() -> None
 )
 def test_the_estimate_is_near_the_peak(tmp_path: Path, name: str, cells: dict[str, int], options: list[str]) -> None:
     changed = dict(option.split("=") for option in options if "=" in option)
-    problem = read_problem(name, cells=cells, set=changed)
-    expected = estimate(read_statement(problem), options[1], controlled="--accuracy" in options)
+    control = {options[2].removeprefix("--"): float(options[3])}
+    problem = read_problem(name, cells=cells, set=changed, scheme=options[1], **control)
+    expected = estimate(read_statement(problem), problem.flow)
     sizes = [part for axis, number in cells.items() for part in ("--cells", f"{axis}={number}")]
     output = ["-o", str(tmp_path / "run.h5"), "--force", "--quiet", "--until", "steps=3"]
     command = [sys.executable, "-m", "wpoflow", "run", name, *sizes, *options, *output]

@@ -1,0 +1,199 @@
+"""How much memory a problem and its run will need, before anything is allocated, and how much there is.
+
+    bytes = process + transition + 8 pairs x arrays + Bellman matrices
+
+The process is what Python, NumPy, SciPy, numba and the loaded kernels occupy.  Arrays are those of
+state-action pairs alive at once: cost, first policy, optimal Q and policy, Q before and after a step,
+and the buffers of the time scheme.  Bellman matrices are the compressed rows of P^pi of two
+policies and, with the dense solver, of P^pi, its factors, and the factors of the policy before; where values
+are smoothed P^pi is multiplied out from one more matrix.  The Krylov solver keeps its basis and, for rows of few
+entries, incomplete factors.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from wpoflow.grids.interpolation import boundary_map
+from wpoflow.grids.smoothing import REACH
+from wpoflow.problems.plan import HERMITE_NODES, Kind, Plan
+from wpoflow.problems.statement import Statement, Value
+from wpoflow.solver.bellman.gmres import MOST_VECTORS
+from wpoflow.solver.bellman.ilu import LEAST_STATES, MOST_ROW_ENTRIES
+from wpoflow.solver.bellman.linear_solver import choose_linear_solver
+from wpoflow.solver.records.settings import FlowTable
+from wpoflow.solver.registry import AUTOMATIC
+from wpoflow.solver.schemes.choice import chosen_scheme, scheme_class
+
+PROCESS_BYTES = 222_000_000
+PROBLEM_PAIR_ARRAYS = 2  # of a problem before it is run: its cost and its first policy
+INCOMPLETE_ENTRY_BYTES, INCOMPLETE_STATE_BYTES = 12, 24  # incomplete factors
+KRYLOV_STATE_BYTES = 8 * (MOST_VECTORS + 1)
+ROW_ENTRY_BYTES = 20  # column index once, two generations of values
+DENSE_MATRICES = 3
+SAMPLED_STATES = 24
+SAMPLED_ACTIONS = 4096
+
+_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_CGROUP_USED = ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Sizes and memory of a run.
+
+    Attributes
+    ----------
+    plan : Plan
+    row_entries : float
+        Entries in a row of P^pi, a mean over sampled states.
+    linear_solver : str
+        Of the Bellman equations.
+    needed, available : int
+        Bytes.
+    """
+
+    plan: Plan
+    row_entries: float
+    linear_solver: str
+    needed: int
+    available: int
+
+
+def estimate(statement: Statement, asked: FlowTable) -> Estimate:
+    """Estimate a run that writes a run file, by the scheme that is asked for or chosen."""
+    scheme = asked.scheme
+    if scheme == AUTOMATIC:
+        scheme = chosen_scheme(statement, scheme, asked.step, asked.kind)
+    plan = statement.plan
+    n_states, entries = plan.n_states, row_entries(statement)
+    held, work = smoothing_size(statement)
+    linear_solver = choose_linear_solver(n_states, int(n_states * entries + work), statement.discount)
+    arrays = scheme_class(scheme).pair_arrays[int(asked.step is None)]
+    matrices = matrix_bytes(n_states, entries, linear_solver, smoothed=held > 0)
+    needed = PROCESS_BYTES + transition_bytes(plan) + held + int(8 * plan.pairs * arrays) + matrices
+    return Estimate(plan, entries, linear_solver, needed, available_bytes())
+
+
+def refuse_if_too_large(label: str, plan: Plan, needed: int | None = None) -> None:
+    """Raise MemoryError, with what to lower, unless memory holds so many bytes; by default the problem's own arrays."""
+    if needed is None:
+        needed = 8 * PROBLEM_PAIR_ARRAYS * plan.pairs + transition_bytes(plan)
+    available = available_bytes()
+    if needed > available:
+        raise MemoryError(
+            f"{label} needs about {needed / 1e9:.3g} GB, {available / 1e9:.3g} GB are available; "
+            f"lower the cells (now {plan.n_states} states x {plan.n_actions} actions)"
+        )
+
+
+def transition_bytes(plan: Plan) -> int:
+    """Bytes the transition holds; an upper bound where rows are integrated over cells."""
+    dim = len(plan.states)
+    stencil = 4 + 8 * dim
+    per_pair: dict[Kind, int] = {
+        "interpolated": stencil,
+        "cell-integrated": 12 * plan.n_states,
+        "gauss-hermite": (stencil + 8) * HERMITE_NODES**dim,
+    }
+    kept = 24 * plan.mixed + 8 * plan.clamped + 8 * (len(plan.outcomes) > 1)
+    return plan.pairs * sum(per_pair[kind] + kept for kind in plan.outcomes)
+
+
+def matrix_bytes(n_states: int, row_entries: float, linear_solver: str, smoothed: bool) -> int:
+    """Bytes of the matrices of the Bellman equations; ``smoothed``: P^pi is a product with a smoothing of values."""
+    needed = ROW_ENTRY_BYTES * n_states * row_entries
+    if linear_solver == "dense":
+        needed += (DENSE_MATRICES + smoothed) * 8 * n_states**2
+    if linear_solver == "krylov":
+        needed += KRYLOV_STATE_BYTES * n_states
+        if n_states >= LEAST_STATES and row_entries <= MOST_ROW_ENTRIES:
+            needed += (INCOMPLETE_ENTRY_BYTES * row_entries + INCOMPLETE_STATE_BYTES) * n_states
+    return int(needed)
+
+
+def available_bytes() -> int:
+    """Memory this process may still take: of the machine, or of its control group if that is less."""
+    available = int(psutil.virtual_memory().available)
+    for limit_path, used_path in zip(_CGROUP_LIMITS, _CGROUP_USED, strict=True):
+        limit, used = _number(limit_path), _number(used_path)
+        if limit is not None and used is not None:
+            available = min(available, max(0, limit - used))
+    return available
+
+
+def _number(path: str) -> int | None:
+    try:
+        text = Path(path).read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+    return int(text) if text.isdecimal() else None
+
+
+def row_entries(statement: Statement) -> float:
+    """Mean number of entries in a row of P^pi, from a sample of states and actions.
+
+    Each mean next state touches the corners of the cell it lies in; an axis with a single point has
+    one corner.  Noise that varies with state or action reaches any state, at most.
+    """
+    states, plan = statement.states, statement.plan
+    if states.dim == 0:
+        return 1.0
+    if plan.kind != "interpolated" and any(kind != "interpolated" for kind in plan.outcomes):
+        return float(plan.n_states)
+    chosen = np.unique(np.linspace(0, plan.n_states - 1, SAMPLED_STATES).astype(np.int64))
+    actions = np.unique(np.linspace(0, plan.n_actions - 1, SAMPLED_ACTIONS).astype(np.int64))
+    action_at = [
+        axis.points[index]
+        for axis, index in zip(statement.actions.axes, np.unravel_index(actions, plan.actions), strict=True)
+    ]
+    counts = []
+    for state in chosen:
+        state_at = [
+            axis.points[index] for axis, index in zip(states.axes, np.unravel_index(state, plan.states), strict=True)
+        ]
+        touched: set[int] = set()
+        for outcome in statement.branches:
+            nodes = np.zeros((1, actions.size), dtype=np.int64)
+            for axis in states.axes:
+                mean = _at(outcome.dynamics[axis.name], [*state_at, *action_at], actions.size)
+                left = np.searchsorted(axis.points, boundary_map(axis, mean), side="right") - 1
+                corners = np.stack([left, left + 1])[: axis.size] % axis.size
+                nodes = (nodes[:, None, :] * axis.size + corners[None, :, :]).reshape(-1, actions.size)
+            touched.update(np.unique(nodes).tolist())
+        counts.append(len(touched))
+    return float(np.mean(counts))
+
+
+def smoothing_size(statement: Statement) -> tuple[int, int]:
+    """Bytes of the smoothing matrices of all outcomes of constant noise, and multiply-adds of applying them once.
+
+    The row of a point holds the cells within 9 standard deviations of it, on axes that fold or wrap at most all.
+    """
+    held = work = 0
+    sizes = statement.plan.states
+    for outcome in statement.branches:
+        for axis in statement.states.axes:
+            sigma = outcome.noise.get(axis.name, 0.0)
+            if not callable(sigma) and sigma > 0.0:
+                low, high = axis.points - REACH * sigma, axis.points + REACH * sigma
+                if axis.boundary == "clamp":
+                    cells = np.searchsorted(axis.edges, high) - np.searchsorted(axis.edges, low) + 1
+                else:
+                    cells = np.ceil((high - low) / axis.length * axis.size)
+                entries = int(np.minimum(cells, axis.size).sum())
+                held += 8 * entries
+                work += entries * (math.prod(sizes) // axis.size)
+    return held, work
+
+
+def _at(value: Value, coordinates: list[np.ndarray], size: int) -> np.ndarray:
+    columns = [np.broadcast_to(np.asarray(column, dtype=np.float64), size) for column in coordinates]
+    with np.errstate(all="ignore"):
+        found = np.asarray(value(*columns) if callable(value) else value, dtype=np.float64)
+    return np.where(np.isfinite(found), found, 0.0) * np.ones(size)
