@@ -156,7 +156,7 @@ class GridMDP(Displayed):
 
     @cached_property
     def largest_cost(self) -> float:
-        """Maximum of |c|."""
+        """Maximum of ``|c|``."""
         return max(float(self.cost.max()), -float(self.cost.min()))
 
     @cached_property

@@ -313,7 +313,7 @@ def rollout(**arguments: Any) -> None:
 
 @cli.command()
 def doctor() -> None:
-    """Show versions, threads and cache, look for shadowed packages, and run a short self-test."""
+    """Show versions, threads and cache, and run a short self-test."""
     _call("doctor")
 
 

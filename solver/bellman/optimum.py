@@ -57,7 +57,7 @@ def solve_optimum(
     NotFiniteError
         Costs so large for the temperature that the rounding floor of the gap is not finite.
     BellmanError
-        The residual stopped falling above the one asked for, or above 8 eps max(|V|, |Q|, tau) / (1 - gamma)
+        The residual stopped falling above the one asked for, or above ``8 eps max(|V|, |Q|, tau) / (1 - gamma)``
         where none is.
     """
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver

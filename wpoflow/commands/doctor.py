@@ -33,7 +33,6 @@ def main() -> Exit:
         ("threads", f"{numba.get_num_threads()} of {os.cpu_count()} processors"),
         ("memory", f"{bytes_text(available_bytes())} available"),
         ("kernel cache", f"{cache} ({_cache_state(cache, kernels.cache_usable())})"),
-        ("shadowed", "none: every package of wpoflow comes from beside it"),
     ]
     show(table(rows))
     started = time.monotonic()
