@@ -196,15 +196,6 @@ def test_termination_stops_the_value_and_adds_the_terminal_cost() -> None:
     np.testing.assert_allclose(mdp.rho[mdp.counted] / mdp.rho[0], free[mdp.counted] / free[0], rtol=1e-14)
 
 
-def test_evaluation_in_chunks_gives_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = build(state(noise={"x": 0.2}, policy_density=lambda x, u: 2 + x * u))
-    monkeypatch.setattr("wpoflow.grids.interpolation.CHUNK_PAIRS", 13)
-    pieces = build(state(noise={"x": 0.2}, policy_density=lambda x, u: 2 + x * u))
-    for name in ("cost", "initial_policy"):
-        np.testing.assert_array_equal(getattr(whole, name), getattr(pieces, name))
-    np.testing.assert_array_equal(expectation(whole, STATES.points[:, 0]), expectation(pieces, STATES.points[:, 0]))
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
