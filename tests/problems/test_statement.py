@@ -11,6 +11,7 @@ import pytest
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
+from wpoflow.grids.interpolation import CHUNK_PAIRS
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.load import build_problem, read_statement
 from wpoflow.problems.memory import transition_bytes
@@ -63,9 +64,12 @@ def test_arrays_are_the_functions_at_points_and_masses() -> None:
     assert mdp.counted.all()
 
 
-def test_noise_free_map_interpolates_exactly_what_is_linear() -> None:
-    mdp = build(state())
-    x, u = STATES.points, ACTIONS.points[:, 0]
+@pytest.mark.parametrize("cells", [6, CHUNK_PAIRS // 4])
+def test_noise_free_map_interpolates_exactly_what_is_linear(cells: int) -> None:
+    """Also where the pairs are evaluated in three chunks."""
+    mdp = build(state(actions=Grid((uniform_axis("u", -1.0, 1.0, cells),))))
+    x, u = STATES.points, mdp.actions.points[:, 0]
+    np.testing.assert_array_equal(mdp.cost, x**2 + u**2)
     np.testing.assert_allclose(expectation(mdp, STATES.points[:, 0]), np.clip(0.8 * x + 0.3 * u, -1, 1), atol=1e-15)
 
 
