@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.oracles import load
 from tests.orders import check_order
+from tests.validation.exact.test_torus_spectral import TABLE
+from tests.validation.exact.test_torus_spectral import torus as torus_problem
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
@@ -14,8 +15,6 @@ from wpoflow.problems.statement import Statement, build
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.validation.exact_cases.slices import follow
-
-TABLE = load("torus_published")
 
 
 def circle(name: str, cells: int) -> Grid:
@@ -25,24 +24,19 @@ def circle(name: str, cells: int) -> Grid:
 
 
 def torus(states: int, actions: int) -> GridMDP:
-    c = TABLE["problem"]
-
-    def cost(s: FloatArray, a: FloatArray) -> FloatArray:
-        steer = c["al"] * (1.0 - np.cos(a - c["be"] * np.sin(s))) + c["de"] * np.sin(2.0 * a)
-        return np.asarray(c["cs"] * (1.0 - np.cos(s)) + steer + c["ep"] * np.sin(s) * np.cos(a))
-
+    exact = torus_problem()
     return build(
         Statement(
             actions=circle("a", actions),
-            discount=c["gamma"],
-            temperature=c["tau"],
-            cost=cost,
+            discount=exact.discount,
+            temperature=exact.temperature,
+            cost=exact.cost,
             states=circle("s", states),
-            dynamics={"s": lambda s, a: s + c["b"] * np.sin(a)},
-            noise={"s": c["sg"]},
-            potential=lambda a: c["u"] * np.cos(a),
-            state_density=lambda s: np.exp(c["kr"] * np.cos(s - 1.0)),
-            policy_density=lambda s, a: np.exp(c["kp"] * np.cos(a - s - 1.0) - c["u"] * np.cos(a)),
+            dynamics={"s": exact.dynamics},
+            noise={"s": exact.noise},
+            potential=exact.potential,
+            state_density=lambda s: np.exp(exact.log_initial_law(s)),
+            policy_density=lambda s, a: np.exp(exact.log_policy(s, a)),
         )
     )
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-import tomli_w
+from tests.problems.test_problem_file import changed
 
 BASE: dict[str, Any] = {
     "problem": {"title": "extreme", "discount": 0.9, "temperature": 0.2},
@@ -31,17 +30,7 @@ class Case:
     @property
     def text(self) -> str:
         """The problem as TOML."""
-        tables = copy.deepcopy(BASE)
-        for key, value in self.changes.items():
-            *path, last = key.split(".")
-            table = tables
-            for part in path:
-                table = table.setdefault(part, {})
-            if value is None:
-                del table[last]
-            else:
-                table[last] = value
-        return tomli_w.dumps(tables)
+        return changed(self.changes, BASE)
 
 
 def _each(name: str, key: str, values: tuple[Any, ...], quick: tuple[Any, ...] = ()) -> list[Case]:

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis, sinh_axis, uniform_axis
 from wpoflow.grids.grid import Grid
-from wpoflow.grids.interpolation import boundary_map, chunked, empty_stencil, fill_stencil
+from wpoflow.grids.interpolation import CHUNK_PAIRS, boundary_map, chunked, empty_stencil, fill_stencil
 from wpoflow.grids.smoothing import axis_nodes
 from wpoflow.grids.transitions import interpolated_transition
 
@@ -117,10 +117,9 @@ def test_boundary_maps(boundary: str, beyond: float, expected: float) -> None:
     assert boundary_map(axis, np.array([beyond, 0.5])) == pytest.approx([expected, 0.5], abs=1e-14)
 
 
-def test_callables_and_arrays_give_the_same_stencil(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wpoflow.grids.interpolation.CHUNK_PAIRS", 20)
-    states = Grid((axis_of("clamp", 9), axis_of("periodic", 4, "y")))
-    f = np.random.default_rng(0).normal(size=(36, 7, 2))
+def test_callables_and_arrays_give_the_same_stencil() -> None:
+    states, actions = Grid((axis_of("clamp", 9), axis_of("periodic", 4, "y"))), CHUNK_PAIRS // 20
+    f = np.random.default_rng(0).normal(size=(36, actions, 2))
     value = states.points.sum(axis=1)
     whole = interpolated_transition(states, f, [0.1, 0.0])
     pieces = interpolated_transition(states, lambda i, j: (f[i:j, :, 0], f[i:j, :, 1]), [0.1, 0.0])

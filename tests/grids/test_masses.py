@@ -12,6 +12,7 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import sinh_axis, uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.masses import Function, density_masses, policy_masses, potential_masses
+from wpoflow.grids.quadrature import CHUNK_POINTS
 
 LINE = Grid((sinh_axis("u", -4.0, 4.0, 30, focus=1.0, ratio=8.0),))
 
@@ -71,20 +72,21 @@ def test_policy_rows_follow_their_state() -> None:
         assert policy[i] == pytest.approx(gaussian_masses(LINE.axes[0].edges, x, 1.0), rel=1e-8, abs=1e-16)
 
 
-def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    states = Grid((uniform_axis("x", -1.0, 1.0, 7, "clamp"), uniform_axis("y", 0.0, 1.0, 3, "periodic")))
-    actions = Grid((uniform_axis("u", -1.0, 1.0, 4), uniform_axis("v", -1.0, 1.0, 3)))
-
-    def density(x: FloatArray, y: FloatArray, u: FloatArray, v: FloatArray) -> FloatArray:
-        return np.exp(x * u - y * v**2)
-
-    whole = policy_masses(states, actions, density), density_masses(states, lambda x, y: 2 + x * y)
-    monkeypatch.setattr("wpoflow.grids.masses.CHUNK_POINTS", 100)
-    monkeypatch.setattr("wpoflow.grids.quadrature.CHUNK_POINTS", 100)
-    pieces = policy_masses(states, actions, density), density_masses(states, lambda x, y: 2 + x * y)
-    assert pieces[0] == pytest.approx(whole[0], rel=1e-14)
-    assert pieces[1] == pytest.approx(whole[1], rel=1e-14)
-    assert whole[0].sum(axis=1) == pytest.approx(np.ones(21), abs=1e-15)
+def test_chunks_do_not_show() -> None:
+    """Of many states and many cells; those of a part of them are whole in one chunk."""
+    states = Grid((uniform_axis("x", -1.0, 1.0, 90, "clamp"), uniform_axis("y", 0.0, 1.0, 3, "periodic")))
+    actions = Grid((uniform_axis("u", -1.0, 1.0, 25), uniform_axis("v", -1.0, 1.0, 25)))
+    assert states.size * actions.size * 9 > CHUNK_POINTS
+    whole = policy_masses(states, actions, lambda x, y, u, v: np.exp(x * u - y * v**2))
+    assert whole.sum(axis=1) == pytest.approx(np.ones(states.size), abs=1e-14)
+    for i in (0, 92, 93, states.size - 1):
+        x, y = states.points[i]
+        assert whole[i] == pytest.approx(density_masses(actions, lambda u, v: np.exp(x * u - y * v**2), 3), rel=1e-14)  # noqa: B023
+    line, other = uniform_axis("x", -1.0, 1.0, 1000, "clamp"), uniform_axis("y", 0.0, 2.0, 12, "periodic")
+    assert line.size * other.size * 64 > CHUNK_POINTS
+    masses = density_masses(Grid((line, other)), lambda x, y: (2 + x) * (1 + y))
+    parts = density_masses(Grid((line,)), lambda x: 2 + x), density_masses(Grid((other,)), lambda y: 1 + y)
+    assert masses == pytest.approx(np.outer(*parts).ravel(), rel=1e-12)
 
 
 def test_one_state_without_axes() -> None:

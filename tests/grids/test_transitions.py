@@ -140,14 +140,6 @@ def test_all_forms_of_the_operator_agree(key: tuple[str, bool]) -> None:
 
 
 @every
-def test_transpose_is_adjoint(key: tuple[str, bool]) -> None:
-    operator = ALL[key].under(random_policy(ALL[key], 3))
-    rng = np.random.default_rng(4)
-    x, y = rng.normal(size=(2, operator.n_states))
-    assert y @ operator.matvec(x) == pytest.approx(x @ operator.rmatvec(y), abs=1e-12)
-
-
-@every
 def test_unnormalised_weights_and_repeated_use(key: tuple[str, bool]) -> None:
     transition = ALL[key]
     one, two = random_policy(transition, 5), random_policy(transition, 6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 import tomllib
@@ -33,9 +34,9 @@ MINIMAL: dict[str, Any] = {
 }
 
 
-def changed(changes: dict[str, Any]) -> str:
-    """TOML text of the minimal problem with dotted keys replaced; None removes one."""
-    raw = tomllib.loads(tomli_w.dumps(MINIMAL))
+def changed(changes: dict[str, Any], base: dict[str, Any] = MINIMAL) -> str:
+    """TOML text of the minimal problem, or another, with dotted keys replaced; None removes one."""
+    raw = copy.deepcopy(base)
     for key, value in changes.items():
         *path, last = key.split(".")
         table = raw
@@ -174,6 +175,31 @@ def test_all_faults_come_at_once() -> None:
     for case in chosen:
         assert FAULTS[case][1] in str(caught.value)
     assert len(caught.value.lines) == len(chosen)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dynamics": None, "noise.x": 0.1},
+        {"dynamics": 3, "noise.x": 0.1},
+        {"dynamics": None, "outcome": [{"probability": 1}]},
+        {"dynamics": None, "noise.x": 0.1, "outcome": [{"probability": 1, "dynamics": {"x": "x"}}]},
+    ],
+    ids=["missing", "number", "missing in an outcome", "noise beside outcomes"],
+)
+def test_one_fault_gives_one_line(changes: dict[str, Any]) -> None:
+    with pytest.raises(ProblemError) as caught:
+        parse_problem(changed(changes), "mine.toml")
+    assert len(caught.value.lines) == 1, caught.value
+
+
+def test_short_lists_stand_on_one_line() -> None:
+    many = [k / 100.0 for k in range(101)]
+    changes = {"action.u": {"edges": many}, "state.x.bounds": [-1e-20, 1], "problem.title": "[\n1,\n]"}
+    stated = parse_problem(changed(changes))
+    assert "\nbounds = [-1e-20, 1.0]\n" in stated.text
+    assert max(map(len, stated.text.splitlines())) <= 110
+    assert parse_problem(stated.text).tables == stated.tables
 
 
 @pytest.mark.parametrize("text", ["x = ", "[problem", "a = 1\na = 2", "\0", "x = " + "[" * 5000])

@@ -11,6 +11,7 @@ import pytest
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
+from wpoflow.grids.interpolation import CHUNK_PAIRS
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.load import build_problem, read_statement
 from wpoflow.problems.memory import transition_bytes
@@ -63,9 +64,12 @@ def test_arrays_are_the_functions_at_points_and_masses() -> None:
     assert mdp.counted.all()
 
 
-def test_noise_free_map_interpolates_exactly_what_is_linear() -> None:
-    mdp = build(state())
-    x, u = STATES.points, ACTIONS.points[:, 0]
+@pytest.mark.parametrize("cells", [6, CHUNK_PAIRS // 4])
+def test_noise_free_map_interpolates_exactly_what_is_linear(cells: int) -> None:
+    """Also where the pairs are evaluated in three chunks."""
+    mdp = build(state(actions=Grid((uniform_axis("u", -1.0, 1.0, cells),))))
+    x, u = STATES.points, mdp.actions.points[:, 0]
+    np.testing.assert_array_equal(mdp.cost, x**2 + u**2)
     np.testing.assert_allclose(expectation(mdp, STATES.points[:, 0]), np.clip(0.8 * x + 0.3 * u, -1, 1), atol=1e-15)
 
 
@@ -208,15 +212,6 @@ def test_termination_stops_the_value_and_adds_the_terminal_cost() -> None:
     np.testing.assert_allclose(mdp.rho.sum(), 1.0, rtol=1e-15)
     free = build(state()).rho
     np.testing.assert_allclose(mdp.rho[mdp.counted] / mdp.rho[0], free[mdp.counted] / free[0], rtol=1e-14)
-
-
-def test_evaluation_in_chunks_gives_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = build(state(noise={"x": 0.2}, policy_density=lambda x, u: 2 + x * u))
-    monkeypatch.setattr("wpoflow.grids.interpolation.CHUNK_PAIRS", 13)
-    pieces = build(state(noise={"x": 0.2}, policy_density=lambda x, u: 2 + x * u))
-    for name in ("cost", "initial_policy"):
-        np.testing.assert_array_equal(getattr(whole, name), getattr(pieces, name))
-    np.testing.assert_array_equal(expectation(whole, STATES.points[:, 0]), expectation(pieces, STATES.points[:, 0]))
 
 
 @pytest.mark.parametrize(

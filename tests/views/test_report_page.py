@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.problems.test_problem_file import changed
 from tests.solver.small_problems import small_problem
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import parse_problem
@@ -26,30 +27,11 @@ from wpoflow.views.templating import number_short
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)> & \"q\" 'r'"
 NAME = '/tmp/<b onclick="alert(3)">{{ 7*7 }}</b>.h5'
-PROBLEM = """
-[problem]
-title = '''<script>alert(1)</script><img src=x onerror=alert(2)> & "q" 'r' '''
-discount = 0.8
-temperature = 0.5
-[constants]
-script = 0.25
-[definitions]
-img = "where(x < script and u > 0, x, u)"
-[state.x]
-bounds = [-1.0, 1.0]
-cells = 8
-[action.u]
-bounds = [-1.0, 1.0]
-cells = 9
-[dynamics]
-x = "script*x + 0.2*u"
-[noise]
-x = 0.3
-[cost]
-running = "x**2 + u**2 + 0*img"
-[flow]
-until = 1.0
-"""
+PROBLEM = changed(
+    {"problem": {"title": EVIL + " ", "discount": 0.8, "temperature": 0.5}, "constants.script": 0.25, "noise.x": 0.3}
+    | {"definitions.img": "where(x < script and u > 0, x, u)", "dynamics.x": "script*x + 0.2*u"}
+    | {"action.u.cells": 9, "cost.running": "x**2 + u**2 + 0*img"}
+)
 VOID = {"meta", "br", "col", "wbr", "img", "input", "link", "hr"}
 
 

@@ -13,12 +13,13 @@ from tests.convergence.test_time import smoothed
 from tests.convergence.test_torus import torus
 from tests.oracles import load
 from tests.oracles.time_exact import TimeExact
+from tests.validation.exact.test_box_bandit import bump
+from tests.validation.exact.test_box_bandit import double_well as exact_double_well
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
 from wpoflow.studies.refinement.plan import Level, RefinedAxis
 from wpoflow.studies.refinement.result import RefinementStudy
 from wpoflow.studies.refinement.study import RefinementError, refine
-from wpoflow.validation.exact.box_bandit import BoxBandit
 from wpoflow.validation.exact_cases.bandits import double_well
 from wpoflow.validation.exact_cases.regulators import one_state
 
@@ -28,17 +29,6 @@ AXIS = RefinedAxis("a", "action", 256)
 
 def well(cells: Mapping[str, int]) -> GridMDP:
     return double_well(0.3).grid(cells["a"])
-
-
-def exact_well() -> BoxBandit:
-    return BoxBandit(
-        cost=lambda a: (a**2 - 1.0) ** 2 / 4.0 + a / 10.0,
-        slope=lambda a: a * (a**2 - 1.0) + 0.1,
-        lower=-2.5,
-        upper=2.5,
-        temperature=0.3,
-        discount=0.9,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +45,7 @@ def space() -> RefinementStudy:
 
 def test_order_two_in_the_action_and_the_exact_value(space: RefinementStudy) -> None:
     """The extrapolated value is nearer to the exact one than the finest, by 20 and more, which its band holds."""
-    flow = exact_well().expansion(lambda a: np.exp(-((a - 1.0) ** 2) / (2.0 * 0.2**2)))
+    flow = exact_double_well(0.3).expansion(bump)
     for time in TIMES:
         for quantity, exact in (("value_rho", flow.value(time)), ("gap", flow.gap(time))):
             found = space.find("actions", quantity, time)
