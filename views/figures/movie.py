@@ -90,7 +90,7 @@ def save_movie(
     run : Run
     path : path
     state : mapping of state axis to number, optional
-        As in `views.figures.draw`.
+        As in `views.figures.plot`.
     title : bool
         Whether the problem's title stands above it.
     fps : float
