@@ -34,8 +34,6 @@ def torus(states: int, actions: int) -> GridMDP:
             states=circle("s", states),
             dynamics={"s": exact.dynamics},
             noise={"s": exact.noise},
-            potential=exact.potential,
-            state_density=lambda s: np.exp(exact.log_initial_law(s)),
             policy_density=lambda s, a: np.exp(exact.log_policy(s, a)),
         )
     )
