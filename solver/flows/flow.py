@@ -111,5 +111,8 @@ def as_flow(mdp: GridMDP, flow: AnyFlow) -> Flow:
 
 
 def name_of(flow: AnyFlow) -> str:
-    """The name that a flow is recorded by."""
-    return flow if isinstance(flow, str) else flow.name if isinstance(flow, Flow) else type(flow).__name__
+    """The name that a flow is recorded by: that of the registry, or of the class of an object that is not of it."""
+    if isinstance(flow, str):
+        return flow
+    registered = isinstance(flow, Flow) and flow.name in FLOWS and type(flow) is flow_class(flow.name)
+    return flow.name if registered else type(flow).__name__  # type: ignore[union-attr]
