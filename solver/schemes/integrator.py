@@ -184,9 +184,10 @@ class Integrator:
         """The trial, and whether V rose at some state; evaluations that leave it in doubt are refined."""
         mdp, before, after = self.problem.mdp, values(trial.retry), values(trial.state)
         rise = largest_rise(before.value, after.value, mdp.counted)
-        if rise > -(before.residual + after.residual) / (1.0 - mdp.discount):
-            before, after = before.refined(), after.refined()
-            trial = trial._replace(state=trial.state._replace(evaluation=after))
+        if rise <= -(before.residual + after.residual) / (1.0 - mdp.discount):
+            return trial, False
+        before, after = before.refined(), after.refined()
+        trial = trial._replace(state=trial.state._replace(evaluation=after))
         return trial, not descends(mdp, before, after)
 
     def _descent_step(self, trial: Trial, dt: float) -> Trial:

@@ -205,7 +205,7 @@ class MultistepScheme(Scheme):
             return trial._replace(retry=self._shortened(retry, dt, ratio, retry.degree), error=np.inf)
         order, size, degree = self._chosen(retry, dt, ratio, wrong)
         chosen = MultistepState(state.policy, evaluation, size, *state[3:6], order, degree, *state[8:])
-        return trial._replace(state=chosen)
+        return Trial(chosen, retry, trial.error)
 
     def replaced(self, trial: Trial, dt: float, policy: FloatArray, evaluation: Evaluation) -> MultistepState:
         """See `Scheme`; the past is forgotten but for where the step began."""
@@ -245,7 +245,7 @@ class MultistepScheme(Scheme):
 
     def _slots_of(self, state: MultistepState) -> IntArray:
         slots = self._slots
-        return np.array([slots[id(state.policy)], *[slots[id(policy)] for policy in state.policies]])
+        return np.array([slots[id(policy)] for policy in (state.policy, *state.policies)])
 
     def _gibbs_policy(self, state: MultistepState, value: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The Gibbs policy of the present Q, or the one at hand if it is as good; with the V it was made of."""
