@@ -81,7 +81,7 @@ def medians(calls: Mapping[str, Callable[[], object]]) -> dict[str, float]:
 
 def nearby(mdp: GridMDP) -> tuple[FloatArray, FloatArray]:
     """A policy a short way along the flow, and the values of one close behind it."""
-    step, policy = WassersteinFlow(mdp), mdp.initial_policy.copy()
+    step, policy = WassersteinFlow(mdp).step, mdp.initial_policy.copy()
     now = evaluate(mdp, policy)
     for dt in (0.05, 0.1, 0.2, 0.4, 1e-6):
         guess, out = now.value, np.empty_like(policy)

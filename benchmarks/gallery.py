@@ -15,7 +15,8 @@ from pathlib import Path
 
 from benchmarks.commands import wpoflow
 from wpoflow.problems.gallery import gallery_names
-from wpoflow.problems.load import read_problem, read_statement
+from wpoflow.problems.load import read_statement
+from wpoflow.problems.problem_file import read_problem
 from wpoflow.solver.storage.writer import open_run
 
 

@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.commands import wpoflow
-from wpoflow.problems.load import load_problem, read_problem, read_statement
+from wpoflow.problems.load import load_problem, read_statement
 from wpoflow.problems.memory import estimate
+from wpoflow.problems.problem_file import read_problem
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 
@@ -57,7 +58,7 @@ def seconds() -> None:
     rows = []
     for n in LADDER:
         mdp = load_problem("navigation", cells={"x": n, "y": n, "vx": n // 2, "vy": n // 2})
-        step, out = WassersteinFlow(mdp), np.empty_like(mdp.initial_policy)
+        step, out = WassersteinFlow(mdp).step, np.empty_like(mdp.initial_policy)
         start = evaluate(mdp, mdp.initial_policy)
         alone, whole = [], []
         for _ in range(REPEATS):

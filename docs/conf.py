@@ -16,7 +16,8 @@ language = "en"
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
+    "numpydoc",
+    "sphinx_click",
     "docs.extensions.mathml",
     "docs.extensions.generated",
 ]
@@ -30,9 +31,8 @@ suppress_warnings = ["myst.header"]  # generated parts begin below the level of 
 
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
-napoleon_google_docstring = False
-napoleon_use_rtype = False
-napoleon_use_ivar = True
+numpydoc_show_class_members = False  # autodoc lists them
+smartquotes_action = "qe"  # quotes and ellipses; two hyphens are those of an option
 default_role = "code"
 
 html_theme = "furo"

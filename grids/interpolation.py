@@ -47,11 +47,6 @@ class Stencil:
     fraction: FloatArray
     offsets: IndexArray
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        return self.base.nbytes + self.fraction.nbytes + self.offsets.nbytes
-
 
 def empty_stencil(n_states: int, n_actions: int, shape: Sequence[int]) -> Stencil:
     """Stencil with zero corners and weights on nodes of the given shape.

@@ -59,6 +59,12 @@ class Banded:
         return Banded(start, indptr, np.ascontiguousarray(matrix[inside]), matrix.shape[1])
 
     @staticmethod
+    def copying(index: Sequence[int], columns: int) -> Banded:
+        """Matrix whose rows copy the entries of this index."""
+        start = np.array(index, dtype=np.int64)
+        return Banded(start, np.arange(start.size + 1), np.ones(start.size), columns)
+
+    @staticmethod
     def stacked(blocks: Sequence[Banded]) -> Banded:
         """Put the rows of several matrices of as many columns below each other."""
         counts = np.concatenate([np.diff(block.indptr) for block in blocks])
@@ -180,12 +186,16 @@ class Smoothing:
     @cached_property
     def copies(self) -> IndexArray | None:
         """For every node the state whose value it has, (nodes,), where nodes are copies of states; None elsewhere."""
+        wide = any(m is not None and m.data.size > m.rows for m in self.spread.matrices)
+        if self.identity or self.alive is not None or wide:
+            return None
         matrix = self.sparse()
-        single = bool(np.all(np.diff(matrix.indptr) == 1) and np.all(matrix.data == 1.0))
-        return matrix.indices.astype(np.int32) if single else None
+        return matrix.indices.astype(np.int32) if np.all(matrix.data == 1.0) else None
 
     def apply(self, value: FloatArray) -> FloatArray:
         """Values at nodes, (nodes,), from values at states, (S,)."""
+        if self.copies is not None:
+            return value[self.copies]
         if self.split is not None:
             value = self.split.apply(value)
         if self.alive is not None:
@@ -194,6 +204,8 @@ class Smoothing:
 
     def apply_transposed(self, x: FloatArray) -> FloatArray:
         """Transpose of ``apply`` on the last index of x, (..., nodes), giving (..., S)."""
+        if self.copies is not None and x.ndim == 1:
+            return np.bincount(self.copies, x, math.prod(self.spread.shape_in)).astype(np.float64, copy=False)
         x = self.spread.apply_transposed(x)
         if self.alive is not None:
             x = x * self.alive
@@ -244,24 +256,12 @@ def axis_nodes(axis: Axis, sigma: float, reached: tuple[float, float]) -> FloatA
 
 
 def reduced_sigma(axis: Axis, nodes: FloatArray, sigma: float) -> FloatArray:
-    """Standard deviation, per node, that leaves room for the variance the grid itself adds.
+    """Standard deviation at each node, (m,), that leaves room for the variance the grid itself adds to sigma > 0.
 
     Putting the mass of a cell at its point adds h²/12 to the variance (Sheppard's correction, 1898),
     interpolating between points h apart adds h²/6 in the mean; with σ² - h²/4 the law of the next
     state has variance σ² in the mean over the position of f between points.  Where h > σ a quarter of
     σ² is taken off instead: both corrections are then no larger than the error of the unresolved law.
-
-    Parameters
-    ----------
-    axis : Axis
-    nodes : array (m,)
-        As from ``axis_nodes``.
-    sigma : float
-        Standard deviation of the noise, positive.
-
-    Returns
-    -------
-    array (m,)
     """
     if nodes.size == 1:
         return np.full(1, sigma)
@@ -355,22 +355,6 @@ def clamping_probability(axis: Axis, mean: FloatArray, sigma: FloatArray | float
     out = np.zeros(mean.shape)
     out[near] = share
     return out
-
-
-def splitting_matrix(size: int) -> FloatArray:
-    """Matrix (size + 2, size) that copies both ends of an axis into columns of their own."""
-    return np.asarray(np.eye(size)[np.concatenate(([0], np.arange(size), [size - 1]))])
-
-
-def periodic_matrix(size: int) -> FloatArray:
-    """Matrix (size + 1, size) that appends the image of the first point."""
-    return np.asarray(np.eye(size)[np.append(np.arange(size), 0)])
-
-
-def separable(matrices: Sequence[Banded | FloatArray | None], shape: Sequence[int]) -> SeparableMap:
-    """Tensor product of matrices, dense ones brought into bands."""
-    banded = (m if m is None or isinstance(m, Banded) else Banded.from_dense(m) for m in matrices)
-    return SeparableMap(tuple(banded), tuple(shape))
 
 
 def _interval_masses(low: FloatArray, high: FloatArray, centre: FloatArray, sigma: FloatArray) -> FloatArray:

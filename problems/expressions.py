@@ -202,19 +202,8 @@ class Scope:
 
     def variables(self, expression: Expression) -> frozenset[str]:
         """Variables the expression depends on, also through definitions."""
-        found: set[str] = set()
-        seen: set[str] = set()
-        pending = list(expression.names)
-        while pending:
-            name = pending.pop()
-            if name in seen:
-                continue
-            seen.add(name)
-            if name in self.definitions:
-                pending.extend(self.definitions[name].names)
-            elif name not in self.constants and name not in CONSTANTS:
-                found.add(name)
-        return frozenset(found)
+        used = (self.definitions[name].names for name in self._used_definitions(expression))
+        return expression.names.union(*used).difference(self.definitions, self.constants, CONSTANTS)
 
     def _used_definitions(self, expression: Expression) -> list[str]:
         """Definitions the expression needs, also through others, in their order: each after those it uses."""
@@ -233,7 +222,7 @@ class Scope:
         """Python source of ``name(v_first, ..., out)``: fills ``out`` element by element."""
         writer = _Writer(self)
         for known in self._used_definitions(expression):
-            writer.define(known)
+            writer.known[known] = writer.value(self.definitions[known].tree)
         result = writer.number(expression.tree)
         body = "".join(f"        {line}\n" for line in writer.lines)
         arrays = "".join(f"v_{variable}, " for variable in variables)
@@ -258,21 +247,18 @@ class _Writer:
         self.lines.append(f"{name} = {code}")
         return name
 
-    def define(self, name: str) -> None:
-        """Write a definition, whose own definitions are written already."""
-        self.known[name] = self._value(self.scope.definitions[name].tree)
-
     def number(self, node: ast.expr) -> str:
         """Operand holding the node's value as a float."""
-        operand, is_truth = self._value(node)
+        operand, is_truth = self.value(node)
         return self._assign(f"np.float64(1.0 if {operand} else 0.0)") if is_truth else operand
 
     def truth(self, node: ast.expr) -> str:
         """Operand holding the node's value as a condition."""
-        operand, is_truth = self._value(node)
+        operand, is_truth = self.value(node)
         return operand if is_truth else self._assign(f"{operand} != 0.0")
 
-    def _value(self, node: ast.expr) -> tuple[str, bool]:
+    def value(self, node: ast.expr) -> tuple[str, bool]:
+        """Operand holding the node's value, and whether it is a condition."""
         match node:
             case ast.Constant(value=int() | float() as value):
                 return f"np.float64({_number(value)!r})", False

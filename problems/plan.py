@@ -8,7 +8,6 @@ interpolated map each on more.  Several outcomes: a mixture, each outcome one of
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,8 +33,6 @@ class Plan:
         Points on each axis.
     outcomes : tuple of str
         Kind of every outcome; one outcome unless the problem is a mixture.
-    terminal : bool
-        Whether pairs may terminate.
     clamped : bool
         Whether some state axis is clamped, so that the probability of clamping may be kept.
     mixed : bool
@@ -45,7 +42,6 @@ class Plan:
     states: tuple[int, ...]
     actions: tuple[int, ...]
     outcomes: tuple[Kind, ...]
-    terminal: bool
     clamped: bool
     mixed: bool = False
 
@@ -68,15 +64,3 @@ class Plan:
     def kind(self) -> str:
         """Kind of the transition in one word."""
         return self.outcomes[0] if len(self.outcomes) == 1 else "mixture"
-
-    @property
-    def description(self) -> str:
-        """One line on the transition."""
-        words = {
-            "interpolated": "interpolated map with separable Gaussian smoothing",
-            "cell-integrated": "cell-integrated Gaussian rows (noise depends on state or action)",
-            "gauss-hermite": f"{HERMITE_NODES} Gauss-Hermite nodes per axis (noise depends on state or action)",
-        }
-        parts: Sequence[str] = [words[kind] for kind in dict.fromkeys(self.outcomes)]
-        head = f"mixture of {len(self.outcomes)} outcomes: " if len(self.outcomes) > 1 else ""
-        return head + "; ".join(parts) + (", with termination" if self.terminal else "")

@@ -89,12 +89,8 @@ def read_problem(
 
     Parameters
     ----------
-    name_or_path : str or Path
-        A file if it ends in ``.toml`` or holds a slash, else a gallery name.
-    cells : mapping of axis name to int, optional
-        Replaces grid sizes.
-    set : mapping of dotted key to value, optional
-        Replaces any key; a string is parsed as a TOML value.
+    name_or_path, cells, set
+        As in `problems.load.load_problem`.
     **settings
         until, scheme, step, accuracy or flow: replace keys of ``[flow]``; a step removes the file's accuracy and the
         other way round, and an ``until`` that is a number is a time.
@@ -146,7 +142,7 @@ def _parsed(text: str, label: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        raise ProblemError(f"{label}: not valid TOML: {' '.join(str(error).split())}") from None
+        raise ProblemError(f"{label}: not valid TOML: {error}") from None
 
 
 def _on_one_line(found: re.Match[str]) -> str:

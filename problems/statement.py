@@ -140,8 +140,7 @@ class Statement:
         """Sizes and the kind of transition."""
         kinds = [transition_kind(self.states.dim, any(map(callable, o.noise.values()))) for o in self.branches]
         clamped = any(axis.boundary == "clamp" for axis in self.states.axes)
-        ends = self.terminal_set is not None
-        return Plan(self.states.shape, self.actions.shape, tuple(kinds), ends, clamped, self._mixed)
+        return Plan(self.states.shape, self.actions.shape, tuple(kinds), clamped, self._mixed)
 
     @property
     def _mixed(self) -> bool:
@@ -149,8 +148,9 @@ class Statement:
             return False
         used = coordinates_used(self.terminal_set, self.states)
         names = [axis.name for axis, touched in zip(self.states.axes, used, strict=True) if touched]
-        noisy = [{name for name in names if _may_be_noisy(outcome.noise.get(name, 0.0))} for outcome in self.branches]
-        return any(0 < len(some) < len(names) for some in noisy)
+        noises = [[outcome.noise.get(name, 0.0) for name in names] for outcome in self.branches]
+        noisy = [sum(callable(sigma) or sigma > 0.0 for sigma in noise) for noise in noises]
+        return any(0 < count < len(names) for count in noisy)
 
 
 def build(statement: Statement) -> GridMDP:
@@ -215,12 +215,13 @@ class _Pairs:
         coordinates = [np.broadcast_to(column[start:stop, None], shape) for column in self.states.points.T]
         coordinates += [np.broadcast_to(column, shape) for column in self.actions.points.T]
         out = _evaluate(value, shape, coordinates, what)
-        if not np.all(np.isfinite(out)):
-            self.refuse(out, ~np.isfinite(out), what, start)
+        self.refuse(out, ~np.isfinite(out), what, start)
         return out
 
     def refuse(self, values: FloatArray, wrong: BoolArray, what: str, start: int) -> None:
-        """Raise ValueError naming the first wrong pair."""
+        """Raise ValueError naming the first wrong pair, if any is."""
+        if not wrong.any():
+            return
         state, action = (int(index) for index in np.argwhere(wrong)[0])
         parts = [self.states.describe(start + state)] if self.states.dim else []
         where = ", ".join([*parts, self.actions.describe(action)])
@@ -239,19 +240,16 @@ class _Pairs:
             total = np.zeros((stop - start, self.actions.size))
             for number, value in enumerate(values):
                 out = self.evaluate(value, f"outcome.{number}.probability", start, stop)
-                if np.any(out < 0.0):
-                    self.refuse(out, out < 0.0, f"outcome.{number}.probability", start)
+                self.refuse(out, out < 0.0, f"outcome.{number}.probability", start)
                 total += out
             off = np.abs(total - 1.0) > SUM_TOLERANCE
-            if np.any(off):
-                self.refuse(total, off, "the sum of the probabilities of the outcomes (it must be 1)", start)
+            self.refuse(total, off, "the sum of the probabilities of the outcomes (it must be 1)", start)
 
     def deviations(self, value: Value, what: str, start: int, stop: int) -> FloatArray:
         """Standard deviations at some states; refuses negative ones, and those whose square no float holds."""
         out = self.evaluate(value, what, start, stop)
         wrong = (out < 0.0) | ((out > 0.0) & (out < LEAST_NOISE)) | (out > LARGEST_NOISE)
-        if np.any(wrong):
-            self.refuse(out, wrong, what, start)
+        self.refuse(out, wrong, what, start)
         return out
 
 
@@ -290,10 +288,6 @@ def _outcome_transition(outcome: Outcome, pairs: _Pairs, terminal: Callable[...,
         return gauss_hermite_transition(states, next_points, sigma, nodes=HERMITE_NODES, terminal=terminal)
     deviations = np.array([_constant_deviation(name, value) for name, value in zip(names, noise, strict=True)])
     return interpolated_transition(states, next_points, deviations, terminal, n_actions=pairs.actions.size)
-
-
-def _may_be_noisy(sigma: Value) -> bool:
-    return callable(sigma) or sigma > 0.0
 
 
 def _constant_deviation(name: str, value: Any) -> float:

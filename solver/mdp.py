@@ -16,6 +16,7 @@ import numpy as np
 
 from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.core.display import Displayed
+from wpoflow.core.renamed import renamed
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import Transition
 
@@ -149,18 +150,13 @@ class GridMDP(Displayed):
             )
 
     @cached_property
-    def alive(self) -> BoolArray | None:
-        """States that count in suprema, or None if all do."""
-        return None if self.counted.all() else self.counted
-
-    @cached_property
     def product_work(self) -> int:
         """Multiply-adds of one product with P^pi, counted for the initial policy."""
         return self.transition.under(self.initial_policy).work
 
     @cached_property
     def largest_cost(self) -> float:
-        """Maximum of |c|."""
+        """Maximum of ``|c|``."""
         return max(float(self.cost.max()), -float(self.cost.min()))
 
     @cached_property
@@ -179,3 +175,6 @@ class GridMDP(Displayed):
     def log_reference_density(self) -> FloatArray:
         """ln (m_k / volume_k), (A,): minus the reference potential, up to a constant."""
         return np.asarray(self.log_mass - np.log(self.actions.volumes))
+
+
+GridMDP.__init__ = renamed(alive="counted")(GridMDP.__init__)  # type: ignore[method-assign]

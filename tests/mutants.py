@@ -31,6 +31,8 @@ NAMES = (
     "discounted_system",
     "observables",
     "evolve",
+    "integrator",
+    "toys",
 )
 TESTS = (*(f"tests/solver/test_{name}.py" for name in NAMES), "tests/convergence/test_time.py")
 
@@ -75,9 +77,9 @@ MUTANTS = {
         LINE, "(carry[surplus, j] + right[k, j] + left[last, j])", "(carry[surplus, j] + right[k, j] + right[last, j])"
     ),
     "Q not refreshed": Mutant(
-        "solver/schemes/scheme.py",
-        "self.step(out, q, dt / count, out)",
-        "self.step(out, evaluation.q, dt / count, out)",
+        "solver/schemes/substeps.py",
+        "self.flow.step(out, q, dt / count, out)",
+        "self.flow.step(out, evaluation.q, dt / count, out)",
     ),
     "entropy sign": Mutant("solver/entropy.py", "(cost[k] + temperature * (", "(cost[k] - temperature * ("),
     "Bernoulli functions exchanged": Mutant(
@@ -115,6 +117,22 @@ MUTANTS = {
     "end faces in the slopes": Mutant(
         "solver/runs/monitor_kernels.py", "if faces == n or k > 0:", "if faces == n or k > 1:"
     ),
+    "descent not checked": Mutant(
+        "solver/schemes/integrator.py", "return trial, not descends(mdp, before, after)", "return trial, False"
+    ),
+    "multistep said to descend by a theorem": Mutant(
+        "solver/schemes/multistep.py", "    automatic = True\n", "    automatic = monotone = True\n"
+    ),
+    "extrapolation said to descend by a theorem": Mutant(
+        "solver/schemes/extrapolated.py", "    automatic = True\n", "    automatic = monotone = True\n"
+    ),
+    "dissipation of another flow": Mutant(
+        "solver/runs/observables.py",
+        "lost = self._flow.dissipation(policy, evaluation.q)",
+        "from wpoflow.solver.flows.wasserstein import WassersteinFlow as W; "
+        "lost = W(mdp).dissipation(policy, evaluation.q)",
+    ),
+    "past not kept": Mutant("solver/runs/conduct.py", "part_of(last.arrays, OF_FLOW)", "None"),
     "occupancy not transposed": Mutant(
         "solver/bellman/evaluation.py",
         "d, _ = system.solve_transposed(source, guess)",

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.flow import Flow
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
@@ -26,47 +27,29 @@ from wpoflow.validation.finding import Finding, Verdict
 TIME, STEP, ACCURACY = 12.0, 0.05, 1e-4
 
 
-class NegatedPotential(WassersteinFlow):
-    """The flux sees -Q: it climbs."""
+class BrokenFlow(WassersteinFlow):
+    """Its steps see another Q or another step size than they are given.
+
+    Parameters
+    ----------
+    mdp : GridMDP
+    wrong : callable
+        From Q and the step size to those that are seen.
+    """
+
+    def __init__(self, mdp: GridMDP, wrong: Callable[[FloatArray, float], tuple[FloatArray, float]]) -> None:
+        super().__init__(mdp)
+        self._wrong = wrong
 
     def step(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
         """See `Flow.step`."""
-        return super().step(p, -q, dt, out)
+        return super().step(p, *self._wrong(q, dt), out)
 
 
-class TwiceTheTemperature(WassersteinFlow):
-    """The flux diffuses at twice the temperature, the Bellman equation does not."""
-
-    def __init__(self, mdp: GridMDP) -> None:
-        super().__init__(replace(mdp, temperature=2.0 * mdp.temperature))
-
-
-class ShiftedQ(WassersteinFlow):
-    """The flux sees the Q of the neighbouring cell: an index that is off by one."""
-
-    def step(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
-        """See `Flow.step`."""
-        return super().step(p, np.roll(q, 1, axis=1), dt, out)
-
-
-class StaleQ(WassersteinFlow):
-    """The flux sees the Q of the first step for ever: values are never refreshed."""
-
-    _first: FloatArray | None = None
-
-    def step(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
-        """See `Flow.step`."""
-        if self._first is None:
-            self._first = q.copy()
-        return super().step(p, self._first, dt, out)
-
-
-class HalfSpeed(WassersteinFlow):
-    """The flow runs at half speed, and states the dissipation of the whole one."""
-
-    def step(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
-        """See `Flow.step`."""
-        return super().step(p, q, 0.5 * dt, out)
+def _stale(mdp: GridMDP) -> Flow:
+    """A flow whose values are never refreshed."""
+    first = evaluate(mdp, mdp.initial_policy).q
+    return BrokenFlow(mdp, lambda q, dt: (first, dt))
 
 
 class InflatedEvidence(Evidence):
@@ -85,8 +68,8 @@ class Control:
     Attributes
     ----------
     name, what : str
-    broken : type of flow or None
-        The broken flow; None where the problem itself is outside the hypotheses.
+    broken : callable or None
+        Makes the broken flow of a problem; None where the problem itself is outside the hypotheses.
     change : callable
         Changes the problem.
     evidence : type
@@ -98,7 +81,7 @@ class Control:
 
     name: str
     what: str
-    broken: type[Flow] | None
+    broken: Callable[[GridMDP], Flow] | None
     expected: dict[str, Verdict]
     change: Callable[[GridMDP], GridMDP] = lambda mdp: mdp
     evidence: type[Evidence] = Evidence
@@ -119,25 +102,25 @@ CONTROLS: dict[str, Control] = {
         Control(
             "negated potential",
             "the flux sees -Q",
-            NegatedPotential,
+            lambda mdp: BrokenFlow(mdp, lambda q, dt: (-q, dt)),
             {"structure": FAILS, "pointwise_descent": FAILS, "kl_contraction": FAILS, "decay_sup_norm": FAILS},
         ),
         Control(
             "twice the temperature",
             "the flux diffuses twice as much",
-            TwiceTheTemperature,
+            lambda mdp: WassersteinFlow(replace(mdp, temperature=2.0 * mdp.temperature)),
             {"structure": FAILS, "kl_contraction": FAILS, "decay_sup_norm": FAILS, "decay_weighted": FAILS},
         ),
         Control(
             "shifted Q",
             "the flux sees the Q of the next cell",
-            ShiftedQ,
+            lambda mdp: BrokenFlow(mdp, lambda q, dt: (np.roll(q, 1, axis=1), dt)),
             {"structure": FAILS, "kl_contraction": FAILS, "decay_sup_norm": FAILS},
         ),
         Control(
             "stale Q",
             "the flux sees the Q of the first step for ever",
-            StaleQ,
+            _stale,
             {"kl_contraction": FAILS, "decay_sup_norm": FAILS, "decay_weighted": FAILS},
         ),
         Control(
@@ -150,7 +133,7 @@ CONTROLS: dict[str, Control] = {
         Control(
             "dissipation of another flow",
             "the flow runs at half the speed that its dissipation says",
-            HalfSpeed,
+            lambda mdp: BrokenFlow(mdp, lambda q, dt: (q, 0.5 * dt)),
             {"dissipation_identity": FAILS},
             controlled=True,
         ),

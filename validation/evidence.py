@@ -20,12 +20,11 @@ from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.registry import FLOWS
 from wpoflow.studies.refinement.plan import RefinedAxis
 from wpoflow.studies.refinement.problem_grids import coarsened
-from wpoflow.validation.constants.coefficients import concentrability, density_ratio
-from wpoflow.validation.constants.future_rates import alpha_from_gap
+from wpoflow.validation.constants.coefficients import density_ratio
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.lower_bounds import LowerBounds, lower_bounds
 from wpoflow.validation.constants.spectral_gap import spectral_gap
-from wpoflow.validation.rates import static_rate
+from wpoflow.validation.rates import future_alpha, static_rate
 
 EPS = float(np.finfo(np.float64).eps)
 LARGEST_ROUNDING_SHARE = 0.5
@@ -102,6 +101,10 @@ class Evidence:
         """ln of the reference masses, (A,)."""
         return np.log(self.run.reference_mass)
 
+    def when(self, row: int) -> str:
+        """The time of a row, in words."""
+        return f"t = {self.run.series['time'][row]:.4g}"
+
     @property
     def split(self) -> bool:
         """Whether a step is split between several action axes."""
@@ -160,19 +163,8 @@ class Evidence:
 
     @cached_property
     def alpha_now(self) -> FloatArray:
-        """For every row a lower bound of alpha(Gibbs policy of Q^p), valid then and for all later times, (rows,).
-
-        V falls pointwise, so 0 <= Q^m - Q* <= gamma |V^n - V*|_sup for m >= n, and by Holley–Stroock
-        alpha(Gibbs of Q^m) >= alpha(p*) exp(-gamma |V^n - V*|_sup/tau) in every state.
-        """
-        gaps = self.run.series["gap_sup"]
-        alpha = np.array([self.alpha])
-        return np.array(
-            [
-                alpha_from_gap(alpha, float(gap), self.discount, self.temperature)[0] if gap >= 0.0 else np.nan
-                for gap in gaps
-            ]
-        )
+        """For every row a lower bound of alpha(Gibbs policy of Q^p), valid then and for all later times, (rows,)."""
+        return future_alpha(self.alpha, self.run.series["gap_sup"], self.discount, self.temperature)
 
     @cached_property
     def reached(self) -> BoolArray:
@@ -188,10 +180,6 @@ class Evidence:
     def density_ratio(self) -> float:
         """|d*_rho/rho|_sup; infinite where a state is visited that rho does not hold."""
         return density_ratio(self.optimum.occupancy, self.run.rho)
-
-    def concentrability(self, occupancy: FloatArray) -> float:
-        """max_i d*_i/d_i."""
-        return concentrability(self.optimum.occupancy, occupancy)
 
     def divergence(self, policy: FloatArray, q: FloatArray) -> FloatArray:
         """KL(p | Gibbs policy of Q) in every state, (S,)."""
@@ -240,7 +228,7 @@ class Evidence:
         """Bound of the largest eigenvalue of the optimal generators: twice the largest total rate out of a cell."""
         largest = 0.0
         for _, block in self.optimal_generators.blocks():
-            rates, faces = block.rates(), block.faces
+            rates, faces = block.rates, block.faces
             for state in range(block.size):
                 out = np.bincount(faces.here, rates.right[state], minlength=self.run.actions.size)
                 out += np.bincount(faces.there, rates.left[state], minlength=self.run.actions.size)

@@ -22,6 +22,8 @@ from typing import Any
 
 from wpoflow.core.display import Displayed
 
+PARTS = ("theory", "discretisation", "rounding")
+
 
 class Verdict(StrEnum):
     """What became of a claim."""
@@ -29,20 +31,6 @@ class Verdict(StrEnum):
     HOLDS = "holds"
     FAILS = "fails"
     NOT_CERTIFIED = "not certified"
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """Error budget of one measurement, in its own units."""
-
-    theory: float = 0.0
-    discretisation: float = 0.0
-    rounding: float = 0.0
-
-    @property
-    def total(self) -> float:
-        """The parts together."""
-        return self.theory + self.discretisation + self.rounding
 
 
 @dataclass(frozen=True)
@@ -65,17 +53,25 @@ class Measurement:
     measured, bound : float
     relation : {"<=", ">=", "="}
         What the claim says of measured and bound.
-    tolerance : Tolerance
     where : str
         At which time, state or step the least favourable value was found.
+    theory, discretisation, rounding : float
+        Error budget, in the units of what is measured.
     """
 
     quantity: str
     measured: float
     bound: float
     relation: str
-    tolerance: Tolerance = Tolerance()
     where: str = ""
+    theory: float = 0.0
+    discretisation: float = 0.0
+    rounding: float = 0.0
+
+    @property
+    def tolerance(self) -> float:
+        """The parts of the error budget together."""
+        return self.theory + self.discretisation + self.rounding
 
     @property
     def excess(self) -> float:
@@ -86,7 +82,7 @@ class Measurement:
     @property
     def holds(self) -> bool:
         """Whether the excess is within the tolerance; never if one of the two is not a number."""
-        return bool(self.excess <= self.tolerance.total) and math.isfinite(self.tolerance.total)
+        return bool(self.excess <= self.tolerance) and math.isfinite(self.tolerance)
 
 
 @dataclass(frozen=True)
@@ -130,8 +126,8 @@ class Finding(Displayed):
             return "nothing to measure"
         worst = max(self.measurements, key=_urgency)
         text = f"{worst.quantity} {worst.measured:.4g} {worst.relation} {worst.bound:.4g}"
-        if worst.tolerance.total:
-            text += f" within {worst.tolerance.total:.2g}"
+        if worst.tolerance:
+            text += f" within {worst.tolerance:.2g}"
         return f"{text} ({worst.where})" if worst.where else text
 
     def as_dict(self) -> dict[str, Any]:
@@ -150,7 +146,7 @@ class Finding(Displayed):
                     "relation": entry.relation,
                     "bound": json_ready(float(entry.bound)),
                     "holds": entry.holds,
-                    "tolerance": {name: json_ready(float(part)) for name, part in asdict(entry.tolerance).items()},
+                    "tolerance": {part: json_ready(float(getattr(entry, part))) for part in PARTS},
                     "where": entry.where,
                 }
                 for entry in self.measurements
@@ -165,7 +161,7 @@ def _urgency(entry: Measurement) -> float:
         return math.inf
     if not math.isfinite(entry.excess):
         return -math.inf
-    scale = max(abs(entry.bound), abs(entry.measured), entry.tolerance.total)
+    scale = max(abs(entry.bound), abs(entry.measured), entry.tolerance)
     return entry.excess / scale if scale > 0.0 else 0.0
 
 

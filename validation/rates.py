@@ -8,6 +8,7 @@ max_i d*_i/d_i and lambda_i the spectral gap of the optimal policy in state i (a
     weighted              d gap(rho)/dt <= -(2 alpha/kappa) gap(rho)
     sup norm              d |V - V*|_sup/dt <= -2 alpha (1 - gamma) |V - V*|_sup
     the paper's           2 alpha (1 - gamma)/|d*_rho/rho|_sup, from kappa <= |d*_rho/rho|_sup/(1 - gamma)
+    for the future        alpha^m >= alpha* exp(-gamma |V^n - V*|_sup/tau) for all m >= n, state by state
     sharp, late           gap ~ sum_i w_i exp(-2 lambda_i t), hence 2 min lambda_i in the end
 
 Why the first holds: by (I1) with p' = p*, gap <= tau/(1-gamma) sum d*_i KL(p_i|g_i), and the dissipation (I4) is at
@@ -15,9 +16,15 @@ least tau/(1-gamma) sum d_i 2 alpha_i KL(p_i|g_i).  Fully discrete: one unsplit 
 1/(1 + 2 alpha dt); with theta = 2 alpha dt/(1 + 2 alpha dt) the sup norm falls by 1 - theta (1 - gamma), the weighted
 gap by 1 - theta/kappa.
 
+For the future: values fall pointwise along every descent scheme (judged by the claim ``pointwise_descent``), so
+0 <= Q^m - Q* <= Q^n - Q* = gamma P (V^n - V*), and Holley–Stroock compares the Gibbs policies; any lower bound of
+alpha* may stand for it.  It tends to alpha* as the run converges, and is worthless early at small temperature.
+
 Rounding: exp and products add a few eps relative to these formulae; an error e of Q*, at most the soft Bellman residual
 over 1 - gamma, changes alpha and with it the rates by no more than 2 e/tau relative (Holley–Stroock), below 1e-9 in the
 gallery; what alpha itself allows for rounding is in `validation.constants.rounding`.
+
+Source: Holley & Stroock, J. Stat. Phys. 46 (1987) 1159, doi:10.1007/BF01011161.
 """
 
 from __future__ import annotations
@@ -46,6 +53,11 @@ def backward_euler_factor(alpha: float, share: float, dt: float) -> float:
 def flow_factor(rate: float, dt: float) -> float:
     """What is left after the continuous flow has run for dt, at most: exp(-rate dt)."""
     return float(np.exp(-rate * dt))
+
+
+def future_alpha(alpha: FloatArray | float, gap: FloatArray | float, discount: float, temperature: float) -> FloatArray:
+    """Lower bound of alpha of all later Gibbs policies, from max_i (V - V*)_i; no number where that is negative."""
+    return np.where(np.asarray(gap) >= 0.0, alpha * np.exp(-discount * np.asarray(gap) / temperature), np.nan)
 
 
 def static_rate(alpha: float, kappa: FloatArray) -> FloatArray:

@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING
 from wpoflow.views.refinement_table import columns
 
 if TYPE_CHECKING:
-    from wpoflow.validation.limits.study import Entry, Limit, Table
+    from wpoflow.validation.limits.study import Limit, Table
 
 WIDTH = 110
 
 
-def entry_text(entry: Entry) -> str:
-    """Whole numbers and texts as they are, other numbers to four digits."""
-    return f"{entry:.4g}" if isinstance(entry, float) else str(entry)
-
-
 def table_text(table: Table) -> str:
-    """Title, heads of the columns, rows."""
+    """Title, heads of the columns, rows: numbers that are not whole to four digits."""
     heads = list(table.rows[0]) if table.rows else []
-    return f"{table.title}\n{columns([heads, *([entry_text(row[head]) for head in heads] for row in table.rows)])}"
+    rows = (
+        [f"{row[head]:.4g}" if isinstance(row[head], float) else str(row[head]) for head in heads] for row in table.rows
+    )
+    return f"{table.title}\n{columns([heads, *rows])}"
 
 
 def limit_text(limit: Limit) -> str:

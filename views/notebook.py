@@ -9,7 +9,7 @@ from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.validation.finding import Finding
 from wpoflow.validation.suite import SuiteResult
 from wpoflow.views.templating import render
-from wpoflow.views.terminal import grid_line, number_text, sizes_line, summary
+from wpoflow.views.terminal import grid_rows, number_text, sizes_line, summary
 
 Rows = list[tuple[str, str]]
 
@@ -29,9 +29,7 @@ def _mdp(mdp: GridMDP) -> str:
     return _table(
         mdp.title or "GridMDP",
         [
-            ("states", grid_line(mdp.states) or "one state (a bandit)"),
-            ("actions", grid_line(mdp.actions)),
-            ("sizes", sizes_line(mdp.states.size, mdp.actions.size)),
+            *grid_rows(mdp),
             ("discount", number_text(mdp.discount)),
             ("temperature", number_text(mdp.temperature)),
             ("transition", mdp.transition.description),

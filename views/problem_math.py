@@ -76,7 +76,7 @@ class _Statement:
         shown = [Equation("discount and temperature", both)]
         if self.tables.constants:
             pieces = [row(symbol(name), operator("="), number(v)) for name, v in self.tables.constants.items()]
-            shown.append(Equation("constants", _with_commas(pieces)))
+            shown.append(Equation("constants", (*(row(piece, operator(",")) for piece in pieces[:-1]), pieces[-1])))
         for name, text in self.scope.definitions.items():
             shown.append(Equation("with", _equation(symbol(name), "=", text)))
         shown += self._transition()
@@ -140,10 +140,6 @@ class _Statement:
         first = row("<msub><mi>π</mi><mn>0</mn></msub>", fenced(row(action, *given)))
         shown.append(Equation("first policy", _equation(first, "∝", self.found["initial.policy_density"])))
         return shown
-
-
-def _with_commas(pieces: list[str]) -> tuple[str, ...]:
-    return (*(row(piece, operator(",")) for piece in pieces[:-1]), pieces[-1])
 
 
 def _sum(right: Expression) -> tuple[str, ...]:

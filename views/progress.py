@@ -15,8 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -24,43 +23,12 @@ from rich.table import Column
 
 from wpoflow.views.terminal import show
 
+if TYPE_CHECKING:
+    from wpoflow.solver.runs.loop import Progress as Step
+
 BAR = 10  # columns
 FIRST_LINE_AFTER = 5.0  # seconds; each further plain line after half as long again
 TOLD_FROM = 0.1  # share done, from which on the time to go is told
-
-
-class Step(Protocol):
-    """What must be known after each step; see `solver.runs.evolve.Progress`."""
-
-    @property
-    def time(self) -> float:
-        """Flow time."""
-        ...
-
-    @property
-    def gap(self) -> float:
-        """Gap at the last row."""
-        ...
-
-    @property
-    def rate(self) -> float:
-        """Observed rate at the last row."""
-        ...
-
-    @property
-    def step_size(self) -> float:
-        """Last time step."""
-        ...
-
-    @property
-    def steps(self) -> int:
-        """Steps taken."""
-        ...
-
-    @property
-    def wall_seconds(self) -> float:
-        """Seconds since the start."""
-        ...
 
 
 class BeforeFirstStep:
@@ -84,9 +52,7 @@ class BeforeFirstStep:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.over()
 
     @property
@@ -145,9 +111,7 @@ class ProgressView:
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
     def __call__(self, report: Step) -> None:
@@ -177,13 +141,8 @@ class ProgressView:
 
         That of a gap is on the logarithmic scale; since the last row it falls at the rate observed there.
         """
-        shares = [0.0]
-        if "time" in self._until:
-            shares.append(report.time / self._until["time"])
-        if "steps" in self._until:
-            shares.append(report.steps / self._until["steps"])
-        if "wall" in self._until:
-            shares.append(report.wall_seconds / self._until["wall"])
+        reached = {"time": report.time, "steps": report.steps, "wall": report.wall_seconds}
+        shares = [0.0, *(value / self._until[name] for name, value in reached.items() if name in self._until)]
         if "gap" in self._until and 0.0 < report.gap < self._first_gap and self._until["gap"] < self._first_gap:
             folds = math.log(self._first_gap / report.gap)
             if report.gap == self._gap and report.rate > 0.0:

@@ -10,6 +10,7 @@ from wpoflow.core.text import one_line, printable
 
 if TYPE_CHECKING:
     from wpoflow.grids.grid import Grid
+    from wpoflow.solver.mdp import GridMDP
     from wpoflow.solver.records.run import Run
 
 
@@ -32,6 +33,15 @@ def grid_line(grid: Grid) -> str:
     return ", ".join(
         f"{axis.name} {axis.size} on [{axis.lower:.6g}, {axis.upper:.6g}] {axis.boundary}" for axis in grid.axes
     )
+
+
+def grid_rows(of: GridMDP | Run) -> list[tuple[str, str]]:
+    """Both grids and their sizes."""
+    return [
+        ("states", grid_line(of.states) or "one state (a bandit)"),
+        ("actions", grid_line(of.actions)),
+        ("sizes", sizes_line(of.states.size, of.actions.size)),
+    ]
 
 
 def sizes_line(n_states: int, n_actions: int) -> str:
@@ -65,12 +75,9 @@ def count_text(number: float) -> str:
 def summary(run: Run) -> list[tuple[str, str]]:
     """The main numbers of a run, and how it ended."""
     attributes = run.attributes
-    states = grid_line(run.states) or "one state (a bandit)"
     rows = [
         ("title", one_line(run.title, 200) or "(none)"),
-        ("states", states),
-        ("actions", grid_line(run.actions)),
-        ("sizes", sizes_line(run.states.size, run.actions.size)),
+        *grid_rows(run),
         ("discount", number_text(float(attributes.get("discount", math.nan)))),
         ("temperature", number_text(float(attributes.get("temperature", math.nan)))),
         ("transition", str(attributes.get("transition", "unknown"))),

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from wpoflow.validation.finding import Finding
     from wpoflow.validation.suite import SuiteResult
 
+RATES = ("paper", "sup_norm", "guaranteed", "observed")
 MARKS = {"holds": "holds", "fails": "FAILS", "not certified": "-"}
 
 
@@ -29,18 +30,18 @@ def findings_text(result: SuiteResult) -> str:
     return "\n\n".join(parts)
 
 
+def last_rates(rates: Mapping[str, Any]) -> dict[str, Any]:
+    """The rates in the last row that is judged, or the last one, and the sharp rate."""
+    judged = [k for k, is_judged in enumerate(rates["judged"]) if is_judged]
+    row = judged[-1] if judged else -1
+    return {**{name: rates[name][row] for name in RATES}, "sharp": rates["sharp"]}
+
+
 def rates_line(numbers: Mapping[str, Any]) -> str:
     """The rates at the end of a run: paper's, sup norm and weighted guarantees, observed and sharp."""
-    rates = numbers["rates"]
-    judged = [k for k, is_judged in enumerate(rates["judged"]) if is_judged]
-    last = judged[-1] if judged else -1
-
-    def shown(value: float | str) -> str:
-        return value if isinstance(value, str) else f"{value:.4g}"
-
-    entries = [(name, rates[name][last]) for name in ("paper", "sup_norm", "guaranteed", "observed")]
-    entries.append(("sharp", rates["sharp"]))
-    return "  rates at the end: " + ", ".join(f"{name} {shown(value)}" for name, value in entries)
+    found = last_rates(numbers["rates"]).items()
+    shown = (f"{name} {value if isinstance(value, str) else format(value, '.4g')}" for name, value in found)
+    return f"  rates at the end: {', '.join(shown)}"
 
 
 def matrix_text(result: SuiteResult) -> str:

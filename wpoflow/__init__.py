@@ -6,12 +6,14 @@
     run = wpo.evolve(mdp, until={"gap": 1e-6, "time": 20.0})
     print(run.stop_reason, run.series["gap"][-1])
 
-Names are imported when first used, so that importing this package costs nothing.
+Names are imported when first used, so that importing this package costs nothing; which there are, and where they live,
+is read from the imports below, which type checkers follow.
 """
 
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,46 +59,14 @@ if TYPE_CHECKING:
 
     __version__: str
 
-_HOMES = {
-    "wpoflow.problems.load": ("load_problem",),
-    "wpoflow.problems.resume": ("resume",),
-    "wpoflow.problems.statement": ("Statement", "Outcome", "build"),
-    "wpoflow.problems.errors": ("ProblemError",),
-    "wpoflow.problems.environments.build": ("from_environment",),
-    "wpoflow.problems.environments.policy": ("GridPolicy", "open_policy"),
-    "wpoflow.problems.environments.rollout": ("Rollout", "rollout"),
-    "wpoflow.grids.grid": ("Grid",),
-    "wpoflow.grids.axis": ("Axis", "uniform_axis", "sinh_axis", "edges_axis"),
-    "wpoflow.grids.masses": ("potential_masses", "density_masses", "policy_masses"),
-    "wpoflow.grids.transitions": (
-        "interpolated_transition",
-        "cell_integrated_transition",
-        "gauss_hermite_transition",
-        "mixture_transition",
-        "tabulated_transition",
-    ),
-    "wpoflow.solver.mdp": ("GridMDP",),
-    "wpoflow.solver.bellman.optimum": ("solve_optimum",),
-    "wpoflow.solver.storage.optimum_file": ("save_optimum",),
-    "wpoflow.solver.runs.evolve": ("evolve",),
-    "wpoflow.solver.schemes.trajectory": ("flow",),
-    "wpoflow.solver.records.run": ("Run",),
-    "wpoflow.solver.storage.writer": ("open_run",),
-    "wpoflow.solver.storage.atomic": ("RunFileError",),
-    "wpoflow.solver.bellman.system": ("BellmanError",),
-    "wpoflow.solver.bellman.evaluation": ("NotFiniteError",),
-    "wpoflow.validation.suite": ("validate_run",),
-    "wpoflow.views.figures": ("plot", "FigureError"),
-    "wpoflow.views.figures.movie": ("save_movie",),
-}
-_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+_SOURCE = Path(__file__).resolve()
+_IMPORTS = re.findall(r"^    from (\S+) import (\w+) as", _SOURCE.read_text("utf-8"), re.MULTILINE)
+_HOME_OF = {name: home for home, name in _IMPORTS}
 
 __all__ = [*_HOME_OF, "__version__"]
 
-
-_HERE = Path(__file__).resolve().parent
-if not (_HERE / "solver").is_dir():  # a checkout where links are not kept: the floors are beside this folder
-    __path__.append(str(_HERE.parent))
+if not (_SOURCE.parent / "solver").is_dir():  # a checkout where links are not kept: the floors are beside this folder
+    __path__.append(str(_SOURCE.parents[1]))
 
 
 def _html_of(thing: object) -> str:

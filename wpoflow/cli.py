@@ -7,7 +7,6 @@ answer at once.
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 import click
 
-from wpoflow.exits import CommandError, Exit, report
+from wpoflow.exits import Exit, report
 from wpoflow.options import (
     Debug,
     anyway_option,
@@ -27,6 +26,9 @@ from wpoflow.options import (
     parse_times,
     plot_help,
     problem_options,
+    quiet_option,
+    report_option,
+    run_file,
     state_option,
     threads_option,
     until_option,
@@ -39,6 +41,10 @@ FORMER_NAMES = {"bend": "limits"}
 
 class Commands(click.Group):
     """Commands in the order of their declaration; an unknown one is answered with the choices."""
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Every command takes ``--debug``, its last option."""
+        super().add_command(debug_option(cmd), name)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of declaration."""
@@ -86,17 +92,15 @@ def _call(module: str, function: str = "main", /, **arguments: Any) -> None:
 
 @cli.command()
 @click.argument("name", required=False)
-@debug_option
-def gallery(name: str | None) -> None:
+def gallery(**arguments: Any) -> None:
     """List the problems that ship; with NAME print its file to start from."""
-    _call("gallery", name=name)
+    _call("gallery", **arguments)
 
 
 @cli.command()
 @problem_options
 @flow_options
 @threads_option
-@debug_option
 def check(**arguments: Any) -> None:
     """Show the resolved problem, its kernel, memory and time; run nothing."""
     _call("check", **arguments)
@@ -108,22 +112,20 @@ def check(**arguments: Any) -> None:
 @flow_options
 @checkpoint_option
 @threads_option
-@click.option("--quiet", is_flag=True, help="Print errors only.")
+@quiet_option
 @force_option
-@debug_option
 def run(**arguments: Any) -> None:
     """Run the flow and write a run file (./NAME.h5 unless -o is given)."""
     _call("run", **arguments)
 
 
 @cli.command()
-@click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
+@run_file
 @click.option("--anyway", is_flag=True, help="Although wpoflow, a package or the problem file have changed.")
 @until_option
 @checkpoint_option
 @threads_option
-@click.option("--quiet", is_flag=True, help="Print errors only.")
-@debug_option
+@quiet_option
 def resume(**arguments: Any) -> None:
     """Go on with a run that was cut short, from its last checkpoint, or extend one that has ended.
 
@@ -137,9 +139,8 @@ def resume(**arguments: Any) -> None:
 @problem_options
 @output_option
 @threads_option
-@click.option("--quiet", is_flag=True, help="Print errors only.")
+@quiet_option
 @force_option
-@debug_option
 def optimum(**arguments: Any) -> None:
     """Compute the soft-optimal value and policy only; -o stores them."""
     _call("optimum", **arguments)
@@ -184,14 +185,13 @@ def optimum(**arguments: Any) -> None:
 )
 @click.option("--step", type=float, metavar="DT", help="Coarsest step. Default T/64 or somewhat less.")
 @click.option("--accuracy", type=float, metavar="TOL", help="Of the time steps where grids are refined. Default 1e-7.")
-@click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write DIR/refine.json.")
+@report_option("Write DIR/refine.json.")
 @click.option(
     "--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw differences and slopes."
 )
 @click.option("--force", is_flag=True, help="Overwrite the figure.")
 @threads_option
-@click.option("--quiet", is_flag=True, help="Print errors only.")
-@debug_option
+@quiet_option
 def refine(**arguments: Any) -> None:
     """Refine grids and steps; show orders of convergence and extrapolated values.
 
@@ -208,11 +208,10 @@ def refine(**arguments: Any) -> None:
     "--level", type=click.Choice(["quick", "full"]), default="quick", show_default=True,
     help="quick: coarse grids, under a minute for the whole suite; full: own grids, refinement, all claims.",
 )  # fmt: skip
-@click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write report.json, report.html there.")
+@report_option("Write report.json, report.html there.")
 @anyway_option
 @threads_option
-@click.option("--quiet", is_flag=True, help="Print errors only.")
-@debug_option
+@quiet_option
 def validate(**arguments: Any) -> None:
     """Check the theory's claims on run files or problems; with no argument on everything.
 
@@ -224,10 +223,9 @@ def validate(**arguments: Any) -> None:
 
 @cli.command()
 @click.argument("names", nargs=-1, metavar="[NAME ...]")
-@click.option("--report", type=click.Path(path_type=Path), metavar="DIR", help="Write DIR/limits.json.")
+@report_option("Write DIR/limits.json.")
 @threads_option
-@click.option("--quiet", is_flag=True, help="Print errors only.")
-@debug_option
+@quiet_option
 def limits(**arguments: Any) -> None:
     """Study the theory's limits, where a hypothesis fails or a constant collapses; with no name all.
 
@@ -237,17 +235,16 @@ def limits(**arguments: Any) -> None:
 
 
 @cli.command()
-@click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
+@run_file
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @anyway_option
-@debug_option
-def info(file: Path, as_json: bool, anyway: bool) -> None:
+def info(**arguments: Any) -> None:
     """Say what a run file is, how the run ended, and its main numbers."""
-    _call("info", file=file, as_json=as_json, anyway=anyway)
+    _call("info", **arguments)
 
 
 @cli.command(help=plot_help())
-@click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
+@run_file
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help=f"Where to write: {', '.join(EXTENSIONS)}.",
@@ -257,14 +254,13 @@ def info(file: Path, as_json: bool, anyway: bool) -> None:
 )
 @state_option
 @force_option
-@debug_option
 def plot(**arguments: Any) -> None:
     """Draw a figure of a run file."""
     _call("plot", **arguments)
 
 
 @cli.command()
-@click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
+@run_file
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Where to write: .gif, .apng, .png (animated), or .mp4 where ffmpeg is installed.",
@@ -272,7 +268,6 @@ def plot(**arguments: Any) -> None:
 @state_option
 @click.option("--fps", type=float, default=4.0, show_default=True, metavar="N", help="Frames a second.")
 @force_option
-@debug_option
 def movie(**arguments: Any) -> None:
     """Show the policy of a run relaxing: one frame a snapshot.
 
@@ -282,7 +277,7 @@ def movie(**arguments: Any) -> None:
 
 
 @cli.command()
-@click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
+@run_file
 @click.option("--env", "environment", required=True, metavar="ID", help="Gymnasium environment, as in Pendulum-v1.")
 @click.option(
     "--episodes", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N", help="Number of episodes."
@@ -308,7 +303,6 @@ def movie(**arguments: Any) -> None:
     help="The last policy of the flow, or the soft optimum. Default flow, if the file has one.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, all returns included.")
-@debug_option
 def rollout(**arguments: Any) -> None:
     """Play a stored policy in a Gymnasium environment and report its returns.
 
@@ -318,25 +312,9 @@ def rollout(**arguments: Any) -> None:
 
 
 @cli.command()
-@debug_option
 def doctor() -> None:
-    """Show versions, threads and cache, look for shadowed packages, and run a short self-test."""
+    """Show versions, threads and cache, and run a short self-test."""
     _call("doctor")
-
-
-def use_threads(number: int | None) -> None:
-    """Let numba use this many threads; to be called before anything else touches numba."""
-    if number is None:
-        return
-    if "numba" not in sys.modules:
-        os.environ["NUMBA_NUM_THREADS"] = str(number)
-        return
-    import numba
-
-    try:
-        numba.set_num_threads(number)
-    except ValueError as error:
-        raise CommandError(Exit.UNUSABLE, f"--threads {number}: {error}") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

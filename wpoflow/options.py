@@ -6,6 +6,8 @@ As light as `wpoflow.cli`: click, the standard library, and lists of names.
 from __future__ import annotations
 
 import functools
+import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -67,10 +69,6 @@ def _parse_cells(_: click.Context, __: click.Parameter, entries: Sequence[str]) 
     return cells
 
 
-def _parse_set(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, str]:
-    return pairs("--set", entries)
-
-
 def _parse_until(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, float] | None:
     criteria: dict[str, float] = {}
     for name, value in pairs("--until", [entry if "=" in entry else f"time={entry}" for entry in entries]).items():
@@ -114,11 +112,11 @@ def _accuracies() -> str:
     return "; ".join([f"{usual:g}", *others])
 
 
-problem_options = _together(
-    click.argument("problem"),
+_problem_options = _together(
+    click.argument("name_or_path", metavar="PROBLEM"),
     click.option("--cells", multiple=True, metavar="AXIS=N", callback=_parse_cells, help="Grid size of an axis."),
     click.option(
-        "--set", "overrides", multiple=True, metavar="KEY=VALUE", callback=_parse_set,
+        "--set", multiple=True, metavar="KEY=VALUE", callback=lambda *given: pairs("--set", given[2]),
         help="Override a key of the problem file, as in problem.temperature=0.1; the value is TOML.",
     ),
 )  # fmt: skip
@@ -127,7 +125,6 @@ until_option = click.option(
     help="Stop criterion: time=, gap=, steps= or wall= (a bare number is a time); the first met stops. "
     "Replaces all criteria there are.",
 )  # fmt: skip
-FLOW_SETTINGS = ("until", "scheme", "step", "accuracy", "flow")
 _flow_options = _together(
     until_option,
     click.option(
@@ -148,18 +145,55 @@ _flow_options = _together(
 )  # fmt: skip
 
 
-def flow_options(command: Command) -> Command:
-    """Options that replace keys of ``[flow]``; the command gets those that are given as ``settings``."""
+def _gathered(options: Callable[[Command], Command], *names: str) -> Callable[[Command], Command]:
+    """Options whose values, as far as they are given, reach the command in one mapping ``asked``."""
 
-    @functools.wraps(command)
-    def with_settings(**arguments: Any) -> Any:
-        given = {name: arguments.pop(name) for name in FLOW_SETTINGS}
-        return command(**arguments, settings={name: value for name, value in given.items() if value is not None})
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_asked(**arguments: Any) -> Any:
+            given = {name: arguments.pop(name) for name in names}
+            found = {name: value for name, value in given.items() if value is not None}
+            return command(**arguments | {"asked": arguments.get("asked", {}) | found})
 
-    return _flow_options(cast(Command, with_settings))
+        return options(cast(Command, with_asked))
+
+    return decorate
 
 
-threads_option = click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Number of threads.")
+def _use_threads(_: click.Context, __: click.Parameter, number: int | None) -> None:
+    """Let numba use this many threads, before anything else touches it."""
+    if number is None:
+        return
+    if "numba" not in sys.modules:
+        os.environ["NUMBA_NUM_THREADS"] = str(number)
+        return
+    import numba
+
+    try:
+        numba.set_num_threads(number)
+    except ValueError as error:
+        raise click.UsageError(f"--threads {number}: {error}") from error
+
+
+def report_option(writes: str) -> Callable[[Command], Command]:
+    """``--report DIR``; ``writes`` is its help."""
+
+    def check(_: click.Context, __: click.Parameter, folder: Path | None) -> Path | None:
+        if folder is not None and folder.exists() and not folder.is_dir():
+            raise click.UsageError(f"--report {folder}: exists and is no folder")
+        return folder
+
+    return click.option("--report", type=click.Path(path_type=Path), metavar="DIR", callback=check, help=writes)
+
+
+problem_options = _gathered(_problem_options, "name_or_path", "cells", "set")
+flow_options = _gathered(_flow_options, "until", "scheme", "step", "accuracy", "flow")
+run_file = click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
+quiet_option = click.option("--quiet", is_flag=True, help="Print errors only.")
+threads_option = click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", callback=_use_threads, expose_value=False,
+    help="Number of threads.",
+)  # fmt: skip
 anyway_option = click.option(
     "--anyway", is_flag=True, help="Of a damaged or unfinished run file, read what can be read."
 )

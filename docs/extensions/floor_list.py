@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 
-from docs.extensions.commands import cell
+from docs.extensions.generated import cell
 from wpoflow.core.floors import FLOORS, FRONT_DOOR, SOLVER_FLOORS
 
 

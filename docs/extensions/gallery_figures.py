@@ -12,7 +12,7 @@ from wpoflow.problems.problem_file import ProblemFile, read_problem
 from wpoflow.solver.records.provenance import source_hash
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.runs.evolve import evolve
-from wpoflow.views.figures import draw, save
+from wpoflow.views.figures import plot, save
 from wpoflow.views.problem_math import equations
 
 
@@ -92,7 +92,7 @@ def draw_figures(request: Request, folder: Path) -> list[Path]:
             for old in folder.glob(f"{name}-{figure.kind}{state}-????????????.png"):
                 old.unlink()
             run = _run(request.problem) if run is None else run
-            save(draw(figure.kind, run, state=figure.state or None, title=False), path)
+            save(plot(run, figure.kind, state=figure.state or None, title=False), path)
     return paths
 
 

@@ -1,6 +1,6 @@
 """The directives ``generated`` and ``gallery-figures``: parts of pages that are made from the code when the manual is.
 
-    ```{generated} commands
+    ```{generated} claims
     ```
 
 puts the text of one of `PARTS` there.  The text is Markdown, as the pages are.
@@ -16,7 +16,6 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 PARTS = {
-    "commands": "docs.extensions.commands",
     "problem-keys": "docs.extensions.problem_keys",
     "run-schema": "docs.extensions.run_schema",
     "public-names": "docs.extensions.public_names",
@@ -37,6 +36,11 @@ def part(name: str) -> str:
         raise ValueError(f"generated part {name!r}: choose among {', '.join(PARTS)}")
     text: str = importlib.import_module(PARTS[name]).markdown()
     return text
+
+
+def cell(text: str) -> str:
+    """Text in a cell of a Markdown table."""
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 class Generated(SphinxDirective):
@@ -74,10 +78,7 @@ class GalleryFigures(SphinxDirective):
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the directives, and docstrings in plain text."""
-    from docs.extensions.docstrings import as_restructured_text
-
+    """Register the directives."""
     app.add_directive("generated", Generated)
     app.add_directive("gallery-figures", GalleryFigures)
-    app.connect("autodoc-process-docstring", as_restructured_text, priority=400)  # before napoleon
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from docs.extensions.commands import cell
+from docs.extensions.generated import cell
 from wpoflow.problems.checks import PREDEFINED
 from wpoflow.problems.expressions import ARGUMENTS
 from wpoflow.problems.tables import Tables, _formula

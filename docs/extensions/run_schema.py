@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from docs.extensions.commands import cell
+from docs.extensions.generated import cell
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.layout import ATTRIBUTES, OPTIMUM_ATTRIBUTES, variables

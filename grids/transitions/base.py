@@ -33,11 +33,11 @@ class PolicyTransition(Protocol):
         """Multiply-adds of one product."""
         ...
 
-    def matvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    def matvec(self, x: FloatArray) -> FloatArray:
         """P^p x, (S,): the same bits for any number of threads."""
         ...
 
-    def rmatvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    def rmatvec(self, x: FloatArray) -> FloatArray:
         """(P^p)ᵀ x, (S,): the same bits for any number of threads."""
         ...
 
@@ -66,11 +66,6 @@ class Transition(Protocol):
     @property
     def description(self) -> str:
         """One line on the kind of transition."""
-        ...
-
-    @property
-    def pair_bytes(self) -> int:
-        """Bytes held."""
         ...
 
     @property

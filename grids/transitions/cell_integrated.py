@@ -17,12 +17,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 
-from wpoflow.core.arrays import FloatArray, IndexArray
+from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import boundary_map, checked_states
@@ -36,25 +35,17 @@ WEIGHT_ROUNDING = 1e-13  # of the largest weight of a row
 _CHUNK_ENTRIES = 1 << 21
 
 
-@dataclass(frozen=True, eq=False)
 class _Hats:
     """Intervals between nodes, images included, and the columns of the points at their ends."""
 
-    nodes: FloatArray
-    left: IndexArray
-    right: IndexArray
-    columns: int
-    widest: float
-    limit: FloatArray
-
-    @staticmethod
-    def of(axis: Axis, split: bool) -> _Hats:
+    def __init__(self, axis: Axis, split: bool) -> None:
         n = np.arange(axis.size, dtype=np.int32)
+        self.columns, self._widest, self._limit = axis.size + 2 * split, np.inf, np.zeros(0)
         if axis.boundary == "clamp":
-            nodes = axis.points if axis.size > 1 else axis.edges
-            shift = np.int32(1 if split else 0)
-            ends = n + shift if axis.size > 1 else np.array([shift, shift])
-            return _Hats(nodes, ends[:-1], ends[1:], axis.size + 2 * int(shift), np.inf, np.zeros(0))
+            self._nodes = axis.points if axis.size > 1 else axis.edges
+            ends = n + np.int32(split) if axis.size > 1 else np.zeros(2, dtype=np.int32)
+            self._left, self._right = ends[:-1], ends[1:]
+            return
         if axis.periodic:
             period, ends = axis.length, np.append(n, n[:1])
             once = np.append(axis.points, axis.points[0] + period)
@@ -62,17 +53,17 @@ class _Hats:
             period, ends = 2.0 * axis.length, np.concatenate((n[:1], n, n[-1:], n[::-1], n[:1]))
             once = mirrored(np.concatenate(([axis.lower], axis.points, [axis.upper])), axis.upper)
         images = math.ceil(REACH * UNIFORM) + 1
-        left, right = np.tile(ends[:-1], 2 * images + 1), np.tile(ends[1:], 2 * images + 1)
+        self._left, self._right = (np.tile(end, 2 * images + 1) for end in (ends[:-1], ends[1:]))
+        self._nodes, self._widest = unrolled(once, period, images), UNIFORM * period
         share = 0.5 * np.diff(once) / period
-        limit = np.zeros(axis.size)
-        np.add.at(limit, ends[:-1], share)
-        np.add.at(limit, ends[1:], share)
-        return _Hats(unrolled(once, period, images), left, right, axis.size, UNIFORM * period, limit)
+        self._limit = np.zeros(axis.size)
+        np.add.at(self._limit, ends[:-1], share)
+        np.add.at(self._limit, ends[1:], share)
 
     def rows(self, mean: FloatArray, sigma: FloatArray) -> FloatArray:
         """Weights of the columns, (pairs, columns); means of reflecting and periodic axes inside the box."""
         out = np.empty((mean.size, self.columns))
-        hat_rows(self.nodes, self.left, self.right, mean, sigma, self.widest, self.limit, out)
+        hat_rows(self._nodes, self._left, self._right, mean, sigma, self._widest, self._limit, out)
         return out
 
 
@@ -85,7 +76,7 @@ class CellIntegratedTransition(TabulatedTransition):
         self._sigma = sigma
         self._terminal = terminal
         split = terminal is not None and axis.boundary == "clamp" and axis.size > 1
-        self._hats = _Hats.of(axis, split)
+        self._hats = _Hats(axis, split)
         self._ends = split
         dead = None if terminal is None else dead_means([axis], [split], terminal)
         termination = np.zeros(mean.size)
@@ -119,7 +110,7 @@ class CellIntegratedTransition(TabulatedTransition):
             pairs = slice(start, min(start + step, mean.size))
             yield pairs, self._hats.rows(mean[pairs], sigma[pairs])
 
-    def _ended(self, pairs: slice, terminal: StateSet) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def _ended(self, pairs: slice, terminal: StateSet) -> BoolArray:
         place = boundary_map(self._axis, self._mean.ravel()[pairs])
         return np.array(np.broadcast_to(np.asarray(terminal(place), dtype=np.bool_), place.shape))
 
@@ -135,9 +126,9 @@ class CellIntegratedTransition(TabulatedTransition):
         if self._terminal is not None:
             means = dead_means([self._axis], [self._ends], self._terminal, function)
             for pairs, rows in self._chunks():
-                out[pairs] = np.einsum("ij,j->i", rows, means)
-                exact = (self._sigma.ravel()[pairs] == 0.0) & self._ended(pairs, self._terminal)
-                out[pairs][self._sigma.ravel()[pairs] == 0.0] = 0.0
+                sure = self._sigma.ravel()[pairs] == 0.0
+                out[pairs] = np.where(sure, 0.0, np.einsum("ij,j->i", rows, means))
+                exact = sure & self._ended(pairs, self._terminal)
                 if exact.any():
                     out[pairs][exact] = function(boundary_map(self._axis, self._mean.ravel()[pairs][exact]))
             if not np.all(np.isfinite(out)):

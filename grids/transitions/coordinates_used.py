@@ -27,15 +27,7 @@ class _Sealed:
 
 
 def coordinates_used(function: Callable[..., Any], states: Grid) -> tuple[bool, ...]:
-    """For each state axis, whether the function uses that coordinate.
-
-    Parameters
-    ----------
-    function : callable
-        Vectorised function of the state coordinates.
-    states : Grid
-        The coordinates tried are its points.
-    """
+    """For each state axis, whether a vectorised function uses that coordinate; those tried are the grid's points."""
     columns = list(states.points.T)
     used = []
     for j in range(states.dim):

@@ -19,6 +19,7 @@ pair, ``ended`` says which pairs end.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -43,21 +44,18 @@ from wpoflow.grids.smoothing import (
     axis_nodes,
     clamping_probability,
     gaussian_banded,
-    periodic_matrix,
     reduced_sigma,
-    separable,
-    splitting_matrix,
 )
 from wpoflow.grids.transitions.base import StateFunction, StateSet, checked_weights
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
 from wpoflow.grids.transitions.partly_noisy import NoisyColumns, PartlyNoisyTransition
 from wpoflow.grids.transitions.policy_pairs import ENTRIES_PER_PAIR, MOST_ENTRIES, PolicyPairs
-from wpoflow.grids.transitions.policy_rows import Folding, Pattern, PolicyRows, pattern_of
+from wpoflow.grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of, pattern_of_entries
+from wpoflow.grids.transitions.sparse_kernels import scatter_add
 from wpoflow.grids.transitions.stencil_kernels import (
     stencil_combine,
     stencil_combine_1,
     stencil_combine_2,
-    stencil_count,
     stencil_expect,
     stencil_expect_1,
     stencil_expect_2,
@@ -67,60 +65,66 @@ from wpoflow.grids.transitions.stencil_kernels import (
 from wpoflow.grids.transitions.termination import dead_means
 
 
+@dataclass(frozen=True, eq=False)
 class InterpolatedTransition:
-    """Stencils of all pairs on smoothed values; build it with ``interpolated_transition``."""
+    """Stencils of all pairs on smoothed values; build it with ``interpolated_transition``.
 
-    def __init__(
-        self,
-        states: Grid,
-        stencil: Stencil,
-        smoothing: Smoothing,
-        next_points: NextPoints,
-        *,
-        noise: FloatArray,
-        nodes: Sequence[FloatArray],
-        terminal: StateSet | None,
-        clamped: FloatArray | None,
-        description: str,
-        ended: bool = False,
-    ) -> None:
-        self.states = states
-        self.n_states, self.n_actions = stencil.base.shape
-        self.clamped = clamped
-        self.description = description
-        self._stencil = stencil
-        self._smoothing = smoothing
-        self._next_points = next_points
-        self._noise, self._nodes = noise, nodes
-        self._terminal = terminal
-        self._ended = ended
-        self._identity = Smoothing(SeparableMap((None,), (self.n_states,)))
+    Attributes
+    ----------
+    noise, nodes : arrays
+        Standard deviation and nodes of each axis.
+    ended : bool
+        Whether pairs that end were given one by one.
+    """
+
+    states: Grid
+    stencil: Stencil
+    smoothing: Smoothing
+    next_points: NextPoints
+    noise: FloatArray
+    nodes: Sequence[FloatArray]
+    terminal: StateSet | None
+    clamped: FloatArray | None
+    ended: bool
 
     @property
-    def pair_bytes(self) -> int:
-        """Bytes held by stencils and by what clamping moves."""
-        return self._stencil.nbytes + (0 if self.clamped is None else self.clamped.nbytes)
+    def n_states(self) -> int:
+        """Number of states S."""
+        return int(self.stencil.base.shape[0])
+
+    @property
+    def n_actions(self) -> int:
+        """Number of action cells A."""
+        return int(self.stencil.base.shape[1])
+
+    @property
+    def description(self) -> str:
+        """One line on the noise and on what ends."""
+        ends = ", pairs that end" if self.ended else "" if self.terminal is None else ", terminal set"
+        if self.states.dim == 0:
+            return "one state" + (ends if self.ended else "")
+        noisy = [f"{axis.name} {s:g}" for axis, s in zip(self.states.axes, self.noise, strict=True) if s > 0.0]
+        kind = f"Gaussian smoothing ({', '.join(noisy)})" if noisy else "no noise"
+        return f"interpolated map, {kind}{ends}"
 
     @property
     def termination(self) -> FloatArray | None:
         """Probability (S, A) that the pair terminates; None if none ever does."""
-        if self._terminal is None and not self._ended:
+        if self.terminal is None and not self.ended:
             return None
-        if self._smoothing.alive is None:
-            probability = (self._stencil.base < 0).astype(np.float64)
+        if self.smoothing.alive is None:
+            probability = (self.stencil.base < 0).astype(np.float64)
         else:
-            probability = self._interpolate(self._smoothing.spread.apply(1.0 - self._smoothing.alive), None)
+            probability = self._interpolate(self.smoothing.spread.apply(1.0 - self.smoothing.alive), None)
         return probability if probability.any() else None
 
     def expect(self, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """E[V(s') | s, a], (S, A), from V, (S,)."""
         values = np.asarray(value, dtype=np.float64)
-        if self._copies is not None:
-            return self._interpolate(values[self._copies], out)
-        return self._interpolate(values if self._smoothing.identity else self._smoothing.apply(values), out)
+        return self._interpolate(values if self.smoothing.identity else self.smoothing.apply(values), out)
 
     def _interpolate(self, values: FloatArray, out: FloatArray | None) -> FloatArray:
-        base, fraction, offsets = self._stencil.base, self._stencil.fraction, self._stencil.offsets
+        base, fraction, offsets = self.stencil.base, self.stencil.fraction, self.stencil.offsets
         values = np.ascontiguousarray(values)
         out = np.empty(base.shape) if out is None else out
         if fraction.shape[2] == 1 and offsets[1] == 1:
@@ -135,43 +139,39 @@ class InterpolatedTransition:
 
     @cached_property
     def _pattern(self) -> Pattern:
-        pairs = (self._stencil.base, self._stencil.offsets)
-        return pattern_of(
-            self.n_states,
-            self._smoothing.size,
-            lambda *a: stencil_count(*pairs, *a),
-            lambda *a: stencil_pattern(*pairs, *a),
-        )
+        pairs = (self.stencil.base, self.stencil.offsets)
+        return pattern_of(self.n_states, self.smoothing.size, lambda *a: stencil_pattern(*pairs, *a))
 
     @cached_property
-    def _folding(self) -> Folding | None:
-        """How nodes that are copies of states, beyond a periodic seam, are folded onto them."""
-        return None if self._copies is None else Folding.of(self._pattern, self._copies)
-
-    @cached_property
-    def _copies(self) -> IndexArray | None:
-        return None if self._smoothing.identity or self._noise.any() else self._smoothing.copies
+    def _folded(self) -> tuple[Pattern, IndexArray] | None:
+        """Pattern over states where nodes beyond a periodic seam are copies of them, and where entries are added."""
+        if self.smoothing.copies is None:
+            return None
+        n, pattern = self.n_states, self._pattern
+        row = np.repeat(np.arange(n, dtype=np.int64), np.diff(pattern.indptr))
+        return pattern_of_entries(row, self.smoothing.copies[pattern.indices], n, n)
 
     def under(self, policy: FloatArray) -> PolicyRows | PolicyPairs:
         """P^p for non-negative weights p, (S, A): as rows, or over the pairs where rows would hold too much."""
         weights = checked_weights(policy, (self.n_states, self.n_actions))
         if self._rows_too_long:
-            return PolicyPairs(self._stencil, weights.copy(), self._smoothing, self._copies, self._rows)
+            return PolicyPairs(self.stencil, weights.copy(), self.smoothing, self._rows)
         return self._rows(weights)
 
     @cached_property
     def _rows_too_long(self) -> bool:
         """Whether rows of a policy would hold far more numbers than the pairs do: a matter of sizes alone."""
-        base, offsets = self._stencil.base, self._stencil.offsets
+        base, offsets = self.stencil.base, self.stencil.offsets
         most = max(MOST_ENTRIES, ENTRIES_PER_PAIR * base.size)
         if base.size * offsets.size <= most:
             return False
-        count = np.zeros(self.n_states, dtype=np.int64)
-        stencil_count(base, offsets, np.full(self._smoothing.size, -1, dtype=np.int32), count)
-        return int(count.sum()) > most
+        indptr = np.zeros(self.n_states + 1, dtype=np.int64)
+        seen, nothing = np.full(self.smoothing.size, -1, dtype=np.int32), np.empty(0, dtype=np.int32)
+        stencil_pattern(base, offsets, seen, indptr, nothing)
+        return int(indptr[-1]) > most
 
     def _rows(self, weights: FloatArray) -> PolicyRows:
-        pattern, stencil = self._pattern, self._stencil
+        pattern, stencil = self._pattern, self.stencil
         data = np.empty(pattern.indices.size)
         base, fraction, offsets = stencil.base, stencil.fraction, stencil.offsets
         places = (pattern.columns, pattern.indptr, pattern.indices, data)
@@ -181,9 +181,12 @@ class InterpolatedTransition:
             stencil_combine_2(base, fraction, int(offsets[2]), weights, *places)
         else:
             stencil_combine(base, fraction, offsets, weights, *places)
-        if self._folding is not None:
-            return PolicyRows(self._folding.pattern, self._folding.apply(data), self._identity)
-        return PolicyRows(pattern, data, self._smoothing)
+        if self._folded is None:
+            return PolicyRows(pattern, data, self.smoothing)
+        folded_pattern, where = self._folded
+        folded = np.empty(folded_pattern.indices.size)
+        scatter_add(where, data, folded)
+        return PolicyRows(folded_pattern, folded, Smoothing(SeparableMap((None,), (self.n_states,))))
 
     def terminal_expectation(self, function: StateFunction) -> FloatArray:
         """E[h(s'); terminated], (S, A): h at s' itself without noise, its mean over dead parts of cells with it.
@@ -193,21 +196,21 @@ class InterpolatedTransition:
         ValueError
             The function is not finite where the process ends, or pairs end that were given one by one.
         """
-        if self._ended:
+        if self.ended:
             raise ValueError("pairs that end were given, not where they end; put the terminal cost into the cost")
-        if self._terminal is None:
+        if self.terminal is None:
             return np.zeros((self.n_states, self.n_actions))
-        if self._smoothing.alive is not None:
-            split = _split_axes(self._smoothing, self.states)
-            means = dead_means(self.states.axes, split, self._terminal, function, self._noise == 0.0)
-            return self._interpolate(self._smoothing.spread.apply(means), None)
+        if self.smoothing.alive is not None:
+            split = [n > axis.size for n, axis in zip(self.smoothing.spread.shape_in, self.states.axes, strict=True)]
+            means = dead_means(self.states.axes, split, self.terminal, function, self.noise == 0.0)
+            return self._interpolate(self.smoothing.spread.apply(means), None)
         out = np.zeros((self.n_states, self.n_actions))
         used = coordinates_used(function, self.states)
-        law = NoisyColumns.of(self.states, self._noise, self._nodes, used)
+        law = NoisyColumns(self.states, self.noise, self.nodes, used)
         for start, stop in state_chunks(self.n_states, self.n_actions):
-            dead = self._stencil.base[start:stop] < 0
+            dead = self.stencil.base[start:stop] < 0
             if dead.any():
-                f = [y[dead] for y in self._next_points(start, stop)]
+                f = [y[dead] for y in self.next_points(start, stop)]
                 if law.summed:
                     out[start:stop][dead] = law.ended(f, lambda *x: np.ones(x[0].shape, np.bool_), function)[0]
                 else:
@@ -286,26 +289,12 @@ def interpolated_transition(
         if outside is not None:
             clamped = np.zeros((states.size, actions)) if clamped is None else clamped
             clamped[start:stop] = outside
-
-    def judged(smoothing: Smoothing, terminal: StateSet | None) -> InterpolatedTransition:
-        words = _description(states, noise, terminal) + (", pairs that end" if ended is not None else "")
-        return InterpolatedTransition(
-            states,
-            stencil,
-            smoothing,
-            points,
-            noise=noise,
-            nodes=nodes,
-            terminal=terminal,
-            clamped=clamped,
-            description=words,
-            ended=ended is not None,
-        )
-
-    if mixed and terminal is not None:
-        part = judged(_smoothing(states, nodes, noise, terminal), terminal)
-        return PartlyNoisyTransition(states, judged(smoothing, None), part, noise, nodes, terminal, points)
-    return judged(smoothing, terminal)
+    judged = None if mixed else terminal
+    whole = InterpolatedTransition(states, stencil, smoothing, points, noise, nodes, judged, clamped, ended is not None)
+    if not mixed or terminal is None:
+        return whole
+    part = replace(whole, smoothing=_smoothing(states, nodes, noise, terminal), terminal=terminal)
+    return PartlyNoisyTransition(whole, part, states, noise, nodes, terminal, points)
 
 
 def _reach(states: Grid, points: NextPoints, actions: int) -> list[tuple[float, float]]:
@@ -319,25 +308,22 @@ def _reach(states: Grid, points: NextPoints, actions: int) -> list[tuple[float, 
 
 def _smoothing(states: Grid, nodes: Sequence[FloatArray], noise: FloatArray, terminal: StateSet | None) -> Smoothing:
     """Matrices from states to nodes, with what is alive of every column if a set is given."""
-    spread: list[Banded | FloatArray | None] = []
-    split: list[FloatArray | None] = []
+    spread: list[Banded | None] = []
+    split: list[Banded | None] = []
     ends = []
     for axis, y, s in zip(states.axes, nodes, noise, strict=True):
+        points = np.arange(axis.size)
         ends.append(terminal is not None and axis.boundary == "clamp" and bool(s > 0.0))
-        split.append(splitting_matrix(axis.size) if ends[-1] else None)
+        split.append(Banded.copying([0, *points, axis.size - 1], axis.size) if ends[-1] else None)
         if s > 0.0:
             spread.append(gaussian_banded(axis, y, reduced_sigma(axis, y, float(s)), split=ends[-1]))
         else:
-            spread.append(periodic_matrix(axis.size) if y.size > axis.size else None)
+            spread.append(Banded.copying([*points, 0], axis.size) if y.size > axis.size else None)
     if terminal is None:
-        return Smoothing(separable(spread, states.shape))
-    copies = separable(split, states.shape)
+        return Smoothing(SeparableMap(tuple(spread), states.shape))
+    copies = SeparableMap(tuple(split), states.shape)
     alive = 1.0 - dead_means(states.axes, ends, terminal, at_points=noise == 0.0)
-    return Smoothing(separable(spread, copies.shape_out), copies, alive)
-
-
-def _split_axes(smoothing: Smoothing, states: Grid) -> list[bool]:
-    return [n > axis.size for n, axis in zip(smoothing.spread.shape_in, states.axes, strict=True)]
+    return Smoothing(SeparableMap(tuple(spread), copies.shape_out), copies, alive)
 
 
 def _outside(axes: Sequence[Axis], noise: FloatArray, f: Sequence[FloatArray]) -> FloatArray | None:
@@ -348,11 +334,3 @@ def _outside(axes: Sequence[Axis], noise: FloatArray, f: Sequence[FloatArray]) -
         if share is not None:
             total = share if total is None else total + share * (1.0 - total)
     return total
-
-
-def _description(states: Grid, noise: FloatArray, terminal: StateSet | None) -> str:
-    if states.dim == 0:
-        return "one state"
-    noisy = [f"{axis.name} {s:g}" for axis, s in zip(states.axes, noise, strict=True) if s > 0.0]
-    kind = f"interpolated map, Gaussian smoothing ({', '.join(noisy)})" if noisy else "interpolated map, no noise"
-    return kind if terminal is None else f"{kind}, terminal set"

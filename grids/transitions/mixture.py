@@ -34,12 +34,6 @@ class MixtureTransition:
         self.description = description
 
     @property
-    def pair_bytes(self) -> int:
-        """Bytes held by probabilities and outcomes."""
-        held = sum(weight.nbytes for weight, _ in self._outcomes if 0 not in weight.strides)
-        return held + sum(outcome.pair_bytes for _, outcome in self._outcomes)
-
-    @property
     def termination(self) -> FloatArray | None:
         """Probability (S, A) that the pair terminates; None if none ever does."""
         return self._mean([outcome.termination for _, outcome in self._outcomes])

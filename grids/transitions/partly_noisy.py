@@ -20,12 +20,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
-from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import NextPoints, boundary_map, empty_stencil, fill_stencil, state_chunks
 from wpoflow.grids.quadrature import CHUNK_POINTS, points_in_cells
@@ -37,66 +35,43 @@ from wpoflow.grids.transitions.stencil_kernels import stencil_expect
 from wpoflow.grids.transitions.termination import ended_values, samples, subcells
 
 
-@dataclass(frozen=True, eq=False)
 class NoisyColumns:
-    """Sums over the columns of some noisy axes, the certain coordinates held at their exact values.
+    """Sums over the columns of the noisy axes among those used, the certain coordinates held at their exact values.
 
     Attributes
     ----------
-    axes : tuple of Axis
-        All state axes.
-    summed, certain : tuple of int
-        Noisy axes to sum over; axes whose coordinate is taken as it is.
-    nodes : tuple of arrays
-        Nodes of the summed axes.
-    matrices : tuple of Banded
-        From columns to nodes, one for each summed axis.
-    tables : tuple of arrays (columns, sub-cells)
-        Where sets are judged on each summed axis.
+    summed : list of int
+        Noisy axes to sum over.
     """
 
-    axes: tuple[Axis, ...]
-    summed: tuple[int, ...]
-    certain: tuple[int, ...]
-    nodes: tuple[FloatArray, ...]
-    matrices: tuple[Banded, ...]
-    tables: tuple[FloatArray, ...]
-
-    @staticmethod
-    def of(states: Grid, noise: FloatArray, nodes: Sequence[FloatArray], used: Sequence[bool]) -> NoisyColumns:
-        """Columns of the noisy axes among those used."""
-        summed = tuple(j for j in range(states.dim) if used[j] and noise[j] > 0.0)
-        certain = tuple(j for j in range(states.dim) if used[j] and noise[j] == 0.0)
-        matrices, tables = [], []
-        for j in summed:
+    def __init__(self, states: Grid, noise: FloatArray, nodes: Sequence[FloatArray], used: Sequence[bool]) -> None:
+        self._axes = states.axes
+        self.summed = [j for j in range(states.dim) if used[j] and noise[j] > 0.0]
+        self._certain = [j for j in range(states.dim) if used[j] and noise[j] == 0.0]
+        self._nodes = [nodes[j] for j in self.summed]
+        self._matrices: list[Banded] = []
+        self._tables: list[FloatArray] = []
+        for j in self.summed:
             axis, ends = states.axes[j], states.axes[j].boundary == "clamp"
             sigma = reduced_sigma(axis, nodes[j], float(noise[j]))
-            matrices.append(gaussian_banded(axis, nodes[j], sigma, split=ends))
-            tables.append(samples(axis, subcells(len(summed)), ends))
-        return NoisyColumns(
-            states.axes, summed, certain, tuple(nodes[j] for j in summed), tuple(matrices), tuple(tables)
-        )
+            self._matrices.append(gaussian_banded(axis, nodes[j], sigma, split=ends))
+            self._tables.append(samples(axis, subcells(len(self.summed)), ends))
 
     def ended(
         self, f: Sequence[FloatArray], terminal: StateSet, function: StateFunction | None = None
     ) -> tuple[FloatArray, FloatArray]:
         """E[h(s'); ended] (h = 1 without a function) and the probability to go on, both (pairs,).
 
-        Parameters
-        ----------
-        f : sequence of arrays (pairs,)
-            Mean next state, one array per axis.
-        terminal, function : callable
-            Vectorised functions of the state coordinates.
+        The mean next states f are one array (pairs,) per axis.
         """
-        places = [boundary_map(axis, y) for axis, y in zip(self.axes, f, strict=True)]
-        keys = np.stack([places[j] for j in self.certain], axis=1) if self.certain else np.zeros((f[0].size, 1))
+        places = [boundary_map(axis, y) for axis, y in zip(self._axes, f, strict=True)]
+        keys = np.stack([places[j] for j in self._certain], axis=1) if self._certain else np.zeros((f[0].size, 1))
         _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         inverse = inverse.reshape(-1)
         order = np.argsort(inverse, kind="stable")
         bounds = np.searchsorted(inverse[order], np.arange(first.size + 1))
         ended, going = np.empty(f[0].size), np.empty(f[0].size)
-        step = max(1, CHUNK_POINTS // math.prod(table.size for table in self.tables))
+        step = max(1, CHUNK_POINTS // math.prod(table.size for table in self._tables))
         for start in range(0, first.size, step):
             stop = min(start + step, first.size)
             pairs = order[bounds[start] : bounds[stop]]
@@ -111,26 +86,26 @@ class NoisyColumns:
         self, places: Sequence[FloatArray], terminal: StateSet, function: StateFunction | None
     ) -> tuple[FloatArray, FloatArray]:
         """Means over the dead part, and living shares, of all columns for each place, (places, columns)."""
-        means = np.empty((places[0].size, math.prod(table.shape[0] for table in self.tables)))
+        means = np.empty((places[0].size, math.prod(table.shape[0] for table in self._tables)))
         alive = np.empty_like(means)
-        for cells, inner in points_in_cells(self.tables):
+        for cells, inner in points_in_cells(self._tables):
             shape = (places[0].size, *inner[0].shape)
             points = [np.broadcast_to(place[:, None, None], shape) for place in places]
             for j, coordinate in zip(self.summed, inner, strict=True):
                 points[j] = np.broadcast_to(coordinate, shape)
             dead = np.broadcast_to(np.asarray(terminal(*points), dtype=np.bool_), shape)
             alive[:, cells] = (~dead).mean(axis=2)
-            means[:, cells] = (dead if function is None else ended_values(self.axes, points, dead, function)).mean(2)
+            means[:, cells] = (dead if function is None else ended_values(self._axes, points, dead, function)).mean(2)
         return means, alive
 
     def _at(self, columns: FloatArray, row: IntArray, f: Sequence[FloatArray]) -> FloatArray:
         """Mean of the row's column values under the law of each pair."""
-        sizes = tuple(table.shape[0] for table in self.tables)
-        spread = SeparableMap((None, *self.matrices), (columns.shape[0], *sizes))
-        stencil = empty_stencil(1, row.size, [n.size for n in self.nodes])
-        axes = [self.axes[j] for j in self.summed]
-        fill_stencil(stencil, 0, 1, [np.ascontiguousarray(y[None]) for y in f], axes, self.nodes)
-        stencil.base[0] += (row * math.prod(n.size for n in self.nodes)).astype(np.int32)
+        sizes = tuple(table.shape[0] for table in self._tables)
+        spread = SeparableMap((None, *self._matrices), (columns.shape[0], *sizes))
+        stencil = empty_stencil(1, row.size, [n.size for n in self._nodes])
+        axes = [self._axes[j] for j in self.summed]
+        fill_stencil(stencil, 0, 1, [np.ascontiguousarray(y[None]) for y in f], axes, self._nodes)
+        stencil.base[0] += (row * math.prod(n.size for n in self._nodes)).astype(np.int32)
         out = np.empty(row.size)
         values = spread.apply(columns.reshape(-1))
         stencil_expect(stencil.base, stencil.fraction, stencil.offsets, values, out[None])
@@ -142,18 +117,17 @@ class PartlyNoisyTransition:
 
     Parameters
     ----------
-    states : Grid
     whole, part : Transition
         U, and B with its termination probability 1 - b.
-    noise, nodes, terminal, next_points
+    states, noise, nodes, terminal, next_points
         As in ``interpolated_transition``.
     """
 
     def __init__(
         self,
-        states: Grid,
         whole: Transition,
         part: Transition,
+        states: Grid,
         noise: FloatArray,
         nodes: Sequence[FloatArray],
         terminal: StateSet,
@@ -162,8 +136,9 @@ class PartlyNoisyTransition:
         self.n_states, self.n_actions = whole.n_states, whole.n_actions
         self.clamped = whole.clamped
         self.description = f"{whole.description}, terminal set"
-        self._states, self._whole, self._part = states, whole, part
-        self._noise, self._nodes, self._terminal, self._next_points = noise, nodes, terminal, next_points
+        self._whole, self._part = whole, part
+        self._states, self._noise, self._nodes = states, noise, nodes
+        self._terminal, self._next_points = terminal, next_points
         self._ended, going = self._sums(None)
         kept = part.expect(np.ones(self.n_states))
         lost = part.termination
@@ -173,11 +148,6 @@ class PartlyNoisyTransition:
             np.divide(going - kept, lost, out=self._of_whole, where=(going > kept) & (lost > 0.0))
             np.minimum(self._of_whole, 1.0, out=self._of_whole)  # the quotient is at most one but for rounding
             self._of_part -= self._of_whole
-
-    @property
-    def pair_bytes(self) -> int:
-        """Bytes held: one stencil serves both parts."""
-        return self._whole.pair_bytes + self._of_whole.nbytes + self._of_part.nbytes + self._ended.nbytes
 
     @property
     def termination(self) -> FloatArray | None:
@@ -212,7 +182,7 @@ class PartlyNoisyTransition:
         used = coordinates_used(self._terminal, self._states)
         if function is not None:
             used = tuple(a or b for a, b in zip(used, coordinates_used(function, self._states), strict=True))
-        law = NoisyColumns.of(self._states, self._noise, self._nodes, used)
+        law = NoisyColumns(self._states, self._noise, self._nodes, used)
         sums = np.empty((2, self.n_states, self.n_actions))
         for start, stop in state_chunks(self.n_states, self.n_actions):
             f = [y.reshape(-1) for y in self._next_points(start, stop)]

@@ -15,12 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from wpoflow.core.arrays import FloatArray, IndexArray
+from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.interpolation import Stencil
 from wpoflow.grids.smoothing import Smoothing
 from wpoflow.grids.transitions.pair_kernels import pairs_matvec, pairs_matvec_4, pairs_rmatvec
 from wpoflow.grids.transitions.policy_rows import PolicyRows
-from wpoflow.grids.transitions.sparse_kernels import scatter_add
 
 MOST_ENTRIES = 1 << 23  # rows with no more entries are held: they take a tenth of a gigabyte
 ENTRIES_PER_PAIR = 3  # so are rows with no more than this many for each pair
@@ -39,8 +38,6 @@ class PolicyPairs:
         The policy.
     smoothing : Smoothing
         The map G from states to nodes.
-    copies : int32 array (nodes,), optional
-        State of every node, where nodes are copies of states; G is then not used.
     rows : callable
         P^p as compressed rows, for solvers that need the matrix.
     """
@@ -48,7 +45,6 @@ class PolicyPairs:
     stencil: Stencil
     weights: FloatArray
     smoothing: Smoothing
-    copies: IndexArray | None
     rows: Callable[[FloatArray], PolicyRows]
 
     @property
@@ -61,38 +57,23 @@ class PolicyPairs:
         """Multiply-adds of one product."""
         return int(self.weights.size * self.stencil.offsets.size) + self.smoothing.work
 
-    def matvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    def matvec(self, x: FloatArray) -> FloatArray:
         """P^p x, (S,)."""
-        out = np.empty(self.n_states) if out is None else out
-        if self.copies is not None:
-            values = x[self.copies]
-        else:
-            values = np.ascontiguousarray(x) if self.smoothing.identity else self.smoothing.apply(x)
+        out = np.empty(self.n_states)
+        values = np.ascontiguousarray(x) if self.smoothing.identity else self.smoothing.apply(x)
         stencil = self.stencil
         unit = stencil.fraction.shape[2] == 4 and stencil.offsets[1] == 1
         product = pairs_matvec_4 if unit else pairs_matvec
         product(stencil.base, stencil.fraction, stencil.offsets, self.weights, values, out)
         return out
 
-    def rmatvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    def rmatvec(self, x: FloatArray) -> FloatArray:
         """(P^p)ᵀ x, (S,)."""
-        stencil, columns = self.stencil, self._nodes
+        stencil, columns = self.stencil, self.smoothing.size
         parts, nodes = np.empty((PARTS, columns)), np.empty(columns)
         values = np.ascontiguousarray(x)
         pairs_rmatvec(stencil.base, stencil.fraction, stencil.offsets, self.weights, values, parts, nodes)
-        if self.copies is not None:
-            result = np.empty(self.n_states)
-            scatter_add(self.copies, nodes, result)
-        else:
-            result = nodes if self.smoothing.identity else self.smoothing.apply_transposed(nodes)
-        if out is None:
-            return result
-        out[:] = result
-        return out
-
-    @property
-    def _nodes(self) -> int:
-        return self.smoothing.size if self.copies is None else int(self.copies.size)
+        return nodes if self.smoothing.identity else self.smoothing.apply_transposed(nodes)
 
     def dense(self) -> FloatArray:
         """P^p as an array (S, S)."""

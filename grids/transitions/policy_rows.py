@@ -7,59 +7,23 @@ others give sums of such operators.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
 from wpoflow.core.arrays import FloatArray, IndexArray, IntArray
+from wpoflow.grids.smoothing import Smoothing
 from wpoflow.grids.transitions.base import PolicyTransition
-from wpoflow.grids.transitions.sparse_kernels import (
-    csr_dense,
-    csr_matvec,
-    csr_rmatvec,
-    product_of_factors,
-    rows_are_runs,
-    scatter_add,
-)
+from wpoflow.grids.transitions.shared_rows import RowMap
+from wpoflow.grids.transitions.sparse_kernels import csr_matvec, csr_rmatvec, product_of_factors
 
 SMALL = 1 << 16  # entries of a factor up to which one call does more than threads would
 _MOST_PARTS = 16
 _NO_LAWS: FloatArray = np.empty((0, 0))
-
-
-class StateMap(Protocol):
-    """A linear map from values at S states to values at nodes."""
-
-    @property
-    def identity(self) -> bool:
-        """Whether nothing is done."""
-        ...
-
-    @property
-    def work(self) -> int:
-        """Multiply-adds of one application."""
-        ...
-
-    @property
-    def dense(self) -> FloatArray | None:
-        """The map as an array (nodes, S), where that is how it is held."""
-        ...
-
-    def apply(self, value: FloatArray) -> FloatArray:
-        """Values at nodes, (nodes,), from values at states, (S,)."""
-        ...
-
-    def apply_transposed(self, x: FloatArray) -> FloatArray:
-        """Transpose of ``apply`` on the last index of x, (..., nodes), giving (..., S)."""
-        ...
-
-    def sparse(self) -> sp.csr_array:
-        """Return the map as a matrix, (nodes, S)."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,58 +37,25 @@ class Pattern:
     @cached_property
     def runs(self) -> bool:
         """Whether the places of every row follow one another."""
-        return bool(rows_are_runs(self.indptr, self.indices))
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        return self.indptr.nbytes + self.indices.nbytes
+        filled = np.diff(self.indptr) > 0
+        first, last = self.indptr[:-1][filled], self.indptr[1:][filled] - 1
+        return bool(np.all(self.indices[last] - self.indices[first] == last - first))
 
 
-def pattern_of(
-    states: int,
-    columns: int,
-    count_kernel: Callable[[IndexArray, IntArray], None],
-    list_kernel: Callable[[IndexArray, IntArray, IndexArray], None],
-) -> Pattern:
-    """Pattern from two passes: count(seen, count) per state, then list(seen, indptr, indices)."""
-    count = np.zeros(states, dtype=np.int64)
-    count_kernel(np.full(columns, -1, dtype=np.int32), count)
-    indptr = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(count)))
+def pattern_of(states: int, columns: int, list_kernel: Callable[[IndexArray, IntArray, IndexArray], None]) -> Pattern:
+    """Pattern from two passes of list(seen, indptr, indices): the first, without room for indices, counts."""
+    indptr, indices = np.zeros(states + 1, dtype=np.int64), np.empty(0, dtype=np.int32)
+    list_kernel(np.full(columns, -1, dtype=np.int32), indptr, indices)
     indices = np.empty(int(indptr[-1]), dtype=np.int32)
     list_kernel(np.full(columns, -1, dtype=np.int32), indptr, indices)
     return Pattern(indptr, indices, columns)
 
 
-@dataclass(frozen=True, eq=False)
-class Folding:
-    """Rows over nodes that are copies of states, as rows over the states.
-
-    Attributes
-    ----------
-    pattern : Pattern
-        Places over states.
-    places : int32 array (entries over nodes,)
-        Where every entry is added.
-    """
-
-    pattern: Pattern
-    places: IndexArray
-
-    @staticmethod
-    def of(pattern: Pattern, states: IndexArray) -> Folding:
-        """Folding for nodes that are copies of ``states``, (nodes,)."""
-        n = pattern.indptr.size - 1
-        row = np.repeat(np.arange(n, dtype=np.int64), np.diff(pattern.indptr))
-        entries, places = np.unique(row * n + states[pattern.indices], return_inverse=True)
-        indptr = np.searchsorted(entries, n * np.arange(n + 1, dtype=np.int64)).astype(np.int64)
-        return Folding(Pattern(indptr, (entries % n).astype(np.int32), n), places.astype(np.int32))
-
-    def apply(self, data: FloatArray) -> FloatArray:
-        """Entries over states from entries over nodes."""
-        out = np.empty(self.pattern.indices.size)
-        scatter_add(self.places, data, out)
-        return out
+def pattern_of_entries(row: IntArray, column: IndexArray, rows: int, columns: int) -> tuple[Pattern, IndexArray]:
+    """Pattern of entries listed in any order, some perhaps more than once, and the place of each in it."""
+    entries, places = np.unique((row * columns + column).ravel(), return_inverse=True)
+    indptr = np.searchsorted(entries, columns * np.arange(rows + 1, dtype=np.int64)).astype(np.int64)
+    return Pattern(indptr, (entries % columns).astype(np.int32), columns), places.ravel().astype(np.int32)
 
 
 class Factors(NamedTuple):
@@ -147,13 +78,13 @@ class PolicyRows:
         Places of the entries of M, (S, nodes).
     data : array (entries,)
         The entries.
-    smoothing : StateMap
+    smoothing : Smoothing or RowMap
         The map G from states to nodes.
     """
 
     pattern: Pattern
     data: FloatArray
-    smoothing: StateMap
+    smoothing: Smoothing | RowMap
 
     @property
     def n_states(self) -> int:
@@ -173,9 +104,9 @@ class PolicyRows:
             return None
         return Factors(self.pattern.indptr, self.pattern.indices, self.pattern.runs, self.data, laws)
 
-    def matvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    def matvec(self, x: FloatArray) -> FloatArray:
         """P^p x, (S,)."""
-        out = np.empty(self.n_states) if out is None else out
+        out = np.empty(self.n_states)
         factors = self.factors
         if factors is not None:
             product_of_factors(*factors, np.ascontiguousarray(x), np.empty(factors.laws.shape[0]), out)
@@ -184,28 +115,28 @@ class PolicyRows:
         csr_matvec(self.pattern.indptr, self.pattern.indices, self.data, values, out)
         return out
 
-    def rmatvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    def rmatvec(self, x: FloatArray) -> FloatArray:
         """(P^p)ᵀ x, (S,)."""
         columns = self.pattern.columns
         parts = np.empty((min(_MOST_PARTS, 1 + self.data.size // (4 * columns)), columns))
         nodes = np.empty(columns)
         csr_rmatvec(self.pattern.indptr, self.pattern.indices, self.data, np.ascontiguousarray(x), parts, nodes)
-        result = nodes if self.smoothing.identity else self.smoothing.apply_transposed(nodes)
-        if out is None:
-            return result
-        out[:] = result
-        return out
+        return nodes if self.smoothing.identity else self.smoothing.apply_transposed(nodes)
+
+    @property
+    def _rows(self) -> sp.csr_array:
+        """M."""
+        shape = (self.n_states, self.pattern.columns)
+        return sp.csr_array((self.data, self.pattern.indices, self.pattern.indptr), shape=shape)
 
     def dense(self) -> FloatArray:
         """P^p as an array (S, S)."""
-        rows = np.empty((self.n_states, self.pattern.columns))
-        csr_dense(self.pattern.indptr, self.pattern.indices, self.data, rows)
+        rows = self._rows.toarray()
         return rows if self.smoothing.identity else self.smoothing.apply_transposed(rows)
 
     def sparse(self) -> sp.csr_array:
         """P^p in compressed rows."""
-        shape = (self.n_states, self.pattern.columns)
-        rows = sp.csr_array((self.data, self.pattern.indices, self.pattern.indptr), shape=shape)
+        rows = self._rows
         if not self.smoothing.identity:
             rows = sp.csr_array(rows @ self.smoothing.sparse())
             rows.sort_indices()
@@ -228,31 +159,20 @@ class PolicySum:
         """Multiply-adds of one product."""
         return sum(part.work for part in self.parts)
 
-    def matvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    def matvec(self, x: FloatArray) -> FloatArray:
         """P^p x, (S,)."""
-        return _total([part.matvec(x) for part in self.parts], out)
+        return reduce(np.add, (part.matvec(x) for part in self.parts))
 
-    def rmatvec(self, x: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    def rmatvec(self, x: FloatArray) -> FloatArray:
         """(P^p)ᵀ x, (S,)."""
-        return _total([part.rmatvec(x) for part in self.parts], out)
+        return reduce(np.add, (part.rmatvec(x) for part in self.parts))
 
     def dense(self) -> FloatArray:
         """P^p as an array (S, S)."""
-        total = self.parts[0].dense()
-        for part in self.parts[1:]:
-            total += part.dense()
-        return total
+        return reduce(np.add, (part.dense() for part in self.parts))
 
     def sparse(self) -> sp.csr_array:
         """P^p in compressed rows."""
         total = sp.csr_array(reduce(lambda a, b: sp.csr_array(a + b), (part.sparse() for part in self.parts)))
         total.sort_indices()
         return total
-
-
-def _total(terms: Sequence[FloatArray], out: FloatArray | None) -> FloatArray:
-    result = np.empty_like(terms[0]) if out is None else out
-    result[:] = terms[0]
-    for term in terms[1:]:
-        result += term
-    return result

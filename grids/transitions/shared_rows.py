@@ -50,11 +50,6 @@ class RowMap:
         self._backward = _compressed(sp.csr_array(rows.T.tocsr()))
 
     @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        return int(12 * self._rows.nnz + (16 * self._rows.nnz if self.dense is None else self.dense.nbytes))
-
-    @property
     def work(self) -> int:
         """Multiply-adds of one application, as many as gathered ones would take the time of."""
         return int(self._rows.nnz) if self.dense is None else self.dense.size // VECTOR_WORK

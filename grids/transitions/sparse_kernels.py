@@ -92,16 +92,6 @@ def product_of_factors(
             out[i] = csr_row(indptr, indices, data, between, i)
 
 
-@kernel()
-def rows_are_runs(indptr: IntArray, indices: IndexArray) -> bool:
-    """Whether the places of every row follow one another."""
-    for i in range(indptr.size - 1):
-        for t in range(indptr[i] + 1, indptr[i + 1]):
-            if indices[t] != indices[t - 1] + 1:
-                return False
-    return True
-
-
 @kernel(parallel=True)
 def csr_rmatvec(
     indptr: IntArray, indices: IndexArray, data: FloatArray, x: FloatArray, parts: FloatArray, out: FloatArray
@@ -122,27 +112,6 @@ def csr_rmatvec(
         out[j] = total
 
 
-@kernel(parallel=True)
-def csr_dense(indptr: IntArray, indices: IndexArray, data: FloatArray, out: FloatArray) -> None:
-    """Set out (rows, columns) to the matrix with compressed rows."""
-    for i in numba.prange(indptr.size - 1):
-        out[i, :] = 0.0
-        for t in range(indptr[i], indptr[i + 1]):
-            out[i, indices[t]] += data[t]
-
-
-@kernel()
-def rows_count(
-    pair_indptr: IntArray, pair_indices: IndexArray, actions: int, seen: IndexArray, count: IntArray
-) -> None:
-    """Set count[i] to the number of distinct columns among the pairs of state i; ``seen`` starts at -1."""
-    for i in range(count.size):
-        for t in range(pair_indptr[i * actions], pair_indptr[(i + 1) * actions]):
-            if seen[pair_indices[t]] != i:
-                seen[pair_indices[t]] = i
-                count[i] += 1
-
-
 @kernel()
 def rows_pattern(
     pair_indptr: IntArray,
@@ -152,15 +121,21 @@ def rows_pattern(
     indptr: IntArray,
     indices: IndexArray,
 ) -> None:
-    """List the distinct columns of every state in ascending order; ``seen`` starts at -1."""
+    """Set ``indptr`` to the bounds and ``indices`` to the places, ascending, of every state's distinct columns.
+
+    Without room in ``indices`` only the bounds are set; ``seen`` starts at -1.
+    """
+    place, listing = 0, indices.size > 0
     for i in range(indptr.size - 1):
-        place = indptr[i]
         for t in range(pair_indptr[i * actions], pair_indptr[(i + 1) * actions]):
             if seen[pair_indices[t]] != i:
                 seen[pair_indices[t]] = i
-                indices[place] = pair_indices[t]
+                if listing:
+                    indices[place] = pair_indices[t]
                 place += 1
-        indices[indptr[i] : place].sort()
+        if listing:
+            indices[indptr[i] : place].sort()
+        indptr[i + 1] = place
 
 
 @kernel(parallel=True)

@@ -114,36 +114,28 @@ def stencil_expect(
 
 
 @kernel()
-def stencil_count(base: IndexArray, offsets: IndexArray, seen: IndexArray, count: IntArray) -> None:
-    """Set count[i] to the number of distinct nodes that state i can use; ``seen`` (nodes,) starts at -1."""
-    states, actions = base.shape
-    for i in range(states):
-        for k in range(actions):
-            n = base[i, k]
-            if n >= 0:
-                for c in range(offsets.size):
-                    if seen[n + offsets[c]] != i:
-                        seen[n + offsets[c]] = i
-                        count[i] += 1
-
-
-@kernel()
 def stencil_pattern(
     base: IndexArray, offsets: IndexArray, seen: IndexArray, indptr: IntArray, indices: IndexArray
 ) -> None:
-    """List the distinct nodes of every state in ascending order; ``seen`` (nodes,) starts at -1."""
+    """Set ``indptr`` to the bounds and ``indices`` to the numbers, ascending, of every state's distinct nodes.
+
+    Without room in ``indices`` only the bounds are set; ``seen`` (nodes,) starts at -1.
+    """
     states, actions = base.shape
+    place, listing = 0, indices.size > 0
     for i in range(states):
-        place = indptr[i]
         for k in range(actions):
             n = base[i, k]
             if n >= 0:
                 for c in range(offsets.size):
                     if seen[n + offsets[c]] != i:
                         seen[n + offsets[c]] = i
-                        indices[place] = n + offsets[c]
+                        if listing:
+                            indices[place] = n + offsets[c]
                         place += 1
-        indices[indptr[i] : place].sort()
+        if listing:
+            indices[indptr[i] : place].sort()
+        indptr[i + 1] = place
 
 
 @kernel(parallel=True)

@@ -18,13 +18,12 @@ import scipy.sparse as sp
 from wpoflow.core.arrays import FloatArray, IndexArray, IntArray
 from wpoflow.grids.smoothing import SeparableMap, Smoothing
 from wpoflow.grids.transitions.base import StateFunction, checked_weights
-from wpoflow.grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of
+from wpoflow.grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of, pattern_of_entries
 from wpoflow.grids.transitions.shared_rows import RowMap, shared_rows
 from wpoflow.grids.transitions.sparse_kernels import (
     csr_matvec,
     gather_pairs,
     rows_combine,
-    rows_count,
     rows_pattern,
     scatter_add,
 )
@@ -71,23 +70,12 @@ class TabulatedTransition:
             self._indptr, self._indices, self._data = np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0)
 
     @property
-    def pair_bytes(self) -> int:
-        """Bytes held by the rows."""
-        shared = 0 if self._index is None else self._index.nbytes + self._map.nbytes
-        return int(self._indptr.nbytes + self._indices.nbytes + self._data.nbytes + shared)
-
-    @property
     def rows(self) -> sp.csr_array:
         """Rows of pairs, (S·A, S)."""
         if self._index is not None:
             return sp.csr_array(self._map.sparse()[self._index.ravel()])
         shape = (self.n_states * self.n_actions, self.n_states)
         return sp.csr_array((self._data, self._indices, self._indptr), shape=shape)
-
-    @property
-    def distinct_rows(self) -> int:
-        """Number of rows held: that of all pairs, or of the distinct ones where they are shared."""
-        return self.n_states * self.n_actions if self._index is None else self._map.size
 
     def expect(self, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """E[V(s') | s, a], (S, A)."""
@@ -101,20 +89,15 @@ class TabulatedTransition:
     @cached_property
     def _pattern(self) -> Pattern:
         pairs = (self._indptr, self._indices, self.n_actions)
-        return pattern_of(
-            self.n_states, self.n_states, lambda *a: rows_count(*pairs, *a), lambda *a: rows_pattern(*pairs, *a)
-        )
+        return pattern_of(self.n_states, self.n_states, lambda *a: rows_pattern(*pairs, *a))
 
     @cached_property
     def _places(self) -> tuple[Pattern, IndexArray | None]:
         """Pattern of M, and for every pair the place of its row's weight in it; None if they come in order."""
         assert self._index is not None
-        size = self._map.size
-        keys = (self._index + size * np.arange(self.n_states, dtype=np.int64)[:, None]).ravel()
-        entries, place = np.unique(keys, return_inverse=True)
-        indptr = np.searchsorted(entries, size * np.arange(self.n_states + 1, dtype=np.int64)).astype(np.int64)
-        in_order = place.size == entries.size and bool(np.all(place.ravel() == np.arange(place.size)))
-        return Pattern(indptr, (entries % size).astype(np.int32), size), None if in_order else place.astype(np.int32)
+        states = np.arange(self.n_states, dtype=np.int64)[:, None]
+        pattern, places = pattern_of_entries(states, self._index, self.n_states, self._map.size)
+        return pattern, None if np.array_equal(places, np.arange(pattern.indices.size)) else places
 
     def under(self, policy: FloatArray) -> PolicyRows:
         """P^p for non-negative weights p, (S, A)."""

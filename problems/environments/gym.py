@@ -6,6 +6,7 @@ import importlib
 from types import ModuleType
 from typing import Any
 
+from wpoflow.core.text import one_line
 from wpoflow.problems.errors import ProblemError
 
 
@@ -40,9 +41,9 @@ def make_environment(environment: Any) -> Any:
         # the checker of every step would cost more than the step
         return gym.make(environment, disable_env_checker=True)
     except gym.error.DependencyNotInstalled as error:
-        raise ImportError(f"environment {environment}: {_one_line(error)}") from error
+        raise ImportError(f"environment {environment}: {one_line(error)}") from error
     except (gym.error.Error, ModuleNotFoundError) as error:
-        raise ProblemError(f"environment {environment!r}: {_one_line(error)}") from error
+        raise ProblemError(f"environment {environment!r}: {error}") from error
 
 
 def name_of(env: Any) -> str:
@@ -62,7 +63,3 @@ def action_box(env: Any) -> Any:
     if not isinstance(space, gymnasium().spaces.Box) or not space.is_bounded():
         raise ProblemError(f"environment {name_of(env)}: its actions are {space}; a bounded Box is needed")
     return space
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

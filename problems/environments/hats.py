@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
-from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
-from wpoflow.grids.interpolation import boundary_map
+from wpoflow.grids.interpolation import empty_stencil, fill_stencil
+from wpoflow.grids.smoothing import axis_nodes
 
 
 def hat_weights(grid: Grid, states: FloatArray) -> tuple[IntArray, FloatArray]:
@@ -23,29 +23,16 @@ def hat_weights(grid: Grid, states: FloatArray) -> tuple[IntArray, FloatArray]:
 
     Returns
     -------
-    points, weights : arrays (n, 2**dim)
+    points, weights : arrays (n, 2**d)
+        With d axes of more than one point.
     """
     n = len(states)
-    points, weights = np.zeros((n, 1), dtype=np.int64), np.ones((n, 1))
-    for axis, y in zip(grid.axes, states.T, strict=True):
-        lower, upper, fraction = _neighbours(axis, y)
-        pair = np.stack([lower, upper], axis=1)
-        share = np.stack([1.0 - fraction, fraction], axis=1)
-        points = (points[:, :, None] * axis.size + pair[:, None, :]).reshape(n, -1)
-        weights = (weights[:, :, None] * share[:, None, :]).reshape(n, -1)
-    return points, weights
-
-
-def _neighbours(axis: Axis, y: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
-    """Numbers of the points below and above, and the weight of the one above."""
-    nodes, y = axis.points, boundary_map(axis, y)
-    if axis.periodic:
-        nodes = np.append(nodes, nodes[0] + axis.length)
-        y = np.where(y < nodes[0], y + axis.length, y)
-    if nodes.size == 1:
-        zero = np.zeros(y.shape, dtype=np.int64)
-        return zero, zero, np.zeros(y.shape)
-    y = np.clip(y, nodes[0], nodes[-1])
-    lower = np.clip(np.searchsorted(nodes, y, side="right") - 1, 0, nodes.size - 2)
-    fraction = (y - nodes[lower]) / (nodes[lower + 1] - nodes[lower])
-    return lower, (lower + 1) % axis.size, fraction
+    nodes = [axis_nodes(axis, 0.0, (0.0, 0.0)) for axis in grid.axes]
+    stencil = empty_stencil(1, n, [y.size for y in nodes])
+    fill_stencil(stencil, 0, 1, [np.array(y[None]) for y in states.T], grid.axes, nodes)
+    weights = np.ones((n, 1))
+    for upper in stencil.fraction[0].T:
+        weights = (weights[:, :, None] * np.stack([1.0 - upper, upper], axis=1)[:, None, :]).reshape(n, -1)
+    # the last node of a periodic axis is the image of its first; an axis of one point before all serves bandits
+    place = np.unravel_index(stencil.base[0, :, None] + stencil.offsets, (1, *(y.size for y in nodes)))
+    return np.ravel_multi_index(place, (1, *grid.shape), mode="wrap"), weights

@@ -167,7 +167,8 @@ class GridPolicy:
 
         Returns
         -------
-        array of shape ``shape``, or (batch, *shape)
+        array
+            Of the shape of an action; for a batch with one more axis in front.
 
         Raises
         ------
@@ -183,7 +184,7 @@ class GridPolicy:
         return np.asarray(found if observed.ndim > 1 else found[0])
 
     def batch(self, observations: AnyArray, levels: FloatArray | None = None) -> AnyArray:
-        """Actions (batch, *shape) for observations (batch, n); sampled ones by uniform numbers (batch, draws).
+        """Actions ``(batch, *shape)`` for observations (batch, n); sampled ones by uniform numbers (batch, draws).
 
         Raises
         ------

@@ -21,6 +21,7 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.core.renamed import renamed
 from wpoflow.solver.bellman.evaluation import NotFiniteError, evaluate, occupancy
 from wpoflow.solver.bellman.ilu import IncompleteLU
 from wpoflow.solver.bellman.improvement import improve
@@ -36,6 +37,7 @@ INEXACT = 1e-2  # of the soft Bellman residual: to what a step is solved
 TARGET_SHARE = 0.25  # of a residual asked for: what a step may leave
 
 
+@renamed(solver="linear_solver")
 def solve_optimum(
     mdp: GridMDP, start: FloatArray | None = None, linear_solver: str | None = None, residual: float | None = None
 ) -> Optimum:
@@ -55,7 +57,7 @@ def solve_optimum(
     NotFiniteError
         Costs so large for the temperature that the rounding floor of the gap is not finite.
     BellmanError
-        The residual stopped falling above the one asked for, or above 8 eps max(|V|, |Q|, tau) / (1 - gamma)
+        The residual stopped falling above the one asked for, or above ``8 eps max(|V|, |Q|, tau) / (1 - gamma)``
         where none is.
     """
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver

@@ -35,7 +35,7 @@ class Optimum(Displayed):
     policy : array (S, A)
         Cell probabilities of the Gibbs policy of Q*.
     bellman_residual : float
-        max |V - T V| at the value given; the error of V is at most this over 1 - gamma.
+        ``max |V - T V|`` at the value given; the error of V is at most this over 1 - gamma.
     gap_floor : float
         Rounding floor of the gap measured against this optimum.
     occupancy : array (S,)

@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
+from wpoflow.core.renamed import renamed
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.flows.flow import AnyFlow, name_of
 from wpoflow.solver.mdp import GridMDP
@@ -33,6 +34,7 @@ from wpoflow.solver.storage.checkpoints import CheckpointFolder, RunStart, ident
 from wpoflow.solver.storage.problem_arrays import problem_digest
 
 
+@renamed(solver="linear_solver")
 def evolve(
     mdp: GridMDP,
     *,

@@ -105,9 +105,8 @@ class ErrorControl:
         return max(error[0] / allowed[0], error[1] / allowed[1])
 
     def _norms(self) -> tuple[float, float]:
-        """Mean and maximum over the states that are alive, of the square roots of squares per state."""
-        if self._mdp.alive is not None:
-            self._squares[~self._mdp.alive] = 0.0
+        """Mean and maximum over the states that count, of the square roots of squares per state."""
+        self._squares[~self.counted] = 0.0
         return float(np.sqrt(np.add.reduce(self._weights * self._squares))), float(np.sqrt(self._squares.max()))
 
     def step_ratios(

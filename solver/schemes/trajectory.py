@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.core.renamed import renamed
 from wpoflow.solver.bellman.evaluation import Evaluation, evaluate
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.flows.flow import AnyFlow, as_flow
@@ -69,6 +70,10 @@ class FlowState:
     mass_drift: float = 0.0
     interpolated: bool = False
 
+    def __getattr__(self, name: str) -> Any:
+        now = {"between": "interpolated", "memory": "arrays"}.get(name)
+        raise AttributeError(f"a flow's state has no {name}" + (f"; that is now {now}" if now else ""))
+
     @cached_property
     def evaluation(self) -> Evaluation:
         """V and Q with the linear system they solve."""
@@ -101,6 +106,7 @@ class FlowState:
         }
 
 
+@renamed(solver="linear_solver", memory="resume")
 def flow(
     mdp: GridMDP,
     *,

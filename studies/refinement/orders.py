@@ -4,8 +4,8 @@ A number computed with mesh size h has an error C h^p (1 + o(1)).  Against the e
 
     p = ln(e_1/e_2) / ln(h_1/h_2).
 
-A single observed order says little, since errors of opposite sign cross zero: :func:`check_order` wants at least four
-meshes and the three finest observed orders near the design order.
+A single observed order says little, since errors of opposite sign cross zero: at least four meshes are wanted, and the
+three finest observed orders near the design order.
 
 Without the exact value, values f_1 (finest), f_2, f_3 on h_1 < h_2 < h_3, r = h_2/h_1, q = h_3/h_2, give
 
@@ -33,7 +33,6 @@ unequal ratio); Stern et al., J. Fluids Eng. 123 (2001) 793, doi:10.1115/1.14122
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,14 +41,9 @@ from scipy.optimize import brentq
 
 from wpoflow.core.arrays import FloatArray
 
-BELOW, ABOVE = 0.1, 0.2
 SAFETY = 1.25
 ROUNDING = 16.0 * float(np.finfo(np.float64).eps)
 HIGHEST_ORDER = 64.0
-
-
-class OrderError(AssertionError):
-    """The observed orders are not those claimed."""
 
 
 @dataclass(frozen=True)
@@ -93,48 +87,6 @@ def observed_orders(sizes: ArrayLike, errors: ArrayLike) -> FloatArray:
     if np.any(e == 0.0):
         raise ValueError("an error is exactly zero: it has no order")
     return np.asarray(np.diff(np.log(np.abs(e))) / np.diff(np.log(h)))
-
-
-def check_order(
-    sizes: ArrayLike,
-    errors: ArrayLike,
-    expected: float,
-    *,
-    cap: float,
-    below: float = BELOW,
-    above: float = ABOVE,
-) -> Sequence[float]:
-    """Assert that the three finest observed orders lie in [expected - below, expected + above].
-
-    Parameters
-    ----------
-    sizes, errors : array (n,)
-        At least four meshes, as in :func:`observed_orders`.
-    expected : float
-        The order claimed.
-    cap : float
-        Largest error allowed on the finest mesh: an order says nothing about the constant.
-
-    Returns
-    -------
-    list of float
-        All observed orders.
-
-    Raises
-    ------
-    OrderError
-        One of the three is outside, or the last error exceeds the cap; the line holds all numbers.
-    ValueError
-        Unusable input.
-    """
-    h, e = _meshes(sizes, errors, 4)
-    orders = observed_orders(h, e)
-    table = ", ".join(f"{error:.3e}" for error in e) + "; orders " + ", ".join(f"{order:.3f}" for order in orders)
-    if np.any(orders[-3:] < expected - below) or np.any(orders[-3:] > expected + above):
-        raise OrderError(f"orders outside [{expected - below:g}, {expected + above:g}]: errors {table}")
-    if abs(e[-1]) > cap:
-        raise OrderError(f"error on the finest mesh above {cap:g}: errors {table}")
-    return [float(order) for order in orders]
 
 
 def observed_order(sizes: ArrayLike, values: ArrayLike) -> float:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 import time as clock
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -116,7 +116,7 @@ def refine(
         if plan is None:
             raise ValueError(f"direction {name}: there is no axis of more than one point to refine")
         plans[name] = plan
-    runner = _Runner(make_mdp, list(times), list(quantities), dict(functions or {}), scheme, accuracy)
+    runner = _Runner(make_mdp, list(times), quantities, functions or {}, scheme, accuracy)
     entries = []
     for name, plan in plans.items():
         outcomes = []
@@ -151,23 +151,19 @@ def _check(times: Sequence[float], quantities: Sequence[str], functions: Mapping
         raise ValueError(f"factor = {factor} must be more than 1")
 
 
+@dataclass
 class _Runner:
     """Runs levels, each once; keeps the problem of the last grid, and of all runs the values only."""
 
-    def __init__(
-        self,
-        make_mdp: MakeMDP,
-        times: list[float],
-        quantities: list[str],
-        functions: dict[str, Callable[[Run], float]],
-        scheme: str,
-        accuracy: float,
-    ) -> None:
-        self._make, self._times, self._quantities, self._functions = make_mdp, times, quantities, functions
-        self._scheme, self._accuracy = scheme, accuracy
-        self._done: dict[tuple[tuple[tuple[str, int], ...], float | None], Outcome] = {}
-        self._last: tuple[Mapping[str, int], GridMDP, Optimum] | None = None
-        self.title = ""
+    make: MakeMDP
+    times: Sequence[float]
+    quantities: Sequence[str]
+    functions: Mapping[str, Callable[[Run], float]]
+    scheme: str
+    accuracy: float
+    title: str = ""
+    _done: dict[tuple[tuple[tuple[str, int], ...], float | None], Outcome] = field(default_factory=dict)
+    _last: tuple[Mapping[str, int], GridMDP, Optimum] | None = None
 
     def outcome(self, level: Level) -> Outcome:
         """Values of one level."""
@@ -179,7 +175,7 @@ class _Runner:
     def _problem(self, cells: Mapping[str, int]) -> tuple[GridMDP, Optimum]:
         if self._last is None or self._last[0] != cells:
             self._last = None  # let go of the old grid before the new one is built
-            mdp = self._make(cells)
+            mdp = self.make(cells)
             self._last = (cells, mdp, solve_optimum(mdp))
         return self._last[1:]
 
@@ -189,11 +185,11 @@ class _Runner:
         self.title = mdp.title
         done = evolve(
             mdp,
-            until=self._times[-1],
+            until=self.times[-1],
             step=level.step,
-            accuracy=None if level.step is not None else self._accuracy,
-            scheme=AUTOMATIC if level.step is None else self._scheme,
-            series={"times": self._times},
+            accuracy=None if level.step is not None else self.accuracy,
+            scheme=AUTOMATIC if level.step is None else self.scheme,
+            series={"times": self.times},
             snapshots=0,
             optimum=optimum,
         )
@@ -203,9 +199,9 @@ class _Runner:
             raise RefinementError(f"the run at {where} ended early: {done.stop_reason}")
         row = {float(time): k for k, time in enumerate(done.series["time"])}
         values: dict[tuple[str, float | None], float] = {
-            (name, time): float(done.series[name][row[time]]) for name in self._quantities for time in self._times
+            (name, time): float(done.series[name][row[time]]) for name in self.quantities for time in self.times
         }
-        values |= {(name, None): float(function(done)) for name, function in self._functions.items()}
+        values |= {(name, None): float(function(done)) for name, function in self.functions.items()}
         for (name, _), value in values.items():
             if not math.isfinite(value):
                 raise RefinementError(f"{name} is {value} in the run at {where}")

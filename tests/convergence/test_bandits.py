@@ -8,14 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.oracles.time_exact import TimeExact
+from tests.orders import check_order
 from tests.validation.exact.test_box_bandit import bump
 from tests.validation.exact.test_box_bandit import double_well as exact_double_well
 from tests.validation.exact.test_ornstein_uhlenbeck import bandit as exact_quadratic
 from wpoflow.core.arrays import FloatArray
-from wpoflow.studies.refinement.orders import check_order, observed_orders
+from wpoflow.studies.refinement.orders import observed_orders
 from wpoflow.validation.exact.box_bandit import BoxFlow
 from wpoflow.validation.exact.ornstein_uhlenbeck import OrnsteinUhlenbeck
-from wpoflow.validation.exact_cases.bandits import Bandit, double_well, time_exact
+from wpoflow.validation.exact_cases.bandits import Bandit, double_well
 from wpoflow.validation.exact_cases.slices import follow, peclet
 
 
@@ -102,7 +104,7 @@ def test_large_peclet_numbers_cost_an_order_during_transients_only() -> None:
 def test_accuracy_is_kept_over_eighteen_decades_of_the_gap() -> None:
     """At temperature 1 the double well mixes fast: the controlled scheme follows the grid's own exact evolution."""
     mdp = double_well(1.0).grid(64)
-    exact = time_exact(mdp)
+    exact = TimeExact(mdp)
     times = list(np.arange(1.0, 28.0))
     slices = follow(mdp, times, accuracy=1e-8)
     start = mdp.initial_policy[0]

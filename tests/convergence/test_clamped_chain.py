@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtr
 
+from tests.orders import check_order
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
@@ -17,7 +18,6 @@ from wpoflow.problems.statement import Statement, build
 from wpoflow.solver.bellman.evaluation import evaluate, occupancy
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.studies.refinement.orders import check_order
 
 DISCOUNT, TEMPERATURE, SIGMA, DRIFT = 0.9, 0.5, 0.2, -0.125
 CELLS = [24, 32, 48, 64]

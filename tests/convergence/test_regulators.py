@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.orders import check_order
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.studies.refinement.orders import check_order
 from wpoflow.validation.exact.linear_quadratic import FlowPoint
 from wpoflow.validation.exact_cases.regulators import Regulator, double_integrator, one_state
 from wpoflow.validation.exact_cases.slices import follow, peclet

@@ -13,14 +13,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.oracles.time_exact import TimeExact
+from tests.orders import check_order
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate, q_of_value
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.schemes.backward_differentiation import formula, prediction_weights
 from wpoflow.solver.schemes.history import combine_history
-from wpoflow.studies.refinement.orders import check_order
-from wpoflow.validation.exact_cases.bandits import double_well, time_exact
+from wpoflow.validation.exact_cases.bandits import double_well
 from wpoflow.validation.exact_cases.regulators import one_state
 from wpoflow.validation.exact_cases.slices import Slice, follow
 
@@ -41,7 +42,7 @@ def errors(at: Slice, policy: FloatArray, gap: float) -> tuple[float, float]:
 @pytest.mark.parametrize(("scheme", "order", "steps", "cap"), SCHEMES)
 def test_bandit(scheme: str, order: int, steps: FloatArray, cap: float) -> None:
     mdp = smoothed(double_well(1.0).grid(48))
-    exact, start = time_exact(mdp), mdp.initial_policy[0]
+    exact, start = TimeExact(mdp), mdp.initial_policy[0]
     policy, gap = exact.policy(start, 2.0)[None], exact.gap(start, 2.0)
     found = [errors(follow(mdp, [2.0], scheme=scheme, step=float(step))[0], policy, gap) for step in steps]
     for column in np.transpose(found):
@@ -83,7 +84,7 @@ def integrated(mdp: GridMDP, order: int, step: float, start: list[FloatArray], c
 @pytest.mark.parametrize("order", STEPS)
 def test_orders_of_backward_differentiation_on_a_bandit(order: int) -> None:
     mdp = smoothed(double_well(1.0).grid(48))
-    exact, start = time_exact(mdp), mdp.initial_policy[0]
+    exact, start = TimeExact(mdp), mdp.initial_policy[0]
     found = []
     for step in STEPS[order]:
         past = [exact.policy(start, 0.5 - j * float(step))[None] for j in range(order + 1)]
@@ -109,7 +110,7 @@ def test_orders_of_backward_differentiation_on_a_coupled_problem(order: int) -> 
 def test_the_error_of_a_controlled_run_follows_its_accuracy(scheme: str) -> None:
     """ln gap is wrong by no more than the accuracy times the e-folds of p - g, from a rough start on."""
     mdp = double_well(1.0).grid(48)
-    exact, start = time_exact(mdp), mdp.initial_policy[0]
+    exact, start = TimeExact(mdp), mdp.initial_policy[0]
     folds = 0.5 * np.log(exact.gap(start, 0.0) / exact.gap(start, 4.0))
     accuracies = np.array([1e-1, 3e-2, 1e-2]) if scheme == "euler" else np.array([1e-4, 1e-5, 1e-6, 1e-7, 1e-8])
     found = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.orders import check_order
 from tests.validation.exact.test_torus_spectral import TABLE
 from tests.validation.exact.test_torus_spectral import torus as torus_problem
 from wpoflow.core.arrays import FloatArray
@@ -13,7 +14,6 @@ from wpoflow.grids.grid import Grid
 from wpoflow.problems.statement import Statement, build
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.evolve import evolve
-from wpoflow.studies.refinement.orders import check_order
 from wpoflow.validation.exact_cases.slices import follow
 
 
@@ -34,8 +34,6 @@ def torus(states: int, actions: int) -> GridMDP:
             states=circle("s", states),
             dynamics={"s": exact.dynamics},
             noise={"s": exact.noise},
-            potential=exact.potential,
-            state_density=lambda s: np.exp(exact.log_initial_law(s)),
             policy_density=lambda s, a: np.exp(exact.log_policy(s, a)),
         )
     )

@@ -10,11 +10,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
+import click
 import pytest
 
-from docs.extensions.docstrings import escape
 from docs.extensions.mathml import mathml
 from tests.docs.pages import DOCS, pages
+from wpoflow.cli import cli
 
 ROOT = DOCS.parent
 
@@ -107,11 +108,17 @@ def test_formulas_are_mathml(built: Path) -> None:
     assert "$$" not in text
 
 
+@slow
+def test_every_command_and_option_is_there(built: Path) -> None:
+    anchors = _resources(built / "reference" / "commands.html").anchors
+    for name, command in cli.commands.items():
+        options = [option for option in command.params if isinstance(option, click.Option)]
+        wanted = {f"cmdoption-wpoflow-{name}-{spelling.lstrip('-')}" for option in options for spelling in option.opts}
+        assert f"wpoflow-{name}" in anchors
+        assert wanted <= anchors, name
+
+
 def test_a_formula_with_an_unknown_command_is_refused() -> None:
     assert "<mfrac>" in mathml(r"\frac{a}{b}")
     with pytest.raises(ValueError, match="unknown command"):
         mathml(r"\notacommand{a}")
-
-
-def test_docstrings_are_read_as_plain_text() -> None:
-    assert escape("max |V - T V| of V*, ``a*b`` and x_ and x_y") == r"max \|V - T V\| of V\*, ``a*b`` and x\_ and x_y"

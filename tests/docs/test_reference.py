@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
 import h5py
 import pytest
 
 import wpoflow
-from docs.extensions import claim_list, commands, problem_keys, public_names, run_schema
+from docs.extensions import claim_list, problem_keys, public_names, run_schema
 from tests.docs.pages import DOCS, blocks
-from wpoflow.cli import cli
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.problem_file import parse_problem
 from wpoflow.problems.tables import Tables
@@ -20,17 +18,6 @@ from wpoflow.solver.registry import scheme_names
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.storage.problem_arrays import problem_arrays
 from wpoflow.validation.claims import CLAIMS, exact_solution
-
-
-def test_every_command_and_option_is_there() -> None:
-    text = commands.markdown()
-    assert "`--debug`" in (DOCS / "reference" / "commands.md").read_text(encoding="utf-8")
-    for name, command in cli.commands.items():
-        assert f"## wpoflow {name}\n" in text
-        section = text.partition(f"## wpoflow {name}\n")[2].partition("\n## ")[0]
-        for option in command.params:
-            if isinstance(option, click.Option) and option.name != "debug":
-                assert all(f"`{spelling}`" in section for spelling in option.opts), f"{name}: {option.opts}"
 
 
 def test_every_key_of_a_problem_file_has_a_meaning() -> None:

@@ -12,12 +12,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from tests.orders import check_order
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis, uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import boundary_map
 from wpoflow.grids.transitions import Transition, cell_integrated_transition, interpolated_transition
-from wpoflow.studies.refinement.orders import check_order
 
 XI = np.linspace(-9.0, 9.0, 20_001)
 LAW = np.exp(-0.5 * XI**2) / np.exp(-0.5 * XI**2).sum()

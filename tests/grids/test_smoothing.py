@@ -20,9 +20,6 @@ from wpoflow.grids.smoothing import (
     axis_nodes,
     clamping_probability,
     gaussian_matrix,
-    periodic_matrix,
-    separable,
-    splitting_matrix,
 )
 
 KINDS = ["clamp", "reflect", "periodic"]
@@ -63,7 +60,8 @@ def test_splitting_separates_the_mass_at_clamped_ends(sigma: float) -> None:
     axis = graded("clamp")
     nodes = axis_nodes(axis, sigma, (-3.0, 4.0))
     apart = gaussian_matrix(axis, nodes, sigma, split=True)
-    assert apart @ splitting_matrix(axis.size) == pytest.approx(gaussian_matrix(axis, nodes, sigma), abs=1e-15)
+    split = Banded.copying([0, *range(axis.size), axis.size - 1], axis.size).sparse()
+    assert apart @ split == pytest.approx(gaussian_matrix(axis, nodes, sigma), abs=1e-15)
     assert apart[nodes.argmin(), 0] > 0.5
 
 
@@ -94,7 +92,7 @@ def test_tensor_maps_agree_with_dense_products(shape: list[int], seed: int) -> N
         matrix: FloatArray = rng.random((int(rng.integers(1, 6)), n))
         matrix[np.triu(np.ones(matrix.shape), 2) > 0] = 0.0
         dense.append(None if rng.random() < 0.3 else matrix)
-    tensor = separable(dense, shape)
+    tensor = SeparableMap(tuple(None if m is None else Banded.from_dense(m) for m in dense), tuple(shape))
     whole: FloatArray = np.ones((1, 1))
     for n, factor in zip(shape, dense, strict=True):
         whole = np.asarray(np.kron(whole, np.eye(n) if factor is None else factor), dtype=np.float64)
@@ -107,7 +105,7 @@ def test_tensor_maps_agree_with_dense_products(shape: list[int], seed: int) -> N
 
 def test_many_columns_cross_the_blocks_of_the_kernel() -> None:
     matrix = RANDOM.random((5, 4))
-    tensor = separable([matrix, None], (4, 700))
+    tensor = SeparableMap((Banded.from_dense(matrix), None), (4, 700))
     x, y = RANDOM.normal(size=(4, 700)), RANDOM.normal(size=(5, 700))
     assert tensor.apply(x.ravel()) == pytest.approx((matrix @ x).ravel(), rel=1e-12)
     assert tensor.apply_transposed(y.ravel()) == pytest.approx((matrix.T @ y).ravel(), rel=1e-12, abs=1e-13)
@@ -125,8 +123,9 @@ def test_bands_keep_what_matters_and_count_work() -> None:
 def test_smoothing_with_dead_cells_is_its_own_transpose_and_matrix() -> None:
     axis, other = uniform_axis("x", 0.0, 1.0, 6, "clamp"), uniform_axis("y", 0.0, 1.0, 5, "periodic")
     nodes = axis_nodes(axis, 0.2, (-1.0, 2.0))
-    spread = separable([gaussian_matrix(axis, nodes, 0.2, split=True), periodic_matrix(5)], (8, 5))
-    split = separable([splitting_matrix(6), None], (6, 5))
+    law = Banded.from_dense(gaussian_matrix(axis, nodes, 0.2, split=True))
+    spread = SeparableMap((law, Banded.copying([0, 1, 2, 3, 4, 0], 5)), (8, 5))
+    split = SeparableMap((Banded.copying([0, 0, 1, 2, 3, 4, 5, 5], 6), None), (6, 5))
     smoothing = Smoothing(spread, split, RANDOM.random(40))
     matrix = smoothing.sparse().toarray()
     x, y = RANDOM.normal(size=30), RANDOM.normal(size=nodes.size * (other.size + 1))

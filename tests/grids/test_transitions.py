@@ -137,11 +137,6 @@ def test_all_forms_of_the_operator_agree(key: tuple[str, bool]) -> None:
     sparse = operator.sparse()
     assert sparse.has_sorted_indices
     assert sparse.toarray() == pytest.approx(dense, abs=1e-15)
-    out, back = np.full_like(x, np.nan), np.full_like(x, np.nan)
-    assert operator.matvec(x, out) is out
-    assert operator.rmatvec(x, back) is back
-    assert np.array_equal(out, operator.matvec(x))
-    assert np.array_equal(back, operator.rmatvec(x))
 
 
 @every
@@ -169,10 +164,8 @@ def test_terminal_expectation_of_one_is_the_termination(key: tuple[str, bool]) -
 
 
 @every
-def test_descriptions_and_bytes(key: tuple[str, bool]) -> None:
-    transition = ALL[key]
-    assert "\n" not in transition.description
-    assert transition.pair_bytes >= 12 * transition.n_states * transition.n_actions
+def test_descriptions_are_one_line(key: tuple[str, bool]) -> None:
+    assert "\n" not in ALL[key].description
 
 
 def test_a_mixture_is_the_weighted_sum() -> None:

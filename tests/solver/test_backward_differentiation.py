@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.orders import check_order
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.schemes.backward_differentiation import (
     HIGHEST_ORDER,
@@ -18,7 +19,6 @@ from wpoflow.solver.schemes.backward_differentiation import (
     predictions_around,
     slope_weights,
 )
-from wpoflow.studies.refinement.orders import check_order
 
 ORDERS = range(1, HIGHEST_ORDER + 1)
 KLOPFENSTEIN = {1: -0.1850, 2: -1.0 / 9.0, 3: -0.0823, 4: -0.0415, 5: 0.0}  # Shampine & Reichelt, table 1

@@ -10,6 +10,7 @@ from scipy.linalg import expm
 
 from benchmarks.numpy_flux import face_rates
 from benchmarks.problem_f import as_bandit, exponential, frozen_wells
+from tests.oracles.time_exact import TimeExact
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.entropy import gibbs_policy
@@ -20,7 +21,7 @@ from wpoflow.solver.flux.resolvent import exponential_axis
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.observables import Observer
 from wpoflow.solver.schemes.trajectory import FlowState, flow
-from wpoflow.validation.exact_cases.bandits import double_well, time_exact
+from wpoflow.validation.exact_cases.bandits import double_well
 
 MASS = 1e-13
 
@@ -146,7 +147,7 @@ def test_the_limiter_moves_no_more_than_a_few_times_the_negative_mass(temperatur
 
 def test_late_times_over_twenty_eight_decades() -> None:
     mdp = double_well(1.0).grid(48)
-    grid, start = time_exact(mdp), mdp.initial_policy[0]
+    grid, start = TimeExact(mdp), mdp.initial_policy[0]
     observer = Observer(mdp, solve_optimum(mdp), WassersteinFlow(mdp))
     times = np.arange(1.0, 45.0, 2.0)
     gaps, expected = [], [grid.gap(start, float(time)) for time in times]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wpoflow.validation.finding import Finding, Hypothesis, Measurement, Tolerance, Verdict, json_ready
+from wpoflow.validation.finding import PARTS, Finding, Hypothesis, Measurement, Verdict, json_ready
 
 MET, UNMET = Hypothesis("known", True), Hypothesis("smooth", False, "it jumps")
 GOOD, BAD = Measurement("rate", 1.0, 2.0, "<="), Measurement("rate", 3.0, 2.0, "<=")
@@ -32,24 +32,25 @@ def test_relations(relation: str, below: bool, equal: bool, above: bool) -> None
 
 @given(st.floats(-1e3, 1e3), st.floats(-1e3, 1e3), st.tuples(*[st.floats(0.0, 10.0)] * 3))
 def test_the_parts_of_the_tolerance_add_up(measured: float, bound: float, parts: tuple[float, float, float]) -> None:
-    tolerance = Tolerance(*parts)
-    assert tolerance.total == pytest.approx(sum(parts))
-    distance = measured - bound
-    assert Measurement("rate", measured, bound, "<=", tolerance).holds == (distance <= tolerance.total)
-    assert Measurement("rate", measured, bound, ">=", tolerance).holds == (-distance <= tolerance.total)
-    assert Measurement("rate", measured, bound, "=", tolerance).holds == (abs(distance) <= tolerance.total)
+    budget: dict[str, Any] = dict(zip(PARTS, parts, strict=True))
+    distance, total = measured - bound, Measurement("rate", 0.0, 0.0, "=", **budget).tolerance
+    assert total == pytest.approx(sum(parts))
+    assert Measurement("rate", measured, bound, "<=", **budget).holds == (distance <= total)
+    assert Measurement("rate", measured, bound, ">=", **budget).holds == (-distance <= total)
+    assert Measurement("rate", measured, bound, "=", **budget).holds == (abs(distance) <= total)
 
 
 @pytest.mark.parametrize("relation", ["<=", ">=", "="])
 def test_what_is_not_a_number_fails(relation: str) -> None:
-    assert not Measurement("rate", math.nan, 1.0, relation, Tolerance(rounding=1e9)).holds
-    assert not Measurement("rate", 1.0, math.nan, relation, Tolerance(rounding=1e9)).holds
-    assert not Measurement("rate", 1.0, 1.0, relation, Tolerance(rounding=math.nan)).holds
+    assert not Measurement("rate", math.nan, 1.0, relation, rounding=1e9).holds
+    assert not Measurement("rate", 1.0, math.nan, relation, rounding=1e9).holds
+    assert not Measurement("rate", 1.0, 1.0, relation, rounding=math.nan).holds
 
 
 @pytest.mark.parametrize("part", ["theory", "discretisation", "rounding"])
 def test_an_infinite_tolerance_decides_nothing(part: str) -> None:
-    assert not Measurement("rate", 5.0, 1.0, "=", Tolerance(**{part: math.inf})).holds
+    budget: dict[str, Any] = {part: math.inf}
+    assert not Measurement("rate", 5.0, 1.0, "=", **budget).holds
 
 
 def test_verdicts() -> None:
@@ -64,7 +65,7 @@ def test_the_reason_is_the_hypothesis_that_is_not_met_or_the_worst_measurement()
     assert finding(BAD, hypotheses=(MET, UNMET)).reason == "smooth: it jumps"
     assert finding().reason == "nothing to measure"
     assert finding(GOOD, BAD).reason == "rate 3 <= 2"
-    near = Measurement("closer", 1.999, 2.0, "<=", Tolerance(rounding=1e-3), "t = 1")
+    near = Measurement("closer", 1.999, 2.0, "<=", "t = 1", rounding=0.001)
     assert finding(GOOD, near).reason == "closer 1.999 <= 2 within 0.001 (t = 1)"
     infinite = Measurement("unbounded", 1.0, math.inf, "<=")
     assert finding(infinite, near).reason == finding(near, infinite).reason == near_reason(near)
@@ -75,7 +76,7 @@ def near_reason(entry: Measurement) -> str:
 
 
 def test_as_dict_is_json_of_the_whole_finding() -> None:
-    entry = Measurement("rate", np.float64(math.inf), math.nan, "<=", Tolerance(theory=0.5), "t = 1")
+    entry = Measurement("rate", np.float64(math.inf), math.nan, "<=", "t = 1", theory=0.5)
     notes = {"orders": [1.0, math.nan], "issued": {"t = 1": {"rate": -math.inf}}, "count": 3, "name": "c3"}
     content = json.loads(json.dumps(finding(entry, hypotheses=(MET, UNMET), **notes).as_dict(), allow_nan=False))
     assert set(content) == {

@@ -27,12 +27,10 @@ from wpoflow.validation.limits.report import write_limits
 from wpoflow.validation.limits.study import Limit, Table
 from wpoflow.validation.limits.unreachable import unreachable
 
-SMALL_PENDULUM = {"theta": 15, "speed": 15, "torque": 15}
-
 
 @pytest.fixture(scope="module")
 def wells() -> Limit:
-    return metastability((0.2, 0.05, 0.035, 0.025), 160, (40, 80, 160), SMALL_PENDULUM, 100.0)
+    return metastability((0.2, 0.05, 0.035, 0.025), 160, (40, 80, 160), 15, 100.0)
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from wpoflow.solver.records.provenance import VERSION
 from wpoflow.validation import report
 from wpoflow.validation.case_numbers import case_numbers
 from wpoflow.validation.controls import CONTROLS
-from wpoflow.validation.finding import Finding, Hypothesis, Measurement, Tolerance, Verdict
+from wpoflow.validation.finding import Finding, Hypothesis, Measurement, Verdict
 from wpoflow.validation.report import as_dict, write_report
 from wpoflow.validation.suite import LEVELS, SuiteResult, judge, merged
 
@@ -27,7 +27,7 @@ FINDING = {"claim", "case", "verdict", "statement", "source", "hypotheses", "mea
 
 
 def made_up(claim: str, measured: float, case: str = "case") -> Finding:
-    entry = Measurement("rate", measured, 1.0, "<=", Tolerance(rounding=1e-9))
+    entry = Measurement("rate", measured, 1.0, "<=", rounding=1e-09)
     return Finding(claim, case, "it decays", "a paper", (Hypothesis("smooth", True),), (entry,), {"worst": measured})
 
 
@@ -92,7 +92,7 @@ def test_infinities_are_text_and_the_rest_survives(result: SuiteResult, tmp_path
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
 def test_what_is_not_finite_is_text_wherever_it_stands(value: float, tmp_path: Path) -> None:
-    entry = Measurement("rate", np.float64(value), value, "=", Tolerance(theory=value))
+    entry = Measurement("rate", np.float64(value), value, "=", theory=value)
     notes: dict[str, Any] = {"errors": [1.0, value], "issued": {"t = 0": {"rate": value}}}
     finding = Finding("claim", "case", "", "", (), (entry,), notes)
     written = json.loads(write_report(as_dict(SuiteResult("quick", [finding])), tmp_path).read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ from tests.solver.small_problems import small_problem
 from wpoflow.core.display import Displayed
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.runs.evolve import evolve
-from wpoflow.validation.finding import Finding, Hypothesis, Measurement, Tolerance
+from wpoflow.validation.finding import Finding, Hypothesis, Measurement
 from wpoflow.validation.suite import validate_run
 
 EVIL = "<script>alert('x')</script> & \"more\""
@@ -59,7 +59,7 @@ def test_a_problem_its_optimum_and_its_run() -> None:
 
 
 def test_verdicts() -> None:
-    entry = Measurement(EVIL, 0.125, 1.0, "<=", Tolerance(0.0, 0.0, 1e-9), EVIL)
+    entry = Measurement(EVIL, 0.125, 1.0, "<=", EVIL, theory=0.0, discretisation=0.0, rounding=1e-09)
     finding = Finding("decay", EVIL, EVIL, EVIL, (Hypothesis(EVIL, False, EVIL),), (entry,))
     texts = cells(finding).texts
     assert "".join(texts).count(EVIL) == 7

@@ -5,29 +5,23 @@ from __future__ import annotations
 import math
 import re
 import time
-from dataclasses import dataclass
 
 import pytest
 
+from wpoflow.solver.runs.loop import Progress
 from wpoflow.views.progress import BeforeFirstStep, ProgressView
 
 
-@dataclass
-class Step:
-    """What a run reports."""
-
-    time: float = 0.0
-    gap: float = 1.0
-    rate: float = 2.0
-    step_size: float = 0.1
-    steps: int = 0
-    wall_seconds: float = 0.0
+def step(
+    time: float = 0.0, gap: float = 1.0, rate: float = 2.0, size: float = 0.1, steps: int = 0, wall_seconds: float = 0.0
+) -> Progress:
+    return Progress(time, gap, rate, size, steps, 0, wall_seconds)
 
 
 def test_plain_progress_is_a_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressView({"time": 1.0}, live=False) as view:
         for second in range(1000):
-            view(Step(time=second / 1000.0, wall_seconds=float(second)))
+            view(step(time=second / 1000.0, wall_seconds=float(second)))
     lines = capsys.readouterr().out.splitlines()
     assert 10 <= len(lines) <= 20
     assert "gap 1.000e+00" in lines[0]
@@ -35,26 +29,26 @@ def test_plain_progress_is_a_few_lines(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_short_runs_show_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressView({"time": 1.0}, live=False) as view:
-        view(Step(wall_seconds=1.0))
+        view(step(wall_seconds=1.0))
     assert capsys.readouterr().out == ""
 
 
 def test_live_progress_shows_the_gap(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich then takes the captured output for a terminal
     with ProgressView({"gap": 1e-3}, live=True) as view:
-        view(Step())
-        view(Step(gap=0.5, steps=1))
+        view(step())
+        view(step(gap=0.5, steps=1))
     assert "gap 5.0e-01" in capsys.readouterr().out
 
 
 def test_the_share_done_is_that_of_the_nearest_criterion() -> None:
     view = ProgressView({"time": 10.0, "gap": 1e-4, "steps": 100.0, "wall": 50.0}, live=False)
-    view(Step(gap=1.0))
-    assert view.fraction(Step(gap=1.0)) == 0.0
-    assert view.fraction(Step(gap=1e-2)) == pytest.approx(0.5)
-    assert view.fraction(Step(gap=1e-2, time=8.0)) == pytest.approx(0.8)
-    assert view.fraction(Step(steps=90)) == pytest.approx(0.9)
-    assert view.fraction(Step(wall_seconds=60.0)) == 1.0
+    view(step(gap=1.0))
+    assert view.fraction(step(gap=1.0)) == 0.0
+    assert view.fraction(step(gap=1e-2)) == pytest.approx(0.5)
+    assert view.fraction(step(gap=1e-2, time=8.0)) == pytest.approx(0.8)
+    assert view.fraction(step(steps=90)) == pytest.approx(0.9)
+    assert view.fraction(step(wall_seconds=60.0)) == 1.0
 
 
 @pytest.mark.parametrize("until", [{"time": 20.0}, {"gap": math.exp(-40.0)}])
@@ -63,7 +57,7 @@ def test_the_time_to_go_of_a_steady_run(until: dict[str, float], capsys: pytest.
     with ProgressView(until, live=False) as view:
         for count in range(4000):
             row = 0.005 * (count - count % 340)
-            view(Step(0.005 * count, math.exp(-2.0 * row), 2.0, 0.005, count, 0.1 * count))
+            view(step(0.005 * count, math.exp(-2.0 * row), 2.0, 0.005, count, 0.1 * count))
     lines = capsys.readouterr().out.splitlines()
     told = [re.fullmatch(r" +(\d+) s .*  (\d+):(\d+):(\d+) to go", line) for line in lines]
     assert told[:3] == [None] * 3
@@ -77,12 +71,12 @@ def test_standing_still_is_explained(capsys: pytest.CaptureFixture[str]) -> None
     compiling = iter([True])
     with BeforeFirstStep(lambda: next(compiling, False), first=0.1) as waiting:
         view = ProgressView({"time": 1.0}, live=False, waiting=waiting)
-        view(Step())  # the start is no step
+        view(step())  # the start is no step
         said = ""
         while "first step" not in said:
             said += capsys.readouterr().out
             time.sleep(0.01)
-        view(Step(steps=1))
+        view(step(steps=1))
         said += capsys.readouterr().out
         time.sleep(0.4)
     first, second, *_ = said.splitlines()

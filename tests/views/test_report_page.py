@@ -18,7 +18,7 @@ from wpoflow.problems.problem_file import parse_problem
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.validation.controls import CONTROLS
-from wpoflow.validation.finding import Finding, Hypothesis, Measurement, Tolerance
+from wpoflow.validation.finding import Finding, Hypothesis, Measurement
 from wpoflow.validation.report import as_dict
 from wpoflow.validation.suite import LEVELS, SuiteResult, validate_everything, validate_run
 from wpoflow.views.report import CaseView, case_view, page_html, write_page
@@ -72,7 +72,7 @@ class Page(HTMLParser):
 
 
 def made_up(claim: str, measured: float) -> Finding:
-    entry = Measurement(EVIL, measured, 1.0, "<=", Tolerance(1e-3, 2e-4, 1.25e-9), EVIL)
+    entry = Measurement(EVIL, measured, 1.0, "<=", EVIL, theory=0.001, discretisation=0.0002, rounding=1.25e-09)
     return Finding(claim, NAME, EVIL, EVIL, (Hypothesis(EVIL, True), Hypothesis("ok", True)), (entry,), {EVIL: EVIL})
 
 
@@ -193,7 +193,7 @@ def test_a_failure_cannot_be_overlooked(page: Page, content: dict[str, Any]) -> 
 
 def test_the_problem_is_typeset_and_drawn(page: Page, view: CaseView) -> None:
     assert {"math", "mfrac", "mtable", "svg", "figure"} <= page.tags
-    assert [axis.name for axis in view.axes] == ["x", "u"]
+    assert [axis.name for _, axis in view.axes] == ["x", "u"]
     assert len(view.figures) >= 3
     assert all(figure.svg.count("<svg") == 1 for figure in view.figures)
     assert view.text in page.text

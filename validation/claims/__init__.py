@@ -23,7 +23,7 @@ from wpoflow.validation.claims import (
 from wpoflow.validation.claims.claim import Claim
 
 CLAIMS: dict[str, Claim] = {
-    module.CLAIM.name: module.CLAIM
+    module.judge.name: module.judge
     for module in (
         structure,
         identities,

@@ -45,3 +45,8 @@ class Claim:
         """Judge the claim on one case."""
         hypotheses, measurements, notes = self.judge(evidence)
         return Finding(self.name, evidence.name, self.statement, self.source, hypotheses, measurements, notes)
+
+
+def claim(name: str, statement: str, source: str, **needs: bool) -> Callable[[Callable[[Evidence], Judgement]], Claim]:
+    """Decorator that makes a claim of the function that judges it."""
+    return lambda judge: Claim(name, statement, source, judge, **needs)

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.constants.log_sobolev import minimise_log_sobolev
 from wpoflow.validation.evidence import Evidence
-from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
+from wpoflow.validation.finding import Hypothesis, Measurement
 
 STATES = 12
 RELATIVE = 1e-9
 
 
+@claim(
+    "constants_ordered",
+    "guaranteed lower bound <= alpha <= lambda",
+    "Diaconis & Saloff-Coste 1996; Miclo 1999; Barthe & Roberto 2003; Holley & Stroock 1987",
+)
 def judge(evidence: Evidence) -> Judgement:
     """The slowest states visited, the states of least bound, and some in between."""
     relaxing = Hypothesis("more than one action cell", bool(evidence.optimal_generators.axes))
@@ -28,28 +33,12 @@ def judge(evidence: Evidence) -> Judgement:
     spread = order[np.linspace(0, order.size - 1, STATES // 2).astype(np.int64)]
     chosen = np.unique(np.concatenate([order[: STATES // 4], np.argsort(lower, kind="stable")[: STATES // 4], spread]))
     alpha = minimise_log_sobolev(evidence.optimal_generators.select(chosen))
-    over = int(np.argmax(lower[chosen] / alpha))
-    under = int(np.argmax(alpha / gaps[chosen]))
+    below, above, where = lower[chosen] / alpha, alpha / gaps[chosen], evidence.run.states.describe
+    over, under = int(np.argmax(below)), int(np.argmax(above))
     measurements = (
-        Measurement(
-            "lower bound over alpha",
-            float(lower[chosen][over] / alpha[over]),
-            1.0,
-            "<=",
-            Tolerance(rounding=RELATIVE),
-            evidence.run.states.describe(int(chosen[over])),
-        ),
-        Measurement(
-            "alpha over lambda",
-            float(alpha[under] / gaps[chosen][under]),
-            1.0,
-            "<=",
-            Tolerance(rounding=RELATIVE),
-            evidence.run.states.describe(int(chosen[under])),
-        ),
-        Measurement(
-            "largest lower bound over lambda", float((lower / gaps).max()), 1.0, "<=", Tolerance(rounding=RELATIVE)
-        ),
+        Measurement("lower bound over alpha", below[over], 1.0, "<=", where(int(chosen[over])), rounding=RELATIVE),
+        Measurement("alpha over lambda", above[under], 1.0, "<=", where(int(chosen[under])), rounding=RELATIVE),
+        Measurement("largest lower bound over lambda", (lower / gaps).max(), 1.0, "<=", rounding=RELATIVE),
     )
     slowest = evidence.slowest
     notes = {
@@ -60,11 +49,3 @@ def judge(evidence: Evidence) -> Judgement:
         "states looked at": int(chosen.size),
     }
     return (relaxing,), measurements, notes
-
-
-CLAIM = Claim(
-    name="constants_ordered",
-    statement="guaranteed lower bound <= alpha <= lambda",
-    source="Diaconis & Saloff-Coste 1996; Miclo 1999; Barthe & Roberto 2003; Holley & Stroock 1987",
-    judge=judge,
-)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.claims.decays import consecutive, fall_measurement, known_time_error
 from wpoflow.validation.claims.static_inequality import above_rounding, positive_alpha, rate_measurement
 from wpoflow.validation.evidence import Evidence
@@ -17,6 +17,11 @@ from wpoflow.validation.finding import Hypothesis
 from wpoflow.validation.rates import paper_rate
 
 
+@claim(
+    "decay_paper",
+    "gap(rho) decays at least at the paper's rate 2 alpha (1 - gamma)/|d*/rho|_sup",
+    "Šiška & Zhang, arXiv:2605.22622, main theorem",
+)
 def judge(evidence: Evidence) -> Judgement:
     """Local rate of every row against the rate guaranteed then; fall from the start to every row."""
     ratio = evidence.density_ratio
@@ -40,11 +45,3 @@ def judge(evidence: Evidence) -> Judgement:
     )
     notes = {"|d*/rho|_sup": ratio, "paper's rate in the end": paper_rate(evidence.alpha, evidence.discount, ratio)}
     return hypotheses, (local,) if fall is None else (local, fall), notes
-
-
-CLAIM = Claim(
-    name="decay_paper",
-    statement="gap(rho) decays at least at the paper's rate 2 alpha (1 - gamma)/|d*/rho|_sup",
-    source="Šiška & Zhang, arXiv:2605.22622, main theorem",
-    judge=judge,
-)

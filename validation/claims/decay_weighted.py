@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.claims.decays import consecutive, fall_measurement, known_time_error
 from wpoflow.validation.claims.static_inequality import above_rounding, finite_kappa, positive_alpha
 from wpoflow.validation.claims.theorem_steps import step_measurements
@@ -18,6 +18,11 @@ from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Hypothesis
 
 
+@claim(
+    "decay_weighted",
+    "gap(rho) decays at least at the rate 2 alpha/kappa",
+    "fully discrete theorem, weighted form; Šiška & Zhang, arXiv:2605.22622",
+)
 def judge(evidence: Evidence) -> Judgement:
     """From row to row; and by steps of several sizes where the problem is known."""
     series = evidence.run.series
@@ -52,11 +57,3 @@ def judge(evidence: Evidence) -> Judgement:
         measurements += step_measurements(evidence, weighted=True)
     last = float(series["occupancy_ratio"][-1])
     return hypotheses, tuple(measurements), {"kappa at the end": last, "rate at the end": 2.0 * evidence.alpha / last}
-
-
-CLAIM = Claim(
-    name="decay_weighted",
-    statement="gap(rho) decays at least at the rate 2 alpha/kappa",
-    source="fully discrete theorem, weighted form; Šiška & Zhang, arXiv:2605.22622",
-    judge=judge,
-)

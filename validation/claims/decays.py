@@ -17,7 +17,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.runs.monitor import KL_FLOOR
 from wpoflow.validation.evidence import Evidence
-from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
+from wpoflow.validation.finding import Hypothesis, Measurement
 from wpoflow.validation.rates import backward_euler_factor, flow_factor
 
 
@@ -81,15 +81,16 @@ def fall_measurement(
             budget = float(evidence.time_error(abs(float(np.log(gaps[a] / gaps[b])))))
         measured = float(gaps[b] / gaps[a])
         noise = float(rounding[a] + rounding[b]) * factor
+        budget *= factor
         if a_posteriori(evidence):
-            tolerance = Tolerance(rounding=noise + budget * factor)
-        else:
-            tolerance = Tolerance(discretisation=budget * factor, rounding=noise)
+            budget, noise = 0.0, noise + budget
+        where = f"t = {time[a]:.4g} to {time[b]:.4g}"
+        found = Measurement(quantity, measured, factor, "<=", where, discretisation=budget, rounding=noise)
         # a factor that underflows forbids whatever stands above rounding; what is not a number is the worst of all
-        excess = measured / factor - 1.0 - tolerance.total / factor if factor > 0.0 else np.inf
+        excess = measured / factor - 1.0 - found.tolerance / factor if factor > 0.0 else np.inf
         if not excess <= largest:
             largest = excess if excess == excess else np.inf
-            worst = Measurement(quantity, measured, factor, "<=", tolerance, f"t = {time[a]:.4g} to {time[b]:.4g}")
+            worst = found
     return worst
 
 

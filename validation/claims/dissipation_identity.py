@@ -20,14 +20,19 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate, occupancy
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.evidence import Evidence
-from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
+from wpoflow.validation.finding import Hypothesis, Measurement
 
 RELATIVE = 1e-11
 NEIGHBOURS = 2
 
 
+@claim(
+    "dissipation_identity",
+    "the time derivative of V(rho) is minus the dissipation (I4)",
+    "Šiška & Zhang, arXiv:2605.22622, energy identity; policy gradient theorem",
+)
 def judge(evidence: Evidence) -> Judgement:
     """Row by row along controlled runs; exactly at the first policy where the problem is known."""
     measurements = []
@@ -68,9 +73,10 @@ def _along(evidence: Evidence) -> list[Measurement]:
     ) -> Measurement:
         discretisation = rule + evidence.time_error(np.abs(measured))
         k = int(np.argmax(np.abs(measured - expected) / (discretisation + noise)))
-        tolerance = Tolerance(discretisation=float(discretisation[k]), rounding=float(noise[k]))
         where = f"t = {start[k]:.4g} to {time[k + 1]:.4g}"
-        return Measurement(quantity, float(measured[k]), float(expected[k]), "=", tolerance, where)
+        return Measurement(
+            quantity, measured[k], expected[k], "=", where, discretisation=discretisation[k], rounding=noise[k]
+        )
 
     first = np.full_like(time, time[0])
     total, summed, rule = np.cumsum([fall, integral, quadrature], axis=1)
@@ -93,7 +99,7 @@ def _at_start(evidence: Evidence, mdp: GridMDP) -> Measurement:
         gradient = now.q + mdp.temperature * (np.log(policy) - mdp.log_mass)
     exact = size = 0.0
     for rows, block in evidence.generators(now.q).blocks():
-        rates, faces = block.rates(), block.faces
+        rates, faces = block.rates, block.faces
         p, f = policy[rows], gradient[rows]
         flux = rates.right * p[:, faces.here] - rates.left * p[:, faces.there]
         terms = visited[rows, None] * flux * (f[:, faces.here] - f[:, faces.there])
@@ -104,14 +110,6 @@ def _at_start(evidence: Evidence, mdp: GridMDP) -> Measurement:
         dissipation,
         horizon * exact,
         "=",
-        Tolerance(rounding=RELATIVE * horizon * size),
         "t = 0",
+        rounding=RELATIVE * horizon * size,
     )
-
-
-CLAIM = Claim(
-    name="dissipation_identity",
-    statement="the time derivative of V(rho) is minus the dissipation (I4)",
-    source="Šiška & Zhang, arXiv:2605.22622, energy identity; policy gradient theorem",
-    judge=judge,
-)

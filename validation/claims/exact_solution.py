@@ -13,7 +13,7 @@ import numpy as np
 
 from wpoflow.studies.refinement.orders import observed_orders
 from wpoflow.validation.exact_cases.cases import ACCURACY, ExactCase
-from wpoflow.validation.finding import Finding, Hypothesis, Measurement, Tolerance
+from wpoflow.validation.finding import Finding, Hypothesis, Measurement
 
 NAME = "exact_solution"
 STATEMENT = "values, policies and suboptimality converge to the exact solution with order two"
@@ -32,7 +32,7 @@ def finding(case: ExactCase, levels: int) -> Finding:
         # a bound stated for the finest grid grows with the square of the mesh size
         bound = case.largest * (case.sizes[-1] / sizes[-1]) ** 2
         where = f"{sizes[-1]} cells"
-        measurements.append(Measurement(f"error of {name}", abs(last), bound, "<=", Tolerance(), where))
+        measurements.append(Measurement(f"error of {name}", abs(last), bound, "<=", where))
         if name not in case.irregular:
             orders = observed_orders(1.0 / np.array(sizes), found)
             worst = float(orders[np.argmax(np.abs(orders - ORDER))])
@@ -42,8 +42,9 @@ def finding(case: ExactCase, levels: int) -> Finding:
                     worst,
                     ORDER,
                     "=",
-                    Tolerance(theory=BRACKET, discretisation=2.0 * ACCURACY / max(abs(last), ACCURACY)),
                     f"{sizes[0]} to {sizes[-1]} cells",
+                    theory=BRACKET,
+                    discretisation=2.0 * ACCURACY / max(abs(last), ACCURACY),
                 )
             )
     notes = {"sizes": list(sizes), "errors": {name: [entry[name] for entry in errors] for name in errors[-1]}}

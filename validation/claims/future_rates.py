@@ -1,7 +1,7 @@
 """A rate certified at time t holds for the whole future of the run.
 
 At five rows along the run the rates 2 alpha_t (1 - gamma) (sup norm) and 2 alpha_t (1 - gamma)/|d*_rho/rho|_sup
-(weighted) are issued, alpha_t the guaranteed bound from then on (`validation.constants.future_rates`), and held
+(weighted) are issued, alpha_t the guaranteed bound from then on (`validation.rates`), and held
 against every later row.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.claims.decays import fall_measurement, known_time_error
 from wpoflow.validation.claims.static_inequality import positive_alpha
 from wpoflow.validation.evidence import Evidence
@@ -19,6 +19,11 @@ from wpoflow.validation.rates import paper_rate, sup_norm_rate
 ISSUED = 5
 
 
+@claim(
+    "certificate",
+    "the rate certified at any time is never violated later on",
+    "pointwise descent and Holley & Stroock 1987, doi:10.1007/BF01011161",
+)
 def judge(evidence: Evidence) -> Judgement:
     """Predict at five rows, check against all rows after each."""
     enough = Hypothesis(
@@ -51,11 +56,3 @@ def judge(evidence: Evidence) -> Judgement:
         for k in at
     }
     return hypotheses, tuple(entry for entry in found if entry is not None), {"issued": issued}
-
-
-CLAIM = Claim(
-    name="certificate",
-    statement="the rate certified at any time is never violated later on",
-    source="pointwise descent and Holley & Stroock 1987, doi:10.1007/BF01011161",
-    judge=judge,
-)

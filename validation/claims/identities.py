@@ -16,13 +16,18 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import Evaluation, evaluate, occupancy
 from wpoflow.solver.entropy import soft_minimum
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.evidence import EPS, Evidence
-from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
+from wpoflow.validation.finding import Hypothesis, Measurement
 
 RELATIVE = 1e-11
 
 
+@claim(
+    "identities",
+    "performance-difference and suboptimality identities (I1)-(I3)",
+    "Kerimkulov et al., arXiv:2310.02951; Šiška & Zhang, arXiv:2605.22622, lemma on performance differences",
+)
 def judge(evidence: Evidence) -> Judgement:
     """(I2) and the bound from (I3) along the run; all three between its policies where the problem is known."""
     series, horizon = evidence.run.series, 1.0 / (1.0 - evidence.discount)
@@ -31,28 +36,15 @@ def judge(evidence: Evidence) -> Judgement:
     scale = np.maximum(np.abs(series["value_rho"]), value_scale)
     rounding = RELATIVE * np.maximum(scale, series["gap"]) + 64.0 * EPS * scale * horizon
     excess = np.abs(series["value_rho"] - optimal - series["gap"])
-    worst = int(np.argmax(excess / rounding))
+    worst, least = int(np.argmax(excess / rounding)), int(np.argmin(series["gap"]))
     measurements = [
         Measurement(
-            "(I2) V(rho) - V*(rho) less gap",
-            float(excess[worst]),
-            0.0,
-            "<=",
-            Tolerance(rounding=float(rounding[worst])),
-            f"t = {series['time'][worst]:.4g}",
-        )
-    ]
-    least = int(np.argmin(series["gap"]))
-    measurements.append(
+            "(I2) V(rho) - V*(rho) less gap", excess[worst], 0.0, "<=", evidence.when(worst), rounding=rounding[worst]
+        ),
         Measurement(
-            "(I2) gap",
-            float(series["gap"][least]),
-            0.0,
-            ">=",
-            Tolerance(rounding=evidence.optimum.gap_floor),
-            f"t = {series['time'][least]:.4g}",
-        )
-    )
+            "(I2) gap", series["gap"][least], 0.0, ">=", evidence.when(least), rounding=evidence.optimum.gap_floor
+        ),
+    ]
     alive = series["bellman_residual"] > 0.0
     if np.any(alive):
         ratio = np.where(alive, series["gap_sup"] / np.where(alive, horizon * series["bellman_residual"], 1.0), 0.0)
@@ -61,11 +53,11 @@ def judge(evidence: Evidence) -> Judgement:
         measurements.append(
             Measurement(
                 "(I3) gap_sup over residual/(1-gamma)",
-                float(ratio[worst]),
+                ratio[worst],
                 1.0,
                 "<=",
-                Tolerance(rounding=float(share[worst])),
-                f"t = {series['time'][worst]:.4g}",
+                evidence.when(worst),
+                rounding=share[worst],
             )
         )
     if evidence.mdp is not None:
@@ -90,24 +82,12 @@ def _between_policies(evidence: Evidence, mdp: GridMDP) -> list[Measurement]:
     residual: FloatArray = np.abs(before.value - improved - mdp.temperature * to_first)
     size = max(float(np.abs(before.q).max()), mdp.temperature * float(to_first.max()))
     return [
-        Measurement("(I1) between first and last policy", difference, 0.0, "<=", Tolerance(rounding=allowed)),
+        Measurement("(I1) between first and last policy", difference, 0.0, "<=", rounding=allowed),
         Measurement(
-            "(I3) V - TV less tau KL(p|g)",
-            float(residual.max()),
-            0.0,
-            "<=",
-            Tolerance(rounding=RELATIVE * size + _rounding(mdp, before)),
+            "(I3) V - TV less tau KL(p|g)", residual.max(), 0.0, "<=", rounding=RELATIVE * size + _rounding(mdp, before)
         ),
     ]
 
 
 def _rounding(mdp: GridMDP, evaluation: Evaluation) -> float:
     return 64.0 * EPS * float(np.abs(evaluation.value).max()) / (1.0 - mdp.discount)
-
-
-CLAIM = Claim(
-    name="identities",
-    statement="performance-difference and suboptimality identities (I1)-(I3)",
-    source="Kerimkulov et al., arXiv:2310.02951; Šiška & Zhang, arXiv:2605.22622, lemma on performance differences",
-    judge=judge,
-)

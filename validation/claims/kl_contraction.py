@@ -13,14 +13,20 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.constants.lower_bounds import lower_bounds
 from wpoflow.validation.evidence import EPS, Evidence
-from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
+from wpoflow.validation.finding import Hypothesis, Measurement
 
 STEPS = (1e-2, 1.0, 1e2, 1e6)
 
 
+@claim(
+    "kl_contraction",
+    "an unsplit backward Euler step contracts KL(p|g) by 1/(1 + 2 alpha dt) in every state",
+    "modified log-Sobolev inequality; Bobkov & Tetali 2006, doi:10.1007/s10959-006-0016-3",
+    needs_problem=True,
+)
 def judge(evidence: Evidence) -> Judgement:
     """Steps of several sizes from the first policy and from the middle of the run."""
     mdp = evidence.mdp
@@ -51,11 +57,11 @@ def judge(evidence: Evidence) -> Judgement:
             measurements.append(
                 Measurement(
                     "KL(p'|g)/KL(p|g)",
-                    float(ratio[state]),
-                    float(allowed[state]),
+                    ratio[state],
+                    allowed[state],
                     "<=",
-                    Tolerance(rounding=float(noise[state])),
                     f"{label} policy, step {dt:g}, {_state(evidence, state)}",
+                    rounding=noise[state],
                 )
             )
     return (unsplit,), tuple(measurements), {"largest ratio": largest}
@@ -76,12 +82,3 @@ def _rounding(evidence: Evidence, q: FloatArray) -> float:
 
 def _state(evidence: Evidence, state: int) -> str:
     return evidence.run.states.describe(state) or "the only state"
-
-
-CLAIM = Claim(
-    name="kl_contraction",
-    statement="an unsplit backward Euler step contracts KL(p|g) by 1/(1 + 2 alpha dt) in every state",
-    source="modified log-Sobolev inequality; Bobkov & Tetali 2006, doi:10.1007/s10959-006-0016-3",
-    judge=judge,
-    needs_problem=True,
-)

@@ -13,10 +13,10 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.claims.late_rate import lateness
 from wpoflow.validation.evidence import Evidence
-from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
+from wpoflow.validation.finding import Hypothesis, Measurement
 from wpoflow.validation.rates import mixture_rate
 
 MIXTURE_LATE = 5e-3
@@ -25,6 +25,11 @@ SHARE_OF_WEIGHT = 1e-4
 MOST_STATES = 4096
 
 
+@claim(
+    "late_mixture",
+    "the gap's late local rate is the mixture of all states' 2 lambda(s)",
+    "linearisation at the optimum: frozen Fokker–Planck flow in each state; V is stationary at p*",
+)
 def judge(evidence: Evidence) -> Judgement:
     """The local rate at every row after the first late snapshot."""
     snapshots = evidence.run.snapshots
@@ -80,29 +85,18 @@ def _mixture(
             "largest deviation of the local rate": float(abs(observed[worst] / predicted[worst] - 1.0)),
         }
         rate = float(predicted[worst])
-        tolerance = Tolerance(
-            theory=GAP_RATE * rate,
-            discretisation=float(evidence.time_error(1.0)) * rate,
-            rounding=float(share[share <= GAP_RATE][worst]) * rate,
-        )
         where = f"t = {series['time'][rows][worst]:.4g}, from the weights at t = {times[a]:.4g}"
         return (
             Measurement(
                 "local rate of the gap against the mixture",
-                float(observed[worst]),
-                float(predicted[worst]),
+                observed[worst],
+                rate,
                 "=",
-                tolerance,
                 where,
+                theory=GAP_RATE * rate,
+                discretisation=float(evidence.time_error(1.0)) * rate,
+                rounding=share[share <= GAP_RATE][worst] * rate,
             ),
             notes,
         )
     return None, {}
-
-
-CLAIM = Claim(
-    name="late_mixture",
-    statement="the gap's late local rate is the mixture of all states' 2 lambda(s)",
-    source="linearisation at the optimum: frozen Fokker–Planck flow in each state; V is stationary at p*",
-    judge=judge,
-)

@@ -24,10 +24,10 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
-from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.claims.decays import known_time_error
 from wpoflow.validation.evidence import Evidence
-from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
+from wpoflow.validation.finding import Hypothesis, Measurement
 from wpoflow.validation.rates import late_rate
 
 LATE = 1e-3
@@ -36,6 +36,11 @@ FALLEN = 1.5
 FLOORS = 1e8
 
 
+@claim(
+    "late_rate",
+    "late KL decays at 2 lambda in the slowest state",
+    "linearisation at the optimum: frozen Fokker–Planck flow in each state; V is stationary at p*",
+)
 def judge(evidence: Evidence) -> Judgement:
     """KL at the slowest state between two late snapshots; the gap's local rate after the first of them."""
     snapshots = evidence.run.snapshots
@@ -74,12 +79,10 @@ def judge(evidence: Evidence) -> Judgement:
             fall / dt,
             sharp,
             "=",
-            Tolerance(
-                theory=modes * sharp + size / dt,
-                discretisation=float(evidence.time_error(fall)) / dt,
-                rounding=float(2.0 * rounding[0]) / dt,
-            ),
             f"{evidence.run.states.describe(state) or 'the only state'}, t = {times[a]:.4g} to {times[b]:.4g}",
+            theory=modes * sharp + size / dt,
+            discretisation=float(evidence.time_error(fall)) / dt,
+            rounding=float(2.0 * rounding[0]) / dt,
         )
     ]
     last = float(evidence.run.series["time"][-1])
@@ -125,7 +128,7 @@ def lateness(evidence: Evidence, time: float, policy: FloatArray, states: IntArr
     moving = 0.0 if evidence.run.states.size == 1 else evidence.discount * series["gap_sup"][row] / evidence.temperature
     modes, size = np.full((2, states.size), np.inf)
     for rows, block in evidence.optimal_generators.select(states).blocks():
-        rates, faces = block.rates(), block.faces
+        rates, faces = block.rates, block.faces
         g = np.exp(block.log_gibbs)
         # far from the end x may be beyond double precision: that is not late, either
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
@@ -138,11 +141,3 @@ def lateness(evidence: Evidence, time: float, policy: FloatArray, states: IntArr
             modes[rows] = np.maximum(ratio - 1.0, 0.0)
             size[rows] = 2.0 * third + moving / np.sqrt(variance)
     return np.where(np.isnan(modes), np.inf, modes), np.where(np.isnan(size), np.inf, size)
-
-
-CLAIM = Claim(
-    name="late_rate",
-    statement="late KL decays at 2 lambda in the slowest state",
-    source="linearisation at the optimum: frozen Fokker–Planck flow in each state; V is stationary at p*",
-    judge=judge,
-)

@@ -13,9 +13,9 @@ from __future__ import annotations
 import math
 
 from wpoflow.studies.refinement.study import RefinementError, refine
-from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.evidence import Evidence
-from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
+from wpoflow.validation.finding import Hypothesis, Measurement
 
 MOST_PAIRS = 2000.0
 LEVELS = 4
@@ -24,6 +24,12 @@ SETTLED = 0.15
 STEPS = 64
 
 
+@claim(
+    "orders",
+    "backward Euler steps are of order one in time",
+    "consistency and stability of the implicit Euler method; Hairer & Wanner, Solving ODEs II",
+    needs_family=True,
+)
 def judge(evidence: Evidence) -> Judgement:
     """Backward Euler at four steps on a small grid, up to the time of the middle row."""
     family = evidence.family
@@ -52,20 +58,6 @@ def judge(evidence: Evidence) -> Judgement:
         Hypothesis("steps resolve the flow", settled, f"observed orders {first:.3f}, {last:.3f} do not agree"),
     )
     measurement = Measurement(
-        f"order of {SCHEME} in time",
-        last,
-        ORDER,
-        "=",
-        Tolerance(theory=SETTLED),
-        f"steps down to {end / STEPS / 8:.3g}",
+        f"order of {SCHEME} in time", last, ORDER, "=", f"steps down to {end / STEPS / 8:.3g}", theory=SETTLED
     )
     return hypotheses, (measurement,), {"orders": [first, last]}
-
-
-CLAIM = Claim(
-    name="orders",
-    statement="backward Euler steps are of order one in time",
-    source="consistency and stability of the implicit Euler method; Hairer & Wanner, Solving ODEs II",
-    judge=judge,
-    needs_family=True,
-)

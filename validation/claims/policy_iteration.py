@@ -14,13 +14,19 @@ import numpy as np
 
 from wpoflow.solver.bellman.evaluation import evaluate, suboptimality
 from wpoflow.solver.entropy import gibbs_policy
-from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.evidence import Evidence
-from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
+from wpoflow.validation.finding import Hypothesis, Measurement
 
 MOST_ITERATIONS = 60
 
 
+@claim(
+    "policy_iteration",
+    "soft policy iteration converges quadratically: e_{n+1} <= gamma^2/(8 tau (1 - gamma)) e_n^2",
+    "identity (I1) and Hoeffding's lemma; Newton's method for the soft Bellman equation",
+    needs_problem=True,
+)
 def judge(evidence: Evidence) -> Judgement:
     """Iterate p <- Gibbs policy of Q^p from the first policy until the floor, or 60 times."""
     mdp, optimum = evidence.mdp, evidence.optimum
@@ -42,22 +48,8 @@ def judge(evidence: Evidence) -> Judgement:
         worst = int(np.argmax(excess - rounding))
         measurements.append(
             Measurement(
-                "e_{n+1}/e_n^2",
-                float(excess[worst]),
-                constant,
-                "<=",
-                Tolerance(rounding=float(rounding[worst])),
-                f"iteration {worst + 1}",
+                "e_{n+1}/e_n^2", excess[worst], constant, "<=", f"iteration {worst + 1}", rounding=rounding[worst]
             )
         )
     above = Hypothesis("first policy above the rounding floor", before.size > 0, f"gap {errors[0]:.3g}")
     return (above,), tuple(measurements), {"errors": errors}
-
-
-CLAIM = Claim(
-    name="policy_iteration",
-    statement="soft policy iteration converges quadratically: e_{n+1} <= gamma^2/(8 tau (1 - gamma)) e_n^2",
-    source="identity (I1) and Hoeffding's lemma; Newton's method for the soft Bellman equation",
-    judge=judge,
-    needs_problem=True,
-)

@@ -18,9 +18,9 @@ from collections.abc import Callable
 
 from wpoflow.solver.records.run import Run
 from wpoflow.studies.refinement.study import RefinementError, refine
-from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.evidence import Evidence
-from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
+from wpoflow.validation.finding import Hypothesis, Measurement
 
 MONITORS = ("density_max", "score_max", "q_slope_max", "q_curvature_max")
 MOST_PAIRS = 16000.0
@@ -31,6 +31,12 @@ EARLIEST = 5  # halvings of the run's length
 ACCURACY = 1e-3
 
 
+@claim(
+    "regularity",
+    "monitors of regularity stay bounded under refinement",
+    "assumption of the main theorem, Šiška & Zhang, arXiv:2605.22622; theory section 6",
+    needs_family=True,
+)
 def judge(evidence: Evidence) -> Judgement:
     """Suprema on three grids."""
     family = evidence.family
@@ -64,9 +70,7 @@ def judge(evidence: Evidence) -> Judgement:
             )
         )
         measurements.append(
-            Measurement(
-                f"growth of {name}", growth, max(GROWTH, CONTRACTION * before), "<=", Tolerance(), "finest grid"
-            )
+            Measurement(f"growth of {name}", growth, max(GROWTH, CONTRACTION * before), "<=", "finest grid")
         )
     return tuple(hypotheses), tuple(measurements), notes
 
@@ -76,12 +80,3 @@ def _supremum(name: str) -> Callable[[Run], float]:
         return float(run.series[name][run.series["time"] > 0.0].max())
 
     return supremum
-
-
-CLAIM = Claim(
-    name="regularity",
-    statement="monitors of regularity stay bounded under refinement",
-    source="assumption of the main theorem, Šiška & Zhang, arXiv:2605.22622; theory section 6",
-    judge=judge,
-    needs_family=True,
-)

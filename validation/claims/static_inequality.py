@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.evidence import Evidence
-from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
+from wpoflow.validation.finding import Hypothesis, Measurement
 
 HUGE = 1e200
 
@@ -51,10 +51,15 @@ def rate_measurement(evidence: Evidence, quantity: str, guaranteed: FloatArray) 
     ratio = np.where(observed <= 0.0, np.where(least > 0.0, np.inf, 0.0), ratio)
     ratio = np.where(np.isnan(observed), np.nan, ratio)
     worst = int(np.argmax(ratio - share))
-    where = f"t = {evidence.run.series['time'][rows][worst]:.4g}"
-    return Measurement(quantity, float(ratio[worst]), 1.0, "<=", Tolerance(rounding=float(share[worst])), where)
+    where = evidence.when(int(np.flatnonzero(rows)[worst]))
+    return Measurement(quantity, ratio[worst], 1.0, "<=", where, rounding=share[worst])
 
 
+@claim(
+    "static_inequality",
+    "dissipation >= (2 alpha/kappa) gap for every policy along the run",
+    "Šiška & Zhang, arXiv:2605.22622, proof of the main theorem, on the grid",
+)
 def judge(evidence: Evidence) -> Judgement:
     """Every row above rounding: observed over guaranteed rate."""
     hypotheses = (
@@ -75,11 +80,3 @@ def judge(evidence: Evidence) -> Judgement:
         "observed rate at the end": float(observed[-1]),
     }
     return hypotheses, (measurement,), notes
-
-
-CLAIM = Claim(
-    name="static_inequality",
-    statement="dissipation >= (2 alpha/kappa) gap for every policy along the run",
-    source="Šiška & Zhang, arXiv:2605.22622, proof of the main theorem, on the grid",
-    judge=judge,
-)

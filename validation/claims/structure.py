@@ -11,9 +11,9 @@ import numpy as np
 
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.entropy import gibbs_policy
-from wpoflow.validation.claims.claim import Claim, Judgement
+from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.evidence import EPS, Evidence
-from wpoflow.validation.finding import Hypothesis, Measurement, Tolerance
+from wpoflow.validation.finding import Hypothesis, Measurement
 
 STEPS = (1e-3, 1.0, 1e3, 1e9)
 MASS = 1e-13
@@ -22,16 +22,19 @@ STATIONARY = 1e-13
 SIGNIFICANT = 1e-290
 
 
+@claim(
+    "structure",
+    "mass is kept, nothing turns negative, and the Gibbs policy of Q is a fixed point of every step",
+    "Scharfetter & Gummel 1969, doi:10.1109/T-ED.1969.16566; Grassmann, Taksar & Heyman 1985 (elimination)",
+)
 def judge(evidence: Evidence) -> Judgement:
     """Mass and positivity along the run; the steady state by steps from it, where the problem is known."""
     series = evidence.run.series
     steps = evidence.number("steps")
     measurements = [
-        Measurement(
-            "mass error", float(series["mass_error"].max()), 0.0, "=", Tolerance(rounding=MASS + DRIFT * steps)
-        ),
+        Measurement("mass error", series["mass_error"].max(), 0.0, "=", rounding=MASS + DRIFT * steps),
         Measurement("run failed", float(evidence.run.status == "failed"), 0.0, "=", where=evidence.run.stop_reason),
-        Measurement("least density", float(series["density_min"].min()), 0.0, ">="),
+        Measurement("least density", series["density_min"].min(), 0.0, ">="),
     ]
     if evidence.mdp is not None:
         measurements.append(_steady_state(evidence))
@@ -56,18 +59,5 @@ def _steady_state(evidence: Evidence) -> Measurement:
         if not change <= worst:
             worst, at = change, dt
     return Measurement(
-        "change of the Gibbs policy, in units of its rounding",
-        worst,
-        0.0,
-        "<=",
-        Tolerance(rounding=1.0),
-        f"step {at:g}",
+        "change of the Gibbs policy, in units of its rounding", worst, 0.0, "<=", f"step {at:g}", rounding=1.0
     )
-
-
-CLAIM = Claim(
-    name="structure",
-    statement="mass is kept, nothing turns negative, and the Gibbs policy of Q is a fixed point of every step",
-    source="Scharfetter & Gummel 1969, doi:10.1109/T-ED.1969.16566; Grassmann, Taksar & Heyman 1985 (elimination)",
-    judge=judge,
-)

@@ -13,9 +13,10 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.solver.bellman.evaluation import evaluate, occupancy, suboptimality
+from wpoflow.validation.constants.coefficients import density_ratio
 from wpoflow.validation.constants.lower_bounds import lower_bounds
 from wpoflow.validation.evidence import Evidence
-from wpoflow.validation.finding import Measurement, Tolerance
+from wpoflow.validation.finding import Measurement
 from wpoflow.validation.rates import contraction_fraction
 
 STEPS = (1e-2, 1.0, 1e2, 1e6)
@@ -41,8 +42,8 @@ def step_measurements(evidence: Evidence, weighted: bool) -> list[Measurement]:
             theta = float(np.min(1.0 - evidence.divergence(stepped, now.q)[changed] / before[changed]))
         else:
             theta = contraction_fraction(alpha, dt)
-        kappa = evidence.concentrability(occupancy(mdp, after.system)) if weighted else np.inf
-        share = 1.0 / kappa if weighted else 1.0 - mdp.discount
+        visits = occupancy(mdp, after.system)
+        share = 1.0 / density_ratio(evidence.optimum.occupancy, visits) if weighted else 1.0 - mdp.discount
         end = float(mdp.rho @ left) if weighted else float(left[mdp.counted].max())
         factor = 1.0 - theta * share
         share_start, share_end = evidence.rounding_share(np.array([start, end]))
@@ -52,8 +53,8 @@ def step_measurements(evidence: Evidence, weighted: bool) -> list[Measurement]:
                 end / start,
                 factor,
                 "<=",
-                Tolerance(rounding=float(share_start * factor + share_end * end / start)),
                 f"step {dt:g} from the start",
+                rounding=float(share_start * factor + share_end * end / start),
             )
         )
     return found

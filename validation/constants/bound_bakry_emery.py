@@ -36,7 +36,7 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.validation.constants.bakry_emery_kernels import bakry_emery_paths
-from wpoflow.validation.constants.generators import Generators, Rates
+from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.rounding import rounded_down
 
 _RATE_ERROR = 2.0**-50
@@ -50,20 +50,9 @@ def _rate_slack(generators: Generators) -> FloatArray:
     return np.asarray(_RATE_ERROR * (1.0 + energy + reference))
 
 
-def bound_bakry_emery(generators: Generators, rates: Rates | None = None) -> FloatArray:
-    """Discrete Bakry–Émery bound of alpha, (S,); zero where its hypothesis fails.
-
-    Parameters
-    ----------
-    generators : Generators
-        Bounded only if they are paths.
-    rates : Rates, optional
-        ``generators.rates()``, if at hand.
-    """
-    out = np.zeros(generators.size)
-    if not generators.is_path:
-        return out
-    rates = rates or generators.rates()
+def bound_bakry_emery(generators: Generators) -> FloatArray:
+    """Discrete Bakry–Émery bound of alpha of paths, (S,); zero where its hypothesis fails."""
+    rates, out = generators.rates, np.empty(generators.size)
     bakry_emery_paths(rates.right, rates.left, _rate_slack(generators), out)
     with np.errstate(divide="ignore"):
-        return rounded_down(np.log(out), rates)
+        return rounded_down(np.log(out), generators)

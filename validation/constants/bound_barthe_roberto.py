@@ -44,31 +44,21 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.validation.constants.barthe_roberto_kernels import barthe_roberto_paths
-from wpoflow.validation.constants.generators import Generators, Rates
+from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.rounding import rounded_down
 
 
-def _bound(generators: Generators, rates: Rates | None, sharpen: bool) -> FloatArray:
-    if not generators.is_path:
-        return np.zeros(generators.size)
-    rates = rates or generators.rates()
-    out = np.empty(generators.size)
+def _bound(generators: Generators, sharpen: bool) -> FloatArray:
+    rates, out = generators.rates, np.empty(generators.size)
     barthe_roberto_paths(rates.log_gibbs, rates.log_conductance, sharpen, out)
-    return rounded_down(out, rates)
+    return rounded_down(out, generators)
 
 
-def bound_barthe_roberto_plain(generators: Generators, rates: Rates | None = None) -> FloatArray:
-    """Plain bound of alpha, (S,); zero unless the generators are paths.
-
-    Parameters
-    ----------
-    generators : Generators
-    rates : Rates, optional
-        ``generators.rates()``, if at hand.
-    """
-    return _bound(generators, rates, sharpen=False)
+def bound_barthe_roberto_plain(generators: Generators) -> FloatArray:
+    """Plain bound of alpha of paths, (S,)."""
+    return _bound(generators, sharpen=False)
 
 
-def bound_barthe_roberto(generators: Generators, rates: Rates | None = None) -> FloatArray:
-    """Sharpened bound of alpha, (S,); zero unless the generators are paths.  Parameters as of the plain one."""
-    return _bound(generators, rates, sharpen=True)
+def bound_barthe_roberto(generators: Generators) -> FloatArray:
+    """Sharpened bound of alpha of paths, (S,)."""
+    return _bound(generators, sharpen=True)

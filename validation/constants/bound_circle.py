@@ -18,29 +18,19 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.validation.constants.bakry_emery_kernels import bakry_emery_paths
 from wpoflow.validation.constants.circle_kernels import cut_circles
-from wpoflow.validation.constants.generators import Generators, Rates
+from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.rounding import rounded_down
 
 
-def bound_circle(generators: Generators, rates: Rates | None = None) -> FloatArray:
-    """Bound of alpha by the best path in the circle, (S,); zero unless the generators are circles.
-
-    Parameters
-    ----------
-    generators : Generators
-    rates : Rates, optional
-        ``generators.rates()``, if at hand.
-    """
-    out = np.zeros(generators.size)
-    if not generators.is_circle:
-        return out
-    rates = rates or generators.rates()
+def bound_circle(generators: Generators) -> FloatArray:
+    """Bound of alpha of circles by the best path in them, (S,)."""
+    rates, out = generators.rates, np.empty(generators.size)
     if generators.actions.size == 2:
         right = rates.right[:, :1] + rates.left[:, 1:]
         left = rates.left[:, :1] + rates.right[:, 1:]
         # no differences are taken with one face: the allowance of `rounded_down` covers the rates
         bakry_emery_paths(right, left, np.zeros_like(right), out)
-        return rounded_down(np.log(out), rates)
+        return rounded_down(np.log(out), generators)
     axis = generators.axes[0]
     cut_circles(generators.potential, axis.distances, axis.widths, rates.log_gibbs, rates.log_conductance, out)
-    return rounded_down(out, rates)
+    return rounded_down(out, generators)

@@ -32,7 +32,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.validation.constants.bound_reference import unit_cycle_constant, unit_path_constant
 from wpoflow.validation.constants.convex_reference_kernels import convex_reference_paths
-from wpoflow.validation.constants.generators import Generators, Rates
+from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.rounding import rounded_down
 
 
@@ -42,20 +42,10 @@ def centred(distances: FloatArray) -> FloatArray:
     return np.asarray(points - 0.5 * points[-1])
 
 
-def bound_holley_stroock(generators: Generators, rates: Rates | None = None) -> FloatArray:
-    """Bound of alpha by convex references, (S,); zero unless the generators are paths.
-
-    Parameters
-    ----------
-    generators : Generators
-    rates : Rates, optional
-        ``generators.rates()``, if at hand.
-    """
-    if not generators.is_path:
-        return np.zeros(generators.size)
-    rates = rates or generators.rates()
+def bound_holley_stroock(generators: Generators) -> FloatArray:
+    """Bound of alpha of paths by convex references, (S,)."""
     axis = generators.axes[0]
-    log_gibbs, log_conductance = rates.log_gibbs, rates.log_conductance
+    log_gibbs, log_conductance = generators.log_gibbs, generators.rates.log_conductance
     found = np.empty(generators.size)
     points = centred(axis.distances)
     convex_reference_paths(generators.potential, points, axis.widths, log_gibbs, log_conductance, found)
@@ -63,26 +53,16 @@ def bound_holley_stroock(generators: Generators, rates: Rates | None = None) -> 
         other, ones = np.empty(generators.size), np.ones(axis.size)
         convex_reference_paths(-log_gibbs, centred(ones[1:]), ones, log_gibbs, log_conductance, other)
         found = np.maximum(found, other)
-    return rounded_down(found, rates)
+    return rounded_down(found, generators)
 
 
-def bound_holley_stroock_flat(generators: Generators, rates: Rates | None = None) -> FloatArray:
-    """Bound of alpha by the flat density and the oscillation of Phi, (S,); any grid.
-
-    Parameters
-    ----------
-    generators : Generators
-    rates : Rates, optional
-        ``generators.rates()``, if at hand.
-    """
-    if not generators.axes:
-        return np.full(generators.size, np.inf)
-    rates = rates or generators.rates()
+def bound_holley_stroock_flat(generators: Generators) -> FloatArray:
+    """Bound of alpha by the flat density and the oscillation of Phi, (S,); any grid with faces."""
     flat = math.inf
     for axis in generators.axes:
         unit = unit_cycle_constant(axis.size) if axis.periodic else unit_path_constant(axis.size)
         # law and conductances of the flat density are widths and tau/distance, up to one factor
         flat = min(flat, unit * generators.temperature / (np.max(axis.distances) * np.max(axis.widths)))
     # not from Q/tau, whose rounding grows with an additive constant of Q
-    log_density = rates.log_gibbs - np.log(generators.actions.volumes)
-    return rounded_down(math.log(flat) - np.ptp(log_density, axis=1), rates)
+    log_density = generators.log_gibbs - np.log(generators.actions.volumes)
+    return rounded_down(math.log(flat) - np.ptp(log_density, axis=1), generators)

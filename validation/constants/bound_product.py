@@ -27,7 +27,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.grid import Grid
 from wpoflow.validation.constants.bounds_one_axis import CIRCLE_BOUNDS, PATH_BOUNDS
-from wpoflow.validation.constants.generators import Generators, Rates
+from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.rounding import rounded_down
 
 _SWEEPS = 12
@@ -70,40 +70,29 @@ def _log_sum(values: FloatArray, axes: tuple[int, ...]) -> FloatArray:
     return np.asarray(np.log(np.exp(values - top).sum(axis=axes)) + np.squeeze(top, axes))
 
 
-def bound_product(generators: Generators, rates: Rates | None = None) -> FloatArray:
-    """Bound of alpha by product references, (S,); zero unless there are several action axes.
-
-    Parameters
-    ----------
-    generators : Generators
-    rates : Rates, optional
-        ``generators.rates()``, if at hand.
-    """
-    if len(generators.axes) < 2:
-        return np.zeros(generators.size)
-    rates = rates or generators.rates()
+def bound_product(generators: Generators) -> FloatArray:
+    """Bound of alpha by product references, (S,); for several action axes."""
     shape = (generators.size, *(axis.size for axis in generators.axes))
-    potential, log_gibbs = generators.potential.reshape(shape), rates.log_gibbs.reshape(shape)
+    potential, log_gibbs = generators.potential.reshape(shape), generators.log_gibbs.reshape(shape)
     best = np.full(generators.size, -np.inf)
     log_widths = [np.log(axis.widths) for axis in generators.axes]
     for parts in _additive_fits(potential, log_gibbs, log_widths):
-        best = np.maximum(best, _log_bound(generators, rates, parts))
-    return rounded_down(best, rates)
+        best = np.maximum(best, _log_bound(generators, parts))
+    return rounded_down(best, generators)
 
 
-def _log_bound(generators: Generators, rates: Rates, parts: list[FloatArray]) -> FloatArray:
+def _log_bound(generators: Generators, parts: list[FloatArray]) -> FloatArray:
     """Logarithm of the bound from one choice of the Phi_j, (S,)."""
     temperature, dim = generators.temperature, len(generators.axes)
     laws, constants, conductances = [], [], []
     for axis, part in zip(generators.axes, parts, strict=True):
         log_mass = np.log(axis.widths / axis.length)
         chain = Generators(Grid((axis,)), temperature * part, log_mass, temperature)
-        own = chain.rates()
         family = CIRCLE_BOUNDS if axis.periodic else PATH_BOUNDS
         with np.errstate(divide="ignore"):
-            constants.append(np.log(np.max([bound(chain, own) for bound in family.values()], axis=0)))
-        laws.append(own.log_gibbs)
-        conductances.append(own.log_conductance)
+            constants.append(np.log(np.max([bound(chain) for bound in family.values()], axis=0)))
+        laws.append(chain.log_gibbs)
+        conductances.append(chain.rates.log_conductance)
     product = np.zeros((generators.size, *(axis.size for axis in generators.axes)))
     for j, law in enumerate(laws):
         product = product + np.expand_dims(law, _others(dim, j))
@@ -116,6 +105,8 @@ def _log_bound(generators: Generators, rates: Rates, parts: list[FloatArray]) ->
         here = generators.faces.here[first:last]
         place = (here // stride) % axis.size
         reference = conductance[:, place] + log_product[:, here] - law[:, place]
-        log_bound = np.minimum(log_bound, constant + np.min(rates.log_conductance[:, first:last] - reference, axis=1))
+        log_bound = np.minimum(
+            log_bound, constant + np.min(generators.rates.log_conductance[:, first:last] - reference, axis=1)
+        )
         first = last
-    return np.asarray(log_bound - np.max(rates.log_gibbs - log_product, axis=1))
+    return np.asarray(log_bound - np.max(generators.log_gibbs - log_product, axis=1))

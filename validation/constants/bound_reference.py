@@ -29,7 +29,7 @@ import math
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.validation.constants.generators import Generators, Rates
+from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.rounding import rounded_down
 
 
@@ -43,19 +43,9 @@ def unit_cycle_constant(cells: int) -> float:
     return 4.0 * math.sin(math.pi / (cells + cells % 2)) ** 2
 
 
-def bound_reference(generators: Generators, rates: Rates | None = None) -> FloatArray:
-    """Bound of alpha by the chain of unit rates, (S,); zero unless paths or circles.
-
-    Parameters
-    ----------
-    generators : Generators
-    rates : Rates, optional
-        ``generators.rates()``, if at hand.
-    """
-    if not (generators.is_path or generators.is_circle):
-        return np.zeros(generators.size)
-    rates = rates or generators.rates()
+def bound_reference(generators: Generators) -> FloatArray:
+    """Bound of alpha of paths or circles by the chain of unit rates, (S,)."""
     cells = generators.actions.size
     constant = unit_cycle_constant(cells) if generators.is_circle else unit_path_constant(cells)
-    least, most = np.min(rates.log_conductance, axis=1), np.max(rates.log_gibbs, axis=1)
-    return rounded_down(math.log(constant) + least - most, rates)
+    least, most = np.min(generators.rates.log_conductance, axis=1), np.max(generators.log_gibbs, axis=1)
+    return rounded_down(math.log(constant) + least - most, generators)

@@ -10,27 +10,16 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 
 
 def density_ratio(occupancy: FloatArray, rho: FloatArray) -> float:
-    """max_i occupancy_i/rho_i; infinite where rho is zero and the occupancy is not, 0/0 left out.  Arrays (S,)."""
+    """max_i occupancy_i/rho_i, arrays (S,); infinite where rho is zero and the occupancy is not, 0/0 left out."""
     if np.any((rho == 0.0) & (occupancy > 0.0)):
         return float("inf")
     charged = rho > 0.0
     with np.errstate(over="ignore"):
         return float(np.max(occupancy[charged] / rho[charged]))
-
-
-def concentrability(optimal_occupancy: FloatArray, occupancy: FloatArray) -> float:
-    """kappa = max_i d*_i/d_i of a policy with the given occupancy; the same conventions.  Arrays (S,)."""
-    return density_ratio(optimal_occupancy, occupancy)
-
-
-def oscillation(q: FloatArray) -> FloatArray:
-    """max_a - min_a in every state; array (S, A) to (S,).  Its largest entry is the supremum."""
-    return np.asarray(np.ptp(q, axis=1))
 
 
 def _along(values: FloatArray, actions: Grid, j: int) -> FloatArray:
@@ -85,18 +74,11 @@ def curvatures(values: FloatArray, actions: Grid) -> tuple[FloatArray, FloatArra
     least, most = np.zeros((2, len(values), actions.dim))
     for j, axis in enumerate(actions.axes):
         if axis.size > 2:
-            second = second_quotients(_along(values, actions, j), axis)
+            # 2 (f_+ - f_0)/(D_+ (D_+ + D_-)) - 2 (f_0 - f_-)/(D_- (D_+ + D_-)), at every cell of a circle
+            quotients, distances = np.diff(_along(values, actions, j), axis=-1) / axis.distances, axis.distances
+            if axis.periodic:
+                quotients = np.concatenate([quotients[..., -1:], quotients], axis=-1)
+                distances = np.concatenate([distances[-1:], distances])
+            second = 2.0 * np.diff(quotients, axis=-1) / (distances[1:] + distances[:-1])
             least[:, j], most[:, j] = np.min(second, axis=(1, 2)), np.max(second, axis=(1, 2))
     return least, most
-
-
-def second_quotients(lines: FloatArray, axis: Axis) -> FloatArray:
-    """2 (f_+ - f_0)/(D_+ (D_+ + D_-)) - 2 (f_0 - f_-)/(D_- (D_+ + D_-)) along the last axis of the array.
-
-    On a circle the first value stands behind the last, too, and every cell has a quotient; otherwise every inner one.
-    """
-    quotients, distances = np.diff(lines, axis=-1) / axis.distances, axis.distances
-    if axis.periodic:
-        quotients = np.concatenate([quotients[..., -1:], quotients], axis=-1)
-        distances = np.concatenate([distances[-1:], distances])
-    return np.asarray(2.0 * np.diff(quotients, axis=-1) / (distances[1:] + distances[:-1]))

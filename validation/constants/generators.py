@@ -157,6 +157,7 @@ class Generators:
         """Phi = Q/tau - ln(m/vol), (S, A): the Gibbs density with respect to volume is exp(-Phi), normalised."""
         return np.asarray(self.q / self.temperature - self.log_density)
 
+    @cached_property
     def rates(self) -> Rates:
         """Rates over all faces of all these states; use `blocks` where that is much."""
         faces = self.faces

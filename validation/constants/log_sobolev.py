@@ -32,39 +32,32 @@ SPIKES = 2
 SMALL_BLOCK = 1 << 14
 
 
-def minimise_log_sobolev(generators: Generators, starts: FloatArray | None = None) -> FloatArray:
+def minimise_log_sobolev(generators: Generators) -> FloatArray:
+    """The constants that `log_sobolev_minimiser` finds, (S,)."""
+    return log_sobolev_minimiser(generators)[0]
+
+
+def log_sobolev_minimiser(generators: Generators) -> tuple[FloatArray, FloatArray]:
     """Modified log-Sobolev constant of every state, as small as descent from several starts finds it.
 
     Parameters
     ----------
     generators : Generators
         Of S states with A action cells; select some of the states where there are many.
-    starts : array (S, K, A), optional
-        Further starts, values of ln x up to a constant.
 
     Returns
     -------
-    array (S,)
+    alpha : array (S,)
         Rates, in units of 1/time: upper bounds for alpha, at most the spectral gap; infinite where there is a single
         action cell.
+    log_x : array (S, A)
+        ln x of the smallest ratio found, zero at the largest g; where alpha equals the spectral gap the infimum
+        is the limit of small multiples of its eigenfunction, and this is not a minimiser.
 
     Raises
     ------
     SpectrumError
         The spectral gap of a state was not found.
-    """
-    return log_sobolev_minimiser(generators, starts)[0]
-
-
-def log_sobolev_minimiser(generators: Generators, starts: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
-    """As `minimise_log_sobolev`, with the function found.
-
-    Returns
-    -------
-    alpha : array (S,)
-    log_x : array (S, A)
-        ln x of the smallest ratio found, zero at the largest g; where alpha equals the spectral gap the infimum
-        is the limit of small multiples of its eigenfunction, and this is not a minimiser.
     """
     n = generators.actions.size
     found, log_x = np.full(generators.size, np.inf), np.zeros((generators.size, n))
@@ -72,12 +65,10 @@ def log_sobolev_minimiser(generators: Generators, starts: FloatArray | None = No
         return found, log_x
     order = elimination_order(generators)
     for rows, block in generators.blocks(SMALL_BLOCK):
-        given = np.zeros((block.size, 0, n)) if starts is None else np.asarray(starts[rows], dtype=np.float64)
-        tried = np.concatenate([_starts(block), given], axis=1)
-        rates = block.rates()
+        rates = block.rates
         minimiser = np.empty((block.size, n))
         minimise_ratios(
-            np.ascontiguousarray(tried[:, :, order.cells]),
+            np.ascontiguousarray(_starts(block)[:, :, order.cells]),
             np.ascontiguousarray(rates.log_gibbs[:, order.cells]),
             rates.right,
             rates.left,

@@ -17,27 +17,12 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.validation.constants.bound_holley_stroock import bound_holley_stroock_flat
 from wpoflow.validation.constants.bound_product import bound_product
 from wpoflow.validation.constants.bounds_one_axis import CIRCLE_BOUNDS, PATH_BOUNDS
-from wpoflow.validation.constants.generators import Generators, Rates
+from wpoflow.validation.constants.generators import Generators
 
-Bound = Callable[[Generators, Rates | None], FloatArray]
+Bound = Callable[[Generators], FloatArray]
 
 PRODUCT_BOUNDS: dict[str, Bound] = {"product": bound_product, "holley_stroock_flat": bound_holley_stroock_flat}
 SINGLE_CELL = "single_cell"
-GRID = "grid"
-"""Label of what is guaranteed for the grid's own generators, and not for the continuum alone."""
-
-SOURCES = {
-    "bakry_emery": (GRID, "Mielke 2013; Caputo, Dai Pra & Posta 2009"),
-    "barthe_roberto": (GRID, "Barthe & Roberto 2003, sharpened; Miclo 1999; Bobkov & Tetali 2006"),
-    "barthe_roberto_plain": (GRID, "Barthe & Roberto 2003; Miclo 1999; Bobkov & Tetali 2006"),
-    "circle": (GRID, "cut at a face; Barthe & Roberto 2003"),
-    "holley_stroock": (GRID, "Holley & Stroock 1987, convex reference"),
-    "holley_stroock_flat": (GRID, "Holley & Stroock 1987, flat reference"),
-    "product": (GRID, "Diaconis & Saloff-Coste 1996, lemma 3.2"),
-    "reference": (GRID, "Chen & Sheu 2003; Diaconis & Saloff-Coste 1996"),
-    SINGLE_CELL: (GRID, "nothing to relax"),
-}
-"""Label and source of each bound; proofs are in the modules of the bounds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +41,6 @@ class LowerBounds:
     def names(self) -> tuple[str, ...]:
         """Names of the bounds, sorted."""
         return tuple(sorted(self.values))
-
-    @property
-    def label(self) -> str:
-        """What the bounds are guaranteed for, the labels of all that are held, joined by commas: ``grid``."""
-        return ", ".join(sorted({SOURCES[name][0] for name in self.values}))
 
     @property
     def best(self) -> FloatArray:
@@ -92,7 +72,6 @@ def lower_bounds(generators: Generators) -> LowerBounds:
     family = PATH_BOUNDS if generators.is_path else CIRCLE_BOUNDS if generators.is_circle else PRODUCT_BOUNDS
     values = {name: np.empty(generators.size) for name in family}
     for rows, block in generators.blocks():
-        rates = block.rates()
         for name, bound in family.items():
-            values[name][rows] = bound(block, rates)
+            values[name][rows] = bound(block)
     return LowerBounds(values)

@@ -19,27 +19,28 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.validation.constants.generators import Rates
+from wpoflow.validation.constants.generators import Generators
 
 _UNIT = 2.0**-53
 _STEPS = 32.0
 
 
-def rounded_down(log_bound: FloatArray, rates: Rates) -> FloatArray:
+def rounded_down(log_bound: FloatArray, generators: Generators) -> FloatArray:
     """exp(log_bound) less the allowance for rounding, (S,).
 
     Parameters
     ----------
     log_bound : array (S,)
         Logarithms of the bounds; -inf where a bound does not apply.
-    rates : Rates
-        Of the generators bounded; their extremes and number of cells size the allowance.
+    generators : Generators
+        Those bounded; the extremes of their rates and the number of cells size the allowance.
 
     Returns
     -------
     array (S,)
         Zero where the bound does not apply or underflows.
     """
+    rates = generators.rates
     span = np.max(np.abs(rates.log_gibbs), axis=1) + np.max(np.abs(rates.log_conductance), axis=1)
     allowance = _STEPS * rates.log_gibbs.shape[1] * _UNIT * (2.0 + span)
     return np.asarray(np.exp(log_bound - allowance))

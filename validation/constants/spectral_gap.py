@@ -89,7 +89,7 @@ def spectral_gap(generators: Generators) -> FloatArray:
         return slow_modes(generators, 0)[0]
     gaps = np.empty(generators.size)
     for rows, block in generators.blocks():
-        rates = block.rates()
+        rates = block.rates
         path_gaps(rates.right, rates.left, gaps[rows])
     return gaps
 
@@ -125,7 +125,7 @@ def slow_modes(generators: Generators, count: int) -> tuple[FloatArray, FloatArr
     starts = _generic_vectors(n)
     residuals = np.zeros(generators.size)
     for rows, block in generators.blocks():
-        rates = block.rates()
+        rates = block.rates
         found = np.empty((block.size, count, n))
         slowest_modes(
             rates.right,

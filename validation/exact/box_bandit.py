@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.polynomial import legendre
 from numpy.typing import ArrayLike
 
 from wpoflow.core.arrays import FloatArray
@@ -62,7 +63,7 @@ class BoxBandit:
 
     @cached_property
     def _rule(self) -> tuple[FloatArray, FloatArray]:
-        nodes, weights = np.polynomial.legendre.leggauss(2 * self.modes + 60)
+        nodes, weights = legendre.leggauss(2 * self.modes + 60)
         half = 0.5 * (self.upper - self.lower)
         return self.lower + half * (1.0 + nodes), half * weights
 
@@ -70,12 +71,8 @@ class BoxBandit:
         """Orthonormal Legendre polynomials and their derivatives, (actions, modes)."""
         half = 0.5 * (self.upper - self.lower)
         x = (actions - self.lower) / half - 1.0
-        values, slopes = np.zeros((x.size, self.modes)), np.zeros((x.size, self.modes))
-        values[:, 0] = 1.0
-        values[:, 1], slopes[:, 1] = x, 1.0
-        for k in range(2, self.modes):
-            values[:, k] = ((2 * k - 1) * x * values[:, k - 1] - (k - 1) * values[:, k - 2]) / k
-            slopes[:, k] = slopes[:, k - 2] + (2 * k - 1) * values[:, k - 1]
+        values = legendre.legvander(x, self.modes - 1)
+        slopes = legendre.legvander(x, self.modes - 2) @ legendre.legder(np.eye(self.modes))
         scale = np.sqrt((np.arange(self.modes) + 0.5) / half)
         return values * scale, slopes * scale / half
 

@@ -97,13 +97,12 @@ class GaussianPolicy:
 
 @dataclass(frozen=True, eq=False)
 class FlowPoint:
-    """The exact flow at one time: policy, V^pi, V^pi - V*, and -dV^pi/dt as functions of the state."""
+    """The exact flow at one time: policy, and V^pi and V^pi - V* as functions of the state."""
 
     time: float
     policy: GaussianPolicy
     value: Quadratic
     gap: Quadratic
-    dissipation: Quadratic
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,18 +241,6 @@ class LinearQuadratic:
         cov = self.hessian @ excess.cov + excess.cov @ self.hessian + bend @ policy.cov + policy.cov @ bend
         return GaussianPolicy(-gain, -(self.hessian @ excess.offset + pull @ push), -cov)
 
-    def dissipation(self, excess: GaussianPolicy) -> Quadratic:
-        """-dV^pi/dt = E^pi sum_n gamma^n int |grad_a(Q^pi + tau ln dpi/dmu)|^2 dpi for ``optimum + excess``."""
-        policy, speed = self.optimum + excess, self._velocity(excess)
-        bend = 2.0 * self.discount * self.control.T @ self.gap(excess).matrix @ self.control
-        strain = bend + self.hessian @ excess.cov @ np.linalg.inv(policy.cov)
-        stage = Quadratic(
-            speed.gain.T @ speed.gain,
-            speed.gain.T @ speed.offset,
-            float(speed.offset @ speed.offset + np.sum((strain @ policy.cov) * strain)),
-        )
-        return self.discounted(policy, stage)
-
     def flow(self, start: GaussianPolicy, times: Sequence[float]) -> tuple[FlowPoint, ...]:
         """The exact flow from ``start`` at increasing times >= 0.
 
@@ -276,6 +263,6 @@ class LinearQuadratic:
         points = []
         for t, scaled in zip(times, solution.y.T, strict=True):
             excess = origin.unpacked(np.exp(-rate * t) * scaled)
-            policy, gap = self.optimum + excess, self.gap(excess)
-            points.append(FlowPoint(t, policy, self.optimal_value + gap, gap, self.dissipation(excess)))
+            gap = self.gap(excess)
+            points.append(FlowPoint(t, self.optimum + excess, self.optimal_value + gap, gap))
         return tuple(points)

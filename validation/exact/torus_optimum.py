@@ -33,10 +33,6 @@ _NEWTON_STEPS = 60
 _ACCEPTED = 1e-6  # largest residual of an optimum, relative to 1 + |V|
 
 
-def _uniform(*coordinates: FloatArray) -> FloatArray:
-    return np.zeros_like(coordinates[0])
-
-
 @dataclass(frozen=True, eq=False)
 class TorusProblem:
     """A problem on circle x circle; functions are vectorised, smooth and 2 pi-periodic (f up to multiples of 2 pi).
@@ -49,17 +45,8 @@ class TorusProblem:
         sigma >= 0.
     discount, temperature : float
         gamma and tau.
-    potential : callable, optional
-        U(a) of the reference measure mu ∝ exp(-U) da; uniform by default.
-    log_policy : callable, optional
-        ln of the density of the initial policy with respect to da, up to a constant for each s; uniform by default.
-    log_initial_law : callable, optional
-        ln of the density of rho, up to a constant; uniform by default.
-
-    Raises
-    ------
-    ValueError
-        Parameters out of range.
+    log_policy : callable
+        ln of the density of the initial policy with respect to da, up to a constant for each s.
     """
 
     cost: Function
@@ -67,13 +54,7 @@ class TorusProblem:
     noise: float
     discount: float
     temperature: float
-    potential: Function = _uniform
-    log_policy: Function = _uniform
-    log_initial_law: Function = _uniform
-
-    def __post_init__(self) -> None:
-        if not (self.noise >= 0.0 and 0.0 < self.discount < 1.0 and self.temperature > 0.0):
-            raise ValueError("noise must not be negative, the discount between 0 and 1, the temperature positive")
+    log_policy: Function
 
 
 def on_pairs(function: Function, states: FloatArray, actions: FloatArray) -> FloatArray:
@@ -129,23 +110,19 @@ class TorusOptimum:
     temperature : float
         tau.
     states, actions : array (S,), (A,)
-    value, q : array (S,), (S, A)
+    value : array (S,)
     potential : array (S, A)
-        Phi = Q*/tau + U, so that pi* is proportional to exp(-Phi).
+        Phi = Q*/tau, so that pi* is proportional to exp(-Phi).
     density : array (S, A)
         pi* with respect to da.
-    bellman_residual : float
-        max |V* - T V*| over the states.
     """
 
     temperature: float
     states: FloatArray
     actions: FloatArray
     value: FloatArray
-    q: FloatArray
     potential: FloatArray
     density: FloatArray
-    bellman_residual: float
 
     @cached_property
     def modes(self) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -176,8 +153,7 @@ def solve_torus_optimum(
     """
     tau, cell = problem.temperature, evaluation.cell
     cost = on_pairs(problem.cost, states, actions)
-    potential = np.broadcast_to(np.asarray(problem.potential(actions), dtype=np.float64), actions.shape)
-    log_reference = np.log(normalised(-potential, cell))
+    log_reference = -np.log(2.0 * np.pi)
     value, coefficients = np.zeros(states.size), np.zeros(evaluation.analysis.shape[0])
     best, least = (value, cost), np.inf
     for _ in range(_NEWTON_STEPS):
@@ -188,10 +164,8 @@ def solve_torus_optimum(
         residual = float(np.max(np.abs(value - soft)))
         accepted = residual <= _ACCEPTED * (1.0 + float(np.max(np.abs(soft))))
         if accepted and residual >= 0.5 * least:
-            potential = best[1] / tau + potential
-            return TorusOptimum(
-                tau, states, actions, *best, potential, normalised(-potential, cell), bellman_residual=least
-            )
+            value, potential = best[0], best[1] / tau
+            return TorusOptimum(tau, states, actions, value, potential, normalised(-potential, cell))
         if residual < least:
             best, least = (value, q), residual
         policy = normalised(log_weight, cell)

@@ -4,17 +4,17 @@ One state and one action, both periodic with period 2 pi, next state f(s, a) + s
 Nothing here is shared with the grid solver: neither the flux, nor the transition, nor the time steps.
 
 The optimum comes from :mod:`validation.exact.torus_optimum`; the flow is computed as deviation from it.  With
-psi = (pi - pi*)/sqrt(pi*), D = d_a + Phi'/2 and Phi = Q*/tau + U it reads
+psi = (pi - pi*)/sqrt(pi*), D = d_a + Phi'/2 and Phi = Q*/tau it reads
 
     psi_t = -D^T ( tau D psi + (sqrt(pi*) + psi) d_a(Q^pi - Q*) ),
     Q^pi - Q* = gamma E[(V^pi - V*)(s')],    V^pi - V* = (1 - gamma P^pi)^{-1} tau KL(pi|pi*).
 
-The last identity is that of theory.md, (I2); it has no cancellation, so neither has anything else: the deviation, the
-suboptimality and the dissipation keep their relative precision however small they are.  The singular value
-decomposition of the matrix of D (trigonometric collocation, an odd number of points: its kernel is sqrt(pi*) alone)
-turns the linear part into decay rates tau sigma_j^2, whose least is the spectral gap of pi*(.|s); what remains is of
-second order in the deviation, and is integrated by :mod:`validation.exact.exponential_integrator`.  The mass of the
-deviation is zero because the mode sqrt(pi*) is left out.
+The last identity is that of theory.md, (I2); it has no cancellation, so neither has anything else: the deviation and
+the suboptimality keep their relative precision however small they are.  The singular value decomposition of the matrix
+of D (trigonometric collocation, an odd number of points: its kernel is sqrt(pi*) alone) turns the linear part into
+decay rates tau sigma_j^2, whose least is the spectral gap of pi*(.|s); what remains is of second order in the
+deviation, and is integrated by :mod:`validation.exact.exponential_integrator`.  The mass of the deviation is zero
+because the mode sqrt(pi*) is left out.
 
 **Accuracy.**  Exponential in both numbers of modes for analytic data.  Where pi* is smaller than 1e-16 of its
 peak, psi is beyond double precision; a start with mass there is refused, a negative density stops the solution.
@@ -27,7 +27,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -55,52 +54,28 @@ class TorusSolution:
 
     Attributes
     ----------
-    times : array (T,)
     optimum : TorusOptimum
-    value_rho, gap, minus_dvdt : array (T,)
-        V(rho), V(rho) - V*(rho) without cancellation, and -d/dt of either.
-    value, gap_at_states : array (T, S)
+    gap : array (T,)
+        V(rho) - V*(rho), rho uniform, without cancellation.
+    value : array (T, S)
     density : array (T, S, A)
         Policy with respect to da.
-    mean_cos, mean_sin : array (T, S)
-        Of the action.
     """
 
-    times: FloatArray
     optimum: TorusOptimum
-    value_rho: FloatArray
     gap: FloatArray
-    minus_dvdt: FloatArray
     value: FloatArray
-    gap_at_states: FloatArray
     density: FloatArray
 
     @property
-    def local_rate(self) -> FloatArray:
-        """-d ln gap/dt, (T,)."""
-        return self.minus_dvdt / self.gap
-
-    @cached_property
     def mean_cos(self) -> FloatArray:
         """E[cos a], (T, S)."""
-        return self._mean(np.cos(self.optimum.actions))
-
-    @cached_property
-    def mean_sin(self) -> FloatArray:
-        """E[sin a], (T, S)."""
-        return self._mean(np.sin(self.optimum.actions))
-
-    def _mean(self, values: FloatArray) -> FloatArray:
-        return np.asarray(self.density @ values * (2.0 * np.pi / values.size))
+        actions = self.optimum.actions
+        return np.asarray(self.density @ np.cos(actions) * (2.0 * np.pi / actions.size))
 
     def at_states(self, values: FloatArray, states: ArrayLike) -> FloatArray:
         """Interpolate values (T, S) trigonometrically at some states, (T, states)."""
         return np.asarray(values @ interpolation_matrix(self.optimum.states.size, states).T)
-
-    def density_at(self, states: ArrayLike, actions: ArrayLike) -> FloatArray:
-        """Policy density at some states and actions, (T, states, actions)."""
-        rows = interpolation_matrix(self.optimum.states.size, states)
-        return np.asarray(rows @ self.density @ interpolation_matrix(self.optimum.actions.size, actions).T)
 
 
 class _Flow:
@@ -114,9 +89,7 @@ class _Flow:
         self.best, self.root = self.optimum.density, np.sqrt(self.optimum.density)
         self.left, self.sigma, self.right = self.optimum.modes
         self.rates = problem.temperature * self.sigma**2
-        self._slopes = np.matmul(derivative_matrix(n_actions), self._evaluation.waves)
-        law = np.asarray(problem.log_initial_law(states), dtype=np.float64)
-        self.rho = normalised(np.broadcast_to(law, states.shape), 1.0)
+        self._slopes = problem.discount * np.matmul(derivative_matrix(n_actions), self._evaluation.waves)
 
     def start(self) -> FloatArray:
         """Coefficients of the initial deviation, (S, A - 1)."""
@@ -140,25 +113,12 @@ class _Flow:
         gaps, coefficients = self._evaluation.modes(density, self.problem.temperature * divergence)
         return gaps, coefficients, density
 
-    def slope(self, coefficients: FloatArray) -> FloatArray:
-        """d_a(Q^pi - Q*)."""
-        return np.asarray(self.problem.discount * (self._slopes @ coefficients))
-
     def field(self, y: FloatArray) -> FloatArray:
         """What is left beside the decay: -D^T((sqrt(pi*) + psi) d_a(Q^pi - Q*)), in the modes."""
         psi = self.deviation(y)
         _, coefficients, _ = self.gaps(psi)
-        flux = (self.root + psi) * self.slope(coefficients)
+        flux = (self.root + psi) * (self._slopes @ coefficients)
         return np.asarray(-self.sigma * np.matmul(flux[:, None, :], self.left)[:, 0, :])
-
-    def dissipation(self, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """V^pi - V* and -d/dt of it, both (S,), and the density (S, A)."""
-        psi = self.deviation(y)
-        gaps, coefficients, density = self.gaps(psi)
-        score = np.matmul(self.left, (self.sigma * y)[:, :, None])[:, :, 0]
-        force = self.problem.temperature * self.root * score + density * self.slope(coefficients)
-        rate = self.cell * np.sum(force**2 / np.maximum(density, np.finfo(float).tiny), axis=1)
-        return gaps, self._evaluation.modes(density, rate)[0], density
 
 
 def solve_torus(
@@ -179,29 +139,14 @@ def solve_torus(
     Raises
     ------
     ValueError
-        Times that do not increase, an even number of actions, too few points, a tolerance below rounding, or a start
-        beyond double precision.
+        An even number of actions, or a start beyond double precision.
     ArithmeticError
         Too few modes: a negative density, or a soft optimum that does not converge.
     """
-    if not len(times) or times[0] < 0.0 or np.any(np.diff(times) <= 0.0):
-        raise ValueError("times must be increasing and not negative")
-    if n_states < 3 or n_actions < 3 or n_actions % 2 == 0:
-        raise ValueError(f"{n_states} x {n_actions} points: three each at least, an odd number of actions")
-    if not 1e-13 <= tolerance < 1.0:
-        raise ValueError(f"tolerance {tolerance:g} must be in [1e-13, 1)")
     flow = _Flow(problem, n_states, n_actions)
     first = 0.1 / float(flow.rates[:, -1].max())
-    states = integrate(flow.rates, flow.field, flow.start(), times, tolerance, first)
-    found = [flow.dissipation(y) for y in states]
-    gaps, rates, densities = (np.array(column) for column in zip(*found, strict=True))
-    return TorusSolution(
-        times=np.array(times, dtype=np.float64),
-        optimum=flow.optimum,
-        value_rho=gaps @ flow.rho + flow.rho @ flow.optimum.value,
-        gap=gaps @ flow.rho,
-        minus_dvdt=rates @ flow.rho,
-        value=flow.optimum.value + gaps,
-        gap_at_states=gaps,
-        density=densities,
+    modes = integrate(flow.rates, flow.field, flow.start(), times, tolerance, first)
+    gaps, _, densities = (
+        np.array(column) for column in zip(*(flow.gaps(flow.deviation(y)) for y in modes), strict=True)
     )
+    return TorusSolution(flow.optimum, gaps.mean(axis=1), flow.optimum.value + gaps, densities)

@@ -12,7 +12,6 @@ from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.problems.statement import Statement, build
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.validation.exact.grid_bandit import GridBandit
 
 Function = Callable[[FloatArray], FloatArray]
 
@@ -41,11 +40,6 @@ class Bandit:
                 policy_density=self.density,
             )
         )
-
-
-def time_exact(mdp: GridMDP) -> GridBandit:
-    """The exact time evolution of a bandit on its own cells."""
-    return GridBandit(mdp.actions.axes[0], mdp.reference_mass, mdp.cost[0], mdp.temperature, mdp.discount)
 
 
 def double_well(temperature: float) -> Bandit:

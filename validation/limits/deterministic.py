@@ -32,17 +32,13 @@ from wpoflow.validation.limits.measures import (
     decay,
     followed,
     growing_monitors,
-    growth,
+    growths,
     linear,
     suprema,
 )
 from wpoflow.validation.limits.study import Limit, Row, Table
 from wpoflow.validation.limits.systems import DISCOUNT, circle, interval
 
-NOISES = (0.3, 0.1, 0.03, 0.0)
-SIZES = (24, 48, 96)
-PUSHES = (1.0, 0.5, 0.0)
-EXPANSION_SIZES = (48, 96, 192)
 SERIES = {"first": 1e-2, "per_decade": 10}
 WEIERSTRASS = 1.0 - math.log(1.0 / DISCOUNT) / math.log(2.0)
 
@@ -69,72 +65,54 @@ def expanding_row(push: float, cells: int) -> Row:
     }
 
 
-def _rows_of(rows: Sequence[Row], key: str, value: float) -> list[Row]:
-    return [row for row in rows if row[key] == value]
-
-
 def deterministic(
-    noises: Sequence[float] = NOISES,
-    sizes: Sequence[int] = SIZES,
-    pushes: Sequence[float] = PUSHES,
-    expansion_sizes: Sequence[int] = EXPANSION_SIZES,
+    noises: Sequence[float] = (0.3, 0.1, 0.03, 0.0),
+    sizes: Sequence[int] = (24, 48, 96),
+    pushes: Sequence[float] = (1.0, 0.5, 0.0),
+    expansion_sizes: Sequence[int] = (48, 96, 192),
 ) -> Limit:
     """Noise that falls to none at a clamped boundary, and an expanding map without noise."""
-    rows = [clamped_row(noise, n) for noise in noises for n in sizes]
-    by_noise = {noise: _rows_of(rows, "sigma", noise) for noise in noises}
-    growing = {noise: growing_monitors(found) for noise, found in by_noise.items()}  # type: ignore[arg-type]
-    growths = Table(
-        "clamped: p in monitor ~ h^-p on the two finest grids",
-        tuple(
-            {
-                "sigma": noise,
-                **{name: growth([float(row[name]) for row in found]) for name in MONITORS},
-                "growing": ", ".join(growing[noise]) or "none",
-            }
-            for noise, found in by_noise.items()
-        ),
-    )
+    clamped = {noise: Table("", tuple(clamped_row(noise, n) for n in sizes)) for noise in noises}
+    rows = [row for table in clamped.values() for row in table.rows]
+    growing = {noise: growing_monitors(table.rows) for noise, table in clamped.items()}  # type: ignore[arg-type]
+    found = growths("clamped: p in monitor ~ h^-p on the two finest grids", "sigma", clamped, MONITORS)
+    growing_rows = ({**row, "growing": ", ".join(growing[row["sigma"]]) or "none"} for row in found.rows)  # type: ignore[index]
+    growing_table = Table(found.title, tuple(growing_rows))
     keys = ("sigma", "cells", *MONITORS)
     monitors = Table("clamped: monitors", tuple({key: row[key] for key in keys} for row in rows))
+    keys = ("sigma", "guaranteed", "observed", "predicted", "2 lambda", "ratio")
     rates = Table(
         f"clamped: rates on {sizes[-1]} cells",
-        tuple(
-            {key: found[-1][key] for key in ("sigma", "guaranteed", "observed", "predicted", "2 lambda", "ratio")}
-            for found in by_noise.values()
-        ),
+        tuple({key: table.rows[-1][key] for key in keys} for table in clamped.values()),
     )
+    free_maps = {push: Table("", tuple(expanding_row(push, n) for n in expansion_sizes)) for push in pushes}
     expanding = Table(
-        "expanding: optimum of s' = 2 s + push a",
-        tuple(expanding_row(push, n) for push in pushes for n in expansion_sizes),
+        "expanding: optimum of s' = 2 s + push a", tuple(row for table in free_maps.values() for row in table.rows)
     )
-    exponents = {
-        push: {
-            name: growth([float(row[name]) for row in _rows_of(expanding.rows, "push", push)])
-            for name in ("slope of Q in a", "curvature of Q in a", "slope of V in s")
-        }
-        for push in pushes
-    }
-    expansion = Table(
+    expansion = growths(
         "expanding: p in quantity ~ h^-p on the two finest grids",
-        tuple({"push": push, **found} for push, found in exponents.items()),
+        "push",
+        free_maps,
+        ("slope of Q in a", "curvature of Q in a", "slope of V in s"),
     )
     quietest, free = min(noises), min(pushes)
+    silent, uncontrolled = found.row(sigma=quietest), expansion.row(push=free)
     deviation = agreement([float(row["observed"]) for row in rows], [float(row["predicted"]) for row in rows])
     slowest = [f"{row['2 lambda']:.4g} at sigma = {row['sigma']:g}" for row in rates.rows]
     return Limit(
         name="deterministic",
         fails="V and Q need not be smooth without noise: Q has kinks in the action where next states are clamped, "
         "V no derivative in the state where the dynamics expand and the action does not reach",
-        tables=(growths, rates, expansion, monitors, expanding),
+        tables=(growing_table, rates, expansion, monitors, expanding),
         flow=f"{linear(deviation)} (the mixture of the states' 2 lambda, at every noise and on every grid); 2 "
         f"lambda is {', '.join(slowest)}",
         growing=growing[quietest],
         monitors="growing under refinement: "
-        + "; ".join(f"sigma = {noise:g}: {', '.join(found) or 'none'}" for noise, found in growing.items()),
+        + "; ".join(f"sigma = {noise:g}: {', '.join(names) or 'none'}" for noise, names in growing.items()),
         conclusion=f"at sigma = {quietest:g} the curvature of Q grows like h^-"
-        f"{growth([float(row['q_curvature_max']) for row in by_noise[quietest]]):.2f} and its slope like h^-"
-        f"{growth([float(row['q_slope_max']) for row in by_noise[quietest]]):.2f}; with push = {free:g} the slope of V "
-        f"in s grows like h^-{exponents[free]['slope of V in s']:.2f} (Weierstrass: {WEIERSTRASS:.2f}) and that of Q "
-        f"in a like h^-{exponents[free]['slope of Q in a']:.2f}; {linear(deviation)}, and "
+        f"{silent['q_curvature_max']:.2f} and its slope like h^-"
+        f"{silent['q_slope_max']:.2f}; with push = {free:g} the slope of V "
+        f"in s grows like h^-{uncontrolled['slope of V in s']:.2f} (Weierstrass: {WEIERSTRASS:.2f}) and that of Q "
+        f"in a like h^-{uncontrolled['slope of Q in a']:.2f}; {linear(deviation)}, and "
         f"{certified([float(row['ratio']) for row in rows])}",
     )

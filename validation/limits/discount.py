@@ -19,20 +19,14 @@ from wpoflow.validation.limits.measures import (
     certified,
     decay,
     followed,
-    growing_monitors,
-    growth_table,
     linear,
+    monitored,
     monitors_sentence,
-    suprema,
 )
 from wpoflow.validation.limits.study import Limit, Row, Table
 from wpoflow.validation.limits.systems import circle
 from wpoflow.validation.rates import paper_rate, sup_norm_rate
 
-DISCOUNTS = (0.9, 0.99, 0.999, 0.9999)
-CELLS = 48
-SIZES = (24, 48, 96)
-MONITORED = 0.99
 SERIES = {"first": 1e-2, "per_decade": 20}
 
 
@@ -58,19 +52,16 @@ def discount_row(gamma: float, cells: int) -> Row:
 
 
 def discount(
-    discounts: Sequence[float] = DISCOUNTS,
-    cells: int = CELLS,
-    sizes: Sequence[int] = SIZES,
-    monitored: float = MONITORED,
+    discounts: Sequence[float] = (0.9, 0.99, 0.999, 0.9999), cells: int = 48, sizes: Sequence[int] = (24, 48, 96)
 ) -> Limit:
     """The circle at growing discount."""
     rows = tuple(discount_row(gamma, cells) for gamma in discounts)
     table = Table(f"circle, {cells} x {cells} cells: gamma -> 1", rows)
-    grids = [
-        suprema(followed(circle(n, discount=monitored), "circle", gap=1e-6, accuracy=1e-3, series=SERIES).run)
-        for n in sizes
-    ]
-    growing = growing_monitors(grids)
+    monitors, growing = monitored(
+        "monitors at gamma = 0.99",
+        sizes,
+        lambda n: followed(circle(n, discount=0.99), "circle", gap=1e-6, accuracy=1e-3, series=SERIES),
+    )
     first, before, last = table.rows[0], table.rows[-2], table.rows[-1]
     loss = float(last["sup norm"]) / float(first["sup norm"])
     change = float(last["2 lambda"]) / float(first["2 lambda"])
@@ -80,7 +71,7 @@ def discount(
     return Limit(
         name="discount",
         fails="the guaranteed rates 2 alpha (1 - gamma) and the paper's vanish like 1 - gamma",
-        tables=(table, growth_table(f"monitors at gamma = {monitored:g}", sizes, grids)),
+        tables=(table, monitors),
         flow=f"from gamma = {discounts[0]:g} to {discounts[-1]:g} the sup-norm guarantee changes by a factor "
         f"{loss:.2g} (1 - gamma: {horizon:.2g}), 2 lambda by {change:.3g}, 2 alpha/kappa at the end by "
         f"{float(last['2 alpha/kappa']) / float(first['2 alpha/kappa']):.3g}; late rates agree with the mixture of the "

@@ -37,18 +37,12 @@ from wpoflow.validation.limits.measures import (
     certified,
     decay,
     followed,
-    growing_monitors,
-    growth_table,
+    monitored,
     monitors_sentence,
-    suprema,
 )
 from wpoflow.validation.limits.study import Entry, Limit, Row, Table
 
 POWER = 1.5
-BOXES = (10.0, 30.0, 100.0, 300.0, 1000.0)
-CELLS = 401
-SIZES = (101, 201, 401)
-TIMES = (1.0, 10.0, 100.0, 1000.0, 1e4, 1e5)
 PER_DECADE = 4
 SERIES = {"first": 1e-2, "per_decade": PER_DECADE}
 SUB_LINEAR = 0.5  # a rate that falls faster than t^-1/2 over half a decade
@@ -144,11 +138,10 @@ def time_rows(runs: dict[float, Evidence], times: Sequence[float]) -> tuple[Row,
 
 
 def heavy_tails(
-    boxes: Sequence[float] = BOXES,
-    cells: int = CELLS,
-    sizes: Sequence[int] = SIZES,
-    times: Sequence[float] = TIMES,
-    names: Sequence[str] = tuple(TAILS),
+    boxes: Sequence[float] = (10.0, 30.0, 100.0, 300.0, 1000.0),
+    cells: int = 401,
+    sizes: Sequence[int] = (101, 201, 401),
+    times: Sequence[float] = (1.0, 10.0, 100.0, 1000.0, 1e4, 1e5),
 ) -> Limit:
     """Both tails on growing boxes, and the monitors in one of them."""
     tables: list[Table] = []
@@ -156,7 +149,7 @@ def heavy_tails(
     sentences, exponents = [], []
     falling: list[float] = []
     ended = 0
-    for name in names:
+    for name in TAILS:
         runs = {box: run_in_box(name, box, cells) for box in boxes}
         constants = Table(
             f"{name} tails: constants in growing boxes, {cells} cells",
@@ -170,26 +163,22 @@ def heavy_tails(
         felt = 0.5 / gaps[-1]
         before = [row for row in rates.rows if float(row["time"]) <= felt][-1]
         falling.append(float(before["-d ln rate/d ln t"]))
-        late = zip(constants.column("observed"), constants.column("2 lambda"), strict=True)
-        ended += sum(abs(seen / sharp - 1.0) <= LINEAR for seen, sharp in late)
-        shares = ", ".join(
-            f"{seen / sharp:.4g}"
-            for seen, sharp in zip(constants.column("observed"), constants.column("2 lambda"), strict=True)
-        )
+        shares = [float(row["observed"]) / float(row["2 lambda"]) for row in constants.rows]
+        ended += sum(abs(share - 1.0) <= LINEAR for share in shares)
         exponents.append(f"{name}: lambda ~ R^-{power:.2f} (expected {TAILS[name].box_power:g} in the limit)")
         sentences.append(
             f"{name}: at t = {before['time']:g}, before the largest box is felt, the rate falls like "
             f"t^-{before['-d ln rate/d ln t']:.2f} (on the line t^-{TAILS[name].rate_power:.2f}); at gap 1e-10 it is "
-            f"{shares} times 2 lambda in the boxes"
+            f"{', '.join(f'{share:.4g}' for share in shares)} times 2 lambda in the boxes"
         )
     middle = boxes[len(boxes) // 2]
-    grids = [suprema(run_in_box(names[0], middle, n).run) for n in sizes]
-    growing = growing_monitors(grids)
-    tables.append(growth_table(f"{names[0]} tails: monitors, box {middle:g}", sizes, grids))
+    monitors, growing = monitored(
+        f"logarithmic tails: monitors, box {middle:g}", sizes, lambda n: run_in_box("logarithmic", middle, n)
+    )
     return Limit(
         name="heavy_tails",
         fails="no log-Sobolev nor Poincaré inequality on the line: alpha and lambda vanish as the box grows",
-        tables=tuple(tables),
+        tables=(*tables, monitors),
         flow=".  ".join(sentences),
         growing=growing,
         monitors=monitors_sentence(growing),

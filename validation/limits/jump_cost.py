@@ -26,7 +26,7 @@ from wpoflow.validation.limits.measures import (
     decay,
     followed,
     growing_monitors,
-    growth,
+    growths,
     linear,
     order,
     suprema,
@@ -36,8 +36,6 @@ from wpoflow.validation.limits.systems import circle, smooth_cost
 
 JUMP = 1.0
 PLACE = 0.5
-BANDIT_SIZES = (128, 256, 512, 1024)
-CIRCLE_SIZES = (24, 48, 96)
 TIME = 1.0
 RATES = ("guaranteed", "observed", "predicted", "2 lambda", "ratio")
 SERIES = {"first": 1e-2, "per_decade": 10}
@@ -89,10 +87,6 @@ def grid_row(name: str, cells: int, make: Callable[[int], GridMDP]) -> Row:
     }
 
 
-def _without(row: Row, keys: Sequence[str]) -> Row:
-    return {key: value for key, value in row.items() if key not in keys}
-
-
 def _listed(orders: Table, problem: str) -> str:
     """Orders of V, gap and lambda of a problem, or a dash."""
     rows = [row for row in orders.rows if row["problem"] == problem]
@@ -100,30 +94,31 @@ def _listed(orders: Table, problem: str) -> str:
 
 
 def jump_cost(
-    bandit_sizes: Sequence[int] = BANDIT_SIZES,
-    circle_sizes: Sequence[int] = CIRCLE_SIZES,
+    bandit_sizes: Sequence[int] = (128, 256, 512, 1024),
+    circle_sizes: Sequence[int] = (24, 48, 96),
     variants: Sequence[str] = tuple(VARIANTS),
 ) -> Limit:
     """The same problem with a smooth cost, a jump in the action, and a jump in the state."""
-    tables: list[Table] = []
-    growths: list[Row] = []
+    tables: dict[str, Table] = {}
     orders: list[Row] = []
     growing: dict[str, tuple[str, ...]] = {}
     for name in variants:
         make, one_state = VARIANTS[name]
         table = Table(name, tuple(grid_row(name, n, make) for n in (bandit_sizes if one_state else circle_sizes)))
-        tables.append(table)
+        tables[name] = table
         growing[name] = growing_monitors(table.rows)  # type: ignore[arg-type]
-        growths.append({"problem": name, **{monitor: growth(table.column(monitor)) for monitor in MONITORS}})
         if one_state:
             columns = {"V": "V(rho) at 1", "gap": "gap at 1", "lambda": "2 lambda"}
             found = {f"order of {short}": order(table.column(column)) for short, column in columns.items()}
             orders.append({"problem": name, **found})
-    rates = [{"problem": table.title, **{key: table.rows[-1][key] for key in RATES}} for table in tables]
-    first = Table("growth: p in monitor ~ h^-p on the two finest grids", tuple(growths))
+    rates = [{"problem": table.title, **{key: table.rows[-1][key] for key in RATES}} for table in tables.values()]
+    first = growths("growth: p in monitor ~ h^-p on the two finest grids", "problem", tables, MONITORS)
     second = Table("orders of convergence, one state", tuple(orders))
     third = Table("rates on the finest grids", tuple(rates))
-    grids = [Table(table.title, tuple(_without(row, RATES[1:]) for row in table.rows)) for table in tables]
+    grids = [
+        Table(table.title, tuple({key: row[key] for key in row if key not in RATES[1:]} for row in table.rows))
+        for table in tables.values()
+    ]
     worst = agreement(third.column("observed"), third.column("predicted"))
     rough = [name for name in variants if growing[name]]
     smooth = [name for name in variants if not growing[name]]
@@ -138,5 +133,5 @@ def jump_cost(
         growing=tuple(name for name in MONITORS if any(name in found for found in growing.values())),
         monitors=f"growing under refinement: {sentence}; none for {', '.join(smooth) or 'no problem'}",
         conclusion=f"regularity fails for {', '.join(rough) or 'no problem'}; {linear(worst)}; "
-        f"{certified([float(row['ratio']) for table in tables for row in table.rows])}",
+        f"{certified([float(row['ratio']) for table in tables.values() for row in table.rows])}",
     )

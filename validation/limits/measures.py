@@ -9,7 +9,7 @@ A verdict from three grids is evidence, no proof.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,11 +77,6 @@ def decay(evidence: Evidence) -> dict[str, float]:
     }
 
 
-def least_rate(evidence: Evidence) -> float:
-    """The least local rate of all rows above rounding."""
-    return float(evidence.run.series["rate_observed"][evidence.judged].min())
-
-
 def at_time(run: Run, time: float) -> int:
     """The row at a time that is one of the run's, or the last row if the run ended before."""
     return min(int(np.searchsorted(run.series["time"], time * (1.0 - 1e-12))), len(run.series["time"]) - 1)
@@ -114,15 +109,27 @@ def growing_monitors(grids: Sequence[Mapping[str, float]]) -> tuple[str, ...]:
     return tuple(name for name in MONITORS if keeps_growing([grid[name] for grid in grids]))
 
 
-def growth_table(title: str, sizes: Sequence[int], grids: Sequence[Mapping[str, float]]) -> Table:
-    """One row a monitor: its suprema on every grid, and the exponent of its growth."""
+def monitored(
+    title: str, sizes: Sequence[int], follow: Callable[[int], Evidence], since: float = 0.0
+) -> tuple[Table, tuple[str, ...]]:
+    """Suprema of the monitors on several grids: one row a monitor, with the exponent of its growth; those that grow."""
+    grids = [suprema(follow(size).run, since) for size in sizes]
+    growing = growing_monitors(grids)
     rows = []
     for name in MONITORS:
         values = [grid[name] for grid in grids]
         row: dict[str, float | str] = {"monitor": name}
         row |= {f"{size} cells": value for size, value in zip(sizes, values, strict=True)}
-        rows.append(row | {"p in h^-p": growth(values), "grows": "yes" if keeps_growing(values) else "no"})
-    return Table(title, tuple(rows))
+        rows.append(row | {"p in h^-p": growth(values), "grows": "yes" if name in growing else "no"})
+    return Table(title, tuple(rows)), growing
+
+
+def growths(title: str, key: str, tables: Mapping[Any, Table], names: Sequence[str]) -> Table:
+    """One row a table of several grids: the exponents of growth of its columns."""
+    return Table(
+        title,
+        tuple({key: of, **{name: growth(table.column(name)) for name in names}} for of, table in tables.items()),
+    )
 
 
 def monitors_sentence(growing: Sequence[str]) -> str:

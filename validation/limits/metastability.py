@@ -35,21 +35,13 @@ from wpoflow.validation.limits.measures import (
     certified,
     decay,
     followed,
-    growing_monitors,
-    growth_table,
-    least_rate,
     linear,
+    monitored,
     monitors_sentence,
-    suprema,
 )
 from wpoflow.validation.limits.study import Limit, Row, Table
 
-TEMPERATURES = (0.2, 0.1, 0.07, 0.05, 0.035, 0.025)
-CELLS = 320
 STALL = 100.0
-SIZES = (80, 160, 320)
-PENDULUM = {"theta": 21, "speed": 21, "torque": 21}
-PENDULUM_TIME = 1000.0
 SMALL = 1e-8
 MOST_ITERATIONS = 30
 
@@ -83,7 +75,7 @@ def well_row(temperature: float, cells: int) -> Row:
         "lambda": rates["2 lambda"] / 2.0,
         "Kramers": factor * float(np.exp(-barrier / temperature)),
         "2 alpha": 2.0 * evidence.alpha,
-        "least rate": least_rate(evidence),
+        "least rate": float(run.series["rate_observed"][evidence.judged].min()),
         "late rate": rates["observed"],
         "2 lambda": rates["2 lambda"],
         "ratio": rates["ratio"],
@@ -111,9 +103,11 @@ def soft_policy_iteration(mdp: GridMDP, optimum: Optimum, policy: FloatArray) ->
     return errors
 
 
-def pendulum_tables(cells: dict[str, int], time: float) -> tuple[Table, Table, float]:
+def pendulum_tables(cells: int, time: float) -> tuple[Table, Table, float]:
     """The flow of the pendulum at tau = 0.1, soft policy iteration from where it stalls, and the flow's ratio."""
-    mdp = load_problem("pendulum", cells=cells, set={"problem.temperature": 0.1})
+    mdp = load_problem(
+        "pendulum", cells=dict.fromkeys(("theta", "speed", "torque"), cells), set={"problem.temperature": 0.1}
+    )
     series = {"first": 1e-2, "per_decade": 8}
     evidence = followed(mdp, "pendulum", gap=SMALL, time=time, accuracy=1e-2, series=series)
     run, rates = evidence.run, decay(evidence)
@@ -132,9 +126,10 @@ def pendulum_tables(cells: dict[str, int], time: float) -> tuple[Table, Table, f
             }
         )
     errors = soft_policy_iteration(mdp, evidence.optimum, run.policy)
-    grid = " x ".join(str(n) for n in cells.values())
     return (
-        Table(f"pendulum at tau = 0.1, {grid} cells; 2 lambda = {rates['2 lambda']:.3g}", tuple(rows)),
+        Table(
+            f"pendulum at tau = 0.1, {cells} x {cells} x {cells} cells; 2 lambda = {rates['2 lambda']:.3g}", tuple(rows)
+        ),
         Table(
             "soft policy iteration from the pendulum's last policy",
             tuple({"iteration": k, "gap": error} for k, error in enumerate(errors)),
@@ -144,11 +139,11 @@ def pendulum_tables(cells: dict[str, int], time: float) -> tuple[Table, Table, f
 
 
 def metastability(
-    temperatures: Sequence[float] = TEMPERATURES,
-    cells: int = CELLS,
-    sizes: Sequence[int] = SIZES,
-    pendulum: dict[str, int] | None = None,
-    time: float = PENDULUM_TIME,
+    temperatures: Sequence[float] = (0.2, 0.1, 0.07, 0.05, 0.035, 0.025),
+    cells: int = 320,
+    sizes: Sequence[int] = (80, 160, 320),
+    pendulum: int = 21,
+    time: float = 1000.0,
 ) -> Limit:
     """Double well at falling temperature, and the pendulum at tau = 0.1."""
     wells = Table(
@@ -158,15 +153,18 @@ def metastability(
     coldest = min(3, len(temperatures))
     slope = barrier_slope(wells.column("tau")[-coldest:], wells.column("lambda")[-coldest:])
     middle = temperatures[len(temperatures) // 2]
-    grids = [suprema(followed(double_well(middle).grid(n), "double well", gap=1e-8, accuracy=1e-3).run) for n in sizes]
-    growing = growing_monitors(grids)
-    flow, iteration, ratio = pendulum_tables(PENDULUM if pendulum is None else pendulum, time)
+    monitors, growing = monitored(
+        f"monitors at tau = {middle:g}",
+        sizes,
+        lambda n: followed(double_well(middle).grid(n), "double well", gap=1e-8, accuracy=1e-3),
+    )
+    flow, iteration, ratio = pendulum_tables(pendulum, time)
     last, stuck, errors = wells.rows[-1], flow.rows[-1], iteration.column("gap")
     deviation = agreement(wells.column("late rate"), wells.column("2 lambda"))
     return Limit(
         name="metastability",
         fails="no hypothesis fails; lambda and alpha collapse like exp(-barrier/tau)",
-        tables=(wells, growth_table(f"monitors at tau = {middle:g}", sizes, grids), flow, iteration),
+        tables=(wells, monitors, flow, iteration),
         flow=f"at tau = {last['tau']:g} the gap is {last['gap(100)']:.3g} at t = 100 and V fell by "
         f"{last['V(50)-V(100)']:.2g} since t = 50, a relative change of the gap of "
         f"{float(last['V(50)-V(100)']) / float(last['gap(100)']):.2g}; the soft Bellman residual is "

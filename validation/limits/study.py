@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
+
+from wpoflow.validation.finding import json_ready
 
 Entry = float | int | str
 Row = Mapping[str, Entry]
@@ -29,6 +30,10 @@ class Table:
     def column(self, name: str) -> list[Any]:
         """The entries of a column, from the first row to the last."""
         return [row[name] for row in self.rows]
+
+    def row(self, **entry: Entry) -> Row:
+        """The first row that holds the entry, given as ``column=entry``."""
+        return next(row for row in self.rows if entry.items() <= row.items())
 
 
 @dataclass(frozen=True)
@@ -78,21 +83,9 @@ class Limit:
         return {
             "name": self.name,
             "fails": self.fails,
-            "tables": [
-                {
-                    "title": table.title,
-                    "rows": [{name: _plain(entry) for name, entry in row.items()} for row in table.rows],
-                }
-                for table in self.tables
-            ],
+            "tables": json_ready([asdict(table) for table in self.tables]),
             "flow": self.flow,
             "growing_monitors": list(self.growing),
             "monitors": self.monitors,
             "conclusion": self.conclusion,
         }
-
-
-def _plain(entry: Entry) -> Entry:
-    if isinstance(entry, str):
-        return entry
-    return entry if math.isfinite(entry) else str(float(entry))

@@ -15,7 +15,6 @@ from wpoflow.problems.statement import Statement, Value, build
 from wpoflow.solver.mdp import GridMDP
 
 PUSH = 0.5
-NOISE = 0.3
 DISCOUNT = 0.9
 TEMPERATURE = 0.5
 
@@ -29,11 +28,10 @@ def circle(
     cells: int,
     *,
     cost: Value = smooth_cost,
-    noise: float = NOISE,
+    noise: float = 0.3,
     push: float = PUSH,
     stretch: float = 1.0,
     discount: float = DISCOUNT,
-    temperature: float = TEMPERATURE,
 ) -> GridMDP:
     """The problem on ``cells`` states and as many actions; s' = stretch s + push a + noise xi."""
     return build(
@@ -41,7 +39,7 @@ def circle(
             states=Grid((uniform_axis("s", 0.0, 2.0 * np.pi, cells, "periodic"),)),
             actions=Grid((uniform_axis("a", -2.0, 2.0, cells),)),
             discount=discount,
-            temperature=temperature,
+            temperature=TEMPERATURE,
             cost=cost,
             dynamics={"s": lambda s, a: stretch * s + push * a},
             noise={"s": noise},

@@ -30,18 +30,13 @@ from wpoflow.validation.limits.measures import (
     certified,
     decay,
     followed,
-    growing_monitors,
-    growth_table,
     linear,
+    monitored,
     monitors_sentence,
-    suprema,
 )
 from wpoflow.validation.limits.study import Limit, Row, Table
 from wpoflow.validation.rates import paper_rate, sup_norm_rate
 
-SHARES = (1.0, 1e-2, 1e-4, 0.0)
-CELLS = 64
-SIZES = (32, 64, 128)
 LENGTH = 4.0
 FAINT = 1e-12
 LAYER = 1.0
@@ -99,7 +94,9 @@ def _part(table: Table, name: str, columns: Sequence[str]) -> Table:
     return Table(f"{name}: {table.title}", rows)
 
 
-def unreachable(shares: Sequence[float] = SHARES, cells: int = CELLS, sizes: Sequence[int] = SIZES) -> Limit:
+def unreachable(
+    shares: Sequence[float] = (1.0, 1e-2, 1e-4, 0.0), cells: int = 64, sizes: Sequence[int] = (32, 64, 128)
+) -> Limit:
     """The circle as rho concentrates on its first point."""
     rows = []
     for share in shares:
@@ -107,11 +104,12 @@ def unreachable(shares: Sequence[float] = SHARES, cells: int = CELLS, sizes: Seq
         rows.append(share_row(share, evidence))
     table = Table(f"one way, {cells} x {cells} cells", tuple(rows))
     least = min(shares)
-    grids = [
-        suprema(followed(one_way(n, least), "one way", gap=1e-5, accuracy=ACCURACY, series=SERIES).run, LAYER)
-        for n in sizes
-    ]
-    growing = growing_monitors(grids)
+    monitors, growing = monitored(
+        f"monitors at rho_0 = {least:g}, t > {LAYER:g}",
+        sizes,
+        lambda n: followed(one_way(n, least), "one way", gap=1e-5, accuracy=ACCURACY, series=SERIES),
+        LAYER,
+    )
     last = rows[-1]
     certain = [name for name in JUDGED if last[name] == Verdict.HOLDS]
     uncertain = [name for name in JUDGED if last[name] == Verdict.NOT_CERTIFIED]
@@ -125,7 +123,7 @@ def unreachable(shares: Sequence[float] = SHARES, cells: int = CELLS, sizes: Seq
             _part(table, "concentrability", CONCENTRABILITY),
             _part(table, "rates", RATES),
             _part(table, "verdicts", JUDGED),
-            growth_table(f"monitors at rho_0 = {least:g}, t > {LAYER:g}", sizes, grids),
+            monitors,
         ),
         flow=f"late rates are {', '.join(f'{rate:.4g}' for rate in observed)} as rho_0 falls, the mixture of the "
         f"states' 2 lambda within {100.0 * deviation:.2g} %; kappa at the end {last['kappa at end']:.4g}",

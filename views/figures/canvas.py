@@ -22,7 +22,6 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
 from wpoflow.solver.records.provenance import VERSION
-from wpoflow.views.figures.formats import format_of
 
 SINGLE, DOUBLE = 3.4, 7.0  # widths of one and of two columns of a journal, inches
 DOTS_PER_INCH = 200
@@ -126,12 +125,6 @@ def _longest(text: str, fits: Callable[[str], bool]) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(text[:middle]) else (low, middle - 1)
     return low
-
-
-def save(figure: Figure, path: str | Path) -> None:
-    """Write a figure in the format its extension says; see `views.figures.save`."""
-    path = Path(path)
-    write(figure, path, format_of(path))
 
 
 def write(figure: Figure, target: Path | io.BytesIO, form: str) -> None:

@@ -8,20 +8,20 @@ For one state all lower bounds are shown; over two state axes, or a slice along 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.grids.axis import Axis
 from wpoflow.solver.records.run import Run
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.log_sobolev import minimise_log_sobolev
 from wpoflow.validation.constants.lower_bounds import lower_bounds
 from wpoflow.validation.constants.spectral_gap import spectral_gap
-from wpoflow.views.figures.canvas import BLUE, DOUBLE, GREEN, SECOND_MAP, SINGLE, VERMILION, heading, new_figure
-from wpoflow.views.figures.fields import NO_ACTIONS, NO_OPTIMUM, chosen_state, drawn_axes, long_axes, slice_rows, words
+from wpoflow.views.figures.canvas import BLUE, DOUBLE, GREEN, MAP, SECOND_MAP, SINGLE, VERMILION, new_figure
+from wpoflow.views.figures.fields import NO_ACTIONS, NO_OPTIMUM, Slice, long_axes
 from wpoflow.views.figures.panels import (
+    axes_map,
     axis_label,
     colour_bar,
     legend_above,
@@ -29,7 +29,6 @@ from wpoflow.views.figures.panels import (
     log_norm,
     log_scale,
     log_ticks,
-    map_of,
 )
 
 MOST_CELLS, MOST_MINIMISED = 1024, 64
@@ -54,20 +53,16 @@ def generators_at(run: Run, rows: IntArray) -> Generators:
     return Generators(run.actions, q, np.log(run.reference_mass), temperature)
 
 
-def draw(run: Run, *, state: Mapping[str, float] | None, title: bool) -> Figure:
+def draw(cut: Slice) -> Figure:
     """A chart of bounds, lines, or maps."""
-    index, along = chosen_state(run, state), drawn_axes(run, state, 2)
-    generators = generators_at(run, slice_rows(run, along, index))
+    generators = generators_at(cut.run, cut.rows)
     with np.errstate(all="ignore"):
-        if not along:
-            figure = _chart(generators)
-        elif len(along) == 1:
-            figure = _lines(run, along[0], generators)
-        else:
-            figure = _maps(run, along, generators)
-    note = words(run, index, along)
-    heading(figure, run.title if title else "", f"slice {note}" if note else "")
-    return figure
+        match cut.axes:
+            case [first, second]:
+                return _maps(first, second, generators)
+            case [axis]:
+                return _lines(axis, generators)
+        return _chart(generators)
 
 
 def _minimised(generators: Generators) -> tuple[IntArray, FloatArray]:
@@ -106,9 +101,8 @@ def _chart(generators: Generators) -> Figure:
     return figure
 
 
-def _lines(run: Run, k: int, generators: Generators) -> Figure:
+def _lines(axis: Axis, generators: Generators) -> Figure:
     """One state axis."""
-    axis = run.states.axes[k]
     figure = new_figure(SINGLE, 2.7)
     panel = figure.subplots()
     gaps, bound = spectral_gap(generators), lower_bounds(generators).best
@@ -127,9 +121,8 @@ def _lines(run: Run, k: int, generators: Generators) -> Figure:
     return figure
 
 
-def _maps(run: Run, along: list[int], generators: Generators) -> Figure:
+def _maps(first: Axis, second: Axis, generators: Generators) -> Figure:
     """Spectral gap, bound, and the quotient of the two over two state axes."""
-    first, second = (run.states.axes[k] for k in along)
     gaps, bound = spectral_gap(generators), lower_bounds(generators).best
     quotient = np.where(gaps > 0.0, bound / gaps, np.nan)
     figure = new_figure(DOUBLE, 2.9)
@@ -143,8 +136,7 @@ def _maps(run: Run, along: list[int], generators: Generators) -> Figure:
         last = panel is panels[2]
         norm = linear_norm(values) if last else (log_norm(values) or linear_norm(values))
         shown = values if last else np.where(values > 0.0, values, np.nan)
-        mesh = map_of(panel, first.edges, second.edges, shown.reshape(shape), norm, SECOND_MAP if last else "viridis")
-        colour_bar(figure, mesh, panel, label)
-        panel.set_xlabel(axis_label(first))
-    panels[0].set_ylabel(axis_label(second))
+        mesh = axes_map(panel, first, second, shown.reshape(shape), norm, SECOND_MAP if last else MAP)
+        colour_bar(mesh, panel, label)
+        panel.label_outer()
     return figure

@@ -23,8 +23,8 @@ from wpoflow.solver.records.run import Run
 from wpoflow.validation.constants.spectral_gap import SpectrumError
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.rates import paper_rate
-from wpoflow.views.figures.canvas import BLACK, BLUE, GREEN, GREY, SINGLE, VERMILION, heading, new_figure
-from wpoflow.views.figures.fields import NO_OPTIMUM, NO_ROWS
+from wpoflow.views.figures.canvas import BLACK, BLUE, GREEN, GREY, SINGLE, VERMILION, new_figure
+from wpoflow.views.figures.fields import NO_OPTIMUM, NO_ROWS, Slice
 from wpoflow.views.figures.panels import GAP, TIME, few_ticks, legend_above, log_scale
 
 NEAR_FLOOR = 1e3
@@ -75,16 +75,14 @@ def bound_line(time: FloatArray, gap: FloatArray, rate: FloatArray) -> FloatArra
     return np.asarray(gap[0] * np.exp(-folds))
 
 
-def draw(run: Run, *, title: bool) -> Figure:
+def draw(cut: Slice) -> Figure:
     """Gap above, local rate below."""
     figure = new_figure(SINGLE, 3.9)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.6, 1.0])
-    gap_panel(above, run)
+    gap_panel(above, cut.run)
     legend_above(above, 2)
-    rate_panel(below, run)
+    rate_panel(below, cut.run)
     above.set_xlabel("")
-    below.set_xlabel(TIME)
-    heading(figure, run.title if title else "")
     return figure
 
 
@@ -93,7 +91,6 @@ def gap_panel(panel: Axes, run: Run, *, short: bool = False) -> None:
     rates, time, gap = rates_of(run), run.series["time"], run.series["gap"]
     assert run.optimum is not None
     marker = "o" if time.size <= FEW_ROWS else ""
-    shown = [gap]
     panel.plot(time, gap, color=BLUE, marker=marker, markersize=3.0, label="observed", zorder=3)
     for rate, colour, dashes, label in (
         (rates.guaranteed, GREEN, (0, (5, 1.5)), r"guaranteed, $2\alpha/\kappa$"),
@@ -103,7 +100,7 @@ def gap_panel(panel: Axes, run: Run, *, short: bool = False) -> None:
             line = bound_line(time, gap, rate)
             panel.plot(time, line, color=colour, linestyle=dashes, label=label.split(",")[0] if short else label)
     rows = np.flatnonzero(rates.judged & np.isfinite(gap))
-    log_scale(panel, shown)
+    log_scale(panel, [gap])
     if rows.size and np.isfinite(rates.sharp) and time.size > 1:
         anchor = int(rows[-1])
         line = np.exp(np.minimum(np.log(gap[anchor]) - rates.sharp * (time - time[anchor]), 700.0))
@@ -118,8 +115,7 @@ def gap_panel(panel: Axes, run: Run, *, short: bool = False) -> None:
         panel.axhline(floor, color=GREY, linewidth=0.8, label="rounding floor")
         panel.set_ylim(min(low, floor / 2.0), high)
     panel.set_ylabel(GAP)
-    panel.set_xlabel(TIME)
-    panel.xaxis.set_major_locator(few_ticks(5) if time.size > 1 else FixedLocator(time.tolist()))
+    _linear_time(panel, time)
 
 
 def rate_panel(panel: Axes, run: Run) -> None:
@@ -141,5 +137,9 @@ def rate_panel(panel: Axes, run: Run) -> None:
     largest = max(float(np.max(part, where=np.isfinite(part), initial=0.0)) for part in compared)
     log_scale(panel, [part[part >= RATE_RANGE * largest] for part in compared])
     panel.set_ylabel("local rate [1]")
+    _linear_time(panel, time)
+
+
+def _linear_time(panel: Axes, time: FloatArray) -> None:
     panel.set_xlabel(TIME)
     panel.xaxis.set_major_locator(few_ticks(5) if time.size > 1 else FixedLocator(time.tolist()))

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.records.run import Run
-from wpoflow.views.figures.canvas import BLACK, DOUBLE, MAP, SINGLE, heading, new_figure
-from wpoflow.views.figures.fields import (
-    NO_ACTIONS,
-    NO_SNAPSHOTS,
-    chosen_state,
-    densities,
-    flat_index,
-    long_axes,
-    snapshot_times,
-    some_snapshots,
-    time_words,
-    words,
-)
-from wpoflow.views.figures.panels import axis_label, colour_bar, density_norm, few_ticks, legend_above, map_of
+from wpoflow.views.figures.canvas import BLACK, DOUBLE, MAP, SINGLE, new_figure
+from wpoflow.views.figures.fields import Slice, densities, long_axes, no_moving_policy, some_snapshots, time_words
+from wpoflow.views.figures.panels import axes_map, axis_label, colour_bar, density_norm, few_ticks, legend_above
 
 LINES, MAPS = 5, 3
-
-
-def why_not(run: Run) -> str:
-    """Snapshots and an action axis are needed."""
-    if not long_axes(run.actions):
-        return NO_ACTIONS
-    return "" if snapshot_times(run).size else NO_SNAPSHOTS
+why_not = no_moving_policy
 
 
 def plane(run: Run, probabilities: FloatArray) -> FloatArray:
@@ -47,16 +28,15 @@ def plane(run: Run, probabilities: FloatArray) -> FloatArray:
     return np.asarray(kept / np.outer(*(run.actions.axes[k].widths for k in axes)))
 
 
-def draw(run: Run, *, state: Mapping[str, float] | None, title: bool) -> Figure:
+def draw(cut: Slice) -> Figure:
     """Lines or maps, the optimum last."""
+    run, (flat,) = cut.run, cut.rows
     assert run.snapshots is not None
-    index = chosen_state(run, state)
-    flat, axes = flat_index(run.states, index), [run.actions.axes[k] for k in long_axes(run.actions)[:2]]
+    axes = [run.actions.axes[k] for k in long_axes(run.actions)[:2]]
     rows = some_snapshots(run, LINES if len(axes) == 1 else MAPS)
     shown = [(time_words(float(run.snapshots.time[j])), plane(run, run.snapshots.policy_at(j)[flat])) for j in rows]
     if run.optimum is not None:
         shown.append((r"$\pi^*$", plane(run, run.optimum.policy[flat])))
-    note = words(run, index)
     if len(axes) == 1:
         figure = new_figure(SINGLE, 2.8)
         panel = figure.subplots()
@@ -75,10 +55,8 @@ def draw(run: Run, *, state: Mapping[str, float] | None, title: bool) -> Figure:
         panels = figure.subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)[0]
         norm = density_norm(*(values for _, values in shown))
         for panel, (label, values) in zip(panels, shown, strict=True):
-            mesh = map_of(panel, axes[0].edges, axes[1].edges, values, norm)
+            mesh = axes_map(panel, axes[0], axes[1], values, norm)
             panel.set_title(label)
-            panel.set_xlabel(axis_label(axes[0]))
-        panels[0].set_ylabel(axis_label(axes[1]))
-        colour_bar(figure, mesh, list(panels), r"$\pi_t(a|s)$ [1]", "right")
-    heading(figure, run.title if title else "", f"at {note}" if note else "")
+            panel.label_outer()
+        colour_bar(mesh, list(panels), r"$\pi_t(a|s)$ [1]", "right")
     return figure

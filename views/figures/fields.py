@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.grids.axis import Axis
@@ -23,21 +27,76 @@ def long_axes(grid: Grid) -> list[int]:
     return [k for k, axis in enumerate(grid.axes) if axis.size > 1]
 
 
-def chosen_state(run: Run, wanted: Mapping[str, float] | None) -> tuple[int, ...]:
-    """Index of the state point nearest to the one asked for on every axis; the middle where nothing is asked.
+def no_moving_policy(run: Run) -> str:
+    """Why there is no policy whose change could be shown; empty if there is: snapshots and an action axis."""
+    if not long_axes(run.actions):
+        return NO_ACTIONS
+    return "" if snapshot_times(run).size else NO_SNAPSHOTS
 
-    Raises
-    ------
-    FigureError
-        An axis that is not one of the states, or a number outside its box.
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """A state of a run, and the state axes a figure lies along through it.
+
+    Parameters
+    ----------
+    run : Run
+    wanted : mapping of state axis to number, optional
+        The nearest grid point is taken; the middle of axes left out.
+    count : int
+        Most axes to lie along: the first of more than one point, those with a chosen value last.
     """
-    wanted = wanted or {}
-    names = [axis.name for axis in run.states.axes]
-    for name in wanted:
-        if name not in names:
-            choices = f"choose among {', '.join(names)}" if names else "there is one state only"
-            raise FigureError(f"state {name}: {choices}")
-    return tuple(_index(axis, wanted.get(axis.name)) for axis in run.states.axes)
+
+    run: Run
+    wanted: Mapping[str, float] | None = None
+    count: int = 0
+
+    @cached_property
+    def index(self) -> tuple[int, ...]:
+        """Index of the state on every axis.
+
+        Raises
+        ------
+        FigureError
+            An axis that is not one of the states, or a number outside its box.
+        """
+        names = [axis.name for axis in self.run.states.axes]
+        for name in self.wanted or {}:
+            if name not in names:
+                choices = f"choose among {', '.join(names)}" if names else "there is one state only"
+                raise FigureError(f"state {name}: {choices}")
+        return tuple(_index(axis, (self.wanted or {}).get(axis.name)) for axis in self.run.states.axes)
+
+    @cached_property
+    def along(self) -> list[int]:
+        """Positions of the axes."""
+        states = self.run.states
+        free = sorted(long_axes(states), key=lambda k: states.axes[k].name in (self.wanted or {}))
+        return sorted(free[: self.count])
+
+    @property
+    def axes(self) -> list[Axis]:
+        """The axes themselves."""
+        return [self.run.states.axes[k] for k in self.along]
+
+    @property
+    def rows(self) -> IntArray:
+        """Numbers of the states of the slice, in C order."""
+        return np.asarray(self.of(np.arange(self.run.states.size))).ravel()
+
+    @property
+    def words(self) -> str:
+        """The state, without the axes the slice lies along: ``x = 0.5, v = 0``."""
+        return ", ".join(
+            f"{axis.name} = {_rounded(axis, i):.3g}"
+            for k, (axis, i) in enumerate(zip(self.run.states.axes, self.index, strict=True))
+            if k not in self.along and axis.size > 1
+        )
+
+    def of(self, values: NDArray[Any]) -> NDArray[Any]:
+        """A function of the state, (S,) or (S, ...), on the axes of the slice."""
+        where = tuple(slice(None) if k in self.along else i for k, i in enumerate(self.index))
+        return np.asarray(values.reshape((*self.run.states.shape, *values.shape[1:]))[where])
 
 
 def _index(axis: Axis, wanted: float | None) -> int:
@@ -46,38 +105,6 @@ def _index(axis: Axis, wanted: float | None) -> int:
     if not axis.lower <= wanted <= axis.upper:
         raise FigureError(f"state {axis.name} = {wanted:g}: outside the box [{axis.lower:g}, {axis.upper:g}]")
     return int(np.argmin(np.abs(axis.points - wanted)))
-
-
-def flat_index(grid: Grid, index: tuple[int, ...]) -> int:
-    """Number of a point in C order."""
-    return int(sum(i * stride for i, stride in zip(index, grid.strides, strict=True)))
-
-
-def drawn_axes(run: Run, wanted: Mapping[str, float] | None, count: int) -> list[int]:
-    """State axes a figure lies along: the first of more than one point, those with a chosen value last."""
-    wanted = wanted or {}
-    free = sorted(long_axes(run.states), key=lambda k: run.states.axes[k].name in wanted)
-    return sorted(free[:count])
-
-
-def slice_of(values: FloatArray, run: Run, along: list[int], index: tuple[int, ...]) -> FloatArray:
-    """A function of the state, (S,) or (S, ...), on the axes ``along``, the others held at ``index``."""
-    where = tuple(slice(None) if k in along else i for k, i in enumerate(index))
-    return np.asarray(values.reshape((*run.states.shape, *values.shape[1:]))[where])
-
-
-def slice_rows(run: Run, along: list[int], index: tuple[int, ...]) -> IntArray:
-    """Numbers of the states in a slice, in C order."""
-    return slice_of(np.arange(run.states.size).astype(np.float64), run, along, index).astype(np.int64).ravel()
-
-
-def words(run: Run, index: tuple[int, ...], but: list[int] | None = None) -> str:
-    """A state in words, without the axes that are drawn along: ``x = 0.5, v = 0``."""
-    return ", ".join(
-        f"{axis.name} = {_rounded(axis, index[k]):.3g}"
-        for k, axis in enumerate(run.states.axes)
-        if k not in (but or []) and axis.size > 1
-    )
 
 
 def _rounded(axis: Axis, i: int) -> float:

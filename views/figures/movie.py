@@ -23,18 +23,9 @@ from wpoflow.solver.records.run import Run
 from wpoflow.views.figures import decay, kymograph
 from wpoflow.views.figures.canvas import BLACK, BLUE, DOUBLE, VERMILION, heading, new_figure, style
 from wpoflow.views.figures.density import plane
-from wpoflow.views.figures.fields import (
-    chosen_state,
-    drawn_axes,
-    flat_index,
-    long_axes,
-    marginal,
-    slice_rows,
-    snapshot_times,
-)
-from wpoflow.views.figures.fields import words as state_words
+from wpoflow.views.figures.fields import Slice, long_axes, marginal, snapshot_times
 from wpoflow.views.figures.formats import FigureError
-from wpoflow.views.figures.panels import axis_label, colour_bar, density_norm, legend_above, map_of
+from wpoflow.views.figures.panels import axes_map, axis_label, colour_bar, density_norm, legend_above
 
 MOVIES = (".gif", ".apng", ".png", ".mp4")
 DOTS = 130
@@ -159,18 +150,16 @@ def _mp4(images: list[Image.Image], path: Path, fps: float) -> None:
 
 def _scene(run: Run, state: Mapping[str, float] | None, title: bool) -> tuple[Figure, Update]:
     """The figure, and what brings it to a snapshot."""
-    assert run.snapshots is not None
-    index, axes = chosen_state(run, state), long_axes(run.actions)
-    along = drawn_axes(run, state, 1) if len(axes) == 1 else []
+    one_action = len(long_axes(run.actions)) == 1
+    cut = Slice(run, state, 1 if one_action else 0)
     with_gap = not decay.why_not(run)
     figure = new_figure(DOUBLE if with_gap else 0.6 * DOUBLE, 3.0)
     ratios = [1.25, 1.0] if with_gap else [1.0]
     panels = figure.subplots(1, len(ratios), width_ratios=ratios, squeeze=False)[0]
-    show = _lines if len(axes) == 1 and not along else _map
-    first = show(panels[0], run, index, along)
+    show = _lines if one_action and not cut.along else _map
+    first = show(panels[0], cut)
     second = _marker(panels[1], run) if with_gap else None
-    note = state_words(run, index, along)
-    heading(figure, run.title if title else "", f"at {note}" if note else "")
+    heading(figure, run.title if title else "", f"at {cut.words}" if cut.words else "")
     stamp = panels[0].set_title(" ", loc="left")
     times = snapshot_times(run)
 
@@ -183,14 +172,14 @@ def _scene(run: Run, state: Mapping[str, float] | None, title: bool) -> tuple[Fi
     return figure, update
 
 
-def _lines(panel: Axes, run: Run, index: tuple[int, ...], _: list[int]) -> Update:
+def _lines(panel: Axes, cut: Slice) -> Update:
     """Density over the action axis."""
-    k = long_axes(run.actions)[0]
-    axis, values = run.actions.axes[k], kymograph.history(run, index, k)
+    run, (k,) = cut.run, long_axes(cut.run.actions)
+    axis, values = run.actions.axes[k], kymograph.history(cut, k)
     (line,) = panel.plot(axis.points, values[0], color=BLUE)
     highest = [values.max()]
     if run.optimum is not None:
-        best = marginal(run, run.optimum.policy[flat_index(run.states, index)], k)
+        best = marginal(run, run.optimum.policy[cut.rows[0]], k)
         panel.plot(axis.points, best, color=BLACK, linestyle="--", linewidth=0.8)
         highest.append(best.max())
     panel.set_xlim(axis.lower, axis.upper)
@@ -204,26 +193,18 @@ def _lines(panel: Axes, run: Run, index: tuple[int, ...], _: list[int]) -> Updat
     return update
 
 
-def _map(panel: Axes, run: Run, index: tuple[int, ...], along: list[int]) -> Update:
+def _map(panel: Axes, cut: Slice) -> Update:
     """Density over state and action, or over two actions."""
-    snapshots = run.snapshots
-    assert snapshots is not None
-    axes = long_axes(run.actions)
-    count = snapshot_times(run).size
-    if along:
-        rows = slice_rows(run, along, index)
-        across, up = run.states.axes[along[0]], run.actions.axes[axes[0]]
-        values = np.array([marginal(run, snapshots.policy_at(j)[rows], axes[0]) for j in range(count)])
+    run, axes = cut.run, [cut.run.actions.axes[k] for k in long_axes(cut.run.actions)[:2]]
+    assert run.snapshots is not None
+    policies = (run.snapshots.policy_at(j)[cut.rows] for j in range(snapshot_times(run).size))
+    if cut.along:
+        values = np.array([marginal(run, policy, long_axes(run.actions)[0]) for policy in policies])
     else:
-        across, up = (run.actions.axes[k] for k in axes[:2])
-        flat = flat_index(run.states, index)
-        values = np.array([plane(run, snapshots.policy_at(j)[flat]) for j in range(count)])
-    mesh = map_of(panel, across.edges, up.edges, values[0], density_norm(values))
-    figure = panel.get_figure()
-    assert isinstance(figure, Figure)
-    colour_bar(figure, mesh, panel, r"$\pi_t(a|s)$ [1]", "right")
-    panel.set_xlabel(axis_label(across))
-    panel.set_ylabel(axis_label(up))
+        values = np.array([plane(run, policy[0]) for policy in policies])
+    across, up = [*cut.axes, *axes]
+    mesh = axes_map(panel, across, up, values[0], density_norm(values))
+    colour_bar(mesh, panel, r"$\pi_t(a|s)$ [1]", "right")
 
     def update(number: int) -> None:
         mesh.set_array(np.ma.masked_invalid(values[number].T))

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm, Normalize
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator, SymmetricalLogLocator
 
 from wpoflow.core.arrays import FloatArray
@@ -89,12 +88,7 @@ def time_scale(panel: Axes, times: FloatArray) -> None:
 
 
 def map_of(
-    panel: Axes,
-    across: FloatArray,
-    up: FloatArray,
-    values: FloatArray,
-    norm: Normalize | None = None,
-    cmap: str = MAP,
+    panel: Axes, across: FloatArray, up: FloatArray, values: FloatArray, norm: Normalize | None = None, cmap: str = MAP
 ) -> QuadMesh:
     """Cells in colour: values (n, m) over edges (n + 1,) and (m + 1,); an image inside vector files."""
     shown = np.ma.masked_invalid(values.T)
@@ -103,6 +97,15 @@ def map_of(
     panel.xaxis.set_major_locator(few_ticks(4))
     panel.yaxis.set_major_locator(few_ticks(5))
     return mesh
+
+
+def axes_map(
+    panel: Axes, across: Axis, up: Axis, values: FloatArray, norm: Normalize | None = None, cmap: str = MAP
+) -> QuadMesh:
+    """Cells of two axes in colour, both named; on a row of panels follow it by ``label_outer``."""
+    panel.set_xlabel(axis_label(across))
+    panel.set_ylabel(axis_label(up))
+    return map_of(panel, across.edges, up.edges, values, norm, cmap)
 
 
 def linear_norm(*values: FloatArray) -> Normalize:
@@ -136,8 +139,10 @@ def log_norm(*values: FloatArray) -> LogNorm | None:
     return LogNorm(low, high)
 
 
-def colour_bar(figure: Figure, mesh: QuadMesh, panels: Axes | Sequence[Axes], label: str, where: str = "top") -> None:
+def colour_bar(mesh: QuadMesh, panels: Axes | Sequence[Axes], label: str, where: str = "top") -> None:
     """Colour scale with few ticks, above the panel or panels it belongs to, or at their right."""
+    figure = mesh.get_figure(root=True)
+    assert figure is not None
     bar = figure.colorbar(mesh, ax=panels, location=where, label=label, aspect=18, pad=0.03)
     if isinstance(mesh.norm, LogNorm):
         log_ticks(bar.ax.yaxis if where in ("left", "right") else bar.ax.xaxis, *mesh.get_clim(), 5)

@@ -7,8 +7,6 @@ the circle.  With more than two state axes the motion in the slice is shown, pro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 from matplotlib.figure import Figure
 from scipy.interpolate import RegularGridInterpolator
@@ -17,11 +15,11 @@ from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.grids.axis import Axis
 from wpoflow.problems.load import read_statement
 from wpoflow.problems.problem_file import parse_problem
-from wpoflow.problems.statement import Statement, Value
+from wpoflow.problems.statement import Value
 from wpoflow.solver.records.run import Run
-from wpoflow.views.figures.canvas import BLACK, MAP, SINGLE, heading, new_figure
-from wpoflow.views.figures.fields import NO_OPTIMUM, chosen_state, drawn_axes, long_axes, slice_rows, words
-from wpoflow.views.figures.panels import axis_label, colour_bar, linear_norm, map_of, plain
+from wpoflow.views.figures.canvas import BLACK, MAP, SINGLE, new_figure
+from wpoflow.views.figures.fields import NO_OPTIMUM, Slice, long_axes
+from wpoflow.views.figures.panels import axes_map, colour_bar, linear_norm, plain
 
 NODES = 41
 CIRCLE_MAP = "twilight"
@@ -47,16 +45,12 @@ def displacements(run: Run, rows: IntArray) -> FloatArray:
     for number, row in enumerate(rows):
         here = run.states.points[row]
         policy = run.optimum.policy[row]
-        for weight, dynamics in _branches(statement, here, run):
+        for outcome in statement.branches:
+            weight = _evaluated(outcome.probability, here, run)
             for k, name in enumerate(names):
-                there = _at_boundary(_evaluated(dynamics[name], here, run), run.states.axes[k])
+                there = _at_boundary(_evaluated(outcome.dynamics[name], here, run), run.states.axes[k])
                 out[number, k] += policy @ (weight * (there - here[k]))
     return out
-
-
-def _branches(statement: Statement, here: FloatArray, run: Run) -> Sequence[tuple[FloatArray, Mapping[str, Value]]]:
-    """Probability of each outcome at every action, and its dynamics."""
-    return [(_evaluated(outcome.probability, here, run), outcome.dynamics) for outcome in statement.branches]
 
 
 def _evaluated(value: Value, here: FloatArray, run: Run) -> FloatArray:
@@ -95,19 +89,16 @@ def mean_actions(run: Run, rows: IntArray) -> tuple[FloatArray, str, bool]:
     return np.sqrt((mean[:, axes] ** 2).sum(axis=1)), r"modulus of the mean action under $\pi^*$ [1]", False
 
 
-def draw(run: Run, *, state: Mapping[str, float] | None, title: bool) -> Figure:
+def draw(cut: Slice) -> Figure:
     """Streamlines over colour."""
-    index, along = chosen_state(run, state), drawn_axes(run, state, 2)
-    rows = slice_rows(run, along, index)
-    first, second = (run.states.axes[k] for k in along)
+    first, second = cut.axes
     shape = (first.size, second.size)
-    motion = displacements(run, rows)[:, along].reshape(*shape, 2)
-    action, label, is_angle = mean_actions(run, rows)
+    motion = displacements(cut.run, cut.rows)[:, cut.along].reshape(*shape, 2)
+    action, label, is_angle = mean_actions(cut.run, cut.rows)
     figure = new_figure(SINGLE, 3.1)
     panel = figure.subplots()
-    mesh = map_of(
-        panel, first.edges, second.edges, action.reshape(shape), linear_norm(action), CIRCLE_MAP if is_angle else MAP
-    )
+    colours = CIRCLE_MAP if is_angle else MAP
+    mesh = axes_map(panel, first, second, action.reshape(shape), linear_norm(action), colours)
     mesh.set_alpha(0.6)
     across, up, field = _even(first, second, motion)
     if np.any(np.hypot(field[..., 0], field[..., 1]) > 0.0):
@@ -116,11 +107,7 @@ def draw(run: Run, *, state: Mapping[str, float] | None, title: bool) -> Figure:
         )
     panel.set_xlim(first.lower, first.upper)
     panel.set_ylim(second.lower, second.upper)
-    colour_bar(figure, mesh, panel, label)
-    panel.set_xlabel(axis_label(first))
-    panel.set_ylabel(axis_label(second))
-    note = words(run, index, along)
-    heading(figure, run.title if title else "", f"slice {note}" if note else "")
+    colour_bar(mesh, panel, label)
     return figure
 
 

@@ -24,13 +24,13 @@ class Kind:
     name : str
     shows : str
         What is seen, in a few words.
-    takes_state : bool
-        Whether a state, or a slice through it, can be chosen.
+    along : int or None
+        State axes it lies along, at most; None where there is no state to choose.
     """
 
     name: str
     shows: str
-    takes_state: bool = True
+    along: int | None = 0
 
     @property
     def _module(self) -> Any:
@@ -40,37 +40,34 @@ class Kind:
         """Why this kind does not apply to a run; empty if it does."""
         return str(self._module.why_not(run))
 
-    def draw(self, run: Run, *, state: Mapping[str, float] | None = None, title: bool = True) -> Figure:
-        """Draw it; arguments as in `draw`.
-
-        Raises
-        ------
-        FigureError
-            It does not apply, or the state is not one.
-        """
+    def draw(self, run: Run, state: Mapping[str, float] | None, title: bool) -> Figure:
+        """Draw it, as `plot` says."""
         reason = self.why_not(run)
         if reason:
             raise FigureError(f"{self.name}: {reason}; what applies: {', '.join(applicable(run)) or 'no kind at all'}")
-        if state and not self.takes_state:
+        if state and self.along is None:
             raise FigureError(f"{self.name}: there is no state to choose in it")
-        from wpoflow.views.figures.canvas import style
+        from wpoflow.views.figures.canvas import heading, style
+        from wpoflow.views.figures.fields import Slice
 
+        cut = Slice(run, state, self.along or 0)
+        note = "" if self.along is None or not cut.words else f"{'slice' if self.along else 'at'} {cut.words}"
         with style():
-            chosen = {"state": state} if self.takes_state else {}
-            figure: Figure = self._module.draw(run, title=title, **chosen)
+            figure: Figure = self._module.draw(cut)
+            heading(figure, run.title if title else "", note)
         return figure
 
 
 _KINDS = (
     Kind("overview", "four panels: decay, value, policy in flow time, final policy"),
-    Kind("decay", "the gap and its local rate beside the guaranteed, the paper's and the sharp rate", False),
-    Kind("value", "value against optimum: lines over one state axis, maps over two"),
-    Kind("policy", "policy over state and action beside the optimal one"),
+    Kind("decay", "the gap and its local rate beside the guaranteed, the paper's and the sharp rate", None),
+    Kind("value", "value against optimum: lines over one state axis, maps over two", 2),
+    Kind("policy", "policy over state and action beside the optimal one", 1),
     Kind("kymograph", "density of the policy at one state, over action and flow time"),
     Kind("density", "density of the policy at one state at several times: lines, or maps over two action axes"),
-    Kind("steps", "dissipation and step size in flow time", False),
-    Kind("constants", "spectral gap and log-Sobolev constant of the optimal policy, state by state"),
-    Kind("phase", "mean motion under the optimal policy, its mean action as colour (two state axes)"),
+    Kind("steps", "dissipation and step size in flow time", None),
+    Kind("constants", "spectral gap and log-Sobolev constant of the optimal policy, state by state", 2),
+    Kind("phase", "mean motion under the optimal policy, its mean action as colour (two state axes)", 2),
 )
 
 FIGURES: dict[str, Kind] = {kind.name: kind for kind in _KINDS}
@@ -81,14 +78,14 @@ def applicable(run: Run) -> list[str]:
     return [name for name, kind in FIGURES.items() if not kind.why_not(run)]
 
 
-def draw(kind: str, run: Run, *, state: Mapping[str, float] | None = None, title: bool = True) -> Figure:
+def plot(run: Run, kind: str = "overview", *, state: Mapping[str, float] | None = None, title: bool = True) -> Figure:
     """Draw a figure of a run.
 
     Parameters
     ----------
+    run : Run
     kind : str
         A name of `FIGURES`.
-    run : Run
     state : mapping of state axis to number, optional
         The state that is looked at, the nearest grid point; axes left out: the middle.  Where an axis is drawn along
         (``value``, ``policy``, ``constants``, ``phase``), those not given here come first.
@@ -107,4 +104,4 @@ def draw(kind: str, run: Run, *, state: Mapping[str, float] | None = None, title
     """
     if kind not in FIGURES:
         raise FigureError(f"figure {kind!r}: choose among {', '.join(FIGURES)}")
-    return FIGURES[kind].draw(run, state=state, title=title)
+    return FIGURES[kind].draw(run, state, title)

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from wpoflow.solver.records.run import Run
-from wpoflow.views.figures.canvas import BLUE, SINGLE, VERMILION, heading, new_figure
-from wpoflow.views.figures.fields import NO_ROWS
+from wpoflow.views.figures.canvas import BLUE, SINGLE, VERMILION, new_figure
+from wpoflow.views.figures.fields import NO_ROWS, Slice
 from wpoflow.views.figures.panels import log_scale, time_scale
 
 
@@ -17,14 +17,13 @@ def why_not(run: Run) -> str:
     return "" if run.series["time"].size else NO_ROWS
 
 
-def draw(run: Run, *, title: bool) -> Figure:
+def draw(cut: Slice) -> Figure:
     """Dissipation above, step size below."""
     figure = new_figure(SINGLE, 3.4)
     above, below = figure.subplots(2, 1, sharex=True)
-    series_panel(above, run, "dissipation", BLUE, r"$-\frac{d}{dt}V^{\pi_t}(\rho)$ [1]")
-    series_panel(below, run, "step_size", VERMILION, r"step $\Delta t$ [1]")
+    series_panel(above, cut.run, "dissipation", BLUE, r"$-\frac{d}{dt}V^{\pi_t}(\rho)$ [1]")
+    series_panel(below, cut.run, "step_size", VERMILION, r"step $\Delta t$ [1]")
     above.set_xlabel("")
-    heading(figure, run.title if title else "")
     return figure
 
 

@@ -5,28 +5,25 @@ With more state axes a slice through the chosen state, the middle by default, is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.records.run import Run
-from wpoflow.views.figures.canvas import BLACK, BLUE, DOUBLE, MAP, SECOND_MAP, SINGLE, heading, new_figure
+from wpoflow.views.figures.canvas import BLACK, BLUE, DOUBLE, MAP, SECOND_MAP, SINGLE, new_figure
 from wpoflow.views.figures.fields import (
     NO_OPTIMUM,
     NO_ROWS,
-    chosen_state,
-    drawn_axes,
+    Slice,
     long_axes,
-    slice_of,
     snapshot_times,
     some_snapshots,
     time_words,
-    words,
 )
 from wpoflow.views.figures.panels import (
+    axes_map,
     axis_label,
     colour_bar,
     contours,
@@ -35,7 +32,6 @@ from wpoflow.views.figures.panels import (
     linear_norm,
     log_norm,
     log_scale,
-    map_of,
     time_scale,
 )
 
@@ -51,24 +47,21 @@ def why_not(run: Run) -> str:
     return ""
 
 
-def draw(run: Run, *, state: Mapping[str, float] | None, title: bool) -> Figure:
+def draw(cut: Slice) -> Figure:
     """By the number of state axes."""
-    index, along = chosen_state(run, state), drawn_axes(run, state, 2)
-    note = words(run, index, along)
-    if len(along) == 2:
-        figure = _maps(run, along, index)
+    if len(cut.along) == 2:
+        return _maps(cut)
+    run = cut.run
+    has_flow = bool(cut.along) and snapshot_times(run).size > 0
+    figure = new_figure(SINGLE, 3.6 if has_flow else 2.5)
+    panels = figure.subplots(2 if has_flow else 1, 1, sharex=True, squeeze=False)[:, 0]
+    line_panel(panels[0], run)
+    if has_flow:
+        legend_above(panels[0], 3)
+        _differences(panels[1], run)
+        panels[0].set_xlabel("")
     else:
-        has_flow = bool(along) and snapshot_times(run).size > 0
-        figure = new_figure(SINGLE, 3.6 if has_flow else 2.5)
-        panels = figure.subplots(2 if has_flow else 1, 1, sharex=True, squeeze=False)[:, 0]
-        line_panel(panels[0], run)
-        if has_flow:
-            legend_above(panels[0], 3)
-            _differences(panels[1], run)
-            panels[0].set_xlabel("")
-        else:
-            panels[0].legend(loc="best")
-    heading(figure, run.title if title else "", f"slice {note}" if note else "")
+        panels[0].legend(loc="best")
     return figure
 
 
@@ -119,46 +112,47 @@ def _differences(panel: Axes, run: Run) -> None:
     panel.set_xlim(axis.lower, axis.upper)
 
 
-def _maps(run: Run, along: list[int], index: tuple[int, ...]) -> Figure:
+def _maps(cut: Slice) -> Figure:
     """First value, optimum, and the last difference; grey where that is not positive."""
+    run = cut.run
     assert run.optimum is not None
-    first, second = (run.states.axes[k] for k in along)
-    best = slice_of(run.optimum.value, run, along, index)
+    best = cut.of(run.optimum.value)
     times = snapshot_times(run)
     shown = [("$V^*(s)$ [1]", best)]
     if run.snapshots is not None and times.size:
-        start = slice_of(run.snapshots.value_at(0), run, along, index)
-        shown.insert(0, (rf"$V^{{\pi_t}}(s)$ [1], {time_words(float(times[0]))}", start))
+        shown.insert(0, (_label(times[0]), cut.of(run.snapshots.value_at(0))))
     figure = new_figure(DOUBLE if len(shown) > 1 else SINGLE, 2.9)
     panels = figure.subplots(1, 3 if len(shown) > 1 else 1, sharey=True, squeeze=False)[0]
     for panel, (label, values) in zip(panels, shown, strict=False):
-        mesh = map_of(panel, first.edges, second.edges, values, linear_norm(values))
-        contours(panel, first.points, second.points, values)
-        colour_bar(figure, mesh, panel, label)
-        panel.set_xlabel(axis_label(first))
+        _map(panel, cut, label, values)
     if run.snapshots is not None and times.size:
-        above = slice_of(run.snapshots.value_at(-1), run, along, index) - best
+        above = cut.of(run.snapshots.value_at(-1)) - best
         norm = log_norm(above)
         shown_above = above if norm is None else np.where(above > 0.0, above, np.nan)
-        mesh = map_of(panels[2], first.edges, second.edges, shown_above, norm or linear_norm(above), SECOND_MAP)
-        colour_bar(figure, mesh, panels[2], rf"$V^{{\pi_t}}(s)-V^*(s)$ [1], {time_words(float(times[-1]))}")
-        panels[2].set_xlabel(axis_label(first))
-    panels[0].set_ylabel(axis_label(second))
+        mesh = axes_map(panels[2], cut.axes[0], cut.axes[1], shown_above, norm or linear_norm(above), SECOND_MAP)
+        colour_bar(mesh, panels[2], rf"$V^{{\pi_t}}(s)-V^*(s)$ [1], {time_words(float(times[-1]))}")
+    for panel in panels:
+        panel.label_outer()
     return figure
 
 
-def map_panel(panel: Axes, run: Run, state: Mapping[str, float] | None) -> None:
-    """The optimum, or the last value, as a map with its scale; for the overview."""
-    assert run.optimum is not None
-    index, along = chosen_state(run, state), drawn_axes(run, state, 2)
-    first, second = (run.states.axes[k] for k in along)
-    has_flow = run.snapshots is not None and snapshot_times(run).size > 0
-    values = slice_of(run.value if has_flow else run.optimum.value, run, along, index)
-    mesh = map_of(panel, first.edges, second.edges, values, linear_norm(values))
+def _map(panel: Axes, cut: Slice, label: str, values: FloatArray, where: str = "top") -> None:
+    """Values as a map with lines of equal value and its scale."""
+    first, second = cut.axes
+    mesh = axes_map(panel, first, second, values, linear_norm(values))
     contours(panel, first.points, second.points, values)
-    figure = panel.get_figure()
-    assert isinstance(figure, Figure)
-    label = rf"$V^{{\pi_t}}(s)$ [1], {time_words(float(snapshot_times(run)[-1]))}" if has_flow else "$V^*(s)$ [1]"
-    colour_bar(figure, mesh, panel, label, "right")
-    panel.set_xlabel(axis_label(first))
-    panel.set_ylabel(axis_label(second))
+    colour_bar(mesh, panel, label, where)
+
+
+def _label(time: float) -> str:
+    return rf"$V^{{\pi_t}}(s)$ [1], {time_words(float(time))}"
+
+
+def map_panel(panel: Axes, cut: Slice) -> None:
+    """The last value, or the optimum where there is no flow, as a map with its scale."""
+    times = snapshot_times(cut.run)
+    assert cut.run.optimum is not None
+    if times.size:
+        _map(panel, cut, _label(times[-1]), cut.of(cut.run.value), "right")
+    else:
+        _map(panel, cut, "$V^*(s)$ [1]", cut.of(cut.run.optimum.value), "right")

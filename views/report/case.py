@@ -7,43 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import NamedTuple
 
 from wpoflow.grids.axis import Axis
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.problem_file import parse_problem
 from wpoflow.solver.records.run import Run
-from wpoflow.views.figures import FIGURES, applicable, draw, svg_text
+from wpoflow.views.figures import FIGURES, applicable, plot
 from wpoflow.views.problem_math import Equation, equations, remarks
 
 KINDS = ("decay", "value", "policy", "constants")
 """Figures of a case, in this order, as far as they apply to its run."""
 
-BOUNDARIES = {
-    "clamp": "clamped to the box",
-    "reflect": "reflected at the ends",
-    "periodic": "periodic",
-    "no-flux": "no flux through the ends",
-}
 
-
-@dataclass(frozen=True)
-class AxisView:
-    """One axis in words; widths of the narrowest and the widest cell."""
-
-    kind: str
-    name: str
-    lower: float
-    upper: float
-    cells: int
-    narrowest: float
-    widest: float
-    boundary: str
-
-
-@dataclass(frozen=True)
-class FigureView:
+class FigureView(NamedTuple):
     """A figure: what is seen, and its SVG."""
 
     shows: str
@@ -54,7 +31,7 @@ class FigureView:
 class CaseView:
     """What is shown of one case."""
 
-    axes: tuple[AxisView, ...]
+    axes: tuple[tuple[str, Axis], ...]
     equations: tuple[Equation, ...]
     remarks: tuple[str, ...]
     text: str
@@ -73,22 +50,20 @@ def case_view(run: Run, kinds: Sequence[str] = KINDS) -> CaseView:
     """
     axes = [("state", axis) for axis in run.states.axes] + [("action", axis) for axis in run.actions.axes]
     stated = _equations(run.problem)
+    from wpoflow.views.figures.canvas import svg_text
+
     return CaseView(
-        axes=tuple(_axis(kind, axis) for kind, axis in axes),
+        axes=tuple(axes),
         equations=stated,
         remarks=remarks(stated),
         text=run.problem,
         flow=_flow(run),
-        figures=tuple(_figure(kind, run) for kind in _drawn(run, kinds)),
+        figures=tuple(
+            FigureView(FIGURES[kind].shows, svg_text(plot(run, kind, title=False), FIGURES[kind].shows))
+            for kind in kinds
+            if kind in applicable(run)
+        ),
     )
-
-
-def _axis(kind: str, axis: Axis) -> AxisView:
-    widths = np.diff(axis.edges)
-    return AxisView(
-        kind, axis.name, axis.lower, axis.upper, axis.size, float(widths.min()), float(widths.max()),
-        BOUNDARIES[axis.boundary],
-    )  # fmt: skip
 
 
 def _equations(text: str) -> tuple[Equation, ...]:
@@ -107,13 +82,3 @@ def _flow(run: Run) -> str:
     counts = [f"{attributes[name]} {name.replace('_', ' ')}" for name in counted]
     named = [str(attributes[name]) for name in ("flow", "scheme", "transition") if name in attributes]
     return ", ".join([*named, *control, *counts])
-
-
-def _drawn(run: Run, kinds: Sequence[str]) -> list[str]:
-    possible = applicable(run)
-    return [kind for kind in kinds if kind in possible]
-
-
-def _figure(kind: str, run: Run) -> FigureView:
-    shows = FIGURES[kind].shows
-    return FigureView(shows, svg_text(draw(kind, run, title=False), shows))

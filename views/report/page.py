@@ -14,10 +14,16 @@ from typing import Any
 from wpoflow.solver.storage.atomic import write_text
 from wpoflow.views.report.case import CaseView
 from wpoflow.views.templating import environment, render
+from wpoflow.views.verdicts import MARKS, RATES, last_rates
 
 NAME = "report.html"
 EXACT = "exact_solution"
-RATES = ("paper", "sup_norm", "guaranteed", "observed")
+BOUNDARIES = {
+    "clamp": "clamped to the box",
+    "reflect": "reflected at the ends",
+    "periodic": "periodic",
+    "no-flux": "no flux through the ends",
+}
 ROWS_SHOWN = 12
 
 
@@ -40,13 +46,12 @@ def page_html(content: Mapping[str, Any], cases: Mapping[str, CaseView]) -> str:
     problems = [name for name in dict.fromkeys(entry["case"] for entry in findings) if name in content["cases"]]
     exact = [entry for entry in findings if entry["claim"] == EXACT]
     judged = [entry for entry in findings if entry["claim"] != EXACT]
-    verdicts = ("holds", "fails", "not certified")
     return render(
         "report.html",
         css=environment().get_template("report.css").render(),
         content=content,
         date=datetime.fromisoformat(content["environment"]["date"]),
-        counts={name: sum(entry["verdict"] == name for entry in findings) for name in verdicts},
+        counts={name: sum(entry["verdict"] == name for entry in findings) for name in MARKS},
         problems=problems,
         views=cases,
         claims=list(dict.fromkeys(entry["claim"] for entry in judged)),
@@ -56,14 +61,8 @@ def page_html(content: Mapping[str, Any], cases: Mapping[str, CaseView]) -> str:
         last={name: last_rates(content["cases"][name]["rates"]) for name in problems},
         rows={name: rows_shown(content["cases"][name]["rates"]) for name in problems},
         rate_names=RATES,
+        boundaries=BOUNDARIES,
     )
-
-
-def last_rates(rates: Mapping[str, Any]) -> dict[str, Any]:
-    """The rates in the last row that is judged, or the last one, and the sharp rate."""
-    judged = [k for k, is_judged in enumerate(rates["judged"]) if is_judged]
-    row = judged[-1] if judged else -1
-    return {**{name: rates[name][row] for name in RATES}, "sharp": rates["sharp"]}
 
 
 def rows_shown(rates: Mapping[str, Any]) -> list[dict[str, Any]]:

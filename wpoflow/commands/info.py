@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
-from wpoflow.commands.damage import warn_of_damage
 from wpoflow.exits import CommandError, Exit
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.storage.atomic import RunFileError
@@ -39,6 +39,15 @@ def main(*, file: Path, as_json: bool, anyway: bool) -> Exit:
         rows.insert(0, ("DAMAGED", f"{damage}; any number below may be wrong, nan stands for what is lost"))
     show(table(rows))
     return Exit.DONE
+
+
+def warn_of_damage(run: Run, file: Path | str) -> str | None:
+    """Say on standard error that a run was read from a damaged file, and return the damage; None if it is whole."""
+    damage = run.attributes.get("damage")
+    if damage is None:
+        return None
+    print(f"wpoflow: {file}: DAMAGED, read anyway: {damage}", file=sys.stderr)
+    return str(damage)
 
 
 def as_dict(run: Run) -> dict[str, Any]:

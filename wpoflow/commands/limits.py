@@ -6,17 +6,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from wpoflow.cli import use_threads
 from wpoflow.exits import CommandError, Exit
 from wpoflow.views.limits import limit_text
 from wpoflow.views.terminal import show
 
 
-def main(*, names: Sequence[str], report: Path | None, threads: int | None, quiet: bool) -> Exit:
+def main(*, names: Sequence[str], report: Path | None, quiet: bool) -> Exit:
     """Run the studies named, or all; print their tables, write limits.json if asked to."""
-    if report is not None and report.exists() and not report.is_dir():
-        raise CommandError(Exit.UNUSABLE, f"--report {report}: exists and is no folder")
-    use_threads(threads)
     from wpoflow.validation.limits import LIMITS
     from wpoflow.validation.limits.report import write_limits
 

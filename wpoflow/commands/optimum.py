@@ -5,28 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from wpoflow.commands.prepare import build, read
+from wpoflow.commands.prepare import build
 from wpoflow.exits import Exit
+from wpoflow.problems.problem_file import read_problem
 from wpoflow.solver.storage.atomic import check_output
-from wpoflow.views.terminal import grid_line, show, sizes_line, table
+from wpoflow.views.terminal import grid_rows, show, table
 
 
-def main(
-    *,
-    problem: str,
-    cells: Mapping[str, int],
-    overrides: Mapping[str, str],
-    output: Path | None,
-    threads: int | None,
-    quiet: bool,
-    force: bool,
-) -> Exit:
+def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: bool) -> Exit:
     """Solve for the soft optimum, print its main numbers, store it if asked to."""
-    stated = read(problem, cells, overrides)
+    stated = read_problem(**asked)
     if output is not None:
         check_output(output, force)
-    prepared = build(stated, threads)
+    prepared = build(stated)
     from wpoflow.solver.bellman.optimum import solve_optimum
     from wpoflow.solver.storage.optimum_file import save_optimum
 
@@ -39,9 +32,7 @@ def main(
         mdp = prepared.mdp
         rows = [
             ("title", mdp.title),
-            ("states", grid_line(mdp.states) or "one state (a bandit)"),
-            ("actions", grid_line(mdp.actions)),
-            ("sizes", sizes_line(mdp.states.size, mdp.actions.size)),
+            *grid_rows(mdp),
             ("transition", mdp.transition.description),
             ("value", f"{mdp.rho @ best.value:.12g} on average over the initial law"),
             ("", f"{best.value.min():.6g} to {best.value.max():.6g} over the states"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from wpoflow.exits import Exit
 from wpoflow.solver.storage.atomic import check_output, writing
-from wpoflow.views.figures import FigureError, draw
+from wpoflow.views.figures import FigureError, plot
 from wpoflow.views.figures.formats import format_of
 from wpoflow.views.terminal import show
 
@@ -33,7 +33,7 @@ def main(*, file: Path, output: Path, kind: str | None, state: Mapping[str, floa
         raise FigureError(f"{file}: refinement is drawn from the refine.json that wpoflow refine --report DIR writes")
     from wpoflow.solver.storage.writer import open_run
 
-    write_figure(draw(kind or "overview", open_run(file), state=state), output)
+    write_figure(plot(open_run(file), kind or "overview", state=state), output)
     show(f"written to {output}")
     return Exit.DONE
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wpoflow.cli import use_threads
 from wpoflow.exits import CommandError, Exit
-from wpoflow.problems.problem_file import ProblemFile, read_problem
+from wpoflow.problems.problem_file import ProblemFile
 
 if TYPE_CHECKING:
     from wpoflow.problems.memory import Estimate
@@ -24,14 +23,8 @@ class Prepared:
     mdp: GridMDP
 
 
-def read(problem: str, cells: Mapping[str, int], overrides: Mapping[str, str], **settings: object) -> ProblemFile:
-    """Read a problem file with the overrides of the command line; needs neither numpy nor numba."""
-    return read_problem(problem, cells=cells, set=overrides, **settings)
-
-
-def build(problem: ProblemFile, threads: int | None) -> Prepared:
+def build(problem: ProblemFile) -> Prepared:
     """Estimate, refuse what cannot fit, and build the grid problem."""
-    use_threads(threads)
     from wpoflow.problems.load import build_problem, read_statement
     from wpoflow.problems.memory import estimate, refuse_if_too_large
 
@@ -40,25 +33,25 @@ def build(problem: ProblemFile, threads: int | None) -> Prepared:
     return Prepared(problem, expected, build_problem(problem))
 
 
-def scheme_used(prepared: Prepared, settings: Mapping[str, Any]) -> str:
+def scheme_used(prepared: Prepared, asked: Mapping[str, Any]) -> str:
     """Name of the time scheme a run will use; raises CommandError if the one that is asked for does not apply."""
     from wpoflow.solver.schemes.choice import chosen_scheme
 
-    asked = prepared.problem.flow
+    flow = prepared.problem.flow
     try:
-        return chosen_scheme(prepared.mdp, asked.scheme, asked.step, asked.kind, asked.accuracy)
+        return chosen_scheme(prepared.mdp, flow.scheme, flow.step, flow.kind, flow.accuracy)
     except ValueError as error:  # it begins with the word scheme
-        blamed = "--" if "scheme" in settings else f"{prepared.problem.label}: flow."
+        blamed = "--" if "scheme" in asked else f"{prepared.problem.label}: flow."
         raise CommandError(Exit.UNUSABLE, f"{blamed}{error}") from error
 
 
-def refuse_gap_below_rounding(prepared: Prepared, settings: Mapping[str, Any]) -> None:
+def refuse_gap_below_rounding(prepared: Prepared, asked: Mapping[str, Any]) -> None:
     """Raise CommandError if the gap to stop at is certainly out of reach; it blames the option where there is one."""
     from wpoflow.solver.bellman.optimum import least_gap_floor
 
     gap, floor = prepared.problem.flow.until.gap, least_gap_floor(prepared.mdp)
     if gap is not None and gap < floor:
-        where = f"--until gap={gap:g}" if "until" in settings else f"{prepared.problem.label}: flow.until.gap = {gap:g}"
+        where = f"--until gap={gap:g}" if "until" in asked else f"{prepared.problem.label}: flow.until.gap = {gap:g}"
         raise CommandError(
             Exit.UNUSABLE, f"{where}: lies below this problem's rounding floor, which is at least {floor:.2g}"
         )

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from wpoflow.cli import use_threads
 from wpoflow.commands.plot import check_figure, write_figure
-from wpoflow.commands.prepare import build, read
+from wpoflow.commands.prepare import build
 from wpoflow.exits import CommandError, Exit
-from wpoflow.problems.problem_file import ProblemFile
+from wpoflow.problems.problem_file import ProblemFile, read_problem
 from wpoflow.solver.storage.atomic import write_text
 from wpoflow.studies.refinement.plan import FACTORS, Level, default_directions, plan_direction
 from wpoflow.studies.refinement.problem_grids import refined_axes, with_cells
@@ -24,9 +23,7 @@ if TYPE_CHECKING:
 
 def main(
     *,
-    problem: str,
-    cells: Mapping[str, int],
-    overrides: Mapping[str, str],
+    asked: Mapping[str, Any],
     levels: int,
     quantities: Sequence[str],
     directions: Sequence[str],
@@ -38,11 +35,10 @@ def main(
     report: Path | None,
     plot: Path | None,
     force: bool,
-    threads: int | None,
     quiet: bool,
 ) -> Exit:
     """Refine, print the tables, write refine.json and a figure if asked to."""
-    stated = read(problem, cells, overrides, scheme=scheme)
+    stated = read_problem(**asked, scheme=scheme)
     axes = refined_axes(stated)
     wanted = sorted(set(times)) or _own_time(stated)
     chosen = list(directions) or default_directions(axes)
@@ -50,11 +46,8 @@ def main(
         plans = [plan_direction(name, axes, levels, FACTORS[factor], 1.0) for name in chosen]
     except ValueError as error:
         raise CommandError(Exit.UNUSABLE, f"{stated.label}: {error}") from error
-    if report is not None:
-        _check_folder(report)
     if plot is not None:
         check_figure(plot, force)
-    use_threads(threads)
     from wpoflow.solver.registry import AUTOMATIC, fixed_step_schemes
 
     steps_of = stated.flow.scheme if stated.flow.scheme in fixed_step_schemes() else AUTOMATIC
@@ -62,7 +55,7 @@ def main(
     from wpoflow.studies.refinement.study import ACCURACY, QUANTITIES, RefinementError, refine
 
     def make(sizes: Mapping[str, int]) -> GridMDP:
-        return build(with_cells(stated, sizes), None).mdp
+        return build(with_cells(stated, sizes)).mdp
 
     def tell(direction: str, level: Level) -> None:
         grid = ", ".join(f"{name} {n}" for name, n in level.cells.items())
@@ -117,8 +110,3 @@ def _refuse_what_cannot_fit(problem: ProblemFile, finest: Sequence[Level], steps
         scheme = "automatic" if level.step is None else steps_of
         expected = estimate(statement, problem.flow.model_copy(update={"scheme": scheme, "step": level.step}))
         refuse_if_too_large(problem.label, expected.plan, expected.needed)
-
-
-def _check_folder(report: Path) -> None:
-    if report.exists() and not report.is_dir():
-        raise CommandError(Exit.UNUSABLE, f"--report {report}: exists and is no folder")

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from wpoflow.cli import use_threads
 from wpoflow.commands.prepare import build
 from wpoflow.commands.run import before, ended, mendable
 from wpoflow.exits import CommandError, Exit
@@ -15,17 +14,8 @@ from wpoflow.views.progress import BeforeFirstStep, ProgressView
 from wpoflow.views.terminal import show
 
 
-def main(
-    *,
-    file: Path,
-    anyway: bool,
-    until: Mapping[str, float] | None,
-    checkpoint: float | None,
-    threads: int | None,
-    quiet: bool,
-) -> Exit:
+def main(*, file: Path, anyway: bool, until: Mapping[str, float] | None, checkpoint: float | None, quiet: bool) -> Exit:
     """Go on from the last checkpoint, write the run file, print how it went."""
-    use_threads(threads)
     from wpoflow.problems.resume import prepare, problem_of
     from wpoflow.solver.runs.compile_timer import CompileTimer
     from wpoflow.solver.runs.resume import resume_run
@@ -48,7 +38,7 @@ def main(
     with ExitStack() as stack:
         compiling = stack.enter_context(CompileTimer())
         waiting = None if quiet else stack.enter_context(BeforeFirstStep(lambda: compiling.busy))
-        prepared = build(stated, threads)
+        prepared = build(stated)
         if not quiet:
             newest = CheckpointFolder(file).newest()
             where = "the beginning" if newest is None else f"flow time {newest.arrays['flow.time']:.6g}"

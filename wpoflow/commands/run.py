@@ -8,42 +8,29 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from wpoflow.cli import use_threads
-from wpoflow.commands.prepare import Prepared, build, read, refuse_gap_below_rounding, scheme_used
+from wpoflow.commands.prepare import Prepared, build, refuse_gap_below_rounding, scheme_used
 from wpoflow.exits import CommandError, Exit, describe, exit_status
-from wpoflow.problems.problem_file import ProblemFile
+from wpoflow.problems.problem_file import ProblemFile, read_problem
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.storage.atomic import OutputLock, check_output, checkpoint_folder
 from wpoflow.views.progress import BeforeFirstStep, ProgressView
 from wpoflow.views.terminal import bytes_text, grid_line, show, sizes_line, summary, table
 
 
-def main(
-    *,
-    problem: str,
-    cells: Mapping[str, int],
-    overrides: Mapping[str, str],
-    settings: Mapping[str, Any],
-    output: Path | None,
-    threads: int | None,
-    quiet: bool,
-    force: bool,
-    checkpoint: float | None,
-) -> Exit:
+def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: bool, checkpoint: float | None) -> Exit:
     """Run the flow, write the run file, print how it went."""
-    stated = read(problem, cells, overrides, **settings)
+    stated = read_problem(**asked)
     path = Path(f"{stated.name}.h5") if output is None else output
     OutputLock(path).release()  # another run that is writing it is told before anything else
     check_output(path, force)
-    use_threads(threads)
     from wpoflow.solver.runs.compile_timer import CompileTimer
 
     with ExitStack() as stack:
         compiling = stack.enter_context(CompileTimer())
         waiting = None if quiet else stack.enter_context(BeforeFirstStep(lambda: compiling.busy))
-        prepared = build(stated, threads)
-        refuse_gap_below_rounding(prepared, settings)
-        scheme_used(prepared, settings)
+        prepared = build(stated)
+        refuse_gap_below_rounding(prepared, asked)
+        scheme_used(prepared, asked)
         if not quiet:
             show(before(prepared))
         criteria = stated.flow.until.criteria
@@ -52,17 +39,17 @@ def main(
         from wpoflow.solver.records.settings import Settings
         from wpoflow.solver.runs.evolve import run_settings
 
-        asked = Settings(flow=stated.flow, record=stated.record, checkpoint=checkpoint)
-        origin = origin_of(stated, problem)
+        settings = Settings(flow=stated.flow, record=stated.record, checkpoint=checkpoint)
+        origin = origin_of(stated, asked["name_or_path"])
         try:
-            done = run_settings(prepared.mdp, asked, output=path, force=force, progress=progress, origin=origin)
+            done = run_settings(prepared.mdp, settings, output=path, force=force, progress=progress, origin=origin)
         except OSError as error:
             raise mendable(error, path) from error
         except ValueError as error:
             # all else was checked when the file was read, but the gap's floor is known with the optimum only
             if not str(error).startswith("until: "):
                 raise
-            blamed = "--" if "until" in settings else f"{stated.label}: "
+            blamed = "--" if "until" in asked else f"{stated.label}: "
             raise CommandError(Exit.UNUSABLE, f"{blamed}{error}") from error
     return ended(done, stated, path, quiet)
 

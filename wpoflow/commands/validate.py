@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wpoflow.cli import use_threads
-from wpoflow.commands.damage import warn_of_damage
-from wpoflow.commands.prepare import read
 from wpoflow.exits import CommandError, Exit
+from wpoflow.problems.problem_file import read_problem
 from wpoflow.views.terminal import show
 from wpoflow.views.verdicts import result_text
 
@@ -25,18 +23,15 @@ def main(
     only: Sequence[str],
     level: str,
     report: Path | None,
-    threads: int | None,
     quiet: bool,
     anyway: bool,
 ) -> Exit:
     """Judge run files, problems, or with none of them everything; print the verdicts, write the report if asked to."""
     runs = [target for target in targets if target.endswith(".h5")]
-    problems = [read(target, {}, {}) for target in targets if target not in runs]
-    if report is not None and report.exists() and not report.is_dir():
-        raise CommandError(Exit.UNUSABLE, f"--report {report}: exists and is no folder")
-    use_threads(threads)
+    problems = [read_problem(target) for target in targets if target not in runs]
     import numpy as np
 
+    from wpoflow.commands.info import warn_of_damage
     from wpoflow.solver.storage.atomic import RunFileError
     from wpoflow.solver.storage.plausible import implausible
     from wpoflow.solver.storage.writer import open_run

@@ -12,6 +12,7 @@ import pytest
 from tests.convergence.test_time import smoothed
 from tests.convergence.test_torus import torus
 from tests.oracles import load
+from tests.oracles.time_exact import TimeExact
 from tests.validation.exact.test_box_bandit import bump
 from tests.validation.exact.test_box_bandit import double_well as exact_double_well
 from wpoflow.solver.mdp import GridMDP
@@ -19,7 +20,7 @@ from wpoflow.solver.records.run import Run
 from wpoflow.studies.refinement.plan import Level, RefinedAxis
 from wpoflow.studies.refinement.result import RefinementStudy
 from wpoflow.studies.refinement.study import RefinementError, refine
-from wpoflow.validation.exact_cases.bandits import double_well, time_exact
+from wpoflow.validation.exact_cases.bandits import double_well
 from wpoflow.validation.exact_cases.regulators import one_state
 
 TIMES = [0.5, 2.0]
@@ -91,7 +92,7 @@ def test_order_of_the_scheme_in_time(scheme: str, order: float) -> None:
     study = found.find("time", "gap")
     assert study.finest.order == pytest.approx(order, abs=0.15)
     mdp = warm({"a": 48})
-    exact = time_exact(mdp).gap(mdp.initial_policy[0], 2.0)
+    exact = TimeExact(mdp).gap(mdp.initial_policy[0], 2.0)
     error = abs(study.values[-1] - exact)
     assert abs(study.finest.value - exact) < 0.2 * error
     assert error < study.finest.gci < 1.5 * error

@@ -49,7 +49,7 @@ def rough(axes: tuple[Axis, ...], states: int, size: float, seed: int, temperatu
 
 def dense(generators: Generators, state: int) -> FloatArray:
     """-L_g made symmetric by sqrt(g), as a matrix (A, A)."""
-    rates, faces = generators.rates(), generators.faces
+    rates, faces = generators.rates, generators.faces
     n = generators.actions.size
     out = np.zeros((n, n))
     for f, (a, b) in enumerate(zip(faces.here, faces.there, strict=True)):
@@ -74,7 +74,7 @@ def unit_chain(cells: int, *, periodic: bool = False) -> Generators:
 def spectrum(generators: Generators) -> tuple[FloatArray, FloatArray]:
     """Eigenvalues of -L of the first state, and eigenfunctions in its columns, constant first."""
     values, vectors = np.linalg.eigh(dense(generators, 0))
-    return values, vectors / np.exp(0.5 * generators.rates().log_gibbs[0])[:, None]
+    return values, vectors / np.exp(0.5 * generators.rates.log_gibbs[0])[:, None]
 
 
 def log_ratio(
@@ -99,7 +99,7 @@ def minimised_alpha(generators: Generators) -> float:
     """An upper bound of alpha of the first state: several starts, and lambda as the limit of small f."""
     values, vectors = spectrum(generators)
     least = float(values[1])
-    rates = generators.rates()
+    rates = generators.rates
     law, conductance = np.exp(rates.log_gibbs[0]), np.exp(rates.log_conductance[0])
     slow = vectors[:, 1] / np.sqrt(law @ vectors[:, 1] ** 2)
     starts = [np.asarray(sign * 2.5 * np.clip(slow, -4.0, 4.0)) for sign in (-1.0, 1.0)]

@@ -47,7 +47,7 @@ def test_derivative_of_the_dissipation(seed: int) -> None:
     """The identity behind Bakry–Émery: faces plus remainders give dD/dt along the flow, and remainders are >= 0."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(2, 9))
-    rates = chains((axis_of(np.exp(rng.uniform(-1, 1, n))),), rng.normal(size=n)).rates()
+    rates = chains((axis_of(np.exp(rng.uniform(-1, 1, n))),), rng.normal(size=n)).rates
     u, w, law = rates.right[0], rates.left[0], np.exp(rates.log_gibbs[0])
     c = u * law[:-1]
     f = rng.normal(size=n) * 2.0

@@ -12,7 +12,7 @@ from wpoflow.grids.grid import Grid
 from wpoflow.solver.bellman.evaluation import evaluate, occupancy
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.validation.constants.coefficients import concentrability, curvatures, density_ratio, oscillation, slopes
+from wpoflow.validation.constants.coefficients import curvatures, density_ratio, slopes
 
 
 def test_density_ratio_and_its_conventions() -> None:
@@ -25,13 +25,9 @@ def test_density_ratio_and_its_conventions() -> None:
 def test_concentrability_is_below_the_papers_bound(mdp: GridMDP) -> None:
     """d >= (1 - gamma) rho, so kappa is at most the density ratio over 1 - gamma."""
     optimum, start = solve_optimum(mdp), evaluate(mdp, mdp.initial_policy)
-    kappa = concentrability(optimum.occupancy, occupancy(mdp, start.system))
+    kappa = density_ratio(optimum.occupancy, occupancy(mdp, start.system))
     assert kappa <= density_ratio(optimum.occupancy, mdp.rho) / (1.0 - mdp.discount) * (1.0 + 1e-9)
-    assert concentrability(optimum.occupancy, optimum.occupancy) == 1.0
-
-
-def test_oscillation() -> None:
-    assert np.array_equal(oscillation(np.array([[1.0, -2.0, 0.5], [3.0, 3.0, 3.0]])), [3.0, 0.0])
+    assert density_ratio(optimum.occupancy, optimum.occupancy) == 1.0
 
 
 def test_slopes_and_curvatures_of_quadratics_are_exact() -> None:

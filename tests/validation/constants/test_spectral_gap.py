@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from tests import oracles
+from tests.orders import check_order
 from tests.validation.constants.chains import alternating, chain, dense, rough, unit_cells
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis, uniform_axis
-from wpoflow.studies.refinement.orders import check_order
 from wpoflow.validation.constants import spectral_gap as module
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.spectral_gap import SpectrumError, slow_modes, spectral_gap
@@ -96,7 +96,7 @@ def test_a_box_relaxes_like_its_slowest_axis() -> None:
 def test_metastable_gaps_have_all_their_digits(temperature: float, decades: int) -> None:
     a = np.linspace(-2.5, 2.5, 41)
     generators = chain((uniform_axis("a", -2.5, 2.5, 41),), 6.0 * (a**2 - 1.0) ** 2 / 4.0 + a / 10.0, temperature)
-    rates = generators.rates()
+    rates = generators.rates
     exact = smallest_exactly(rates.right[0], rates.left[0])
     assert decades - 20 < exact.log10() <= max(decades + 20, 2)
     for gap in (spectral_gap(generators)[0], slow_modes(generators, 0)[0][0]):

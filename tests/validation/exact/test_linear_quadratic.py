@@ -81,7 +81,6 @@ def test_flow_follows_the_table(case: str) -> None:
             law = table["rho"][name]
             mean, cov = np.ravel(law["mean"]), np.array(law["cov"])
             assert point.gap.mean(mean, cov) == pytest.approx(row[name]["gap"], rel=1e-10)
-            assert point.dissipation.mean(mean, cov) == pytest.approx(row[name]["minus_dVdt"], rel=1e-10)
             assert point.value.mean(mean, cov) == pytest.approx(row[name]["V"], rel=1e-12)
 
 
@@ -129,17 +128,6 @@ def test_gap_is_the_occupancy_average_of_the_divergence() -> None:
         cov = closed @ cov @ closed.T + lq.control @ point.policy.cov @ lq.control.T + lq.noise_cov
         weight *= lq.discount
     assert point.gap.mean([0.5, -0.2], [[0.8, 0.1], [0.1, 0.3]]) == pytest.approx(total, rel=1e-11)
-
-
-def test_dissipation_is_the_derivative_of_the_value() -> None:
-    """-dV/dt by a central difference of order six in the flow time."""
-    lq, start = two_by_two()
-    t, h = 0.4, 0.01
-    points = np.array([[0.0, 0.0], [1.0, -1.0], [0.3, 2.0]])
-    flow = lq.flow(start, [t + k * h for k in (-3, -2, -1, 0, 1, 2, 3)])
-    weights = np.array([-1.0, 9.0, -45.0, 0.0, 45.0, -9.0, 1.0]) / (60.0 * h)
-    slope = sum(weight * point.gap.at(points) for weight, point in zip(weights, flow, strict=True))
-    np.testing.assert_allclose(flow[3].dissipation.at(points), -slope, rtol=1e-7)
 
 
 def test_gap_keeps_its_rate_far_below_rounding_of_the_value() -> None:

@@ -15,7 +15,7 @@ from wpoflow.solver.records.run import Run
 from wpoflow.validation.constants.lower_bounds import lower_bounds
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.rates import paper_rate
-from wpoflow.views.figures import FIGURES, FigureError, draw
+from wpoflow.views.figures import FIGURES, FigureError, plot
 from wpoflow.views.figures.decay import bound_line
 from wpoflow.views.figures.phase import displacements
 from wpoflow.views.figures.refinement import draw_study
@@ -39,7 +39,7 @@ def test_decay_shows_the_series_and_the_rates() -> None:
     run = small_run("line")
     evidence = Evidence("", run)
     time, gap = run.series["time"], run.series["gap"]
-    above, below = draw("decay", run).axes
+    above, below = plot(run, "decay").axes
     assert above.get_yscale() == below.get_yscale() == "log"
     for shown, expected in zip(line(above, "observed"), (time, gap), strict=True):
         np.testing.assert_array_equal(shown, expected)
@@ -66,7 +66,7 @@ def test_a_bound_falls_at_the_smaller_rate_of_each_interval() -> None:
 
 def test_the_floor_is_shown_where_the_gap_comes_near_it() -> None:
     def labels(run: Run) -> list[str]:
-        return [str(entry.get_label()) for entry in draw("decay", run).axes[0].lines]
+        return [str(entry.get_label()) for entry in plot(run, "decay").axes[0].lines]
 
     assert "rounding floor" in labels(ENDINGS["gap down to its floor"])
     assert "rounding floor" not in labels(ENDINGS["two rows"])
@@ -76,29 +76,29 @@ def test_values_and_policies_are_those_of_the_snapshots() -> None:
     run = small_run("line")
     assert run.snapshots is not None
     assert run.optimum is not None
-    above, below = draw("value", run).axes
+    above, below = plot(run, "value").axes
     np.testing.assert_array_equal(line(above, "$V^*(s)$")[1], run.optimum.value)
     np.testing.assert_array_equal(line(above, "$t=0$")[1], run.snapshots.value_at(0))
     np.testing.assert_array_equal(below.lines[-1].get_ydata(), run.value - run.optimum.value)
     widths = run.actions.axes[0].widths
-    figure = draw("policy", run)
+    figure = plot(run, "policy")
     for number, policy in enumerate((run.snapshots.policy_at(0), run.policy, run.optimum.policy)):
         np.testing.assert_allclose(image(figure, number), policy / widths, rtol=1e-15)
-    strip = image(draw("kymograph", run, state={"long_state_0": 1.4}), 0)
+    strip = image(plot(run, "kymograph", state={"long_state_0": 1.4}), 0)
     np.testing.assert_allclose(strip, run.snapshots.policy[:, -1] / widths, rtol=1e-15)
-    (panel,) = draw("density", run, state={"long_state_0": -1.0}).axes
+    (panel,) = plot(run, "density", state={"long_state_0": -1.0}).axes
     np.testing.assert_allclose(line(panel, r"$\pi^*$")[1], run.optimum.policy[0] / widths, rtol=1e-15)
 
 
 def test_maps_over_two_states_and_two_actions() -> None:
     run = small_run("plane of two actions")
     assert run.optimum is not None
-    figure = draw("value", run)
+    figure = plot(run, "value")
     np.testing.assert_array_equal(image(figure, 1), run.optimum.value.reshape(5, 6))
-    figure = draw("density", run, state={"long_state_0": -1.0, "long_state_1": 1.5})
+    figure = plot(run, "density", state={"long_state_0": -1.0, "long_state_1": 1.5})
     best = run.optimum.policy[5] / run.actions.volumes
     np.testing.assert_allclose(image(figure, 3), best.reshape(6, 5), rtol=1e-15)
-    figure = draw("kymograph", run)
+    figure = plot(run, "kymograph")
     second = [image(figure, number) for number in (0, 2)][1]
     np.testing.assert_allclose(second @ run.actions.axes[1].widths, 1.0, rtol=1e-12)
 
@@ -107,16 +107,16 @@ def test_a_slice_holds_the_other_states_at_what_is_asked_for() -> None:
     run = small_run("space of three actions")
     assert run.optimum is not None
     values = run.optimum.value.reshape(4, 3, 3)
-    figure = draw("value", run, state={"long_state_0": -1.0})
+    figure = plot(run, "value", state={"long_state_0": -1.0})
     np.testing.assert_array_equal(image(figure, 1), values[0])
-    np.testing.assert_array_equal(image(draw("value", run), 1), values[:, :, 1])
+    np.testing.assert_array_equal(image(plot(run, "value"), 1), values[:, :, 1])
     assert figure.get_suptitle().endswith("slice long_state_0 = -1")
 
 
 def test_constants_are_those_of_the_optimum() -> None:
     run = small_run("line")
     evidence = Evidence("", run)
-    (panel,) = draw("constants", run).axes
+    (panel,) = plot(run, "constants").axes
     gaps, bound = line(panel, "spectral gap")[1], line(panel, r"$\alpha$, lower")[1]
     found = line(panel, r"$\alpha$, minimised")[1]
     np.testing.assert_allclose(gaps, evidence.spectral_gaps, rtol=1e-12)
@@ -134,7 +134,7 @@ def test_the_phase_portrait_moves_as_the_problem_says() -> None:
     expected = 0.8 * x + 0.2 * push[:, None] - x
     inside = np.abs(0.8 * x).max(axis=1) < 0.6  # where no action leads to the wall
     np.testing.assert_allclose(displacements(run, rows)[inside], expected[inside], atol=1e-12)
-    np.testing.assert_allclose(image(draw("phase", run), 0), push.reshape(run.states.shape), rtol=1e-12)
+    np.testing.assert_allclose(image(plot(run, "phase"), 0), push.reshape(run.states.shape), rtol=1e-12)
 
 
 def test_mixtures_are_averaged_over_their_outcomes() -> None:
@@ -187,7 +187,7 @@ def test_refinement_shows_differences_and_the_expected_slope() -> None:
 )
 def test_what_cannot_be_drawn_is_refused_in_one_line(kind: str, run: str, state: dict[str, float], says: str) -> None:
     with pytest.raises(FigureError, match=says) as refused:
-        draw(kind, ENDINGS[run], state=state)
+        plot(ENDINGS[run], kind, state=state)
     assert "\n" not in str(refused.value)
 
 

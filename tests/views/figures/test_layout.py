@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from tests.views.figures.runs import ENDINGS, HARD_TITLE, SHAPES, small_run
 from tests.views.figures.texts import drawn_texts, misplaced
 from wpoflow.solver.records.run import Run
-from wpoflow.views.figures import applicable, draw
+from wpoflow.views.figures import applicable, plot
 
 ALWAYS = {"overview", "value", "steps"}
 OF_POLICIES = {"decay", "policy", "kymograph", "density", "constants"}
@@ -31,7 +31,7 @@ def test_every_kind_on_every_shape(name: str, monkeypatch: pytest.MonkeyPatch) -
             expected.add("phase")
     assert set(applicable(run)) == expected
     for kind in expected:
-        figure = draw(kind, run)
+        figure = plot(run, kind)
         check(figure, monkeypatch)
 
 
@@ -39,7 +39,7 @@ def test_every_kind_on_every_shape(name: str, monkeypatch: pytest.MonkeyPatch) -
 def test_every_way_a_run_may_end(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run = ENDINGS[name]
     for kind in applicable(run):
-        check(draw(kind, run), monkeypatch)
+        check(plot(run, kind), monkeypatch)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("bandit", "decay"), ("line", "kymograph"), ("plane", "phase")])
@@ -55,9 +55,9 @@ def test_a_title_is_never_read_as_math(name: str, kind: str, monkeypatch: pytest
         rho=plain.rho,
         attributes={**plain.attributes, "title": HARD_TITLE},
     )
-    figure = draw(kind, run)
+    figure = plot(run, kind)
     check(figure, monkeypatch)
     shown = next(text for text, _ in drawn_texts(figure, monkeypatch) if text.startswith("A $"))
     assert HARD_TITLE.startswith(shown.split("\n")[0])
     assert "…" in shown or kind == "kymograph"
-    assert "A $" not in "".join(text for text, _ in drawn_texts(draw(kind, run, title=False), monkeypatch))
+    assert "A $" not in "".join(text for text, _ in drawn_texts(plot(run, kind, title=False), monkeypatch))

@@ -13,16 +13,17 @@ import pytest
 from PIL import Image
 
 from tests.views.figures.runs import ENDINGS, HARD_TITLE, made_up, small_run
-from wpoflow.views.figures import FigureError, draw, save, svg_text
+from wpoflow.views.figures import FigureError, plot, save
+from wpoflow.views.figures.canvas import svg_text
 from wpoflow.views.figures.movie import frames, save_movie
 
 
 @pytest.mark.parametrize("extension", ["png", "pdf", "svg"])
 def test_the_same_run_gives_the_same_bytes_whatever_the_users_settings(tmp_path: Path, extension: str) -> None:
     run = ENDINGS["two rows"]
-    save(draw("kymograph", run), tmp_path / f"a.{extension}")
+    save(plot(run, "kymograph"), tmp_path / f"a.{extension}")
     with matplotlib.rc_context({"font.size": 20.0, "axes.grid": True, "svg.fonttype": "none", "image.cmap": "jet"}):
-        save(draw("kymograph", run), tmp_path / f"b.{extension}")
+        save(plot(run, "kymograph"), tmp_path / f"b.{extension}")
         assert matplotlib.rcParams["font.size"] == 20.0
     first, second = (tmp_path / f"{name}.{extension}" for name in "ab")
     assert first.read_bytes() == second.read_bytes()
@@ -30,16 +31,16 @@ def test_the_same_run_gives_the_same_bytes_whatever_the_users_settings(tmp_path:
 
 
 def test_pngs_are_sharp_and_other_endings_are_refused(tmp_path: Path) -> None:
-    save(draw("steps", ENDINGS["two rows"]), tmp_path / "a.png")
+    save(plot(ENDINGS["two rows"], "steps"), tmp_path / "a.png")
     with Image.open(tmp_path / "a.png") as image:
         assert image.width == 680
         assert image.info["dpi"] == pytest.approx((200.0, 200.0), abs=0.1)
     with pytest.raises(FigureError, match=r"a figure ends in \.png, \.pdf, \.svg"):
-        save(draw("steps", ENDINGS["two rows"]), tmp_path / "a.jpg")
+        save(plot(ENDINGS["two rows"], "steps"), tmp_path / "a.jpg")
 
 
 def test_several_svgs_stand_in_one_page() -> None:
-    texts = [svg_text(draw(kind, small_run("plane")), f"<{kind}> & more") for kind in ("value", "decay")]
+    texts = [svg_text(plot(small_run("plane"), kind), f"<{kind}> & more") for kind in ("value", "decay")]
     ids = [re.findall(r'\bid="([^"]+)"', text) for text in texts]
     assert set(ids[0]).isdisjoint(ids[1])
     for text, own in zip(texts, ids, strict=True):
