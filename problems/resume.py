@@ -47,14 +47,16 @@ def prepare(
     ValueError
         As `solver.runs.resume.change`.
     """
-    start = change(run, until, checkpoint)
-    changes = [] if start is None else start.changes() + _changes_of_file(start)
-    if changes and not anyway:
-        raise RunFileError(
-            f"{run}: {'; '.join(changes)}: the rest of the run may differ; to go on all the same: --anyway "
-            "(anyway=True), with the problem as it was"
-        )
-    return start
+
+    def accept(start: RunStart) -> None:
+        changes = start.changes() + _changes_of_file(start)
+        if changes and not anyway:
+            raise RunFileError(
+                f"{run}: {'; '.join(changes)}: the rest of the run may differ; to go on all the same: --anyway "
+                "(anyway=True), with the problem as it was"
+            )
+
+    return change(run, until, checkpoint, accept)
 
 
 def problem_of(start: RunStart) -> ProblemFile:

@@ -120,10 +120,10 @@ MUTANTS = {
     "descent not checked": Mutant(
         "solver/schemes/integrator.py", "return trial, not descends(mdp, before, after)", "return trial, False"
     ),
-    "multistep said to descend by a theorem": Mutant(
+    "multistep not checked": Mutant(
         "solver/schemes/multistep.py", "    automatic = True\n", "    automatic = monotone = True\n"
     ),
-    "extrapolation said to descend by a theorem": Mutant(
+    "extrapolated not checked": Mutant(
         "solver/schemes/extrapolated.py", "    automatic = True\n", "    automatic = monotone = True\n"
     ),
     "dissipation of another flow": Mutant(

@@ -93,11 +93,22 @@ def resume_run(
 
 
 def change(
-    output: str | os.PathLike[str], until: Until | None = None, checkpoint: float | None = None
+    output: str | os.PathLike[str],
+    until: Until | None = None,
+    checkpoint: float | None = None,
+    accept: Callable[[RunStart], None] = lambda start: None,
 ) -> RunStart | None:
     """Give a run other stop criteria or another time between checkpoints, for when it is gone on with.
 
     Of a run that has ended the checkpoint folder is made again from its file.
+
+    Parameters
+    ----------
+    output : path
+    until, checkpoint
+        As for `evolve`.
+    accept : callable
+        Told what the run began with before anything is written; what it raises leaves all as it is.
 
     Returns
     -------
@@ -116,17 +127,24 @@ def change(
     if (done := finished(output)) is not None:
         if until is None:
             return None
-        return _reopened(output, done, until, checkpoint)
+        return _reopened(output, done, until, checkpoint, accept)
     with OutputLock(output):
         folder = CheckpointFolder(output)
         start = folder.start()
+        accept(start)
         changed = replace(start, settings=start.settings.changed(until, checkpoint))
         if changed != start:
             folder.keep_start(changed)
         return changed
 
 
-def _reopened(output: str | os.PathLike[str], run: Run, until: Until, checkpoint: float | None) -> RunStart:
+def _reopened(
+    output: str | os.PathLike[str],
+    run: Run,
+    until: Until,
+    checkpoint: float | None,
+    accept: Callable[[RunStart], None],
+) -> RunStart:
     """The checkpoint folder of a run that has ended, made again."""
     path = final_path(output)
     found = read_end_state(path)
@@ -139,6 +157,7 @@ def _reopened(output: str | os.PathLike[str], run: Run, until: Until, checkpoint
         last = checkpoint_of(found, number=1)
     settings = start.settings.changed(until, checkpoint)
     _refuse_what_is_met(run, settings.flow.until)
+    accept(start)
     start = replace(start, settings=settings, replaces=identity(output))
     with OutputLock(output):
         folder = CheckpointFolder(output)

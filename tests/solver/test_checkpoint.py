@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tests.same_run import differences
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.resume import origin_of, prepare, resume
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.provenance import source_hash
 from wpoflow.solver.records.series import SERIES
 from wpoflow.solver.runs.checkpointing import FIRST, SHARE, Checkpoints
 from wpoflow.solver.runs.evolve import Progress, evolve
@@ -210,7 +212,13 @@ def test_a_run_cut_short_is_not_overwritten_unasked(mdp: GridMDP, tmp_path: Path
     assert not part_path(path).exists()
 
 
-def test_changes_since_are_told(mdp: GridMDP, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def begun_with(path: Path, **texts: str) -> None:
+    """As if the run had begun with other sources or packages."""
+    folder = CheckpointFolder(path)
+    folder.keep_start(replace(folder.start(), **texts))  # type: ignore[arg-type]
+
+
+def test_changes_since_are_told(mdp: GridMDP, tmp_path: Path) -> None:
     from wpoflow.problems.problem_file import read_problem
 
     file, path = tmp_path / "mine.toml", tmp_path / "run.h5"
@@ -222,12 +230,11 @@ def test_changes_since_are_told(mdp: GridMDP, tmp_path: Path, monkeypatch: pytes
         resume(path)
     file.unlink()  # the problem is kept with the checkpoints
     prepare(path)
-    monkeypatch.setattr("wpoflow.solver.storage.checkpoints.source_hash", lambda: "0" * 64)
+    begun_with(path, source_hash="0" * 64)
     with pytest.raises(RunFileError, match="the sources of wpoflow have changed"):
         resume(path)
-    monkeypatch.undo()
-    monkeypatch.setattr("wpoflow.solver.storage.checkpoints.package_versions", lambda: '{"numpy": "9.9"}')
-    with pytest.raises(RunFileError, match=rf"numpy was {np.__version__} and is 9\.9"):
+    begun_with(path, source_hash=source_hash(), packages='{"numpy": "9.9"}')
+    with pytest.raises(RunFileError, match=rf"numpy was 9\.9 and is {np.__version__}"):
         resume(path)
     assert resume(path, anyway=True).status == "complete"
 

@@ -16,6 +16,7 @@ from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.storage.atomic import RunFileError, checkpoint_folder
+from wpoflow.solver.storage.checkpoints import RunStart
 from wpoflow.solver.storage.end_state import read_end_state
 from wpoflow.solver.storage.writer import open_run
 
@@ -72,7 +73,9 @@ def test_an_extended_run_can_be_extended_and_interrupted(mdp: GridMDP, tmp_path:
     assert differences(tmp_path / "whole.h5", path) == []
 
 
-def test_what_is_met_already_is_refused_and_nothing_is_touched(mdp: GridMDP, tmp_path: Path) -> None:
+def test_what_is_met_already_is_refused_and_nothing_is_touched(
+    mdp: GridMDP, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "run.h5"
     evolve(mdp, until=0.5, output=path)
     before = path.read_bytes()
@@ -81,6 +84,10 @@ def test_what_is_met_already_is_refused_and_nothing_is_touched(mdp: GridMDP, tmp
             resume(path, until=until)
     with pytest.raises(ValueError, match=r"until\.days"):
         resume(path, until={"days": 3.0})
+    monkeypatch.setattr(RunStart, "changes", lambda _: ["the sources of wpoflow have changed"])
+    with pytest.raises(RunFileError, match="sources of wpoflow have changed"):
+        resume(path, until=2.0)
+    monkeypatch.undo()
     assert resume(path).status == "complete"
     assert path.read_bytes() == before
     assert [other.name for other in tmp_path.iterdir()] == ["run.h5"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.same_run import differences
-from tests.solver.test_checkpoint import cut_short
+from tests.solver.test_checkpoint import begun_with, cut_short
 from tests.wpoflow.conftest import Call
 from tests.wpoflow.conftest import call as call  # a fixture
 from wpoflow.problems.load import load_problem
@@ -84,9 +84,7 @@ def test_a_folder_that_cannot_be_read_is_not_an_empty_one(
     assert CheckpointFolder(path).newest() is not None
 
 
-def test_a_run_that_is_done_needs_no_checkpoints_and_removes_them(
-    mdp: GridMDP, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_that_is_done_needs_no_checkpoints_and_removes_them(mdp: GridMDP, tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
     cut_short(mdp, path)
     kept = tmp_path / "kept"
@@ -94,7 +92,7 @@ def test_a_run_that_is_done_needs_no_checkpoints_and_removes_them(
     resume(path)
     shutil.copytree(kept, checkpoint_folder(path))  # as if killed between the two
     before = path.read_bytes()
-    monkeypatch.setattr("wpoflow.solver.storage.checkpoints.source_hash", lambda: "0" * 64)  # which matters no more
+    begun_with(path, source_hash="0" * 64)  # which matters no more
     assert resume(path).status == "complete"
     assert path.read_bytes() == before
     assert not checkpoint_folder(path).exists()

@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 import pytest
 
+from tests.solver.test_checkpoint import begun_with
 from tests.wpoflow.conftest import Call, check_refusal
 from tests.wpoflow.runs import small_run
 from wpoflow.problems.problem_file import parse_problem
@@ -326,10 +327,10 @@ def test_interrupting_a_run_and_going_on(call: Call, tmp_path: Path, number: sig
     assert (status, err) == (3, f"wpoflow: {path}.checkpoint: there is no such folder: no checkpoints to go on from\n")
 
 
-def test_resuming(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resuming(call: Call, tmp_path: Path) -> None:
     assert call("run", *SMALL, "--quiet", "--until", "steps=30", "-o", "whole.h5")[0] == 0
     assert call("run", *SMALL, "--quiet", "--until", "time=9", "--until", "wall=1e-6")[0] == 1
-    monkeypatch.setattr("wpoflow.solver.storage.checkpoints.source_hash", lambda: "0" * 64)
+    begun_with(tmp_path / "lqr.h5", source_hash="0" * 64)
     status, _, err = call("resume", "lqr.h5")
     assert status == 3
     assert "the sources of wpoflow have changed" in err
@@ -338,7 +339,6 @@ def test_resuming(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert status == 1  # the limit on wall time counts anew, and is met again
     assert "going on from flow time" in out
     assert err.endswith("; go on with: wpoflow resume lqr.h5\n")
-    monkeypatch.undo()
     status, out, err = call("resume", str(tmp_path / "whole.h5"))
     assert (status, err) == (0, "")
     assert "is complete: 30 steps taken" in out
