@@ -110,7 +110,7 @@ class MultistepScheme(Scheme):
         self._slots = {id(row): slot for slot, row in enumerate(self._rows)}
         self._values = np.empty((KEPT + 1, n_states))
         self._value_rows = list(self._values)
-        self._right, self._q = np.empty((2, n_states, n_actions))
+        self._q = np.empty((n_states, n_actions))
         self._gibbs = Ring((n_states, n_actions), 3)
         self._squares, self._norms, self._drift = np.empty((5, n_states)), np.empty((5, 2)), np.empty(n_states)
         self._negative: IntArray = np.zeros(n_states, dtype=np.int64)
@@ -162,12 +162,12 @@ class MultistepScheme(Scheme):
         slot = min(ALL_SLOTS.difference(slots.tolist()))
         new = self._rows[slot]
         c, weights = formula(times, time, state.order)
-        combine_history(self._history, slots[: weights.size], weights, self._right)
+        combine_history(self._history, slots[: weights.size], weights, new)
         guesses = self._extrapolated[: min(times.size, HIGHEST_DEGREE + 1)]
         extrapolate_values(self._values, slots, times, time, guesses)
         guess = guesses[state.degree]
         q_of_value(mdp, guess, self._q)
-        problem.flow.step(self._right, self._q, c, new)
+        problem.flow.step(new, self._q, c, new)
         gibbs, gibbs_value = self._gibbs_policy(state, guess)
         error = self._measure(times, time, state.order, slots, gibbs, new, guesses)
         left = self._norms[4].copy()
@@ -224,7 +224,7 @@ class MultistepScheme(Scheme):
         degree = min(state.order, len(state.times) - 1)
         slots = self._slots_of(state)
         weights = prediction_weights(np.array(state.times[: degree + 1]), state.times[1] + since)
-        out = np.empty_like(self._right)
+        out = np.empty_like(self._q)
         combine_history(self._history, slots[: degree + 1], weights, out)
         self.problem.limit(out)
         return out
