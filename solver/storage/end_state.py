@@ -1,6 +1,6 @@
 """The state at which a run ended, behind the HDF5 data of its file: what it takes to extend the run.
 
-    HDF5 data | archive (``numpy.savez``) | "WPOSTATE" | length of the archive, 8 bytes | trailer
+    HDF5 data | archive (`solver.storage.sealed_arrays`) | "WPOSTATE" | length of the archive, 8 bytes | trailer
 
 HDF5 takes no notice of what follows its data, so that every reader sees the run alone; the trailer's SHA-256 covers all
 of it.  A program that opens the file for writing cuts it off.
@@ -14,9 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from wpoflow.solver.storage.atomic import TRAILER_LENGTH, RunFileError, check_trailer
+from wpoflow.solver.storage.atomic import TRAILER_LENGTH, check_trailer
+from wpoflow.solver.storage.sealed_arrays import read_archive, write_archive
 
 MARK = b"WPOSTATE"
 _FOOT = len(MARK) + 8
@@ -26,7 +25,7 @@ def append_end_state(path: Path, content: Mapping[str, Any]) -> None:
     """Append arrays, numbers and texts to a closed file that has no trailer yet; raises OSError."""
     with path.open("r+b") as stream:
         start = stream.seek(0, os.SEEK_END)
-        np.savez(stream, allow_pickle=False, **content)
+        write_archive(stream, content)
         length = stream.seek(0, os.SEEK_END) - start
         stream.write(MARK + length.to_bytes(8, "little"))
 
@@ -47,10 +46,4 @@ def read_end_state(path: str | os.PathLike[str]) -> dict[str, Any] | None:
             return None
         length = int.from_bytes(foot[len(MARK) :], "little")
         stream.seek(end - length)
-        archive = io.BytesIO(stream.read(length))
-    try:
-        with np.load(archive, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
-    except (ValueError, OSError) as error:
-        raise RunFileError(f"{path}: its end state cannot be read: {error}") from error
-    return {name: array.item() if array.ndim == 0 else array for name, array in found.items()}
+        return read_archive(io.BytesIO(stream.read(length)), path)

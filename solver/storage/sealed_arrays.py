@@ -6,10 +6,11 @@ numbers and texts are written, and nothing else is read: there is no way to an o
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -28,12 +29,17 @@ def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
     OSError
         The file cannot be written; what was there before stays.
     """
+    with writing(path, sealed=True) as part, part.open("wb") as stream:  # by name NumPy would change the ending
+        write_archive(stream, content)
+
+
+def write_archive(stream: BinaryIO, content: Mapping[str, Any]) -> None:
+    """Write arrays, numbers and texts as an archive where a stream stands; errors as `write_sealed`."""
     arrays: dict[str, Any] = {name: np.asarray(value) for name, value in content.items()}
     for name, array in arrays.items():
         if array.dtype.kind not in KINDS:
             raise TypeError(f"{name}: neither floats nor integers nor a text")
-    with writing(path, sealed=True) as part, part.open("wb") as stream:  # by name NumPy would change the ending
-        np.savez(stream, **arrays)
+    np.savez(stream, **arrays)
 
 
 def read_sealed(path: Path) -> dict[str, Any]:
@@ -45,9 +51,14 @@ def read_sealed(path: Path) -> dict[str, Any]:
         The file is missing, damaged, altered, or holds what is not ours.
     """
     check_trailer(path)
+    return read_archive(path, path)
+
+
+def read_archive(source: Path | BinaryIO, path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What `write_archive` wrote, from a file or from its bytes; the error, RunFileError, names the path."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with np.load(source, allow_pickle=False) as archive:
             arrays = dict(archive)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise RunFileError(f"{path}: not a file of checkpoints: {error}") from error
+        raise RunFileError(f"{path}: its arrays cannot be read: {error}") from error
     return {name: array.item() if array.ndim == 0 else array for name, array in arrays.items()}
