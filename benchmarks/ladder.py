@@ -145,7 +145,7 @@ def _guarded(ladder: Ladder, tolerance: float) -> Any:
     """The result of a run; None, with the failure noted, if it raised or returned none."""
     try:
         result = ladder.method.run(tolerance)
-    except Exception as failure:
+    except Exception as failure:  # whatever a peer raises is its result, shown in the table
         ladder.failure = f"at {tolerance:g}: {type(failure).__name__}: {failure}".splitlines()[0][:200]
         return None
     if result is None:
