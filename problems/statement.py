@@ -73,7 +73,7 @@ class Statement:
         gamma in (0, 1), tau > 0.
     cost : number or function of (states..., actions...)
     states : Grid, optional
-        None at all gives a bandit.
+        Left out, or None: a bandit.
     dynamics, noise : mapping of state axis to number or function of (states..., actions...)
         As in :class:`Outcome`.
     outcomes : sequence of Outcome, optional
@@ -115,6 +115,8 @@ class Statement:
     def __post_init__(self) -> None:
         if not self.actions.dim:
             raise ValueError("at least one action axis is needed")
+        if self.states is None:
+            object.__setattr__(self, "states", Grid())
         check_boundaries(self.states, self.actions)
         if self.outcomes and (self.dynamics or self.noise):
             raise ValueError("give either dynamics and noise, or outcomes, not both")

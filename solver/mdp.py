@@ -106,7 +106,7 @@ class GridMDP(Displayed):
             "initial_policy": (n_states, n_actions),
         }
         for name, shape in shapes.items():
-            array = np.ascontiguousarray(getattr(self, name), dtype=np.float64)
+            array = np.array(getattr(self, name), dtype=np.float64, order="C")  # a copy: the caller may change his own
             if array.shape != shape:
                 raise ValueError(f"{name} has shape {array.shape}; it must be {shape}")
             self._check_finite(name, array)

@@ -92,7 +92,7 @@ def mixture_transition(outcomes: Sequence[tuple[FloatArray, Transition]]) -> Mix
     total = np.zeros(shape)
     checked: list[tuple[FloatArray, Transition]] = []
     for number, (given, outcome) in enumerate(outcomes):
-        weight = np.asarray(given, dtype=np.float64)
+        weight = np.array(given, dtype=np.float64)  # a copy: the caller may change his own
         if weight.shape != shape or (outcome.n_states, outcome.n_actions) != shape:
             sizes = f"{weight.shape} and ({outcome.n_states}, {outcome.n_actions})"
             raise ValueError(f"outcome {number}: sizes of probability and transition are {sizes}; expected {shape}")

@@ -274,3 +274,8 @@ def test_faulty_values_of_a_file_name_the_file() -> None:
     """
     with pytest.raises(ProblemError, match=r"^mine.toml: cost is nan at u = -0.833333$"):
         build_problem(parse_problem(text, "mine.toml"))
+
+
+def test_no_states_may_be_said_as_none() -> None:
+    bandit = build(Statement(actions=ACTIONS, discount=0.9, temperature=0.3, cost=lambda u: u**2, states=None))  # type: ignore[arg-type]
+    assert bandit.cost.shape == (1, 6)
