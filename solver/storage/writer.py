@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -27,9 +27,11 @@ from wpoflow.solver.records.run import Attributes, Optimum
 from wpoflow.solver.records.series import SERIES
 from wpoflow.solver.storage.atomic import check_output, final_path, part_path, put_in_place
 from wpoflow.solver.storage.end_state import append_end_state
-from wpoflow.solver.storage.problem_arrays import Head
 from wpoflow.solver.storage.reader import open_run as open_run
 from wpoflow.solver.storage.room import RECORD_BYTES, array_bytes, give_back, reserve
+
+if TYPE_CHECKING:
+    from wpoflow.solver.storage.problem_arrays import Head
 
 Arrays = Mapping[str, FloatArray | IntArray]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -13,9 +14,13 @@ import pytest
 
 from wpoflow.grids.axis import edges_axis, sinh_axis, uniform_axis
 from wpoflow.grids.grid import Grid
+from wpoflow.problems.load import load_problem
+from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.storage.atomic import TRAILER_LENGTH, RunFileError, part_path
+from wpoflow.solver.storage.optimum_file import save_optimum
 from wpoflow.solver.storage.problem_arrays import head_of
 from wpoflow.solver.storage.writer import RunWriter, chunk_shape, open_run
 
@@ -161,6 +166,22 @@ def test_axes_are_not_named_like_something_else(tmp_path: Path, name: str) -> No
     with pytest.raises(ValueError, match=f"axis '?{name}"):
         RunWriter(tmp_path / "run.h5", head_of(states, actions, np.ones(3) / 3, np.ones(3) / 3))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("stated", ["by a file", "in Python"])
+def test_files_of_runs_and_of_optima_say_the_same_of_the_problem(tmp_path: Path, stated: str) -> None:
+    mdp = load_problem("lqr", cells={"x": 5, "u": 4})
+    mdp = mdp if stated == "by a file" else replace(mdp, statement="")
+    best = solve_optimum(mdp)
+    save_optimum(mdp, best, tmp_path / "best.h5")
+    evolve(mdp, until={"steps": 1}, optimum=best, output=tmp_path / "run.h5")
+    in_memory = evolve(mdp, until={"steps": 1}, optimum=best).attributes
+    optimum, run = (open_run(tmp_path / name).attributes for name in ("best.h5", "run.h5"))
+    assert ("problem" in optimum) == (stated == "by a file")
+    of_optimum = optimum.keys() - {"wall_seconds", "status", "stop_reason"}
+    assert of_optimum >= {"title", "discount", "temperature", "transition", "state_axes", "action_axes", "packages"}
+    assert all(optimum[name] == run[name] == in_memory[name] for name in of_optimum)
+    assert run.keys() == in_memory.keys()
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
