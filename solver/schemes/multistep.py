@@ -10,6 +10,11 @@ the potentials Q/tau by at most gamma osc(e) / (2 tau), and that is held against
 the number of steps; the degree of the extrapolation is the one that did best at the last step: at late times, where V
 moves by rounding alone, that is the lowest.
 
+A Bellman equation is solved to a residual of two roundings of V, which P^pi may turn into errors of V far larger than
+that, and not the same at all states: up to 1/(1 - gamma) times as large, if states communicate badly.  Where e is too
+large and V is known to rounding only, it is computed a second time: what the two differ by is the noise, and the floor
+of the errors is raised to it (see `solver.schemes.error_control`).
+
 Every step is checked to descend.  Negative entries are removed by local flux limiting; a step that raises V at some
 state is repeated shorter and, at last, as backward Euler.  Between steps the polynomial through the last policies is
 the dense output.  One action axis only: with more, `solver.schemes.extrapolated` needs less.
@@ -25,8 +30,9 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.grids.grid import Grid
-from wpoflow.solver.arithmetic.extremes import oscillations
+from wpoflow.solver.arithmetic.extremes import largest_entry, oscillations
 from wpoflow.solver.bellman.evaluation import Evaluation, q_of_value
+from wpoflow.solver.bellman.system import EPS
 from wpoflow.solver.entropy import gibbs_policy
 from wpoflow.solver.flows.flow import Flow
 from wpoflow.solver.schemes.backward_differentiation import (
@@ -75,6 +81,8 @@ class MultistepState(NamedTuple):
         ||p - g|| in the mean and in the maximum of the states.
     gibbs_value : array (S,)
         The V that g was made of.
+    noise : float
+        Oscillation of the rounding of V over the states, in roundings of its largest entry; zero until it is measured.
     """
 
     policy: FloatArray
@@ -87,6 +95,7 @@ class MultistepState(NamedTuple):
     degree: int
     left: FloatArray
     gibbs_value: FloatArray
+    noise: float
 
 
 class MultistepScheme(Scheme):
@@ -133,7 +142,7 @@ class MultistepScheme(Scheme):
         shortest = narrowest**2 / (mdp.temperature + self._steepest(evaluation.q))
         size = min(FIRST_STEP, math.sqrt(problem.control.accuracy)) * shortest
         nothing = np.zeros_like(evaluation.value)  # any V will do, as nothing is left to go by
-        return MultistepState(policy, evaluation, size, (0.0,), (), (), 1, 0, np.zeros(2), nothing)
+        return MultistepState(policy, evaluation, size, (0.0,), (), (), 1, 0, np.zeros(2), nothing, 0.0)
 
     def _steepest(self, q: FloatArray) -> float:
         """Largest difference of Q, (S, A), between neighbouring cells."""
@@ -156,7 +165,7 @@ class MultistepScheme(Scheme):
         control, known = problem.control, values(state)
         assert control is not None
         state, taken = self._placed(state, known)
-        control.note_scale(known.value)
+        control.note_scale(known.value, state.noise)
         slots, times, time = np.array(taken), np.array(state.times), state.times[0] + dt
         new = self._rows[min(ALL_SLOTS.difference(taken))]
         c, weights = formula(times, time, state.order)
@@ -169,9 +178,9 @@ class MultistepScheme(Scheme):
         gibbs_value = self._make_gibbs(state, guess)
         error = self._measure(times, time, state.order, slots, new, guesses)
         left = self._norms[4].copy()
-        retry = MultistepState(*state[:8], left, gibbs_value)
+        retry = MultistepState(*state[:8], left, gibbs_value, state.noise)
         if not error <= 1.0:
-            return Trial(state, self._shortened(retry, dt, error, state.order), np.inf)
+            return Trial(PlainState(new, None, state.size), self._shortened(retry, dt, error, state.order), np.inf)
         enough = BELLMAN_SHARE * control.allowed(float(left[0])) * mdp.temperature * (1.0 - mdp.discount)
         # hardly ever is there a negative entry, and to count states is faster than to sum
         negative = int(self._negative.sum()) if np.count_nonzero(self._negative) else 0
@@ -187,6 +196,10 @@ class MultistepScheme(Scheme):
         oscillations(evaluation.value, self._extrapolated[: wrong.size], control.counted, wrong)
         moved = mdp.discount * float(wrong[retry.degree]) / (2.0 * mdp.temperature)
         ratio = VALUE_SHARE * moved / control.allowed(float(retry.left[0]))
+        if not ratio <= 1.0 and evaluation.residual > trial.tolerance:  # no better than rounding
+            retry = retry._replace(noise=max(retry.noise, self._noise(trial.state.policy, evaluation)))
+            control.note_scale(evaluation.value, retry.noise)
+            ratio = VALUE_SHARE * moved / control.allowed(float(retry.left[0]))
         if not ratio <= 1.0:
             return trial._replace(retry=self._shortened(retry, dt, ratio, retry.degree), error=np.inf)
         order, size, degree = self._chosen(retry, dt, ratio, wrong)
@@ -201,10 +214,17 @@ class MultistepScheme(Scheme):
             degree,
             retry.left,
             retry.gibbs_value,
+            retry.noise,
         )
         return Trial(following, retry, trial.error)
 
-    def replaced(self, trial: Trial, dt: float, policy: FloatArray, evaluation: Evaluation) -> MultistepState:
+    def _noise(self, policy: FloatArray, evaluation: Evaluation) -> float:
+        """Oscillation of the rounding of V, in roundings: twice that of one more evaluation, which starts from zero."""
+        again = self.problem.substeps.evaluate(policy, np.zeros_like(evaluation.value))
+        oscillations(again.value, evaluation.value[None], self.problem.mdp.counted, self._moved)
+        return float(2.0 * self._moved[0] / (EPS * largest_entry(evaluation.value)))
+
+    def replaced(self, trial: Trial, dt: float, policy: FloatArray, evaluation: Evaluation | None) -> MultistepState:
         """See `Scheme`; the past is forgotten but for where the step began."""
         before = self.restart(trial.retry)
         return before._replace(

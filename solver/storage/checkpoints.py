@@ -32,7 +32,7 @@ from wpoflow.solver.records.settings import Settings
 from wpoflow.solver.storage.atomic import TRAILER_LENGTH, RunFileError, checkpoint_folder, final_path
 from wpoflow.solver.storage.sealed_arrays import read_sealed, write_sealed
 
-VERSION = 2
+VERSION = 3
 ROWS, NAMES, SNAPSHOTS = "rows", "row_names", "snapshots"
 _STATE = re.compile(r"state-\d{8,}\.npz")
 
