@@ -12,8 +12,9 @@ moves by rounding alone, that is the lowest.
 
 A Bellman equation is solved to a residual of two roundings of V, which P^pi may turn into errors of V far larger than
 that, and not the same at all states: up to 1/(1 - gamma) times as large, if states communicate badly.  Where e is too
-large and V is known to rounding only, it is computed a second time: what the two differ by is the noise, and the floor
-of the errors is raised to it (see `solver.schemes.error_control`).
+large and V is known to rounding only, V is computed a second time, of a policy with another last bit in each entry.
+What the two differ by is noise, of which V and its extrapolation hold several times as much, and the floor of the
+errors is raised to that (see `solver.schemes.error_control`).
 
 Every step is checked to descend.  Negative entries are removed by local flux limiting; a step that raises V at some
 state is repeated shorter and, at last, as backward Euler.  Between steps the polynomial through the last policies is
@@ -57,6 +58,7 @@ VALUE_SHARE = 0.25  # of the largest error of V over a step, taken for its mean
 BELLMAN_SHARE = 0.02  # of the error of V that is allowed, left to its solver while a step is judged
 GIBBS_SHARE = 0.3  # of ||p' - g||, by which potentials may move before g is computed anew
 FIRST_STEP = 0.5  # most of the shortest time scale that the first step may take
+NOISES = 4.0  # times the noise of one V: what the error of an extrapolated V is held to at least
 UNTRIED = 0.1  # ratio assumed of the first step, too short to be judged
 
 
@@ -219,10 +221,10 @@ class MultistepScheme(Scheme):
         return Trial(following, retry, trial.error)
 
     def _noise(self, policy: FloatArray, evaluation: Evaluation) -> float:
-        """Oscillation of the rounding of V, in roundings: twice that of one more evaluation, which starts from zero."""
-        again = self.problem.substeps.evaluate(policy, np.zeros_like(evaluation.value))
+        """Oscillation of the rounding of V, in roundings: some times that of a change of last bits of p."""
+        again = self.problem.substeps.evaluate(np.nextafter(policy, 1.0), np.zeros_like(evaluation.value))
         oscillations(again.value, evaluation.value[None], self.problem.mdp.counted, self._moved)
-        return float(2.0 * self._moved[0] / (EPS * largest_entry(evaluation.value)))
+        return float(NOISES * self._moved[0] / (EPS * largest_entry(evaluation.value)))
 
     def replaced(self, trial: Trial, dt: float, policy: FloatArray, evaluation: Evaluation | None) -> MultistepState:
         """See `Scheme`; the past is forgotten but for where the step began."""
