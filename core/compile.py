@@ -7,8 +7,10 @@ of their own whose name is a hash of this and every kernel file and of the versi
 where they are.
 
 Threads cost more than they save on small arrays, and far more on a busy machine.  A parallel kernel is
-therefore compiled a second time without threads, and the size of its arrays alone decides which of the
-two is called, never the number of threads.
+therefore compiled a second time without threads, and the size of its arrays decides which of the two is
+called.  Of one thread the second is called in any case.  So it is in a process forked from another one, whose
+threads are none of its own: to start a parallel kernel there kills it or hangs.  Both sum in the same order
+and give the same bits.
 
 Kernels are inlined into the kernels that call them.  A call left standing would lead, in the process that compiles,
 to the callee's own code, and in later ones, which load the caller from the cache, to the copy kept with it: the two may
@@ -22,6 +24,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import shutil
 import sys
 import tempfile
@@ -41,6 +44,21 @@ LEAST_ROOM = 50_000_000  # bytes, on the disk of the cache: all kernels take abo
 LEAST_THREADED = 1 << 17  # entries of the largest array from which threads pay
 
 _settings: Any = numba.config
+_forked = False
+
+
+def _note_fork() -> None:
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):  # there is no fork on Windows
+    os.register_at_fork(after_in_child=_note_fork)
+
+
+def threaded_here() -> bool:
+    """Whether kernels use threads in this process."""
+    return not _forked and _settings.NUMBA_NUM_THREADS > 1 and numba.get_num_threads() > 1
 
 
 def kernel_files() -> dict[str, bytes]:
@@ -112,7 +130,8 @@ def kernel(
 
             @functools.wraps(function)
             def by_place(*arguments: Any) -> Any:
-                return threaded(*arguments) if arguments[place].size >= LEAST_THREADED else serial(*arguments)
+                large = arguments[place].size >= LEAST_THREADED
+                return threaded(*arguments) if large and threaded_here() else serial(*arguments)
 
             return cast(Function, by_place)
 
@@ -120,7 +139,7 @@ def kernel(
         def by_size(*arguments: Any) -> Any:
             for argument in arguments:
                 if type(argument) is np.ndarray and argument.size >= LEAST_THREADED:
-                    return threaded(*arguments)
+                    return threaded(*arguments) if threaded_here() else serial(*arguments)
             return serial(*arguments)
 
         return cast(Function, by_size)

@@ -86,6 +86,8 @@ def summary(run: Run) -> list[tuple[str, str]]:
         rows.append(("Bellman solver", str(attributes["bellman_solver"])))
     if "scheme" in attributes:
         control = [f"{key} {attributes[key]}" for key in ("accuracy", "step") if key in attributes]
+        if "accuracy_floor" in attributes:
+            control[-1:] = [f"{control[-1]} + {float(attributes['accuracy_floor']):.2g} of rounding"]
         rows.append(("flow", ", ".join([str(attributes.get("flow", "unknown")), str(attributes["scheme"]), *control])))
     if len(run.series["time"]):
         rows += _series_rows(run)

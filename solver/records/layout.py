@@ -155,15 +155,22 @@ ATTRIBUTES: dict[str, Attribute] = {
     "status": Attribute(str, '`"complete"`, `"running"`, `"interrupted"` or `"failed"`', required=True),
     "stop_reason": Attribute(str, "why the run stopped, in a sentence", required=True),
     "stop_kind": Attribute(str, "the same in a word: " + ", ".join(f"`{kind.value}`" for kind in StopKind)),
-    "reached_goal": Attribute(int, "1 if a time or gap that was asked for was reached, or neither was asked for"),
+    "reached_goal": Attribute(
+        int, "1 if the gap asked for was reached, or the time where no gap was asked for, or if neither was; else 0"
+    ),
     "flow": Attribute(str, "which flow"),
     "scheme": Attribute(str, "time scheme used"),
     "accuracy": Attribute(str, "accuracy asked for, as text; absent with fixed steps"),
+    "accuracy_floor": Attribute(
+        float, "the most that was allowed of a step's error beyond what accuracy allows: the rounding of Q/τ"
+    ),
     "step": Attribute(str, "size of fixed steps, as text; absent with controlled steps"),
     "bellman_solver": Attribute(str, "linear solver of the Bellman equations"),
     "steps": Attribute(int, "accepted steps"),
     "rejected_steps": Attribute(int, "steps repeated shorter"),
-    "fallback_steps": Attribute(int, "steps taken as backward Euler, where descent would have been lost"),
+    "fallback_steps": Attribute(
+        int, "steps taken as the flow's own descent step, as descent would have been lost or steps vanished"
+    ),
     "gap_floor": Attribute(float, "rounding floor of the gap"),
     "wall_seconds": Attribute(float, "seconds from start to end"),
     "compile_seconds": Attribute(float, "of these, spent compiling"),

@@ -163,6 +163,11 @@ class Run(Displayed):
         """Why the run stopped, in a sentence."""
         return self._text("stop_reason")
 
+    @property
+    def reached_goal(self) -> bool:
+        """Whether the gap that was asked for was reached, the time where no gap was, or neither was asked for."""
+        return bool(self.attributes.get("reached_goal", self.status == "complete"))
+
     @cached_property
     def policy(self) -> FloatArray:
         """The last policy kept, (S, A)."""

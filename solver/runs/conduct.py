@@ -14,7 +14,7 @@ from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.likeness import check_like
 from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.records.schedule import landings, series_times, snapshot_times
-from wpoflow.solver.records.settings import Settings
+from wpoflow.solver.records.settings import Settings, UntilTable
 from wpoflow.solver.records.stop import FAILURES, StopKind
 from wpoflow.solver.runs.checkpointing import Checkpoints
 from wpoflow.solver.runs.compile_timer import CompileTimer
@@ -53,7 +53,8 @@ def conduct(
     output, progress, optimum
         As for `evolve`.
     folder : CheckpointFolder, optional
-        Where checkpoints are kept; none are without one.
+        Where checkpoints are kept; none are without one.  What an earlier run left there stays until all of this one
+        is known to be possible, and kept.
     last : Checkpoint, optional
         Where to go on from.
     resumed : int
@@ -65,22 +66,26 @@ def conduct(
     with ExitStack() as stack:
         compiling = stack.enter_context(CompileTimer())
         signals = stack.enter_context(StopSignals())
+        followed = as_flow(mdp, flow)
         keeping = None if settings.checkpoint == math.inf else folder
-        if folder is not None:
-            stack.callback(_remove_unless_begun, folder)
         if output is not None:
             most = len(snapshot_times(settings.record, until.time)) + 1
-            kept = None if keeping is None else keeping.bytes_kept()
+            kept = None if keeping is None else keeping.bytes_kept() if resumed else 0
             check_disk_space(output, mdp.initial_policy.size, most, kept)
-        whose: dict[str, str | int | float] = {"run_id": start.run_id, "resumed": resumed}
-        recorder = stack.enter_context(Recorder(mdp, output, force=True, attributes=whose))
+        begun = resumed > 0
+        if keeping is not None and not begun and not keeping.path.exists():
+            keeping.begin(start, optimum)  # so that a run killed early, too, can be gone on with
+            begun = True
+        if folder is not None and begun:
+            stack.callback(_remove_unless_begun, folder)
         if optimum is None:
             optimum = solve_optimum(mdp, linear_solver=settings.linear_solver)
-        if until.gap is not None and until.gap < optimum.gap_floor:
-            recorder.discard()
-            raise ValueError(
-                f"until: gap = {until.gap:.3g} lies below this problem's rounding floor {optimum.gap_floor:.3g}"
-            )
+        refuse_gap_below_floor(until, optimum)
+        if keeping is not None and not begun:
+            keeping.begin(start, optimum)
+            stack.callback(_remove_unless_begun, keeping)
+        whose: dict[str, str | int | float] = {"run_id": start.run_id, "resumed": resumed}
+        recorder = stack.enter_context(Recorder(mdp, output, force=True, attributes=whose))
         recorder.optimum(optimum)
         for row in [] if last is None else last.rows:
             recorder.row(row)
@@ -93,7 +98,6 @@ def conduct(
             return {name: spent[name] + now for name, now in zip(SPENT, seconds, strict=True)} | {"resumed": resumed}
 
         checkpoints = None if keeping is None else Checkpoints(keeping, recorder, settings.checkpoint, last)
-        followed = as_flow(mdp, flow)
         observer = Observer(mdp, optimum, followed, None if last is None else last.arrays.get(OCCUPANCY))
         with nullcontext() if last is None or folder is None else of_this_run(folder.path):
             statistics = None if last is None else _statistics(last)
@@ -103,7 +107,7 @@ def conduct(
                 observer,
                 until,
                 recorder,
-                started,
+                lambda: clock.monotonic() - started - compiling.seconds,
                 signals,
                 progress,
                 checkpoints,
@@ -131,15 +135,17 @@ def conduct(
         end_state = None
         if ended and folder is not None:
             end_state = {**start.texts(), **content_of(loop.checkpoint())}
-        attributes = {
+        attributes: dict[str, str | int | float] = {
             "stop_kind": kind.value,
-            "reached_goal": int(kind in (StopKind.TIME, StopKind.GAP) or not until.has_goal),
+            "reached_goal": int(loop.reached_goal(kind)),
             **spending(),
             **loop.counters(),
             **run_attributes(settings),
         }
+        if settings.flow.step is None:
+            attributes["accuracy_floor"] = loop.error_floor
         run = recorder.close(status, sentence, attributes, end_state)
-        if folder is not None and ended:
+        if folder is not None and (ended or not keeps):
             folder.remove()
         return run
 
@@ -161,6 +167,14 @@ def _statistics(last: Checkpoint) -> StepStatistics:
     found = part_of(last.arrays, OF_STEPS)
     check_like(found, vars(StepStatistics()))
     return StepStatistics(**found)
+
+
+def refuse_gap_below_floor(until: UntilTable, optimum: Optimum) -> None:
+    """Raise ValueError if the gap to stop at is smaller than it can be known."""
+    if until.gap is not None and until.gap < optimum.gap_floor:
+        raise ValueError(
+            f"until: gap = {until.gap:.3g} lies below this problem's rounding floor {optimum.gap_floor:.3g}"
+        )
 
 
 def _remove_unless_begun(folder: CheckpointFolder) -> None:

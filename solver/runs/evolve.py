@@ -12,7 +12,6 @@ the last one, and what it leaves is, number for number, what the uninterrupted r
 
 from __future__ import annotations
 
-import math
 import os
 import uuid
 from collections.abc import Callable, Mapping
@@ -22,6 +21,7 @@ from wpoflow.core.renamed import renamed
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.flows.flow import AnyFlow, name_of
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.layout import check_axis_names
 from wpoflow.solver.records.provenance import package_versions, source_hash
 from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.records.settings import Series, Settings, SnapshotTimes, Until
@@ -74,7 +74,7 @@ def evolve(
     output : path, optional
         Write a run file; snapshots then stay in the file and are read from it when asked for.
     force : bool
-        Replace an existing file.
+        Replace an existing file, and checkpoints of an earlier run; these stay until this one has some of its own.
     progress : callable, optional
         Called with a `Progress` after every step.
     optimum : Optimum, optional
@@ -92,7 +92,8 @@ def evolve(
     Run
         Its ``status`` is "failed" where a number stopped being finite, a Bellman equation could not be
         solved (after five attempts with shorter steps) or the step size vanished; ``stop_reason`` says
-        so in a sentence.  It is "interrupted" after Ctrl-C or SIGTERM, which let the present step be finished.
+        so in a sentence, and ``reached_goal`` whether what was asked for was reached.  It is "interrupted"
+        after Ctrl-C or SIGTERM, which let the present step be finished.
 
     Raises
     ------
@@ -150,10 +151,8 @@ def run_settings(
         if output is not None:
             stack.enter_context(OutputLock(output))
             check_output(output, force)
+            check_axis_names([axis.name for axis in (*mdp.states.axes, *mdp.actions.axes)])
             folder = CheckpointFolder(output)
-            folder.remove()
-            if settings.checkpoint != math.inf:
-                folder.begin(start, optimum)
         return conduct(mdp, start, flow, output=output, progress=progress, optimum=optimum, folder=folder)
 
 

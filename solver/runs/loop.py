@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time as clock
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +17,7 @@ from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.records.schedule import reached
 from wpoflow.solver.records.settings import UntilTable
-from wpoflow.solver.records.stop import StopKind
+from wpoflow.solver.records.stop import FAILURES, StopKind
 from wpoflow.solver.runs.checkpointing import Checkpoints
 from wpoflow.solver.runs.monitor import StepMonitor, StepStatistics
 from wpoflow.solver.runs.observables import Observer
@@ -34,7 +33,10 @@ OF_FLOW, OF_STEPS, OCCUPANCY = "flow.", "steps.", "occupancy"  # names in a chec
 
 @dataclass(frozen=True)
 class Progress:
-    """What a run reports after each step: flow time, gap and local rate of the last row, step size and counts."""
+    """What a run reports after each step: flow time, gap and local rate of the last row, step size and counts.
+
+    ``wall_seconds`` are without those spent compiling, as is the limit on them.
+    """
 
     time: float
     gap: float
@@ -105,8 +107,8 @@ class RunLoop:
     until : UntilTable
     recorder : Recorder
         Receives rows and snapshots; holds those of a run that goes on.
-    started : float
-        Of the monotonic clock, for the limit on wall time.
+    seconds : callable
+        Gives the seconds that count towards the limit on wall time.
     signals : StopSignals
         Asks the run to stop after a step.
     progress : callable, optional
@@ -125,7 +127,7 @@ class RunLoop:
         observer: Observer,
         until: UntilTable,
         recorder: Recorder,
-        started: float,
+        seconds: Callable[[], float],
         signals: StopSignals,
         progress: Callable[[Progress], None] | None,
         checkpoints: Checkpoints | None,
@@ -134,7 +136,7 @@ class RunLoop:
     ) -> None:
         self._until, self._recorder, self._observer = until, recorder, observer
         self._monitor = StepMonitor(mdp) if statistics is None else StepMonitor(mdp, statistics)
-        self._started, self._signals, self._spending = started, signals, spending
+        self._seconds, self._signals, self._spending = seconds, signals, spending
         self._progress, self._checkpoints = progress, checkpoints
         self._goes_on = statistics is not None
         self._row: dict[str, float] = recorder.rows[-1] if self._goes_on else {}
@@ -197,8 +199,9 @@ class RunLoop:
         except StepVanishedError as error:
             ending = StopKind.STEP_VANISHED, f"step size vanished after flow time {self._time():.6g}: {error}"
         except _WallTimeError:
-            wall = self._until.wall
-            ending = StopKind.WALL, f"wall-clock limit of {wall:g} s met after flow time {self._time():.6g}"
+            self._record_last()
+            assert self._state is not None
+            return StopKind.WALL, self._sentence(StopKind.WALL, self._state)
         except StopAtOnce:
             raise
         except KeyboardInterrupt:
@@ -236,6 +239,17 @@ class RunLoop:
         names = ("steps", "rejected_steps", "fallback_steps")
         return {name: 0 if self._state is None else getattr(self._state, name) for name in names}
 
+    @property
+    def error_floor(self) -> float:
+        """The most that was allowed of the error of a step for rounding."""
+        return 0.0 if self._state is None else self._state.error_floor
+
+    def reached_goal(self, kind: StopKind) -> bool:
+        """Whether the gap that was asked for was reached, or the time where none was, or neither was asked for."""
+        if self._until.gap is not None:
+            return kind is StopKind.GAP or (kind not in FAILURES and self._row["gap"] <= self._until.gap)
+        return self._until.time is None or kind is StopKind.TIME
+
     def _time(self) -> float:
         return 0.0 if self._state is None else self._state.time
 
@@ -264,7 +278,7 @@ class RunLoop:
 
     def _wall_met(self) -> bool:
         wall = self._until.wall
-        return wall is not None and clock.monotonic() - self._started >= wall
+        return wall is not None and self._seconds() >= wall
 
     def watch(self) -> None:
         """Between the trials of a step: end the run if its time is up."""
@@ -279,7 +293,7 @@ class RunLoop:
             state.step_size,
             state.steps,
             state.bellman_evaluations,
-            clock.monotonic() - self._started,
+            self._seconds(),
         )
 
     def _sentence(self, kind: StopKind, state: FlowState) -> str:
@@ -292,12 +306,15 @@ class RunLoop:
         }[kind]
         if kind is StopKind.GAP:
             return met
-        asked = self._until.gap
-        left = f"gap {gap:.3g}" if asked is None or gap <= asked else f"gap {gap:.3g} above the {asked:.3g} asked for"
+        asked, until = self._until.gap, self._until.time
+        if until is not None and not reached(state.time, until):
+            met += f", short of flow time {until:g}"
+        missed = asked is not None and not gap <= asked
+        left = f"the gap not reached: {gap:.3g} is above the {asked:.3g} asked for" if missed else f"gap {gap:.3g}"
         begun = state.time > self._sweep  # before, little progress is no sign of a stall
         if kind is StopKind.TIME and begun and gap > 1e-6 * self._first_gap and rate * state.time < METASTABLE:
             return (
-                f"{met}, in a metastable state: the {left} falls at the rate {rate:.3g} only, "
+                f"{met}, {left}; in a metastable state: the gap falls at the rate {rate:.3g} only, "
                 f"while the soft Bellman residual is {self._row['bellman_residual']:.3g}"
             )
         return f"{met}, {left}"

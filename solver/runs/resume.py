@@ -20,7 +20,7 @@ from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.records.settings import Until, UntilTable
 from wpoflow.solver.records.stop import StopKind
-from wpoflow.solver.runs.conduct import conduct
+from wpoflow.solver.runs.conduct import conduct, refuse_gap_below_floor
 from wpoflow.solver.runs.loop import Progress
 from wpoflow.solver.storage.atomic import OutputLock, RunFileError, check_output, final_path
 from wpoflow.solver.storage.checkpoints import CheckpointFolder, RunStart, checkpoint_of, identity, of_this_run
@@ -131,8 +131,10 @@ def change(
     with OutputLock(output):
         folder = CheckpointFolder(output)
         start = folder.start()
-        accept(start)
         changed = replace(start, settings=start.settings.changed(until, checkpoint))
+        if (optimum := folder.optimum()) is not None:
+            refuse_gap_below_floor(changed.settings.flow.until, optimum)
+        accept(start)
         if changed != start:
             folder.keep_start(changed)
         return changed
@@ -157,6 +159,7 @@ def _reopened(
         last = checkpoint_of(found, number=1)
     settings = start.settings.changed(until, checkpoint)
     _refuse_what_is_met(run, settings.flow.until)
+    refuse_gap_below_floor(settings.flow.until, run.optimum)
     accept(start)
     start = replace(start, settings=settings, replaces=identity(output))
     with OutputLock(output):

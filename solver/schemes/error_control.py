@@ -17,12 +17,15 @@ to about ``accuracy`` times the number of e-folds of p - g, whatever the time sc
 however short the steps.  The floor is rounding: Bellman equations are solved to two roundings, so
 that ln g, which p follows, is known to 2 eps max|Q| / tau and no better,
 
-    floor = max(3e-14, 2 eps max(|V|, |Q|, tau) / tau).
+    floor = max(3e-14, 2 eps max(|V|, |Q|, tau) / tau, gamma osc(noise of V) / (2 tau)).
 
+The last is measured where it shows (see `solver.schemes.multistep`).  The largest floor of a run is recorded: below
+it, accuracy is not what errors are held to.
 (With half of it a third of the late steps of a regulator at discount 0.999 were rejected, with it one in
-thirty.)  What the horizon 1/(1 - gamma) adds to the errors of V is nearly constant over the states and
-cancels in g; between the substeps of one step it cancels in full (`solver.bellman.differences`).  Late rates stay
-right down to the floor, which matters only once p - g itself nears it, and so the gap its own floor.
+thirty.)  What the horizon 1/(1 - gamma) adds to the errors of V is nearly constant over states that
+communicate well and cancels in g; between the substeps of one step it cancels in full
+(`solver.bellman.differences`).  Late rates stay right down to the floor, which matters only once p - g
+itself nears it, and so the gap its own floor.
 """
 
 from __future__ import annotations
@@ -143,12 +146,21 @@ class ErrorControl:
         """Local error relative to p - g per unit of relative progress."""
         return self._accuracy
 
-    def note_scale(self, value: FloatArray) -> None:
-        """Set the floor for values of this size; |Q| is at most max |c| + gamma max |V|."""
+    @property
+    def floor(self) -> float:
+        """What is allowed of an error besides, which is rounding."""
+        return self._floor
+
+    def note_scale(self, value: FloatArray, noise: float = 0.0) -> None:
+        """Set the floor for values of this size; |Q| is at most max |c| + gamma max |V|.
+
+        ``noise`` is the oscillation of the rounding of V over the states, in roundings of its largest entry.
+        """
         mdp = self._mdp
         size = largest_entry(value)
         largest = max(size, mdp.largest_cost + mdp.discount * size, mdp.temperature)
-        self._floor = max(ROUNDING_FLOOR, SOUGHT * EPS * largest / mdp.temperature)
+        moved = max(SOUGHT * largest, 0.5 * mdp.discount * noise * size)
+        self._floor = max(ROUNDING_FLOOR, EPS * moved / mdp.temperature)
 
     def least_step(self, q: FloatArray) -> float:
         """1e-14 of the shortest time scale there is with this Q: h^2 / (tau + span of Q) of the narrowest cell."""

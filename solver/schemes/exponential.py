@@ -124,7 +124,7 @@ class ExponentialScheme(Scheme):
             after = ExponentialState(out, None, GROWTH * dt if state.fresh else dt, self._level, 1)
             return Trial(after, state, drift=self._drift, negative=int(self._negative.sum()))
         size, level = (dt, level + 1) if level < LAST else (0.5 * dt, level)
-        return Trial(state, ExponentialState(policy, None, size, level, 0), np.inf)
+        return Trial(state._replace(policy=out), ExponentialState(policy, None, size, level, 0), np.inf)
 
     def _exponential(self, policy: FloatArray, dt: float, level: int, out: FloatArray) -> None:
         """r(dt L) p, and its companion's difference, measured."""

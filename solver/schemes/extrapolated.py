@@ -94,7 +94,8 @@ class ExtrapolatedScheme(Scheme):
                 chosen = self._choose(j, dt, sizes, works, state)
                 return self._combined(j, chosen, state._replace(target=chosen.target))
         best = int(np.argmin(works))
-        return Trial(state, state._replace(target=best, size=min(sizes[best], 0.7 * dt)), np.inf)
+        rejected = state._replace(policy=self._ring.free(policy))
+        return Trial(rejected, state._replace(target=best, size=min(sizes[best], 0.7 * dt)), np.inf)
 
     def _choose(
         self, reached: int, dt: float, sizes: FloatArray, works: FloatArray, state: ExtrapolatedState

@@ -2,8 +2,9 @@
 
 A trial is rejected, and another one made from where it says, if its error is larger than allowed, if its equations
 cannot be solved, or if it would raise V at some state beyond rounding; after three of the last kind the step is taken
-as the flow's own descent step, which cannot.  Masses are held against rounding and negative entries limited before a
-policy is evaluated.
+as the flow's own descent step, which cannot.  So it is where errors are rounding whatever the length of the step: that
+one is of first order, and counted.  Masses are held against rounding and negative entries limited before a policy is
+evaluated.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class MassError(ArithmeticError):
 
 
 class StepVanishedError(ArithmeticError):
-    """No step, however short, met the accuracy asked for."""
+    """No step, however short, met the accuracy asked for, and the flow's own descent step raises V."""
 
 
 class Step(NamedTuple):
@@ -56,7 +57,7 @@ class Step(NamedTuple):
     limited_cells : int
         Entries whose fluxes were limited.
     fallback : bool
-        Whether descent would have been lost and the flow's own descent step was taken instead.
+        Whether the flow's own descent step was taken instead, as descent would have been lost or steps vanished.
     drift : float
         Largest error of a state's mass that was taken off, which is rounding.
     """
@@ -100,23 +101,28 @@ class Integrator:
         BellmanError, NotFiniteError
             Equations could not be solved, nor with five shorter steps; or the step is of fixed size.
         StepVanishedError
-            60 trials were rejected, or errors are rounding whatever the accuracy.
+            60 trials were rejected, or errors are rounding whatever the length of the step, and the flow's own descent
+            step raises V.
         MassError
             The step changes a mass by more than rounding.
         """
         scheme, adaptive, substeps = self.scheme, self.problem.control is not None, self.problem.substeps
         spent, rejected, failures, lost = substeps.evaluations, 0, 0, 0
-        state = start
+        state, tried = start, None
         while True:
             self._watch()
             if rejected:
-                self._refuse_vanished(state, start, rejected)
+                if tried is not None and self._hopeless(state, start, rejected):
+                    dt = min(remaining, max(start.size, self.problem.first_step))
+                    trial = self._last_resort(tried, start, state.size, rejected, dt)
+                    evaluations = substeps.evaluations - spent if scheme.valued else 1
+                    return Step(trial.state, trial.retry, dt, evaluations, rejected, fallback=True)
                 if rejected % PERSISTENT == 0:
                     state = scheme.restart(state)
             dt = scheme.fit(state, remaining)
             retry = state
             try:
-                trial = scheme.trial(state, dt)
+                trial = tried = scheme.trial(state, dt)
                 retry = trial.retry
                 if trial.error <= 1.0:
                     drift = 0.0 if trial.drift is None else mass_drift(self.problem.mdp, trial.drift)
@@ -133,7 +139,7 @@ class Integrator:
                     if adaptive and lost < DESCENT_TRIALS:
                         rejected, failures, state = rejected + 1, 0, trial.retry._replace(size=SHORTENED * dt)
                         continue
-                    trial, drift, limited = self._descent_step(trial, dt), 0.0, 0
+                    trial, drift, limited = self._descent_step(trial, dt)[0], 0.0, 0
             except RECOVERABLE:
                 rejected, failures = rejected + 1, failures + 1
                 if not adaptive or failures >= MOST_FAILURES:
@@ -152,16 +158,28 @@ class Integrator:
         self.guess = found.value
         return found
 
-    def _refuse_vanished(self, state: State, start: State, rejected: int) -> None:
-        """Raise StepVanishedError where another trial is hopeless."""
+    def _hopeless(self, state: State, start: State, rejected: int) -> bool:
+        """Whether no shorter step will do: errors are rounding."""
         control, mdp = self.problem.control, self.problem.mdp
         if control is None:
-            return
+            return False
         q = mdp.cost if start.evaluation is None else start.evaluation.q
-        if rejected >= MOST_REJECTED or not state.size >= control.least_step(q):
+        return rejected >= MOST_REJECTED or not state.size >= control.least_step(q)
+
+    def _last_resort(self, tried: Trial, start: State, size: float, rejected: int, dt: float) -> Trial:
+        """The flow's own step where trials, of which one is given, became as short as ``size`` in vain."""
+        control = self.problem.control
+        assert control is not None
+        worst = control.worst()
+        # the length that was wanted is no fault of the one that vanished
+        begun = Trial(start._replace(policy=tried.state.policy), tried.retry._replace(size=start.size))
+        trial, descended = self._descent_step(begun, dt)
+        if not descended:
             raise StepVanishedError(
-                f"step size {state.size:.3g} after {rejected} rejected trials of one step, worst at {control.worst()}"
+                f"step size {size:.3g} after {rejected} rejected trials of one step, worst at {worst}, "
+                "and the flow's own step raises V"
             )
+        return trial
 
     def _limited(self, trial: Trial) -> int:
         """Remove negative entries; how many there were, or were touched."""
@@ -190,12 +208,14 @@ class Integrator:
         trial = trial._replace(state=trial.state._replace(evaluation=after))
         return trial, not descends(mdp, before, after)
 
-    def _descent_step(self, trial: Trial, dt: float) -> Trial:
-        """The flow's own step in place of a trial that would raise V."""
-        before = values(trial.retry).refined()
-        policy = self.problem.flow.step(trial.retry.policy, before.q, dt, trial.state.policy)
-        evaluation = self.problem.substeps.evaluate(policy, before.value)
-        return trial._replace(state=self.scheme.replaced(trial, dt, policy, evaluation.taken_as_exact()))
+    def _descent_step(self, trial: Trial, dt: float) -> tuple[Trial, bool]:
+        """The flow's own step in place of a trial's, into its array; and whether V fell."""
+        scheme, retry = self.scheme, trial.retry
+        before = values(retry).refined() if scheme.valued else self._evaluated(retry.policy)
+        policy = self.problem.flow.step(retry.policy, before.q, dt, trial.state.policy)
+        after = self.problem.substeps.evaluate(policy, before.value).taken_as_exact()
+        state = scheme.replaced(trial, dt, policy, after if scheme.valued else None)
+        return trial._replace(state=state), descends(self.problem.mdp, before, after)
 
 
 def mass_drift(mdp: GridMDP, drift: FloatArray) -> float:

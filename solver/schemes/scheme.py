@@ -118,7 +118,8 @@ class Trial(NamedTuple):
     Attributes
     ----------
     state : State
-        What it leads to; the policy is in an array of the scheme, and its evaluation is still to be made.
+        What it leads to; its evaluation is still to be made.  The policy is in an array of the scheme which neither
+        ``retry`` nor the state it began at holds, of a rejected trial, too: the step taken in its place goes there.
     retry : State
         Where to try again from if it is rejected: the state it began at, with a shorter step or another order.
     error : float
@@ -267,7 +268,7 @@ class Scheme:
         """The state without its past, where that is no guide any more."""
         return state
 
-    def replaced(self, trial: Trial, dt: float, policy: FloatArray, evaluation: Evaluation) -> State:
+    def replaced(self, trial: Trial, dt: float, policy: FloatArray, evaluation: Evaluation | None) -> State:
         """The state after a descent step of length dt that was taken in place of a trial's."""
         state: State = trial.state._replace(policy=policy, evaluation=evaluation)
         return state

@@ -27,6 +27,7 @@ from wpoflow.solver.schemes.integrator import Integrator, Step, descends
 from wpoflow.solver.schemes.scheme import Arrays, State, state_arrays, state_like, values
 
 SAME_TIME = 1e-12  # of a step, below which two times are one
+NUMBERS = ("time", "step_size", "mass_drift", "error_floor")
 COUNTERS = ("steps", "rejected_steps", "fallback_steps", "limited_cells", "bellman_evaluations")
 OF_SCHEME = "scheme."  # names of a scheme's state among the arrays of a flow's
 
@@ -49,6 +50,8 @@ class FlowState:
         Counts since the start.
     mass_drift : float
         Largest error of a state's mass among the substeps that led here, which is rounding and was taken off.
+    error_floor : float
+        The most that was allowed of the error of a step besides what accuracy allows, so far: rounding.
     interpolated : bool
         Whether it lies within a step, from dense output, and not at its end.
     state : State
@@ -68,6 +71,7 @@ class FlowState:
     limited_cells: int = 0
     bellman_evaluations: int = 1
     mass_drift: float = 0.0
+    error_floor: float = 0.0
     interpolated: bool = False
 
     def __getattr__(self, name: str) -> Any:
@@ -96,11 +100,9 @@ class FlowState:
         """
         assert not self.interpolated
         return {
-            "time": float(self.time),
             "value": self.value,
             "residual": float(self.evaluation.residual),
-            "step_size": float(self.step_size),
-            "mass_drift": float(self.mass_drift),
+            **{name: float(getattr(self, name)) for name in NUMBERS},
             **{name: int(getattr(self, name)) for name in COUNTERS},
             **{OF_SCHEME + name: value for name, value in state_arrays(self.state).items()},
         }
@@ -156,7 +158,7 @@ def flow(
     NotFiniteError
         A policy or cost stopped being finite; names the state and cell.
     StepVanishedError
-        No step, however short, met the accuracy.
+        No step, however short, met the accuracy, and the flow's own descent step raises V.
     MassError
         A step changed the mass of a state's policy by more than rounding.
     """
@@ -181,20 +183,20 @@ def _resumed(integrator: Integrator, policy: FloatArray, arrays: Mapping[str, An
     nothing = substeps.evaluation_of(policy, np.zeros(policy.shape[0]), 0.0, True)
     template = scheme.init(policy, nothing if scheme.valued else None)
     own = {name: value for name, value in arrays.items() if not name.startswith(OF_SCHEME)}
-    check_like(own, {"time": 0.0, "value": nothing.value, "residual": 0.0, "step_size": 0.0, "mass_drift": 0.0,
-                     **dict.fromkeys(COUNTERS, 0)})  # fmt: skip
+    numbers = dict.fromkeys(("residual", *NUMBERS), 0.0) | dict.fromkeys(COUNTERS, 0)
+    check_like(own, {"value": nothing.value, **numbers})
     of_scheme = {name.removeprefix(OF_SCHEME): value for name, value in arrays.items() if name not in own}
     state = state_like(template, of_scheme, scheme.tuples, substeps)
     found = substeps.evaluation_of(state.policy, own["value"], own["residual"], True)
     if own["steps"]:
         integrator.guess = found.value
-    numbers = {name: own[name] for name in ("time", "step_size", "mass_drift", *COUNTERS)}
-    return FlowState(policy=state.policy, state=state, evaluate=lambda: found, **numbers)
+    kept = {name: own[name] for name in (*NUMBERS, *COUNTERS)}
+    return FlowState(policy=state.policy, state=state, evaluate=lambda: found, **kept)
 
 
 def _iterate(mdp: GridMDP, integrator: Integrator, state: FlowState, landings: Iterator[float]) -> Iterator[FlowState]:
     yield state
-    landing, dense = 0.0, integrator.scheme.dense
+    landing, dense, control = 0.0, integrator.scheme.dense, integrator.problem.control
     while True:
         while landing <= state.time:
             landing = next(landings, math.inf)
@@ -222,6 +224,7 @@ def _iterate(mdp: GridMDP, integrator: Integrator, state: FlowState, landings: I
             limited_cells=start.limited_cells + taken.limited_cells,
             bellman_evaluations=start.bellman_evaluations + between + taken.evaluations,
             mass_drift=taken.drift,
+            error_floor=0.0 if control is None else max(start.error_floor, control.floor),
         )
         yield state
 

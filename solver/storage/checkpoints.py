@@ -18,6 +18,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from wpoflow.solver.records.settings import Settings
 from wpoflow.solver.storage.atomic import TRAILER_LENGTH, RunFileError, checkpoint_folder, final_path
 from wpoflow.solver.storage.sealed_arrays import read_sealed, write_sealed
 
-VERSION = 2
+VERSION = 3
 ROWS, NAMES, SNAPSHOTS = "rows", "row_names", "snapshots"
 _STATE = re.compile(r"state-\d{8,}\.npz")
 
@@ -125,12 +126,25 @@ class CheckpointFolder:
         self.path = checkpoint_folder(run)
 
     def begin(self, start: RunStart, optimum: Optimum | None) -> None:
-        """Remove what an earlier run left, and keep what a new one begins with."""
-        self.remove()
-        self.path.mkdir()
-        if optimum is not None:
-            self.keep_optimum(optimum)
-        self.keep_start(start)
+        """Keep what a new run begins with, and only then remove what an earlier one left."""
+        earlier, fresh = self.path.with_name(self.path.name + ".old"), copy(self)
+        fresh.path = self.path.with_name(self.path.name + ".new")
+        for debris in (earlier, fresh.path):
+            if debris.is_dir():
+                shutil.rmtree(debris)
+        fresh.path.mkdir()
+        try:
+            if optimum is not None:
+                fresh.keep_optimum(optimum)
+            fresh.keep_start(start)
+        except BaseException:
+            shutil.rmtree(fresh.path)
+            raise
+        if self.path.is_dir():
+            self.path.rename(earlier)
+        fresh.path.rename(self.path)
+        if earlier.is_dir():
+            shutil.rmtree(earlier)
 
     def keep_start(self, start: RunStart) -> None:
         """Keep what the run began with, or what it is gone on with."""

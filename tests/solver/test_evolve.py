@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import islice, pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from wpoflow.solver.records.series import SERIES
 from wpoflow.solver.registry import fixed_step_schemes, scheme_names
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.schemes.trajectory import flow
+from wpoflow.solver.storage.writer import open_run
 
 
 def small_problem(states: int = 12, actions: int = 16, temperature: float = 0.3, discount: float = 0.9) -> GridMDP:
@@ -112,6 +115,37 @@ def test_each_criterion_stops_and_says_why() -> None:
     run = evolve(mdp, until={"wall": 1e-9}, step=0.1)
     assert run.attributes["steps"] == 0
     assert "wall-clock limit" in run.stop_reason
+
+
+@pytest.mark.parametrize(
+    ("until", "reached", "says"),
+    [
+        ({"gap": 1e-3, "time": 50.0}, True, "^gap .* reached at flow time"),
+        (
+            {"gap": 1e-9, "time": 0.1},
+            False,
+            "^flow time 0.1 reached, the gap not reached: .* above the 1e-09 ",
+        ),
+        ({"gap": 1e-9, "steps": 3}, False, "^3 steps taken, .*, the gap not reached: .* above the 1e-09 "),
+        (
+            {"gap": 1e-9, "wall": 1e-9},
+            False,
+            "^wall-clock limit .*, the gap not reached: .* above the 1e-09 ",
+        ),
+        ({"gap": 1e9, "steps": 3}, True, "^gap .* reached at flow time 0$"),
+        ({"time": 0.1}, True, "^flow time 0.1 reached, gap "),
+        ({"time": 9.0, "steps": 3}, False, "^3 steps taken, .*, short of flow time 9, gap "),
+        ({"time": 9.0, "wall": 1e-9}, False, "^wall-clock limit .*, short of flow time 9, gap "),
+        ({"steps": 3}, True, "^3 steps taken"),
+    ],
+)
+def test_a_run_tells_whether_it_reached_what_was_asked_for(
+    until: dict[str, float], reached: bool, says: str, tmp_path: Path
+) -> None:
+    run = evolve(small_problem(), until=until, accuracy=1e-3, output=tmp_path / "run.h5")
+    assert (run.status, run.reached_goal) == ("complete", reached)
+    assert re.search(says, run.stop_reason)
+    assert open_run(tmp_path / "run.h5").reached_goal is reached
 
 
 def test_unusable_arguments_are_refused() -> None:

@@ -9,14 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba.core import event
 
 from tests.solver.faults import Climbing, Faulty, Stagnating
 from tests.solver.small_problems import small_problem
+from tests.solver.test_evolve import side_by_side
 from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.schemes.combination import combine
+from wpoflow.solver.schemes.error_control import ErrorControl
 from wpoflow.solver.schemes.integrator import (
     DESCENT_TRIALS,
     MASS_ROUNDING,
@@ -130,6 +135,49 @@ def test_a_step_that_no_length_makes_accurate_ends_the_run(scheme: str) -> None:
     assert run.attributes["stop_kind"] == "step vanished"
     assert "step size" in run.stop_reason
     assert "state 5 " in run.stop_reason
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_where_errors_are_rounding_the_flow_s_own_step_goes_on(scheme: str) -> None:
+    """Results that change from call to call by more than is allowed, while V falls: no length is accurate."""
+    mdp, noise = small_problem(), np.cos(np.arange(16.0))
+
+    def fault(calls: int, _: float, out: FloatArray) -> None:
+        mass = out[3].sum()
+        out[3] *= 1.0 + 1e-7 * np.sin(float(calls)) * noise
+        out[3] *= mass / out[3].sum()
+
+    settings: dict[str, Any] = {"until": {"time": 0.3, "steps": 60}, "accuracy": 1e-9, "series": {"times": []}}
+    run = evolve(mdp, flow=Faulty(mdp, fault), scheme=scheme, **settings)
+    assert run.status == "complete"
+    assert run.series["value_rho"][-1] < run.series["value_rho"][0]
+    assert 0 < int(run.attributes["fallback_steps"]) < int(run.attributes["rejected_steps"])
+    assert np.abs(run.policy.sum(axis=1) - 1.0).max() < 1e-14
+
+
+def test_a_scheme_without_values_goes_on_with_the_flow_s_own_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    mdp = side_by_side()
+    monkeypatch.setattr(ErrorControl, "within", lambda control, squares: False)
+    states = first_states(mdp, 5, scheme="exponential", accuracy=1e-4)
+    assert [state.fallback_steps for state in states] == list(range(5))
+    start, q = mdp.initial_policy, next(flow(mdp)).q
+    own = WassersteinFlow(mdp).step(start, q, states[1].step_size, np.empty_like(start))
+    np.testing.assert_allclose(states[1].value, evaluate(mdp, own).value, rtol=1e-14)
+    assert all(np.all(after.value <= before.value) for before, after in pairwise(states))
+
+
+def test_compiling_does_not_count_towards_the_limit_on_wall_time() -> None:
+    mdp = small_problem()
+
+    def fault(calls: int, _: float, out: FloatArray) -> None:
+        if calls == 3:
+            with event.trigger_event("numba:compile"):
+                time.sleep(1.0)
+
+    limits = {"steps": 30, "wall": 0.9}
+    run = evolve(mdp, until=limits, step=0.01, scheme="euler", flow=Faulty(mdp, fault), series={"times": []})
+    assert (run.attributes["stop_kind"], run.attributes["steps"]) == ("steps", 30)
+    assert float(run.attributes["compile_seconds"]) >= 1.0
 
 
 def test_the_wall_clock_is_heeded_between_trials() -> None:

@@ -6,16 +6,19 @@ import math
 import os
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numba
 import numpy as np
 import pytest
 
 from tests.same_run import differences
+from tests.solver.faults import Stagnating
 from tests.solver.test_evolve import problem_for
+from wpoflow.grids.grid import Grid
 from wpoflow.problems.gallery import gallery_names
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.resume import resume
@@ -30,6 +33,7 @@ from wpoflow.solver.runs.signals import StopAtOnce
 from wpoflow.solver.schemes.scheme import Arrays
 from wpoflow.solver.schemes.trajectory import FlowState, flow
 from wpoflow.solver.storage.atomic import checkpoint_folder
+from wpoflow.solver.storage.writer import open_run
 
 LANDINGS = [0.01, 0.1, 0.2, 0.5, 1.0]
 CONTROLS: list[tuple[str, dict[str, Any]]] = [
@@ -225,6 +229,64 @@ def test_a_limit_on_wall_time_can_be_gone_on_from(tmp_path: Path) -> None:
     assert run.attributes["stop_kind"] == "wall"
     assert resume(path, mdp=mdp).attributes["resumed"] == 1
     assert checkpoint_folder(path).is_dir()
+
+
+def broken_optimum(mdp: GridMDP) -> GridMDP:
+    return replace(mdp, transition=cast(Any, Stagnating(mdp.transition, 1)))
+
+
+def one_name_twice(mdp: GridMDP) -> GridMDP:
+    (axis,) = mdp.states.axes
+    return replace(mdp, states=Grid((replace(axis, name="a"),)))
+
+
+@pytest.mark.parametrize("checkpoint", [None, math.inf])
+@pytest.mark.parametrize(
+    ("until", "change", "says"),
+    [
+        ({"gap": 1e-24}, lambda mdp: mdp, "rounding floor"),
+        ({"time": 1.0}, broken_optimum, "residual 1"),
+        ({"time": 1.0}, one_name_twice, "a"),
+    ],
+    ids=["gap below rounding", "no optimum", "names"],
+)
+def test_a_run_that_is_refused_leaves_what_it_was_to_replace(
+    until: dict[str, float], change: Any, says: str, checkpoint: float | None, tmp_path: Path
+) -> None:
+    """Among it the checkpoints, and what is left of a run that was killed."""
+    mdp, path = problem_for("multistep"), tmp_path / "run.h5"
+    evolve(mdp, until=2.0, output=tmp_path / "whole.h5")
+    evolve(mdp, until=2.0, output=path, progress=interrupting(4))
+    (tmp_path / "run.h5.part").write_bytes(b"rows")
+    before = {place: place.read_bytes() for place in tmp_path.rglob("*") if place.is_file()}
+    with pytest.raises((ValueError, ArithmeticError), match=says):
+        evolve(change(mdp), until=until, output=path, force=True, checkpoint=checkpoint)
+    assert {place: place.read_bytes() for place in tmp_path.rglob("*") if place.is_file()} == before
+    assert resume(path, mdp=mdp).status == "complete"
+    assert differences(tmp_path / "whole.h5", path) == []
+
+
+def test_what_a_run_replaces_goes_when_it_has_begun(tmp_path: Path) -> None:
+    mdp, path = problem_for("multistep"), tmp_path / "run.h5"
+    evolve(mdp, until=2.0, output=path, progress=interrupting(4))
+    evolve(mdp, until=0.5, output=path, force=True, progress=interrupting(2))
+    assert [place.name for place in tmp_path.glob("*.checkpoint*")] == ["run.h5.checkpoint"]
+    resume(path, mdp=mdp)
+    assert open_run(path).stop_reason.startswith("flow time 0.5 reached")
+    assert sorted(place.name for place in tmp_path.iterdir()) == ["run.h5"]
+    evolve(mdp, until=2.0, output=path, force=True, progress=interrupting(4))
+    evolve(mdp, until=0.5, output=path, force=True, checkpoint=math.inf)
+    assert sorted(place.name for place in tmp_path.iterdir()) == ["run.h5"]
+
+
+@pytest.mark.parametrize("cut", [True, False], ids=["interrupted", "ended"])
+def test_a_gap_below_rounding_changes_no_checkpoint(cut: bool, tmp_path: Path) -> None:
+    mdp, path = problem_for("multistep"), tmp_path / "run.h5"
+    evolve(mdp, until=2.0, output=path, **({"progress": interrupting(4)} if cut else {}))
+    before = {place: place.read_bytes() for place in tmp_path.rglob("*") if place.is_file()}
+    with pytest.raises(ValueError, match="until: gap = 1e-24 lies below this problem's rounding floor"):
+        resume(path, mdp=mdp, until={"gap": 1e-24})
+    assert {place: place.read_bytes() for place in tmp_path.rglob("*") if place.is_file()} == before
 
 
 def test_a_problem_stated_in_python_is_given_again(tmp_path: Path) -> None:

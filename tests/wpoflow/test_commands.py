@@ -107,12 +107,24 @@ def test_check_runs_nothing(call: Call, tmp_path: Path) -> None:
 
 def test_a_time_reached_with_the_gap_asked_for_still_open(call: Call) -> None:
     status, out, err = call("run", *SMALL, "--until", "time=0.1", "--until", "gap=1e-6")
-    assert (status, err) == (0, "")
     run = open_run("lqr.h5")
-    said = f"flow time 0.1 reached, gap {run.series['gap'][-1]:.3g} above the 1e-06 asked for"
+    left = f"{run.series['gap'][-1]:.3g} is above the 1e-06 asked for"
+    said = f"flow time 0.1 reached, the gap not reached: {left}"
+    assert (status, err) == (1, f"wpoflow: lqr (gallery): {said}\n")
     assert f"stopped         {said}\n" in out
-    assert said in call("info", "lqr.h5")[1]
-    assert repr(run) == f"Run('{run.title}', x 12 x u 12, complete, time 0.1, gap {run.series['gap'][-1]:.6g})"
+    for shown in (out, call("info", "lqr.h5")[1]):
+        assert said in shown
+        assert "status          complete, goal not reached\n" in shown
+    assert json.loads(call("info", "lqr.h5", "--json")[1])["attributes"]["reached_goal"] == 0
+    status, out, err = call("resume", "lqr.h5")
+    assert (status, err) == (1, "")
+    assert said in out
+    assert call("resume", "lqr.h5", "--until", "time=0.2", "--until", "gap=1e-6", "--quiet")[0] == 1
+    assert call("resume", "lqr.h5", "--until", "time=90", "--until", "gap=1e-2", "--quiet")[0] == 0
+    assert call("resume", "lqr.h5")[0] == 0
+    run = open_run("lqr.h5")
+    time, gap = (run.series[name][-1] for name in ("time", "gap"))
+    assert repr(run) == f"Run('{run.title}', x 12 x u 12, complete, time {time:.6g}, gap {gap:.6g})"
 
 
 def test_a_limit_met_is_told_beside_the_status(call: Call) -> None:
@@ -132,15 +144,24 @@ TWO_OUTCOMES = ["--set", "dynamics={}", "--set", "noise={}", "--set", 'outcome=[
         (NAN, 2, "lqr (gallery): cost is nan at x = -4"),
         (TWO_OUTCOMES, 2, "the sum of the probabilities of the outcomes (it must be 1) is 0.9 at x = -4, u = -3.66667"),
         (["--threads", "1000"], 2, "--threads 1000"),
-        (["--until", "gap=1e-40"], 2, "--until gap=1e-40: lies below this problem's rounding floor, which is at least"),
-        (["--set", "flow.until.gap=1e-40"], 2, "lqr (gallery): flow.until.gap = 1e-40: lies below"),
     ],
-    ids=["cost", "outcomes", "threads", "gap", "gap of the file"],
+    ids=["cost", "outcomes", "threads"],
 )
 def test_what_fails_fails_before_anything_is_printed(
     call: Call, command: str, options: list[str], status: int, says: str
 ) -> None:
     check_refusal(call, [command, *SMALL, *options], status, says)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--until", "gap=1e-40"], "--until gap=1e-40: lies below this problem's rounding floor, which is at least"),
+        (["--set", "flow.until.gap=1e-40"], "lqr (gallery): flow.until.gap = 1e-40: lies below"),
+    ],
+)
+def test_check_knows_what_the_floor_cannot_lie_below(call: Call, options: list[str], says: str) -> None:
+    check_refusal(call, ["check", *SMALL, *options], 2, says)
 
 
 def test_a_gap_below_the_floor_of_the_optimum_blames_the_option(call: Call) -> None:

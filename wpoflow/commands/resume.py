@@ -27,9 +27,10 @@ def main(*, file: Path, anyway: bool, until: Mapping[str, float] | None, checkpo
     except ValueError as error:
         raise CommandError(Exit.UNUSABLE, f"--{error}") from error
     if start is None:
+        done = open_run(file)
         if not quiet:
-            show(f"{file} is complete: {open_run(file).stop_reason}; to extend it, say --until")
-        return Exit.DONE
+            show(f"{file} is complete: {done.stop_reason}; to extend it, say --until")
+        return Exit.DONE if done.reached_goal else Exit.SHORT_OF_GOAL
     if not start.problem:
         raise CommandError(
             Exit.UNUSABLE, f"{file}: its problem was stated in Python: go on there, with wpoflow.resume(..., mdp=...)"
@@ -50,6 +51,10 @@ def main(*, file: Path, anyway: bool, until: Mapping[str, float] | None, checkpo
             done = resume_run(prepared.mdp, file, progress=progress, notice=_notice)
         except OSError as error:
             raise mendable(error, file) from error
+        except ValueError as error:
+            if not str(error).startswith("until: "):
+                raise
+            raise CommandError(Exit.UNUSABLE, f"{file}: {error}") from error
     return ended(done, stated, file, quiet)
 
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from wpoflow.commands.prepare import Prepared, build, refuse_gap_below_rounding, scheme_used
+from wpoflow.commands.prepare import Prepared, build, scheme_used
 from wpoflow.exits import CommandError, Exit, describe, exit_status
 from wpoflow.problems.problem_file import ProblemFile, read_problem
 from wpoflow.solver.records.run import Run
@@ -29,7 +29,6 @@ def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: b
         compiling = stack.enter_context(CompileTimer())
         waiting = None if quiet else stack.enter_context(BeforeFirstStep(lambda: compiling.busy))
         prepared = build(stated)
-        refuse_gap_below_rounding(prepared, asked)
         scheme_used(prepared, asked)
         if not quiet:
             show(before(prepared))
@@ -67,7 +66,7 @@ def ended(done: Run, problem: ProblemFile, path: Path, quiet: bool) -> Exit:
     """Print how a run went, and where it may be gone on with."""
     if not quiet:
         show(table([*summary(done), ("file", f"{path} ({bytes_text(path.stat().st_size)})")]))
-    if done.status == "complete" and done.attributes["reached_goal"]:
+    if done.status == "complete" and done.reached_goal:
         return Exit.DONE
     kept = done.attributes["stop_kind"] in ("interrupted", "wall") and checkpoint_folder(path).is_dir()
     hint = f"; go on with: wpoflow resume {path}" if kept else ""

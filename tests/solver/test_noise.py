@@ -1,0 +1,70 @@
+"""Discounts near one: V is known to many roundings only, and the flow goes on down to where it is known."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions import tabulated_transition
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Run
+from wpoflow.solver.runs.evolve import evolve
+
+BINS = 90
+
+
+def engine(discount: float, temperature: float) -> GridMDP:
+    """A machine that wears by up to four bins a period and costs more the more it is worn: keep or replace it."""
+    wear = np.array([0.1, 0.4, 0.3, 0.15, 0.05])
+    tensor, cost = np.zeros((BINS, 2, BINS)), np.zeros((BINS, 2))
+    for state in range(BINS):
+        for steps, probability in enumerate(wear):
+            tensor[state, 0, min(state + steps, BINS - 1)] += probability
+            tensor[state, 1, steps] += probability
+    cost[:, 0], cost[:, 1] = 0.003 * np.arange(BINS), 9.0
+    states = Grid((uniform_axis("bin", 0.0, BINS - 1.0, BINS, "clamp"),))
+    actions = Grid((uniform_axis("replace", -0.5, 1.5, 2),))
+    mass, rho = np.full(2, 0.5), np.full(BINS, 1.0 / BINS)
+    start = np.tile(mass, (BINS, 1))
+    return GridMDP(states, actions, discount, temperature, cost, tabulated_transition(tensor), mass, rho, start)
+
+
+@cache
+def to_a_small_gap(discount: float, temperature: float, scheme: str, accuracy: float) -> Run:
+    mdp = engine(discount, temperature)
+    best = solve_optimum(mdp)
+    assert best.gap_floor < 1e-10
+    limits = {"gap": 1e-8, "time": 50.0, "steps": 5000}
+    return evolve(mdp, until=limits, scheme=scheme, accuracy=accuracy, optimum=best)
+
+
+@pytest.mark.parametrize("discount", [0.9997, 0.9999, 0.999999])
+@pytest.mark.parametrize("temperature", [0.05, 1.0, 100.0])
+def test_noise_of_values_ends_no_run_and_bends_no_flow(discount: float, temperature: float) -> None:
+    """The default accuracy, held against the scheme whose error estimates are free of that noise."""
+    run = to_a_small_gap(discount, temperature, "multistep", 1e-6)
+    other = to_a_small_gap(discount, temperature, "extrapolated", 1e-4)
+    assert (run.status, run.reached_goal) == ("complete", True)
+    assert int(run.attributes["fallback_steps"]) == 0
+    assert int(run.attributes["rejected_steps"]) <= 0.25 * int(run.attributes["steps"])
+    rows = min(len(run.series["time"]), len(other.series["time"])) - 1
+    assert rows > 20
+    np.testing.assert_array_equal(run.series["time"][:rows], other.series["time"][:rows])
+    np.testing.assert_allclose(run.series["gap"][:rows], other.series["gap"][:rows], rtol=0.01)
+
+
+def test_what_errors_are_held_to_beyond_the_accuracy_is_recorded() -> None:
+    """Rounding of Q/tau: at least that, and more where V is known worse; hardly anything where it is known well."""
+    eps = np.finfo(float).eps
+    run = to_a_small_gap(0.999999, 1.0, "multistep", 1e-6)
+    assert run.optimum is not None
+    rounding = eps * np.abs(run.optimum.q).max()
+    assert 2.0 * rounding < float(run.attributes["accuracy_floor"]) < 1e4 * rounding
+    mild = evolve(engine(0.9, 1.0), until={"steps": 20})
+    assert 0.0 < float(mild.attributes["accuracy_floor"]) < 1e-12
+    assert "accuracy_floor" not in evolve(engine(0.9, 1.0), until={"steps": 2}, step=0.1).attributes
