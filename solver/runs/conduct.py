@@ -145,7 +145,7 @@ def conduct(
         if settings.flow.step is None:
             attributes["accuracy_floor"] = loop.error_floor
         run = recorder.close(status, sentence, attributes, end_state)
-        if folder is not None and (ended or not keeps):
+        if folder is not None and (ended or keeping is None):
             folder.remove()
         return run
 
