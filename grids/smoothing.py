@@ -81,10 +81,11 @@ class Banded:
         return int(self.start.size)
 
     def sparse(self) -> sp.csr_array:
-        """Return the same matrix in compressed rows, zeros left out."""
+        """Return the same matrix in compressed rows, zeros left out, in arrays of its own."""
         counts = np.diff(self.indptr)
         indices = np.repeat(self.start - self.indptr[:-1], counts) + np.arange(self.data.size)
-        matrix = sp.csr_array((self.data, indices, self.indptr), shape=(self.rows, self.columns))
+        # copied, as zeros are taken out in place
+        matrix = sp.csr_array((self.data, indices, self.indptr), shape=(self.rows, self.columns), copy=True)
         matrix.eliminate_zeros()
         return matrix
 

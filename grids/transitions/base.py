@@ -46,7 +46,7 @@ class PolicyTransition(Protocol):
         ...
 
     def sparse(self) -> sp.csr_array:
-        """P^p in compressed rows, indices ascending."""
+        """P^p in compressed rows, indices ascending, in arrays that nothing else uses."""
         ...
 
 

@@ -71,11 +71,14 @@ class TabulatedTransition:
 
     @property
     def rows(self) -> sp.csr_array:
-        """Rows of pairs, (S·A, S)."""
+        """Rows of pairs, (S·A, S); they cannot be written on."""
         if self._index is not None:
             return sp.csr_array(self._map.sparse()[self._index.ravel()])
         shape = (self.n_states * self.n_actions, self.n_states)
-        return sp.csr_array((self._data, self._indices, self._indptr), shape=shape)
+        shown = [array.view() for array in (self._data, self._indices, self._indptr)]
+        for array in shown:
+            array.flags.writeable = False
+        return sp.csr_array(tuple(shown), shape=shape)
 
     def expect(self, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """E[V(s') | s, a], (S, A)."""
