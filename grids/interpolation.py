@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray, IndexArray
+from wpoflow.core.arrays import FloatArray, IndexArray, real_array
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation_kernels import CLAMP, PERIODIC, REFLECT, locate
@@ -132,7 +132,7 @@ def chunked(
                 raise ValueError("without state axes the number of actions must be given")
             n_actions = int(np.shape(raw(0, 1)[0])[1])
     else:
-        array = np.asarray(next_points, dtype=np.float64)
+        array = real_array(next_points, f"{what} of all pairs")
         if array.ndim != 3 or array.shape[0] != states.size or array.shape[2] != states.dim:
             raise ValueError(f"next points have shape {array.shape}; expected ({states.size}, actions, {states.dim})")
         n_actions = array.shape[1]
@@ -148,7 +148,8 @@ def chunked(
             raise ValueError(f"next points of {len(given)} axes; expected {states.dim}")
         chunk = []
         for axis, values in zip(states.axes, given, strict=True):
-            f = np.ascontiguousarray(np.broadcast_to(np.asarray(values, dtype=np.float64), (stop - start, actions)))
+            f = np.broadcast_to(real_array(values, f"{what} {axis.name}"), (stop - start, actions))
+            f = np.ascontiguousarray(f)
             if not np.all(np.isfinite(f)):
                 i, k = (int(n) for n in np.argwhere(~np.isfinite(f))[0])
                 where = states.describe(start + i)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.core.arrays import BoolArray, FloatArray, real_array
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import state_chunks
 from wpoflow.grids.masses import density_masses, policy_masses, potential_masses
@@ -244,7 +244,7 @@ class _Pairs:
                 out = self.evaluate(value, f"outcome.{number}.probability", start, stop)
                 self.refuse(out, out < 0.0, f"outcome.{number}.probability", start)
                 total += out
-            off = np.abs(total - 1.0) > SUM_TOLERANCE
+            off = np.abs(total - 1.0) > SUM_TOLERANCE * len(values)
             self.refuse(total, off, "the sum of the probabilities of the outcomes (it must be 1)", start)
 
     def deviations(self, value: Value, what: str, start: int, stop: int) -> FloatArray:
@@ -324,7 +324,7 @@ def _initial_policy(statement: Statement) -> FloatArray:
 def _evaluate(value: Value, shape: tuple[int, ...], coordinates: Sequence[FloatArray], what: str) -> FloatArray:
     """Values of the given shape; floating-point warnings are left to the checks that follow."""
     with np.errstate(all="ignore"):
-        result = np.asarray(value(*coordinates) if callable(value) else value, dtype=np.float64)
+        result = real_array(value(*coordinates) if callable(value) else value, what)
     try:
         return np.array(np.broadcast_to(result, shape))
     except ValueError:

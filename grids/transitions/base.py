@@ -110,3 +110,18 @@ def checked_weights(policy: FloatArray, shape: tuple[int, int]) -> FloatArray:
     if policy.shape != shape:
         raise ValueError(f"policy has shape {policy.shape}; expected {shape}")
     return np.ascontiguousarray(policy, dtype=np.float64)
+
+
+def ends_in_words(termination: FloatArray | None) -> str:
+    """How many pairs can end, and the largest probability of it; empty where none can."""
+    if termination is None or not termination.any():
+        return ""
+    count, largest = np.count_nonzero(termination), float(termination.max())
+    return f"{count:,} of {termination.size:,} pairs can end, with probability at most {largest:.3g}"
+
+
+def in_words(transition: Transition) -> str:
+    """A transition's description, and what of it can end."""
+    ends = ends_in_words(transition.termination)
+    known = not ends or transition.description.endswith(ends)
+    return transition.description if known else f"{transition.description}; {ends}"

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.sparse as sp
 
-from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.core.arrays import BoolArray, FloatArray, real_array
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import boundary_map, checked_states
@@ -181,7 +181,7 @@ def cell_integrated_transition(
         Wrong shapes, values that are not finite or negative standard deviations; names the pair.
     """
     checked_states(Grid((axis,)))
-    means, sigmas = np.ascontiguousarray(mean, dtype=np.float64), np.ascontiguousarray(sigma, dtype=np.float64)
+    means, sigmas = (np.ascontiguousarray(real_array(x, what)) for x, what in ((mean, "mean"), (sigma, "sigma")))
     if means.ndim != 2 or means.shape[0] != axis.size or sigmas.shape != means.shape:
         raise ValueError(f"mean and sigma have shapes {means.shape}, {sigmas.shape}; expected ({axis.size}, actions)")
     for name, values, wrong in (

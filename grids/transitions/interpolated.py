@@ -24,7 +24,7 @@ from functools import cached_property
 
 import numpy as np
 
-from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray
+from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, real_array
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import (
@@ -260,7 +260,7 @@ def interpolated_transition(
     """
     checked_states(states)
     points, actions = chunked(states, next_points, n_actions)
-    noise = np.zeros(states.dim) if sigma is None else np.asarray(sigma, dtype=np.float64).reshape(-1)
+    noise = np.zeros(states.dim) if sigma is None else real_array(sigma, "noise").reshape(-1)
     if ended is not None and (terminal is not None or ended.shape != (states.size, actions)):
         raise ValueError(f"ended has shape {ended.shape}; give one of {(states.size, actions)} and no terminal set")
     if noise.size != states.dim:

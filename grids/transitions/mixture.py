@@ -14,14 +14,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, real_array
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import NextPoints, chunked, state_chunks
 from wpoflow.grids.transitions.base import StateFunction, StateSet, Transition, checked_weights
 from wpoflow.grids.transitions.interpolated import interpolated_transition
 from wpoflow.grids.transitions.policy_rows import PolicySum
 
-SUM_TOLERANCE = 1e-12
+SUM_TOLERANCE = 8.0 * float(np.finfo(np.float64).eps)  # for each outcome: an expression of a few operations
 
 
 class MixtureTransition:
@@ -92,7 +92,7 @@ def mixture_transition(outcomes: Sequence[tuple[FloatArray, Transition]]) -> Mix
     total = np.zeros(shape)
     checked: list[tuple[FloatArray, Transition]] = []
     for number, (given, outcome) in enumerate(outcomes):
-        weight = np.array(given, dtype=np.float64)  # a copy: the caller may change his own
+        weight = np.array(real_array(given, f"outcome {number}: probabilities"))  # a copy: the caller's may change
         if weight.shape != shape or (outcome.n_states, outcome.n_actions) != shape:
             sizes = f"{weight.shape} and ({outcome.n_states}, {outcome.n_actions})"
             raise ValueError(f"outcome {number}: sizes of probability and transition are {sizes}; expected {shape}")
@@ -103,9 +103,10 @@ def mixture_transition(outcomes: Sequence[tuple[FloatArray, Transition]]) -> Mix
         total += weight
         checked.append((weight, outcome))
     off = np.abs(total - 1.0)
-    if off.max() > SUM_TOLERANCE:
+    if off.max() > SUM_TOLERANCE * len(checked):
         i, k = (int(n) for n in np.unravel_index(off.argmax(), shape))
-        raise ValueError(f"state {i}, action {k}: probabilities of the outcomes sum to {total[i, k]:.17g}, not to one")
+        what = f"probabilities of the outcomes sum to {total[i, k]:.17g}, not to one"
+        raise ValueError(f"state {i}, action {k}: {what}; divide them by their sum")
     kinds = list(dict.fromkeys(outcome.description for _, outcome in checked))
     return MixtureTransition(checked, f"mixture of {len(checked)} outcomes: {'; '.join(kinds)}")
 

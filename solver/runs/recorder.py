@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.transitions.base import in_words
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.layout import standing_attributes
 from wpoflow.solver.records.run import Optimum, Run, Snapshots
@@ -62,7 +63,7 @@ class Recorder:
             "title": mdp.title,
             "discount": mdp.discount,
             "temperature": mdp.temperature,
-            "transition": mdp.transition.description,
+            "transition": in_words(mdp.transition),
             **(attributes or {}),
         }
         if mdp.statement:

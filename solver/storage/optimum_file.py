@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from wpoflow.grids.transitions.base import in_words
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.storage.atomic import OutputLock
@@ -35,7 +36,7 @@ def save_optimum(
         "problem": mdp.statement,
         "discount": mdp.discount,
         "temperature": mdp.temperature,
-        "transition": mdp.transition.description,
+        "transition": in_words(mdp.transition),
     }
     with (
         OutputLock(path),

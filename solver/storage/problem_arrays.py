@@ -4,7 +4,8 @@ Grids, reference measure, initial law, discount and temperature are in every run
 arrays that the table of `solver.records.layout` names, among them the compressed rows P(. | s, a) of a kernel.
 
 These rows are kept of transitions that hold them themselves: those given as a tensor or a sparse matrix, and those
-integrated over cells.  Such a problem is rebuilt exactly, bit for bit, by ``tabulated_transition`` of these rows.
+integrated over cells.  Such a problem is rebuilt exactly, bit for bit, by ``TabulatedTransition`` of these rows and of
+the ``termination`` beside them: what ends is stored, and not read from what a row misses to one.
 Interpolated maps, Gauss-Hermite nodes and mixtures hold their rows as stencils and smoothings only, and multiplied out
 they may be too many to keep: of these problems the kernel is not stored, and its Python statement remains the source.
 """
