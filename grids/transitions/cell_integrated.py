@@ -160,6 +160,16 @@ def without_negligible(rows: FloatArray) -> FloatArray:
     return np.where(rows > NEGLIGIBLE * largest, rows, 0.0)
 
 
+def hat_means(axis: Axis, mean: FloatArray, sigma: float) -> FloatArray:
+    """Means of the hat functions of an axis' points under normal laws, (n, points): of mean (n,) and spread sigma >= 0.
+
+    Rows sum to one, and away from clamped ends their mean is ``mean``.
+    """
+    inside = mean if axis.boundary == "clamp" else boundary_map(axis, mean)
+    rows = _Hats(axis, split=False).rows(np.ascontiguousarray(inside), np.full(mean.size, sigma))
+    return without_negligible(rows)
+
+
 def cell_integrated_transition(
     axis: Axis, mean: FloatArray, sigma: FloatArray, terminal: StateSet | None = None
 ) -> CellIntegratedTransition:

@@ -77,7 +77,10 @@ def test_a_tabulated_problem_is_rebuilt_from_its_file(kind: str, tmp_path: Path)
         initial_policy=kept["initial_policy"],
         counted=kept["alive"] != 0,
         transition=TabulatedTransition(
-            sp.csr_array(tuple(table), shape=(30, 5)), 6, termination=kept.get("termination"), clamped=kept.get("clamped")
+            sp.csr_array(tuple(table), shape=(30, 5)),
+            6,
+            termination=kept.get("termination"),
+            clamped=kept.get("clamped"),
         ),
     )
     termination, again = mdp.transition.termination, rebuilt.transition.termination
