@@ -48,34 +48,61 @@ class Stencil:
     offsets: IndexArray
 
 
-def empty_stencil(n_states: int, n_actions: int, shape: Sequence[int]) -> Stencil:
+def empty_stencil(n_states: int, n_actions: int, shape: Sequence[int], laws: Sequence[int] | None = None) -> Stencil:
     """Stencil with zero corners and weights on nodes of the given shape.
+
+    Parameters
+    ----------
+    n_states, n_actions : int
+    shape : sequence of int
+        Numbers of nodes.
+    laws : sequence of int, optional
+        2 for axes that have every node twice, first all of them with one law and then with another: the share of the
+        second is a weight of its own, before that of the upper node.  By default 1 for all.
 
     Raises
     ------
     ValueError
         More nodes than an int32 can number.
     """
-    if math.prod(shape) > np.iinfo(np.int32).max:
-        raise ValueError(f"{math.prod(shape)} nodes are more than an index of 32 bits can number; use fewer cells")
+    counts = [size * n for size, n in zip(shape, laws or [1] * len(shape), strict=True)]
+    if math.prod(counts) > np.iinfo(np.int32).max:
+        raise ValueError(f"{math.prod(counts)} nodes are more than an index of 32 bits can number; use fewer cells")
     offsets = np.zeros(1, dtype=np.int32)
     for axis, size in enumerate(shape):
-        if size > 1:
-            stride = math.prod(shape[axis + 1 :])
-            offsets = (offsets[:, None] + np.array([0, stride], dtype=np.int32)).ravel()
-    active = sum(size > 1 for size in shape)
+        stride = math.prod(counts[axis + 1 :])
+        steps = [stride * size] * (counts[axis] > size) + [stride] * (size > 1)
+        for step in steps:
+            offsets = (offsets[:, None] + np.array([0, step], dtype=np.int32)).ravel()
+    active = offsets.size.bit_length() - 1
     base = np.zeros((n_states, n_actions), dtype=np.int32)
     return Stencil(base, np.zeros((n_states, n_actions, active)), offsets)
 
 
 def fill_stencil(
-    stencil: Stencil, start: int, stop: int, f: Sequence[FloatArray], axes: Sequence[Axis], nodes: Sequence[FloatArray]
+    stencil: Stencil,
+    start: int,
+    stop: int,
+    f: Sequence[FloatArray],
+    axes: Sequence[Axis],
+    nodes: Sequence[FloatArray],
+    shares: Sequence[FloatArray | None] | None = None,
 ) -> None:
-    """Locate the mean next states f (one array (stop - start, A) per axis) of the states start ... stop - 1."""
+    """Locate the mean next states f (one array (stop - start, A) per axis) of the states start ... stop - 1.
+
+    ``shares`` holds, for axes with two laws, the shares of the second, shaped like f; None for axes with one.
+    """
     active = 0
+    seconds = [None] * len(axes) if shares is None else shares
     for j, axis in enumerate(axes):
+        second = seconds[j]
+        if second is not None:
+            stencil.fraction[start:stop, :, active] = second
+            active += 1
         if nodes[j].size > 1:
-            stride = math.prod(n.size for n in nodes[j + 1 :])
+            stride = math.prod(
+                n.size * (1 + (s is not None)) for n, s in zip(nodes[j + 1 :], seconds[j + 1 :], strict=True)
+            )
             base, fraction = stencil.base[start:stop], stencil.fraction[start:stop]
             rule = RULES[axis.boundary]
             locate(f[j], nodes[j], axis.lower, axis.upper, rule, stride, active, base, fraction)

@@ -26,6 +26,7 @@ import numpy as np
 
 from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, real_array
 from wpoflow.grids.axis import Axis
+from wpoflow.grids.exact_smoothing import least_variance, share_of_second, spread_for
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import (
     NextPoints,
@@ -44,7 +45,6 @@ from wpoflow.grids.smoothing import (
     axis_nodes,
     clamping_probability,
     gaussian_banded,
-    reduced_sigma,
 )
 from wpoflow.grids.transitions.base import StateFunction, StateSet, checked_weights
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
@@ -274,11 +274,12 @@ def interpolated_transition(
     exact = terminal is not None and not np.any(used & (noise > 0.0))
     mixed = bool(np.any(used & (noise > 0.0)) and np.any(used & (noise == 0.0)))
     smoothing = _smoothing(states, nodes, noise, None if exact or mixed else terminal)
-    stencil = empty_stencil(states.size, actions, [n.size for n in nodes])
+    laws = [_laws(y, s) for y, s in zip(nodes, noise, strict=True)]
+    stencil = empty_stencil(states.size, actions, [n.size for n in nodes], laws)
     clamped: FloatArray | None = None
     for start, stop in state_chunks(states.size, actions):
         f = points(start, stop)
-        fill_stencil(stencil, start, stop, f, states.axes, nodes)
+        fill_stencil(stencil, start, stop, f, states.axes, nodes, _shares(states, nodes, noise, f))
         if exact and terminal is not None:
             ends = [boundary_map(axis, y) for axis, y in zip(states.axes, f, strict=True)]
             dead = np.broadcast_to(np.asarray(terminal(*ends), dtype=np.bool_), (stop - start, actions))
@@ -306,6 +307,23 @@ def _reach(states: Grid, points: NextPoints, actions: int) -> list[tuple[float, 
     return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
 
 
+def _laws(nodes: FloatArray, sigma: float) -> int:
+    """How many laws every node of an axis has: two where there is noise, and something to interpolate between."""
+    return 2 if sigma > 0.0 and nodes.size > 1 else 1
+
+
+def _shares(
+    states: Grid, nodes: Sequence[FloatArray], noise: FloatArray, f: Sequence[FloatArray]
+) -> list[FloatArray | None]:
+    """Shares of the second law for mean next states f, one array for every axis; None where there is one law."""
+    return [
+        share_of_second(axis, y, float(s), values if axis.boundary == "clamp" else boundary_map(axis, values))
+        if _laws(y, s) == 2
+        else None
+        for axis, y, s, values in zip(states.axes, nodes, noise, f, strict=True)
+    ]
+
+
 def _smoothing(states: Grid, nodes: Sequence[FloatArray], noise: FloatArray, terminal: StateSet | None) -> Smoothing:
     """Matrices from states to nodes, with what is alive of every column if a set is given."""
     spread: list[Banded | None] = []
@@ -315,8 +333,12 @@ def _smoothing(states: Grid, nodes: Sequence[FloatArray], noise: FloatArray, ter
         points = np.arange(axis.size)
         ends.append(terminal is not None and axis.boundary == "clamp" and bool(s > 0.0))
         split.append(Banded.copying([0, *points, axis.size - 1], axis.size) if ends[-1] else None)
-        if s > 0.0:
-            spread.append(gaussian_banded(axis, y, reduced_sigma(axis, y, float(s)), split=ends[-1]))
+        if _laws(y, s) == 2:
+            variances = np.full(y.size, s**2), least_variance(axis, y, float(s))
+            both = [gaussian_banded(axis, y, spread_for(axis, y, v), split=ends[-1]) for v in variances]
+            spread.append(Banded.stacked(both))
+        elif s > 0.0:
+            spread.append(gaussian_banded(axis, y, np.full(1, s), split=ends[-1]))
         else:
             spread.append(Banded.copying([*points, 0], axis.size) if y.size > axis.size else None)
     if terminal is None:
