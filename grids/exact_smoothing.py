@@ -1,9 +1,9 @@
 """Laws of Gaussian noise on the cells of an axis that keep the variance of every step exactly.
 
-A mean next state f lies at the share w between two nodes a distance h apart, and interpolating between laws at the nodes
-adds h² w (1 - w) to the variance of the next state: nothing at a node, h²/4 in the middle.  So two laws are held for every
-node: one of variance σ², the other of the least that may be wanted there, σ² - h²/4, or none if that is negative.  The
-pair takes the share
+A mean next state f lies at the share w between two nodes a distance h apart, and interpolating between laws at the
+nodes adds h² w (1 - w) to the variance of the next state: nothing at a node, h²/4 in the middle.  So two laws are held
+for every node: one of variance σ², the other of the least that may be wanted there, σ² - h²/4, or none if that is
+negative.  The pair takes the share
 
     ϑ = min(1, h² w (1 - w) / ((1 - w) d_0 + w d_1)),      d the difference of the two variances at a node,
 
@@ -21,14 +21,16 @@ All this is of the axis unfolded: continued beyond clamped ends, mirrored or rep
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import ndtr
 
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.grids.axis import Axis
+from wpoflow.grids.interpolation import boundary_map
+from wpoflow.grids.smoothing import REACH, Banded, gaussian_banded
 
-REACH = 9.0
 ASYMPTOTIC = 4.0  # spacings from which on Sheppard's correction is exact to exp(-2 pi^2 16) < 1e-130 on even spacing
 CERTAIN = 1e-3  # spacings, a hundredth of the distance of a point to the ends of its cell in standard deviations
 WIDEST = 1.5  # lengths of the axis from which on the ends decide, and no cell
@@ -47,22 +49,43 @@ def node_gaps(axis: Axis, nodes: FloatArray) -> FloatArray:
     return np.stack((np.append(ends[:1], gaps), np.append(gaps, ends[1:])))
 
 
+def law_count(nodes: FloatArray, sigma: float) -> int:
+    """How many laws every node has: two where there is noise, and something to interpolate between."""
+    return 2 if sigma > 0.0 and nodes.size > 1 else 1
+
+
+def noise_matrix(axis: Axis, nodes: FloatArray, sigma: float, *, split: bool = False) -> Banded:
+    """Laws of noise sigma > 0 at all nodes, first those of variance sigma², then the others; see `gaussian_banded`."""
+    if law_count(nodes, sigma) == 1:
+        return gaussian_banded(axis, nodes, np.full(1, sigma), split=split)
+    variances = np.full(nodes.size, sigma**2), least_variance(axis, nodes, sigma)
+    return Banded.stacked([gaussian_banded(axis, nodes, spread_for(axis, nodes, v), split=split) for v in variances])
+
+
+def shares_of_second(
+    axes: Sequence[Axis], nodes: Sequence[FloatArray], noise: Sequence[float] | FloatArray, f: Sequence[FloatArray]
+) -> list[FloatArray | None]:
+    """Shares of the second law for mean next states f, one array for every axis; None where there is one law."""
+    return [
+        share_of_second(axis, y, float(s), values) if law_count(y, float(s)) == 2 else None
+        for axis, y, s, values in zip(axes, nodes, noise, f, strict=True)
+    ]
+
+
 def least_variance(axis: Axis, nodes: FloatArray, sigma: float) -> FloatArray:
     """Variance of the second law at every node, (m,): sigma² - h²/4 with the larger gap beside it, or 0."""
     return np.maximum(sigma**2 - 0.25 * node_gaps(axis, nodes).max(axis=0) ** 2, 0.0)
 
 
-def share_of_second(axis: Axis, nodes: FloatArray, sigma: float, inside: FloatArray) -> FloatArray:
-    """The share ϑ of the second law, for mean next states inside the box or the range of the nodes, of any shape."""
+def share_of_second(axis: Axis, nodes: FloatArray, sigma: float, mean: FloatArray) -> FloatArray:
+    """The share ϑ of the second law for mean next states, of any shape."""
     before, after = node_gaps(axis, nodes)
     unfolded = np.concatenate((nodes[:1] - before[:1], nodes, nodes[-1:] + after[-1:]))
     difference = sigma**2 - least_variance(axis, nodes, sigma)
     difference = np.concatenate((difference[:1], difference, difference[-1:]))
-    place = inside
-    if axis.periodic:
-        place = nodes[0] + np.mod(inside - nodes[0], axis.length)
-    elif axis.boundary == "clamp":
-        place = np.clip(inside, nodes[0], nodes[-1])
+    place = np.clip(mean, nodes[0], nodes[-1]) if axis.boundary == "clamp" else boundary_map(axis, mean)
+    if axis.periodic:  # the nodes are of one period that begins at the first point
+        place = np.where(place < nodes[0], place + axis.length, place)
     left = np.clip(np.searchsorted(unfolded, place, side="right") - 1, 0, unfolded.size - 2)
     gap = unfolded[left + 1] - unfolded[left]
     w = np.clip((place - unfolded[left]) / gap, 0.0, 1.0)
@@ -120,7 +143,7 @@ def _solved(axis: Axis, nodes: FloatArray, variance: FloatArray, which: IntArray
 
 
 def _mean_square(points: FloatArray, edges: FloatArray, y: FloatArray, s: FloatArray) -> FloatArray:
-    """E (x_cell(y + s ξ) - y)² by the jumps of the square at the edges, each times the probability of lying beyond it."""
+    """E (x_cell(y + s ξ) - y)² by the jumps of the square at the edges, each times the probability of going beyond."""
     out = np.empty_like(y)
     step = max(1, (1 << 20) // points.size)
     for start in range(0, y.size, step):

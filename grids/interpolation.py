@@ -38,7 +38,8 @@ class Stencil:
     base : int32 array (S, A)
         Flat node number of the lowest corner; negative where the pair terminates.
     fraction : array (S, A, d)
-        Weight of the upper node on each axis with more than one node.
+        Weight of the upper node on each axis with more than one node; before it, on axes with two laws, that of the
+        second law.
     offsets : array (2**d,)
         Flat node number of every corner minus that of the lowest, last axis fastest.
     """

@@ -256,22 +256,6 @@ def axis_nodes(axis: Axis, sigma: float, reached: tuple[float, float]) -> FloatA
     return np.concatenate((head, points, tail))
 
 
-def reduced_sigma(axis: Axis, nodes: FloatArray, sigma: float) -> FloatArray:
-    """Standard deviation at each node, (m,), that leaves room for the variance the grid itself adds to sigma > 0.
-
-    Putting the mass of a cell at its point adds h²/12 to the variance (Sheppard's correction, 1898),
-    interpolating between points h apart adds h²/6 in the mean; with σ² - h²/4 the law of the next
-    state has variance σ² in the mean over the position of f between points.  Where h > σ a quarter of
-    σ² is taken off instead: both corrections are then no larger than the error of the unresolved law.
-    """
-    if nodes.size == 1:
-        return np.full(1, sigma)
-    gaps = np.diff(nodes)
-    before, after = (gaps[-1:], gaps[:1]) if axis.periodic else (gaps[:1], gaps[-1:])
-    spacing = 0.5 * (np.concatenate((before, gaps)) + np.concatenate((gaps, after)))
-    return np.asarray(np.sqrt(sigma**2 - 0.25 * np.minimum(spacing, sigma) ** 2))
-
-
 def gaussian_matrix(
     axis: Axis, nodes: FloatArray, sigma: float | FloatArray, *, split: bool = False, largest: float | None = None
 ) -> FloatArray:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from wpoflow.core.arrays import BoolArray, FloatArray, real_array
+from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import state_chunks
 from wpoflow.grids.masses import density_masses, policy_masses, potential_masses
@@ -142,7 +143,14 @@ class Statement:
         """Sizes and the kind of transition."""
         kinds = [transition_kind(self.states.dim, any(map(callable, o.noise.values()))) for o in self.branches]
         clamped = any(axis.boundary == "clamp" for axis in self.states.axes)
-        return Plan(self.states.shape, self.actions.shape, tuple(kinds), clamped, self._mixed)
+        noisy = [sum(self.has_two_laws(axis, outcome) for axis in self.states.axes) for outcome in self.branches]
+        return Plan(self.states.shape, self.actions.shape, tuple(kinds), clamped, self._mixed, max(noisy))
+
+    @staticmethod
+    def has_two_laws(axis: Axis, outcome: Outcome) -> bool:
+        """Whether the nodes of an axis hold two laws of constant noise (grids/exact_smoothing.py)."""
+        sigma = outcome.noise.get(axis.name, 0.0)
+        return not callable(sigma) and sigma > 0.0 and axis.size > 1
 
     @property
     def _mixed(self) -> bool:

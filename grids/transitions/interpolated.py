@@ -4,7 +4,9 @@
 
 W(y) = E[V(boundary(y + σ ξ))] is smoothed once per evaluation at nodes (grids/smoothing.py) and then
 interpolated at f(s, a) (grids/interpolation.py), so nothing of size S × A × S exists: a pair costs
-4 + 8·dim bytes.  Without noise, W = V at the points and boundary(f) is interpolated.
+4 + 8·dim bytes, and 8 more for every axis with noise.  Without noise, W = V at the points and boundary(f) is
+interpolated.  With it every node has two laws, of which the pair takes shares, so that the variance of its next state
+is σ² wherever f lies between the nodes (grids/exact_smoothing.py).
 
 Preserved exactly: weights are non-negative and rows sum to one to rounding, or to one minus the
 termination probability.  Second order in the cell widths where V is smooth.
@@ -26,7 +28,7 @@ import numpy as np
 
 from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, real_array
 from wpoflow.grids.axis import Axis
-from wpoflow.grids.exact_smoothing import least_variance, share_of_second, spread_for
+from wpoflow.grids.exact_smoothing import law_count, noise_matrix, shares_of_second
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import (
     NextPoints,
@@ -44,7 +46,6 @@ from wpoflow.grids.smoothing import (
     Smoothing,
     axis_nodes,
     clamping_probability,
-    gaussian_banded,
 )
 from wpoflow.grids.transitions.base import StateFunction, StateSet, checked_weights
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
@@ -274,12 +275,12 @@ def interpolated_transition(
     exact = terminal is not None and not np.any(used & (noise > 0.0))
     mixed = bool(np.any(used & (noise > 0.0)) and np.any(used & (noise == 0.0)))
     smoothing = _smoothing(states, nodes, noise, None if exact or mixed else terminal)
-    laws = [_laws(y, s) for y, s in zip(nodes, noise, strict=True)]
+    laws = [law_count(y, float(s)) for y, s in zip(nodes, noise, strict=True)]
     stencil = empty_stencil(states.size, actions, [n.size for n in nodes], laws)
     clamped: FloatArray | None = None
     for start, stop in state_chunks(states.size, actions):
         f = points(start, stop)
-        fill_stencil(stencil, start, stop, f, states.axes, nodes, _shares(states, nodes, noise, f))
+        fill_stencil(stencil, start, stop, f, states.axes, nodes, shares_of_second(states.axes, nodes, noise, f))
         if exact and terminal is not None:
             ends = [boundary_map(axis, y) for axis, y in zip(states.axes, f, strict=True)]
             dead = np.broadcast_to(np.asarray(terminal(*ends), dtype=np.bool_), (stop - start, actions))
@@ -307,23 +308,6 @@ def _reach(states: Grid, points: NextPoints, actions: int) -> list[tuple[float, 
     return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
 
 
-def _laws(nodes: FloatArray, sigma: float) -> int:
-    """How many laws every node of an axis has: two where there is noise, and something to interpolate between."""
-    return 2 if sigma > 0.0 and nodes.size > 1 else 1
-
-
-def _shares(
-    states: Grid, nodes: Sequence[FloatArray], noise: FloatArray, f: Sequence[FloatArray]
-) -> list[FloatArray | None]:
-    """Shares of the second law for mean next states f, one array for every axis; None where there is one law."""
-    return [
-        share_of_second(axis, y, float(s), values if axis.boundary == "clamp" else boundary_map(axis, values))
-        if _laws(y, s) == 2
-        else None
-        for axis, y, s, values in zip(states.axes, nodes, noise, f, strict=True)
-    ]
-
-
 def _smoothing(states: Grid, nodes: Sequence[FloatArray], noise: FloatArray, terminal: StateSet | None) -> Smoothing:
     """Matrices from states to nodes, with what is alive of every column if a set is given."""
     spread: list[Banded | None] = []
@@ -333,12 +317,8 @@ def _smoothing(states: Grid, nodes: Sequence[FloatArray], noise: FloatArray, ter
         points = np.arange(axis.size)
         ends.append(terminal is not None and axis.boundary == "clamp" and bool(s > 0.0))
         split.append(Banded.copying([0, *points, axis.size - 1], axis.size) if ends[-1] else None)
-        if _laws(y, s) == 2:
-            variances = np.full(y.size, s**2), least_variance(axis, y, float(s))
-            both = [gaussian_banded(axis, y, spread_for(axis, y, v), split=ends[-1]) for v in variances]
-            spread.append(Banded.stacked(both))
-        elif s > 0.0:
-            spread.append(gaussian_banded(axis, y, np.full(1, s), split=ends[-1]))
+        if s > 0.0:
+            spread.append(noise_matrix(axis, y, float(s), split=ends[-1]))
         else:
             spread.append(Banded.copying([*points, 0], axis.size) if y.size > axis.size else None)
     if terminal is None:
