@@ -74,7 +74,7 @@ def shares_of_second(
 
 def least_variance(axis: Axis, nodes: FloatArray, sigma: float) -> FloatArray:
     """Variance of the second law at every node, (m,): sigma² - h²/4 with the larger gap beside it, or 0."""
-    return np.maximum(sigma**2 - 0.25 * node_gaps(axis, nodes).max(axis=0) ** 2, 0.0)
+    return np.asarray(np.maximum(sigma**2 - 0.25 * node_gaps(axis, nodes).max(axis=0) ** 2, 0.0))
 
 
 def share_of_second(axis: Axis, nodes: FloatArray, sigma: float, mean: FloatArray) -> FloatArray:
@@ -90,7 +90,7 @@ def share_of_second(axis: Axis, nodes: FloatArray, sigma: float, mean: FloatArra
     gap = unfolded[left + 1] - unfolded[left]
     w = np.clip((place - unfolded[left]) / gap, 0.0, 1.0)
     wanted = gap**2 * w * (1.0 - w)
-    return np.minimum(wanted / ((1.0 - w) * difference[left] + w * difference[left + 1]), 1.0)
+    return np.asarray(np.minimum(wanted / ((1.0 - w) * difference[left] + w * difference[left + 1]), 1.0))
 
 
 def spread_for(axis: Axis, nodes: FloatArray, variance: FloatArray) -> FloatArray:
@@ -115,7 +115,7 @@ def spread_for(axis: Axis, nodes: FloatArray, variance: FloatArray) -> FloatArra
         spread[unsolved] = _solved(axis, nodes, variance, unsolved[first])[like]
     else:
         spread[unsolved] = _solved(axis, nodes, variance, unsolved)
-    return np.maximum(spread, CERTAIN * local)
+    return np.asarray(np.maximum(spread, CERTAIN * local))
 
 
 def _solved(axis: Axis, nodes: FloatArray, variance: FloatArray, which: IntArray) -> FloatArray:

@@ -26,7 +26,7 @@ from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import boundary_map, checked_states
 from wpoflow.grids.smoothing import NEGLIGIBLE, REACH, UNIFORM, clamping_probability, mirrored, unrolled
-from wpoflow.grids.transitions.base import StateFunction, StateSet
+from wpoflow.grids.transitions.base import StateFunction, StateSet, resolution_of
 from wpoflow.grids.transitions.hat_kernels import hat_rows
 from wpoflow.grids.transitions.tabulated import TabulatedTransition
 from wpoflow.grids.transitions.termination import dead_means
@@ -92,6 +92,7 @@ class CellIntegratedTransition(TabulatedTransition):
                 rows[:, -2] += rows[:, -1]
                 rows = rows[:, 1:-1]
             blocks.append(sp.csr_array(without_negligible(rows)))
+        self.resolution = resolution_of(axis, sigma, kept=False)
         ends = termination.any()
         super().__init__(
             sp.csr_array(sp.vstack(blocks, format="csr")),

@@ -47,7 +47,7 @@ from wpoflow.grids.smoothing import (
     axis_nodes,
     clamping_probability,
 )
-from wpoflow.grids.transitions.base import StateFunction, StateSet, checked_weights
+from wpoflow.grids.transitions.base import Resolution, StateFunction, StateSet, checked_weights, resolution_of
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
 from wpoflow.grids.transitions.partly_noisy import NoisyColumns, PartlyNoisyTransition
 from wpoflow.grids.transitions.policy_pairs import ENTRIES_PER_PAIR, MOST_ENTRIES, PolicyPairs
@@ -107,6 +107,12 @@ class InterpolatedTransition:
         noisy = [f"{axis.name} {s:g}" for axis, s in zip(self.states.axes, self.noise, strict=True) if s > 0.0]
         kind = f"Gaussian smoothing ({', '.join(noisy)})" if noisy else "no noise"
         return f"interpolated map, {kind}{ends}"
+
+    @property
+    def resolution(self) -> tuple[Resolution, ...]:
+        """How the noise on every noisy axis stands to its points."""
+        pairs = zip(self.states.axes, self.noise, strict=True)
+        return tuple(one for axis, s in pairs for one in resolution_of(axis, np.array([s]), kept=True))
 
     @property
     def termination(self) -> FloatArray | None:

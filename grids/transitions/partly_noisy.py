@@ -29,7 +29,7 @@ from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import NextPoints, boundary_map, empty_stencil, fill_stencil, state_chunks
 from wpoflow.grids.quadrature import CHUNK_POINTS, points_in_cells
 from wpoflow.grids.smoothing import Banded, SeparableMap
-from wpoflow.grids.transitions.base import StateFunction, StateSet, Transition, checked_weights
+from wpoflow.grids.transitions.base import StateFunction, StateSet, Transition, checked_weights, resolutions
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
 from wpoflow.grids.transitions.policy_rows import PolicySum
 from wpoflow.grids.transitions.stencil_kernels import stencil_expect
@@ -140,6 +140,7 @@ class PartlyNoisyTransition:
         self.n_states, self.n_actions = whole.n_states, whole.n_actions
         self.clamped = whole.clamped
         self.description = f"{whole.description}, terminal set"
+        self.resolution = resolutions(whole)
         self._whole, self._part = whole, part
         self._states, self._noise, self._nodes = states, noise, nodes
         self._terminal, self._next_points = terminal, next_points
