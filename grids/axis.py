@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, real_array
 
 BOUNDARIES = ("clamp", "reflect", "periodic", "no-flux")
 
@@ -58,7 +58,7 @@ class Axis:
     distances: FloatArray = field(init=False)
 
     def __post_init__(self) -> None:
-        edges = np.array(self.edges, dtype=np.float64)
+        edges = np.array(real_array(self.edges, f"axis {self.name}: edges"))
         if self.boundary not in BOUNDARIES:
             raise ValueError(f"axis {self.name}: boundary {self.boundary!r}; choose one of {', '.join(BOUNDARIES)}")
         with np.errstate(all="ignore"):
@@ -176,4 +176,4 @@ def sinh_axis(
 
 def edges_axis(name: str, edges: Sequence[float] | FloatArray, boundary: str = "no-flux") -> Axis:
     """Axis with the cells between the given edges (a clamped axis has points at both outer edges)."""
-    return Axis(name, np.asarray(edges, dtype=np.float64), boundary)
+    return Axis(name, real_array(edges, f"axis {name}: edges"), boundary)

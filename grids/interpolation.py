@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray, IndexArray
+from wpoflow.core.arrays import FloatArray, IndexArray, real_array
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation_kernels import CLAMP, PERIODIC, REFLECT, locate
@@ -38,7 +38,8 @@ class Stencil:
     base : int32 array (S, A)
         Flat node number of the lowest corner; negative where the pair terminates.
     fraction : array (S, A, d)
-        Weight of the upper node on each axis with more than one node.
+        Weight of the upper node on each axis with more than one node; before it, on axes with two laws, that of the
+        second law.
     offsets : array (2**d,)
         Flat node number of every corner minus that of the lowest, last axis fastest.
     """
@@ -48,34 +49,61 @@ class Stencil:
     offsets: IndexArray
 
 
-def empty_stencil(n_states: int, n_actions: int, shape: Sequence[int]) -> Stencil:
+def empty_stencil(n_states: int, n_actions: int, shape: Sequence[int], laws: Sequence[int] | None = None) -> Stencil:
     """Stencil with zero corners and weights on nodes of the given shape.
+
+    Parameters
+    ----------
+    n_states, n_actions : int
+    shape : sequence of int
+        Numbers of nodes.
+    laws : sequence of int, optional
+        2 for axes that have every node twice, first all of them with one law and then with another: the share of the
+        second is a weight of its own, before that of the upper node.  By default 1 for all.
 
     Raises
     ------
     ValueError
         More nodes than an int32 can number.
     """
-    if math.prod(shape) > np.iinfo(np.int32).max:
-        raise ValueError(f"{math.prod(shape)} nodes are more than an index of 32 bits can number; use fewer cells")
+    counts = [size * n for size, n in zip(shape, laws or [1] * len(shape), strict=True)]
+    if math.prod(counts) > np.iinfo(np.int32).max:
+        raise ValueError(f"{math.prod(counts)} nodes are more than an index of 32 bits can number; use fewer cells")
     offsets = np.zeros(1, dtype=np.int32)
     for axis, size in enumerate(shape):
-        if size > 1:
-            stride = math.prod(shape[axis + 1 :])
-            offsets = (offsets[:, None] + np.array([0, stride], dtype=np.int32)).ravel()
-    active = sum(size > 1 for size in shape)
+        stride = math.prod(counts[axis + 1 :])
+        steps = [stride * size] * (counts[axis] > size) + [stride] * (size > 1)
+        for step in steps:
+            offsets = (offsets[:, None] + np.array([0, step], dtype=np.int32)).ravel()
+    active = offsets.size.bit_length() - 1
     base = np.zeros((n_states, n_actions), dtype=np.int32)
     return Stencil(base, np.zeros((n_states, n_actions, active)), offsets)
 
 
 def fill_stencil(
-    stencil: Stencil, start: int, stop: int, f: Sequence[FloatArray], axes: Sequence[Axis], nodes: Sequence[FloatArray]
+    stencil: Stencil,
+    start: int,
+    stop: int,
+    f: Sequence[FloatArray],
+    axes: Sequence[Axis],
+    nodes: Sequence[FloatArray],
+    shares: Sequence[FloatArray | None] | None = None,
 ) -> None:
-    """Locate the mean next states f (one array (stop - start, A) per axis) of the states start ... stop - 1."""
+    """Locate the mean next states f (one array (stop - start, A) per axis) of the states start ... stop - 1.
+
+    ``shares`` holds, for axes with two laws, the shares of the second, shaped like f; None for axes with one.
+    """
     active = 0
+    seconds = [None] * len(axes) if shares is None else shares
     for j, axis in enumerate(axes):
+        second = seconds[j]
+        if second is not None:
+            stencil.fraction[start:stop, :, active] = second
+            active += 1
         if nodes[j].size > 1:
-            stride = math.prod(n.size for n in nodes[j + 1 :])
+            stride = math.prod(
+                n.size * (1 + (s is not None)) for n, s in zip(nodes[j + 1 :], seconds[j + 1 :], strict=True)
+            )
             base, fraction = stencil.base[start:stop], stencil.fraction[start:stop]
             rule = RULES[axis.boundary]
             locate(f[j], nodes[j], axis.lower, axis.upper, rule, stride, active, base, fraction)
@@ -132,7 +160,7 @@ def chunked(
                 raise ValueError("without state axes the number of actions must be given")
             n_actions = int(np.shape(raw(0, 1)[0])[1])
     else:
-        array = np.asarray(next_points, dtype=np.float64)
+        array = real_array(next_points, f"{what} of all pairs")
         if array.ndim != 3 or array.shape[0] != states.size or array.shape[2] != states.dim:
             raise ValueError(f"next points have shape {array.shape}; expected ({states.size}, actions, {states.dim})")
         n_actions = array.shape[1]
@@ -148,7 +176,8 @@ def chunked(
             raise ValueError(f"next points of {len(given)} axes; expected {states.dim}")
         chunk = []
         for axis, values in zip(states.axes, given, strict=True):
-            f = np.ascontiguousarray(np.broadcast_to(np.asarray(values, dtype=np.float64), (stop - start, actions)))
+            f = np.broadcast_to(real_array(values, f"{what} {axis.name}"), (stop - start, actions))
+            f = np.ascontiguousarray(f)
             if not np.all(np.isfinite(f)):
                 i, k = (int(n) for n in np.argwhere(~np.isfinite(f))[0])
                 where = states.describe(start + i)

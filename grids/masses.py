@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.core.arrays import BoolArray, FloatArray, real_array
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.quadrature import CHUNK_POINTS, gauss_nodes, gauss_weights, points_in_cells
 
@@ -145,7 +145,7 @@ def policy_masses(states: Grid, actions: Grid, density: Function, order: int | N
 
 
 def _evaluate(function: Function, points: list[FloatArray], shape: tuple[int, int]) -> FloatArray:
-    return np.broadcast_to(np.asarray(function(*points), dtype=np.float64), shape)
+    return np.broadcast_to(real_array(function(*points), "density"), shape)
 
 
 def _refuse(grid: Grid, first: int, values: FloatArray, wrong: BoolArray, what: str, where: str = "") -> None:

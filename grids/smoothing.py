@@ -81,10 +81,11 @@ class Banded:
         return int(self.start.size)
 
     def sparse(self) -> sp.csr_array:
-        """Return the same matrix in compressed rows, zeros left out."""
+        """Return the same matrix in compressed rows, zeros left out, in arrays of its own."""
         counts = np.diff(self.indptr)
         indices = np.repeat(self.start - self.indptr[:-1], counts) + np.arange(self.data.size)
-        matrix = sp.csr_array((self.data, indices, self.indptr), shape=(self.rows, self.columns))
+        # copied, as zeros are taken out in place
+        matrix = sp.csr_array((self.data, indices, self.indptr), shape=(self.rows, self.columns), copy=True)
         matrix.eliminate_zeros()
         return matrix
 
@@ -253,22 +254,6 @@ def axis_nodes(axis: Axis, sigma: float, reached: tuple[float, float]) -> FloatA
     head = points[0] - axis.distances[0] * np.arange(math.ceil(below), 0, -1)
     tail = points[-1] + axis.distances[-1] * np.arange(1, math.ceil(above) + 1)
     return np.concatenate((head, points, tail))
-
-
-def reduced_sigma(axis: Axis, nodes: FloatArray, sigma: float) -> FloatArray:
-    """Standard deviation at each node, (m,), that leaves room for the variance the grid itself adds to sigma > 0.
-
-    Putting the mass of a cell at its point adds h²/12 to the variance (Sheppard's correction, 1898),
-    interpolating between points h apart adds h²/6 in the mean; with σ² - h²/4 the law of the next
-    state has variance σ² in the mean over the position of f between points.  Where h > σ a quarter of
-    σ² is taken off instead: both corrections are then no larger than the error of the unresolved law.
-    """
-    if nodes.size == 1:
-        return np.full(1, sigma)
-    gaps = np.diff(nodes)
-    before, after = (gaps[-1:], gaps[:1]) if axis.periodic else (gaps[:1], gaps[-1:])
-    spacing = 0.5 * (np.concatenate((before, gaps)) + np.concatenate((gaps, after)))
-    return np.asarray(np.sqrt(sigma**2 - 0.25 * np.minimum(spacing, sigma) ** 2))
 
 
 def gaussian_matrix(

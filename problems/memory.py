@@ -95,7 +95,7 @@ def refuse_if_too_large(label: str, plan: Plan, needed: int | None = None) -> No
 def transition_bytes(plan: Plan) -> int:
     """Bytes the transition holds; an upper bound where rows are integrated over cells."""
     dim = len(plan.states)
-    stencil = 4 + 8 * dim
+    stencil = 4 + 8 * (dim + plan.noisy_axes)
     per_pair: dict[Kind, int] = {
         "interpolated": stencil,
         "cell-integrated": 12 * plan.n_states,
@@ -138,8 +138,8 @@ def _number(path: str) -> int | None:
 def row_entries(statement: Statement) -> float:
     """Mean number of entries in a row of P^pi, from a sample of states and actions.
 
-    Each mean next state touches the corners of the cell it lies in; an axis with a single point has
-    one corner.  Noise that varies with state or action reaches any state, at most.
+    Each mean next state touches the corners of the cell it lies in, twice on axes with constant noise; an axis with a
+    single point has one corner.  Noise that varies with state or action reaches any state, at most.
     """
     states, plan = statement.states, statement.plan
     if states.dim == 0:
@@ -164,7 +164,9 @@ def row_entries(statement: Statement) -> float:
                 mean = _at(outcome.dynamics[axis.name], [*state_at, *action_at], actions.size)
                 left = np.searchsorted(axis.points, boundary_map(axis, mean), side="right") - 1
                 corners = np.stack([left, left + 1])[: axis.size] % axis.size
-                nodes = (nodes[:, None, :] * axis.size + corners[None, :, :]).reshape(-1, actions.size)
+                if statement.has_two_laws(axis, outcome):
+                    corners = np.concatenate([corners, corners + axis.size])
+                nodes = (nodes[:, None, :] * 2 * axis.size + corners[None, :, :]).reshape(-1, actions.size)
             touched.update(np.unique(nodes).tolist())
         counts.append(len(touched))
     return float(np.mean(counts))
@@ -187,8 +189,9 @@ def smoothing_size(statement: Statement) -> tuple[int, int]:
                 else:
                     cells = np.ceil((high - low) / axis.length * axis.size)
                 entries = int(np.minimum(cells, axis.size).sum())
-                held += 8 * entries
-                work += entries * (math.prod(sizes) // axis.size)
+                laws = 1 + statement.has_two_laws(axis, outcome)
+                held += 8 * laws * entries
+                work += laws * entries * (math.prod(sizes) // axis.size)
     return held, work
 
 

@@ -37,6 +37,8 @@ class Plan:
         Whether some state axis is clamped, so that the probability of clamping may be kept.
     mixed : bool
         Whether the terminal set mixes noisy coordinates of some outcome with certain ones.
+    noisy_axes : int
+        Most axes of more than one point with constant noise that an outcome has.
     """
 
     states: tuple[int, ...]
@@ -44,6 +46,7 @@ class Plan:
     outcomes: tuple[Kind, ...]
     clamped: bool
     mixed: bool = False
+    noisy_axes: int = 0
 
     @property
     def n_states(self) -> int:

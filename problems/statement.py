@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.core.arrays import BoolArray, FloatArray, real_array
+from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import state_chunks
 from wpoflow.grids.masses import density_masses, policy_masses, potential_masses
@@ -142,7 +143,14 @@ class Statement:
         """Sizes and the kind of transition."""
         kinds = [transition_kind(self.states.dim, any(map(callable, o.noise.values()))) for o in self.branches]
         clamped = any(axis.boundary == "clamp" for axis in self.states.axes)
-        return Plan(self.states.shape, self.actions.shape, tuple(kinds), clamped, self._mixed)
+        noisy = [sum(self.has_two_laws(axis, outcome) for axis in self.states.axes) for outcome in self.branches]
+        return Plan(self.states.shape, self.actions.shape, tuple(kinds), clamped, self._mixed, max(noisy))
+
+    @staticmethod
+    def has_two_laws(axis: Axis, outcome: Outcome) -> bool:
+        """Whether the nodes of an axis hold two laws of constant noise (grids/exact_smoothing.py)."""
+        sigma = outcome.noise.get(axis.name, 0.0)
+        return not callable(sigma) and sigma > 0.0 and axis.size > 1
 
     @property
     def _mixed(self) -> bool:
@@ -244,7 +252,7 @@ class _Pairs:
                 out = self.evaluate(value, f"outcome.{number}.probability", start, stop)
                 self.refuse(out, out < 0.0, f"outcome.{number}.probability", start)
                 total += out
-            off = np.abs(total - 1.0) > SUM_TOLERANCE
+            off = np.abs(total - 1.0) > SUM_TOLERANCE * len(values)
             self.refuse(total, off, "the sum of the probabilities of the outcomes (it must be 1)", start)
 
     def deviations(self, value: Value, what: str, start: int, stop: int) -> FloatArray:
@@ -324,7 +332,7 @@ def _initial_policy(statement: Statement) -> FloatArray:
 def _evaluate(value: Value, shape: tuple[int, ...], coordinates: Sequence[FloatArray], what: str) -> FloatArray:
     """Values of the given shape; floating-point warnings are left to the checks that follow."""
     with np.errstate(all="ignore"):
-        result = np.asarray(value(*coordinates) if callable(value) else value, dtype=np.float64)
+        result = real_array(value(*coordinates) if callable(value) else value, what)
     try:
         return np.array(np.broadcast_to(result, shape))
     except ValueError:

@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.core.arrays import BoolArray, FloatArray, real_array
 from wpoflow.core.display import Displayed
 from wpoflow.core.renamed import renamed
 from wpoflow.grids.grid import Grid
@@ -106,7 +106,7 @@ class GridMDP(Displayed):
             "initial_policy": (n_states, n_actions),
         }
         for name, shape in shapes.items():
-            array = np.array(getattr(self, name), dtype=np.float64, order="C")  # a copy: the caller may change his own
+            array = np.array(real_array(getattr(self, name), name), order="C")  # a copy: the caller may change his own
             if array.shape != shape:
                 raise ValueError(f"{name} has shape {array.shape}; it must be {shape}")
             self._check_finite(name, array)

@@ -8,12 +8,13 @@ E[V(s') | s, a] = Σ_j P(j | i, k) V_j and, for a policy p, the matrix P^p[i, j]
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import scipy.sparse as sp
 
 from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 
 StateFunction = Callable[..., FloatArray]
@@ -46,7 +47,7 @@ class PolicyTransition(Protocol):
         ...
 
     def sparse(self) -> sp.csr_array:
-        """P^p in compressed rows, indices ascending."""
+        """P^p in compressed rows, indices ascending, in arrays that nothing else uses."""
         ...
 
 
@@ -110,3 +111,65 @@ def checked_weights(policy: FloatArray, shape: tuple[int, int]) -> FloatArray:
     if policy.shape != shape:
         raise ValueError(f"policy has shape {policy.shape}; expected {shape}")
     return np.ascontiguousarray(policy, dtype=np.float64)
+
+
+def ends_in_words(termination: FloatArray | None) -> str:
+    """How many pairs can end, and the largest probability of it; empty where none can."""
+    if termination is None or not termination.any():
+        return ""
+    count, largest = np.count_nonzero(termination), float(termination.max())
+    return f"{count:,} of {termination.size:,} pairs can end, with probability at most {largest:.3g}"
+
+
+class Resolution(NamedTuple):
+    """How the noise on an axis stands to its points.
+
+    Attributes
+    ----------
+    axis : str
+    ratio : float
+        Largest distance of neighbouring points over the least standard deviation above zero.
+    kept : bool
+        Whether the variance of a step is kept wherever the grid allows it; otherwise interpolation adds to it.
+    """
+
+    axis: str
+    ratio: float
+    kept: bool
+
+    @property
+    def in_words(self) -> str:
+        """The ratio, and what is wrong with it if it is too large."""
+        said = f"spacing/sigma of {self.axis} {self.ratio:.3g}"
+        if self.kept and self.ratio > 2.0:
+            return f"{said}, above 2: too coarse for the variance of the noise to be kept between points"
+        if not self.kept and self.ratio > 0.5:
+            return f"{said}, above 1/2: interpolation adds up to spacing^2/4 to the variance of the noise"
+        return said
+
+
+def resolution_of(axis: Axis, sigma: FloatArray, *, kept: bool) -> tuple[Resolution, ...]:
+    """The resolution of standard deviations (any shape) on an axis; none without noise, or on an axis of one point."""
+    noisy = sigma[sigma > 0.0]
+    if axis.size == 1 or not noisy.size:
+        return ()
+    with np.errstate(over="ignore"):
+        return (Resolution(axis.name, float(axis.distances.max() / noisy.min()), kept),)
+
+
+def resolutions(transition: Transition) -> tuple[Resolution, ...]:
+    """The resolution of the noise on every noisy axis, the coarsest of all outcomes; none for tables."""
+    found: dict[str, Resolution] = {}
+    for one in getattr(transition, "resolution", ()):
+        if one.axis not in found or one.ratio > found[one.axis].ratio:
+            found[one.axis] = one
+    return tuple(found.values())
+
+
+def in_words(transition: Transition) -> str:
+    """A transition's description, how its noise is resolved, and what of it can end."""
+    ends = ends_in_words(transition.termination)
+    parts = [transition.description, *(one.in_words for one in resolutions(transition))]
+    if ends and not transition.description.endswith(ends):
+        parts.append(ends)
+    return "; ".join(parts)

@@ -21,12 +21,12 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.sparse as sp
 
-from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.core.arrays import BoolArray, FloatArray, real_array
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import boundary_map, checked_states
 from wpoflow.grids.smoothing import NEGLIGIBLE, REACH, UNIFORM, clamping_probability, mirrored, unrolled
-from wpoflow.grids.transitions.base import StateFunction, StateSet
+from wpoflow.grids.transitions.base import StateFunction, StateSet, resolution_of
 from wpoflow.grids.transitions.hat_kernels import hat_rows
 from wpoflow.grids.transitions.tabulated import TabulatedTransition
 from wpoflow.grids.transitions.termination import dead_means
@@ -92,6 +92,7 @@ class CellIntegratedTransition(TabulatedTransition):
                 rows[:, -2] += rows[:, -1]
                 rows = rows[:, 1:-1]
             blocks.append(sp.csr_array(without_negligible(rows)))
+        self.resolution = resolution_of(axis, sigma, kept=False)
         ends = termination.any()
         super().__init__(
             sp.csr_array(sp.vstack(blocks, format="csr")),
@@ -160,6 +161,16 @@ def without_negligible(rows: FloatArray) -> FloatArray:
     return np.where(rows > NEGLIGIBLE * largest, rows, 0.0)
 
 
+def hat_means(axis: Axis, mean: FloatArray, sigma: float) -> FloatArray:
+    """Means of the hat functions of an axis' points under normal laws, (n, points): of mean (n,) and spread sigma >= 0.
+
+    Rows sum to one, and away from clamped ends their mean is ``mean``.
+    """
+    inside = mean if axis.boundary == "clamp" else boundary_map(axis, mean)
+    rows = _Hats(axis, split=False).rows(np.ascontiguousarray(inside), np.full(mean.size, sigma))
+    return without_negligible(rows)
+
+
 def cell_integrated_transition(
     axis: Axis, mean: FloatArray, sigma: FloatArray, terminal: StateSet | None = None
 ) -> CellIntegratedTransition:
@@ -181,7 +192,7 @@ def cell_integrated_transition(
         Wrong shapes, values that are not finite or negative standard deviations; names the pair.
     """
     checked_states(Grid((axis,)))
-    means, sigmas = np.ascontiguousarray(mean, dtype=np.float64), np.ascontiguousarray(sigma, dtype=np.float64)
+    means, sigmas = (np.ascontiguousarray(real_array(x, what)) for x, what in ((mean, "mean"), (sigma, "sigma")))
     if means.ndim != 2 or means.shape[0] != axis.size or sigmas.shape != means.shape:
         raise ValueError(f"mean and sigma have shapes {means.shape}, {sigmas.shape}; expected ({axis.size}, actions)")
     for name, values, wrong in (

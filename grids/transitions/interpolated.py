@@ -4,7 +4,9 @@
 
 W(y) = E[V(boundary(y + σ ξ))] is smoothed once per evaluation at nodes (grids/smoothing.py) and then
 interpolated at f(s, a) (grids/interpolation.py), so nothing of size S × A × S exists: a pair costs
-4 + 8·dim bytes.  Without noise, W = V at the points and boundary(f) is interpolated.
+4 + 8·dim bytes, and 8 more for every axis with noise.  Without noise, W = V at the points and boundary(f) is
+interpolated.  With it every node has two laws, of which the pair takes shares, so that the variance of its next state
+is σ² wherever f lies between the nodes (grids/exact_smoothing.py).
 
 Preserved exactly: weights are non-negative and rows sum to one to rounding, or to one minus the
 termination probability.  Second order in the cell widths where V is smooth.
@@ -24,8 +26,9 @@ from functools import cached_property
 
 import numpy as np
 
-from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray
+from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, real_array
 from wpoflow.grids.axis import Axis
+from wpoflow.grids.exact_smoothing import law_count, noise_matrix, shares_of_second
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import (
     NextPoints,
@@ -43,10 +46,8 @@ from wpoflow.grids.smoothing import (
     Smoothing,
     axis_nodes,
     clamping_probability,
-    gaussian_banded,
-    reduced_sigma,
 )
-from wpoflow.grids.transitions.base import StateFunction, StateSet, checked_weights
+from wpoflow.grids.transitions.base import Resolution, StateFunction, StateSet, checked_weights, resolution_of
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
 from wpoflow.grids.transitions.partly_noisy import NoisyColumns, PartlyNoisyTransition
 from wpoflow.grids.transitions.policy_pairs import ENTRIES_PER_PAIR, MOST_ENTRIES, PolicyPairs
@@ -106,6 +107,12 @@ class InterpolatedTransition:
         noisy = [f"{axis.name} {s:g}" for axis, s in zip(self.states.axes, self.noise, strict=True) if s > 0.0]
         kind = f"Gaussian smoothing ({', '.join(noisy)})" if noisy else "no noise"
         return f"interpolated map, {kind}{ends}"
+
+    @property
+    def resolution(self) -> tuple[Resolution, ...]:
+        """How the noise on every noisy axis stands to its points."""
+        pairs = zip(self.states.axes, self.noise, strict=True)
+        return tuple(one for axis, s in pairs for one in resolution_of(axis, np.array([s]), kept=True))
 
     @property
     def termination(self) -> FloatArray | None:
@@ -260,7 +267,7 @@ def interpolated_transition(
     """
     checked_states(states)
     points, actions = chunked(states, next_points, n_actions)
-    noise = np.zeros(states.dim) if sigma is None else np.asarray(sigma, dtype=np.float64).reshape(-1)
+    noise = np.zeros(states.dim) if sigma is None else real_array(sigma, "noise").reshape(-1)
     if ended is not None and (terminal is not None or ended.shape != (states.size, actions)):
         raise ValueError(f"ended has shape {ended.shape}; give one of {(states.size, actions)} and no terminal set")
     if noise.size != states.dim:
@@ -274,11 +281,12 @@ def interpolated_transition(
     exact = terminal is not None and not np.any(used & (noise > 0.0))
     mixed = bool(np.any(used & (noise > 0.0)) and np.any(used & (noise == 0.0)))
     smoothing = _smoothing(states, nodes, noise, None if exact or mixed else terminal)
-    stencil = empty_stencil(states.size, actions, [n.size for n in nodes])
+    laws = [law_count(y, float(s)) for y, s in zip(nodes, noise, strict=True)]
+    stencil = empty_stencil(states.size, actions, [n.size for n in nodes], laws)
     clamped: FloatArray | None = None
     for start, stop in state_chunks(states.size, actions):
         f = points(start, stop)
-        fill_stencil(stencil, start, stop, f, states.axes, nodes)
+        fill_stencil(stencil, start, stop, f, states.axes, nodes, shares_of_second(states.axes, nodes, noise, f))
         if exact and terminal is not None:
             ends = [boundary_map(axis, y) for axis, y in zip(states.axes, f, strict=True)]
             dead = np.broadcast_to(np.asarray(terminal(*ends), dtype=np.bool_), (stop - start, actions))
@@ -316,7 +324,7 @@ def _smoothing(states: Grid, nodes: Sequence[FloatArray], noise: FloatArray, ter
         ends.append(terminal is not None and axis.boundary == "clamp" and bool(s > 0.0))
         split.append(Banded.copying([0, *points, axis.size - 1], axis.size) if ends[-1] else None)
         if s > 0.0:
-            spread.append(gaussian_banded(axis, y, reduced_sigma(axis, y, float(s)), split=ends[-1]))
+            spread.append(noise_matrix(axis, y, float(s), split=ends[-1]))
         else:
             spread.append(Banded.copying([*points, 0], axis.size) if y.size > axis.size else None)
     if terminal is None:

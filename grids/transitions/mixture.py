@@ -14,24 +14,38 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, real_array
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import NextPoints, chunked, state_chunks
-from wpoflow.grids.transitions.base import StateFunction, StateSet, Transition, checked_weights
+from wpoflow.grids.transitions.base import (
+    Resolution,
+    StateFunction,
+    StateSet,
+    Transition,
+    checked_weights,
+    resolution_of,
+    resolutions,
+)
 from wpoflow.grids.transitions.interpolated import interpolated_transition
 from wpoflow.grids.transitions.policy_rows import PolicySum
 
-SUM_TOLERANCE = 1e-12
+SUM_TOLERANCE = 8.0 * float(np.finfo(np.float64).eps)  # for each outcome: an expression of a few operations
 
 
 class MixtureTransition:
     """Outcomes with probabilities; build it with ``mixture_transition``."""
 
-    def __init__(self, outcomes: Sequence[tuple[FloatArray, Transition]], description: str) -> None:
+    def __init__(
+        self,
+        outcomes: Sequence[tuple[FloatArray, Transition]],
+        description: str,
+        resolution: Sequence[Resolution] = (),
+    ) -> None:
         self._outcomes = tuple(outcomes)
         first = self._outcomes[0][1]
         self.n_states, self.n_actions = first.n_states, first.n_actions
         self.description = description
+        self.resolution = (*resolution, *(one for _, outcome in outcomes for one in resolutions(outcome)))
 
     @property
     def termination(self) -> FloatArray | None:
@@ -92,7 +106,7 @@ def mixture_transition(outcomes: Sequence[tuple[FloatArray, Transition]]) -> Mix
     total = np.zeros(shape)
     checked: list[tuple[FloatArray, Transition]] = []
     for number, (given, outcome) in enumerate(outcomes):
-        weight = np.array(given, dtype=np.float64)  # a copy: the caller may change his own
+        weight = np.array(real_array(given, f"outcome {number}: probabilities"))  # a copy: the caller's may change
         if weight.shape != shape or (outcome.n_states, outcome.n_actions) != shape:
             sizes = f"{weight.shape} and ({outcome.n_states}, {outcome.n_actions})"
             raise ValueError(f"outcome {number}: sizes of probability and transition are {sizes}; expected {shape}")
@@ -103,9 +117,10 @@ def mixture_transition(outcomes: Sequence[tuple[FloatArray, Transition]]) -> Mix
         total += weight
         checked.append((weight, outcome))
     off = np.abs(total - 1.0)
-    if off.max() > SUM_TOLERANCE:
+    if off.max() > SUM_TOLERANCE * len(checked):
         i, k = (int(n) for n in np.unravel_index(off.argmax(), shape))
-        raise ValueError(f"state {i}, action {k}: probabilities of the outcomes sum to {total[i, k]:.17g}, not to one")
+        what = f"probabilities of the outcomes sum to {total[i, k]:.17g}, not to one"
+        raise ValueError(f"state {i}, action {k}: {what}; divide them by their sum")
     kinds = list(dict.fromkeys(outcome.description for _, outcome in checked))
     return MixtureTransition(checked, f"mixture of {len(checked)} outcomes: {'; '.join(kinds)}")
 
@@ -141,14 +156,16 @@ def gauss_hermite_transition(
     """
     mean, actions = chunked(states, next_points, n_actions)
     spread, _ = chunked(states, sigma, actions, "noise of")
-    noisy = [False] * states.dim
+    least: list[FloatArray] = [np.zeros(0)] * states.dim
     for start, stop in state_chunks(states.size, actions):
         for j, values in enumerate(spread(start, stop)):
-            noisy[j] = noisy[j] or bool(values.any())
+            above = values[values > 0.0]
+            least[j] = np.append(least[j], above.min()) if above.size else least[j]
             if values.min() < 0.0:
                 i, k = (int(n) for n in np.argwhere(values < 0.0)[0])
                 where = f"state {start + i} ({states.describe(start + i)}), action {k}"
                 raise ValueError(f"noise of {states.axes[j].name} is {values[i, k]} from {where}")
+    noisy = [bool(s.size) for s in least]
     x, w = np.polynomial.hermite_e.hermegauss(nodes)
     rule = [list(zip(x, w / w.sum(), strict=True)) if n else [(0.0, 1.0)] for n in noisy]
     outcomes: list[tuple[FloatArray, Transition]] = []
@@ -162,4 +179,5 @@ def gauss_hermite_transition(
         outcomes.append((weight, interpolated_transition(states, moved, None, terminal, n_actions=actions)))
     names = ", ".join(axis.name for axis, n in zip(states.axes, noisy, strict=True) if n)
     mixed = mixture_transition(outcomes)
-    return MixtureTransition(outcomes, f"Gauss-Hermite, {nodes} nodes on {names}") if names else mixed
+    found = [one for axis, s in zip(states.axes, least, strict=True) for one in resolution_of(axis, s, kept=False)]
+    return MixtureTransition(outcomes, f"Gauss-Hermite, {nodes} nodes on {names}", found) if names else mixed

@@ -24,11 +24,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.grids.exact_smoothing import law_count, noise_matrix, shares_of_second
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import NextPoints, boundary_map, empty_stencil, fill_stencil, state_chunks
 from wpoflow.grids.quadrature import CHUNK_POINTS, points_in_cells
-from wpoflow.grids.smoothing import Banded, SeparableMap, gaussian_banded, reduced_sigma
-from wpoflow.grids.transitions.base import StateFunction, StateSet, Transition, checked_weights
+from wpoflow.grids.smoothing import Banded, SeparableMap
+from wpoflow.grids.transitions.base import StateFunction, StateSet, Transition, checked_weights, resolutions
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
 from wpoflow.grids.transitions.policy_rows import PolicySum
 from wpoflow.grids.transitions.stencil_kernels import stencil_expect
@@ -49,12 +50,12 @@ class NoisyColumns:
         self.summed = [j for j in range(states.dim) if used[j] and noise[j] > 0.0]
         self._certain = [j for j in range(states.dim) if used[j] and noise[j] == 0.0]
         self._nodes = [nodes[j] for j in self.summed]
+        self._noise = [float(noise[j]) for j in self.summed]
         self._matrices: list[Banded] = []
         self._tables: list[FloatArray] = []
         for j in self.summed:
             axis, ends = states.axes[j], states.axes[j].boundary == "clamp"
-            sigma = reduced_sigma(axis, nodes[j], float(noise[j]))
-            self._matrices.append(gaussian_banded(axis, nodes[j], sigma, split=ends))
+            self._matrices.append(noise_matrix(axis, nodes[j], float(noise[j]), split=ends))
             self._tables.append(samples(axis, subcells(len(self.summed)), ends))
 
     def ended(
@@ -102,10 +103,13 @@ class NoisyColumns:
         """Mean of the row's column values under the law of each pair."""
         sizes = tuple(table.shape[0] for table in self._tables)
         spread = SeparableMap((None, *self._matrices), (columns.shape[0], *sizes))
-        stencil = empty_stencil(1, row.size, [n.size for n in self._nodes])
+        laws = [law_count(y, s) for y, s in zip(self._nodes, self._noise, strict=True)]
+        stencil = empty_stencil(1, row.size, [n.size for n in self._nodes], laws)
         axes = [self._axes[j] for j in self.summed]
-        fill_stencil(stencil, 0, 1, [np.ascontiguousarray(y[None]) for y in f], axes, self._nodes)
-        stencil.base[0] += (row * math.prod(n.size for n in self._nodes)).astype(np.int32)
+        means = [np.ascontiguousarray(y[None]) for y in f]
+        shares = shares_of_second(axes, self._nodes, self._noise, means)
+        fill_stencil(stencil, 0, 1, means, axes, self._nodes, shares)
+        stencil.base[0] += (row * math.prod(matrix.rows for matrix in self._matrices)).astype(np.int32)
         out = np.empty(row.size)
         values = spread.apply(columns.reshape(-1))
         stencil_expect(stencil.base, stencil.fraction, stencil.offsets, values, out[None])
@@ -136,6 +140,7 @@ class PartlyNoisyTransition:
         self.n_states, self.n_actions = whole.n_states, whole.n_actions
         self.clamped = whole.clamped
         self.description = f"{whole.description}, terminal set"
+        self.resolution = resolutions(whole)
         self._whole, self._part = whole, part
         self._states, self._noise, self._nodes = states, noise, nodes
         self._terminal, self._next_points = terminal, next_points

@@ -125,7 +125,7 @@ class PolicyRows:
 
     @property
     def _rows(self) -> sp.csr_array:
-        """M."""
+        """M, on the arrays of this operator: for products only."""
         shape = (self.n_states, self.pattern.columns)
         return sp.csr_array((self.data, self.pattern.indices, self.pattern.indptr), shape=shape)
 
@@ -135,11 +135,11 @@ class PolicyRows:
         return rows if self.smoothing.identity else self.smoothing.apply_transposed(rows)
 
     def sparse(self) -> sp.csr_array:
-        """P^p in compressed rows."""
-        rows = self._rows
-        if not self.smoothing.identity:
-            rows = sp.csr_array(rows @ self.smoothing.sparse())
-            rows.sort_indices()
+        """P^p in compressed rows, in arrays of its own."""
+        if self.smoothing.identity:
+            return self._rows.copy()
+        rows = sp.csr_array(self._rows @ self.smoothing.sparse())
+        rows.sort_indices()
         return rows
 
 

@@ -75,8 +75,8 @@ class RowMap:
         return out.reshape(*x.shape[:-1], -1)
 
     def sparse(self) -> sp.csr_array:
-        """Return T in compressed rows, (R, S)."""
-        return self._rows
+        """Return T in compressed rows, (R, S), in arrays of its own."""
+        return self._rows.copy()
 
 
 def _compressed(rows: sp.csr_array) -> tuple[IntArray, IndexArray, FloatArray]:

@@ -1,23 +1,24 @@
 """Transitions given entry by entry: a tensor P[s, a, s'] or a sparse matrix of S·A rows.
 
 Both are held as compressed rows of pairs, or of the distinct ones among them where most pairs share theirs with
-others (grids/transitions/shared_rows.py).  Rows may sum to less than one; what is missing is the
-probability that the pair terminates.  Rows are never rescaled: a row is stochastic if its n entries sum to one
-within (n + 2) eps, which is what dividing n numbers by their sum can leave (eps/2 for each quotient, and n - 1
-additions, rounded, of the sum divided by and of the sum tested).
+others (grids/transitions/shared_rows.py).  Rows are never rescaled, and that a pair ends is never read from a sum: a
+row that misses one is as likely a row written with four digits, or forgotten.  It is said, by the probability with
+which each pair ends, or by saying that the remainder is meant.  A row is stochastic if its n entries (with the
+probability of an end, n + 1) sum to one within (n + 2) eps, which is what dividing n numbers by their sum can leave
+(eps/2 for each quotient, and n - 1 additions, rounded, of the sum divided by and of the sum tested).
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
 
-from wpoflow.core.arrays import FloatArray, IndexArray, IntArray
+from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, IntArray, real_array
 from wpoflow.grids.smoothing import SeparableMap, Smoothing
-from wpoflow.grids.transitions.base import StateFunction, checked_weights
+from wpoflow.grids.transitions.base import StateFunction, checked_weights, ends_in_words
 from wpoflow.grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of, pattern_of_entries
 from wpoflow.grids.transitions.shared_rows import RowMap, shared_rows
 from wpoflow.grids.transitions.sparse_kernels import (
@@ -71,11 +72,14 @@ class TabulatedTransition:
 
     @property
     def rows(self) -> sp.csr_array:
-        """Rows of pairs, (S·A, S)."""
+        """Rows of pairs, (S·A, S); they cannot be written on."""
         if self._index is not None:
             return sp.csr_array(self._map.sparse()[self._index.ravel()])
         shape = (self.n_states * self.n_actions, self.n_states)
-        return sp.csr_array((self._data, self._indices, self._indptr), shape=shape)
+        shown = [array.view() for array in (self._data, self._indices, self._indptr)]
+        for array in shown:
+            array.flags.writeable = False
+        return sp.csr_array(tuple(shown), shape=shape)
 
     def expect(self, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """E[V(s') | s, a], (S, A)."""
@@ -129,47 +133,117 @@ class TabulatedTransition:
         raise ValueError("a tabulated transition does not say where a pair ends; put the terminal cost into the cost")
 
 
-def tabulated_transition(table: FloatArray | sp.sparray | sp.spmatrix) -> TabulatedTransition:
-    """Transition from a tensor (S, A, S) or a sparse matrix (S·A, S).
+def tabulated_transition(
+    table: FloatArray | sp.sparray | sp.spmatrix, ends: FloatArray | Literal["remainder"] | None = None
+) -> TabulatedTransition:
+    """Transition from a tensor (S, A, S) or a sparse matrix (S·A, S), row s·A + a being P(·|s, a).
 
-    Rows whose n entries sum to one within (n + 2) eps are taken as they are; smaller sums mean termination.
+    Parameters
+    ----------
+    table : array or sparse matrix
+        Probabilities of the next states.
+    ends : array (S, A) or "remainder", optional
+        Probability that the process ends with the pair; or, in a word, whatever its row misses to one.  By default no
+        pair ends.
 
     Raises
     ------
     ValueError
-        A wrong shape; entries negative or not finite; a row summing to more than one, by however little beyond
-        rounding (divide such rows by their sums).  Names the pair.
+        A wrong shape or type; a mask; entries negative or not finite; a row that with the probability of an end does
+        not sum to one within (n + 2) eps, n its number of entries.  Names the pair, its sum, and what may be done.
     """
+    rows = _checked_rows(table)
+    n_states, n_actions = rows.shape[1], rows.shape[0] // rows.shape[1]
+    total: FloatArray = np.bincount(_row_of_entry(rows), weights=rows.data, minlength=rows.shape[0]).astype(float)
+    rounding = EPS * (np.diff(rows.indptr) + 2.0)
+    if isinstance(ends, str):
+        if ends != "remainder":
+            raise ValueError(f'ends is {ends!r}; give (S, A) probabilities, "remainder", or nothing')
+        _refuse_sums(total, total > 1.0 + rounding, n_actions, "more than one; divide such rows by their sums")
+        stated = np.where(total < 1.0 - rounding, 1.0 - total, 0.0)
+    elif ends is None:
+        _refuse_sums(total, np.abs(total - 1.0) > rounding, n_actions, f"not to one; {_WAYS_OUT}{_precision(table)}")
+        stated = np.zeros(total.size)
+    else:
+        stated = _checked_ends(ends, (n_states, n_actions)).ravel()
+        wrong = np.abs(total + stated - 1.0) > rounding + EPS
+        words = f"and with it not to one; divide both by their sum{_precision(table)}"
+        _refuse_sums(total, wrong, n_actions, words, stated)
+    termination = stated.reshape(n_states, n_actions) if stated.any() else None
+    words = ends_in_words(termination)
+    return TabulatedTransition(
+        rows,
+        n_actions,
+        termination=termination,
+        description=f"tabulated, {rows.nnz} probabilities" + (f"; {words}" if words else ""),
+    )
+
+
+_WAYS_OUT = (
+    "divide rows that are meant to sum to one by their sums, or say what ends: ends=(S, A) probabilities, "
+    'or ends="remainder" where what is missing is the probability of an end'
+)
+
+
+def _checked_rows(table: Any) -> sp.csr_array:
+    """Rows of pairs, canonical, in arrays of their own, with entries that are finite and not negative."""
     if sp.issparse(table):
         given: Any = table
+        entries = getattr(given, "data", None)
+        real_array(entries if isinstance(entries, np.ma.MaskedArray) else np.empty(0, given.dtype), "transition")
         rows: sp.csr_array[np.float64, tuple[int, int]] = sp.csr_array(given.astype(np.float64).tocsr())
         if rows.shape[1] == 0 or rows.shape[0] % rows.shape[1] != 0 or rows.shape[0] == 0:
             raise ValueError(f"sparse transition has shape {rows.shape}; expected (states × actions, states)")
     else:
-        tensor = np.asarray(table, dtype=np.float64)
+        tensor = real_array(table, "transition")
         if tensor.ndim != 3 or tensor.shape[0] != tensor.shape[2] or tensor.size == 0:
             raise ValueError(f"transition has shape {tensor.shape}; expected (states, actions, states)")
         rows = sp.csr_array(tensor.reshape(-1, tensor.shape[2]))
     rows.sum_duplicates()
     n_actions = rows.shape[0] // rows.shape[1]
-    pair_of_entry = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
     for wrong, words in ((~np.isfinite(rows.data), "not finite"), (rows.data < 0, "negative")):
         if wrong.any():
             entry = int(wrong.argmax())
-            pair = _pair(int(pair_of_entry[entry]), n_actions)
+            pair = _pair(int(_row_of_entry(rows)[entry]), n_actions)
             raise ValueError(f"{pair}: probability {rows.data[entry]} of state {rows.indices[entry]} is {words}")
-    total = np.bincount(pair_of_entry, weights=rows.data, minlength=rows.shape[0])
-    rounding = EPS * (np.diff(rows.indptr) + 2.0)
-    if np.any(total > 1.0 + rounding):
-        worst = int((total - rounding).argmax())
-        raise ValueError(
-            f"{_pair(worst, n_actions)}: probabilities sum to {total[worst]:.17g}, more than one; divide by it"
-        )
-    missing = np.where(total < 1.0 - rounding, 1.0 - total, 0.0).reshape(rows.shape[1], n_actions)
-    termination = missing if missing.any() else None
-    return TabulatedTransition(
-        rows, n_actions, termination=termination, description=f"tabulated, {rows.nnz} probabilities"
-    )
+    return rows
+
+
+def _row_of_entry(rows: sp.csr_array) -> IntArray:
+    return np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+
+
+def _checked_ends(ends: Any, shape: tuple[int, int]) -> FloatArray:
+    stated = real_array(ends, "ends")
+    if stated.shape != shape:
+        raise ValueError(f"ends has shape {stated.shape}; expected (states, actions), which is {shape}")
+    wrong = ~((stated >= 0.0) & (stated <= 1.0))
+    if wrong.any():
+        pair = _pair(int(wrong.argmax()), shape[1])
+        raise ValueError(f"{pair}: the probability of an end is {stated[wrong][0]}; it must lie between 0 and 1")
+    return stated
+
+
+def _refuse_sums(
+    total: FloatArray, wrong: BoolArray, n_actions: int, words: str, stated: FloatArray | None = None
+) -> None:
+    """Raise ValueError naming the pair whose probabilities miss one by most among those that are wrong."""
+    if not wrong.any():
+        return
+    missed = np.abs(total + (0.0 if stated is None else stated) - 1.0)
+    worst = int(np.where(wrong, missed, -1.0).argmax())
+    others = int(np.count_nonzero(wrong)) - 1
+    more = f" (and {others} more {'pair' if others == 1 else 'pairs'} likewise)" if others else ""
+    end = "" if stated is None else f", the probability of an end is {stated[worst]:.17g}"
+    raise ValueError(f"{_pair(worst, n_actions)}: probabilities sum to {total[worst]:.17g}{end}{more}, {words}")
+
+
+def _precision(table: Any) -> str:
+    """What else to do where numbers of less precision were given, whose sums miss one by more."""
+    dtype = np.dtype(getattr(table, "dtype", np.float64))
+    if dtype.kind != "f" or dtype.itemsize >= np.dtype(np.float64).itemsize:
+        return ""
+    return f" (its numbers are {dtype}: convert them before dividing, P = P.astype(float))"
 
 
 def _pair(row: int, n_actions: int) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.core.arrays import BoolArray, FloatArray, real_array
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.quadrature import midpoints, points_in_cells
 from wpoflow.grids.transitions.base import StateFunction, StateSet
@@ -73,7 +73,7 @@ def ended_values(
     ValueError
         The function is not finite at a dead point; names its coordinates.
     """
-    values = np.broadcast_to(np.asarray(function(*points), dtype=np.float64), dead.shape)
+    values = np.broadcast_to(real_array(function(*points), "terminal function"), dead.shape)
     wrong = dead & ~np.isfinite(values)
     if wrong.any():
         first = tuple(np.argwhere(wrong)[0])

@@ -20,6 +20,7 @@ from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import state_chunks
 from wpoflow.grids.masses import potential_masses
 from wpoflow.grids.transitions import interpolated_transition
+from wpoflow.grids.transitions.cell_integrated import hat_means
 from wpoflow.problems.environments.calls import CalledEnvironment
 from wpoflow.problems.environments.gym import action_box, make_environment, name_of
 from wpoflow.problems.environments.hats import hat_weights
@@ -41,6 +42,7 @@ def from_environment(
     states: Grid | None = None,
     actions: Grid | None = None,
     vectorised: bool = True,
+    rho: FloatArray | None = None,
 ) -> GridMDP:
     """The grid problem of a Gymnasium environment.
 
@@ -60,12 +62,15 @@ def from_environment(
         By default the environment's box, its axes called ``action``, or ``action_0``, ``action_1`` ... if several.
     vectorised : bool
         False calls the environment at every pair even where its model is known.
+    rho : array (S,), optional
+        Law of the first state, instead of that of the environment's first states.
 
     Returns
     -------
     GridMDP
         The reference measure is uniform on the action grid and the first policy equal to it; rho is the law
-        of the environment's first states, for a called environment that of a thousand resets.
+        of the environment's first states, for a called environment estimated from a thousand resets.  It is zero at
+        states that no episode begins near, though most are visited.
 
     Raises
     ------
@@ -90,10 +95,10 @@ def from_environment(
     if actions.dim != dimension:
         raise ProblemError(f"environment {name}: its actions have {dimension} axes, the grid of actions {actions.dim}")
     if model is not None and vectorised:
-        dim, step, first_states = len(model.states), model.step, model.first_states
+        dim, step, first_states, sampled = len(model.states), model.step, model.first_states, False
     else:
         called = CalledEnvironment(env)
-        dim, step, first_states = called.dim, called.step, called.first_states
+        dim, step, first_states, sampled = called.dim, called.step, called.first_states, True
     if states.dim != dim:
         raise ProblemError(f"environment {name}: its state has {dim} numbers, the grid of states {states.dim} axes")
     steps = _all_pairs(step, states, actions)
@@ -107,7 +112,7 @@ def from_environment(
         cost=-steps.reward,
         transition=interpolated_transition(states, steps.state, ended=ended, n_actions=actions.size),
         reference_mass=mass,
-        rho=_law(states, first_states()),
+        rho=_law(states, first_states(), smoothed=sampled) if rho is None else rho,
         initial_policy=np.tile(mass, (states.size, 1)),
         title=name,
     )
@@ -148,8 +153,31 @@ def _all_pairs(step: Step, states: Grid, actions: Grid) -> Steps:
     return found
 
 
-def _law(states: Grid, first_states: FloatArray) -> FloatArray:
-    """Law on the points of evenly weighted states, each shared among the points around it."""
-    points, weights = hat_weights(states, first_states)
-    law = np.bincount(points.ravel(), weights=weights.ravel(), minlength=states.size)
+def _law(states: Grid, first_states: FloatArray, *, smoothed: bool) -> FloatArray:
+    """Law on the points of evenly weighted states, each shared among the points around it.
+
+    A sample of n states in d dimensions is smoothed on every axis, or the law would be a histogram, zero between its
+    states: normal kernels of b standard deviations, b = n^(-1/(d + 4)) (Scott, Multivariate Density Estimation, 1992),
+    about states drawn towards their mean by sqrt(1 - b²), so that means and variances stay those of the sample.
+    """
+    if not smoothed:
+        points, weights = hat_weights(states, first_states)
+        shared = np.bincount(points.ravel(), weights=weights.ravel(), minlength=states.size)
+        return np.asarray(shared / shared.sum())
+    n, dim = first_states.shape
+    b = n ** (-1.0 / (dim + 4.0))
+    mean = first_states.mean(axis=0)
+    centres, spreads = mean + np.sqrt(1.0 - b**2) * (first_states - mean), b * first_states.std(axis=0)
+    factors = [hat_means(axis, y, float(s)) for axis, y, s in zip(states.axes, centres.T, spreads, strict=True)]
+    # the mean over the sample of products over the axes, as one product of two halves
+    first, second = (_products(half, n) for half in (factors[: dim // 2], factors[dim // 2 :]))
+    law = (first.T @ second).ravel()
     return np.asarray(law / law.sum())
+
+
+def _products(factors: Sequence[FloatArray], n: int) -> FloatArray:
+    """Products over several axes, row by row: (n, c_0 c_1 ...)."""
+    out = np.ones((n, 1))
+    for factor in factors:
+        out = (out[:, :, None] * factor[:, None, :]).reshape(n, -1)
+    return out

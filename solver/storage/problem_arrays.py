@@ -4,7 +4,8 @@ Grids, reference measure, initial law, discount and temperature are in every run
 arrays that the table of `solver.records.layout` names, among them the compressed rows P(. | s, a) of a kernel.
 
 These rows are kept of transitions that hold them themselves: those given as a tensor or a sparse matrix, and those
-integrated over cells.  Such a problem is rebuilt exactly, bit for bit, by ``tabulated_transition`` of these rows.
+integrated over cells.  Such a problem is rebuilt exactly, bit for bit, by ``TabulatedTransition`` of these rows and of
+the ``termination`` beside them: what ends is stored, and not read from what a row misses to one.
 Interpolated maps, Gauss-Hermite nodes and mixtures hold their rows as stencils and smoothings only, and multiplied out
 they may be too many to keep: of these problems the kernel is not stored, and its Python statement remains the source.
 """
@@ -20,6 +21,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import TabulatedTransition
+from wpoflow.grids.transitions.base import in_words
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.layout import Variable, axis_arrays, check_axis_names, standing_attributes, variables
 from wpoflow.solver.records.run import Attributes
@@ -57,7 +59,7 @@ def problem_head(mdp: GridMDP, attributes: Attributes) -> Head:
         "title": mdp.title,
         "discount": mdp.discount,
         "temperature": mdp.temperature,
-        "transition": mdp.transition.description,
+        "transition": in_words(mdp.transition),
     }
     stated = {"problem": mdp.statement} if mdp.statement else {}
     return head_of(mdp.states, mdp.actions, mdp.reference_mass, mdp.rho, {**known, **attributes, **stated})

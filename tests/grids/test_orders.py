@@ -1,8 +1,9 @@
-"""Second order of expectations and of a chain pinned against a clamped end.
+"""Second order of expectations and of a chain pinned against a clamped end, and better where noise is smoothed.
 
 The interpolation error, (w (1 - w) - 1/6) h² V''/2, depends on where in its mesh f falls: test points divide
 every mesh of a clamped axis in thirds, and lie midway between the cell centres of the other axes, so
-that its constant is the same on all of them.
+that its constant is the same on all of them.  Constant noise keeps mean and variance of every step, and its laws are
+symmetric, so that the error is that of fourth moments; what is clamped at an end is of second order.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def transition(kind: str, axis: Axis, mean: FloatArray, sigma: float) -> Transit
 @pytest.mark.parametrize("kind", ["interpolated", "hats"])
 @pytest.mark.parametrize("boundary", ["clamp", "reflect", "periodic"])
 @pytest.mark.parametrize("sigma", [0.1, 0.4])
-def test_expectations_are_second_order(kind: str, boundary: str, sigma: float) -> None:
+def test_expectations_are_second_order_or_better(kind: str, boundary: str, sigma: float) -> None:
     thirds, sixteenths = np.array([-4.0, -1.0, 1.0, 4.0, 5.0]) / 3.0, np.array([-20.0, -6.0, 5.0, 18.0]) / 16.0
     targets = thirds if boundary == "clamp" else sixteenths
     value = SMOOTH[boundary]
@@ -50,7 +51,12 @@ def test_expectations_are_second_order(kind: str, boundary: str, sigma: float) -
         got = transition(kind, axis, mean, sigma).expect(value(axis.points))[0]
         sizes.append(1.0 / cells)
         errors.append(float(np.sqrt(np.mean((got - exact) ** 2))))
-    check_order(sizes, errors, 2.0, cap=2e-3)
+    if kind == "hats":
+        check_order(sizes, errors, 2.0, cap=2e-3)
+    elif boundary == "clamp":
+        check_order(sizes, errors, 2.0, above=1.2, cap=1e-4)
+    else:
+        check_order(sizes, errors, 4.0, cap=1e-8)
 
 
 def pinned_expectation(kind: str, cells: int) -> float:

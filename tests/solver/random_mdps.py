@@ -52,7 +52,7 @@ def grid_mdps(
         discount=draw(st.sampled_from([0.1, 0.9, 0.99, 0.999])),
         temperature=temperature,
         cost=generator.standard_normal((n_states, n_actions)) * 10.0 ** generator.uniform(-2, 1),
-        transition=tabulated_transition(rows.reshape(n_states, n_actions, n_states)),
+        transition=tabulated_transition(rows.reshape(n_states, n_actions, n_states), "remainder"),
         reference_mass=mass,
         rho=random_policy(generator, (1, n_states), 1.0)[0],
         initial_policy=random_policy(generator, (n_states, n_actions), draw(st.sampled_from([0.1, 1.0, 5.0]))),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.validation.claims.claim import Judgement, claim
-from wpoflow.validation.claims.decays import consecutive, fall_measurement, known_time_error
+from wpoflow.validation.claims.decays import consecutive, fall_measurement, known_time_error, left_out
 from wpoflow.validation.claims.static_inequality import above_rounding, positive_alpha, rate_measurement
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Hypothesis
@@ -27,7 +27,7 @@ def judge(evidence: Evidence) -> Judgement:
     ratio = evidence.density_ratio
     hypotheses = (
         positive_alpha(evidence),
-        Hypothesis("finite |d*/rho|_sup", bool(np.isfinite(ratio)), "rho leaves out a state the optimal policy visits"),
+        Hypothesis("finite |d*/rho|_sup", bool(np.isfinite(ratio)), left_out(evidence)),
         above_rounding(evidence),
         known_time_error(evidence),
     )

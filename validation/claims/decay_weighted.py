@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.validation.claims.claim import Judgement, claim
-from wpoflow.validation.claims.decays import consecutive, fall_measurement, known_time_error
+from wpoflow.validation.claims.decays import consecutive, fall_measurement, known_time_error, left_out
 from wpoflow.validation.claims.static_inequality import above_rounding, finite_kappa, positive_alpha
 from wpoflow.validation.claims.theorem_steps import step_measurements
 from wpoflow.validation.evidence import Evidence
@@ -39,7 +39,7 @@ def judge(evidence: Evidence) -> Judgement:
         Hypothesis(
             "concentrability known between rows",
             bool(np.any(np.isfinite(kappa[:-1]))),
-            "rho leaves out a state the optimal policy visits, and rows are not single backward Euler steps",
+            f"rows are not single backward Euler steps, and {left_out(evidence)}",
         ),
     )
     if not all(hypothesis.met for hypothesis in hypotheses):

@@ -33,6 +33,24 @@ def known_time_error(evidence: Evidence) -> Hypothesis:
     )
 
 
+def left_out(evidence: Evidence) -> str:
+    """Which visited states rho leaves out, why they may be visited, and what makes the ratio finite; empty if none."""
+    occupancy, states = evidence.optimum.occupancy, evidence.run.states
+    out = (evidence.run.rho == 0.0) & (occupancy > 0.0)
+    if not out.any():
+        return ""
+    missed = np.where(out, occupancy, 0.0)
+    most = int(missed.argmax())
+    place = states.describe(most) or f"state {most}"
+    return (
+        f"rho is 0 at {np.count_nonzero(out):,} of the {np.count_nonzero(occupancy > 0.0):,} states that the optimal "
+        f"policy visits, {missed.sum():.2g} of its discounted time in all, most at {place} ({missed[most]:.2g}); "
+        "points inside a terminal set are visited where values outside it are interpolated with theirs. "
+        "Give a law that is positive there: state_density, or rho= of GridMDP or from_environment, "
+        "as replace(mdp, rho=0.99*mdp.rho + 0.01*mdp.counted/mdp.counted.sum())"
+    )
+
+
 def a_posteriori(evidence: Evidence) -> bool:
     """Whether falls between rows are judged by the recorded ratios of KL."""
     return not evidence.euler_steps and evidence.accuracy is None

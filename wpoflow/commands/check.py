@@ -18,6 +18,7 @@ def main(*, asked: Mapping[str, Any]) -> Exit:
     prepared = build(stated)
     refuse_gap_below_rounding(prepared, asked)
     used = scheme_used(prepared, asked)
+    from wpoflow.grids.transitions.base import in_words
     from wpoflow.solver.bellman.linear_solver import linear_solver_of
     from wpoflow.solver.bellman.optimum import least_gap_floor
 
@@ -26,7 +27,7 @@ def main(*, asked: Mapping[str, Any]) -> Exit:
     rows = [
         ("title", stated.title),
         *grid_rows(mdp),
-        ("transition", mdp.transition.description),
+        ("transition", in_words(mdp.transition)),
         ("Bellman solver", linear_solver_of(mdp)),
         ("time scheme", used),
         ("stops at", ", ".join(f"{name} {value:g}" for name, value in stated.flow.until.criteria.items())),

@@ -20,6 +20,7 @@ def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: b
     if output is not None:
         check_output(output, force)
     prepared = build(stated)
+    from wpoflow.grids.transitions.base import in_words
     from wpoflow.solver.bellman.optimum import solve_optimum
     from wpoflow.solver.storage.optimum_file import save_optimum
 
@@ -33,7 +34,7 @@ def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: b
         rows = [
             ("title", mdp.title),
             *grid_rows(mdp),
-            ("transition", mdp.transition.description),
+            ("transition", in_words(mdp.transition)),
             ("value", f"{mdp.rho @ best.value:.12g} on average over the initial law"),
             ("", f"{best.value.min():.6g} to {best.value.max():.6g} over the states"),
             ("Bellman residual", f"{best.bellman_residual:.3g} after {best.iterations} soft policy iterations"),

@@ -76,12 +76,14 @@ def ended(done: Run, problem: ProblemFile, path: Path, quiet: bool) -> Exit:
 
 def before(prepared: Prepared) -> str:
     """What is about to be run, in a few lines."""
+    from wpoflow.grids.transitions.base import in_words
+
     mdp, expected = prepared.mdp, prepared.estimate
     return "\n".join(
         [
             f"{prepared.problem.title}",
             f"  {sizes_line(mdp.states.size, mdp.actions.size)}: {grid_line(mdp.states) or 'one state'}; "
             f"{grid_line(mdp.actions)}",
-            f"  {mdp.transition.description}; about {bytes_text(expected.needed)} of memory",
+            f"  {in_words(mdp.transition)}; about {bytes_text(expected.needed)} of memory",
         ]
     )

@@ -88,7 +88,7 @@ def test_a_called_environment_keeps_the_shape_of_its_actions() -> None:
     ]
     assert mdp.cost == pytest.approx(mdp.states.points**2 + mdp.actions.points[:, 0] ** 2, abs=1e-14)
     assert mdp.rho.sum() == pytest.approx(1.0, abs=1e-12)
-    assert np.all(mdp.rho[np.abs(mdp.states.points[:, 0]) > 0.76] == 0.0)
+    assert mdp.rho[np.abs(mdp.states.points[:, 0]) > 0.76].sum() < 1e-4
 
 
 def test_the_first_states_are_those_of_the_environment() -> None:
@@ -146,3 +146,51 @@ def test_without_gymnasium_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "gymnasium", None)
     with pytest.raises(ImportError, match=r'pip install "wpoflow\[rl\]"'):
         from_environment("Pendulum-v1", discount=0.9, temperature=0.1)
+
+
+@pytest.mark.parametrize("cells", [9, 41, 401])
+def test_the_law_of_resets_is_no_histogram(cells: int) -> None:
+    """Between first states of a thousand resets it is positive, however fine the grid; mean and variance are theirs."""
+    env = Point()
+    mdp = from_environment(env, discount=0.9, temperature=0.1, states=point_states(cells))
+    starts = np.array([_start(env, seed) for seed in range(1000)])
+    x, h = mdp.states.points[:, 0], mdp.states.axes[0].distances[0]
+    inside = (x >= starts.min()) & (x <= starts.max())
+    assert mdp.rho[inside].min() > 0.0
+    assert mdp.rho.sum() == pytest.approx(1.0, abs=1e-14)
+    mean = mdp.rho @ x
+    assert mean == pytest.approx(starts.mean(), abs=1e-12)
+    # interpolation adds the mean of f (1 - f) h^2, at most h^2/4
+    assert starts.var() - 1e-12 <= mdp.rho @ (x - mean) ** 2 <= starts.var() + 0.25 * h**2
+
+
+def _start(env: Point, seed: int) -> float:
+    env.reset(seed=seed)
+    return float(env.state[0])
+
+
+class Resting(Point):
+    """A second number, at which every episode begins."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[FloatArray, Any]:
+        super().reset(seed=seed)
+        self.state = np.array([self.state[0], 0.5])
+        return self.state.copy(), {}
+
+    def step(self, action: FloatArray) -> tuple[FloatArray, float, bool, bool, Any]:
+        self.state = np.array([0.5 * self.state[0], 0.5 * self.state[1]])
+        return self.state.copy(), 0.0, False, False, {}
+
+
+def test_axes_on_which_every_episode_begins_alike_keep_that_point() -> None:
+    mdp = from_environment(Resting(), discount=0.9, temperature=0.1, states=two_axes())
+    across = mdp.rho.reshape(3, 3).sum(axis=0)
+    assert across == pytest.approx([0.0, 1.0, 0.0], abs=1e-14)
+
+
+def test_another_law_of_the_first_state_may_be_given() -> None:
+    uniform = np.full(9, 1.0 / 9.0)
+    mdp = from_environment(Point(), discount=0.9, temperature=0.1, states=point_states(), rho=uniform)
+    assert np.array_equal(mdp.rho, uniform)
+    with pytest.raises(ValueError, match=r"rho has shape \(3,\); it must be \(9,\)"):
+        from_environment(Point(), discount=0.9, temperature=0.1, states=point_states(), rho=np.full(3, 1.0 / 3.0))
