@@ -26,6 +26,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wpoflow.core.text import one_line
+from wpoflow.core.travel import TravellingError
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50
@@ -60,7 +61,7 @@ _COMPARE: dict[type[ast.cmpop], str] = {
 }
 
 
-class ExpressionError(ValueError):
+class ExpressionError(TravellingError, ValueError):
     """An expression outside the language; the message is one line naming the offending part."""
 
     def __init__(self, message: str) -> None:

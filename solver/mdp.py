@@ -17,6 +17,7 @@ import numpy as np
 from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.core.display import Displayed
 from wpoflow.core.renamed import renamed
+from wpoflow.core.travel import Travelling
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import Transition
 
@@ -42,8 +43,11 @@ def check_boundaries(states: Grid, actions: Grid) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class GridMDP(Displayed):
+class GridMDP(Displayed, Travelling):
     """An entropy-regularised MDP on grids.  Costs are minimised.
+
+    Pickled, one from a problem file travels as that file's text, any other as its arrays, without the functions it was
+    stated by.
 
     Parameters
     ----------

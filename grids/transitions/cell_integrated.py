@@ -22,6 +22,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.core.travel import staying
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import boundary_map, checked_states
@@ -74,7 +75,7 @@ class CellIntegratedTransition(TabulatedTransition):
         self._axis = axis
         self._mean = mean
         self._sigma = sigma
-        self._terminal = terminal
+        self._terminal: StateSet | None = staying(terminal)
         split = terminal is not None and axis.boundary == "clamp" and axis.size > 1
         self._hats = _Hats(axis, split)
         self._ends = split

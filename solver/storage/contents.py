@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -85,15 +86,11 @@ class Contents:
         """A variable of which single rows are asked for later."""
         find_data(self.file, entry, rows)
 
-        def read(index: int | slice) -> FloatArray:
-            shape = entry.flat if isinstance(index, slice) else entry.flat[1:]
-            return reading(self.path, lambda again: find_data(again.file, entry)[index].reshape(shape))
-
-        return read
+        return partial(_rows_of, self.path, entry)
 
     def later(self, read: Callable[[Contents], T]) -> Callable[[], T]:
         """What is read when it is asked for."""
-        return lambda: reading(self.path, read)
+        return partial(reading, self.path, read)
 
 
 class DamagedContents(Contents):
@@ -167,8 +164,7 @@ class DamagedContents(Contents):
 
     def later(self, read: Callable[[Contents], T]) -> Callable[[], T]:
         """What is read, at once."""
-        found = read(self)
-        return lambda: found
+        return partial(_known, read(self))
 
 
 def reading(path: Path, read: Callable[[Contents], T]) -> T:
@@ -178,6 +174,16 @@ def reading(path: Path, read: Callable[[Contents], T]) -> T:
             return read(Contents(file, path.resolve()))
     except DAMAGE as error:
         raise RunFileError(f"{path}: not a run file of schema {SCHEMA_VERSION}: {error}") from error
+
+
+def _rows_of(path: Path, entry: Variable, index: int | slice) -> FloatArray:
+    """Rows of a variable of a file; like all that is read later a function of values, which can be pickled."""
+    shape = entry.flat if isinstance(index, slice) else entry.flat[1:]
+    return reading(path, lambda again: find_data(again.file, entry)[index].reshape(shape))
+
+
+def _known(found: T) -> T:
+    return found
 
 
 def find_data(file: h5py.File, entry: Variable, rows: int = -1) -> h5py.Dataset:
