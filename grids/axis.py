@@ -19,6 +19,8 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 
 BOUNDARIES = ("clamp", "reflect", "periodic", "no-flux")
+LEAST_LENGTH, LARGEST_LENGTH = 1e-100, 1e100  # of a box: squares of widths are floating-point numbers
+LEAST_SHARE = 1e-16  # of the box, in its narrowest cell
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +49,8 @@ class Axis:
     Raises
     ------
     ValueError
-        Unknown boundary, or edges that are not finite and strictly increasing.
+        Unknown boundary, edges that are not finite and strictly increasing, a box too short or too long, or a cell too
+        narrow beside it.
     """
 
     name: str
@@ -68,16 +71,29 @@ class Axis:
             raise ValueError(
                 f"axis {self.name}: edges must be at least two finite, strictly increasing numbers of a finite range"
             )
-        points = edges[:-1] + 0.5 * np.diff(edges)
+        widths = np.diff(edges)
+        self._check_widths(edges, widths)
+        points = edges[:-1] + 0.5 * widths
         if self.boundary == "clamp" and points.size > 1:
             points[0], points[-1] = edges[0], edges[-1]
-        widths = np.diff(edges)
         distances = np.diff(points)
         if self.boundary == "periodic":
             distances = np.append(distances, 0.5 * (widths[0] + widths[-1]))
         for name, values in (("edges", edges), ("points", points), ("widths", widths), ("distances", distances)):
             values.flags.writeable = False
             object.__setattr__(self, name, values)
+
+    def _check_widths(self, edges: FloatArray, widths: FloatArray) -> None:
+        length = float(edges[-1] - edges[0])
+        if not LEAST_LENGTH <= length <= LARGEST_LENGTH:
+            valid = f"a box is from {LEAST_LENGTH:g} to {LARGEST_LENGTH:g} long"
+            raise ValueError(f"axis {self.name}: [{edges[0]:g}, {edges[-1]:g}] is {length:g} long; {valid}")
+        k = int(widths.argmin())
+        if widths[k] < LEAST_SHARE * length:
+            raise ValueError(
+                f"axis {self.name}: the cell from {edges[k]:g} to {edges[k + 1]:g} is {widths[k] / length:.2g} of the box; "
+                f"at least {LEAST_SHARE:g}"
+            )
 
     @property
     def size(self) -> int:
