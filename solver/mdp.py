@@ -121,7 +121,7 @@ class GridMDP(Displayed, Travelling):
         object.__setattr__(self, "counted", np.full(n_states, self.counted, dtype=np.bool_))
 
     def _check_finite(self, name: str, array: FloatArray) -> None:
-        with np.errstate(over="ignore"):  # of finite entries, which are then looked at one by one
+        with np.errstate(over="ignore", invalid="ignore"):  # of finite entries, which are then looked at one by one
             total = array.sum()
         if not np.isfinite(total) and not np.all(np.isfinite(array)):
             flat = int(np.argmin(np.isfinite(array)))
