@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any, NoReturn, Self, cast
+from typing import Any, NoReturn, Self
 
 
 class Travelling:
@@ -96,6 +96,6 @@ class TravellingError(Exception):
 
 
 def _restored_error(kind: type[BaseException], arguments: tuple[Any, ...], content: dict[str, Any]) -> BaseException:
-    error = cast(BaseException, kind.__new__(kind, *arguments))
+    error = kind.__new__(kind, *arguments)
     error.__dict__.update(content)
     return error

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.labels import check_label, check_units
 
 BOUNDARIES = ("clamp", "reflect", "periodic", "no-flux")
 LEAST_LENGTH, LARGEST_LENGTH = 1e-100, 1e100  # of a box: squares of widths are floating-point numbers
@@ -35,6 +36,8 @@ class Axis:
         Cell edges, strictly increasing, finite.
     boundary : {"clamp", "reflect", "periodic", "no-flux"}
         What happens at the ends.
+    label, units : str, optional
+        What figures and files call the axis, and its unit; its name and "1" by default.
 
     Attributes
     ----------
@@ -49,13 +52,15 @@ class Axis:
     Raises
     ------
     ValueError
-        Unknown boundary, edges that are not finite and strictly increasing, a box too short or too long, or a cell too
-        narrow beside it.
+        Unknown boundary, edges that are not finite and strictly increasing, a box too short or too long, a cell too
+        narrow beside it, or a label or unit that cannot be written.
     """
 
     name: str
     edges: FloatArray
     boundary: str = "no-flux"
+    label: str = ""
+    units: str = ""
     points: FloatArray = field(init=False)
     widths: FloatArray = field(init=False)
     distances: FloatArray = field(init=False)
@@ -71,6 +76,11 @@ class Axis:
             raise ValueError(
                 f"axis {self.name}: edges must be at least two finite, strictly increasing numbers of a finite range"
             )
+        for what, check in (("label", check_label), ("units", check_units)):
+            try:
+                check(getattr(self, what))
+            except ValueError as error:
+                raise ValueError(f"axis {self.name}: {what}: {error}") from error
         widths = np.diff(edges)
         self._check_widths(edges, widths)
         points = edges[:-1] + 0.5 * widths

@@ -113,6 +113,10 @@ def read_statement(problem: ProblemFile) -> Statement:
 
 
 def _axis(name: str, table: Any) -> Axis:
+    return replace(_unlabelled(name, table), label=table.label or "", units=table.units or "")
+
+
+def _unlabelled(name: str, table: Any) -> Axis:
     if table.edges is not None:
         return edges_axis(name, table.edges, table.boundary)
     lower, upper = table.bounds

@@ -224,7 +224,8 @@ def _blamed(key: str, label: str, options: Mapping[str, str]) -> str:
         if key.startswith(f"{replaced}."):
             joint = "." if option.startswith("--set") else " "
             return f"{option}{joint}{key.removeprefix(replaced + '.')}"
-    return f"{label}: {key}"
+    within = [option for replaced, option in options.items() if replaced.startswith(f"{key}.")]
+    return f"{label}: {key}" + (f" (with {', '.join(within)})" if within else "")
 
 
 def _apply_set(raw: dict[str, Any], overrides: Mapping[str, Any]) -> list[str]:

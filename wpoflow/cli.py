@@ -100,6 +100,13 @@ def gallery(**arguments: Any) -> None:
 
 
 @cli.command()
+@click.argument("name", required=False)
+def keys(**arguments: Any) -> None:
+    """List the keys of a problem file; with NAME those of one table, as in state, or of one name, as in boundary."""
+    _call("keys", **arguments)
+
+
+@cli.command()
 @problem_options
 @flow_options
 @threads_option

@@ -71,7 +71,18 @@ class Contents:
     def axis(self, name: str) -> Axis:
         """An axis, by its edges."""
         edges = find_data(self.file, Variable(f"{name}_edges", (f"{name}_edges",), ""))
-        return Axis(name, edges[()], str(read_attribute(edges, "boundary", {"boundary": Attribute(str, "")})))
+        points = find_data(self.file, Variable(name, (name,), ""))
+        words = dict.fromkeys(("boundary", "long_name", "units"), Attribute(str, ""))
+        given = {key: str(read_attribute(points, key, words)) for key in ("long_name", "units") if key in points.attrs}
+        unlabelled = [f"points of the {kind} axis {name}" for kind in ("state", "action")]
+        label, units = given.get("long_name", unlabelled[0]), given.get("units", "1")
+        return Axis(
+            name,
+            edges[()],
+            str(read_attribute(edges, "boundary", words)),
+            label="" if label in unlabelled else label,
+            units="" if units == "1" else units,
+        )
 
     def rows(self, entries: Sequence[Variable]) -> int:
         """Length of variables that have one row for each time, the first of which is the time."""

@@ -76,7 +76,10 @@ def test_sinh_spacing_has_the_stated_ratio(ratio: float) -> None:
         (lambda: uniform_axis("v", 0.0, 1.0, 4, "wall"), "axis v: boundary 'wall'; choose one of clamp, reflect"),
         (lambda: edges_axis("v", [0.0, 2.0, 1.0]), "axis v: edges"),
         (lambda: edges_axis("v", [0.0]), "axis v: edges"),
-        (lambda: edges_axis("v", [0.0, 1e-300, 1.0]), "axis v: the cell from 0 to 1e-300 is 1e-300 of the box; at least 1e-16"),
+        (
+            lambda: edges_axis("v", [0.0, 1e-300, 1.0]),
+            "axis v: the cell from 0 to 1e-300 is 1e-300 of the box; at least 1e-16",
+        ),
         (lambda: edges_axis("v", [-1.0, 0.0, 5e-324, 1.0], "clamp"), "axis v: the cell from 0 to 4.94066e-324"),
         (lambda: uniform_axis("v", 0.0, 1e-160, 4), "axis v: .* is 1e-160 long; a box is from 1e-100 to 1e.100 long"),
         (lambda: uniform_axis("v", -1e200, 1e200, 4), "axis v: .* is 2e.200 long"),

@@ -83,7 +83,7 @@ def fail(number: int) -> None:
 def small(name: str) -> wpo.GridMDP:
     """A gallery problem on a few cells."""
     tables = read_problem(name).tables
-    return wpo.load_problem(name, cells={axis: 6 for axis in (*tables.state, *tables.action)})
+    return wpo.load_problem(name, cells=dict.fromkeys((*tables.state, *tables.action), 6))
 
 
 def same(first: wpo.GridMDP, second: wpo.GridMDP) -> bool:
