@@ -33,7 +33,7 @@ def printable(text: str) -> str:
 
 
 def did_you_mean(name: object, names: Iterable[str]) -> str:
-    """``; did you mean 'NAME'?`` for the name that is nearest, to be put at the end of a message; empty if none is near.
+    """``; did you mean 'NAME'?`` for the nearest name, to be put at the end of a message; empty if none is near.
 
     Parameters
     ----------

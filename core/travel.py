@@ -1,7 +1,7 @@
-"""How objects travel to other processes: pickled as the call that made them, or without the functions they were made of.
+"""How objects travel to other processes: pickled as the call that made them, or without the functions behind them.
 
-Pools of workers send their arguments as pickles, and the functions that a problem is stated by are often closures, which
-have none.  What is computed from them is arrays, and these travel.
+Pools of workers send their arguments as pickles, and the functions that a problem is stated by are often closures,
+which have none.  What is computed from them is arrays, and these travel.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NoReturn, Self
 
 
 class Travelling:
-    """Something that is pickled as the call that made it, where that is known; else, or if changed since, by its arrays.
+    """Something that is pickled as the call that made it; where none is known, or if changed since, by its arrays.
 
     A copy within the process is always one of its arrays.
     """

@@ -101,8 +101,8 @@ class Axis:
         k = int(widths.argmin())
         if widths[k] < LEAST_SHARE * length:
             raise ValueError(
-                f"axis {self.name}: the cell from {edges[k]:g} to {edges[k + 1]:g} is {widths[k] / length:.2g} of the box; "
-                f"at least {LEAST_SHARE:g}"
+                f"axis {self.name}: the cell from {edges[k]:g} to {edges[k + 1]:g} is {widths[k] / length:.2g} of the "
+                f"box; at least {LEAST_SHARE:g}"
             )
 
     @property

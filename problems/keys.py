@@ -20,7 +20,7 @@ from wpoflow.solver.registry import AUTOMATIC, FLOWS, default_accuracy, scheme_n
 _AXIS = {
     "label": "What figures call the axis, and the run file's `long_name`; by default its name.",
     "units": "Unit of the axis, in figures and in the run file.",
-    "bounds": "Lower and upper end of the box: numbers, or expressions of constants as in `[\"-pi\", \"pi\"]`.",
+    "bounds": 'Lower and upper end of the box: numbers, or expressions of constants as in `["-pi", "pi"]`.',
     "cells": "Number of points of the axis, which is that of its cells.",
     "spacing": "Graded cells, the points x = focus + δ sinh(·); needs `focus` and `ratio`.",
     "focus": "Where graded cells are finest; within the bounds.",

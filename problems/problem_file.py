@@ -134,7 +134,7 @@ def is_run_file(name_or_path: str | Path) -> bool:
 
 
 def _refuse_other_files(name_or_path: str | Path) -> None:
-    """Raise ProblemError, with what to do, if a run file is given, or if a file is meant and its name does not say so."""
+    """Raise ProblemError, with what to do, for a run file, and for a file whose name does not say that it is one."""
     if is_run_file(name_or_path):
         raise ProblemError(
             f"{name_or_path} is a run file, not a problem; wpoflow info {name_or_path} says what it holds, "

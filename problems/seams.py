@@ -1,9 +1,9 @@
 """Whether what a problem states goes on across the seam of its periodic axes, where the two ends of the box are one.
 
-A function is followed along the axis through some points of the box, which the other coordinates are held at.  Between
+A function is followed along the axis through some points of the box, at which the other coordinates are held.  Between
 its values just inside both ends lies no distance; if they differ by clearly more than neighbouring values do anywhere
-inside, the function was hardly meant so: its period is not that of the axis.  A jump of the same height inside the box is
-taken as a sign that jumps are meant.  Next states on a periodic axis are compared modulo its length.
+inside, the function was hardly meant so: its period is not that of the axis.  A jump of the same height inside the box
+is taken as a sign that jumps are meant.  Next states on a periodic axis are compared modulo its length.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ def _judged(function: _Function, j: int) -> str:
     where = f" (at {', '.join(place)})" if place else ""
     low, high = float(values[worst, 0]), float(values[worst, -1])
     return (
-        f"{function.key} jumps at the seam of the periodic axis {axis.name}: {low:.4g} at {axis.lower:.6g}, {high:.4g} at "
-        f"{axis.upper:.6g}, which are one point{where}; is {axis.length:.6g} its period?"
+        f"{function.key} jumps at the seam of the periodic axis {axis.name}: {low:.4g} at {axis.lower:.6g}, {high:.4g} "
+        f"at {axis.upper:.6g}, which are one point{where}; is {axis.length:.6g} its period?"
     )
 
 

@@ -69,7 +69,8 @@ def _import_module(name: str, environment: str) -> None:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise ProblemError(f"environment {environment!r}: module {name} needs {error.name}: {error}") from error
         raise ProblemError(
-            f"environment {environment!r}: there is no module {name}, neither installed nor as {name}.py in {os.getcwd()}"
+            f"environment {environment!r}: there is no module {name}, neither installed nor as {name}.py in "
+            f"{os.getcwd()}"
         ) from error
     except Exception as error:  # of whatever kind the module's own code raises
         said = f"{type(error).__name__}: {error}"
@@ -93,8 +94,8 @@ def action_box(env: Any) -> Any:
     if isinstance(space, gymnasium().spaces.Discrete | gymnasium().spaces.MultiDiscrete):
         where = "its table is env.unwrapped.P" if hasattr(env.unwrapped, "P") else "its probabilities and rewards"
         raise ProblemError(
-            f"environment {name_of(env)}: its actions are {space}, not a box; a problem of finitely many actions is given by "
-            f"tables ({where}): wpoflow.tabulated_transition and GridMDP"
+            f"environment {name_of(env)}: its actions are {space}, not a box; a problem of finitely many actions is "
+            f"given by tables ({where}): wpoflow.tabulated_transition and GridMDP"
         )
     if not isinstance(space, gymnasium().spaces.Box) or not space.is_bounded():
         raise ProblemError(f"environment {name_of(env)}: its actions are {space}; a bounded Box is needed")

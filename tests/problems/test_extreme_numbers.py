@@ -22,7 +22,8 @@ BOX = "bounds = [-1.0, 1.0]\ncells = 4"
 def stated(x: str = BOX, u: str = BOX, v: str = "", **given: str) -> GridMDP:
     """A small problem with some of its entries replaced."""
     said: dict[str, Any] = {
-        "dynamics": "0.5*x + u", "noise": "0.1", "running": "x**2 + u**2", "potential": "0", "density": "1", "first": "1",
+        "dynamics": "0.5*x + u", "noise": "0.1", "running": "x**2 + u**2", "potential": "0", "density": "1",
+        "first": "1",
     } | given  # fmt: skip
     second = f"[action.v]\n{v}" if v else ""
     ends = f'terminal_set = "x > 0.9"\nterminal_cost = "{said["ending"]}"' if "ending" in said else ""
@@ -69,7 +70,7 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a box beside noise": ({"x": "bounds = [0.0, 1e-12]\ncells = 4", "noise": VARYING}, "axis x: noise of"),
     "potentials": ({"potential": "1e308*where(u > 0, 1, -1)"}, "reference potential: potential leaves cell"),
-    "potentials in a cell": ({"potential": "1e308*where(u > 0.1, 1, -1)"}, "reference potential: potential leaves cell"),
+    "potentials in a cell": ({"potential": "1e308*where(u > 0.1, 1, -1)"}, "potential leaves cell"),
     "a policy": ({"density": "1e308"}, "policy_density: .*density integrates to inf"),
     "a policy of states": ({"density": "1e308*(x + 3)"}, "policy_density: .*density is inf"),
     "a policy of states, summed": ({"density": "1e308*where(x > 0, 1, 1)"}, "policy_density: .*integrates to inf"),
@@ -103,5 +104,5 @@ def test_what_floats_hold_is_built_without_a_word(given: dict[str, str]) -> None
 
 
 def test_an_optimum_of_costs_that_no_float_spans_ends_in_words() -> None:
-    with pytest.raises((ValueError, ArithmeticError), match="costs from .* lie too far apart"):
+    with pytest.raises((ValueError, ArithmeticError), match=r"costs from .* lie too far apart"):
         solve_optimum(stated(running="1e308*where(u > 0, 1, -1)"))

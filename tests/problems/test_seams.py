@@ -52,12 +52,12 @@ def test_what_goes_on_across_the_seam_is_left_alone(given: dict[str, Any]) -> No
     ("given", "says"),
     [
         ({"cost": lambda s, a: s + np.cos(a)}, ["cost.running jumps at the seam of the periodic axis s: "]),
-        ({"cost": lambda s, a: np.cos(s) + (a - 3.0) ** 2}, ["cost.running jumps at the seam of the periodic axis a: "]),
+        ({"cost": lambda s, a: np.cos(s) + (a - 3.0) ** 2}, ["cost.running jumps at the seam of the periodic axis a"]),
         ({"length": 6.0}, ["cost.running .* axis s: ", "cost.running .* axis a: ", "dynamics.s .* axis a: "]),
         ({"dynamics": {"s": lambda s, a: 1.5 * s}}, ["dynamics.s jumps at the seam of the periodic axis s: "]),
         ({"dynamics": {"s": lambda s, a: s + 0.5 * a}}, ["dynamics.s jumps at the seam of the periodic axis a: "]),
         ({"noise": {"s": lambda s, a: 0.1 + s}}, ["noise.s jumps"]),
-        ({"potential": lambda a: a}, ["reference.potential jumps at the seam of the periodic axis a: 6.283e-09 at 0, 6.283 "]),
+        ({"potential": lambda a: a}, ["reference.potential jumps at the seam of the periodic axis a: 6.283e-09 at"]),
         ({"state_density": lambda s: s}, ["initial.state_density jumps"]),
         ({"policy_density": lambda s, a: 1.0 + a}, ["initial.policy_density jumps"]),
     ],
@@ -66,4 +66,5 @@ def test_what_jumps_at_the_seam_is_named(given: dict[str, Any], says: list[str])
     lines = found(**given)
     assert len(lines) == len(says)
     for line, words in zip(lines, says, strict=True):
-        assert re.match(words, line) and "\n" not in line
+        assert re.match(words, line)
+        assert "\n" not in line

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import multiprocessing
 import pickle
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -131,7 +130,9 @@ def test_a_problem_that_was_changed_travels_as_it_is() -> None:
     swapped = wpo.load_problem("lqr", cells=CELLS)
     swapped.cost[:] = np.roll(swapped.cost, 1, axis=1)
     for changed in (warmer, dearer, swapped):
-        assert not same(mdp, changed) and same(changed, sent(changed)) and same(changed, copy.deepcopy(changed))
+        assert not same(mdp, changed)
+        assert same(changed, sent(changed))
+        assert same(changed, copy.deepcopy(changed))
 
 
 @pytest.mark.parametrize("vectorised", [True, False])
@@ -146,9 +147,10 @@ def test_the_problem_of_an_environment_travels(vectorised: bool) -> None:
 
 def by_callables(terminal: bool, noise: Any) -> wpo.GridMDP:
     """A problem stated by functions that have no pickle."""
+    x, y = wpo.uniform_axis("x", -1.0, 1.0, 7, "clamp"), wpo.uniform_axis("y", 0.0, 1.0, 4, "reflect")
     return wpo.build(
         wpo.Statement(
-            states=wpo.Grid((wpo.uniform_axis("x", -1.0, 1.0, 7, "clamp"), wpo.uniform_axis("y", 0.0, 1.0, 4, "reflect"))),
+            states=wpo.Grid((x, y)),
             actions=wpo.Grid((wpo.uniform_axis("u", -1.0, 1.0, 5),)),
             discount=0.9,
             temperature=0.2,
@@ -171,7 +173,7 @@ def test_of_a_problem_stated_by_callables_the_arrays_travel(terminal: bool, nois
     if terminal:
         here = mdp.transition.terminal_expectation(lambda x, y: np.ones_like(x))
         assert np.array_equal(here, copy.deepcopy(mdp).transition.terminal_expectation(lambda x, y: np.ones_like(x)))
-        with pytest.raises(ValueError, match="functions .* stayed in the process"):
+        with pytest.raises(ValueError, match=r"functions .* stayed in the process"):
             again.transition.terminal_expectation(lambda x, y: np.ones_like(x))
 
 
@@ -219,13 +221,14 @@ def test_runs_and_what_they_are_asked_for_travel(tmp_path: Path) -> None:
     here = wpo.evolve(mdp, until=0.2)
     written = wpo.evolve(mdp, until=0.2, output=tmp_path / "run.h5")
     opened = wpo.open_run(tmp_path / "run.h5")
-    read: Callable[[wpo.Run], FloatArray] = lambda run: run.policy
     for run in (here, written, opened):
         for again in (sent(run), copy.deepcopy(run), sent(sent(run))):
-            assert np.array_equal(read(again), run.policy)
-            assert again.optimum is not None and run.optimum is not None
+            assert np.array_equal(again.policy, run.policy)
+            assert again.optimum is not None
+            assert run.optimum is not None
             assert np.array_equal(again.optimum.q, run.optimum.q)
-            assert again.series.keys() == run.series.keys() and again.attributes == run.attributes
+            assert again.series.keys() == run.series.keys()
+            assert again.attributes == run.attributes
             assert again.problem_arrays.keys() == run.problem_arrays.keys()
     settings = Settings.of(until={"gap": 1e-3}, series={"times": [0.1, 0.2]}, snapshots=[0.1])
     assert sent(settings) == settings
