@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 from typing import Any
 
 from pydantic import BaseModel
+
+from wpoflow.core.text import did_you_mean
 
 _REPR = reprlib.Repr()  # what was given may be long or deep, and is shortened before it is written out
 _REPR.maxlevel, _REPR.maxstring, _REPR.maxother, _REPR.maxlong = 3, 60, 60, 60
@@ -20,11 +23,14 @@ def worded(entry: Any, model: type[BaseModel]) -> tuple[str, str]:
         case "missing":
             return key, "is missing"
         case "extra_forbidden":
-            return key, f"is not a known key; choose among {', '.join(_keys_at(model, location[:-1]))}"
+            known = _keys_at(model, location[:-1])
+            return key, f"is not a known key; choose among {', '.join(known)}{did_you_mean(location[-1], known)}"
         case "value_error":
             return key, str(entry["ctx"]["error"])
         case "literal_error":
-            return key, f"{given} is not a choice; choose {entry['ctx']['expected']}"
+            expected = entry["ctx"]["expected"]
+            near = did_you_mean(entry["input"], re.findall(r"'([^']+)'", expected))
+            return key, f"{given} is not a choice; choose {expected}{near}"
     message = entry["msg"].replace("Input should", "must").replace("List should", "must")
     message = message.replace("a valid dictionary", "a table")
     return key, f"{message}, not {given}" if "not" not in message else f"{message}: {given}"

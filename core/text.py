@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 LONGEST = 600
 
 
@@ -27,3 +30,18 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def did_you_mean(name: object, names: Iterable[str]) -> str:
+    """``; did you mean 'NAME'?`` for the nearest name, to be put at the end of a message; empty if none is near.
+
+    Parameters
+    ----------
+    name : object
+        What was given.
+    names : iterable of str
+        What could have been meant.
+    """
+    known = {candidate.lower(): candidate for candidate in names}
+    near = difflib.get_close_matches(str(name)[:LONGEST].lower(), list(known), n=1, cutoff=0.6)
+    return f"; did you mean {known[near[0]]!r}?" if near else ""

@@ -17,8 +17,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, real_array
+from wpoflow.grids.labels import check_label, check_units
 
 BOUNDARIES = ("clamp", "reflect", "periodic", "no-flux")
+LEAST_LENGTH, LARGEST_LENGTH = 1e-100, 1e100  # of a box: squares of widths are floating-point numbers
+LEAST_SHARE = 1e-16  # of the box, in its narrowest cell
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +36,8 @@ class Axis:
         Cell edges, strictly increasing, finite.
     boundary : {"clamp", "reflect", "periodic", "no-flux"}
         What happens at the ends.
+    label, units : str, optional
+        What figures and files call the axis, and its unit; its name and "1" by default.
 
     Attributes
     ----------
@@ -47,12 +52,15 @@ class Axis:
     Raises
     ------
     ValueError
-        Unknown boundary, or edges that are not finite and strictly increasing.
+        Unknown boundary, edges that are not finite and strictly increasing, a box too short or too long, a cell too
+        narrow beside it, or a label or unit that cannot be written.
     """
 
     name: str
     edges: FloatArray
     boundary: str = "no-flux"
+    label: str = ""
+    units: str = ""
     points: FloatArray = field(init=False)
     widths: FloatArray = field(init=False)
     distances: FloatArray = field(init=False)
@@ -68,16 +76,34 @@ class Axis:
             raise ValueError(
                 f"axis {self.name}: edges must be at least two finite, strictly increasing numbers of a finite range"
             )
-        points = edges[:-1] + 0.5 * np.diff(edges)
+        for what, check in (("label", check_label), ("units", check_units)):
+            try:
+                check(getattr(self, what))
+            except ValueError as error:
+                raise ValueError(f"axis {self.name}: {what}: {error}") from error
+        widths = np.diff(edges)
+        self._check_widths(edges, widths)
+        points = edges[:-1] + 0.5 * widths
         if self.boundary == "clamp" and points.size > 1:
             points[0], points[-1] = edges[0], edges[-1]
-        widths = np.diff(edges)
         distances = np.diff(points)
         if self.boundary == "periodic":
             distances = np.append(distances, 0.5 * (widths[0] + widths[-1]))
         for name, values in (("edges", edges), ("points", points), ("widths", widths), ("distances", distances)):
             values.flags.writeable = False
             object.__setattr__(self, name, values)
+
+    def _check_widths(self, edges: FloatArray, widths: FloatArray) -> None:
+        length = float(edges[-1] - edges[0])
+        if not LEAST_LENGTH <= length <= LARGEST_LENGTH:
+            valid = f"a box is from {LEAST_LENGTH:g} to {LARGEST_LENGTH:g} long"
+            raise ValueError(f"axis {self.name}: [{edges[0]:g}, {edges[-1]:g}] is {length:g} long; {valid}")
+        k = int(widths.argmin())
+        if widths[k] < LEAST_SHARE * length:
+            raise ValueError(
+                f"axis {self.name}: the cell from {edges[k]:g} to {edges[k + 1]:g} is {widths[k] / length:.2g} of the "
+                f"box; at least {LEAST_SHARE:g}"
+            )
 
     @property
     def size(self) -> int:

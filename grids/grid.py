@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,7 +20,7 @@ class Grid:
     Raises
     ------
     ValueError
-        Two axes of the same name.
+        Two axes of the same name, or cells whose volume no floating-point number holds.
     """
 
     axes: tuple[Axis, ...] = ()
@@ -30,6 +31,10 @@ class Grid:
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"axis {name} is given twice")
+        for extreme in ("min", "max"):
+            volume = math.prod(float(getattr(axis.widths, extreme)()) for axis in self.axes)
+            if not sys.float_info.min <= volume < math.inf:
+                raise ValueError(f"axes {', '.join(names)}: their cells have a volume of {volume:g}, beyond all floats")
 
     @property
     def dim(self) -> int:

@@ -51,9 +51,11 @@ def potential_masses(grid: Grid, potential: Function, order: int = 8) -> FloatAr
         values = _evaluate(potential, points, (cells.stop - cells.start, weights.size))
         _refuse(grid, cells.start, values, ~np.isfinite(values), "potential")
         least = values.min(axis=1)
-        integral = (np.exp(least[:, None] - values) * weights).sum(axis=1)
+        with np.errstate(over="ignore"):  # values may lie so far apart that their difference is infinite
+            integral = (np.exp(least[:, None] - values) * weights).sum(axis=1)
         logarithm[cells] = np.log(integral) - least + np.log(grid.volumes[cells])
-    masses = np.exp(logarithm - logarithm.max())
+    with np.errstate(over="ignore"):  # and so may logarithms
+        masses = np.exp(logarithm - logarithm.max())
     masses = np.asarray(masses / masses.sum())
     if masses.min() < np.finfo(np.float64).tiny:
         k = int(masses.argmin())
@@ -90,8 +92,10 @@ def density_masses(grid: Grid, density: Function, order: int = 8) -> FloatArray:
     for cells, points in points_in_cells([gauss_nodes(axis, order) for axis in grid.axes]):
         values = _evaluate(density, points, (cells.stop - cells.start, weights.size))
         _refuse(grid, cells.start, values, ~(np.isfinite(values) & (values >= 0.0)), "density")
-        masses[cells] = (values * weights).sum(axis=1) * grid.volumes[cells]
-    total = float(masses.sum())
+        with np.errstate(over="ignore"):
+            masses[cells] = (values * weights).sum(axis=1) * grid.volumes[cells]
+    with np.errstate(over="ignore"):
+        total = float(masses.sum())
     if not (np.isfinite(total) and total > 0.0):
         raise ValueError(f"density integrates to {total} over the whole grid")
     return np.asarray(masses / total)
@@ -135,8 +139,9 @@ def policy_masses(states: Grid, actions: Grid, density: Function, order: int | N
             i = int(wrong.any(axis=1).argmax())
             row, where = (actions.size, -1), f"state {start + i} ({states.describe(start + i)}), "
             _refuse(actions, 0, values[i].reshape(row), wrong[i].reshape(row), "density", where)
-        cells = (values.reshape(stop - start, actions.size, -1) * weights).sum(axis=2) * actions.volumes
-        total = cells.sum(axis=1)
+        with np.errstate(over="ignore"):
+            cells = (values.reshape(stop - start, actions.size, -1) * weights).sum(axis=2) * actions.volumes
+            total = cells.sum(axis=1)
         if not np.all(np.isfinite(total) & (total > 0.0)):
             i = int((~(np.isfinite(total) & (total > 0.0))).argmax())
             raise ValueError(f"state {start + i} ({states.describe(start + i)}): density integrates to {total[i]}")

@@ -336,7 +336,8 @@ def clamping_probability(axis: Axis, mean: FloatArray, sigma: FloatArray | float
     share = np.ones(y.size)
     noisy = s > 0.0
     y, s = y[noisy], s[noisy]
-    share[noisy] = ndtr((axis.lower - y) / s) + ndtr((y - axis.upper) / s)
+    with np.errstate(over="ignore"):  # infinitely many deviations away
+        share[noisy] = ndtr((axis.lower - y) / s) + ndtr((y - axis.upper) / s)
     out = np.zeros(mean.shape)
     out[near] = share
     return out

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from wpoflow.core.text import did_you_mean
 from wpoflow.problems.expressions import (
     ARGUMENTS,
     CONSTANTS,
     Expression,
     ExpressionError,
     Scope,
+    constant_value,
     parse_expression,
     valid_name,
 )
@@ -27,6 +29,8 @@ MAX_OPERATIONS = 3000
 """In all expressions of a file; compiling them takes seconds."""
 MAX_AXES = 8
 MAX_PAIRS = 10**10
+
+_NUMBERS_OF_AXES = ("bounds", "edges", "focus", "ratio")
 
 _ZERO = parse_expression("0", ())
 
@@ -57,6 +61,35 @@ def faults(raw: Mapping[str, Any]) -> list[Fault]:
             found = f"the expressions have more than {MAX_OPERATIONS} operations, definitions included"
             wrong.append((place.key, found))
             break
+    return wrong
+
+
+def resolve_numbers(raw: Mapping[str, Any]) -> list[Fault]:
+    """Replace expressions where axes take numbers, as in ``bounds = ["-pi", "pi"]``, by their values; what is wrong."""
+    wrong: list[Fault] = []
+    scope, _ = read_scope(raw)
+    known = [*scope.constants, *scope.definitions]
+
+    def value(key: str, text: object) -> object:
+        if not isinstance(text, str):
+            return text
+        try:
+            expression = parse_expression(text, [*known, *sum(axis_names(raw), ())])
+            if depends := sorted(scope.variables(expression)):
+                raise ExpressionError(f"{text!r} depends on {', '.join(depends)}; here only constants can occur")
+            return constant_value(expression, scope)
+        except ExpressionError as error:
+            wrong.append((key, str(error)))
+            return text
+
+    for kind in ("state", "action"):
+        for name, axis in _table(raw, kind).items():
+            for key in _NUMBERS_OF_AXES if isinstance(axis, dict) else ():
+                place, given = f"{kind}.{name}.{key}", axis.get(key)
+                if isinstance(given, list):
+                    axis[key] = [value(f"{place}.{number}", entry) for number, entry in enumerate(given)]
+                elif isinstance(given, str):
+                    axis[key] = value(place, given)
     return wrong
 
 
@@ -204,4 +237,5 @@ def _transition_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
         for table, entries in (("dynamics", dynamics), ("noise", noise)):
             for name in entries:
                 if name not in states:
-                    yield f"{prefix}{table}.{name}", f"is not a state axis; state axes are {listed}"
+                    near = did_you_mean(name, states)
+                    yield f"{prefix}{table}.{name}", f"is not a state axis; state axes are {listed}{near}"

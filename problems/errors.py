@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from wpoflow.core.text import one_line
+from wpoflow.core.travel import TravellingError
 
 MOST_LINES = 20
 
 
-class ProblemError(ValueError):
+class ProblemError(TravellingError, ValueError):
     """A problem that cannot be used.
 
     Parameters

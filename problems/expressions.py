@@ -21,11 +21,14 @@ from __future__ import annotations
 import ast
 import keyword
 import math
+import re
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from wpoflow.core.text import one_line
+from wpoflow.core.text import did_you_mean, one_line
+from wpoflow.core.travel import TravellingError
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50
@@ -60,7 +63,34 @@ _COMPARE: dict[type[ast.cmpop], str] = {
 }
 
 
-class ExpressionError(ValueError):
+_OTHER_NAMES = {
+    "ln": "; the natural logarithm is log",
+    "log10": "; write log(x)/log(10)",
+    "log2": "; write log(x)/log(2)",
+    "exp2": "; write 2**x",
+    "power": "; powers are written **, as in x**2",
+    "pow": "; powers are written **, as in x**2",
+    "atan": "; write arctan2(x, 1)",
+    "arctan": "; write arctan2(x, 1)",
+    "atan2": "; it is called arctan2",
+    "fabs": "; it is called abs",
+    "ceil": "; write -floor(-x)",
+    "round": "; write floor(x + 0.5)",
+    "maximum": "; it is called max",
+    "minimum": "; it is called min",
+    "e": "; write exp(1)",
+}
+"""What other languages call it, and what it is here."""
+_FOREIGN = {
+    r"&&|[|]{2}|![^=]": "; conditions are joined by and, or, not",
+    r"[?]": "; a choice is written where(condition, a, b)",
+    r"(?<![<>=!])=(?!=)": "; equality is written ==",
+    r"(?<![\w.])[\d.]+ *[A-Za-df-z_(]|[)] *[\w(]": "; a product is written with *",
+}
+"""What in a text that does not parse tells what was meant."""
+
+
+class ExpressionError(TravellingError, ValueError):
     """An expression outside the language; the message is one line naming the offending part."""
 
     def __init__(self, message: str) -> None:
@@ -111,7 +141,8 @@ def parse_expression(text: str, names: Collection[str]) -> Expression:
             warnings.simplefilter("ignore")
             tree = ast.parse(text, mode="eval").body
     except SyntaxError as error:
-        raise ExpressionError(f"{_short(text)} does not parse: {error.msg}") from None
+        hints = (hint for found, hint in _FOREIGN.items() if re.search(found, text))
+        raise ExpressionError(f"{_short(text)} does not parse: {error.msg}{next(hints, '')}") from None
     except (ValueError, RecursionError, MemoryError):
         raise ExpressionError(f"{_short(text)} is nested too deeply; at most {MAX_DEPTH} levels") from None
     used: set[str] = set()
@@ -143,8 +174,10 @@ def _checked_children(node: ast.expr, names: Collection[str], used: set[str]) ->
             return []
         case ast.Name(id=name):
             if name not in names and name not in CONSTANTS:
+                known = [*CONSTANTS, *names]
                 hint = " is a function and needs arguments" if name in ARGUMENTS else " is not a name here"
-                raise ExpressionError(f"{name}{hint}; names are {_listed([*CONSTANTS, *names])}")
+                near = _OTHER_NAMES.get(name) or did_you_mean(name, known)
+                raise ExpressionError(f"{name}{hint}; names are {_listed(known)}{near}")
             used.add(name)
             return []
         case ast.BinOp(op=operator, left=left, right=right) if type(operator) in _BINARY:
@@ -164,7 +197,22 @@ def _checked_children(node: ast.expr, names: Collection[str], used: set[str]) ->
                 raise ExpressionError(f"{name} takes {wanted} arguments, not {len(arguments)}")
             return arguments
         case ast.Call(func=ast.Name(id=name)) if name not in ARGUMENTS:
-            raise ExpressionError(f"{name} is not a function here; functions are {_listed(ARGUMENTS)}")
+            near = _OTHER_NAMES.get(name) or did_you_mean(name, ARGUMENTS)
+            raise ExpressionError(f"{name} is not a function here; functions are {_listed(ARGUMENTS)}{near}")
+        case ast.BinOp(op=ast.BitXor()):
+            raise ExpressionError("^ is not part of the language; powers are written **, as in x**2")
+        case ast.BinOp(op=ast.BitAnd() | ast.BitOr()):
+            raise ExpressionError("& and | are not part of the language; write and, or")
+        case ast.UnaryOp(op=ast.Invert()):
+            raise ExpressionError("~ is not part of the language; write not")
+        case ast.IfExp():
+            raise ExpressionError("a choice is written where(condition, a, b)")
+        case ast.Attribute(value=ast.Name(id="np" | "numpy" | "math" as module), attr=name):
+            raise ExpressionError(f"functions and constants are written without {module}., as {name}")
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="np" | "numpy" | "math" as module), attr=name)):
+            raise ExpressionError(f"functions are written without {module}., as {name}(...)")
+        case ast.Call(func=ast.Constant() | ast.BinOp() | ast.UnaryOp()):
+            raise ExpressionError("a number is no function; a product is written with *")
     raise ExpressionError(
         f"{type(node).__name__} is not part of the language, which has + - * / // % **, comparisons, and or not, "
         f"numbers, names and the functions {_listed(ARGUMENTS)}"
@@ -227,6 +275,18 @@ class Scope:
         body = "".join(f"        {line}\n" for line in writer.lines)
         arrays = "".join(f"v_{variable}, " for variable in variables)
         return f"def {name}({arrays}out):\n    for i in range(out.size):\n{body}        out[i] = {result}\n"
+
+
+def constant_value(expression: Expression, scope: Scope) -> float:
+    """Value of an expression in which no variable occurs."""
+    import numpy as np  # not needed for any other check of a file
+
+    space: dict[str, Any] = {"np": np}
+    exec(scope.source("value", expression, ()), space)
+    out = np.empty(1)
+    with np.errstate(all="ignore"):
+        space["value"](out)
+    return float(out[0])
 
 
 class _Writer:

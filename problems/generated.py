@@ -17,8 +17,9 @@ import types
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
@@ -41,11 +42,26 @@ class ArrayFunction:
         Which of the arguments the expression depends on; empty for a constant.
     constant : float or None
         The value, if no argument matters.
+    source, name : str
+        Text of the module in which the loop stands, and what it is called there.  It is compiled when first called, and
+        compiled anew where a pickle of it arrives.
     """
 
     positions: tuple[int, ...]
     constant: float | None
-    fill: Callable[..., None] | None
+    source: str = ""
+    name: str = ""
+
+    @cached_property
+    def fill(self) -> Callable[..., None] | None:
+        """The compiled loop, of the arrays at the positions and of where to write; None for a constant."""
+        if self.constant is not None:
+            return None
+        loop: Callable[..., None] = getattr(_module(self.source), self.name)
+        return wpoflow.core.compile.kernel(fused=False)(loop)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "fill"}
 
     def __call__(self, *arrays: FloatArray) -> FloatArray:
         """Value at every element of the broadcast arguments."""
@@ -82,15 +98,13 @@ def compile_expressions(
         names = [name for name in arguments if name in used]
         parts.append(scope.source(f"f{number}", expression, names))
         plans.append((key, f"f{number}", tuple(arguments.index(name) for name in names)))
-    module = _module("\n\n".join(parts))
-    functions = {}
-    for key, name, positions in plans:
-        fill = getattr(module, name)
-        if positions:
-            functions[key] = ArrayFunction(positions, None, wpoflow.core.compile.kernel(fused=False)(fill))
-        else:
-            functions[key] = ArrayFunction((), _evaluate(fill), None)
-    return functions
+    source = "\n\n".join(parts)
+    return {
+        key: ArrayFunction(positions, None, source, name)
+        if positions
+        else ArrayFunction((), _evaluate(getattr(_module(source), name)))
+        for key, name, positions in plans
+    }
 
 
 def _evaluate(fill: Callable[[FloatArray], None]) -> float:

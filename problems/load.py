@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from wpoflow.problems.checks import places, read_expression, read_scope
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.generated import compile_expressions
 from wpoflow.problems.memory import refuse_if_too_large
-from wpoflow.problems.problem_file import ProblemFile, read_problem
+from wpoflow.problems.problem_file import ProblemFile, parse_problem, read_problem
 from wpoflow.problems.statement import Outcome, Statement, Value, build
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.settings import Until
@@ -53,11 +54,16 @@ def build_problem(problem: ProblemFile) -> GridMDP:
     try:
         statement = read_statement(problem)
         refuse_if_too_large(problem.label, statement.plan)
-        return build(statement)
+        return build(statement).made_by(_rebuilt, statement.text, problem.label, problem.name)
     except ProblemError:
         raise
     except ValueError as error:
         raise ProblemError(f"{problem.label}: {error}") from error
+
+
+def _rebuilt(text: str, label: str, name: str) -> GridMDP:
+    """The grid problem of a file's resolved text, in whatever process it has travelled to."""
+    return build_problem(replace(parse_problem(text, label), name=name))
 
 
 def read_statement(problem: ProblemFile) -> Statement:
@@ -107,6 +113,10 @@ def read_statement(problem: ProblemFile) -> Statement:
 
 
 def _axis(name: str, table: Any) -> Axis:
+    return replace(_unlabelled(name, table), label=table.label or "", units=table.units or "")
+
+
+def _unlabelled(name: str, table: Any) -> Axis:
     if table.edges is not None:
         return edges_axis(name, table.edges, table.boundary)
     lower, upper = table.bounds

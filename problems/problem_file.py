@@ -22,9 +22,10 @@ import tomli_w
 from pydantic import ValidationError
 
 from wpoflow.core.faults import worded
-from wpoflow.problems.checks import faults
+from wpoflow.core.text import did_you_mean
+from wpoflow.problems.checks import faults, resolve_numbers
 from wpoflow.problems.errors import ProblemError
-from wpoflow.problems.gallery import gallery_text
+from wpoflow.problems.gallery import gallery_names, gallery_text
 from wpoflow.problems.tables import Tables
 from wpoflow.solver.records.settings import FlowTable, RecordTable
 
@@ -32,6 +33,7 @@ _NUMBERS = re.compile(r" = \[\n(?: +[-+.\w]+,\n)+\]$", re.MULTILINE)
 _LONGEST_LINE = 100
 
 MAX_BYTES = 1_000_000
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def read_problem(
     ProblemError
         Unreadable file or faulty content: one line per fault.
     """
+    _refuse_other_files(name_or_path)
     if names_file(name_or_path):
         path = Path(name_or_path)
         try:
@@ -119,6 +122,39 @@ def read_problem(
         raise ProblemError(*lines)
     options = dict(_options(set or {}, cells or {}, settings))
     return ProblemFile(name, label, _validated(raw, label, options))
+
+
+def is_run_file(name_or_path: str | Path) -> bool:
+    """Whether there is a file of this name, whatever its ending, that begins as HDF5 files do."""
+    try:
+        with open(name_or_path, "rb") as stream:
+            return Path(name_or_path).is_file() and stream.read(len(_HDF5)) == _HDF5
+    except (OSError, ValueError):
+        return False
+
+
+def _refuse_other_files(name_or_path: str | Path) -> None:
+    """Raise ProblemError, with what to do, for a run file, and for a file whose name does not say that it is one."""
+    if is_run_file(name_or_path):
+        raise ProblemError(
+            f"{name_or_path} is a run file, not a problem; wpoflow info {name_or_path} says what it holds, "
+            f"wpoflow resume {name_or_path} goes on with it"
+        )
+    name = str(name_or_path)
+    if names_file(name_or_path) or name in gallery_names():
+        return
+    beside = [Path(name), *(Path(f"{name}{ending}") for ending in (".toml", ".h5"))]
+    for path in beside:
+        try:
+            if not path.is_file():
+                continue
+        except (OSError, ValueError):  # no name of a file
+            continue
+        if path.suffix == ".h5":
+            hint = f"the run file {path} is there; wpoflow info {path} says what it holds"
+        else:
+            hint = f"for the file here write {path if path.suffix == '.toml' else f'./{path}'}"
+        raise ProblemError(f"{name!r} is not in the gallery; {hint}")
 
 
 def _read_text(path: Path) -> str:
@@ -165,12 +201,14 @@ def _options(
 
 
 def _validated(raw: dict[str, Any], label: str, options: Mapping[str, str] | None = None) -> Tables:
-    found: list[tuple[str, str]] = []
+    found = resolve_numbers(raw)
+    unresolved = {key for key, _ in found}
     tables = None
     try:
         tables = Tables.model_validate(raw)
     except ValidationError as error:
-        found += [worded(entry, Tables) for entry in error.errors(include_url=False)]
+        worded_faults = [worded(entry, Tables) for entry in error.errors(include_url=False)]
+        found += [fault for fault in worded_faults if fault[0] not in unresolved]
     known = {key for key, _ in found}
     found += [fault for fault in faults(raw) if fault[0] not in known]
     if tables is None or found:
@@ -186,7 +224,8 @@ def _blamed(key: str, label: str, options: Mapping[str, str]) -> str:
         if key.startswith(f"{replaced}."):
             joint = "." if option.startswith("--set") else " "
             return f"{option}{joint}{key.removeprefix(replaced + '.')}"
-    return f"{label}: {key}"
+    within = [option for replaced, option in options.items() if replaced.startswith(f"{key}.")]
+    return f"{label}: {key}" + (f" (with {', '.join(within)})" if within else "")
 
 
 def _apply_set(raw: dict[str, Any], overrides: Mapping[str, Any]) -> list[str]:
@@ -234,7 +273,8 @@ def _apply_cells(raw: dict[str, Any], cells: Mapping[str, int]) -> list[str]:
     wrong = []
     for name, number in cells.items():
         if name not in axes:
-            wrong.append(f"--cells {name}: is not an axis; axes are {', '.join(axes) or 'none'}")
+            known = ", ".join(axes) or "none"
+            wrong.append(f"--cells {name}: is not an axis; axes are {known}{did_you_mean(name, axes)}")
         elif "edges" in axes[name]:
             wrong.append(f"--cells {name}: the axis is given by edges; its cells cannot be replaced")
         else:

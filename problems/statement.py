@@ -177,7 +177,7 @@ def build(statement: Statement) -> GridMDP:
     transition = _transition(statement, pairs, terminal)
     cost = pairs.table(statement.cost, "cost")
     if statement.terminal_cost is not None:
-        with _named("terminal_cost"):
+        with _named("terminal_cost"), np.errstate(over="ignore", invalid="ignore"):  # `GridMDP` refuses what comes out
             cost += statement.discount * transition.terminal_expectation(_function(statement.terminal_cost))
     outside = states_outside(statement.states, terminal)
     with _named("reference potential"):

@@ -9,8 +9,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from wpoflow.grids.labels import check_label, check_units
 from wpoflow.solver.records.settings import FlowTable, Positive, RecordTable, Table, check_rows
 
 MAX_CELLS = 10_000_000
@@ -41,6 +42,8 @@ class AxisTable(Table):
     focus: float | None = None
     ratio: Annotated[float, Field(ge=1.0)] | None = None
     edges: Annotated[list[float], Field(min_length=2)] | None = None
+    label: Annotated[str, AfterValidator(check_label)] | None = None
+    units: Annotated[str, AfterValidator(check_units)] | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> AxisTable:

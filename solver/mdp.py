@@ -17,6 +17,7 @@ import numpy as np
 from wpoflow.core.arrays import BoolArray, FloatArray, real_array
 from wpoflow.core.display import Displayed
 from wpoflow.core.renamed import renamed
+from wpoflow.core.travel import Travelling
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import Transition
 
@@ -42,8 +43,11 @@ def check_boundaries(states: Grid, actions: Grid) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class GridMDP(Displayed):
+class GridMDP(Displayed, Travelling):
     """An entropy-regularised MDP on grids.  Costs are minimised.
+
+    Pickled, one from a problem file travels as that file's text, any other as its arrays, without the functions it was
+    stated by.
 
     Parameters
     ----------
@@ -117,7 +121,9 @@ class GridMDP(Displayed):
         object.__setattr__(self, "counted", np.full(n_states, self.counted, dtype=np.bool_))
 
     def _check_finite(self, name: str, array: FloatArray) -> None:
-        if not np.isfinite(array.sum()) and not np.all(np.isfinite(array)):
+        with np.errstate(over="ignore", invalid="ignore"):  # of finite entries, which are then looked at one by one
+            total = array.sum()
+        if not np.isfinite(total) and not np.all(np.isfinite(array)):
             flat = int(np.argmin(np.isfinite(array)))
             where = self.actions.describe(flat) if name == "reference_mass" else self._describe(flat, array.ndim)
             raise ValueError(f"{name} is {array.ravel()[flat]} at {where}")

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from wpoflow.core.text import did_you_mean
 from wpoflow.exits import Exit, report
 from wpoflow.options import (
     Debug,
@@ -59,7 +60,8 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that is called."""
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            raise click.UsageError(f"{args[0]!r} is not a command; choose among {', '.join(self.commands)}")
+            near = did_you_mean(args[0], self.commands)
+            raise click.UsageError(f"{args[0]!r} is not a command; choose among {', '.join(self.commands)}{near}")
         return super().resolve_command(ctx, args)
 
 
@@ -95,6 +97,13 @@ def _call(module: str, function: str = "main", /, **arguments: Any) -> None:
 def gallery(**arguments: Any) -> None:
     """List the problems that ship; with NAME print its file to start from."""
     _call("gallery", **arguments)
+
+
+@cli.command()
+@click.argument("name", required=False)
+def keys(**arguments: Any) -> None:
+    """List the keys of a problem file; with NAME those of one table, as in state, or of one name, as in boundary."""
+    _call("keys", **arguments)
 
 
 @cli.command()

@@ -11,6 +11,7 @@ from enum import IntEnum
 import click
 
 from wpoflow.core.text import one_line, printable
+from wpoflow.core.travel import TravellingError
 
 
 class Exit(IntEnum):
@@ -25,7 +26,7 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-class CommandError(Exception):
+class CommandError(TravellingError):
     """An error with its exit status; the message is one line, or one line per fault."""
 
     def __init__(self, status: Exit, message: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from wpoflow.core.registry import choices
+from wpoflow.core.text import did_you_mean
 from wpoflow.solver.registry import (
     AUTOMATIC,
     FLOWS,
@@ -73,7 +74,7 @@ def _parse_until(_: click.Context, __: click.Parameter, entries: Sequence[str]) 
     criteria: dict[str, float] = {}
     for name, value in pairs("--until", [entry if "=" in entry else f"time={entry}" for entry in entries]).items():
         if name not in LIMITS:
-            raise click.UsageError(f"--until {name}: choose among {', '.join(LIMITS)}")
+            raise click.UsageError(f"--until {name}: choose among {', '.join(LIMITS)}{did_you_mean(name, LIMITS)}")
         try:
             criteria[name] = int(value) if name == "steps" else float(value)
         except ValueError:

@@ -16,7 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 PARTS = {
-    "problem-keys": "docs.extensions.problem_keys",
+    "problem-keys": "docs.extensions.key_tables",
     "run-schema": "docs.extensions.run_schema",
     "public-names": "docs.extensions.public_names",
     "claims": "docs.extensions.claim_list",

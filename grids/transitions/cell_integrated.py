@@ -22,6 +22,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from wpoflow.core.arrays import BoolArray, FloatArray, real_array
+from wpoflow.core.travel import staying
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import boundary_map, checked_states
@@ -32,6 +33,7 @@ from wpoflow.grids.transitions.tabulated import TabulatedTransition
 from wpoflow.grids.transitions.termination import dead_means
 
 WEIGHT_ROUNDING = 1e-13  # of the largest weight of a row
+MOST_SPACINGS = 1e7  # in a standard deviation: weights of so close points are lost in the rounding of their differences
 _CHUNK_ENTRIES = 1 << 21
 
 
@@ -39,7 +41,7 @@ class _Hats:
     """Intervals between nodes, images included, and the columns of the points at their ends."""
 
     def __init__(self, axis: Axis, split: bool) -> None:
-        n = np.arange(axis.size, dtype=np.int32)
+        self._name, n = axis.name, np.arange(axis.size, dtype=np.int32)
         self.columns, self._widest, self._limit = axis.size + 2 * split, np.inf, np.zeros(0)
         if axis.boundary == "clamp":
             self._nodes = axis.points if axis.size > 1 else axis.edges
@@ -62,6 +64,14 @@ class _Hats:
 
     def rows(self, mean: FloatArray, sigma: FloatArray) -> FloatArray:
         """Weights of the columns, (pairs, columns); means of reflecting and periodic axes inside the box."""
+        closest = float(np.diff(self._nodes).min())
+        wide = (sigma > MOST_SPACINGS * closest) & (sigma <= self._widest)
+        if wide.any():
+            spacings = float(sigma[wide].max()) / closest
+            raise ValueError(
+                f"axis {self._name}: noise of {sigma[wide].max():g} is {spacings:.2g} times the least spacing of its "
+                f"points; at most {MOST_SPACINGS:g}: lower the noise, or widen the cells"
+            )
         out = np.empty((mean.size, self.columns))
         hat_rows(self._nodes, self._left, self._right, mean, sigma, self._widest, self._limit, out)
         return out
@@ -74,7 +84,7 @@ class CellIntegratedTransition(TabulatedTransition):
         self._axis = axis
         self._mean = mean
         self._sigma = sigma
-        self._terminal = terminal
+        self._terminal: StateSet | None = staying(terminal)
         split = terminal is not None and axis.boundary == "clamp" and axis.size > 1
         self._hats = _Hats(axis, split)
         self._ends = split
@@ -189,7 +199,8 @@ def cell_integrated_transition(
     Raises
     ------
     ValueError
-        Wrong shapes, values that are not finite or negative standard deviations; names the pair.
+        Wrong shapes, values that are not finite or negative standard deviations; names the pair.  Noise so wide beside
+        the spacing of the points that floats cannot hold their weights; names the axis.
     """
     checked_states(Grid((axis,)))
     means, sigmas = (np.ascontiguousarray(real_array(x, what)) for x, what in ((mean, "mean"), (sigma, "sigma")))

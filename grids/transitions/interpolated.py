@@ -27,6 +27,7 @@ from functools import cached_property
 import numpy as np
 
 from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, real_array
+from wpoflow.core.travel import staying
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.exact_smoothing import law_count, noise_matrix, shares_of_second
 from wpoflow.grids.grid import Grid
@@ -297,12 +298,12 @@ def interpolated_transition(
         if outside is not None:
             clamped = np.zeros((states.size, actions)) if clamped is None else clamped
             clamped[start:stop] = outside
-    judged = None if mixed else terminal
-    whole = InterpolatedTransition(states, stencil, smoothing, points, noise, nodes, judged, clamped, ended is not None)
+    judged, mean = None if mixed else staying(terminal), staying(points)
+    whole = InterpolatedTransition(states, stencil, smoothing, mean, noise, nodes, judged, clamped, ended is not None)
     if not mixed or terminal is None:
         return whole
-    part = replace(whole, smoothing=_smoothing(states, nodes, noise, terminal), terminal=terminal)
-    return PartlyNoisyTransition(whole, part, states, noise, nodes, terminal, points)
+    part = replace(whole, smoothing=_smoothing(states, nodes, noise, terminal), terminal=staying(terminal))
+    return PartlyNoisyTransition(whole, part, states, noise, nodes, staying(terminal), mean)
 
 
 def _reach(states: Grid, points: NextPoints, actions: int) -> list[tuple[float, float]]:

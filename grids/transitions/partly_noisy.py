@@ -96,7 +96,9 @@ class NoisyColumns:
                 points[j] = np.broadcast_to(coordinate, shape)
             dead = np.broadcast_to(np.asarray(terminal(*points), dtype=np.bool_), shape)
             alive[:, cells] = (~dead).mean(axis=2)
-            means[:, cells] = (dead if function is None else ended_values(self._axes, points, dead, function)).mean(2)
+            values = dead if function is None else ended_values(self._axes, points, dead, function)
+            with np.errstate(over="ignore"):  # an infinite mean is refused with the cost it is part of
+                means[:, cells] = values.mean(axis=2)
         return means, alive
 
     def _at(self, columns: FloatArray, row: IntArray, f: Sequence[FloatArray]) -> FloatArray:

@@ -59,7 +59,9 @@ def dead_means(
     out = np.empty(math.prod(table.shape[0] for table in tables))
     for cells, points in points_in_cells(tables):
         dead = np.broadcast_to(np.asarray(terminal(*points), dtype=np.bool_), points[0].shape)
-        out[cells] = (dead if function is None else ended_values(axes, points, dead, function)).mean(axis=1)
+        values = dead if function is None else ended_values(axes, points, dead, function)
+        with np.errstate(over="ignore"):  # an infinite mean is refused with the cost it is part of
+            out[cells] = values.mean(axis=1)
     return out
 
 

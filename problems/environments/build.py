@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.core.text import did_you_mean
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import state_chunks
@@ -133,7 +134,8 @@ def _sizes(
     unknown = sorted(set(cells) - set(sizes))
     if unknown:
         choices = f"choose among {', '.join(sizes)}" if sizes else "all its axes are given as grids"
-        raise ProblemError(f"environment {name}: cells for {', '.join(unknown)}; {choices}")
+        near = did_you_mean(unknown[0], sizes)
+        raise ProblemError(f"environment {name}: cells for {', '.join(unknown)}; {choices}{near}")
     return {**sizes, **cells}
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import os
+import re
+import sys
 from types import ModuleType
 from typing import Any
 
-from wpoflow.core.text import one_line
+from wpoflow.core.text import did_you_mean, one_line
 from wpoflow.problems.errors import ProblemError
 
 
@@ -30,20 +33,48 @@ def make_environment(environment: Any) -> Any:
     Raises
     ------
     ProblemError
-        No environment has this id, or it cannot be made.
+        No environment has this id, its module cannot be imported, or it cannot be made.
     ImportError
         Gymnasium, or a package that the environment needs, is not installed.
     """
     gym = gymnasium()
     if not isinstance(environment, str):
         return environment
+    module, colon, _ = environment.partition(":")
+    if colon:
+        _import_module(module, environment)
     try:
         # the checker of every step would cost more than the step
         return gym.make(environment, disable_env_checker=True)
     except gym.error.DependencyNotInstalled as error:
         raise ImportError(f"environment {environment}: {one_line(error)}") from error
-    except (gym.error.Error, ModuleNotFoundError) as error:
+    except gym.error.NameNotFound as error:
+        names = {spec.name for spec in gym.registry.values()}
+        near = did_you_mean(re.sub(r".*[:/]|-v\d+$", "", environment), names)
+        hint = f"module {module} registers no such environment (gymnasium.register)" if colon else "there is none"
+        raise ProblemError(f"environment {environment!r}: {hint}{near}") from error
+    except gym.error.Error as error:
         raise ProblemError(f"environment {environment!r}: {error}") from error
+    except Exception as error:  # of whatever kind the environment's own code raises
+        raise ProblemError(f"environment {environment!r} cannot be made: {type(error).__name__}: {error}") from error
+
+
+def _import_module(name: str, environment: str) -> None:
+    """Import the module of ``MODULE:NAME``, which registers the environment; in the current folder it is found last."""
+    if os.getcwd() not in sys.path and "" not in sys.path:  # a console command does not look there
+        sys.path.append(os.getcwd())
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise ProblemError(f"environment {environment!r}: module {name} needs {error.name}: {error}") from error
+        raise ProblemError(
+            f"environment {environment!r}: there is no module {name}, neither installed nor as {name}.py in "
+            f"{os.getcwd()}"
+        ) from error
+    except Exception as error:  # of whatever kind the module's own code raises
+        said = f"{type(error).__name__}: {error}"
+        raise ProblemError(f"environment {environment!r}: module {name} cannot be imported: {said}") from error
 
 
 def name_of(env: Any) -> str:
@@ -60,6 +91,12 @@ def action_box(env: Any) -> Any:
         It is discrete, of another kind, or unbounded.
     """
     space = env.action_space
+    if isinstance(space, gymnasium().spaces.Discrete | gymnasium().spaces.MultiDiscrete):
+        where = "its table is env.unwrapped.P" if hasattr(env.unwrapped, "P") else "its probabilities and rewards"
+        raise ProblemError(
+            f"environment {name_of(env)}: its actions are {space}, not a box; a problem of finitely many actions is "
+            f"given by tables ({where}): wpoflow.tabulated_transition and GridMDP"
+        )
     if not isinstance(space, gymnasium().spaces.Box) or not space.is_bounded():
         raise ProblemError(f"environment {name_of(env)}: its actions are {space}; a bounded Box is needed")
     return space

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+from wpoflow.core.text import did_you_mean
 from wpoflow.problems.errors import ProblemError
 
 _FOLDER = Path(__file__).resolve().parent
@@ -24,8 +25,8 @@ def gallery_text(name: str) -> str:
         No such problem; the message lists those there are.
     """
     if name not in gallery_names():
-        choices = ", ".join(gallery_names())
-        raise ProblemError(f"{name!r} is not in the gallery; choose among {choices}, or name a .toml file")
+        choices, near = ", ".join(gallery_names()), did_you_mean(name, gallery_names())
+        raise ProblemError(f"{name!r} is not in the gallery; choose among {choices}, or name a .toml file{near}")
     return (_FOLDER / f"{name}.toml").read_text(encoding="utf-8")
 
 

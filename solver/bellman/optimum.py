@@ -63,7 +63,10 @@ def solve_optimum(
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
     policy = np.tile(mdp.reference_mass, (mdp.states.size, 1)) if start is None else start.copy()
     incomplete = IncompleteLU()
-    first = evaluate(mdp, policy, None, linear_solver, None, incomplete, INEXACT * float(np.ptp(mdp.cost)))
+    least, most = float(mdp.cost.min()), float(mdp.cost.max())
+    if most - least == np.inf:
+        raise NotFiniteError(f"soft optimum: costs from {least:.3g} to {most:.3g} lie too far apart for floats")
+    first = evaluate(mdp, policy, None, linear_solver, None, incomplete, INEXACT * (most - least))
     value, system = first.value, first.system
     q, improved = np.empty_like(policy), np.empty_like(value)
     previous = np.empty_like(policy) if residual is None else policy

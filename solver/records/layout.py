@@ -44,6 +44,8 @@ class Variable:
         Meaning at more length, where the manual has more to say.
     boundary : str
         Of an axis, what happens at its ends.
+    units : str
+        Of an axis, if it has one.
     shape : tuple of int
         Lengths; -1 where they are not known before the data are.
     flat : tuple of int
@@ -56,6 +58,7 @@ class Variable:
     kind: str = "f8"
     explained: str = ""
     boundary: str = ""
+    units: str = "1"
     shape: tuple[int, ...] = (-1,)
     flat: tuple[int, ...] = (-1,)
 
@@ -83,7 +86,7 @@ class Variable:
     def attributes(self) -> dict[str, str]:
         """Attributes of the data set."""
         boundary = {"boundary": self.boundary} if self.boundary else {}
-        return {"units": "1", "long_name": self.long_name, **boundary}
+        return {"units": self.units, "long_name": self.long_name, **boundary}
 
 
 def _of_problem(name: str, dims: tuple[str, ...], explained: str, kind: str = "f8") -> Variable:
@@ -210,8 +213,11 @@ def variables(states: Grid, actions: Grid) -> dict[str, Variable]:
                 ("points", axis.name, axis.size),
                 ("cell edges", f"{axis.name}_edges", axis.size + 1),
             ):
-                meaning = f"{what} of the {kind} axis {axis.name}"
-                found[name] = Variable(name, (name,), meaning, boundary=axis.boundary, shape=(size,))
+                called = axis.label or f"the {kind} axis {axis.name}"
+                meaning = axis.label if axis.label and what == "points" else f"{what} of {called}"
+                found[name] = Variable(
+                    name, (name,), meaning, boundary=axis.boundary, units=axis.units or "1", shape=(size,)
+                )
     grids = {STATES: states, ACTIONS: actions}
     for entry in VARIABLES[len(SERIES) :]:
         dims: list[str] = []

@@ -24,6 +24,7 @@ from pydantic import (  # fmt: skip
 
 from wpoflow.core.faults import worded
 from wpoflow.core.registry import choices
+from wpoflow.core.text import did_you_mean
 from wpoflow.solver.registry import AUTOMATIC, FLOWS, default_accuracy, scheme_names
 
 SERIES_SHAPES = "{ first, per_decade }, or { every }, or { times }"
@@ -85,7 +86,7 @@ def _until(value: object) -> object:
 
 def _known(names: Iterable[str], value: str) -> str:
     if value not in names:
-        raise ValueError(f"{value!r} is not a choice; choose {choices(map(repr, names))}")
+        raise ValueError(f"{value!r} is not a choice; choose {choices(map(repr, names))}{did_you_mean(value, names)}")
     return value
 
 

@@ -31,6 +31,7 @@ from typing import BinaryIO
 from filelock import FileLock, Timeout
 
 from wpoflow.core.text import one_line
+from wpoflow.core.travel import TravellingError
 
 MAGIC = b"WPOFLOW1"
 TRAILER_LENGTH = 48
@@ -39,7 +40,7 @@ _BLOCK = 1 << 20
 _PATIENCE = 0.1  # seconds, in which a lock that is just being given up is had
 
 
-class RunFileError(Exception):
+class RunFileError(TravellingError):
     """A run file that is missing, unreadable, damaged or altered; the message is one line naming the file."""
 
     def __init__(self, message: str) -> None:

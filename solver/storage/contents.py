@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -70,7 +71,18 @@ class Contents:
     def axis(self, name: str) -> Axis:
         """An axis, by its edges."""
         edges = find_data(self.file, Variable(f"{name}_edges", (f"{name}_edges",), ""))
-        return Axis(name, edges[()], str(read_attribute(edges, "boundary", {"boundary": Attribute(str, "")})))
+        points = find_data(self.file, Variable(name, (name,), ""))
+        words = dict.fromkeys(("boundary", "long_name", "units"), Attribute(str, ""))
+        given = {key: str(read_attribute(points, key, words)) for key in ("long_name", "units") if key in points.attrs}
+        unlabelled = [f"points of the {kind} axis {name}" for kind in ("state", "action")]
+        label, units = given.get("long_name", unlabelled[0]), given.get("units", "1")
+        return Axis(
+            name,
+            edges[()],
+            str(read_attribute(edges, "boundary", words)),
+            label="" if label in unlabelled else label,
+            units="" if units == "1" else units,
+        )
 
     def rows(self, entries: Sequence[Variable]) -> int:
         """Length of variables that have one row for each time, the first of which is the time."""
@@ -85,15 +97,11 @@ class Contents:
         """A variable of which single rows are asked for later."""
         find_data(self.file, entry, rows)
 
-        def read(index: int | slice) -> FloatArray:
-            shape = entry.flat if isinstance(index, slice) else entry.flat[1:]
-            return reading(self.path, lambda again: find_data(again.file, entry)[index].reshape(shape))
-
-        return read
+        return partial(_rows_of, self.path, entry)
 
     def later(self, read: Callable[[Contents], T]) -> Callable[[], T]:
         """What is read when it is asked for."""
-        return lambda: reading(self.path, read)
+        return partial(reading, self.path, read)
 
 
 class DamagedContents(Contents):
@@ -167,8 +175,7 @@ class DamagedContents(Contents):
 
     def later(self, read: Callable[[Contents], T]) -> Callable[[], T]:
         """What is read, at once."""
-        found = read(self)
-        return lambda: found
+        return partial(_known, read(self))
 
 
 def reading(path: Path, read: Callable[[Contents], T]) -> T:
@@ -178,6 +185,16 @@ def reading(path: Path, read: Callable[[Contents], T]) -> T:
             return read(Contents(file, path.resolve()))
     except DAMAGE as error:
         raise RunFileError(f"{path}: not a run file of schema {SCHEMA_VERSION}: {error}") from error
+
+
+def _rows_of(path: Path, entry: Variable, index: int | slice) -> FloatArray:
+    """Rows of a variable of a file; like all that is read later a function of values, which can be pickled."""
+    shape = entry.flat if isinstance(index, slice) else entry.flat[1:]
+    return reading(path, lambda again: find_data(again.file, entry)[index].reshape(shape))
+
+
+def _known(found: T) -> T:
+    return found
 
 
 def find_data(file: h5py.File, entry: Variable, rows: int = -1) -> h5py.Dataset:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -71,11 +72,11 @@ def _read(contents: Contents) -> Run:
         actions=actions,
         series={name: contents.array(table[name], rows) for name in SERIES},
         snapshots=_snapshots(contents, table) if contents.has("snapshot") else None,
-        optimum=contents.later(lambda again: _optimum(again, table)) if contents.has("optimum") else None,
+        optimum=contents.later(partial(_optimum, table=table)) if contents.has("optimum") else None,
         reference_mass=contents.array(table["reference_mass"]),
         rho=contents.array(table["rho"]),
         attributes=attributes,
-        problem_arrays=contents.later(lambda again: _problem(again, table)) if contents.has("problem") else None,
+        problem_arrays=contents.later(partial(_problem, table=table)) if contents.has("problem") else None,
     )
 
 

@@ -8,8 +8,9 @@ import h5py
 import pytest
 
 import wpoflow
-from docs.extensions import claim_list, problem_keys, public_names, run_schema
+from docs.extensions import claim_list, key_tables, public_names, run_schema
 from tests.docs.pages import DOCS, blocks
+from wpoflow.problems import keys
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.problem_file import parse_problem
 from wpoflow.problems.tables import Tables
@@ -21,21 +22,21 @@ from wpoflow.validation.claims import CLAIMS, exact_solution
 
 
 def test_every_key_of_a_problem_file_has_a_meaning() -> None:
-    assert problem_keys.keys().keys() == problem_keys.MEANINGS.keys()
-    assert all(problem_keys.MEANINGS.values())
-    top = {key.partition(".")[0].removesuffix("[]") for key in problem_keys.MEANINGS}
+    assert keys.keys().keys() == keys.MEANINGS.keys()
+    assert all(keys.MEANINGS.values())
+    top = {key.partition(".")[0].removesuffix("[]") for key in keys.MEANINGS}
     assert top == set(Tables.model_fields)
 
 
 def test_a_key_without_a_meaning_breaks_the_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(problem_keys.MEANINGS, "flow.until.gap")
+    monkeypatch.delitem(keys.MEANINGS, "flow.until.gap")
     with pytest.raises(ValueError, match=r"flow\.until\.gap"):
-        problem_keys.markdown()
+        key_tables.markdown()
 
 
 def test_kinds_ranges_and_defaults_come_from_the_models() -> None:
     rows: dict[str, tuple[str, str]] = {}
-    for line in problem_keys.markdown().splitlines():
+    for line in key_tables.markdown().splitlines():
         if line.startswith("| `"):
             name, kind, default, _ = (part.strip() for part in line.strip("|").split(" | ", 3))
             rows.setdefault(name, (kind, default))

@@ -18,7 +18,7 @@ from wpoflow.views.figures.fields import geometric
 
 TIME = "flow time $t$ [1]"
 GAP = r"$V^{\pi_t}(\rho)-V^*(\rho)$ [1]"
-LONGEST_NAME = 18
+LONGEST_NAME, LONGEST_LABEL = 18, 36
 DECADES = 12  # most decades of a logarithmic colour scale
 
 
@@ -27,15 +27,15 @@ def few_ticks(most: int) -> MaxNLocator:
     return MaxNLocator(most, steps=[1, 2, 2.5, 5, 10])
 
 
-def plain(text: str) -> str:
+def plain(text: str, longest: int = LONGEST_NAME) -> str:
     """A name that may stand beside math in a label: its dollars are dollars, and what is too long ends in dots."""
-    short = text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
+    short = text if len(text) <= longest else text[: longest - 1] + "…"
     return short.replace("$", r"\$")
 
 
 def axis_label(axis: Axis) -> str:
     """Name and unit of an axis."""
-    return f"{plain(axis.name)} [1]"
+    return f"{plain(axis.label, LONGEST_LABEL) or plain(axis.name)} [{plain(axis.units or '1')}]"
 
 
 def log_scale(panel: Axes, values: Sequence[FloatArray], pad: float = 1.5) -> None:

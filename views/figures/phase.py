@@ -79,7 +79,7 @@ def mean_actions(run: Run, rows: IntArray) -> tuple[FloatArray, str, bool]:
     policy, axes = run.optimum.policy[rows], long_axes(run.actions)
     if len(axes) == 1:
         axis, values = run.actions.axes[axes[0]], run.actions.points[:, axes[0]]
-        label = rf"mean of {plain(axis.name)} under $\pi^*$ [1]"
+        label = rf"mean of {plain(axis.name)} under $\pi^*$ [{plain(axis.units or '1')}]"
         if axis.periodic:
             turn = 2.0 * np.pi / axis.length
             angle = np.angle(policy @ np.exp(1j * turn * (values - axis.lower)))

@@ -35,6 +35,7 @@ def main(*, asked: Mapping[str, Any]) -> Exit:
         ("memory", f"about {bytes_text(expected.needed)} of {bytes_text(expected.available)} available"),
         ("time", f"about {seconds:.1g} s a step, within a factor of three"),
     ]
+    prepared.tell_doubts()
     show(f"# {stated.label}, as resolved with defaults filled in\n{stated.text}")
     show(f"# what a run would be\n{table(rows)}")
     return Exit.DONE

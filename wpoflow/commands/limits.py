@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from wpoflow.core.text import did_you_mean
 from wpoflow.exits import CommandError, Exit
 from wpoflow.views.limits import limit_text
 from wpoflow.views.terminal import show
@@ -18,7 +19,8 @@ def main(*, names: Sequence[str], report: Path | None, quiet: bool) -> Exit:
 
     for name in names:
         if name not in LIMITS:
-            raise CommandError(Exit.UNUSABLE, f"{name}: no such study; choose among {', '.join(LIMITS)}")
+            near = did_you_mean(name, LIMITS)
+            raise CommandError(Exit.UNUSABLE, f"{name}: no such study; choose among {', '.join(LIMITS)}{near}")
     found = []
     for name in dict.fromkeys(names) if names else LIMITS:
         if not quiet:

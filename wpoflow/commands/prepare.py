@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,21 +17,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A problem file, what it will take, and its grid problem."""
+    """A problem file, what it will take, its grid problem, and what in it was hardly meant so, a line each."""
 
     problem: ProblemFile
     estimate: Estimate
     mdp: GridMDP
+    doubts: tuple[str, ...] = ()
+
+    def tell_doubts(self) -> None:
+        """Say them on standard error."""
+        for line in self.doubts:
+            print(f"wpoflow: {self.problem.label}: warning: {line}", file=sys.stderr)
 
 
 def build(problem: ProblemFile) -> Prepared:
     """Estimate, refuse what cannot fit, and build the grid problem."""
     from wpoflow.problems.load import build_problem, read_statement
     from wpoflow.problems.memory import estimate, refuse_if_too_large
+    from wpoflow.problems.seams import unmatched_seams
 
-    expected = estimate(read_statement(problem), problem.flow)
+    statement = read_statement(problem)
+    expected = estimate(statement, problem.flow)
     refuse_if_too_large(problem.label, expected.plan, expected.needed)
-    return Prepared(problem, expected, build_problem(problem))
+    return Prepared(problem, expected, build_problem(problem), tuple(unmatched_seams(statement)))
 
 
 def scheme_used(prepared: Prepared, asked: Mapping[str, Any]) -> str:

@@ -7,10 +7,11 @@ import math
 import time
 from pathlib import Path
 
-from wpoflow.exits import Exit
+from wpoflow.exits import CommandError, Exit
 from wpoflow.problems.environments.gym import make_environment
 from wpoflow.problems.environments.policy import GridPolicy, chosen_source
 from wpoflow.problems.environments.rollout import Rollout, rollout
+from wpoflow.problems.errors import ProblemError
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.storage.writer import open_run
 from wpoflow.views.terminal import show, table
@@ -20,7 +21,10 @@ def main(
     *, file: Path, environment: str, episodes: int, seed: int, mode: str, policy: str | None, as_json: bool
 ) -> Exit:
     """Play the policy of a run file or optimum file, and print the returns."""
-    make_environment(environment).close()  # a mistake in the name is said before a large file is read
+    try:
+        make_environment(environment).close()  # a mistake in the name is said before a large file is read
+    except ProblemError as error:
+        raise CommandError(Exit.UNUSABLE, f"--env: {error}") from error
     run = open_run(file)
     acting = GridPolicy.from_run(run, policy, mode)
     started = time.monotonic()

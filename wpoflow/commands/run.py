@@ -31,6 +31,7 @@ def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: b
         prepared = build(stated)
         scheme_used(prepared, asked)
         if not quiet:
+            prepared.tell_doubts()
             show(before(prepared))
         criteria = stated.flow.until.criteria
         progress = None if waiting is None else stack.enter_context(ProgressView(criteria, waiting=waiting))

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wpoflow.core.text import did_you_mean
 from wpoflow.exits import CommandError, Exit
-from wpoflow.problems.problem_file import read_problem
+from wpoflow.problems.problem_file import is_run_file, read_problem
 from wpoflow.views.terminal import show
 from wpoflow.views.verdicts import result_text
 
@@ -27,7 +28,7 @@ def main(
     anyway: bool,
 ) -> Exit:
     """Judge run files, problems, or with none of them everything; print the verdicts, write the report if asked to."""
-    runs = [target for target in targets if target.endswith(".h5")]
+    runs = [target for target in targets if target.endswith(".h5") or is_run_file(target)]
     problems = [read_problem(target) for target in targets if target not in runs]
     import numpy as np
 
@@ -48,7 +49,10 @@ def main(
 
     for name in only:
         if name not in claim_names():
-            raise CommandError(Exit.UNUSABLE, f"--only {name}: choose among {', '.join(claim_names())}")
+            known = claim_names()
+            raise CommandError(
+                Exit.UNUSABLE, f"--only {name}: choose among {', '.join(known)}{did_you_mean(name, known)}"
+            )
 
     def tell(text: str) -> None:
         if not quiet:

@@ -1,24 +1,26 @@
-"""Reference of the problem file: kinds, ranges and defaults from the models that check it, meanings from here."""
+"""The keys of a problem file: kinds, ranges and defaults from the models that check it, meanings from here.
+
+The manual and ``wpoflow keys`` print this one table; words in it are marked as in Markdown.
+"""
 
 from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from docs.extensions.generated import cell
-from wpoflow.problems.checks import PREDEFINED
-from wpoflow.problems.expressions import ARGUMENTS
 from wpoflow.problems.tables import Tables, _formula
 from wpoflow.solver.registry import AUTOMATIC, FLOWS, default_accuracy, scheme_names
 
 _AXIS = {
-    "bounds": "Lower and upper end of the box.",
+    "label": "What figures call the axis, and the run file's `long_name`; by default its name.",
+    "units": "Unit of the axis, in figures and in the run file.",
+    "bounds": 'Lower and upper end of the box: numbers, or expressions of constants as in `["-pi", "pi"]`.',
     "cells": "Number of points of the axis, which is that of its cells.",
     "spacing": "Graded cells, the points x = focus + δ sinh(·); needs `focus` and `ratio`.",
     "focus": "Where graded cells are finest; within the bounds.",
@@ -159,14 +161,24 @@ def default(key: str, field: FieldInfo) -> str:
     return "–" if value is None or value is PydanticUndefined else f"`{value}`"
 
 
-def _table_of(key: str) -> str:
-    """Name of the table a key is in, as the page has it."""
+def table_of(key: str) -> str:
+    """Name of the table a key is in."""
     first, second = key.split(".")[:2]
     return f"{first}.{second}" if first in ("state", "action") else first.removesuffix("[]")
 
 
-def markdown() -> str:
-    """A table of keys for every table of the file.
+class Key(NamedTuple):
+    """A key in words: its table, its name there, what may be given, its default, and what it means."""
+
+    table: str
+    name: str
+    given: str
+    default: str
+    meaning: str
+
+
+def described() -> dict[str, Key]:
+    """Every key in words, by its dotted name.
 
     Raises
     ------
@@ -176,26 +188,10 @@ def markdown() -> str:
     found = keys()
     if found.keys() != MEANINGS.keys():
         raise ValueError(f"keys without a meaning, or meanings without a key: {sorted(found.keys() ^ MEANINGS.keys())}")
-    lines: list[str] = []
-    table = ""
+    words = {}
     for key, field in found.items():
-        name = _table_of(key)
-        if name != table:
-            table = name
-            heading = "\\[\\[outcome\\]\\]" if name == "outcome" else f"\\[{name}\\]"
-            lines += ["", f"## {heading}", "", "| key | given as | default | meaning |", "| --- | --- | --- | --- |"]
-        shown = key.removeprefix(f"{'outcome[]' if name == 'outcome' else name}.")
+        table = table_of(key)
+        shown = key.removeprefix(f"{'outcome[]' if table == 'outcome' else table}.")
         given = _one_of(_CHOICES[key]) if key in _CHOICES else kind(field.annotation, tuple(field.metadata))
-        lines.append(f"| `{shown}` | {cell(given)} | {default(key, field)} | {cell(MEANINGS[key])} |")
-    functions = " ".join(f"`{name}`" for name in ARGUMENTS)
-    return "\n".join([*lines, "", "## Expressions", "", f"Functions: {functions}.", "", _WORDS, ""])
-
-
-_WORDS = (
-    "Operators: `+ - * / // % **`, comparisons, `and`, `or`, `not`. Names: the axes that the key's meaning names, "
-    f"`[constants]`, `[definitions]`, `pi`, {' and '.join(f'`{name}`' for name in PREDEFINED)}. "
-    "`where(condition, a, b)` chooses element by element, `clip(x, lower, upper)` limits, `min` and `max` take two or "
-    "more. A number may stand for an expression. Arithmetic is float64 with NumPy's conventions: `1/0` is infinite and "
-    "then refused with the state and action at which it came up. Nothing else parses, and no text of a file is ever "
-    "executed."
-)
+        words[key] = Key(table, shown, given, default(key, field), MEANINGS[key])
+    return words
