@@ -16,7 +16,7 @@ from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import interpolated_transition
 from wpoflow.solver.bellman.direct import blas, one_blas_thread
-from wpoflow.solver.bellman.gmres import MOST_VECTORS, gmres
+from wpoflow.solver.bellman.gmres import MOST_VECTORS, Krylov, gmres
 from wpoflow.solver.bellman.ilu import IncompleteLU
 from wpoflow.solver.bellman.linear_solver import LINEAR_SOLVERS, choose_linear_solver
 from wpoflow.solver.bellman.system import EPS, BellmanError, DiscountedSystem
@@ -131,6 +131,16 @@ def test_incomplete_factors_agree_with_the_matrix_on_its_places() -> None:
     error = np.linalg.inv(inverse) - (np.eye(120) - 0.97 * case.transition.dense())
     assert np.abs(error[places]).max() <= 1e-12
     assert np.abs(error[~places]).max() > 1e-3  # incomplete: with no fill these entries cannot vanish
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_incomplete_factors_bring_a_correction_where_plain_gmres_does_not_come(transposed: bool) -> None:
+    transition, rhs = system("krylov", 0.99, cells=1500, noise=0.0).transition, np.sin(np.arange(1500.0))
+    product = transition.rmatvec if transposed else transition.matvec
+    x, reached = Krylov(transition, 0.99, None).correction(rhs, 1e-10, transposed)
+    assert reached <= 1e-10
+    assert np.linalg.norm(rhs - x + 0.99 * product(x)) <= 1e-10 * np.linalg.norm(rhs)
+    assert gmres(lambda v: v - 0.99 * product(v), None, rhs, 1e-10)[2] > 1e-5
 
 
 @pytest.mark.parametrize("transposed", [False, True])
