@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import sys
 import traceback
 from enum import IntEnum
 
 import click
 
-from wpoflow.core.text import one_line, printable
+from wpoflow.core.onlooker import errors
+from wpoflow.core.text import escaped_line, one_line
 
 
 class Exit(IntEnum):
@@ -60,6 +59,9 @@ def exit_status(error: BaseException) -> Exit:
     return next(named, Exit.INTERNAL)
 
 
+AS_OPTIONS = {"force=True": "--force", "anyway=True": "--anyway"}  # arguments of Python, as commands have them
+
+
 def describe(error: BaseException) -> str:
     """What went wrong, in one line (a faulty problem file: one line per fault)."""
     status = exit_status(error)
@@ -75,16 +77,24 @@ def describe(error: BaseException) -> str:
         frame = traceback.extract_tb(error.__traceback__)[-1:]
         where = f" ({os.path.basename(frame[0].filename)}:{frame[0].lineno})" if frame else ""
         return f"internal error: {type(error).__name__}: {one_line(error)}{where}; --debug shows more"
-    return str(error)
+    message = str(error)
+    for argument, option in AS_OPTIONS.items():
+        message = message.replace(argument, option)
+    several = any(kind.__name__ == "ProblemError" for kind in type(error).__mro__)  # one line a fault
+    return message if several else escaped_line(message)
 
 
 def report(error: BaseException, debug: bool) -> Exit:
     """Say on standard error what went wrong, and give the exit status."""
-    if isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno == errno.EPIPE):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who reads us has gone: no more to say
-        return Exit.DONE
+    if isinstance(error, BrokenPipeError):
+        return Exit.DONE  # who reads us has what it wanted
     if debug:
         traceback.print_exception(error)
     for line in describe(error).splitlines():
-        print(f"wpoflow: {printable(line)}", file=sys.stderr)
+        warn(line)
     return exit_status(error)
+
+
+def warn(text: str) -> None:
+    """One line on standard error."""
+    print(f"wpoflow: {escaped_line(text)}", file=errors(), flush=True)

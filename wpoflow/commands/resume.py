@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 from wpoflow.commands.prepare import build
 from wpoflow.commands.run import before, ended, mendable
-from wpoflow.exits import CommandError, Exit
+from wpoflow.exits import CommandError, Exit, warn
 from wpoflow.views.progress import BeforeFirstStep, ProgressView
-from wpoflow.views.terminal import show
+from wpoflow.views.terminal import path_text, show
 
 
 def main(*, file: Path, anyway: bool, until: Mapping[str, float] | None, checkpoint: float | None, quiet: bool) -> Exit:
@@ -28,7 +27,7 @@ def main(*, file: Path, anyway: bool, until: Mapping[str, float] | None, checkpo
         raise CommandError(Exit.UNUSABLE, f"--{error}") from error
     if start is None:
         if not quiet:
-            show(f"{file} is complete: {open_run(file).stop_reason}; to extend it, say --until")
+            show(f"{path_text(file)} is complete: {open_run(file).stop_reason}; to extend it, say --until")
         return Exit.DONE
     if not start.problem:
         raise CommandError(
@@ -47,11 +46,7 @@ def main(*, file: Path, anyway: bool, until: Mapping[str, float] | None, checkpo
         criteria = start.settings.flow.until.criteria
         progress = None if waiting is None else stack.enter_context(ProgressView(criteria, waiting=waiting))
         try:
-            done = resume_run(prepared.mdp, file, progress=progress, notice=_notice)
+            done = resume_run(prepared.mdp, file, progress=progress, notice=warn)
         except OSError as error:
             raise mendable(error, file) from error
     return ended(done, stated, file, quiet)
-
-
-def _notice(text: str) -> None:
-    print(f"wpoflow: {text}", file=sys.stderr)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wpoflow.commands.outputs import check_report
 from wpoflow.exits import CommandError, Exit
 from wpoflow.problems.problem_file import read_problem
-from wpoflow.views.terminal import show
+from wpoflow.views.terminal import path_text, show
 from wpoflow.views.verdicts import result_text
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ def main(
     for name in only:
         if name not in claim_names():
             raise CommandError(Exit.UNUSABLE, f"--only {name}: choose among {', '.join(claim_names())}")
+
+    check_report(report, ["report.json", "report.html"], targets)
 
     def tell(text: str) -> None:
         if not quiet:
@@ -93,5 +96,5 @@ def main(
         content = as_dict(result)
         written = [write_report(content, report), write_page(content, views, report)]
         if not quiet:
-            show(f"written to {' and '.join(map(str, written))}")
+            show(f"written to {' and '.join(map(path_text, written))}")
     return Exit.DONE if result.passed else Exit.SHORT_OF_GOAL
