@@ -1,9 +1,9 @@
 """Ctrl-C and SIGTERM while a command runs: one line and status 130, from the first of its own instructions on.
 
-Python raises KeyboardInterrupt wherever it happens to be, also where it cannot be heard: within an import, whose
-module may catch everything, within a callback from C or a finaliser, where it is printed and forgotten.  Within an
-import it is therefore raised a little later, and where it was printed and forgotten it is raised again.  Before a
-command has begun there is nothing to put in order, and a second signal wants no more of that: the process ends at once.
+Python raises KeyboardInterrupt wherever it happens to be, also where it cannot be heard: within an import, whose module
+may catch everything, or within a callback from compiled code or a finaliser, where it is dropped.  The signal therefore
+comes again until the command ends or puts things in order for it.  Before a command has begun there is nothing to put
+in order, and a third signal wants no more of that: the process then ends at once.
 
 Only built-in modules are imported above the handler, so that it is in place within milliseconds.
 """
@@ -21,38 +21,20 @@ if TYPE_CHECKING:
     from typing import Any
 
 STATUS = 130
-AGAIN = 0.02  # seconds
+AGAIN = 0.05  # seconds
+ENOUGH = 3  # signals
 _IMPORT = "<frozen importlib"
 
 
-def raise_where_heard(number: int, frame: FrameType | None) -> None:
-    """Raise KeyboardInterrupt now or, within an import, when that is over."""
-    if _importing(frame):
-        again(number)
-    else:
-        raise KeyboardInterrupt
+def asking() -> list[Any]:
+    """The signals that ask a process to end; a terminal that is closed asks as Ctrl-C does."""
+    import signal
 
-
-def again(number: int) -> None:
-    """Let the signal come again in a moment."""
-
-    def soon() -> None:
-        time.sleep(AGAIN)
-        _thread.interrupt_main(number)  # type: ignore[arg-type]
-
-    _thread.start_new_thread(soon, ())
-
-
-def _importing(frame: FrameType | None) -> bool:
-    while frame is not None:
-        if frame.f_code.co_filename.startswith(_IMPORT):
-            return True
-        frame = frame.f_back
-    return False
+    return [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class CommandSignals:
-    """What becomes of SIGINT and SIGTERM while a command runs.
+    """What becomes of signals that ask to end while a command runs.
 
     Attributes
     ----------
@@ -65,8 +47,8 @@ class CommandSignals:
     def __init__(self) -> None:
         self.begun = False
         self.status: int | None = None
-        self._raised = False
-        self._last = 0
+        self._count = 0
+        self._repeated = False  # the next signal is not the user's
         self._before: dict[int, Any] = {}
         self._hook: Any = None
 
@@ -74,7 +56,7 @@ class CommandSignals:
         """Take the signals over where they would do what they usually do; in the main thread, elsewhere nothing."""
         import signal
 
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in asking():
             if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
                 try:
                     self._before[number] = signal.signal(number, self.handle)
@@ -91,25 +73,56 @@ class CommandSignals:
         if self._hook is not None:
             sys.unraisablehook = self._hook
 
+    def ignore(self) -> None:
+        """From now on, while Python takes itself down, nothing is interrupted."""
+        import signal
+
+        for number in self._before:
+            signal.signal(number, signal.SIG_IGN)
+
     def handle(self, number: int, frame: FrameType | None) -> None:
         """End at once, or raise KeyboardInterrupt where it is heard."""
+        repeated, self._repeated = self._repeated, False
         if self.status is not None:
-            os._exit(self.status)
-        if not self.begun or self._raised:
-            leave()
-        self._last = number
-        if _importing(frame):
-            again(number)
-        else:
-            self._raised = True
+            if not repeated:
+                os._exit(self.status)
+            return
+        if not repeated:
+            self._count += 1
+            if not self.begun or self._count >= ENOUGH:
+                leave()
+        elif not self.begun:
+            return
+        _thread.start_new_thread(self._again, (number,))
+        if not _heard(sys.exception()) and not _importing(frame):
             raise KeyboardInterrupt
 
+    def _again(self, number: int) -> None:
+        time.sleep(AGAIN)
+        if self.status is None:
+            self._repeated = True
+            _thread.interrupt_main(number)  # type: ignore[arg-type]
+
     def _unraisable(self, what: Any) -> None:
-        if issubclass(what.exc_type, KeyboardInterrupt):
-            self._raised = False
-            again(self._last or 2)
-        else:
+        if not self._count:  # what is dropped after a signal is its doing
             self._hook(what)
+
+
+def _heard(error: BaseException | None) -> bool:
+    """Whether an interruption is being dealt with right now."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__context__
+    return False
+
+
+def _importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(_IMPORT):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def leave() -> None:

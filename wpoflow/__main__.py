@@ -17,7 +17,10 @@ except KeyboardInterrupt:  # within the first milliseconds, before the handler w
 
 def main() -> None:
     """Entry point of the console command; the signals stay taken over until the process has ended."""
-    run_command(signals=SIGNALS)
+    try:
+        run_command(signals=SIGNALS)
+    finally:
+        SIGNALS.ignore()
 
 
 if __name__ == "__main__":

@@ -13,10 +13,9 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-from wpoflow.core.interrupt import CommandSignals, raise_where_heard
+from wpoflow.core.interrupt import CommandSignals, asking
 
 USUAL = (signal.SIG_DFL, signal.default_int_handler)
-ASKING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class StopAtOnce(KeyboardInterrupt):
@@ -41,7 +40,7 @@ class StopSignals:
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
-            for number in ASKING:
+            for number in asking():
                 handler = signal.getsignal(number)
                 if handler in USUAL or isinstance(getattr(handler, "__self__", None), CommandSignals):
                     self._before[number] = handler
@@ -56,8 +55,11 @@ class StopSignals:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if not self.stepping:
-            raise_where_heard(number, frame)
-            return
+            before = self._before[signal.Signals(number)]
+            if isinstance(getattr(before, "__self__", None), CommandSignals):
+                before(number, frame)  # which sees to it that it is heard
+                return
+            raise KeyboardInterrupt
         if self.asked:
             raise StopAtOnce("stopped at once; the last checkpoint stands")
         self.asked = True

@@ -91,13 +91,14 @@ class RunWriter:
         self._table = variables(states, actions)
         self._rows = 0
         part_path(self.path).open("ab").close()  # a missing permission is said better here than by HDF5
-        self._file = h5py.File(part_path(self.path), "w", libver=("v108", "v110"), track_order=True)
+        self._file: Any = None
         described = len(str(attributes)) + sum(axis.edges.size for axis in (*states.axes, *actions.axes))
         stated = reference_mass.size + rho.size + sum(array.size for array in (arrays or {}).values())
         try:
+            self._file = h5py.File(part_path(self.path), "w", libver=("v108", "v110"), track_order=True)
             with self._written(array_bytes(stated + described)):
                 self._begin(attributes or {}, reference_mass, rho, arrays or {})
-        except OSError:
+        except BaseException:  # a signal as well
             self.discard()
             raise
 
