@@ -12,7 +12,8 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,19 @@ TOLD_FROM = 0.1  # share done, from which on the time to go is told
 def on_terminal() -> bool:
     """Whether standard output is a terminal that can rewrite a line."""
     return output().isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+
+
+@contextmanager
+def shown(until: Mapping[str, float]) -> Iterator[ProgressView]:
+    """Progress of a run in Python, compiling included; gives what is to be called after each step."""
+    from wpoflow.solver.runs.compile_timer import CompileTimer
+
+    with (
+        CompileTimer() as compiling,
+        BeforeFirstStep(lambda: compiling.busy) as waiting,
+        ProgressView(until, waiting=waiting) as view,
+    ):
+        yield view
 
 
 class BeforeFirstStep:
@@ -92,7 +106,7 @@ class ProgressView:
     """
 
     def __init__(
-        self, until: dict[str, float], live: bool | None = None, waiting: BeforeFirstStep | None = None
+        self, until: Mapping[str, float], live: bool | None = None, waiting: BeforeFirstStep | None = None
     ) -> None:
         self._until, self._waiting = until, waiting
         self._live = on_terminal() if live is None else live

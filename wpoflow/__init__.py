@@ -79,7 +79,13 @@ def _html_of(thing: object) -> str:
     return html
 
 
-importlib.import_module("wpoflow.core.display").show_with(_html_of)
+def _progress(until: Any) -> Any:
+    return importlib.import_module("wpoflow.views.progress").shown(until)
+
+
+_display = importlib.import_module("wpoflow.core.display")
+_display.show_with(_html_of)
+_display.progress_with(_progress)
 
 
 def __getattr__(name: str) -> Any:

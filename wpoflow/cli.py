@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from wpoflow.core.display import silent
 from wpoflow.core.interrupt import CommandSignals
 from wpoflow.core.onlooker import Watched
 from wpoflow.environment import check_environment
@@ -342,7 +343,7 @@ def main(arguments: Sequence[str] | None = None, *, signals: CommandSignals | No
     if signals is None:
         invocation.signals.install()
     try:
-        with Watched():
+        with Watched(), silent():
             try:
                 status = int(cli.main(arguments, prog_name="wpoflow", standalone_mode=False, obj=invocation) or 0)
             except Exception as error:  # the last resort: every error ends as one line and a status
