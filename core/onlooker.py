@@ -102,12 +102,11 @@ class Onlooker(io.TextIOBase):
         why = error.strerror or str(error) if isinstance(error, OSError) else "closed"
         self.lost = f"{why}; not shown: {one_line(first, SHOWN)} ..."
         self._pending = ""
-        stream = self._stream
-        if stream is not None and stream in (sys.__stdout__, sys.__stderr__):
+        if (stream := self._stream) is not None and stream in (sys.__stdout__, sys.__stderr__):
             # what is left in buffers would fail again when Python ends, and would change the exit status
             with suppress(OSError, ValueError):
                 nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, stream.fileno())
+                os.dup2(nowhere, self.fileno())
                 os.close(nowhere)
 
 

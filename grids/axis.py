@@ -57,6 +57,9 @@ class Axis:
     widths: FloatArray = field(init=False)
     distances: FloatArray = field(init=False)
 
+    def __repr__(self) -> str:
+        return f"Axis({self.name!r}, {self.size} cells on [{self.edges[0]:.6g}, {self.edges[-1]:.6g}], {self.boundary})"
+
     def __post_init__(self) -> None:
         edges = np.array(self.edges, dtype=np.float64)
         if self.boundary not in BOUNDARIES:

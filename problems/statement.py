@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.core.brief import briefly
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import state_chunks
 from wpoflow.grids.masses import density_masses, policy_masses, potential_masses
@@ -44,6 +45,7 @@ Value = float | Callable[..., ArrayLike]
 """A number, or a function of coordinate arrays of equal shape."""
 
 
+@briefly
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """One of finitely many ways the next state may come about.
@@ -62,6 +64,7 @@ class Outcome:
     noise: Mapping[str, Value] = field(default_factory=dict)
 
 
+@briefly
 @dataclass(frozen=True, eq=False)
 class Statement:
     """An entropy-regularised MDP on boxes, with the grids it shall be solved on.

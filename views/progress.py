@@ -1,9 +1,9 @@
 """Progress of a run on the terminal.
 
-It is a live line where standard output is a terminal that can rewrite one, and a few plain lines elsewhere.  What takes long before the
-first step, compiling above all, is told as well.  The time to go is rich's estimate, the rest over the speed of the
-last half minute.  Nothing is said of it before a tenth is done: steps grow by orders of magnitude at the start of a
-run, and any number would be far too large.
+It is a live line where standard output is a terminal that can rewrite one, and a few plain lines elsewhere.  What takes
+long before the first step, compiling above all, is told as well.  The time to go is rich's estimate, the rest over the
+speed of the last half minute.  Nothing is said of it before a tenth is done: steps grow by orders of magnitude at the
+start of a run, and any number would be far too large.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -34,7 +34,8 @@ TOLD_FROM = 0.1  # share done, from which on the time to go is told
 
 def on_terminal() -> bool:
     """Whether standard output is a terminal that can rewrite a line."""
-    return output().isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    term = os.environ.get("TERM", "")
+    return output().isatty() and term not in ("dumb", "unknown") and (term != "" or os.name != "posix")
 
 
 @contextmanager
@@ -117,7 +118,7 @@ class ProgressView:
             BarColumn(bar_width=BAR),
             text,
             TimeElapsedColumn(),
-            console=Console(file=output()),
+            console=Console(file=cast("IO[str]", output())),
             transient=True,
             refresh_per_second=5,
             disable=not self._live,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import traceback
 from enum import IntEnum
 
@@ -59,7 +60,19 @@ def exit_status(error: BaseException) -> Exit:
     return next(named, Exit.INTERNAL)
 
 
-AS_OPTIONS = {"force=True": "--force", "anyway=True": "--anyway"}  # arguments of Python, as commands have them
+_FLAGS = re.compile(r"\b(force|anyway)=True\b")
+_ENTRIES = re.compile(r"^(set|cells)\['([^']*)'\]")
+_SETTINGS = re.compile(r"^(until|scheme|step|accuracy|flow)(?:\.(\w+))?(?=: )")
+
+
+def as_options(message: str) -> str:
+    """A message that names arguments of Python, as in ``set['problem.discount']``, with the options of the command."""
+    lines = _FLAGS.sub(r"--\1", message).split("\n")
+    for number, line in enumerate(lines):
+        line = _ENTRIES.sub(r"--\1 \2", line)
+        line = _SETTINGS.sub(lambda found: f"--{found[1]}" + (f" {found[2]}" if found[2] else ""), line)
+        lines[number] = re.sub(r"^step and accuracy(?=: )", "--step and --accuracy", line)
+    return "\n".join(lines)
 
 
 def describe(error: BaseException) -> str:
@@ -77,9 +90,7 @@ def describe(error: BaseException) -> str:
         frame = traceback.extract_tb(error.__traceback__)[-1:]
         where = f" ({os.path.basename(frame[0].filename)}:{frame[0].lineno})" if frame else ""
         return f"internal error: {type(error).__name__}: {one_line(error)}{where}; --debug shows more"
-    message = str(error)
-    for argument, option in AS_OPTIONS.items():
-        message = message.replace(argument, option)
+    message = as_options(str(error))
     several = any(kind.__name__ == "ProblemError" for kind in type(error).__mro__)  # one line a fault
     return message if several else escaped_line(message)
 

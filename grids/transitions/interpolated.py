@@ -25,6 +25,7 @@ from functools import cached_property
 import numpy as np
 
 from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray
+from wpoflow.core.brief import briefly
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import (
@@ -65,6 +66,7 @@ from wpoflow.grids.transitions.stencil_kernels import (
 from wpoflow.grids.transitions.termination import dead_means
 
 
+@briefly
 @dataclass(frozen=True, eq=False)
 class InterpolatedTransition:
     """Stencils of all pairs on smoothed values; build it with ``interpolated_transition``.

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.core.brief import briefly
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import NextPoints, chunked, state_chunks
 from wpoflow.grids.transitions.base import StateFunction, StateSet, Transition, checked_weights
@@ -24,6 +25,7 @@ from wpoflow.grids.transitions.policy_rows import PolicySum
 SUM_TOLERANCE = 1e-12
 
 
+@briefly
 class MixtureTransition:
     """Outcomes with probabilities; build it with ``mixture_transition``."""
 

@@ -24,6 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.brief import briefly
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import NextPoints, boundary_map, empty_stencil, fill_stencil, state_chunks
 from wpoflow.grids.quadrature import CHUNK_POINTS, points_in_cells
@@ -112,6 +113,7 @@ class NoisyColumns:
         return out
 
 
+@briefly
 class PartlyNoisyTransition:
     """Rows of the module's formula; built by ``interpolated_transition``.
 

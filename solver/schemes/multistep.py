@@ -24,6 +24,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.brief import briefly
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.arithmetic.extremes import oscillations
 from wpoflow.solver.bellman.evaluation import Evaluation, q_of_value
@@ -54,6 +55,7 @@ FIRST_STEP = 0.5  # most of the shortest time scale that the first step may take
 UNTRIED = 0.1  # ratio assumed of the first step, too short to be judged
 
 
+@briefly
 class MultistepState(NamedTuple):
     """Where the scheme is.
 
