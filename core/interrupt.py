@@ -2,8 +2,9 @@
 
 Python raises KeyboardInterrupt wherever it happens to be, also where it cannot be heard: within an import, whose module
 may catch everything, or within a callback from compiled code or a finaliser, where it is dropped.  The signal therefore
-comes again until the command ends or puts things in order for it.  Before a command has begun there is nothing to put
-in order, and a third signal wants no more of that: the process then ends at once.
+comes again until the command ends or puts things in order for it.  Within a call of LLVM, whose objects do not survive
+being interrupted half made, nothing is raised; one takes a second at most.  Before a command has begun there is nothing
+to put in order, and a third signal wants no more of that: the process then ends at once.
 
 Only built-in modules are imported above the handler, so that it is in place within milliseconds.
 """
@@ -24,6 +25,7 @@ STATUS = 130
 AGAIN = 0.05  # seconds
 ENOUGH = 3  # signals
 _IMPORT = "<frozen importlib"
+_COMPILER = f"{os.sep}llvmlite{os.sep}"
 
 
 def asking() -> list[Any]:
@@ -48,9 +50,15 @@ class CommandSignals:
         self.begun = False
         self.status: int | None = None
         self._count = 0
+        self._main = _thread.get_ident()
         self._repeated = False  # the next signal is not the user's
         self._before: dict[int, Any] = {}
         self._hook: Any = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether a signal has come."""
+        return self._count > 0
 
     def install(self) -> None:
         """Take the signals over where they would do what they usually do; in the main thread, elsewhere nothing."""
@@ -94,14 +102,19 @@ class CommandSignals:
         elif not self.begun:
             return
         _thread.start_new_thread(self._again, (number,))
-        if not _heard(sys.exception()) and not _importing(frame):
+        if not _heard(sys.exception()) and not _deaf(frame):
             raise KeyboardInterrupt
 
     def _again(self, number: int) -> None:
         time.sleep(AGAIN)
         if self.status is None:
+            import signal
+
             self._repeated = True
-            _thread.interrupt_main(number)  # type: ignore[arg-type]
+            if hasattr(signal, "pthread_kill"):
+                signal.pthread_kill(self._main, number)  # which wakes the thread if it waits for something
+            else:
+                signal.raise_signal(number)
 
     def _unraisable(self, what: Any) -> None:
         if not self._count:  # what is dropped after a signal is its doing
@@ -117,9 +130,11 @@ def _heard(error: BaseException | None) -> bool:
     return False
 
 
-def _importing(frame: FrameType | None) -> bool:
+def _deaf(frame: FrameType | None) -> bool:
+    """Whether an import is under way, or a call of the compiler."""
     while frame is not None:
-        if frame.f_code.co_filename.startswith(_IMPORT):
+        name = frame.f_code.co_filename
+        if name.startswith(_IMPORT) or _COMPILER in name:
             return True
         frame = frame.f_back
     return False

@@ -41,7 +41,7 @@ from wpoflow.solver.records.provenance import VERSION
 from wpoflow.views.figures import EXTENSIONS, FIGURES
 
 FORMER_NAMES = {"bend": "limits"}
-COMPUTING = {"check", "doctor", "limits", "optimum", "refine", "resume", "run", "validate"}
+WITH_KERNELS = {"check", "doctor", "limits", "optimum", "plot", "refine", "resume", "rollout", "run", "validate"}
 
 
 class Commands(click.Group):
@@ -93,11 +93,17 @@ def _call(module: str, function: str = "main", /, **arguments: Any) -> None:
     signals = click.get_current_context().ensure_object(Invocation).signals
     signals.begun = True
     try:
-        if module in COMPUTING:
+        if module in WITH_KERNELS:
             check_environment()
         status = getattr(importlib.import_module(f"wpoflow.commands.{module}"), function)(**arguments)
     except KeyboardInterrupt as error:
         raise CommandError(Exit.INTERRUPTED, describe(error)) from error
+    except Exception as error:
+        if signals.asked and not isinstance(
+            error, CommandError
+        ):  # dropped within a callback, it broke what called that
+            raise CommandError(Exit.INTERRUPTED, "interrupted") from error
+        raise
     finally:
         signals.begun = False
     if status is not Exit.DONE:
