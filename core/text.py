@@ -25,11 +25,16 @@ def one_line(text: object, longest: int = LONGEST) -> str:
     return printable(line)
 
 
-def printable(text: str) -> str:
-    """The text with characters that are not printable written as escapes; line breaks stay."""
+def escaped_line(text: object) -> str:
+    """The text as it is, in one line: line breaks too are written as escapes, so that the names of files stay right."""
+    return printable(str(text), but="")
+
+
+def printable(text: str, but: str = "\n") -> str:
+    """The text with characters that are not printable written as escapes; those of ``but`` stay."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if c.isprintable() or c in but else c.encode("unicode_escape").decode() for c in text)
 
 
 def did_you_mean(name: object, names: Iterable[str]) -> str:

@@ -65,6 +65,9 @@ class Axis:
     widths: FloatArray = field(init=False)
     distances: FloatArray = field(init=False)
 
+    def __repr__(self) -> str:
+        return f"Axis({self.name!r}, {self.size} cells on [{self.edges[0]:.6g}, {self.edges[-1]:.6g}], {self.boundary})"
+
     def __post_init__(self) -> None:
         edges = np.array(real_array(self.edges, f"axis {self.name}: edges"))
         if self.boundary not in BOUNDARIES:

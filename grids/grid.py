@@ -25,6 +25,9 @@ class Grid:
 
     axes: tuple[Axis, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Grid({' x '.join(f'{axis.name} {axis.size}' for axis in self.axes) or 'one point'})"
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "axes", tuple(self.axes))
         names = [axis.name for axis in self.axes]

@@ -21,6 +21,7 @@ from typing import Any
 import tomli_w
 from pydantic import ValidationError
 
+from wpoflow.core.brief import briefly
 from wpoflow.core.faults import worded
 from wpoflow.core.text import did_you_mean
 from wpoflow.problems.checks import faults, resolve_numbers
@@ -36,6 +37,7 @@ MAX_BYTES = 1_000_000
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
+@briefly
 @dataclass(frozen=True)
 class ProblemFile:
     """A problem as its file states it, checked, with overrides applied and defaults filled in.
@@ -191,13 +193,13 @@ def _options(
 ) -> Iterator[tuple[str, str]]:
     """Keys of the file that were replaced, and the option each was replaced by."""
     for key in set:
-        yield key, f"--set {key}"
+        yield key, f"set[{key!r}]"
     for name in cells:
-        yield f"state.{name}.cells", f"--cells {name}"
-        yield f"action.{name}.cells", f"--cells {name}"
+        yield f"state.{name}.cells", f"cells[{name!r}]"
+        yield f"action.{name}.cells", f"cells[{name!r}]"
     for name, value in settings.items():
         if value is not None:
-            yield f"flow.{name}", f"--{'flow' if name == 'kind' else name}"
+            yield f"flow.{name}", "flow" if name == "kind" else name
 
 
 def _validated(raw: dict[str, Any], label: str, options: Mapping[str, str] | None = None) -> Tables:
@@ -222,8 +224,7 @@ def _blamed(key: str, label: str, options: Mapping[str, str]) -> str:
         if key == replaced:
             return option
         if key.startswith(f"{replaced}."):
-            joint = "." if option.startswith("--set") else " "
-            return f"{option}{joint}{key.removeprefix(replaced + '.')}"
+            return f"{option}.{key.removeprefix(replaced + '.')}"
     within = [option for replaced, option in options.items() if replaced.startswith(f"{key}.")]
     return f"{label}: {key}" + (f" (with {', '.join(within)})" if within else "")
 
@@ -234,7 +235,7 @@ def _apply_set(raw: dict[str, Any], overrides: Mapping[str, Any]) -> list[str]:
         try:
             _set_one(raw, key, _toml_value(value) if isinstance(value, str) else value)
         except ProblemError as error:
-            wrong.append(f"--set {key}: {error}")
+            wrong.append(f"set[{key!r}]: {error}")
     return wrong
 
 
@@ -274,9 +275,9 @@ def _apply_cells(raw: dict[str, Any], cells: Mapping[str, int]) -> list[str]:
     for name, number in cells.items():
         if name not in axes:
             known = ", ".join(axes) or "none"
-            wrong.append(f"--cells {name}: is not an axis; axes are {known}{did_you_mean(name, axes)}")
+            wrong.append(f"cells[{name!r}]: is not an axis; axes are {known}{did_you_mean(name, axes)}")
         elif "edges" in axes[name]:
-            wrong.append(f"--cells {name}: the axis is given by edges; its cells cannot be replaced")
+            wrong.append(f"cells[{name!r}]: the axis is given by edges; its cells cannot be replaced")
         else:
             axes[name]["cells"] = number
     return wrong
@@ -287,7 +288,7 @@ def _apply_flow(raw: dict[str, Any], settings: Mapping[str, Any]) -> list[str]:
     if not given:
         return []
     if "step" in given and "accuracy" in given:
-        return ["--step and --accuracy: give one of them, not both"]
+        return ["step and accuracy: give one of them, not both"]
     table = raw.setdefault("flow", {})
     if not isinstance(table, dict):
         return []

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from wpoflow.core.display import shown_progress
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import ProblemFile, names_file, parse_problem
 from wpoflow.solver.flows.flow import AnyFlow
@@ -52,8 +53,8 @@ def prepare(
         changes = start.changes() + _changes_of_file(start)
         if changes and not anyway:
             raise RunFileError(
-                f"{run}: {'; '.join(changes)}: the rest of the run may differ; to go on all the same: --anyway "
-                "(anyway=True), with the problem as it was"
+                f"{run}: {'; '.join(changes)}: the rest of the run may differ; to go on all the same: anyway=True, "
+                "with the problem as it was"
             )
 
     return change(run, until, checkpoint, accept)
@@ -80,7 +81,7 @@ def resume(
     flow: AnyFlow | None = None,
     until: Until | None = None,
     anyway: bool = False,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Progress], None] | bool | None = None,
     checkpoint: float | None = None,
 ) -> Run:
     """Go on with a run that was cut short, from its last checkpoint, bit for bit as if it had not been; or extend one.
@@ -119,4 +120,5 @@ def resume(
         if not start.problem:
             raise ValueError(f"{run}: its problem was stated in Python; give it as mdp to go on")
         mdp = build_problem(problem_of(start))
-    return resume_run(mdp, run, flow=flow, progress=progress)
+    with shown_progress(progress, start.settings.flow.until.criteria) as show:
+        return resume_run(mdp, run, flow=flow, progress=show)

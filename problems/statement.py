@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from wpoflow.core.arrays import BoolArray, FloatArray, real_array
+from wpoflow.core.brief import briefly
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import state_chunks
@@ -45,6 +46,7 @@ Value = float | Callable[..., ArrayLike]
 """A number, or a function of coordinate arrays of equal shape."""
 
 
+@briefly
 @dataclass(frozen=True, eq=False)
 class Outcome:
     """One of finitely many ways the next state may come about.
@@ -63,6 +65,7 @@ class Outcome:
     noise: Mapping[str, Value] = field(default_factory=dict)
 
 
+@briefly
 @dataclass(frozen=True, eq=False)
 class Statement:
     """An entropy-regularised MDP on boxes, with the grids it shall be solved on.

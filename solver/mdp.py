@@ -93,6 +93,10 @@ class GridMDP(Displayed, Travelling):
     title: str = ""
     statement: str = ""
 
+    def __repr__(self) -> str:
+        numbers = f"discount {self.discount:.6g}, temperature {self.temperature:.6g}"
+        return f"GridMDP({self.title!r}, {self.states!r}, {self.actions!r}, {numbers})"
+
     def __post_init__(self) -> None:
         if not 0.0 < self.discount < 1.0:
             raise ValueError(f"discount {self.discount} must lie strictly between 0 and 1")

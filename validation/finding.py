@@ -109,6 +109,9 @@ class Finding(Displayed):
     measurements: tuple[Measurement, ...]
     notes: dict[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"Finding({self.claim!r} on {self.case!r}: {self.verdict}; {self.reason})"
+
     @property
     def verdict(self) -> Verdict:
         """Holds, fails or not certified; see the module's text."""

@@ -87,6 +87,10 @@ class SuiteResult(Displayed):
     cases: dict[str, dict[str, Any]] = field(default_factory=dict)
     controls: dict[str, tuple[Control, list[Finding], bool]] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        verdict = "passed" if self.passed else "FAILED"
+        return f"SuiteResult({self.level!r}, {len(self.findings)} findings on {len(self.cases)} cases: {verdict})"
+
     @property
     def failed(self) -> list[Finding]:
         """Claims that fail, those of the controls left out."""

@@ -1,26 +1,27 @@
 """Progress of a run on the terminal.
 
-It is a live line where standard output is a terminal, and a few plain lines elsewhere.  What takes long before the
-first step, compiling above all, is told as well.  The time to go is rich's estimate, the rest over the speed of the
-last half minute.  Nothing is said of it before a tenth is done: steps grow by orders of magnitude at the start of a
-run, and any number would be far too large.
+It is a live line where standard output is a terminal that can rewrite one, and a few plain lines elsewhere.  What takes
+long before the first step, compiling above all, is told as well.  The time to go is rich's estimate, the rest over the
+speed of the last half minute.  Nothing is said of it before a tenth is done: steps grow by orders of magnitude at the
+start of a run, and any number would be far too large.
 """
 
 from __future__ import annotations
 
 import math
-import sys
+import os
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
+from wpoflow.core.onlooker import output
 from wpoflow.views.terminal import show
 
 if TYPE_CHECKING:
@@ -29,6 +30,25 @@ if TYPE_CHECKING:
 BAR = 10  # columns
 FIRST_LINE_AFTER = 5.0  # seconds; each further plain line after half as long again
 TOLD_FROM = 0.1  # share done, from which on the time to go is told
+
+
+def on_terminal() -> bool:
+    """Whether standard output is a terminal that can rewrite a line."""
+    term = os.environ.get("TERM", "")
+    return output().isatty() and term not in ("dumb", "unknown") and (term != "" or os.name != "posix")
+
+
+@contextmanager
+def shown(until: Mapping[str, float]) -> Iterator[ProgressView]:
+    """Progress of a run in Python, compiling included; gives what is to be called after each step."""
+    from wpoflow.solver.runs.compile_timer import CompileTimer
+
+    with (
+        CompileTimer() as compiling,
+        BeforeFirstStep(lambda: compiling.busy) as waiting,
+        ProgressView(until, waiting=waiting) as view,
+    ):
+        yield view
 
 
 class BeforeFirstStep:
@@ -69,8 +89,7 @@ class BeforeFirstStep:
     def _watch(self) -> None:
         while not self._over.wait(self._next_line - self.seconds):
             what = "compiling kernels (once)" if self._compiling() else "preparing: transition, optimum, first step"
-            with suppress(OSError, ValueError):  # who reads us may have gone; the next line of the run will tell
-                show(f"  {self.seconds:6.0f} s  {what}")
+            show(f"  {self.seconds:6.0f} s  {what}")
             self._next_line *= 1.5
 
 
@@ -88,10 +107,10 @@ class ProgressView:
     """
 
     def __init__(
-        self, until: dict[str, float], live: bool | None = None, waiting: BeforeFirstStep | None = None
+        self, until: Mapping[str, float], live: bool | None = None, waiting: BeforeFirstStep | None = None
     ) -> None:
         self._until, self._waiting = until, waiting
-        self._live = sys.stdout.isatty() if live is None else live
+        self._live = on_terminal() if live is None else live
         self._first_gap, self._gap, self._gap_time = math.nan, math.nan, 0.0
         self._next_line, self._seconds = FIRST_LINE_AFTER, 0.0
         text = TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis"))
@@ -99,7 +118,7 @@ class ProgressView:
             BarColumn(bar_width=BAR),
             text,
             TimeElapsedColumn(),
-            console=Console(),
+            console=Console(file=cast("IO[str]", output())),
             transient=True,
             refresh_per_second=5,
             disable=not self._live,

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from wpoflow.core.text import one_line, printable
+from wpoflow.core.onlooker import output
+from wpoflow.core.text import escaped_line, one_line, printable
 
 if TYPE_CHECKING:
     from wpoflow.grids.grid import Grid
@@ -24,8 +25,28 @@ def table(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def show(text: str) -> None:
-    """Print on standard output at once."""
-    print(text, flush=True)
+    """Print on standard output at once, if it can be; it never fails, and what a terminal would obey is escaped."""
+    out = output()
+    out.write(f"{printable(text)}\n")
+    out.flush()
+
+
+def hand_out(text: str) -> None:
+    """Print what is the result of a command, as JSON or a problem file.
+
+    Raises
+    ------
+    OSError
+        It could not be written; then nobody may take it for whole.
+    """
+    show(text)
+    if (error := output().error) is not None:
+        raise BrokenPipeError if isinstance(error, BrokenPipeError) else OSError(f"standard output: {error}")
+
+
+def path_text(path: object) -> str:
+    """The name of a file in one line."""
+    return escaped_line(path)
 
 
 def grid_line(grid: Grid) -> str:

@@ -13,11 +13,12 @@ is read from the imports below, which type checkers follow.
 from __future__ import annotations
 
 import importlib
-import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import os
 
+TYPE_CHECKING = False  # as type checkers take it to be true; nothing is imported here that takes time
 if TYPE_CHECKING:
+    from typing import Any
+
     from wpoflow.grids.axis import Axis as Axis
     from wpoflow.grids.axis import edges_axis as edges_axis
     from wpoflow.grids.axis import sinh_axis as sinh_axis
@@ -59,14 +60,18 @@ if TYPE_CHECKING:
 
     __version__: str
 
-_SOURCE = Path(__file__).resolve()
-_IMPORTS = re.findall(r"^    from (\S+) import (\w+) as", _SOURCE.read_text("utf-8"), re.MULTILINE)
-_HOME_OF = {name: home for home, name in _IMPORTS}
+_HERE = os.path.dirname(os.path.realpath(__file__))
 
-__all__ = [*_HOME_OF, "__version__"]
+if not os.path.isdir(os.path.join(_HERE, "solver")):  # a checkout where links are not kept: the floors are beside it
+    __path__.append(os.path.dirname(_HERE))
 
-if not (_SOURCE.parent / "solver").is_dir():  # a checkout where links are not kept: the floors are beside this folder
-    __path__.append(str(_SOURCE.parents[1]))
+
+def _homes() -> dict[str, str]:
+    """Where each public name lives, as the imports above say."""
+    re = importlib.import_module("re")
+    with open(__file__, encoding="utf-8") as source:
+        found = re.findall(r"^    from (wpoflow\S+) import (\w+) as", source.read(), re.MULTILINE)
+    return {name: home for home, name in found}
 
 
 def _html_of(thing: object) -> str:
@@ -74,16 +79,27 @@ def _html_of(thing: object) -> str:
     return html
 
 
-importlib.import_module("wpoflow.core.display").show_with(_html_of)
+def _progress(until: Any) -> Any:
+    return importlib.import_module("wpoflow.views.progress").shown(until)
+
+
+_display = importlib.import_module("wpoflow.core.display")
+_display.show_with(_html_of)
+_display.progress_with(_progress)
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return importlib.import_module("wpoflow.solver.records.provenance").VERSION
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'wpoflow' has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(importlib.import_module(_HOME_OF[name]), name)
+    homes = _homes()
+    public = [*homes, "__version__"]
+    if name == "__all__":
+        return public
+    if name not in homes:
+        raise AttributeError(f"module 'wpoflow' has no attribute {name!r}; it has {', '.join(public)}")
+    found = globals()[name] = getattr(importlib.import_module(homes[name]), name)
+    return found
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted(__getattr__("__all__"))

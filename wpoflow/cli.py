@@ -9,15 +9,19 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
+from wpoflow.core.display import silent
+from wpoflow.core.interrupt import CommandSignals
+from wpoflow.core.onlooker import Watched
 from wpoflow.core.text import did_you_mean
-from wpoflow.exits import Exit, report
+from wpoflow.environment import check_environment
+from wpoflow.exits import CommandError, Exit, describe, report
 from wpoflow.options import (
-    Debug,
+    Invocation,
+    Output,
     anyway_option,
     checkpoint_option,
     debug_option,
@@ -38,6 +42,7 @@ from wpoflow.solver.records.provenance import VERSION
 from wpoflow.views.figures import EXTENSIONS, FIGURES
 
 FORMER_NAMES = {"bend": "limits"}
+WITH_KERNELS = {"check", "doctor", "limits", "optimum", "plot", "refine", "resume", "rollout", "run", "validate"}
 
 
 class Commands(click.Group):
@@ -87,7 +92,22 @@ def cli(context: click.Context) -> None:
 
 def _call(module: str, function: str = "main", /, **arguments: Any) -> None:
     """Run a command's function and leave with the status it returns."""
-    status = getattr(importlib.import_module(f"wpoflow.commands.{module}"), function)(**arguments)
+    signals = click.get_current_context().ensure_object(Invocation).signals
+    signals.begun = True
+    try:
+        if module in WITH_KERNELS:
+            check_environment()
+        status = getattr(importlib.import_module(f"wpoflow.commands.{module}"), function)(**arguments)
+    except KeyboardInterrupt as error:
+        raise CommandError(Exit.INTERRUPTED, describe(error)) from error
+    except Exception as error:
+        if signals.asked and not isinstance(
+            error, CommandError
+        ):  # dropped within a callback, it broke what called that
+            raise CommandError(Exit.INTERRUPTED, "interrupted") from error
+        raise
+    finally:
+        signals.begun = False
     if status is not Exit.DONE:
         raise click.exceptions.Exit(int(status))
 
@@ -195,10 +215,8 @@ def optimum(**arguments: Any) -> None:
 @click.option("--step", type=float, metavar="DT", help="Coarsest step. Default T/64 or somewhat less.")
 @click.option("--accuracy", type=float, metavar="TOL", help="Of the time steps where grids are refined. Default 1e-7.")
 @report_option("Write DIR/refine.json.")
-@click.option(
-    "--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw differences and slopes."
-)
-@click.option("--force", is_flag=True, help="Overwrite the figure.")
+@click.option("--plot", type=Output(), metavar="FILE", help="Draw differences and slopes.")
+@click.option("--force", is_flag=True, help="Replace the figure, if it is one of wpoflow.")
 @threads_option
 @quiet_option
 def refine(**arguments: Any) -> None:
@@ -255,7 +273,7 @@ def info(**arguments: Any) -> None:
 @cli.command(help=plot_help())
 @run_file
 @click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    "-o", "--output", required=True, type=Output(), metavar="FILE",
     help=f"Where to write: {', '.join(EXTENSIONS)}.",
 )  # fmt: skip
 @click.option(
@@ -271,7 +289,7 @@ def plot(**arguments: Any) -> None:
 @cli.command()
 @run_file
 @click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    "-o", "--output", required=True, type=Output(), metavar="FILE",
     help="Where to write: .gif, .apng, .png (animated), or .mp4 where ffmpeg is installed.",
 )  # fmt: skip
 @state_option
@@ -326,14 +344,27 @@ def doctor() -> None:
     _call("doctor")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of the console command."""
-    debug = Debug()
+def main(arguments: Sequence[str] | None = None, *, signals: CommandSignals | None = None) -> None:
+    """Run a command and end with its status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        By default those of the process.
+    signals : CommandSignals, optional
+        Installed before; by default they are taken over for as long as the command runs.
+    """
+    invocation = Invocation(signals or CommandSignals())
+    if signals is None:
+        invocation.signals.install()
     try:
-        status = cli.main(arguments, prog_name="wpoflow", standalone_mode=False, obj=debug)
-        sys.stdout.flush()
-    except KeyboardInterrupt as error:
-        sys.exit(report(error, debug.wanted))
-    except Exception as error:  # the last resort: every error ends as one line and a status
-        sys.exit(report(error, debug.wanted))
-    sys.exit(status or 0)
+        with Watched(), silent():
+            try:
+                status = int(cli.main(arguments, prog_name="wpoflow", standalone_mode=False, obj=invocation) or 0)
+            except Exception as error:  # the last resort: every error ends as one line and a status
+                status = int(report(error, invocation.debug))
+            invocation.signals.status = status
+    finally:
+        if signals is None:
+            invocation.signals.restore()
+    sys.exit(status)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import sys
+import re
 import traceback
 from enum import IntEnum
 
 import click
 
-from wpoflow.core.text import one_line, printable
+from wpoflow.core.onlooker import errors
+from wpoflow.core.text import escaped_line, one_line
 from wpoflow.core.travel import TravellingError
 
 
@@ -61,6 +61,21 @@ def exit_status(error: BaseException) -> Exit:
     return next(named, Exit.INTERNAL)
 
 
+_FLAGS = re.compile(r"\b(force|anyway)=True\b")
+_ENTRIES = re.compile(r"^(set|cells)\['([^']*)'\]")
+_SETTINGS = re.compile(r"^(until|scheme|step|accuracy|flow)(?:\.(\w+))?(?=: )")
+
+
+def as_options(message: str) -> str:
+    """A message that names arguments of Python, as in ``set['problem.discount']``, with the options of the command."""
+    lines = _FLAGS.sub(r"--\1", message).split("\n")
+    for number, line in enumerate(lines):
+        line = _ENTRIES.sub(r"--\1 \2", line)
+        line = _SETTINGS.sub(lambda found: f"--{found[1]}" + (f" {found[2]}" if found[2] else ""), line)
+        lines[number] = re.sub(r"^step and accuracy(?=: )", "--step and --accuracy", line)
+    return "\n".join(lines)
+
+
 def describe(error: BaseException) -> str:
     """What went wrong, in one line (a faulty problem file: one line per fault)."""
     status = exit_status(error)
@@ -76,16 +91,22 @@ def describe(error: BaseException) -> str:
         frame = traceback.extract_tb(error.__traceback__)[-1:]
         where = f" ({os.path.basename(frame[0].filename)}:{frame[0].lineno})" if frame else ""
         return f"internal error: {type(error).__name__}: {one_line(error)}{where}; --debug shows more"
-    return str(error)
+    message = as_options(str(error))
+    several = any(kind.__name__ == "ProblemError" for kind in type(error).__mro__)  # one line a fault
+    return message if several else escaped_line(message)
 
 
 def report(error: BaseException, debug: bool) -> Exit:
     """Say on standard error what went wrong, and give the exit status."""
-    if isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno == errno.EPIPE):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who reads us has gone: no more to say
-        return Exit.DONE
+    if isinstance(error, BrokenPipeError):
+        return Exit.DONE  # who reads us has what it wanted
     if debug:
         traceback.print_exception(error)
     for line in describe(error).splitlines():
-        print(f"wpoflow: {printable(line)}", file=sys.stderr)
+        warn(line)
     return exit_status(error)
+
+
+def warn(text: str) -> None:
+    """One line on standard error."""
+    print(f"wpoflow: {escaped_line(text)}", file=errors(), flush=True)

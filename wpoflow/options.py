@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
+from wpoflow.core.interrupt import CommandSignals
 from wpoflow.core.registry import choices
 from wpoflow.core.text import did_you_mean
 from wpoflow.solver.registry import (
@@ -29,6 +30,7 @@ from wpoflow.views.figures.registry import FIGURES
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 MOST_DIGITS = 18
+MOST_THREADS = 1024  # far more end in a crash of the threading layer
 LIMITS = ("time", "gap", "steps", "wall")
 
 
@@ -45,15 +47,24 @@ def pairs(option: str, entries: Sequence[str]) -> dict[str, str]:
     return found
 
 
-class Debug:
-    """Whether a traceback is wanted; set by ``--debug`` before or after the command's name."""
+class Invocation:
+    """What a call of the command has besides its arguments.
 
-    wanted = False
+    Attributes
+    ----------
+    signals : CommandSignals
+    debug : bool
+        Whether a traceback is wanted; set by ``--debug`` before or after the command's name.
+    """
+
+    def __init__(self, signals: CommandSignals | None = None) -> None:
+        self.signals = signals or CommandSignals()
+        self.debug = False
 
 
 def _set_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
-        context.ensure_object(Debug).wanted = True
+        context.ensure_object(Invocation).debug = True
 
 
 debug_option = click.option(
@@ -176,12 +187,29 @@ def _use_threads(_: click.Context, __: click.Parameter, number: int | None) -> N
         raise click.UsageError(f"--threads {number}: {error}") from error
 
 
+class Output(click.Path):
+    """The name of a file that is written."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse what can be no name."""
+        if not os.fspath(value) or "\0" in os.fspath(value):
+            raise click.UsageError(f"{'/'.join(param.opts[:1] if param else [])} {value!r}: no file can have this name")
+        return super().convert(value, param, ctx)
+
+
 def report_option(writes: str) -> Callable[[Command], Command]:
     """``--report DIR``; ``writes`` is its help."""
 
     def check(_: click.Context, __: click.Parameter, folder: Path | None) -> Path | None:
-        if folder is not None and folder.exists() and not folder.is_dir():
+        if folder is None:
+            return None
+        if folder.exists() and not folder.is_dir():
             raise click.UsageError(f"--report {folder}: exists and is no folder")
+        if not folder.absolute().parent.is_dir():
+            raise click.UsageError(f"--report {folder}: there is no folder {folder.parent} to make it in")
         return folder
 
     return click.option("--report", type=click.Path(path_type=Path), metavar="DIR", callback=check, help=writes)
@@ -192,7 +220,7 @@ flow_options = _gathered(_flow_options, "until", "scheme", "step", "accuracy", "
 run_file = click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
 quiet_option = click.option("--quiet", is_flag=True, help="Print errors only.")
 threads_option = click.option(
-    "--threads", type=click.IntRange(min=1), metavar="N", callback=_use_threads, expose_value=False,
+    "--threads", type=click.IntRange(min=1, max=MOST_THREADS), metavar="N", callback=_use_threads, expose_value=False,
     help="Number of threads.",
 )  # fmt: skip
 anyway_option = click.option(
@@ -202,10 +230,8 @@ checkpoint_option = click.option(
     "--checkpoint", type=click.FloatRange(min=0.0), metavar="SECONDS",
     help="Time between checkpoints; inf keeps none. Default: as often as takes 2 % of the time.",
 )  # fmt: skip
-force_option = click.option("--force", is_flag=True, help="Overwrite the output.")
-output_option = click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.h5", help="Where to write."
-)
+force_option = click.option("--force", is_flag=True, help="Replace the output, if it is a file of wpoflow.")
+output_option = click.option("-o", "--output", type=Output(), metavar="FILE.h5", help="Where to write.")
 
 
 def _parse_state(_: click.Context, __: click.Parameter, entries: Sequence[str]) -> dict[str, float]:

@@ -27,6 +27,7 @@ from functools import cached_property
 import numpy as np
 
 from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, real_array
+from wpoflow.core.brief import briefly
 from wpoflow.core.travel import staying
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.exact_smoothing import law_count, noise_matrix, shares_of_second
@@ -67,6 +68,7 @@ from wpoflow.grids.transitions.stencil_kernels import (
 from wpoflow.grids.transitions.termination import dead_means
 
 
+@briefly
 @dataclass(frozen=True, eq=False)
 class InterpolatedTransition:
     """Stencils of all pairs on smoothed values; build it with ``interpolated_transition``.

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, real_array
+from wpoflow.core.brief import briefly
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import NextPoints, chunked, state_chunks
 from wpoflow.grids.transitions.base import (
@@ -32,6 +33,7 @@ from wpoflow.grids.transitions.policy_rows import PolicySum
 SUM_TOLERANCE = 8.0 * float(np.finfo(np.float64).eps)  # for each outcome: an expression of a few operations
 
 
+@briefly
 class MixtureTransition:
     """Outcomes with probabilities; build it with ``mixture_transition``."""
 

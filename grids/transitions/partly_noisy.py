@@ -24,6 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.brief import briefly
 from wpoflow.grids.exact_smoothing import law_count, noise_matrix, shares_of_second
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import NextPoints, boundary_map, empty_stencil, fill_stencil, state_chunks
@@ -118,6 +119,7 @@ class NoisyColumns:
         return out
 
 
+@briefly
 class PartlyNoisyTransition:
     """Rows of the module's formula; built by ``interpolated_transition``.
 

@@ -17,6 +17,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, IntArray, real_array
+from wpoflow.core.brief import briefly
 from wpoflow.grids.smoothing import SeparableMap, Smoothing
 from wpoflow.grids.transitions.base import StateFunction, checked_weights, ends_in_words
 from wpoflow.grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of, pattern_of_entries
@@ -32,6 +33,7 @@ from wpoflow.grids.transitions.sparse_kernels import (
 EPS = float(np.finfo(np.float64).eps)
 
 
+@briefly
 class TabulatedTransition:
     """Compressed rows of pairs: row s·A + a holds P(· | s, a).
 

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from wpoflow.core.arrays import AnyArray, FloatArray, IntArray
+from wpoflow.core.brief import briefly
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import state_chunks
 from wpoflow.problems.environments.cell_actions import cell_means, cell_quantiles
@@ -40,6 +41,7 @@ SOURCES = ("flow", "optimum")
 _SLACK = 1e-6
 
 
+@briefly
 @dataclass(frozen=True, eq=False)
 class GridPolicy:
     """Actions from observations, by a policy on grids.

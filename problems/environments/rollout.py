@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from wpoflow.core.arrays import BoolArray, FloatArray, IntArray
+from wpoflow.core.brief import briefly
 from wpoflow.problems.environments.gym import make_environment, name_of
 from wpoflow.problems.environments.models import known_model
 from wpoflow.problems.environments.policy import GridPolicy
@@ -23,6 +24,7 @@ from wpoflow.problems.errors import ProblemError
 BLOCK = 100
 
 
+@briefly
 @dataclass(frozen=True, eq=False)
 class Rollout:
     """Episodes of a policy in an environment.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.brief import briefly
 from wpoflow.core.display import Displayed
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.layout import OPTIMUM_ARRAYS, OPTIMUM_ATTRIBUTES, axis_arrays, variables
@@ -22,6 +23,7 @@ ProblemArrays = Mapping[str, FloatArray | IntArray]
 Rows = Callable[[int | slice], FloatArray]
 
 
+@briefly
 @dataclass(frozen=True, eq=False)
 class Optimum(Displayed):
     """The soft optimum and how well it is known.
@@ -67,6 +69,10 @@ class Snapshots:
         self.time = time
         self._value: Rows = value if callable(value) else value.__getitem__
         self._policy: Rows = policy if callable(policy) else policy.__getitem__
+
+    def __repr__(self) -> str:
+        ends = f", from time {self.time[0]:.6g} to {self.time[-1]:.6g}" if len(self.time) else ""
+        return f"Snapshots({len(self.time)}{ends})"
 
     @cached_property
     def value(self) -> FloatArray:

@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
+from wpoflow.core.display import shown_progress
 from wpoflow.core.renamed import renamed
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.flows.flow import AnyFlow, name_of
@@ -47,7 +48,7 @@ def evolve(
     snapshots: SnapshotTimes = None,
     output: str | os.PathLike[str] | None = None,
     force: bool = False,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[Progress], None] | bool | None = None,
     optimum: Optimum | None = None,
     linear_solver: str | None = None,
     checkpoint: float | None = None,
@@ -75,8 +76,10 @@ def evolve(
         Write a run file; snapshots then stay in the file and are read from it when asked for.
     force : bool
         Replace an existing file, and checkpoints of an earlier run; these stay until this one has some of its own.
-    progress : callable, optional
-        Called with a `Progress` after every step.
+    progress : bool or callable, optional
+        Whether progress is shown on standard output: a live line on a terminal, a few plain lines elsewhere.  By
+        default it is in notebooks and on terminals, and not in pipes, other threads and other processes.  A callable is
+        called with a `Progress` after every step instead.
     optimum : Optimum, optional
         As returned by `solve_optimum`; computed if not given.
     linear_solver : {"dense", "sparse", "krylov"}, optional
@@ -117,9 +120,10 @@ def evolve(
         linear_solver=linear_solver,
         checkpoint=checkpoint,
     )
-    return run_settings(
-        mdp, asked, flow=flow, output=output, force=force, progress=progress, optimum=optimum, origin=origin
-    )
+    with shown_progress(progress, asked.flow.until.criteria) as show:
+        return run_settings(
+            mdp, asked, flow=flow, output=output, force=force, progress=show, optimum=optimum, origin=origin
+        )
 
 
 def run_settings(

@@ -2,7 +2,8 @@
 
 While a run steps, the first signal only asks: the step is finished, a checkpoint is written and the run file is closed.
 The second one ends the run where it is, and the last checkpoint stands.  Before the first step there is nothing to
-finish.  Handlers are set in the main thread only, where Python allows it, and only in place of the usual ones.
+finish.  Handlers are set in the main thread only, where Python allows it, and only in place of the usual ones and of
+those of a command.  A terminal that is closed asks as they do.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
+from wpoflow.core.interrupt import CommandSignals, asking
+
+USUAL = (signal.SIG_DFL, signal.default_int_handler)
+
 
 class StopAtOnce(KeyboardInterrupt):
     """A second signal came before the step was finished."""
 
 
 class StopSignals:
-    """Context in which SIGINT and SIGTERM are requests.
+    """Context in which SIGINT, SIGTERM and SIGHUP are requests.
 
     Attributes
     ----------
@@ -35,9 +40,9 @@ class StopSignals:
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in asking():
                 handler = signal.getsignal(number)
-                if handler in (signal.SIG_DFL, signal.default_int_handler):
+                if handler in USUAL or isinstance(getattr(handler, "__self__", None), CommandSignals):
                     self._before[number] = handler
                     signal.signal(number, self._handle)
         return self
@@ -50,6 +55,10 @@ class StopSignals:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if not self.stepping:
+            before = self._before[signal.Signals(number)]
+            if isinstance(getattr(before, "__self__", None), CommandSignals):
+                before(number, frame)  # which sees to it that it is heard
+                return
             raise KeyboardInterrupt
         if self.asked:
             raise StopAtOnce("stopped at once; the last checkpoint stands")

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.brief import briefly
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.bellman.evaluation import Evaluation
 from wpoflow.solver.entropy import gibbs_policy
@@ -39,6 +40,7 @@ LAST = len(RATIONAL_EXPONENTIALS) - 1
 FIRST_STEP = 1.0  # in units of the time in which diffusion crosses one cell
 
 
+@briefly
 class ExponentialState(NamedTuple):
     """Where the scheme is.
 

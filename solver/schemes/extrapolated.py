@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.core.brief import briefly
 from wpoflow.solver.bellman.evaluation import Evaluation
 from wpoflow.solver.schemes.combination import combine
 from wpoflow.solver.schemes.scheme import Problem, Ring, Scheme, State, Trial, values
@@ -40,6 +41,7 @@ def extrapolation_weights(order: int, skip: int = 0) -> FloatArray:
     return weights
 
 
+@briefly
 class ExtrapolatedState(NamedTuple):
     """Where the scheme is; ``target`` is the order that is aimed at, the rest as in `State`."""
 

@@ -30,6 +30,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.brief import briefly
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.arithmetic.extremes import largest_entry, oscillations
 from wpoflow.solver.bellman.evaluation import Evaluation, q_of_value
@@ -62,6 +63,7 @@ NOISES = 4.0  # times the noise of one V: what the error of an extrapolated V is
 UNTRIED = 0.1  # ratio assumed of the first step, too short to be judged
 
 
+@briefly
 class MultistepState(NamedTuple):
     """Where the scheme is.
 

@@ -21,6 +21,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, cast
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.brief import briefly
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.bellman.evaluation import Evaluation
 from wpoflow.solver.flows.flow import Flow
@@ -69,6 +70,7 @@ class State(Protocol):
     def _replace(self) -> Any: ...
 
 
+@briefly
 class PlainState(NamedTuple):
     """The state of a scheme that needs no more."""
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.core.brief import briefly
 from wpoflow.core.renamed import renamed
 from wpoflow.solver.bellman.evaluation import Evaluation, evaluate
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
@@ -32,6 +33,7 @@ COUNTERS = ("steps", "rejected_steps", "fallback_steps", "limited_cells", "bellm
 OF_SCHEME = "scheme."  # names of a scheme's state among the arrays of a flow's
 
 
+@briefly
 @dataclass(frozen=True, eq=False)
 class FlowState:
     """The flow at one time.

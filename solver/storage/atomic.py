@@ -5,7 +5,8 @@
     NAME.checkpoint    the folder of a run's checkpoints
 
 Only a regular file is ever replaced: not a device, not a pipe, not a folder.  A symbolic link is followed, so that the
-file it leads to is written and the link stays.
+file it leads to is written and the link stays.  What exists is replaced when that is asked for, and only if it is ours
+(`solver.storage.ours`).
 
 A sealed file ends in a trailer of forty-eight bytes that tells whether it is whole:
 
@@ -22,7 +23,7 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -32,9 +33,8 @@ from filelock import FileLock, Timeout
 
 from wpoflow.core.text import one_line
 from wpoflow.core.travel import TravellingError
-
-MAGIC = b"WPOFLOW1"
-TRAILER_LENGTH = 48
+from wpoflow.solver.storage.ours import MAGIC, foreign_entry, is_ours, same_as
+from wpoflow.solver.storage.ours import TRAILER_LENGTH as TRAILER_LENGTH
 
 _BLOCK = 1 << 20
 _PATIENCE = 0.1  # seconds, in which a lock that is just being given up is had
@@ -73,43 +73,75 @@ def lock_path(path: str | os.PathLike[str]) -> Path:
     return _beside(path, ".lock")
 
 
-def check_output(path: str | os.PathLike[str], force: bool = False) -> None:
+def check_output(
+    path: str | os.PathLike[str], force: bool = False, reads: Iterable[str | os.PathLike[str]] = ()
+) -> None:
     """Find out, before anything is computed, whether a file may be written to ``path``.
+
+    Parameters
+    ----------
+    path : path
+    force : bool
+        Whether a file of wpoflow that is there may be replaced.
+    reads : paths
+        Files that are read to make this one.
 
     Raises
     ------
     FileExistsError
-        Writing would destroy something, and ``force`` is off; or there is something other than a
-        regular file, which is never replaced.
+        Writing would destroy something, and ``force`` is off; or there is what is never replaced: something other than
+        a regular file, a file that is not of wpoflow, or one of those that are read.
     FileNotFoundError
-        The folder does not exist.
+        The folder does not exist; it is not made.
+    ValueError
+        No file can have this name.
     OSError
         No file can be made in the folder; the message names the folder.
     """
-    final, part = final_path(path), part_path(path)
+    if not os.fspath(path) or "\0" in os.fspath(path):
+        raise ValueError(f"output {os.fspath(path)!r}: no file can have this name")
+    final, part, lock, reads = final_path(path), part_path(path), lock_path(path), list(reads)
     folder = final.parent
     if not folder.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {folder}")
     for place in (final, part):
         if place.is_symlink() or (place.exists() and not place.is_file()):
             raise FileExistsError(f"{place} exists and is not a regular file; choose another name")
+    for place in (final, part, lock):
+        if (other := same_as(place, reads)) is not None:
+            written = "" if place == final else f" ({place} would be written)"
+            raise FileExistsError(f"{path}: the output is the file that is read, {other}{written}; choose another name")
+    _refuse_foreign(path, final, part, lock)
     if not force and checkpoint_folder(path).exists():
         raise FileExistsError(
             f"{checkpoint_folder(path)} is of a run that was cut short or is still going; "
-            f"go on with it (wpoflow resume {path}), or overwrite it with force (--force)"
+            f"go on with it (wpoflow resume {path}), or replace it with force=True"
         )
     if not force and final.exists():
-        raise FileExistsError(f"{path} exists; choose another name, or overwrite it with force (--force)")
+        raise FileExistsError(f"{path} exists; choose another name, or replace it with force=True")
     if not force and part.exists():
         raise FileExistsError(
-            f"{part} is left from a run that was killed or is still going; "
-            "remove it, or overwrite it with force (--force)"
+            f"{part} is left from a run that was killed or is still going; remove it, or replace it with force=True"
         )
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise type(error)(f"{path}: no file can be made in the folder {folder}: {error.strerror or error}") from error
+
+
+def _refuse_foreign(path: str | os.PathLike[str], final: Path, part: Path, lock: Path) -> None:
+    """Raise FileExistsError for what wpoflow did not write and would replace or remove."""
+    for place in (final, part):
+        if place.exists() and not is_ours(place):
+            raise FileExistsError(
+                f"{place} exists and is no run, optimum or figure of wpoflow: it is never replaced; choose another name"
+            )
+    if lock.is_symlink() or (lock.exists() and (not lock.is_file() or lock.stat().st_size)):
+        raise FileExistsError(f"{lock} exists and is no lock of wpoflow, whose place it has; choose another name")
+    folder = checkpoint_folder(path)
+    if folder.is_dir() and (found := foreign_entry(folder)) is not None:
+        raise FileExistsError(f"{found} is of no run, and {folder} therefore never replaced; choose another name")
 
 
 class OutputLock:
@@ -134,6 +166,8 @@ class OutputLock:
         self._lock = FileLock(self._path, thread_local=False)
         if not self._path.parent.is_dir():  # which the library would make
             return
+        if self._path.is_symlink() or (self._path.exists() and self._path.stat().st_size):
+            return  # not ours, and not to be emptied: `check_output` says so
         try:
             self._lock.acquire(timeout=_PATIENCE, poll_interval=_PATIENCE / 4)
         except Timeout:
@@ -185,8 +219,8 @@ def writing(path: str | os.PathLike[str], *, sealed: bool = False, part: Path | 
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write a text file, whole or not at all, in a folder that is made if it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a text file, whole or not at all, in a folder that is made if it is missing; not so the folders above."""
+    path.parent.mkdir(exist_ok=True)
     with writing(path) as part:
         part.write_text(text, encoding="utf-8")
     return path

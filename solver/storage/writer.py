@@ -71,12 +71,13 @@ class RunWriter:
         self._table = head.table
         self._rows = 0
         part_path(self.path).open("ab").close()  # a missing permission is said better here than by HDF5
-        self._file = h5py.File(part_path(self.path), "w", libver=("v108", "v110"), track_order=True)
+        self._file: Any = None
         given = {**head.arrays, **{f"problem/{name}": array for name, array in (arrays or {}).items()}}
         try:
+            self._file = h5py.File(part_path(self.path), "w", libver=("v108", "v110"), track_order=True)
             with self._written(array_bytes(len(str(head.attributes)) + sum(array.size for array in given.values()))):
                 self._begin(head.attributes, given)
-        except OSError:
+        except BaseException:  # a signal as well
             self.discard()
             raise
 

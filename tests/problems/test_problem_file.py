@@ -310,22 +310,22 @@ def test_step_and_accuracy_replace_each_other() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"cells": {"z": 3}}, "--cells z: is not an axis; axes are x, u"),
-        ({"cells": {"x": 0}}, "--cells x: must be greater than or equal to 1, not 0"),
-        ({"set": {"problem.temperature": "warm"}}, "--set problem.temperature: 'warm' is not a TOML value"),
+        ({"cells": {"z": 3}}, "cells['z']: is not an axis; axes are x, u"),
+        ({"cells": {"x": 0}}, "cells['x']: must be greater than or equal to 1, not 0"),
+        ({"set": {"problem.temperature": "warm"}}, "set['problem.temperature']: 'warm' is not a TOML value"),
         ({"set": {"flow.step": "1\nx = 2"}}, "is not a TOML value"),
-        ({"set": {"problem.title.x": "1"}}, "--set problem.title.x: the key does not lead to a table's entry"),
+        ({"set": {"problem.title.x": "1"}}, "set['problem.title.x']: the key does not lead to a table's entry"),
         ({"set": {"problem..x": "1"}}, "the key does not lead to a table's entry"),
-        ({"set": {"problem.colour": "1"}}, "--set problem.colour: is not a known key; choose among title"),
-        ({"set": {"flow.until": "{ days = 1 }"}}, "--set flow.until.days: is not a known key"),
-        ({"set": {"state": 3}, "cells": {"u": 4}}, "--set state: must be a table"),
-        ({"until": {}}, "--until: give at least one"),
-        ({"until": -1.0}, "--until time: must be greater than 0"),
-        ({"scheme": "rk4"}, "--scheme: 'rk4' is not a choice"),
-        ({"flow": "heat"}, "--flow: 'heat' is not a choice"),
-        ({"step": -1.0}, "--step: must be greater than 0, not -1.0"),
-        ({"accuracy": 2.0}, "--accuracy: must be less than 1"),
-        ({"set": {"problem": {"temperature": 1.0}}}, "--set problem.discount: is missing"),
+        ({"set": {"problem.colour": "1"}}, "set['problem.colour']: is not a known key; choose among title"),
+        ({"set": {"flow.until": "{ days = 1 }"}}, "set['flow.until'].days: is not a known key"),
+        ({"set": {"state": 3}, "cells": {"u": 4}}, "set['state']: must be a table"),
+        ({"until": {}}, "until: give at least one"),
+        ({"until": -1.0}, "until.time: must be greater than 0"),
+        ({"scheme": "rk4"}, "scheme: 'rk4' is not a choice"),
+        ({"flow": "heat"}, "flow: 'heat' is not a choice"),
+        ({"step": -1.0}, "step: must be greater than 0, not -1.0"),
+        ({"accuracy": 2.0}, "accuracy: must be less than 1"),
+        ({"set": {"problem": {"temperature": 1.0}}}, "set['problem'].discount: is missing"),
         ({"set": {"action.u.edges": [0.0, 1.0]}}, "lqr (gallery): action.u: give either edges"),
     ],
 )
@@ -338,7 +338,7 @@ def test_faulty_overrides_are_named(arguments: dict[str, Any], message: str) -> 
 def test_cells_of_an_axis_given_by_edges_cannot_be_replaced(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(changed({"state.x": {"edges": [0.0, 0.5, 1.0]}}))
-    with pytest.raises(ProblemError, match="--cells x: the axis is given by edges"):
+    with pytest.raises(ProblemError, match=r"cells\['x'\]: the axis is given by edges"):
         read_problem(path, cells={"x": 4})
 
 

@@ -91,7 +91,9 @@ def test_overwriting_is_refused_before_anything_is_computed(call: Call) -> None:
     assert "lqr.h5 exists" in err
     assert Path("lqr.h5").read_text() == "precious"
     assert time.monotonic() - started < 2.0
-    assert call("run", *SMALL, "--until", "0.01", "--force", "--quiet") == (0, "", "")
+    Path("lqr.h5").unlink()
+    for force in ([], ["--force"]):
+        assert call("run", *SMALL, "--until", "0.01", *force, "--quiet") == (0, "", "")
 
 
 def test_check_runs_nothing(call: Call, tmp_path: Path) -> None:

@@ -13,12 +13,15 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from wpoflow.solver.records.provenance import VERSION
 from wpoflow.solver.records.run import Run
 from wpoflow.views.figures import decay, kymograph
 from wpoflow.views.figures.canvas import BLACK, BLUE, DOUBLE, VERMILION, heading, new_figure, style
@@ -121,7 +124,10 @@ def save_movie(
         sheet.paste(images[-1], (0, images[0].height))
         palette = sheet.quantize(COLOURS)
         images = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
-    options = {"disposal": 1} if kind == ".gif" else {}
+    made_by = f"wpoflow {VERSION}"  # by which a file of ours is known when it is to be replaced
+    text = PngInfo()
+    text.add_text("Software", made_by)
+    options: dict[str, Any] = {"disposal": 1, "comment": made_by} if kind == ".gif" else {"pnginfo": text}
     images[0].save(
         path,
         format="GIF" if kind == ".gif" else "PNG",
@@ -140,7 +146,7 @@ def _mp4(images: list[Image.Image], path: Path, fps: float) -> None:
     command = [
         *("ffmpeg", "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"),
         *("-r", f"{fps:g}", "-i", "-", "-pix_fmt", "yuv420p", "-fflags", "+bitexact", "-flags", "+bitexact"),
-        *("-f", "mp4", str(path.resolve())),
+        *("-metadata", f"comment=wpoflow {VERSION}", "-f", "mp4", str(path.resolve())),
     ]
     done = subprocess.run(command, input=raw, capture_output=True, check=False)
     if done.returncode:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wpoflow.commands.prepare import build, refuse_gap_below_rounding, scheme_used
+from wpoflow.core.text import one_line
 from wpoflow.estimate import seconds_per_step
 from wpoflow.exits import Exit
 from wpoflow.problems.problem_file import read_problem
@@ -25,7 +26,7 @@ def main(*, asked: Mapping[str, Any]) -> Exit:
     mdp, expected = prepared.mdp, prepared.estimate
     seconds = seconds_per_step(expected, used)
     rows = [
-        ("title", stated.title),
+        ("title", one_line(stated.title)),
         *grid_rows(mdp),
         ("transition", in_words(mdp.transition)),
         ("Bellman solver", linear_solver_of(mdp)),

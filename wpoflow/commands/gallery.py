@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wpoflow.exits import Exit
 from wpoflow.problems.gallery import gallery_text, gallery_titles
-from wpoflow.views.terminal import show, table
+from wpoflow.views.terminal import hand_out, show, table
 
 
 def main(*, name: str | None) -> Exit:
@@ -12,5 +12,5 @@ def main(*, name: str | None) -> Exit:
     if name is None:
         show(table(gallery_titles().items()))
     else:
-        print(gallery_text(name), end="")
+        hand_out(gallery_text(name).removesuffix("\n"))
     return Exit.DONE

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
-from wpoflow.exits import CommandError, Exit
+from wpoflow.exits import CommandError, Exit, warn
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.storage.atomic import RunFileError
 from wpoflow.solver.storage.writer import open_run
-from wpoflow.views.terminal import bytes_text, show, summary, table
+from wpoflow.views.terminal import bytes_text, hand_out, path_text, show, summary, table
 
 
 def main(*, file: Path, as_json: bool, anyway: bool) -> Exit:
@@ -26,14 +25,17 @@ def main(*, file: Path, as_json: bool, anyway: bool) -> Exit:
         raise CommandError(Exit.RUN_FILE, f"{error}; {hint}") from error
     damage = warn_of_damage(run, file)
     if as_json:
-        show(json.dumps(as_dict(run), indent=2, ensure_ascii=False, allow_nan=False))
+        hand_out(json.dumps(as_dict(run), indent=2, allow_nan=False))
         return Exit.DONE
     snapshots = 0 if run.snapshots is None else len(run.snapshots.time)
     rows = [
         *summary(run),
         ("snapshots", str(snapshots)),
         ("made by", f"wpoflow {run.attributes.get('wpoflow_version', 'unknown')}, {_packages(run)}"),
-        ("file", f"{file} ({bytes_text(file.stat().st_size)}, {'DAMAGED' if damage else 'whole and unaltered'})"),
+        (
+            "file",
+            f"{path_text(file)} ({bytes_text(file.stat().st_size)}, {'DAMAGED' if damage else 'whole and unaltered'})",
+        ),
     ]
     if damage:
         rows.insert(0, ("DAMAGED", f"{damage}; any number below may be wrong, nan stands for what is lost"))
@@ -46,7 +48,7 @@ def warn_of_damage(run: Run, file: Path | str) -> str | None:
     damage = run.attributes.get("damage")
     if damage is None:
         return None
-    print(f"wpoflow: {file}: DAMAGED, read anyway: {damage}", file=sys.stderr)
+    warn(f"{file}: DAMAGED, read anyway: {damage}")
     return str(damage)
 
 

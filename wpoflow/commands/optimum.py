@@ -7,18 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wpoflow.commands.outputs import files_read
 from wpoflow.commands.prepare import build
+from wpoflow.core.text import one_line
 from wpoflow.exits import Exit
 from wpoflow.problems.problem_file import read_problem
 from wpoflow.solver.storage.atomic import check_output
-from wpoflow.views.terminal import grid_rows, show, table
+from wpoflow.views.terminal import grid_rows, path_text, show, table
 
 
 def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: bool) -> Exit:
     """Solve for the soft optimum, print its main numbers, store it if asked to."""
     stated = read_problem(**asked)
     if output is not None:
-        check_output(output, force)
+        check_output(output, force, files_read(asked))
     prepared = build(stated)
     from wpoflow.grids.transitions.base import in_words
     from wpoflow.solver.bellman.optimum import solve_optimum
@@ -32,7 +34,7 @@ def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: b
     if not quiet:
         mdp = prepared.mdp
         rows = [
-            ("title", mdp.title),
+            ("title", one_line(mdp.title)),
             *grid_rows(mdp),
             ("transition", in_words(mdp.transition)),
             ("value", f"{mdp.rho @ best.value:.12g} on average over the initial law"),
@@ -40,7 +42,7 @@ def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: b
             ("Bellman residual", f"{best.bellman_residual:.3g} after {best.iterations} soft policy iterations"),
             ("gap floor", f"{best.gap_floor:.3g} (rounding)"),
             ("seconds", f"{seconds:.2f}"),
-            ("file", str(output) if output is not None else "none; -o FILE.h5 stores value, Q and policy"),
+            ("file", path_text(output) if output is not None else "none; -o FILE.h5 stores value, Q and policy"),
         ]
         show(table(rows))
     return Exit.DONE

@@ -7,18 +7,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wpoflow.commands.outputs import check_report, files_read
 from wpoflow.commands.plot import check_figure, write_figure
 from wpoflow.commands.prepare import build
 from wpoflow.exits import CommandError, Exit
 from wpoflow.problems.problem_file import ProblemFile, read_problem
+from wpoflow.solver.records.provenance import VERSION
 from wpoflow.solver.storage.atomic import write_text
 from wpoflow.studies.refinement.plan import FACTORS, Level, default_directions, plan_direction
 from wpoflow.studies.refinement.problem_grids import refined_axes, with_cells
 from wpoflow.views.refinement_table import study_text
-from wpoflow.views.terminal import show
+from wpoflow.views.terminal import path_text, show
 
 if TYPE_CHECKING:
     from wpoflow.solver.mdp import GridMDP
+
+
+REPORT = "refine.json"
 
 
 def main(
@@ -47,7 +52,8 @@ def main(
     except ValueError as error:
         raise CommandError(Exit.UNUSABLE, f"{stated.label}: {error}") from error
     if plot is not None:
-        check_figure(plot, force)
+        check_figure(plot, force, files_read(asked))
+    check_report(report, [REPORT], files_read(asked))
     from wpoflow.solver.registry import AUTOMATIC, fixed_step_schemes
 
     steps_of = stated.flow.scheme if stated.flow.scheme in fixed_step_schemes() else AUTOMATIC
@@ -82,14 +88,16 @@ def main(
     if not quiet:
         show("\n" + study_text(study))
     if report is not None:
-        content = {**study.as_dict(), "problem": stated.text}
-        path = write_text(report / "refine.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
+        content = {**study.as_dict(), "problem": stated.text, "wpoflow_version": VERSION}
+        path = write_text(report / REPORT, json.dumps(content, indent=1, allow_nan=False) + "\n")
         if not quiet:
-            show(f"\nwritten to {path}")
+            show(f"\nwritten to {path_text(path)}")
     if plot is not None:
         from wpoflow.views.figures.refinement import draw_study
 
         write_figure(draw_study(study.as_dict()), plot)
+        if not quiet:
+            show(f"written to {path_text(plot)}")
     return Exit.DONE
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 from wpoflow.commands.prepare import build
 from wpoflow.commands.run import before, ended, mendable
-from wpoflow.exits import CommandError, Exit
+from wpoflow.exits import CommandError, Exit, warn
 from wpoflow.views.progress import BeforeFirstStep, ProgressView
-from wpoflow.views.terminal import show
+from wpoflow.views.terminal import path_text, show
 
 
 def main(*, file: Path, anyway: bool, until: Mapping[str, float] | None, checkpoint: float | None, quiet: bool) -> Exit:
@@ -29,7 +28,7 @@ def main(*, file: Path, anyway: bool, until: Mapping[str, float] | None, checkpo
     if start is None:
         done = open_run(file)
         if not quiet:
-            show(f"{file} is complete: {done.stop_reason}; to extend it, say --until")
+            show(f"{path_text(file)} is complete: {done.stop_reason}; to extend it, say --until")
         return Exit.DONE if done.reached_goal else Exit.SHORT_OF_GOAL
     if not start.problem:
         raise CommandError(
@@ -48,7 +47,7 @@ def main(*, file: Path, anyway: bool, until: Mapping[str, float] | None, checkpo
         criteria = start.settings.flow.until.criteria
         progress = None if waiting is None else stack.enter_context(ProgressView(criteria, waiting=waiting))
         try:
-            done = resume_run(prepared.mdp, file, progress=progress, notice=_notice)
+            done = resume_run(prepared.mdp, file, progress=progress, notice=warn)
         except OSError as error:
             raise mendable(error, file) from error
         except ValueError as error:
@@ -56,7 +55,3 @@ def main(*, file: Path, anyway: bool, until: Mapping[str, float] | None, checkpo
                 raise
             raise CommandError(Exit.UNUSABLE, f"{file}: {error}") from error
     return ended(done, stated, file, quiet)
-
-
-def _notice(text: str) -> None:
-    print(f"wpoflow: {text}", file=sys.stderr)

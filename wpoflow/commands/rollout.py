@@ -7,6 +7,7 @@ import math
 import time
 from pathlib import Path
 
+from wpoflow.core.text import one_line
 from wpoflow.exits import CommandError, Exit
 from wpoflow.problems.environments.gym import make_environment
 from wpoflow.problems.environments.policy import GridPolicy, chosen_source
@@ -14,7 +15,7 @@ from wpoflow.problems.environments.rollout import Rollout, rollout
 from wpoflow.problems.errors import ProblemError
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.storage.writer import open_run
-from wpoflow.views.terminal import show, table
+from wpoflow.views.terminal import hand_out, path_text, show, table
 
 
 def main(
@@ -33,7 +34,7 @@ def main(
     source = chosen_source(run, policy)
     if as_json:
         found = {"file": str(file), "policy": source, "mode": mode, "seconds": seconds, **as_dict(done)}
-        show(json.dumps(found, indent=2, allow_nan=False))
+        hand_out(json.dumps(found, indent=2, allow_nan=False))
         return Exit.DONE
     show(table([*_policy_rows(file, run, source, mode), *_rows(done), ("seconds", f"{seconds:.2f}")]))
     return Exit.DONE
@@ -63,7 +64,7 @@ def _policy_rows(file: Path, run: Run, source: str, mode: str) -> list[tuple[str
     if source == "flow" and run.snapshots is not None:
         which = f"flow at time {run.snapshots.time[-1]:.6g}"
     return [
-        ("policy", f"{which} of {file}: {run.title or '(no title)'}"),
+        ("policy", f"{which} of {path_text(file)}: {one_line(run.title) or '(no title)'}"),
         ("actions", "sampled from the policy" if mode == "sampled" else f"{mode} of the policy"),
     ]
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from wpoflow.commands.outputs import files_read
 from wpoflow.commands.prepare import Prepared, build, scheme_used
-from wpoflow.exits import CommandError, Exit, describe, exit_status
+from wpoflow.core.text import one_line
+from wpoflow.exits import CommandError, Exit, describe, exit_status, warn
 from wpoflow.problems.problem_file import ProblemFile, read_problem
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.storage.atomic import OutputLock, check_output, checkpoint_folder
 from wpoflow.views.progress import BeforeFirstStep, ProgressView
-from wpoflow.views.terminal import bytes_text, grid_line, show, sizes_line, summary, table
+from wpoflow.views.terminal import bytes_text, grid_line, path_text, show, sizes_line, summary, table
 
 
 def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: bool, checkpoint: float | None) -> Exit:
@@ -22,7 +23,7 @@ def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: b
     stated = read_problem(**asked)
     path = Path(f"{stated.name}.h5") if output is None else output
     OutputLock(path).release()  # another run that is writing it is told before anything else
-    check_output(path, force)
+    check_output(path, force, files_read(asked))
     from wpoflow.solver.runs.compile_timer import CompileTimer
 
     with ExitStack() as stack:
@@ -66,12 +67,12 @@ def mendable(error: OSError, path: Path) -> Exception:
 def ended(done: Run, problem: ProblemFile, path: Path, quiet: bool) -> Exit:
     """Print how a run went, and where it may be gone on with."""
     if not quiet:
-        show(table([*summary(done), ("file", f"{path} ({bytes_text(path.stat().st_size)})")]))
+        show(table([*summary(done), ("file", f"{path_text(path)} ({bytes_text(path.stat().st_size)})")]))
     if done.status == "complete" and done.reached_goal:
         return Exit.DONE
     kept = done.attributes["stop_kind"] in ("interrupted", "wall") and checkpoint_folder(path).is_dir()
     hint = f"; go on with: wpoflow resume {path}" if kept else ""
-    print(f"wpoflow: {problem.label}: {done.stop_reason}{hint}", file=sys.stderr)
+    warn(f"{problem.label}: {done.stop_reason}{hint}")
     return Exit.INTERRUPTED if done.status == "interrupted" else Exit.SHORT_OF_GOAL
 
 
@@ -82,7 +83,7 @@ def before(prepared: Prepared) -> str:
     mdp, expected = prepared.mdp, prepared.estimate
     return "\n".join(
         [
-            f"{prepared.problem.title}",
+            one_line(prepared.problem.title),
             f"  {sizes_line(mdp.states.size, mdp.actions.size)}: {grid_line(mdp.states) or 'one state'}; "
             f"{grid_line(mdp.actions)}",
             f"  {in_words(mdp.transition)}; about {bytes_text(expected.needed)} of memory",

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wpoflow.commands.outputs import check_report
 from wpoflow.core.text import did_you_mean
 from wpoflow.exits import CommandError, Exit
 from wpoflow.problems.problem_file import is_run_file, read_problem
-from wpoflow.views.terminal import show
+from wpoflow.views.terminal import path_text, show
 from wpoflow.views.verdicts import result_text
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def main(
                 Exit.UNUSABLE, f"--only {name}: choose among {', '.join(known)}{did_you_mean(name, known)}"
             )
 
+    check_report(report, ["report.json", "report.html"], targets)
+
     def tell(text: str) -> None:
         if not quiet:
             show(f"  {text}")
@@ -97,5 +100,5 @@ def main(
         content = as_dict(result)
         written = [write_report(content, report), write_page(content, views, report)]
         if not quiet:
-            show(f"written to {' and '.join(map(str, written))}")
+            show(f"written to {' and '.join(map(path_text, written))}")
     return Exit.DONE if result.passed else Exit.SHORT_OF_GOAL

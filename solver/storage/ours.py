@@ -1,0 +1,51 @@
+"""Which files may be replaced: only what wpoflow wrote itself, and never what the same command reads.
+
+Runs, optima, figures, movies and reports say in themselves that wpoflow wrote them: sealed files by their trailer,
+HDF5 by its attributes, also where the seal is gone or the file was never finished, figures and reports by their
+metadata.  Of a file of which nothing but its name is known nobody can tell who misses it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+MAGIC = b"WPOFLOW1"
+TRAILER_LENGTH = 48
+
+_KINDS = (b"\x89HDF\r\n\x1a\n", b"\x89PNG\r\n\x1a\n", b"GIF8", b"%PDF-", b"<?xml", b"<svg", b"<!doctype html", b"{")
+_MOVIE = b"ftyp"  # at the fifth byte of an .mp4
+_MARK = b"wpoflow"
+_LOOKED_AT = 1 << 20  # bytes at either end
+_OF_CHECKPOINTS = ("start.npz", "optimum.npz", "snapshot-*.npz", "state-*.npz", "*.part", ".nfs*")
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a regular file was written by wpoflow, or holds nothing; OSError if it cannot be read."""
+    with path.open("rb") as stream:
+        head = stream.read(_LOOKED_AT)
+        length = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, length - _LOOKED_AT))
+        tail = stream.read()
+    if not length or tail[-TRAILER_LENGTH:].startswith(MAGIC):
+        return True
+    known = head[:16].lower().startswith(tuple(kind.lower() for kind in _KINDS)) or head[4:8] == _MOVIE
+    return known and (_MARK in head or _MARK in tail)
+
+
+def foreign_entry(folder: Path) -> Path | None:
+    """Something in a folder of checkpoints that no run left there; None if there is nothing of the kind."""
+    entries = sorted(folder.iterdir())
+    return next((e for e in entries if e.is_dir() or not any(e.match(name) for name in _OF_CHECKPOINTS)), None)
+
+
+def same_as(path: Path, others: Iterable[str | os.PathLike[str]]) -> Path | None:
+    """The one of the others that is the same file, by whatever name and through whatever link; None if none is."""
+    for other in map(Path, others):
+        try:
+            if os.path.samefile(path, other):
+                return other
+        except (OSError, ValueError):  # one of them does not exist
+            continue
+    return None

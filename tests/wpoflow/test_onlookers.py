@@ -1,0 +1,249 @@
+"""Standard output and standard error are onlookers: whatever becomes of them, a command does what it was asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import h5py
+import pytest
+
+from tests.wpoflow.runs import small_run
+from wpoflow.core.brief import brief
+from wpoflow.core.onlooker import Onlooker
+from wpoflow.problems.gallery import gallery_text
+from wpoflow.solver.storage.writer import open_run
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = "lqr --cells x=8 --cells u=8"
+COMMANDS = {
+    "run": f"run {SMALL} --until 0.1 -o out.h5",
+    "optimum": f"optimum {SMALL} -o out.h5",
+    "plot": "plot kept.h5 --kind decay -o out.png",
+    "movie": "movie steps.h5 -o out.gif",
+    "check": f"check {SMALL}",
+    "info": "info kept.h5",
+    "gallery": "gallery",
+    "validate": "validate steps.h5 --only structure",
+    "resume": "resume steps.h5",
+    "refine": "refine bandit --cells a=16 --levels 3 --axis actions --time 0.1 --report out",
+    "help": "--help",
+}
+needs_posix = pytest.mark.skipif(os.name != "posix", reason="streams are closed the POSIX way")
+needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
+
+
+def shell(folder: Path, command: str, redirected: str, **variables: str) -> tuple[int, str]:
+    """Exit status of a command with its streams redirected as a shell does, and what is on standard error."""
+    line = f"{sys.executable} -m wpoflow {command} {redirected}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """With a run of made-up numbers, and one of few steps."""
+    small_run(tmp_path / "kept.h5")
+    assert shell(tmp_path, f"run {SMALL} --until 0.1 -o steps.h5 --quiet", "")[0] == 0
+    return tmp_path
+
+
+@needs_posix
+@needs_full
+@pytest.mark.parametrize(
+    ("name", "redirected"),
+    [
+        *((name, ">/dev/full") for name in COMMANDS),
+        ("run", ">&-"),
+        ("info", ">&-"),
+        ("run", "| true"),
+        ("help", "| true"),
+    ],
+)
+def test_nothing_ends_with_standard_output(folder: Path, name: str, redirected: str) -> None:
+    """The status is that of the command, the file is there, and at most one line says what was not shown."""
+    command = COMMANDS[name]
+    status, said = shell(folder, command, redirected)
+    assert status == 0, said
+    lines = said.splitlines()
+    assert len(lines) == 1 or (redirected == "| true" and not lines)  # who reads may leave after the last line
+    assert all(line.startswith("wpoflow: standard output: ") for line in lines)
+    if " -o " in command:
+        (out,) = folder.glob("out.*")
+        assert out.stat().st_size > 0
+        if out.suffix == ".h5":
+            assert open_run(out).status == "complete"
+
+
+@needs_posix
+@needs_full
+@pytest.mark.parametrize("redirected", ["2>&-", "2>/dev/full", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_nothing_ends_with_standard_error(folder: Path, redirected: str) -> None:
+    """The status stays 1 for a run short of its goal, and what would have been said does not get into its file."""
+    status, _ = shell(folder, f"run {SMALL} --until gap=1e-9 --until steps=2 -o out.h5", redirected)
+    assert status == 1
+    assert open_run(folder / "out.h5").stop_reason.startswith("2 steps taken")
+    with h5py.File(folder / "out.h5") as file:
+        assert file.attrs["status"] == "complete"
+
+
+@needs_posix
+@needs_full
+def test_what_was_to_be_said_is_said_where_it_can_be(tmp_path: Path) -> None:
+    status, _ = shell(tmp_path, "run nonesuch >said", "2>/dev/full")
+    assert status == 2
+    said = (tmp_path / "said").read_text()
+    assert said.startswith("wpoflow: standard error: No space left on device; not shown: wpoflow: ")
+    assert "nonesuch" in said
+
+
+@needs_posix
+@needs_full
+@pytest.mark.parametrize("command", ["gallery lqr", "info kept.h5 --json"])
+def test_data_that_is_not_whole_is_no_success(folder: Path, command: str) -> None:
+    """What a program would go on to read: JSON, and a problem file."""
+    status, said = shell(folder, command, ">/dev/full")
+    assert status == 4
+    assert "standard output" in said
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "ascii:strict", "cp1252", "latin-1:strict", "utf-8"])
+def test_letters_that_an_encoding_lacks(tmp_path: Path, encoding: str) -> None:
+    title = "Münzwurf ∂π/∂t 𝔼"
+    text = gallery_text("bandit").replace("Bandit: one state, a double-well cost", title)
+    (tmp_path / "title.toml").write_text(text, encoding="utf-8")
+    shown = {}
+    for command in ("check", "run", "info"):
+        named = ["./title.h5"] if command == "info" else ["./title.toml", "--cells", "a=16"]
+        done = subprocess.run(
+            [sys.executable, "-m", "wpoflow", command, *named],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding},
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        shown[command] = done.stdout.decode(encoding.partition(":")[0])
+    assert open_run(tmp_path / "title.h5").title == title
+    problem, _, _ = shown["check"].partition("\n# what a run would be\n")
+    assert tomllib.loads(problem)["problem"]["title"] == title  # escapes are those of TOML
+    assert "zwurf" in shown["run"]
+
+
+def test_json_is_the_same_in_every_encoding(tmp_path: Path) -> None:
+    small_run(tmp_path / "kept.h5")
+    with h5py.File(tmp_path / "kept.h5", "r+") as file:
+        file.attrs["title"] = "Münzwurf"
+    done = subprocess.run(
+        [sys.executable, "-m", "wpoflow", "info", "kept.h5", "--json", "--anyway"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["attributes"]["title"] == "Münzwurf"
+
+
+def test_what_a_terminal_would_obey_is_not_sent_to_it(tmp_path: Path) -> None:
+    """Titles and names of files come from elsewhere: neither moves the cursor, neither makes a second line."""
+    text = gallery_text("bandit").replace("Bandit: one state", "Red\\u001b[31m\\u009b2J\\nsecond")
+    (tmp_path / "red.toml").write_text(text, encoding="utf-8")
+    name = "a\nb\x1b[31m.h5"
+    for command in (["run", "./red.toml", "--cells", "a=16", "-o", name], ["info", name], ["run", name]):
+        done = subprocess.run(
+            [sys.executable, "-m", "wpoflow", *command],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode == 0) == (command != ["run", name])
+        assert "\x1b" not in done.stdout + done.stderr
+        assert "\x9b" not in done.stdout
+        assert not any(line.startswith("b") and ".h5" in line for line in (done.stdout + done.stderr).splitlines())
+        assert len(done.stderr.splitlines()) == (0 if done.returncode == 0 else 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no pseudo-terminal to be had")
+@pytest.mark.parametrize(("term", "columns"), [("dumb", "80"), ("xterm", "1"), ("xterm", "80"), ("", "1")])
+def test_terminals_of_all_kinds(tmp_path: Path, term: str, columns: str) -> None:
+    import pty
+
+    parent, child = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": term, "COLUMNS": columns}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wpoflow", "run", "lqr", "--cells", "x=16", "--cells", "u=16", "--until", "2"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=child,
+        stderr=subprocess.PIPE,
+    )
+    os.close(child)
+    shown = b""
+    while True:
+        try:
+            block = os.read(parent, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not block:
+            break
+        shown += block
+    os.close(parent)
+    assert process.stderr is not None
+    assert (process.wait(), process.stderr.read()) == (0, b"")
+    process.stderr.close()
+    assert b"flow time 2 reached" in shown
+    if term in ("dumb", ""):
+        assert b"\x1b[2K" not in shown
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no pseudo-terminal to be had")
+def test_a_terminal_that_is_closed_while_the_run_goes_on(tmp_path: Path) -> None:
+    import pty
+
+    parent, child = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wpoflow", "run", "lqr", "--until", "20", "-o", "run.h5"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"},
+        stdout=child,
+        stderr=subprocess.PIPE,
+    )
+    os.close(child)
+    os.read(parent, 1)
+    os.close(parent)
+    _, said = process.communicate()
+    assert process.returncode == 0, said
+    assert said.decode().startswith("wpoflow: standard output: ")
+    assert len(said.splitlines()) == 1
+    assert open_run(tmp_path / "run.h5").series["time"][-1] == 20.0
+
+
+def test_an_onlooker_that_is_there_is_written_to(capsys: pytest.CaptureFixture[str]) -> None:
+    stream = Onlooker(sys.stdout)
+    stream.write("seen\n")
+    stream.flush()
+    assert capsys.readouterr().out == "seen\n"
+    assert (stream.lost, stream.error) == ("", None)
+    assert Onlooker(None).isatty() is False
+    with pytest.raises(TypeError):
+        stream.write(b"bytes")  # type: ignore[arg-type]
+
+
+def test_short_texts_have_one_line(tmp_path: Path) -> None:
+    small_run(tmp_path / "run.h5")
+    run = open_run(tmp_path / "run.h5")
+    assert run.optimum is not None
+    for thing in (run, run.optimum, run.snapshots, run.states, run.actions.axes[0]):
+        assert len(repr(thing).splitlines()) == 1
+        assert len(repr(thing)) < 300
+    assert brief(run.optimum).startswith("Optimum(value=array (3,), q=array (3, 4), ")

@@ -1,0 +1,114 @@
+"""Ctrl-C and SIGTERM end a command with one line and status 130, whenever they come, and leave nothing half written."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are sent the POSIX way")
+
+MARKED = """
+import os, sys
+sys.path.insert(0, {root!r})
+from wpoflow.__main__ import SIGNALS, main
+print("up", flush=True)
+sys.argv[1:] = {arguments!r}
+{more}
+main()
+"""
+
+
+def started(folder: Path, arguments: list[str], more: str = "") -> subprocess.Popen[str]:
+    """A command in a process that has just installed its handlers."""
+    code = MARKED.format(root=str(ROOT), arguments=arguments, more=more)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    return process
+
+
+def left(folder: Path) -> set[str]:
+    """What is neither a whole file nor what a run may be gone on with."""
+    return {path.name for path in folder.iterdir() if path.suffix in (".part", ".lock")}
+
+
+@pytest.mark.parametrize(
+    "command", [["run", "lqr", "--until", "1000"], ["optimum", "torus", "-o", "o.h5"], ["check", "lqr"]]
+)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_at_many_instants(tmp_path: Path, command: list[str], number: signal.Signals) -> None:
+    """From the first line of the command on: within imports, while preparing, while stepping, while ending."""
+    for instant in (0.0, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.2, 1.6):
+        process = started(tmp_path, [*command, "--force"] if command[0] != "check" else command)
+        time.sleep(instant)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=120)
+        if process.returncode == 0:  # it was over
+            assert said == ""
+            continue
+        assert process.returncode == 130, said
+        assert len(said.splitlines()) == 1
+        assert "interrupted" in said
+        assert left(tmp_path) == set()
+
+
+SWALLOWED = {
+    "import": "import builtins; open('deaf.py', 'w').write('import time\\ntry: time.sleep(1)\\nexcept: pass\\n'); "
+    "sys.path.insert(0, '.'); import deaf",
+    "finaliser": "class Deaf:\n    def __del__(self): time.sleep(1)\nDeaf()",
+    "callback": "import ctypes; ctypes.CFUNCTYPE(None)(lambda: time.sleep(1))()",
+    "except": "try: time.sleep(1)\nexcept BaseException: pass",
+}
+
+
+@pytest.mark.parametrize("where", SWALLOWED)
+def test_a_signal_that_is_dropped_comes_again(tmp_path: Path, where: str) -> None:
+    """Python drops what is raised within finalisers and callbacks, and modules may catch whatever comes."""
+    code = f"import time, sys; print('deaf', flush=True)\n{SWALLOWED[where]}\ntime.sleep(60)"
+    more = (
+        "import wpoflow.commands.gallery as gallery\n"
+        f"def deaf(**_): exec({code!r}, {{'__name__': 'deaf'}})\n"
+        "gallery.main = deaf\n"
+    )
+    process = started(tmp_path, ["gallery"], more)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "deaf\n"
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (130, "wpoflow: interrupted\n")
+
+
+def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
+    """As nohup and shells do for what runs in the background."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wpoflow", "run", "lqr", "--until", "5", "-o", "run.h5"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    time.sleep(1.0)
+    process.send_signal(signal.SIGHUP)
+    _, said = process.communicate(timeout=120)
+    assert (process.returncode, said) == (0, b"")
+
+
+def test_the_handlers_of_the_process_are_given_back() -> None:
+    """Where `main` is called by another program."""
+    from wpoflow.cli import main
+
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)], sys.unraisablehook
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert ([signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)], sys.unraisablehook) == before
