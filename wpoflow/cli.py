@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from wpoflow.exits import Exit, report
+from wpoflow.exits import Exit, report, warnings_in_one_line
 from wpoflow.options import (
     Debug,
     anyway_option,
@@ -85,7 +85,8 @@ def cli(context: click.Context) -> None:
 
 def _call(module: str, function: str = "main", /, **arguments: Any) -> None:
     """Run a command's function and leave with the status it returns."""
-    status = getattr(importlib.import_module(f"wpoflow.commands.{module}"), function)(**arguments)
+    with warnings_in_one_line():
+        status = getattr(importlib.import_module(f"wpoflow.commands.{module}"), function)(**arguments)
     if status is not Exit.DONE:
         raise click.exceptions.Exit(int(status))
 
@@ -241,6 +242,17 @@ def limits(**arguments: Any) -> None:
 def info(**arguments: Any) -> None:
     """Say what a run file is, how the run ended, and its main numbers."""
     _call("info", **arguments)
+
+
+@cli.command()
+@run_file
+def seal(**arguments: Any) -> None:
+    """Seal again a run file that another program opened for writing, if it holds what the run left.
+
+    HDF5 cuts the seal off, and with it the state from which the run could be extended, whenever a program opens the
+    file for writing, even if it writes nothing. A file whose contents were altered is not sealed.
+    """
+    _call("seal", **arguments)
 
 
 @cli.command(help=plot_help())

@@ -6,11 +6,16 @@ import errno
 import os
 import sys
 import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
+from typing import Any
 
 import click
 
 from wpoflow.core.text import one_line, printable
+from wpoflow.solver.records.notices import RunFileWarning
 
 
 class Exit(IntEnum):
@@ -76,6 +81,22 @@ def describe(error: BaseException) -> str:
         where = f" ({os.path.basename(frame[0].filename)}:{frame[0].lineno})" if frame else ""
         return f"internal error: {type(error).__name__}: {one_line(error)}{where}; --debug shows more"
     return str(error)
+
+
+@contextmanager
+def warnings_in_one_line() -> Iterator[None]:
+    """Context in which what is said of a run file that was read all the same is one line on standard error."""
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, RunFileWarning):
+            print(f"wpoflow: {one_line(message)}", file=sys.stderr)
+        else:
+            otherwise(message, category, *where, **more)
+
+    with warnings.catch_warnings():
+        otherwise, warnings.showwarning = warnings.showwarning, show
+        warnings.simplefilter("always", RunFileWarning)
+        yield
 
 
 def report(error: BaseException, debug: bool) -> Exit:

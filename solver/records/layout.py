@@ -18,12 +18,18 @@ from wpoflow.solver.records.series import SERIES
 from wpoflow.solver.records.stop import StopKind
 
 if TYPE_CHECKING:
-    from wpoflow.core.arrays import FloatArray
     from wpoflow.grids.grid import Grid
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Of files that are written; those of lower ones are read as well (in 1 ``accuracy`` and ``step`` are texts)."""
+CONVENTIONS = "CF-1.11"
 STATES, ACTIONS = "states", "actions"
 """In the table, these stand for the dimensions of all state axes and of all action axes."""
+BOUND = "bound_index"
+"""Of the two ends of a cell, in the bounds of an axis."""
+
+_VALUE = "costs are minimised; includes the temperature times the relative entropy to the reference measure"
+_LATER = f"{_VALUE}, of all later actions"
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,10 @@ class Variable:
         Meaning at more length, where the manual has more to say.
     boundary : str
         Of an axis, what happens at its ends.
+    comment : str
+        What more must be known to use the numbers.
+    bounds : str
+        Of the points of an axis, the data set of the bounds of their cells, as the CF conventions name it.
     shape : tuple of int
         Lengths; -1 where they are not known before the data are.
     flat : tuple of int
@@ -56,6 +66,8 @@ class Variable:
     kind: str = "f8"
     explained: str = ""
     boundary: str = ""
+    comment: str = ""
+    bounds: str = ""
     shape: tuple[int, ...] = (-1,)
     flat: tuple[int, ...] = (-1,)
 
@@ -82,8 +94,8 @@ class Variable:
     @property
     def attributes(self) -> dict[str, str]:
         """Attributes of the data set."""
-        boundary = {"boundary": self.boundary} if self.boundary else {}
-        return {"units": "1", "long_name": self.long_name, **boundary}
+        further = {"boundary": self.boundary, "comment": self.comment, "bounds": self.bounds}
+        return {"units": "1", "long_name": self.long_name, **{name: text for name, text in further.items() if text}}
 
 
 def _of_problem(name: str, dims: tuple[str, ...], explained: str, kind: str = "f8") -> Variable:
@@ -97,15 +109,18 @@ def _numbered(name: str, explained: str, kind: str = "f8") -> tuple[Variable, Va
 
 
 VARIABLES: tuple[Variable, ...] = (
-    *(Variable(name, ("time",), meaning) for name, meaning in SERIES.items()),
+    *(
+        Variable(name, ("time",), meaning, comment=_VALUE if name == "value_rho" else "")
+        for name, meaning in SERIES.items()
+    ),
     Variable("reference_mass", (ACTIONS,), "mass of the reference measure by cell"),
     Variable("rho", (STATES,), "law of the initial state"),
-    Variable("optimum/value", (STATES,), "soft-optimal value"),
-    Variable("optimum/q", (STATES, ACTIONS), "soft-optimal Q"),
+    Variable("optimum/value", (STATES,), "soft-optimal value", comment=_VALUE),
+    Variable("optimum/q", (STATES, ACTIONS), "soft-optimal Q", comment=_LATER),
     Variable("optimum/policy", (STATES, ACTIONS), "soft-optimal policy, probability by cell"),
     Variable("optimum/occupancy", (STATES,), "discounted occupancy of the optimum"),
     Variable("snapshot/snapshot_time", ("snapshot_time",), "flow time"),
-    Variable("snapshot/value", ("snapshot_time", STATES), "value of the policy"),
+    Variable("snapshot/value", ("snapshot_time", STATES), "value of the policy", comment=_VALUE),
     Variable("snapshot/policy", ("snapshot_time", STATES, ACTIONS), "policy, probability by cell"),
     _of_problem("cost", (STATES, ACTIONS), "running cost, expected terminal cost included"),
     _of_problem("initial_policy", (STATES, ACTIONS), "cell probabilities the flow started from"),
@@ -126,9 +141,11 @@ OPTIMUM_ARRAYS = tuple(entry.name for entry in VARIABLES if entry.group == "opti
 PROBLEM_ARRAYS = tuple(entry.name for entry in VARIABLES if entry.group == "problem" and not entry.is_scale)
 
 RESERVED_NAMES = frozenset(
-    ["problem", *(part for entry in VARIABLES if entry.group != "problem" for part in entry.path.split("/"))]
+    ["problem", BOUND, *(part for entry in VARIABLES if entry.group != "problem" for part in entry.path.split("/"))]
 )
-"""Names of data sets and groups, which no axis may have; nor may an axis end in ``_edges``."""
+"""Names of data sets and groups, which no axis may have; nor may an axis end in one of ``AXIS_ENDINGS``."""
+AXIS_ENDINGS = ("_edges", "_bounds")
+"""Of the names of the data sets beside the points of an axis."""
 
 
 @dataclass(frozen=True)
@@ -158,8 +175,8 @@ ATTRIBUTES: dict[str, Attribute] = {
     "reached_goal": Attribute(int, "1 if a time or gap that was asked for was reached, or neither was asked for"),
     "flow": Attribute(str, "which flow"),
     "scheme": Attribute(str, "time scheme used"),
-    "accuracy": Attribute(str, "accuracy asked for, as text; absent with fixed steps"),
-    "step": Attribute(str, "size of fixed steps, as text; absent with controlled steps"),
+    "accuracy": Attribute(float, "accuracy asked for; absent with fixed steps"),
+    "step": Attribute(float, "size of fixed steps; absent with controlled steps"),
     "bellman_solver": Attribute(str, "linear solver of the Bellman equations"),
     "steps": Attribute(int, "accepted steps"),
     "rejected_steps": Attribute(int, "steps repeated shorter"),
@@ -169,10 +186,15 @@ ATTRIBUTES: dict[str, Attribute] = {
     "compile_seconds": Attribute(float, "of these, spent compiling"),
     "run_id": Attribute(str, "the same in all files of a run, and in no other's"),
     "resumed": Attribute(int, "how often the run was gone on with"),
+    "Conventions": Attribute(str, f"`{CONVENTIONS}`, the netCDF conventions for climate and forecast"),
     "schema_version": Attribute(int, "version of this layout", required=True),
     "wpoflow_version": Attribute(str, "version that wrote the file", required=True),
     "source_hash": Attribute(str, "SHA-256 over the sources that wrote it"),
     "packages": Attribute(str, "versions of Python and packages, as JSON", required=True),
+    "digests": Attribute(
+        str,
+        "BLAKE2b digests of each data set and each attribute, as JSON; checked where another program cut the seal",
+    ),
 }
 OPTIMUM_ATTRIBUTES: dict[str, Attribute] = {
     "bellman_residual": Attribute(float, "max |V − TV|; the error of V is at most this over 1 − γ", required=True),
@@ -186,25 +208,17 @@ def axis_names(grid: Grid) -> tuple[str, ...]:
     return tuple(axis.name for axis in grid.axes)
 
 
-def axis_arrays(states: Grid, actions: Grid) -> dict[str, FloatArray]:
-    """Points and cell edges of all axes, by the names of their variables."""
-    axes = (*states.axes, *actions.axes)
-    return {
-        name: array for axis in axes for name, array in ((axis.name, axis.points), (f"{axis.name}_edges", axis.edges))
-    }
-
-
 def variables(states: Grid, actions: Grid) -> dict[str, Variable]:
     """The table for given grids, by path: with names, variables and lengths of their axes."""
     found = {entry.path: entry for entry in VARIABLES[: len(SERIES)]}
+    found[BOUND] = Variable(BOUND, (BOUND,), "0 for the lower edge of a cell, 1 for the upper", "i8", shape=(2,))
     for kind, grid in (("state", states), ("action", actions)):
         for axis in grid.axes:
-            for what, name, size in (
-                ("points", axis.name, axis.size),
-                ("cell edges", f"{axis.name}_edges", axis.size + 1),
-            ):
-                meaning = f"{what} of the {kind} axis {axis.name}"
-                found[name] = Variable(name, (name,), meaning, boundary=axis.boundary, shape=(size,))
+            name, of, rule = axis.name, f"of the {kind} axis {axis.name}", axis.boundary
+            edges, bounds = f"{name}_edges", f"{name}_bounds"
+            found[name] = Variable(name, (name,), f"points {of}", boundary=rule, bounds=bounds, shape=(axis.size,))
+            found[edges] = Variable(edges, (edges,), f"cell edges {of}", boundary=rule, shape=(axis.size + 1,))
+            found[bounds] = Variable(bounds, (name, BOUND), f"cell bounds {of}", shape=(axis.size, 2))
     grids = {STATES: states, ACTIONS: actions}
     for entry in VARIABLES[len(SERIES) :]:
         dims: list[str] = []
@@ -220,6 +234,7 @@ def variables(states: Grid, actions: Grid) -> dict[str, Variable]:
 def standing_attributes(states: Grid, actions: Grid) -> dict[str, str | int]:
     """Attributes of every run: schema, provenance, and which axes are of states and which of actions."""
     return {
+        "Conventions": CONVENTIONS,
         "schema_version": SCHEMA_VERSION,
         "wpoflow_version": VERSION,
         "source_hash": source_hash(),
@@ -234,5 +249,5 @@ def check_axis_names(names: Sequence[str]) -> None:
     for name in names:
         if list(names).count(name) > 1:
             raise ValueError(f"axis {name} is both a state and an action axis; their names must differ")
-        if name in RESERVED_NAMES or name.endswith("_edges") or "/" in name or " " in name:
+        if name in RESERVED_NAMES or name.endswith(AXIS_ENDINGS) or "/" in name or " " in name:
             raise ValueError(f"axis {name!r}: the run file has this name for something else; choose another")

@@ -12,7 +12,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.display import Displayed
 from wpoflow.grids.grid import Grid
-from wpoflow.solver.records.layout import OPTIMUM_ARRAYS, OPTIMUM_ATTRIBUTES, axis_arrays, variables
+from wpoflow.solver.records.layout import BOUND, OPTIMUM_ARRAYS, OPTIMUM_ATTRIBUTES, variables
 
 if TYPE_CHECKING:
     import xarray
@@ -219,3 +219,12 @@ class Run(Displayed):
         return xarray.DataTree.from_dict(
             {f"/{name}": xarray.Dataset(group, attrs=attributes.get(name)) for name, group in groups.items()}
         )
+
+
+def axis_arrays(states: Grid, actions: Grid) -> dict[str, FloatArray | IntArray]:
+    """Points, cell edges and bounds of all axes, and the index of the bounds, by the names of their variables."""
+    found: dict[str, FloatArray | IntArray] = {BOUND: np.arange(2)}
+    for axis in (*states.axes, *actions.axes):
+        found[axis.name], found[f"{axis.name}_edges"] = axis.points, axis.edges
+        found[f"{axis.name}_bounds"] = np.stack([axis.edges[:-1], axis.edges[1:]], axis=1)
+    return found

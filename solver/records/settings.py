@@ -150,7 +150,7 @@ class RecordTable(Table):
     """[record]: when rows of the series and snapshots are taken."""
 
     series: SeriesTable = SeriesTable(first=1e-3, per_decade=20)
-    snapshots: Snapshots = 10
+    snapshots: Snapshots = 30
 
 
 class Settings(Table):
