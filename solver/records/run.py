@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Attributes = Mapping[str, str | int | float]
 ProblemArrays = Mapping[str, FloatArray | IntArray]
 Rows = Callable[[int | slice], FloatArray]
+BLOCK = 1 << 20  # numbers read at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +78,13 @@ class Snapshots:
     def policy(self) -> FloatArray:
         """All policies, (k, S, A)."""
         return self._policy(slice(None))
+
+    def each_policy(self) -> Iterator[FloatArray]:
+        """The policies, (S, A), one after the other; several small ones are read at once."""
+        count = len(self.time)
+        at_once = max(1, BLOCK // max(1, self.policy_at(0).size)) if count else 1
+        for start in range(0, count, at_once):
+            yield from self._policy(slice(start, start + at_once))
 
     def value_at(self, index: int) -> FloatArray:
         """One value function, (S,), without reading the others."""

@@ -20,6 +20,7 @@ from wpoflow.core.memory import available_bytes
 from wpoflow.grids.axis import Axis
 from wpoflow.solver.records.layout import ATTRIBUTES, OPTIMUM_ATTRIBUTES, SCHEMA_VERSION, Attribute, Variable
 from wpoflow.solver.records.run import Rows
+from wpoflow.solver.records.series import MAX_ROWS, MAX_SNAPSHOTS
 from wpoflow.solver.storage.atomic import RunFileError
 from wpoflow.solver.storage.plausible import ImplausibleError, of_array
 
@@ -28,8 +29,8 @@ Scalar = str | int | float
 
 GROUPS = ("optimum", "snapshot", "problem")
 LEAST_SCHEMA = 1
-MOST_ROWS = 1_200_000
-"""Of a dimension whose length only the file knows: of a run `MAX_ROWS`, `MAX_SNAPSHOTS` and a few; 0.2 GB of series."""
+MOST_ROWS = {"": MAX_ROWS + 2, "snapshot": MAX_SNAPSHOTS + 2}
+"""Of a dimension whose length only the file knows, by group."""
 MOST_BYTES = 1 << 29
 """Of everything that is read when a file is opened: series, axes and masses, whatever they are compressed to."""
 LONGEST_TEXT = 1 << 22
@@ -128,7 +129,8 @@ class Contents:
     def _part(self, entry: Variable, index: int | slice) -> FloatArray:
         """Rows of a variable."""
         data, shape = find_data(self.file, entry), entry.flat if isinstance(index, slice) else entry.flat[1:]
-        check_fits(data, data.size if isinstance(index, slice) else data.size // max(1, len(data)))
+        rows = len(range(*index.indices(len(data)))) if isinstance(index, slice) else 1
+        check_fits(data, rows * (data.size // max(1, len(data))))
         found: FloatArray = data[index].reshape(shape)
         self.judge(of_array(entry.path, found))
         return found
@@ -265,8 +267,10 @@ def find_data(file: h5py.File, entry: Variable, rows: int = -1) -> h5py.Dataset:
     wanted = tuple(rows if length < 0 else length for length in entry.shape)
     if len(item.shape) != len(wanted) or any(b not in (-1, a) for a, b in zip(item.shape, wanted, strict=True)):
         raise ValueError(f"{entry.path} has shape {item.shape}; it must be {wanted}")
-    if -1 in entry.shape and entry.group != "problem" and item.shape[0] > MOST_ROWS:
-        raise ValueError(f"{entry.path} has {item.shape[0]} rows; at most {MOST_ROWS} are read")
+    if wanted and entry.shape[0] < 0 and item.shape[0] > (most := MOST_ROWS.get(entry.group, item.shape[0])):
+        raise ValueError(f"{entry.path} has {item.shape[0]} rows; at most {most} are read")
+    if item.size and not item.id.get_storage_size():  # it would be read as zeros, as many as it claims
+        raise ValueError(f"{entry.path} holds no numbers")
     return item
 
 

@@ -19,6 +19,10 @@ from wpoflow.solver.records.run import Optimum, Run
 MASS_TOLERANCE = 1e-9
 FARTHEST = 1e100
 """Absolute value of the edges of an axis, at most: squares and products of lengths are finite numbers."""
+LARGEST = 1e300
+"""Absolute value of costs and values, at most: what is made of a few of them is finite."""
+LATEST = 1e305
+"""Flow time, at most."""
 
 Numbers = Mapping[str, str | int | float]
 
@@ -86,25 +90,23 @@ def is_law(array: FloatArray) -> bool:
 
 
 def _is_finite(array: FloatArray) -> bool:
-    return bool(np.all(np.isfinite(array)))
+    return bool(np.all(np.abs(array) <= LARGEST))
 
 
 def _is_share(array: FloatArray) -> bool:
     return bool(np.all(array >= 0.0) and np.all(array <= 1.0 + MASS_TOLERANCE))
 
 
-def _is_times(array: FloatArray, strictly: bool = False) -> bool:
-    times, steps = np.atleast_1d(array), np.diff(np.atleast_1d(array))
-    ordered = np.all(steps > 0.0) if strictly else np.all(steps >= 0.0)
-    return bool(ordered and np.all(times >= 0.0) and _is_finite(times))
+def _is_times(array: FloatArray) -> bool:
+    return bool(np.all(np.diff(array) > 0.0) and np.all(array >= 0.0) and np.all(array <= LATEST))
 
 
-_FINITE = (_is_finite, "is not finite")
+_FINITE = (_is_finite, f"is not finite, or beyond {LARGEST:g}")
 _LAWS = (is_law, "is no probability in every state")
 _SHARES = (_is_share, "is no probability of every pair")
 _RULES: dict[str, tuple[Callable[[FloatArray], bool], str]] = {
-    "time": (lambda times: _is_times(times, strictly=True), "is not in order: the rows of the series"),
-    "snapshot/snapshot_time": (_is_times, "is not in order"),
+    "time": (_is_times, "is not in order, from 0 on"),
+    "snapshot/snapshot_time": (_is_times, "is not in order, from 0 on"),
     "reference_mass": (lambda mass: bool(np.all(mass > 0.0)) and is_law(mass), "is no positive probability"),
     "rho": (is_law, "is no probability"),
     "optimum/value": _FINITE,
