@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -130,7 +131,8 @@ def test_what_values_count_is_said_where_they_are(case: tuple[GridMDP, Path]) ->
 
 def test_accuracy_and_step_are_numbers(tmp_path: Path) -> None:
     mdp = load_problem("bandit", cells={"a": 20})
-    for asked in ({"accuracy": 1e-3}, {"step": 0.07}):
+    choices: tuple[dict[str, Any], ...] = ({"accuracy": 1e-3}, {"step": 0.07})
+    for asked in choices:
         evolve(mdp, until={"steps": 2}, output=tmp_path / "run.h5", force=True, **asked)
         run = open_run(tmp_path / "run.h5")
         with h5py.File(tmp_path / "run.h5") as file:
