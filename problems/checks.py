@@ -20,7 +20,7 @@ from wpoflow.problems.expressions import (
     parse_expression,
     valid_name,
 )
-from wpoflow.solver.records.layout import RESERVED_NAMES
+from wpoflow.solver.records.layout import AXIS_ENDINGS, RESERVED_NAMES
 
 PREDEFINED = ("discount", "temperature")
 """Keys of [problem] that expressions may use by name."""
@@ -189,8 +189,9 @@ def _name_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
             if name in owner:
                 yield key, f"the name is already taken by {owner[name]}"
             owner.setdefault(name, key)
-            if table in ("state", "action") and (name in RESERVED_NAMES or name.endswith("_edges")):
-                yield key, f"an axis may not be called {name!r}, *_edges or one of {', '.join(sorted(RESERVED_NAMES))}"
+            if table in ("state", "action") and (name in RESERVED_NAMES or name.endswith(AXIS_ENDINGS)):
+                taken = ", ".join(sorted(RESERVED_NAMES))
+                yield key, f"an axis may not be called {name!r}, *_edges, *_bounds or one of {taken}"
     if isinstance(raw.get("action"), dict) and not raw["action"]:
         yield "action", "at least one action axis is needed"
 

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import psutil
 
+from wpoflow.core.memory import available_bytes
 from wpoflow.grids.interpolation import boundary_map
 from wpoflow.grids.smoothing import REACH
 from wpoflow.problems.plan import HERMITE_NODES, Kind, Plan
@@ -38,9 +37,6 @@ ROW_ENTRY_BYTES = 20  # column index once, two generations of values
 DENSE_MATRICES = 3
 SAMPLED_STATES = 24
 SAMPLED_ACTIONS = 4096
-
-_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-_CGROUP_USED = ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes")
 
 
 @dataclass(frozen=True)
@@ -115,24 +111,6 @@ def matrix_bytes(n_states: int, row_entries: float, linear_solver: str, smoothed
         if n_states >= LEAST_STATES and row_entries <= MOST_ROW_ENTRIES:
             needed += (INCOMPLETE_ENTRY_BYTES * row_entries + INCOMPLETE_STATE_BYTES) * n_states
     return int(needed)
-
-
-def available_bytes() -> int:
-    """Memory this process may still take: of the machine, or of its control group if that is less."""
-    available = int(psutil.virtual_memory().available)
-    for limit_path, used_path in zip(_CGROUP_LIMITS, _CGROUP_USED, strict=True):
-        limit, used = _number(limit_path), _number(used_path)
-        if limit is not None and used is not None:
-            available = min(available, max(0, limit - used))
-    return available
-
-
-def _number(path: str) -> int | None:
-    try:
-        text = Path(path).read_text(encoding="ascii").strip()
-    except OSError:
-        return None
-    return int(text) if text.isdecimal() else None
 
 
 def row_entries(statement: Statement) -> float:

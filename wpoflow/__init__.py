@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from wpoflow.solver.bellman.optimum import solve_optimum as solve_optimum
     from wpoflow.solver.bellman.system import BellmanError as BellmanError
     from wpoflow.solver.mdp import GridMDP as GridMDP
+    from wpoflow.solver.records.notices import RunFileWarning as RunFileWarning
     from wpoflow.solver.records.run import Run as Run
     from wpoflow.solver.runs.evolve import evolve as evolve
     from wpoflow.solver.schemes.trajectory import flow as flow

@@ -18,7 +18,7 @@ from wpoflow.core.interrupt import CommandSignals
 from wpoflow.core.onlooker import Watched
 from wpoflow.core.text import did_you_mean
 from wpoflow.environment import check_environment
-from wpoflow.exits import CommandError, Exit, describe, report
+from wpoflow.exits import CommandError, Exit, describe, report, warnings_in_one_line
 from wpoflow.options import (
     Invocation,
     Output,
@@ -97,7 +97,8 @@ def _call(module: str, function: str = "main", /, **arguments: Any) -> None:
     try:
         if module in WITH_KERNELS:
             check_environment()
-        status = getattr(importlib.import_module(f"wpoflow.commands.{module}"), function)(**arguments)
+        with warnings_in_one_line():
+            status = getattr(importlib.import_module(f"wpoflow.commands.{module}"), function)(**arguments)
     except KeyboardInterrupt as error:
         raise CommandError(Exit.INTERRUPTED, describe(error)) from error
     except Exception as error:
@@ -268,6 +269,17 @@ def limits(**arguments: Any) -> None:
 def info(**arguments: Any) -> None:
     """Say what a run file is, how the run ended, and its main numbers."""
     _call("info", **arguments)
+
+
+@cli.command()
+@run_file
+def seal(**arguments: Any) -> None:
+    """Seal again a run file that another program opened for writing, if it holds what the run left.
+
+    HDF5 cuts the seal off, and with it the state from which the run could be extended, whenever a program opens the
+    file for writing, even if it writes nothing. A file whose contents were altered is not sealed.
+    """
+    _call("seal", **arguments)
 
 
 @cli.command(help=plot_help())

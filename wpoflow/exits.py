@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import re
 import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
+from typing import Any
 
 import click
 
 from wpoflow.core.onlooker import errors
 from wpoflow.core.text import escaped_line, one_line
 from wpoflow.core.travel import TravellingError
+from wpoflow.solver.records.notices import RunFileWarning
 
 
 class Exit(IntEnum):
@@ -94,6 +99,22 @@ def describe(error: BaseException) -> str:
     message = as_options(str(error))
     several = any(kind.__name__ == "ProblemError" for kind in type(error).__mro__)  # one line a fault
     return message if several else escaped_line(message)
+
+
+@contextmanager
+def warnings_in_one_line() -> Iterator[None]:
+    """Context in which what is said of a run file that was read all the same is one line on standard error."""
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, RunFileWarning):
+            warn(one_line(message))
+        else:
+            otherwise(message, category, *where, **more)
+
+    with warnings.catch_warnings():
+        otherwise, warnings.showwarning = warnings.showwarning, show
+        warnings.simplefilter("always", RunFileWarning)
+        yield
 
 
 def report(error: BaseException, debug: bool) -> Exit:

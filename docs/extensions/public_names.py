@@ -21,7 +21,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Runs": ("Run", "open_run"),
     "Validation and figures": ("validate_run", "plot", "save_movie"),
     "Environments": ("from_environment", "open_policy", "GridPolicy", "rollout", "Rollout"),
-    "Errors": ("ProblemError", "RunFileError", "FigureError", "BellmanError", "NotFiniteError"),
+    "Errors": ("ProblemError", "RunFileError", "RunFileWarning", "FigureError", "BellmanError", "NotFiniteError"),
 }
 BESIDES = (
     ("Optimum", "wpoflow.solver.records.run"),

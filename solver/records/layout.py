@@ -18,12 +18,18 @@ from wpoflow.solver.records.series import SERIES
 from wpoflow.solver.records.stop import StopKind
 
 if TYPE_CHECKING:
-    from wpoflow.core.arrays import FloatArray
     from wpoflow.grids.grid import Grid
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Of files that are written; those of lower ones are read as well (in 1 ``accuracy`` and ``step`` are texts)."""
+CONVENTIONS = "CF-1.11"
 STATES, ACTIONS = "states", "actions"
 """In the table, these stand for the dimensions of all state axes and of all action axes."""
+BOUND = "bound_index"
+"""Of the two ends of a cell, in the bounds of an axis."""
+
+_VALUE = "costs are minimised; includes the temperature times the relative entropy to the reference measure"
+_LATER = f"{_VALUE}, of all later actions"
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,10 @@ class Variable:
         Of an axis, what happens at its ends.
     units : str
         Of an axis, if it has one.
+    comment : str
+        What more must be known to use the numbers.
+    bounds : str
+        Of the points of an axis, the data set of the bounds of their cells, as the CF conventions name it.
     shape : tuple of int
         Lengths; -1 where they are not known before the data are.
     flat : tuple of int
@@ -59,6 +69,8 @@ class Variable:
     explained: str = ""
     boundary: str = ""
     units: str = "1"
+    comment: str = ""
+    bounds: str = ""
     shape: tuple[int, ...] = (-1,)
     flat: tuple[int, ...] = (-1,)
 
@@ -85,8 +97,9 @@ class Variable:
     @property
     def attributes(self) -> dict[str, str]:
         """Attributes of the data set."""
-        boundary = {"boundary": self.boundary} if self.boundary else {}
-        return {"units": self.units, "long_name": self.long_name, **boundary}
+        further = {"boundary": self.boundary, "comment": self.comment, "bounds": self.bounds}
+        named = {name: text for name, text in further.items() if text}
+        return {"units": self.units, "long_name": self.long_name, **named}
 
 
 def _of_problem(name: str, dims: tuple[str, ...], explained: str, kind: str = "f8") -> Variable:
@@ -100,15 +113,18 @@ def _numbered(name: str, explained: str, kind: str = "f8") -> tuple[Variable, Va
 
 
 VARIABLES: tuple[Variable, ...] = (
-    *(Variable(name, ("time",), meaning) for name, meaning in SERIES.items()),
+    *(
+        Variable(name, ("time",), meaning, comment=_VALUE if name == "value_rho" else "")
+        for name, meaning in SERIES.items()
+    ),
     Variable("reference_mass", (ACTIONS,), "mass of the reference measure by cell"),
     Variable("rho", (STATES,), "law of the initial state"),
-    Variable("optimum/value", (STATES,), "soft-optimal value"),
-    Variable("optimum/q", (STATES, ACTIONS), "soft-optimal Q"),
+    Variable("optimum/value", (STATES,), "soft-optimal value", comment=_VALUE),
+    Variable("optimum/q", (STATES, ACTIONS), "soft-optimal Q", comment=_LATER),
     Variable("optimum/policy", (STATES, ACTIONS), "soft-optimal policy, probability by cell"),
     Variable("optimum/occupancy", (STATES,), "discounted occupancy of the optimum"),
     Variable("snapshot/snapshot_time", ("snapshot_time",), "flow time"),
-    Variable("snapshot/value", ("snapshot_time", STATES), "value of the policy"),
+    Variable("snapshot/value", ("snapshot_time", STATES), "value of the policy", comment=_VALUE),
     Variable("snapshot/policy", ("snapshot_time", STATES, ACTIONS), "policy, probability by cell"),
     _of_problem("cost", (STATES, ACTIONS), "running cost, expected terminal cost included"),
     _of_problem("initial_policy", (STATES, ACTIONS), "cell probabilities the flow started from"),
@@ -129,9 +145,11 @@ OPTIMUM_ARRAYS = tuple(entry.name for entry in VARIABLES if entry.group == "opti
 PROBLEM_ARRAYS = tuple(entry.name for entry in VARIABLES if entry.group == "problem" and not entry.is_scale)
 
 RESERVED_NAMES = frozenset(
-    ["problem", *(part for entry in VARIABLES if entry.group != "problem" for part in entry.path.split("/"))]
+    ["problem", BOUND, *(part for entry in VARIABLES if entry.group != "problem" for part in entry.path.split("/"))]
 )
-"""Names of data sets and groups, which no axis may have; nor may an axis end in ``_edges``."""
+"""Names of data sets and groups, which no axis may have; nor may an axis end in one of ``AXIS_ENDINGS``."""
+AXIS_ENDINGS = ("_edges", "_bounds")
+"""Of the names of the data sets beside the points of an axis."""
 
 
 @dataclass(frozen=True)
@@ -163,11 +181,11 @@ ATTRIBUTES: dict[str, Attribute] = {
     ),
     "flow": Attribute(str, "which flow"),
     "scheme": Attribute(str, "time scheme used"),
-    "accuracy": Attribute(str, "accuracy asked for, as text; absent with fixed steps"),
+    "accuracy": Attribute(float, "accuracy asked for; absent with fixed steps"),
     "accuracy_floor": Attribute(
         float, "the most that was allowed of a step's error beyond what accuracy allows: the rounding of Q/τ"
     ),
-    "step": Attribute(str, "size of fixed steps, as text; absent with controlled steps"),
+    "step": Attribute(float, "size of fixed steps; absent with controlled steps"),
     "bellman_solver": Attribute(str, "linear solver of the Bellman equations"),
     "steps": Attribute(int, "accepted steps"),
     "rejected_steps": Attribute(int, "steps repeated shorter"),
@@ -179,10 +197,15 @@ ATTRIBUTES: dict[str, Attribute] = {
     "compile_seconds": Attribute(float, "of these, spent compiling"),
     "run_id": Attribute(str, "the same in all files of a run, and in no other's"),
     "resumed": Attribute(int, "how often the run was gone on with"),
+    "Conventions": Attribute(str, f"`{CONVENTIONS}`, the netCDF conventions for climate and forecast"),
     "schema_version": Attribute(int, "version of this layout", required=True),
     "wpoflow_version": Attribute(str, "version that wrote the file", required=True),
     "source_hash": Attribute(str, "SHA-256 over the sources that wrote it"),
     "packages": Attribute(str, "versions of Python and packages, as JSON", required=True),
+    "digests": Attribute(
+        str,
+        "BLAKE2b digests of each data set and each attribute, as JSON; checked where another program cut the seal",
+    ),
 }
 OPTIMUM_ATTRIBUTES: dict[str, Attribute] = {
     "bellman_residual": Attribute(float, "max |V − TV|; the error of V is at most this over 1 − γ", required=True),
@@ -196,28 +219,19 @@ def axis_names(grid: Grid) -> tuple[str, ...]:
     return tuple(axis.name for axis in grid.axes)
 
 
-def axis_arrays(states: Grid, actions: Grid) -> dict[str, FloatArray]:
-    """Points and cell edges of all axes, by the names of their variables."""
-    axes = (*states.axes, *actions.axes)
-    return {
-        name: array for axis in axes for name, array in ((axis.name, axis.points), (f"{axis.name}_edges", axis.edges))
-    }
-
-
 def variables(states: Grid, actions: Grid) -> dict[str, Variable]:
     """The table for given grids, by path: with names, variables and lengths of their axes."""
     found = {entry.path: entry for entry in VARIABLES[: len(SERIES)]}
+    found[BOUND] = Variable(BOUND, (BOUND,), "0 for the lower edge of a cell, 1 for the upper", "i8", shape=(2,))
     for kind, grid in (("state", states), ("action", actions)):
         for axis in grid.axes:
-            for what, name, size in (
-                ("points", axis.name, axis.size),
-                ("cell edges", f"{axis.name}_edges", axis.size + 1),
-            ):
-                called = axis.label or f"the {kind} axis {axis.name}"
-                meaning = axis.label if axis.label and what == "points" else f"{what} of {called}"
-                found[name] = Variable(
-                    name, (name,), meaning, boundary=axis.boundary, units=axis.units or "1", shape=(size,)
-                )
+            name, of, rule = axis.name, f"of {axis.label or f'the {kind} axis {axis.name}'}", axis.boundary
+            edges, bounds, units = f"{name}_edges", f"{name}_bounds", axis.units or "1"
+            size = axis.size
+            points = axis.label or f"points {of}"
+            found[name] = Variable(name, (name,), points, boundary=rule, bounds=bounds, units=units, shape=(size,))
+            found[edges] = Variable(edges, (edges,), f"cell edges {of}", boundary=rule, units=units, shape=(size + 1,))
+            found[bounds] = Variable(bounds, (name, BOUND), f"cell bounds {of}", units=units, shape=(size, 2))
     grids = {STATES: states, ACTIONS: actions}
     for entry in VARIABLES[len(SERIES) :]:
         dims: list[str] = []
@@ -233,6 +247,7 @@ def variables(states: Grid, actions: Grid) -> dict[str, Variable]:
 def standing_attributes(states: Grid, actions: Grid) -> dict[str, str | int]:
     """Attributes of every run: schema, provenance, and which axes are of states and which of actions."""
     return {
+        "Conventions": CONVENTIONS,
         "schema_version": SCHEMA_VERSION,
         "wpoflow_version": VERSION,
         "source_hash": source_hash(),
@@ -247,5 +262,5 @@ def check_axis_names(names: Sequence[str]) -> None:
     for name in names:
         if list(names).count(name) > 1:
             raise ValueError(f"axis {name} is both a state and an action axis; their names must differ")
-        if name in RESERVED_NAMES or name.endswith("_edges") or "/" in name or " " in name:
+        if name in RESERVED_NAMES or name.endswith(AXIS_ENDINGS) or "/" in name or " " in name:
             raise ValueError(f"axis {name!r}: the run file has this name for something else; choose another")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.brief import briefly
 from wpoflow.core.display import Displayed
 from wpoflow.grids.grid import Grid
-from wpoflow.solver.records.layout import OPTIMUM_ARRAYS, OPTIMUM_ATTRIBUTES, axis_arrays, variables
+from wpoflow.solver.records.layout import BOUND, OPTIMUM_ARRAYS, OPTIMUM_ATTRIBUTES, variables
 
 if TYPE_CHECKING:
     import xarray
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Attributes = Mapping[str, str | int | float]
 ProblemArrays = Mapping[str, FloatArray | IntArray]
 Rows = Callable[[int | slice], FloatArray]
+BLOCK = 1 << 20  # numbers read at once
 
 
 @briefly
@@ -83,6 +84,13 @@ class Snapshots:
     def policy(self) -> FloatArray:
         """All policies, (k, S, A)."""
         return self._policy(slice(None))
+
+    def each_policy(self) -> Iterator[FloatArray]:
+        """The policies, (S, A), one after the other; several small ones are read at once."""
+        count = len(self.time)
+        at_once = max(1, BLOCK // max(1, self.policy_at(0).size)) if count else 1
+        for start in range(0, count, at_once):
+            yield from self._policy(slice(start, start + at_once))
 
     def value_at(self, index: int) -> FloatArray:
         """One value function, (S,), without reading the others."""
@@ -230,3 +238,12 @@ class Run(Displayed):
         return xarray.DataTree.from_dict(
             {f"/{name}": xarray.Dataset(group, attrs=attributes.get(name)) for name, group in groups.items()}
         )
+
+
+def axis_arrays(states: Grid, actions: Grid) -> dict[str, FloatArray | IntArray]:
+    """Points, cell edges and bounds of all axes, and the index of the bounds, by the names of their variables."""
+    found: dict[str, FloatArray | IntArray] = {BOUND: np.arange(2)}
+    for axis in (*states.axes, *actions.axes):
+        found[axis.name], found[f"{axis.name}_edges"] = axis.points, axis.edges
+        found[f"{axis.name}_bounds"] = np.stack([axis.edges[:-1], axis.edges[1:]], axis=1)
+    return found

@@ -13,6 +13,7 @@ import itertools
 import math
 from collections.abc import Iterator
 
+from wpoflow.solver.records.series import MAX_ROWS
 from wpoflow.solver.records.settings import RecordTable, SeriesTable, Settings
 
 SAME = 1e-12  # times closer than this, relatively, are one
@@ -20,7 +21,11 @@ OPEN_ENDED_DECADES = 6  # covered by the snapshots of a run whose end time is no
 
 
 def series_times(series: SeriesTable) -> Iterator[float]:
-    """Times of the rows of the series; the start and the stop are rows as well."""
+    """Times of the rows of the series, at most `MAX_ROWS`; the start and the stop are rows as well."""
+    return itertools.islice(_all_times(series), MAX_ROWS)
+
+
+def _all_times(series: SeriesTable) -> Iterator[float]:
     if series.times is not None:
         return iter(series.times)
     if series.every is not None:

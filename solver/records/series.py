@@ -6,6 +6,11 @@ their meaning from here; all are dimensionless (unit "1"), flow time included.
 
 from __future__ import annotations
 
+MAX_ROWS = 1_000_000
+"""Of a run, which hold 0.2 GB; its start and its stop are rows besides."""
+MAX_SNAPSHOTS = 100_000
+"""Of a run; its stop is one besides."""
+
 SERIES: dict[str, str] = {
     "time": "flow time",
     "value_rho": "value of the policy averaged over rho",

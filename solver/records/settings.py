@@ -25,12 +25,11 @@ from pydantic import (  # fmt: skip
 from wpoflow.core.faults import worded
 from wpoflow.core.registry import choices
 from wpoflow.core.text import did_you_mean
+from wpoflow.solver.records.series import MAX_ROWS, MAX_SNAPSHOTS
 from wpoflow.solver.registry import AUTOMATIC, FLOWS, default_accuracy, scheme_names
 
 SERIES_SHAPES = "{ first, per_decade }, or { every }, or { times }"
-MAX_ROWS = 10_000_000
 MAX_PER_DECADE = 10_000
-MAX_SNAPSHOTS = 100_000
 
 Positive = Annotated[float, Field(gt=0.0)]
 Until = float | Mapping[str, float]
@@ -45,7 +44,9 @@ class Table(BaseModel):
 
 
 def increasing(values: list[float]) -> list[float]:
-    """The values; ValueError unless they are strictly increasing."""
+    """The values; ValueError unless they are strictly increasing, and not too many."""
+    if len(values) > MAX_ROWS:
+        raise ValueError(f"are {len(values):,} times; at most {MAX_ROWS:,}")
     if not all(a < b for a, b in pairwise(values)):
         raise ValueError("must be strictly increasing")
     return values
@@ -120,7 +121,7 @@ class FlowTable(Table):
 
 
 class SeriesTable(Table):
-    """record.series: geometric, evenly spaced, or listed times."""
+    """record.series: geometric, evenly spaced, or listed times; after `MAX_ROWS` of them only the stop is a row."""
 
     first: Positive | None = None
     per_decade: Annotated[int, Field(ge=1, le=MAX_PER_DECADE)] | None = None
@@ -138,7 +139,7 @@ class SeriesTable(Table):
 class SnapshotTable(Table):
     """record.snapshots as a table: listed times."""
 
-    times: Times
+    times: Annotated[Times, Field(max_length=MAX_SNAPSHOTS)]
 
 
 Snapshots = Annotated[
@@ -151,7 +152,7 @@ class RecordTable(Table):
     """[record]: when rows of the series and snapshots are taken."""
 
     series: SeriesTable = SeriesTable(first=1e-3, per_decade=20)
-    snapshots: Snapshots = 10
+    snapshots: Snapshots = 30
 
 
 class Settings(Table):
@@ -240,7 +241,7 @@ def check_rows(flow: FlowTable, record: RecordTable) -> None:
     """Raise ValueError if evenly spaced rows would be too many."""
     every, time = record.series.every, flow.until.time
     if every is not None and time is not None and time / every > MAX_ROWS:
-        raise ValueError(f"record.series.every = {every:g} gives more than {MAX_ROWS:.0e} rows until time {time:g}")
+        raise ValueError(f"record.series.every = {every:g} gives more than {MAX_ROWS:,} rows until time {time:g}")
 
 
 def _as_table(snapshots: SnapshotTimes) -> Any:

@@ -150,15 +150,15 @@ def conduct(
         return run
 
 
-def run_attributes(settings: Settings) -> dict[str, str]:
+def run_attributes(settings: Settings) -> dict[str, str | float]:
     """What a run was asked for, as attributes of its file."""
     table = settings.flow
-    length = {"accuracy": repr(table.accuracy)} if table.step is None else {"step": repr(table.step)}
+    lengths = {"accuracy": table.accuracy, "step": table.step}
     return {
         "scheme": table.scheme,
         "flow": settings.flow_name,
         "bellman_solver": settings.linear_solver or "",
-        **length,
+        **{name: value for name, value in lengths.items() if value is not None},
     }
 
 

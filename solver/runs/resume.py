@@ -13,10 +13,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import fields, replace
-from warnings import warn
+from warnings import catch_warnings, simplefilter, warn
 
 from wpoflow.solver.flows.flow import AnyFlow
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.notices import RunFileWarning
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.records.settings import Until, UntilTable
 from wpoflow.solver.records.stop import StopKind
@@ -152,7 +153,8 @@ def _reopened(
     found = read_end_state(path)
     kept = run.snapshots
     if found is None or run.optimum is None or kept is None:
-        raise RunFileError(f"{output}: holds no state to extend the run from")
+        why = "" if found is not None else "; a program that opens the file for writing cuts it off"
+        raise RunFileError(f"{output}: holds no state to extend the run from{why}")
     names = {field.name for field in fields(RunStart)}
     with of_this_run(path):
         start = RunStart.of({name: found.pop(name) for name in names})
@@ -202,7 +204,9 @@ def finished(output: str | os.PathLike[str]) -> Run | None:
         if folder.path.is_dir() and (folder.begun or not there):
             done = _done(output, folder.start())
         else:
-            done = _complete(open_run(output)) if there else None
+            with catch_warnings():  # of a seal that was cut: said where the run is used
+                simplefilter("ignore", RunFileWarning)
+                done = _complete(open_run(output)) if there else None
         if done is not None:
             folder.remove()
         return done

@@ -14,7 +14,7 @@ A sealed file ends in a trailer of forty-eight bytes that tells whether it is wh
 
 HDF5 and zip archives ignore it, so every reader opens such a file unchanged; ours check it first.  HDF5's own checksums
 (fletcher32) guard chunks only: of random bit flips 14 % change what is read without being noticed, the SHA-256 misses
-none.
+none.  HDF5 cuts the trailer when it opens a file for writing, even if nothing is written: `solver.storage.seal`.
 """
 
 from __future__ import annotations
@@ -45,6 +45,10 @@ class RunFileError(TravellingError):
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
+
+
+class NoTrailerError(RunFileError):
+    """A file that does not end in a trailer."""
 
 
 def final_path(path: str | os.PathLike[str]) -> Path:
@@ -244,13 +248,17 @@ def put_in_place(part: Path, path: str | os.PathLike[str], *, sealed: bool) -> N
 
 
 def append_trailer(path: Path) -> None:
-    """Seal a closed file and synchronise it with the disk; raises OSError."""
+    """Seal a closed file and synchronise it with the disk; raises OSError, and then the file is as it was."""
     with path.open("r+b") as stream:
         length = path.stat().st_size
         digest = _digest(stream, length)
-        stream.write(MAGIC + length.to_bytes(8, "little") + digest)
-        stream.flush()
-        os.fsync(stream.fileno())
+        try:
+            stream.write(MAGIC + length.to_bytes(8, "little") + digest)
+            stream.flush()
+            os.fsync(stream.fileno())
+        except OSError:
+            os.truncate(path, length)
+            raise
 
 
 def check_trailer(path: str | os.PathLike[str]) -> None:
@@ -262,11 +270,13 @@ def check_trailer(path: str | os.PathLike[str]) -> None:
         with path.open("rb") as stream:
             length = path.stat().st_size - TRAILER_LENGTH
             if length < 0:
-                raise RunFileError(f"{path}: too short for a run file")
+                raise NoTrailerError(f"{path}: too short for a run file")
             stream.seek(length)
             trailer = stream.read(TRAILER_LENGTH)
             if trailer[:8] != MAGIC:
-                raise RunFileError(f"{path}: no trailer: not a run file, truncated, or from a run that did not finish")
+                raise NoTrailerError(
+                    f"{path}: no trailer: not a run file, truncated, or from a run that did not finish"
+                )
             if int.from_bytes(trailer[8:16], "little") != length:
                 raise RunFileError(f"{path}: its length differs from the length it was closed with")
             stream.seek(0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -17,18 +17,28 @@ import h5py
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.core.memory import available_bytes
 from wpoflow.grids.axis import Axis
 from wpoflow.solver.records.layout import ATTRIBUTES, OPTIMUM_ATTRIBUTES, SCHEMA_VERSION, Attribute, Variable
 from wpoflow.solver.records.run import Rows
+from wpoflow.solver.records.series import MAX_ROWS, MAX_SNAPSHOTS
 from wpoflow.solver.storage.atomic import RunFileError
+from wpoflow.solver.storage.plausible import ImplausibleError, of_array
 
 T = TypeVar("T")
 Scalar = str | int | float
 
-MOST_ROWS = 10_000_000
-"""Of a dimension whose length only the file knows; the series then take 2 GB together."""
-LONGEST_TEXT = 1 << 24
+GROUPS = ("optimum", "snapshot", "problem")
+LEAST_SCHEMA = 1
+MOST_ROWS = {"": MAX_ROWS + 2, "snapshot": MAX_SNAPSHOTS + 2}
+"""Of a dimension whose length only the file knows, by group."""
+MOST_BYTES = 1 << 29
+"""Of everything that is read when a file is opened: series, axes and masses, whatever they are compressed to."""
+LONGEST_TEXT = 1 << 22
 """Of an attribute."""
+MOST_ATTRIBUTES = 1000
+FORMER_TEXTS = ("accuracy", "step")
+"""Numbers that schema 1 has as texts."""
 DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError)
 """What h5py raises for the many ways a file can be wrong."""
 
@@ -43,10 +53,26 @@ class Contents:
         Where it is found when more of it is asked for later.
     """
 
-    groups: tuple[str, ...] = ("optimum", "snapshot", "problem")
+    groups: tuple[str, ...] = GROUPS
 
     def __init__(self, file: h5py.File, path: Path) -> None:
         self.file, self.path = file, path
+        self._room = MOST_BYTES
+
+    def judge(self, findings: Iterator[str]) -> None:
+        """Raise ImplausibleError of the first of findings on what was read."""
+        if (found := next(findings, None)) is not None:
+            raise ImplausibleError(found)
+
+    def at_once(self, entry: Variable, rows: int = -1) -> FloatArray:
+        """A variable that is read when the file is opened."""
+        self._take_room(find_data(self.file, entry, rows))
+        return self.array(entry, rows)
+
+    def _take_room(self, data: h5py.Dataset) -> None:
+        self._room -= 8 * data.size
+        if self._room < 0:
+            raise ValueError(f"with {data.name} more than {MOST_BYTES >> 20} MiB are to be read at once")
 
     def has(self, group: str) -> bool:
         """Whether it has one of its groups."""
@@ -54,9 +80,17 @@ class Contents:
 
     def attributes(self) -> dict[str, Scalar]:
         """All attributes of the file."""
-        found = {name: read_attribute(self.file, name, ATTRIBUTES) for name in self.file.attrs}
+        if len(self.file.attrs) > MOST_ATTRIBUTES:
+            raise ValueError(f"it has {len(self.file.attrs)} attributes; at most {MOST_ATTRIBUTES} are read")
+        found, length = {}, 0
+        for name in self.file.attrs:
+            if name in ATTRIBUTES or _is_scalar(self.file, name):  # what others add may be anything
+                found[name] = value = read_attribute(self.file, name, ATTRIBUTES)
+                length += len(str(value))
+                if length > 2 * LONGEST_TEXT:
+                    raise ValueError(f"its attributes are longer than {2 * LONGEST_TEXT} letters")
         schema = found.get("schema_version", "missing")
-        if schema != SCHEMA_VERSION:
+        if not (isinstance(schema, int) and LEAST_SCHEMA <= schema <= SCHEMA_VERSION):
             newer = isinstance(schema, int) and schema > SCHEMA_VERSION
             raise ValueError(f"its schema_version is {schema}" + ("; a newer wpoflow reads it" if newer else ""))
         for name, attribute in ATTRIBUTES.items():
@@ -71,6 +105,7 @@ class Contents:
     def axis(self, name: str) -> Axis:
         """An axis, by its edges."""
         edges = find_data(self.file, Variable(f"{name}_edges", (f"{name}_edges",), ""))
+        self._take_room(edges)
         points = find_data(self.file, Variable(name, (name,), ""))
         words = dict.fromkeys(("boundary", "long_name", "units"), Attribute(str, ""))
         given = {key: str(read_attribute(points, key, words)) for key in ("long_name", "units") if key in points.attrs}
@@ -90,14 +125,25 @@ class Contents:
 
     def array(self, entry: Variable, rows: int = -1) -> FloatArray:
         """A variable, shaped as in a `Run`."""
-        found: FloatArray = find_data(self.file, entry, rows)[()]
-        return found.reshape(entry.flat)
+        data = find_data(self.file, entry, rows)
+        check_fits(data, data.size)
+        found: FloatArray = data[()].reshape(entry.flat)
+        self.judge(of_array(entry.path, found))
+        return found
 
     def kept(self, entry: Variable, rows: int) -> FloatArray | Rows:
         """A variable of which single rows are asked for later."""
         find_data(self.file, entry, rows)
-
         return partial(_rows_of, self.path, entry)
+
+    def part(self, entry: Variable, index: int | slice) -> FloatArray:
+        """Rows of a variable."""
+        data, shape = find_data(self.file, entry), entry.flat if isinstance(index, slice) else entry.flat[1:]
+        rows = len(range(*index.indices(len(data)))) if isinstance(index, slice) else 1
+        check_fits(data, rows * (data.size // max(1, len(data))))
+        found: FloatArray = data[index].reshape(shape)
+        self.judge(of_array(entry.path, found))
+        return found
 
     def later(self, read: Callable[[Contents], T]) -> Callable[[], T]:
         """What is read when it is asked for."""
@@ -113,7 +159,7 @@ class DamagedContents(Contents):
         What could not be read.
     """
 
-    groups = ("optimum", "snapshot")
+    groups = GROUPS[:2]
 
     def __init__(self, file: h5py.File, path: Path) -> None:
         super().__init__(file, path)
@@ -132,6 +178,18 @@ class DamagedContents(Contents):
             except DAMAGE:
                 self.losses.append(f"attribute {name}")
         return found
+
+    def judge(self, findings: Iterator[str]) -> None:
+        """Any number may be wrong, and that has been said."""
+
+    def at_once(self, entry: Variable, rows: int = -1) -> FloatArray:
+        """A variable, as `array` gives it."""
+        try:
+            data = find_data(self.file, entry)
+        except DAMAGE:
+            return self.array(entry, rows)
+        self._take_room(data)
+        return self.array(entry, rows)
 
     def optimum_number(self, name: str) -> float:
         """A number of the optimum, or nan."""
@@ -179,18 +237,21 @@ class DamagedContents(Contents):
 
 
 def reading(path: Path, read: Callable[[Contents], T]) -> T:
-    """What ``read`` makes of the contents of a file; RunFileError if they are not those of a run file."""
+    """What ``read`` makes of the contents of a file; RunFileError if they are not those of a run file, or of no run."""
     try:
         with h5py.File(path, "r") as file:
             return read(Contents(file, path.resolve()))
+    except ImplausibleError as error:
+        raise RunFileError(f"{path}: its numbers are not those of a run: {error}") from error
+    except MemoryError as error:
+        raise MemoryError(f"{path}: {error}") from error
     except DAMAGE as error:
         raise RunFileError(f"{path}: not a run file of schema {SCHEMA_VERSION}: {error}") from error
 
 
 def _rows_of(path: Path, entry: Variable, index: int | slice) -> FloatArray:
     """Rows of a variable of a file; like all that is read later a function of values, which can be pickled."""
-    shape = entry.flat if isinstance(index, slice) else entry.flat[1:]
-    return reading(path, lambda again: find_data(again.file, entry)[index].reshape(shape))
+    return reading(path, lambda again: again.part(entry, index))
 
 
 def _known(found: T) -> T:
@@ -224,9 +285,25 @@ def find_data(file: h5py.File, entry: Variable, rows: int = -1) -> h5py.Dataset:
     wanted = tuple(rows if length < 0 else length for length in entry.shape)
     if len(item.shape) != len(wanted) or any(b not in (-1, a) for a, b in zip(item.shape, wanted, strict=True)):
         raise ValueError(f"{entry.path} has shape {item.shape}; it must be {wanted}")
-    if -1 in entry.shape and entry.group != "problem" and item.shape[0] > MOST_ROWS:
-        raise ValueError(f"{entry.path} has {item.shape[0]} rows; at most {MOST_ROWS} are read")
+    if wanted and entry.shape[0] < 0 and item.shape[0] > (most := MOST_ROWS.get(entry.group, item.shape[0])):
+        raise ValueError(f"{entry.path} has {item.shape[0]} rows; at most {most} are read")
+    if item.size and not item.id.get_storage_size():  # it would be read as zeros, as many as it claims
+        raise ValueError(f"{entry.path} holds no numbers")
     return item
+
+
+def check_fits(data: h5py.Dataset, size: int) -> None:
+    """Raise MemoryError if so many numbers of a data set are more than there is memory for; a few always fit."""
+    if 8 * size > MOST_BYTES and 8 * size > (available := available_bytes()):
+        raise MemoryError(f"{data.name} takes {8e-9 * size:.3g} GB, {1e-9 * available:.3g} GB are available")
+
+
+def _is_scalar(item: h5py.Group, name: str) -> bool:
+    """Whether an attribute is one text or number, before it is read."""
+    attribute = item.attrs.get_id(name)
+    return attribute.shape == () and (
+        attribute.dtype.kind in "fiu" or h5py.check_string_dtype(attribute.dtype) is not None
+    )
 
 
 def _readable(data: h5py.Dataset) -> tuple[FloatArray, int]:
@@ -244,9 +321,15 @@ def _readable(data: h5py.Dataset) -> tuple[FloatArray, int]:
 
 def read_attribute(item: h5py.Group | h5py.Dataset, name: str, table: Mapping[str, Attribute]) -> Scalar:
     """One attribute: a text or a number, of the kind that the table says if it has the name."""
-    value = item.attrs[name]
-    value = value.item() if isinstance(value, np.generic) else value
     kind = table[name].kind if name in table else None
+    attribute = item.attrs.get_id(name)
+    if attribute.shape == () and attribute.dtype.itemsize <= LONGEST_TEXT:  # known before it is read
+        value = item.attrs[name]
+        value = value.item() if isinstance(value, np.generic) else value
+    else:
+        value = None
+    if name in FORMER_TEXTS and isinstance(value, str):
+        value = float(value)
     kinds = (str, int, float) if kind is None else (int, float) if kind is float else (kind,)
     if type(value) not in kinds:
         words = "text or number" if kind is None else {str: "text", int: "whole number", float: "number"}[kind]

@@ -3,7 +3,7 @@
     HDF5 data | archive (`solver.storage.sealed_arrays`) | "WPOSTATE" | length of the archive, 8 bytes | trailer
 
 HDF5 takes no notice of what follows its data, so that every reader sees the run alone; the trailer's SHA-256 covers all
-of it.  A program that opens the file for writing cuts it off.
+of it.  A program that opens the file for writing cuts it off, with the trailer.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wpoflow.solver.storage.atomic import TRAILER_LENGTH, check_trailer
+from wpoflow.solver.storage.atomic import TRAILER_LENGTH
+from wpoflow.solver.storage.seal import check_seal
 from wpoflow.solver.storage.sealed_arrays import read_archive, write_archive
 
 MARK = b"WPOSTATE"
@@ -31,14 +32,15 @@ def append_end_state(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_end_state(path: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """What was appended, numbers and texts as Python's own; None if nothing was.
+    """What was appended, numbers and texts as Python's own; None if nothing was, or another program has cut it off.
 
     Raises
     ------
     RunFileError
         The file is missing, damaged or altered.
     """
-    check_trailer(path)
+    if check_seal(path):
+        return None
     with Path(path).open("rb") as stream:
         end = stream.seek(-TRAILER_LENGTH - _FOOT, os.SEEK_END)
         foot = stream.read(_FOOT)

@@ -23,8 +23,8 @@ from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import TabulatedTransition
 from wpoflow.grids.transitions.base import in_words
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.records.layout import Variable, axis_arrays, check_axis_names, standing_attributes, variables
-from wpoflow.solver.records.run import Attributes
+from wpoflow.solver.records.layout import Variable, check_axis_names, standing_attributes, variables
+from wpoflow.solver.records.run import Attributes, axis_arrays
 
 
 class Head(NamedTuple):

@@ -1,11 +1,13 @@
-"""Reading a run file back: the trailer first, then HDF5; large arrays are read when they are asked for."""
+"""Reading a run file back: the seal first, then HDF5; large arrays are read, and judged, when they are asked for."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from functools import partial
+from itertools import chain
 from pathlib import Path
+from warnings import warn
 
 import h5py
 import numpy as np
@@ -14,10 +16,13 @@ from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.text import one_line
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.layout import OPTIMUM_ARRAYS, PROBLEM_ARRAYS, Variable, variables
+from wpoflow.solver.records.notices import RunFileWarning
 from wpoflow.solver.records.run import Optimum, Run, Snapshots
 from wpoflow.solver.records.series import SERIES
-from wpoflow.solver.storage.atomic import RunFileError, check_trailer
+from wpoflow.solver.storage.atomic import RunFileError
 from wpoflow.solver.storage.contents import DAMAGE, Contents, DamagedContents, Scalar, reading
+from wpoflow.solver.storage.plausible import of_attributes, of_axes, of_optimum
+from wpoflow.solver.storage.seal import check_seal
 
 NAMED_LOSSES = 12
 
@@ -36,15 +41,27 @@ def open_run(path: str | os.PathLike[str], *, anyway: bool = False) -> Run:
     Raises
     ------
     RunFileError
-        The file is missing, unreadable, truncated, altered, or not a run file.
+        The file is missing, unreadable, truncated, altered, or not a run file; or its numbers are those of no run.
+    MemoryError
+        There is no room for what is asked for.
+
+    Warns
+    -----
+    RunFileWarning
+        The file is not sealed, as another program opened it for writing, and its contents are as they were; the
+        attribute ``unsealed`` of the run says so as well.
     """
     try:
-        check_trailer(path)
+        unsealed = check_seal(path)
+        run = reading(Path(path), _read)
     except RunFileError as error:
         if not anyway or not Path(path).is_file():
             raise
         return _read_damaged(Path(path), str(error))
-    return reading(Path(path), _read)
+    if unsealed:
+        run.attributes = {**run.attributes, "unsealed": unsealed}
+        warn(f"{path}: {unsealed}; to seal it again: wpoflow seal {path}", RunFileWarning, stacklevel=2)
+    return run
 
 
 def _read_damaged(path: Path, damage: str) -> Run:
@@ -65,16 +82,17 @@ def _read_damaged(path: Path, damage: str) -> Run:
 def _read(contents: Contents) -> Run:
     attributes = contents.attributes()
     states, actions = (_grid(contents, attributes, kind) for kind in ("state", "action"))
+    contents.judge(chain(of_attributes(attributes), of_axes((*states.axes, *actions.axes))))
     table = variables(states, actions)
     rows = contents.rows([table[name] for name in SERIES])
     return Run(
         states=states,
         actions=actions,
-        series={name: contents.array(table[name], rows) for name in SERIES},
+        series={name: contents.at_once(table[name], rows) for name in SERIES},
         snapshots=_snapshots(contents, table) if contents.has("snapshot") else None,
         optimum=contents.later(partial(_optimum, table=table)) if contents.has("optimum") else None,
-        reference_mass=contents.array(table["reference_mass"]),
-        rho=contents.array(table["rho"]),
+        reference_mass=contents.at_once(table["reference_mass"]),
+        rho=contents.at_once(table["rho"]),
         attributes=attributes,
         problem_arrays=contents.later(partial(_problem, table=table)) if contents.has("problem") else None,
     )
@@ -89,16 +107,18 @@ def _grid(contents: Contents, attributes: Mapping[str, Scalar], kind: str) -> Gr
 def _snapshots(contents: Contents, table: Mapping[str, Variable]) -> Snapshots:
     time, value, policy = (table[f"snapshot/{name}"] for name in ("snapshot_time", "value", "policy"))
     rows = contents.rows([time, value, policy])
-    return Snapshots(contents.array(time, rows), contents.kept(value, rows), contents.kept(policy, rows))
+    return Snapshots(contents.at_once(time, rows), contents.kept(value, rows), contents.kept(policy, rows))
 
 
 def _optimum(contents: Contents, table: Mapping[str, Variable]) -> Optimum:
-    return Optimum(
+    found = Optimum(
         **{name: contents.array(table[f"optimum/{name}"]) for name in OPTIMUM_ARRAYS},
         bellman_residual=contents.optimum_number("bellman_residual"),
         gap_floor=contents.optimum_number("gap_floor"),
         iterations=int(np.nan_to_num(contents.optimum_number("iterations"))),
     )
+    contents.judge(of_optimum(found))
+    return found
 
 
 def _problem(contents: Contents, table: Mapping[str, Variable]) -> dict[str, FloatArray | IntArray]:

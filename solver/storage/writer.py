@@ -26,6 +26,8 @@ from wpoflow.solver.records.layout import OPTIMUM_ARRAYS, OPTIMUM_ATTRIBUTES
 from wpoflow.solver.records.run import Attributes, Optimum
 from wpoflow.solver.records.series import SERIES
 from wpoflow.solver.storage.atomic import check_output, final_path, part_path, put_in_place
+from wpoflow.solver.storage.digests import NAME as DIGESTS
+from wpoflow.solver.storage.digests import ContentDigests
 from wpoflow.solver.storage.end_state import append_end_state
 from wpoflow.solver.storage.reader import open_run as open_run
 from wpoflow.solver.storage.room import RECORD_BYTES, array_bytes, give_back, reserve
@@ -70,6 +72,7 @@ class RunWriter:
         check_output(path, force)
         self._table = head.table
         self._rows = 0
+        self._digests = ContentDigests()
         part_path(self.path).open("ab").close()  # a missing permission is said better here than by HDF5
         self._file: Any = None
         given = {**head.arrays, **{f"problem/{name}": array for name, array in (arrays or {}).items()}}
@@ -129,6 +132,7 @@ class RunWriter:
                 data = self._series[name]
                 data.set_extent(extent)
                 data.write(number, place, np.array([value], dtype=np.float64))
+                self._digests.add(name, "f8", value)
         self._rows += 1
 
     def snapshot(self, time: float, value: FloatArray, policy: FloatArray) -> None:
@@ -142,6 +146,7 @@ class RunWriter:
             for name, array in (("snapshot_time", np.asarray(time)), ("value", value), ("policy", policy)):
                 group[name].resize(row + 1, axis=0)
                 group[name][row] = array.reshape(group[name].shape[1:])
+                self._digests.add(f"snapshot/{name}", "f8", array)
 
     def kept_snapshot(self, index: int) -> tuple[float, FloatArray, FloatArray]:
         """Time, value (S,) and policy (S, A) of a snapshot written before."""
@@ -188,6 +193,7 @@ class RunWriter:
             raise ValueError(f"status {status!r}; choose one of {', '.join(STATUSES)}")
         with self._written(RECORD_BYTES):
             self._file.attrs.update({**(attributes or {}), "status": status, "stop_reason": stop_reason})
+            self._file.attrs[DIGESTS] = self._digests.text(self._file)
         self._close()
         part = part_path(self.path)
         if end_state is not None:
@@ -229,6 +235,7 @@ class RunWriter:
                 own = f"{entry.group}/{dim}"
                 data.dims[k].attach_scale(self._file[own if own in self._table else dim])
         data.attrs.update(entry.attributes)
+        self._digests.add(path, entry.kind, np.empty(0) if array is None else array)
         if array is not None:
             data[...] = array.reshape(data.shape)
         if entry.is_scale:

@@ -6,12 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.fuzz import checkpoints, expressions, problem_files, run_files
+from tests.fuzz import checkpoints, expressions, problem_files, run_files, shown_files
 
 FUZZERS = {
     "problem_files": problem_files.fuzz,
     "expressions": expressions.fuzz,
     "run_files": run_files.fuzz,
+    "shown_files": shown_files.fuzz,
     "checkpoints": checkpoints.fuzz,
 }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz import checkpoints, expressions, problem_files, run_files
+from tests.fuzz import checkpoints, expressions, problem_files, run_files, shown_files
 from tests.fuzz.answers import BadAnswerError, check_lines
 from tests.fuzz.worker import Worker
 
@@ -33,6 +33,16 @@ def test_run_files() -> None:
     assert tally.faults == []
     assert (tally.counts["flipped"], tally.counts["truncated"]) == ({"refused": 80}, {"refused": 40})
     assert tally.counts["changed"]["refused"] > 15
+
+
+def test_shown_files() -> None:
+    small = ["tau 0", "discount nan", "edges of 1e307", "snapshot times nan", "rho negative", "policies negative"]
+    shown = ["edges of subnormals", "one row"]
+    large = ["a text of 60 MB", "series of 5 million rows", "states never written"]
+    tally = shown_files.fuzz(3, seed=1, names=[*small, *shown, *large])
+    assert tally.faults == []
+    assert tally.counts["stated"]["refused"] == len(small) + len(large) - 1
+    assert tally.counts["stated"]["refused in part"] == 1  # by what reads the policies
 
 
 def test_checkpoints() -> None:

@@ -25,7 +25,7 @@ LINES = {
     "ten million cells, twice": "state: the grids have 1.0e+14 pairs",
     "ten megabytes": f"is 10000000 bytes long; at most {MAX_BYTES}",
     "many snapshots": "record.snapshots: must be less than or equal to",
-    "rows without end": "record.series.every = 1e-300 gives more than 1e+07 rows until time 1",
+    "rows without end": "record.series.every = 1e-300 gives more than 1,000,000 rows until time 1",
     "duplicate keys": "not valid TOML",
     "UTF-16": "not a text file in UTF-8",
 }

@@ -9,10 +9,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from wpoflow.core import memory
+from wpoflow.core.memory import available_bytes
 from wpoflow.grids.transitions.policy_rows import PolicyRows
-from wpoflow.problems import memory
 from wpoflow.problems.load import build_problem, read_statement
-from wpoflow.problems.memory import available_bytes, estimate, row_entries
+from wpoflow.problems.memory import estimate, row_entries
 from wpoflow.problems.problem_file import read_problem
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.schemes.choice import chosen_scheme

@@ -35,7 +35,7 @@ CASES = pytest.mark.parametrize("grids", [BANDIT, PLANE], ids=["bandit", "plane"
 def random_optimum(states: Grid, actions: Grid, seed: int = 0) -> Optimum:
     rng = np.random.default_rng(seed)
     value, occupancy = rng.random((2, states.size))
-    q, policy = rng.random((2, states.size, actions.size))
+    q, policy = rng.random((states.size, actions.size)), rng.dirichlet(np.ones(actions.size), states.size)
     return Optimum(value, q, policy, 1e-13, 1e-25, occupancy, 6)
 
 
@@ -48,7 +48,7 @@ def write(path: Path, grids: tuple[Grid, Grid], rows: int = 40, status: str = "c
     optimum = random_optimum(*grids)
     truth = {
         "value": rng.random((3, states.size)),
-        "policy": rng.random((3, states.size, actions.size)),
+        "policy": rng.dirichlet(np.ones(actions.size), (3, states.size)),
         "snapshot_time": np.array([0.0, 0.5, 1.0]),
         "cost": rng.random((states.size, actions.size)),
         "q": optimum.q,
@@ -61,7 +61,7 @@ def write(path: Path, grids: tuple[Grid, Grid], rows: int = 40, status: str = "c
             actions,
             np.full(actions.size, 1.0 / actions.size),
             np.full(states.size, 1.0 / states.size),
-            {"title": "Größe", "problem": "# " + "x" * 100_000, "discount": 0.9},
+            {"title": "Größe", "problem": "# " + "x" * 100_000, "discount": 0.9, "temperature": 0.5},
         ),
         arrays={"cost": truth["cost"], "transition_indices": np.arange(11)},
     ) as writer:
@@ -160,7 +160,7 @@ def test_a_row_must_hold_every_series(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []  # nothing was recorded, so nothing is left
 
 
-@pytest.mark.parametrize("name", ["gap", "occupancy", "u", "x_edges", "a b", "problem"])
+@pytest.mark.parametrize("name", ["gap", "occupancy", "u", "x_edges", "x_bounds", "a b", "problem"])
 def test_axes_are_not_named_like_something_else(tmp_path: Path, name: str) -> None:
     states, actions = Grid((uniform_axis(name, 0.0, 1.0, 3, "clamp"),)), Grid((uniform_axis("u", 0.0, 1.0, 3),))
     with pytest.raises(ValueError, match=f"axis '?{name}"):
@@ -193,14 +193,15 @@ def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
     write(path, BANDIT)
     before = path.read_bytes()
-    with RunWriter(path, head_of(*BANDIT, np.full(7, 1.0 / 7.0), np.ones(1)), force=True) as writer:
+    given = {"discount": 0.9, "temperature": 0.5}
+    with RunWriter(path, head_of(*BANDIT, np.full(7, 1.0 / 7.0), np.ones(1), given), force=True) as writer:
         writer.record(dict.fromkeys(SERIES, 1.0))
         assert path.read_bytes() == before
         writer.close("interrupted", "interrupted by the user")
     assert open_run(path).status == "interrupted"
 
 
-@pytest.mark.parametrize("kept", [0, 10, 47, 48, -1, -48, -49, -1000])
+@pytest.mark.parametrize("kept", [0, 10, 47, 48, -1, -47, -49, -1000])
 def test_a_truncated_file_is_refused(tmp_path: Path, kept: int) -> None:
     path = tmp_path / "run.h5"
     write(path, BANDIT)

@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import xarray
@@ -22,6 +24,7 @@ from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.storage.writer import open_run
 
 CLOCKS = ("wall_seconds", "compile_seconds", "run_id")
+OF_FILES = ("digests",)
 
 
 def given_by_arrays() -> GridMDP:
@@ -74,8 +77,8 @@ def test_a_run_in_memory_gives_what_its_file_would(case: tuple[GridMDP, Path]) -
     mdp, path = case
     kept, stored = evolve(mdp, until=0.05, step=0.01, snapshots=3).to_xarray(), open_run(path).to_xarray()
     for tree in (kept, stored):
-        for name in CLOCKS:
-            del tree.attrs[name]
+        for name in (*CLOCKS, *OF_FILES):
+            tree.attrs.pop(name, None)
     assert kept.identical(stored)
 
 
@@ -103,3 +106,36 @@ def test_ncdump_shows_dimensions_units_and_long_names(case: tuple[GridMDP, Path]
         assert f"double {name}(time) ;" in shown
         assert f'{name}:units = "1" ;' in shown
         assert f'{name}:long_name = "' in shown
+
+
+@pytest.mark.parametrize("engine", ["h5netcdf", "netcdf4"])
+def test_bounds_of_the_axes_are_those_of_the_cf_conventions(case: tuple[GridMDP, Path], engine: str) -> None:
+    mdp, path = case
+    with xarray.open_dataset(path, engine=engine) as root:
+        assert str(root.attrs["Conventions"]).startswith("CF-1.")
+        for axis in (*mdp.states.axes, *mdp.actions.axes):
+            bounds = root[root[axis.name].attrs["bounds"]]
+            assert bounds.dims[0] == axis.name
+            assert bounds.sizes[bounds.dims[1]] == 2
+            np.testing.assert_array_equal(bounds, np.stack([axis.edges[:-1], axis.edges[1:]], axis=1))
+            assert np.all((bounds[:, 0] <= root[axis.name]) & (root[axis.name] <= bounds[:, 1]))
+
+
+def test_what_values_count_is_said_where_they_are(case: tuple[GridMDP, Path]) -> None:
+    with xarray.open_datatree(case[1], engine="h5netcdf") as read:
+        for path in ("value_rho", "optimum/value", "optimum/q", "snapshot/value"):
+            comment = read[path].attrs["comment"]
+            assert "costs are minimised" in comment
+            assert "temperature times the relative entropy" in comment
+
+
+def test_accuracy_and_step_are_numbers(tmp_path: Path) -> None:
+    mdp = load_problem("bandit", cells={"a": 20})
+    choices: tuple[dict[str, Any], ...] = ({"accuracy": 1e-3}, {"step": 0.07})
+    for asked in choices:
+        evolve(mdp, until={"steps": 2}, output=tmp_path / "run.h5", force=True, **asked)
+        run = open_run(tmp_path / "run.h5")
+        with h5py.File(tmp_path / "run.h5") as file:
+            found = {name: file.attrs[name] for name in ("accuracy", "step") if name in file.attrs}
+        assert found == asked == {name: run.attributes[name] for name in asked}
+        assert all(np.issubdtype(type(value), np.floating) for value in found.values())

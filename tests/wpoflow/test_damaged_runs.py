@@ -105,6 +105,8 @@ def test_missing_rows_and_data_sets_are_nan_and_named(tmp_path: Path) -> None:
 def test_the_file_of_an_unfinished_run_is_read_anyway(call: Call) -> None:
     small_run(Path("run.h5"))
     Path("run.h5.part").write_bytes(Path("run.h5").read_bytes()[:-48])
+    with h5py.File("run.h5.part", "r+") as file:
+        del file.attrs["digests"]
     status, _, err = call("info", "run.h5.part")
     assert status == 3
     assert "--anyway reads the rows of an unfinished run" in err
@@ -140,7 +142,9 @@ def test_sealed_numbers_that_are_those_of_no_run(call: Call) -> None:
     status, out, err = call("validate", "run.h5")
     assert (status, out) == (3, "")
     assert err.endswith("its numbers are not those of a run: reference_mass is no positive probability\n")
-    status, out, _ = call("info", "run.h5")
+    check_refusal(call, ["info", "run.h5"], 3, "reference_mass is no positive probability")
+    status, out, err = call("info", "run.h5", "--anyway")
     assert status == 0
+    assert "DAMAGED, read anyway: its numbers are not those of a run: reference_mass" in err
     assert "\x1b" not in out
     assert "\\x1b" in out

@@ -13,7 +13,7 @@ from wpoflow.solver.records.layout import SCHEMA_VERSION
 from wpoflow.solver.storage.writer import open_run
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
-"""run_schema_1.h5: wpoflow 0.1.0 run lqr --cells x=8 --cells u=8 --until 2 --set record.snapshots=3"""
+"""run_schema_N.h5: wpoflow 0.1.0 run lqr --cells x=8 --cells u=8 --until 2 --set record.snapshots=3"""
 
 KEPT = pytest.mark.parametrize("path", sorted(FIXTURES.glob("run_schema_*.h5")), ids=lambda path: path.stem)
 
@@ -30,6 +30,7 @@ def test_an_old_run_is_opened(path: Path) -> None:
     assert (run.states.shape, run.actions.shape) == ((8,), (8,))
     assert run.series["time"][-1] == 2.0
     assert np.all(np.diff(run.series["gap"]) < 0.0)
+    assert run.attributes["accuracy"] == 1e-6
     assert run.snapshots is not None
     assert run.snapshots.policy.shape == (3, 8, 8)
     np.testing.assert_allclose(run.policy.sum(axis=1), 1.0, rtol=1e-14)

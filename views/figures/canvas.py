@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -63,9 +64,12 @@ def style() -> Iterator[None]:
     """Matplotlib's defaults with ours, whatever the user's settings are; restored afterwards."""
     settings: Any = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith(_FOREIGN)}
     settings |= _SETTINGS
-    with matplotlib.rc_context(settings), warnings.catch_warnings():
+    # numbers of a run may be infinite, none or far apart; what cannot be drawn of them is left out
+    with matplotlib.rc_context(settings), np.errstate(all="ignore"), warnings.catch_warnings():
         # a title may hold a letter the font has not: it becomes a box
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        # labels that leave a panel no room are drawn over it
+        warnings.filterwarnings("ignore", message="constrained_layout not applied")
         yield
 
 

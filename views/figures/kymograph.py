@@ -34,10 +34,10 @@ why_not = no_moving_policy
 
 
 def history(cut: Slice, k: int) -> FloatArray:
-    """Density of action axis ``k`` at a state in all snapshots, (times, n_k); reads one snapshot at a time."""
+    """Density of action axis ``k`` at a state in all snapshots, (times, n_k); reads a few snapshots at a time."""
     run, (flat,) = cut.run, cut.rows
     assert run.snapshots is not None
-    return np.array([marginal(run, run.snapshots.policy_at(j)[flat], k) for j in range(snapshot_times(run).size)])
+    return np.array([marginal(run, policy[flat], k) for policy in run.snapshots.each_policy()])
 
 
 def density_label(run: Run, k: int) -> str:

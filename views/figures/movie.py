@@ -33,6 +33,7 @@ from wpoflow.views.figures.panels import axes_map, axis_label, colour_bar, densi
 MOVIES = (".gif", ".apng", ".png", ".mp4")
 DOTS = 130
 COLOURS = 256
+MOST_FRAMES = 1000  # held at once, a megabyte each
 MOST_FPS = 50.0  # of what GIF viewers keep up with
 Update = Callable[[int], None]
 
@@ -41,7 +42,9 @@ def why_not(run: Run) -> str:
     """What a kymograph needs, and two snapshots."""
     reason = kymograph.why_not(run)
     if not reason and snapshot_times(run).size < 2:
-        return "the file holds one snapshot, and nothing moves"
+        reason = "the file holds one snapshot, and nothing moves"
+    if not reason and (count := snapshot_times(run).size) > MOST_FRAMES:
+        reason = f"the file holds {count} snapshots, and a movie shows {MOST_FRAMES} at most"
     return reason
 
 
@@ -203,7 +206,7 @@ def _map(panel: Axes, cut: Slice) -> Update:
     """Density over state and action, or over two actions."""
     run, axes = cut.run, [cut.run.actions.axes[k] for k in long_axes(cut.run.actions)[:2]]
     assert run.snapshots is not None
-    policies = (run.snapshots.policy_at(j)[cut.rows] for j in range(snapshot_times(run).size))
+    policies = (policy[cut.rows] for policy in run.snapshots.each_policy())
     if cut.along:
         values = np.array([marginal(run, policy, long_axes(run.actions)[0]) for policy in policies])
     else:

@@ -19,6 +19,7 @@ from wpoflow.views.figures.fields import geometric
 TIME = "flow time $t$ [1]"
 GAP = r"$V^{\pi_t}(\rho)-V^*(\rho)$ [1]"
 LONGEST_NAME, LONGEST_LABEL = 18, 36
+FARTHEST = 1e150  # ends of logarithmic axes: ticks may lie outside by as much again as there is between them
 DECADES = 12  # most decades of a logarithmic colour scale
 
 
@@ -40,13 +41,15 @@ def axis_label(axis: Axis) -> str:
 
 def log_scale(panel: Axes, values: Sequence[FloatArray], pad: float = 1.5) -> None:
     """Logarithmic ordinate over the positive numbers among the values; what is not positive is left out."""
-    panel.set_yscale("log", nonpositive="mask")
     found = np.concatenate([np.ravel(v) for v in values]) if values else np.zeros(0)
     found = found[np.isfinite(found) & (found > 0.0)]
+    if not found.size:
+        panel.set_ylim(0.1, 1.0)  # else matplotlib looks for limits, and says that there are none
+    panel.set_yscale("log", nonpositive="mask")
     if found.size:
-        low, high = float(found.min()), float(found.max())
+        low, high = (min(max(float(end), 1.0 / FARTHEST), FARTHEST) for end in (found.min(), found.max()))
         pad = max(pad, (high / low) ** 0.04)
-        panel.set_ylim(max(low / pad, 1e-300), min(high * pad, 1e300))
+        panel.set_ylim(low / pad, high * pad)
     log_ticks(panel.yaxis, *panel.get_ylim())
 
 

@@ -20,7 +20,7 @@ def main() -> Exit:
     import numba
 
     from wpoflow.core import compile as kernels
-    from wpoflow.problems.memory import available_bytes
+    from wpoflow.core.memory import available_bytes
     from wpoflow.solver.records.provenance import VERSION, package_versions, source_hash
 
     versions = json.loads(package_versions())

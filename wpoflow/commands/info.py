@@ -28,14 +28,12 @@ def main(*, file: Path, as_json: bool, anyway: bool) -> Exit:
         hand_out(json.dumps(as_dict(run), indent=2, allow_nan=False))
         return Exit.DONE
     snapshots = 0 if run.snapshots is None else len(run.snapshots.time)
+    state = "DAMAGED" if damage else str(run.attributes.get("unsealed", "whole and unaltered"))
     rows = [
         *summary(run),
         ("snapshots", str(snapshots)),
         ("made by", f"wpoflow {run.attributes.get('wpoflow_version', 'unknown')}, {_packages(run)}"),
-        (
-            "file",
-            f"{path_text(file)} ({bytes_text(file.stat().st_size)}, {'DAMAGED' if damage else 'whole and unaltered'})",
-        ),
+        ("file", f"{path_text(file)} ({bytes_text(file.stat().st_size)}, {state})"),
     ]
     if damage:
         rows.insert(0, ("DAMAGED", f"{damage}; any number below may be wrong, nan stands for what is lost"))

@@ -1,0 +1,18 @@
+"""``wpoflow seal``: a run file that another program opened for writing is sealed again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from wpoflow.exits import Exit
+from wpoflow.solver.storage.seal import seal_again
+from wpoflow.views.terminal import show
+
+
+def main(*, file: Path) -> Exit:
+    """Seal a file again, once all that it holds is found to be as the run left it."""
+    if seal_again(file):
+        show(f"{file} is sealed again: what it holds is as the run left it")
+    else:
+        show(f"{file} is sealed, whole and unaltered")
+    return Exit.DONE
