@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import numba
 import numpy as np
 import scipy.sparse as sp
 
@@ -59,12 +60,15 @@ def fill(tell: Callable[[str], None]) -> None:
 
 @contextmanager
 def _threads_from(entries: int) -> Iterator[None]:
-    """Kernels use threads from arrays of so many entries on."""
+    """Kernels use threads from arrays of so many entries on, one of them: more would wait for each other all the time."""
     before, door.LEAST_THREADED = door.LEAST_THREADED, entries
+    threads = numba.get_num_threads()
+    numba.set_num_threads(1)
     try:
         yield
     finally:
         door.LEAST_THREADED = before
+        numba.set_num_threads(threads)
 
 
 def _small(problem: ProblemFile) -> ProblemFile:
@@ -81,7 +85,7 @@ def _all_schemes(mdp: GridMDP) -> None:
     for name, entry in SCHEMES.items():
         for step in (TIME / STEPS, None) if entry.fixed_steps else (None,):
             try:
-                chosen_scheme(mdp, name, step)
+                chosen_scheme(mdp, name, step, "wasserstein")
             except ValueError:  # it does not apply
                 continue
             evolve(mdp, until={"time": TIME, "steps": STEPS}, scheme=name, step=step)
@@ -114,7 +118,10 @@ def further_problems() -> Iterator[tuple[str, GridMDP]]:
         space = Grid(tuple(uniform_axis(f"x{j}", -1.0, 1.0, 4, kinds[j]) for j in range(count)))
         towards = 0.9 * space.points[:, None, :] + 0.1 * a[:, None]
         for noise in (None, [0.3] * count):
-            yield f"{count} axes", _problem(space, actions, interpolated_transition(space, towards, noise))
+            yield (
+                f"{count} state axes{' with noise' if noise else ''}",
+                _problem(space, actions, interpolated_transition(space, towards, noise)),
+            )
     long = Grid((uniform_axis("s", -1.0, 1.0, MANY_STATES, "clamp"),))
     yield "many states", _problem(long, actions, tabulated_transition(_neighbours(MANY_STATES, 8)))
     yield (

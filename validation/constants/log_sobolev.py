@@ -9,8 +9,8 @@ gives lambda in the limit, so that the result is min(lambda, smallest ratio foun
 
 Starts, as functions ln x: multiples of the two slowest eigenfunctions, among them the ones at which the two sides of
 a metastable split exchange their masses (the minimiser of a two-point space); indicators of their level
-sets, which on a path are those of {0..k}; spikes on the least massive cells.  All of them get a few steps, and the best are
-followed to the end.
+sets, which on a path are those of {0..k}; spikes on the least massive cells.  All of them get a few steps, and the best
+are followed to the end.
 
 Source: Diaconis & Saloff-Coste, Logarithmic Sobolev inequalities for finite Markov chains, Ann. Appl. Probab. 6
 (1996) 695, doi:10.1214/aoap/1034968224; Bobkov & Tetali, Modified logarithmic Sobolev inequalities in discrete

@@ -27,7 +27,7 @@ def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: b
 
     with ExitStack() as stack:
         compiling = stack.enter_context(CompileTimer())
-        waiting = None if quiet else stack.enter_context(BeforeFirstStep(lambda: compiling.busy))
+        waiting = None if quiet else stack.enter_context(BeforeFirstStep(lambda: compiling.kernel))
         prepared = build(stated)
         refuse_gap_below_rounding(prepared, asked)
         scheme_used(prepared, asked)
