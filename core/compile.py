@@ -12,6 +12,9 @@ called.  Of one thread the second is called in any case.  So it is in a process 
 threads are none of its own: to start a parallel kernel there kills it or hangs.  Both sum in the same order
 and give the same bits.
 
+Code is compiled for the types of the arguments and never for their values: numba would else compile a kernel once more
+for every constant that some other kernel passes to it.
+
 Kernels are inlined into the kernels that call them.  A call left standing would lead, in the process that compiles,
 to the callee's own code, and in later ones, which load the caller from the cache, to the copy kept with it: the two may
 sum in other orders.
@@ -42,6 +45,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 LEAST_ROOM = 50_000_000  # bytes, on the disk of the cache: all kernels take about half of it
 LEAST_THREADED = 1 << 17  # entries of the largest array from which threads pay
+
+KERNELS: dict[str, Any] = {}
+"""All kernels of the modules imported so far, as numba holds them, by name; those with threads apart."""
 
 _settings: Any = numba.config
 _forked = False
@@ -157,4 +163,14 @@ def _compiled(function: Callable[..., Any], *, parallel: bool, flags: set[str]) 
         )(function)
     finally:
         _settings.CACHE_DIR = before
+    found = compiled.get_call_template
+
+    def of_types(arguments: Any, by_name: Any) -> Any:
+        return found(
+            tuple(map(numba.types.unliteral, arguments)),
+            {name: numba.types.unliteral(argument) for name, argument in by_name.items()},
+        )
+
+    compiled.get_call_template = of_types
+    KERNELS[f"{function.__module__}.{function.__name__}{', threaded' if parallel else ''}"] = compiled
     return cast("Callable[..., Any]", compiled)

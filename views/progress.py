@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 BAR = 10  # columns
 FIRST_LINE_AFTER = 5.0  # seconds; each further plain line after half as long again
+QUIET_LOOK = 1.0  # seconds from one look to the next while there is nothing to say
+BEFORE_A_RUN = "preparing: transition, optimum, first step"
 TOLD_FROM = 0.1  # share done, from which on the time to go is told
 
 
@@ -57,13 +59,17 @@ class BeforeFirstStep:
     Parameters
     ----------
     compiling : function
-        Whether kernels are being compiled right now.
+        Name of the kernel that is being compiled right now, empty if none is.
     first : float
         Seconds until the first line; each further one after half as long again.
+    otherwise : str
+        What is said while nothing is compiled.
     """
 
-    def __init__(self, compiling: Callable[[], bool], first: float = FIRST_LINE_AFTER) -> None:
-        self._compiling, self._next_line = compiling, first
+    def __init__(
+        self, compiling: Callable[[], str], first: float = FIRST_LINE_AFTER, otherwise: str = BEFORE_A_RUN
+    ) -> None:
+        self._compiling, self._next_line, self._otherwise = compiling, first, otherwise
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._started = time.monotonic()
@@ -88,9 +94,13 @@ class BeforeFirstStep:
 
     def _watch(self) -> None:
         while not self._over.wait(self._next_line - self.seconds):
-            what = "compiling kernels (once)" if self._compiling() else "preparing: transition, optimum, first step"
+            kernel = self._compiling()
+            what = f"compiling kernels (once): {kernel}" if kernel else self._otherwise
+            if not what:
+                self._next_line = self.seconds + QUIET_LOOK
+                continue
             show(f"  {self.seconds:6.0f} s  {what}")
-            self._next_line *= 1.5
+            self._next_line = 1.5 * max(self._next_line, self.seconds)
 
 
 class ProgressView:

@@ -351,9 +351,10 @@ def rollout(**arguments: Any) -> None:
 
 
 @cli.command()
-def doctor() -> None:
+@click.option("--compile", "compile_all", is_flag=True, help="Compile all kernels, so that no later command has to.")
+def doctor(**arguments: Any) -> None:
     """Show versions, threads and cache, and run a short self-test."""
-    _call("doctor")
+    _call("doctor", **arguments)
 
 
 def main(arguments: Sequence[str] | None = None, *, signals: CommandSignals | None = None) -> None:

@@ -138,5 +138,5 @@ def rises_of_lines(row: FloatArray, n: int, faces: int, stride: int, lanes: int)
         else:
             for start in range(lines, lines + lanes, lines):
                 stop = min(start + lines, lines + lanes)
-                rises[k, start:stop] = rises[k, : stop - start]
+                _copy(rises[k, : stop - start], rises[k, start:stop])
     return rises

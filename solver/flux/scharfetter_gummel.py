@@ -73,7 +73,6 @@ def axis_rates_block(
             left[k, j] = backward_factor * backward
 
 
-@kernel(parallel=True, largest=0)
 def backward_euler_axis(
     p: FloatArray,
     q: FloatArray,
@@ -98,43 +97,101 @@ def backward_euler_axis(
     stride : int
         Number of cells of all later axes together.
     """
+    # three kernels, so that only the one that is used is compiled
+    if distances.size == widths.size:
+        solve = _backward_euler_circles
+    elif p.size // widths.size < FEW:  # a block would be all but empty
+        solve = _backward_euler_few
+    else:
+        solve = _backward_euler_paths
+    solve(p, q, log_density, widths, distances, stride, dt, temperature, out)
+
+
+@kernel()
+def _backward_euler_few(
+    p: FloatArray,
+    q: FloatArray,
+    log_density: FloatArray,
+    widths: FloatArray,
+    distances: FloatArray,
+    stride: int,
+    dt: float,
+    temperature: float,
+    out: FloatArray,
+) -> None:
+    """`backward_euler_axis` along lines with two ends, one after the other."""
+    n = widths.size
+    flat_p, flat_q, flat_out = p.reshape(p.size), q.reshape(q.size), out.reshape(out.size)
+    ratio = np.empty(n)
+    for number in range(p.size // n):
+        first = number // stride * n * stride + number % stride
+        sweep_path(flat_p, flat_q, log_density, widths, distances, dt, temperature, first, stride, ratio, flat_out)
+
+
+@kernel(parallel=True, largest=0)
+def _backward_euler_paths(
+    p: FloatArray,
+    q: FloatArray,
+    log_density: FloatArray,
+    widths: FloatArray,
+    distances: FloatArray,
+    stride: int,
+    dt: float,
+    temperature: float,
+    out: FloatArray,
+) -> None:
+    """`backward_euler_axis` along lines with two ends, many side by side."""
     n = widths.size
     lines = p.size // n
     per_state = log_density.size // n
     lanes, blocks, parts = block_sizes(lines)
     flat_p, flat_q, flat_out = p.reshape(p.size), q.reshape(q.size), out.reshape(out.size)
-    if distances.size < n and lines < FEW:  # a block would be all but empty
-        ratio = np.empty(n)
-        for number in range(lines):
-            first = number // stride * n * stride + number % stride
-            sweep_path(flat_p, flat_q, log_density, widths, distances, dt, temperature, first, stride, ratio, flat_out)
-        return
     rises = rises_of_lines(log_density, n, distances.size, stride, lanes)
     for part in numba.prange(parts):
-        if distances.size < n:
-            rows = np.empty((n, PIECES * LANES))
-            cells = rows.reshape(rows.size)
-            for block in range(part * blocks // parts, (part + 1) * blocks // parts):
-                first = block * lanes
-                width = min(lanes, lines - first)
-                load_lines(flat_q, stride, first, rows, 0, width)
-                load_lines(flat_p, stride, first, rows, LANES, width)
-                sweep_paths(cells, rises, first % per_state, widths, distances, dt, temperature, width)
-                store_lines(rows, LANES, width, stride, first, flat_out)
-        else:
-            space = np.empty((6, n * lanes))
-            for block in range(part * blocks // parts, (part + 1) * blocks // parts):
-                first = block * lanes
-                width = min(lanes, lines - first)
-                shape, size = (n, width), n * width
-                line, line_q = space[0, :size].reshape(shape), space[1, :size].reshape(shape)
-                right, left = space[2, :size].reshape(shape), space[3, :size].reshape(shape)
-                ratio, closing = space[4, :size].reshape(shape), space[5, :size].reshape(shape)
-                load_lines(flat_q, stride, first, line_q, 0, width)
-                load_lines(flat_p, stride, first, line, 0, width)
-                axis_rates_block(line_q, rises, first % per_state, widths, distances, dt, temperature, right, left)
-                solve_circle_block(right, left, line, ratio, closing, line_q)
-                store_lines(line, 0, width, stride, first, flat_out)
+        rows = np.empty((n, PIECES * LANES))
+        cells = rows.reshape(rows.size)
+        for block in range(part * blocks // parts, (part + 1) * blocks // parts):
+            first = block * lanes
+            width = min(lanes, lines - first)
+            load_lines(flat_q, stride, first, rows, 0, width)
+            load_lines(flat_p, stride, first, rows, LANES, width)
+            sweep_paths(cells, rises, first % per_state, widths, distances, dt, temperature, width)
+            store_lines(rows, LANES, width, stride, first, flat_out)
+
+
+@kernel(parallel=True, largest=0)
+def _backward_euler_circles(
+    p: FloatArray,
+    q: FloatArray,
+    log_density: FloatArray,
+    widths: FloatArray,
+    distances: FloatArray,
+    stride: int,
+    dt: float,
+    temperature: float,
+    out: FloatArray,
+) -> None:
+    """`backward_euler_axis` along closed lines."""
+    n = widths.size
+    lines = p.size // n
+    per_state = log_density.size // n
+    lanes, blocks, parts = block_sizes(lines)
+    flat_p, flat_q, flat_out = p.reshape(p.size), q.reshape(q.size), out.reshape(out.size)
+    rises = rises_of_lines(log_density, n, distances.size, stride, lanes)
+    for part in numba.prange(parts):
+        space = np.empty((6, n * lanes))
+        for block in range(part * blocks // parts, (part + 1) * blocks // parts):
+            first = block * lanes
+            width = min(lanes, lines - first)
+            shape, size = (n, width), n * width
+            line, line_q = space[0, :size].reshape(shape), space[1, :size].reshape(shape)
+            right, left = space[2, :size].reshape(shape), space[3, :size].reshape(shape)
+            ratio, closing = space[4, :size].reshape(shape), space[5, :size].reshape(shape)
+            load_lines(flat_q, stride, first, line_q, 0, width)
+            load_lines(flat_p, stride, first, line, 0, width)
+            axis_rates_block(line_q, rises, first % per_state, widths, distances, dt, temperature, right, left)
+            solve_circle_block(right, left, line, ratio, closing, line_q)
+            store_lines(line, 0, width, stride, first, flat_out)
 
 
 @kernel()

@@ -14,11 +14,12 @@ class CompileTimer(event.Listener):
         self.seconds = 0.0
         self._depth = 0
         self._started = 0.0
+        self._kernel = ""
 
     @property
-    def busy(self) -> bool:
-        """Whether a compilation is under way."""
-        return self._depth > 0
+    def kernel(self) -> str:
+        """Name of the kernel that is being compiled, with all that it calls; empty if none is."""
+        return self._kernel if self._depth > 0 else ""
 
     def __enter__(self) -> CompileTimer:
         event.register("numba:compile", self)
@@ -31,6 +32,7 @@ class CompileTimer(event.Listener):
         """Note the start of a compilation; one may start others."""
         if self._depth == 0:
             self._started = time.monotonic()
+            self._kernel = occurred.data["dispatcher"].py_func.__name__.lstrip("_")
         self._depth += 1
 
     def on_end(self, occurred: event.Event) -> None:

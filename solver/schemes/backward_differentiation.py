@@ -100,6 +100,8 @@ def predictions_around(times: FloatArray, time: float, order: int) -> tuple[Floa
     for column in range(3):
         degree = order - 1 + column
         if 1 <= degree <= HIGHEST_ORDER and degree < times.size:
-            weights[: degree + 1, column] = prediction_weights(times[: degree + 1], time)
+            found = prediction_weights(times[: degree + 1], time)
+            for j in range(degree + 1):
+                weights[j, column] = found[j]
             constants[column] = error_constant(times, time, degree)
     return weights, constants

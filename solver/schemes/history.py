@@ -67,7 +67,8 @@ def combine_history(history: FloatArray, slots: IntArray, weights: FloatArray, o
         Not one of the slots in use.
     """
     padded = np.zeros(PAST)
-    padded[: weights.size] = weights
+    for j in range(weights.size):
+        padded[j] = weights[j]
     s0, s1, s2, s3, s4, s5 = six_slots(slots)
     for i in numba.prange(out.shape[0]):
         _combine_row(
@@ -256,7 +257,8 @@ def extrapolate_values(history: FloatArray, slots: IntArray, times: FloatArray, 
     base = history[slots[0]]
     for degree in range(out.shape[0]):
         row = out[degree]
-        row[:] = base
+        for i in range(row.size):
+            row[i] = base[i]
         weights = prediction_weights(times[: degree + 1], time)
         for j in range(1, degree + 1):
             earlier, weight = history[slots[j]], weights[j]

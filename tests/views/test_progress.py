@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 import time
 
 import pytest
@@ -68,8 +69,8 @@ def test_the_time_to_go_of_a_steady_run(until: dict[str, float], capsys: pytest.
 
 
 def test_standing_still_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
-    compiling = iter([True])
-    with BeforeFirstStep(lambda: next(compiling, False), first=0.1) as waiting:
+    compiling = iter(["improve"])
+    with BeforeFirstStep(lambda: next(compiling, ""), first=0.1) as waiting:
         view = ProgressView({"time": 1.0}, live=False, waiting=waiting)
         view(step())  # the start is no step
         said = ""
@@ -80,14 +81,25 @@ def test_standing_still_is_explained(capsys: pytest.CaptureFixture[str]) -> None
         said += capsys.readouterr().out
         time.sleep(0.4)
     first, second, *_ = said.splitlines()
-    assert first.endswith(" s  compiling kernels (once)")
+    assert first.endswith(" s  compiling kernels (once): improve")
     assert second.endswith(" s  preparing: transition, optimum, first step")
     assert capsys.readouterr().out == ""
 
 
 def test_what_is_quick_needs_no_explanation(capsys: pytest.CaptureFixture[str]) -> None:
     started = time.monotonic()
-    with BeforeFirstStep(lambda: True):
+    with BeforeFirstStep(lambda: "improve"):
         pass
     assert time.monotonic() - started < 1.0
     assert capsys.readouterr().out == ""
+
+
+def test_what_compiles_is_told_by_name_however_late_it_begins(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is said before; the first line comes within a look of the beginning."""
+    begun = threading.Event()
+    with BeforeFirstStep(lambda: "slowest_modes" if begun.is_set() else "", first=0.05, otherwise=""):
+        time.sleep(1.2)
+        assert capsys.readouterr().out == ""
+        begun.set()
+        time.sleep(1.5)
+    assert capsys.readouterr().out.splitlines()[0].endswith(" s  compiling kernels (once): slowest_modes")

@@ -24,8 +24,8 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.compile import kernel
 from wpoflow.validation.constants.elimination_kernels import eliminate, solve_grounded
+from wpoflow.validation.constants.vector_kernels import add_multiple, copy_vector
 
-SCREENING, STEPS, SURVIVORS = 4, 60, 4
 FLAT = 1e-3  # range of f below which a start ends: its limit is the spectral gap
 SETTLED = 1e-11  # predicted relative decrease at which a start ends
 LARGEST_EXPONENT = 300.0
@@ -107,6 +107,23 @@ def gradient(
 
 
 @kernel()
+def ground_at(f: FloatArray, ground: int) -> None:
+    """Subtract from f its value in one cell."""
+    value = f[ground]
+    for k in range(f.size):
+        f[k] -= value
+
+
+@kernel()
+def spread(f: FloatArray) -> float:
+    """Largest entry minus the smallest."""
+    low, high = f[0], f[0]
+    for k in range(f.size):
+        low, high = min(low, f[k]), max(high, f[k])
+    return float(high - low)
+
+
+@kernel()
 def descend(
     f: FloatArray,
     log_gibbs: FloatArray,
@@ -125,17 +142,17 @@ def descend(
     forward, backward = np.empty(first.size), np.empty(first.size)
     slope, old_slope = np.empty(n), np.zeros(n)
     direction, preconditioned, trial = np.zeros(n), np.empty(n), np.empty(n)
-    f -= f[ground]
+    ground_at(f, ground)
     value, dissipation, log_m = ratio(f, log_gibbs, log_conductance, first, second)
     old_product = 0.0
     length = 1.0
     for _ in range(steps):
-        if not value < math.inf or np.max(f) - np.min(f) < FLAT:
+        if not value < math.inf or spread(f) < FLAT:
             break
         gradient(f, log_m, value, right, left, first, second, slope, forward, backward)
         if not eliminate(forward, backward, first, second, ground, up, down, pivot):
             break
-        preconditioned[:] = slope
+        copy_vector(slope, preconditioned)
         solve_grounded(up, down, pivot, ground, preconditioned)
         product, mixed = 0.0, 0.0
         for k in range(n):
@@ -150,7 +167,8 @@ def descend(
             direction[k] = beta * direction[k] - preconditioned[k]
             descent += math.exp(log_gibbs[k] + f[k] - log_m) * slope[k] * direction[k]
         if not descent < 0.0:
-            direction[:] = -preconditioned
+            for k in range(n):
+                direction[k] = -preconditioned[k]
             descent = -product
         steepest = 0.0
         for e in range(first.size):
@@ -162,7 +180,8 @@ def descend(
         better = False
         best, best_t = value, 0.0
         for _trial in range(TRIALS):
-            trial[:] = f + t * direction
+            for k in range(n):
+                trial[k] = f[k] + t * direction[k]
             found = ratio(trial, log_gibbs, log_conductance, first, second)[0]
             if found < best:
                 gained = best_t > 0.0 and found > best - 0.1 * (value - best)
@@ -184,17 +203,17 @@ def descend(
             old_product = 0.0
             direction[:] = 0.0
             continue
-        f += best_t * direction
-        f -= f[ground]
+        add_multiple(f, best_t, direction)
+        ground_at(f, ground)
         length = best_t
         old_product = product
-        old_slope[:] = slope
+        copy_vector(slope, old_slope)
         value, dissipation, log_m = ratio(f, log_gibbs, log_conductance, first, second)
     return value
 
 
 @kernel(parallel=True)
-def minimise_ratios(
+def descend_all(
     starts: FloatArray,
     log_gibbs: FloatArray,
     right: FloatArray,
@@ -203,37 +222,22 @@ def minimise_ratios(
     first: IntArray,
     second: IntArray,
     band: int,
-    out: FloatArray,
-    minimiser: FloatArray,
+    steps: int,
+    values: FloatArray,
 ) -> None:
-    """Smallest R over all starts, in every state.
-
-    All starts get a few steps; the best of them are followed to the end.
+    """`descend` from every start in every state.
 
     Parameters
     ----------
     starts : array (S, K, n)
-        Values of ln x, overwritten.
+        Values of ln x, overwritten by those at the smallest R found.
     log_gibbs : array (S, n)
     right, left, log_conductance : arrays (S, F)
-    out : array (S,)
-        Filled; infinite if no start has a finite ratio.
-    minimiser : array (S, n)
-        Filled: ln x at the smallest ratio, zero in the cell of largest g.
+    values : array (S, K)
+        Filled: the smallest R; infinite if it is not finite at the start.
     """
     for i in numba.prange(starts.shape[0]):
-        count = starts.shape[1]
-        values = np.empty(count)
-        for j in range(count):
-            values[j] = descend(
-                starts[i, j], log_gibbs[i], right[i], left[i], log_conductance[i], first, second, band, SCREENING
+        for j in range(starts.shape[1]):
+            values[i, j] = descend(
+                starts[i, j], log_gibbs[i], right[i], left[i], log_conductance[i], first, second, band, steps
             )
-        minimiser[i] = starts[i, np.argmin(values)]
-        out[i] = np.min(values)
-        for j in np.argsort(values)[:SURVIVORS]:
-            value = descend(
-                starts[i, j], log_gibbs[i], right[i], left[i], log_conductance[i], first, second, band, STEPS
-            )
-            if value < out[i]:
-                out[i] = value
-                minimiser[i] = starts[i, j]

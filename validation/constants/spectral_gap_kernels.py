@@ -22,6 +22,14 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.compile import kernel
 from wpoflow.validation.constants.elimination_kernels import eliminate, solve_grounded, symmetrise
+from wpoflow.validation.constants.vector_kernels import (
+    add_multiple,
+    copy_vector,
+    divide_vector,
+    largest_size,
+    length,
+    remove_components,
+)
 
 BLOCK = 3
 RESIDUAL = 1e-10
@@ -30,33 +38,6 @@ LOST = 1e-13  # remainder of a vector after orthogonalisation, relative, that is
 HUGE = 1e280  # the inverse never makes a unit vector longer than 1/lambda
 POLISH = 3
 TRUSTED = 1e-9  # entries of a unit vector, relative to its largest, whose rounding does not matter
-
-
-@kernel()
-def remove_components(vector: FloatArray, basis: FloatArray, count: int) -> None:
-    """Orthogonalise against the first rows of the basis, twice, in a fixed order."""
-    for _ in range(2):
-        for j in range(count):
-            total = 0.0
-            for k in range(vector.size):
-                total += basis[j, k] * vector[k]
-            for k in range(vector.size):
-                vector[k] -= total * basis[j, k]
-
-
-@kernel()
-def length(vector: FloatArray) -> float:
-    """Euclidean length, without overflow; NaN if an entry is infinite or NaN."""
-    largest = 0.0
-    for k in range(vector.size):
-        if not abs(vector[k]) <= largest:
-            largest = abs(vector[k])
-    if largest == 0.0:
-        return 0.0
-    total = 0.0
-    for k in range(vector.size):
-        total += (vector[k] / largest) ** 2
-    return float(largest * math.sqrt(total))
 
 
 @kernel()
@@ -82,25 +63,26 @@ def polish(
     x = modes[index]
     for _ in range(POLISH):
         solve_grounded(up, down, pivot, ground, x)
-        largest = np.max(np.abs(x))
+        largest = largest_size(x)
         if not 0.0 < largest < math.inf:
             x[:] = 0.0
             return
-        x /= largest
+        divide_vector(x, largest)
         mean = 0.0
         for k in range(x.size):
             mean += g[k] * x[k]
-        x -= mean
+        for k in range(x.size):
+            x[k] -= mean
         for before in range(index):
             product, square = 0.0, 0.0
             for k in range(x.size):
                 product += g[k] * x[k] * modes[before, k]
                 square += g[k] * modes[before, k] ** 2
             if square > 0.0:
-                x -= product / square * modes[before]
-    largest = np.max(np.abs(x))
+                add_multiple(x, -(product / square), modes[before])
+    largest = largest_size(x)
     if largest > 0.0:
-        x /= largest
+        divide_vector(x, largest)
 
 
 @kernel()
@@ -145,28 +127,29 @@ def slowest(
     basis, images = np.empty((most + 1, n)), np.empty((most, n))
     for k in range(n):
         basis[0, k] = math.exp(0.5 * log_gibbs[k])
-    basis[0] /= length(basis[0])
+    divide_vector(basis[0], length(basis[0]))
     projected = np.zeros((most, most))
     kept = 0  # vectors after the null vector
     theta, residual = 0.0, math.inf
-    row = np.empty(n)
+    row, g = np.empty(n), np.empty(n)
     for start in range(starts.shape[0]):
-        row[:] = starts[start]
+        copy_vector(starts[start], row)
         before = length(row)
         remove_components(row, basis, kept + 1)
         size = length(row)
         if kept < most and size > LOST * before:
             kept += 1
-            basis[kept] = row / size
+            copy_vector(row, basis[kept])
+            divide_vector(basis[kept], size)
     done = 0
     ritz = np.zeros((0, 0))
     while done < kept:
         check = max(FIRST_CHECK, done + done // 2)
         while done < kept and done < check:
-            row[:] = basis[done + 1]
+            copy_vector(basis[done + 1], row)
             solve_grounded(up, down, pivot, ground, row)
             remove_components(row, basis, 1)
-            images[done] = row
+            copy_vector(row, images[done])
             before = length(row)
             if not before < HUGE:
                 modes[:] = 0.0
@@ -175,7 +158,8 @@ def slowest(
             size = length(row)
             if kept < most and size > LOST * before:
                 kept += 1
-                basis[kept] = row / size
+                copy_vector(row, basis[kept])
+                divide_vector(basis[kept], size)
             done += 1
             for j in range(done):
                 total = 0.0
@@ -183,8 +167,14 @@ def slowest(
                     total += basis[j + 1, k] * images[done - 1, k]
                 projected[j, done - 1] = total
                 projected[done - 1, j] = total
-        scale = np.max(np.abs(projected[:done, :done]))
-        values, ritz = np.linalg.eigh(projected[:done, :done] / scale)
+        scaled = np.empty((done, done))
+        scale = 0.0
+        for j in range(done):
+            scale = max(scale, largest_size(projected[j, :done]))
+        for j in range(done):
+            copy_vector(projected[j], scaled[j])
+            divide_vector(scaled[j], scale)
+        values, ritz = np.linalg.eigh(scaled)
         theta = values[done - 1] * scale
         row[:] = 0.0
         for j in range(done):
@@ -194,7 +184,8 @@ def slowest(
         residual = length(row)
         if residual <= RESIDUAL and done >= modes.shape[0]:
             break
-    g = np.exp(log_gibbs)
+    for k in range(n):
+        g[k] = math.exp(log_gibbs[k])
     for index in range(modes.shape[0]):
         modes[index] = 0.0
         if index >= done:

@@ -8,15 +8,16 @@ import sys
 import time
 from pathlib import Path
 
-from wpoflow.exits import Exit
+from wpoflow.compiling import telling_of_compiling
+from wpoflow.exits import CommandError, Exit
 from wpoflow.views.terminal import bytes_text, show, table
 
 CELLS = {"x": 24, "u": 24}
 UNTIL = 2.0
 
 
-def main() -> Exit:
-    """Print what is installed and where, then run a small problem and check its identities."""
+def main(*, compile_all: bool = False) -> Exit:
+    """Print what is installed and where, then run a small problem and check its identities; fill the cache if asked."""
     import numba
 
     from wpoflow.core import compile as kernels
@@ -35,14 +36,30 @@ def main() -> Exit:
         ("kernel cache", f"{cache} ({_cache_state(cache, kernels.cache_usable())})"),
     ]
     show(table(rows))
+    if compile_all and not kernels.cache_usable():
+        raise CommandError(Exit.ENVIRONMENT, f"kernel cache {cache}: cannot be written or is full; nothing can be kept")
+    if compile_all:
+        _fill(cache)
     started = time.monotonic()
-    findings = self_test()
+    with telling_of_compiling(quiet=False):
+        findings = self_test()
     seconds = time.monotonic() - started
     marks = [f"{value:.2e}  {'ok' if value <= bound else f'ABOVE {bound:.0e}'}" for _, value, bound in findings]
     show(table((name, mark) for (name, _, _), mark in zip(findings, marks, strict=True)))
     good = all(value <= bound for _, value, bound in findings)
     show(f"self-test {'passed' if good else 'FAILED'} in {seconds:.1f} s")
     return Exit.DONE if good else Exit.SHORT_OF_GOAL
+
+
+def _fill(cache: Path) -> None:
+    """Compile what is not in the cache, telling how far it is."""
+    from wpoflow.kernel_cache import fill
+    from wpoflow.solver.runs.compile_timer import CompileTimer
+
+    started = time.monotonic()
+    with CompileTimer() as compiling:
+        fill(lambda text: show(f"  {time.monotonic() - started:6.0f} s  compiling {text}"))
+    show(f"kernels compiled in {compiling.seconds:.0f} s; cache now {_cache_state(cache, True)}")
 
 
 def self_test() -> list[tuple[str, float, float]]:
@@ -80,6 +97,6 @@ def _cache_state(cache: Path, usable: bool) -> str:
     if not usable:
         return "CANNOT BE WRITTEN or is full: every command compiles anew; name another with XDG_CACHE_HOME"
     if not cache.exists():
-        return "empty: the first run compiles"
+        return "empty: the first run compiles; wpoflow doctor --compile fills it"
     kept = [path for path in cache.rglob("*") if path.is_file()]
     return f"{len(kept)} files, {bytes_text(sum(path.stat().st_size for path in kept))}"

@@ -37,7 +37,7 @@ def main(*, file: Path, anyway: bool, until: Mapping[str, float] | None, checkpo
     stated = problem_of(start)
     with ExitStack() as stack:
         compiling = stack.enter_context(CompileTimer())
-        waiting = None if quiet else stack.enter_context(BeforeFirstStep(lambda: compiling.busy))
+        waiting = None if quiet else stack.enter_context(BeforeFirstStep(lambda: compiling.kernel))
         prepared = build(stated)
         if not quiet:
             newest = CheckpointFolder(file).newest()

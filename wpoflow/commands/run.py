@@ -28,7 +28,7 @@ def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: b
 
     with ExitStack() as stack:
         compiling = stack.enter_context(CompileTimer())
-        waiting = None if quiet else stack.enter_context(BeforeFirstStep(lambda: compiling.busy))
+        waiting = None if quiet else stack.enter_context(BeforeFirstStep(lambda: compiling.kernel))
         prepared = build(stated)
         scheme_used(prepared, asked)
         if not quiet:
