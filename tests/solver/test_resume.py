@@ -244,7 +244,7 @@ def one_name_twice(mdp: GridMDP) -> GridMDP:
 @pytest.mark.parametrize(
     ("until", "change", "says"),
     [
-        ({"gap": 1e-24}, lambda mdp: mdp, "rounding floor"),
+        ({"gap": 1e-28}, lambda mdp: mdp, "rounding floor"),
         ({"time": 1.0}, broken_optimum, "residual 1"),
         ({"time": 1.0}, one_name_twice, "a"),
     ],
@@ -284,8 +284,8 @@ def test_a_gap_below_rounding_changes_no_checkpoint(cut: bool, tmp_path: Path) -
     mdp, path = problem_for("multistep"), tmp_path / "run.h5"
     evolve(mdp, until=2.0, output=path, progress=interrupting(4) if cut else None)
     before = {place: place.read_bytes() for place in tmp_path.rglob("*") if place.is_file()}
-    with pytest.raises(ValueError, match="until: gap = 1e-24 lies below this problem's rounding floor"):
-        resume(path, mdp=mdp, until={"gap": 1e-24})
+    with pytest.raises(ValueError, match="until: gap = 1e-28 lies below this problem's rounding floor"):
+        resume(path, mdp=mdp, until={"gap": 1e-28})
     assert {place: place.read_bytes() for place in tmp_path.rglob("*") if place.is_file()} == before
 
 
