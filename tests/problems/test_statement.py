@@ -121,6 +121,7 @@ def test_file_and_python_statements_build_the_same_problem() -> None:
             temperature=1.0,
             cost=0.0,
             dynamics={"x": 0.0, "y": 0.0},
+            noise={"y": 0.2},
             terminal_set=lambda x, y: x > 0,
         ).plan
     )
