@@ -1,9 +1,9 @@
 """Progress of a run on the terminal.
 
 It is a live line where standard output is a terminal that can rewrite one, and a few plain lines elsewhere.  What takes
-long before the first step, compiling above all, is told as well.  The time to go is rich's estimate, the rest over the
-speed of the last half minute.  Nothing is said of it before a tenth is done: steps grow by orders of magnitude at the
-start of a run, and any number would be far too large.
+long before the first step, compiling above all, is told as well.  The time to go is what is left over the speed of the last
+steps, a twentieth of them: steps grow by orders of magnitude at the start of a run, and a mean over more of them would
+be far too slow.  Nothing is said of it before a tenth is done.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -32,6 +33,7 @@ FIRST_LINE_AFTER = 5.0  # seconds; each further plain line after half as long ag
 QUIET_LOOK = 1.0  # seconds from one look to the next while there is nothing to say
 BEFORE_A_RUN = "preparing: transition, optimum, first step"
 TOLD_FROM = 0.1  # share done, from which on the time to go is told
+LAST_STEPS, LEAST_STEPS = 0.05, 5  # of which the speed is taken: a share of all, and their least number
 
 
 def on_terminal() -> bool:
@@ -123,6 +125,7 @@ class ProgressView:
         self._live = on_terminal() if live is None else live
         self._first_gap, self._gap, self._gap_time = math.nan, math.nan, 0.0
         self._next_line, self._seconds = FIRST_LINE_AFTER, 0.0
+        self._marks: deque[tuple[int, float, float]] = deque()  # steps, seconds and share done, of the last steps
         text = TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis"))
         self._bar = Progress(
             BarColumn(bar_width=BAR),
@@ -132,7 +135,6 @@ class ProgressView:
             transient=True,
             refresh_per_second=5,
             disable=not self._live,
-            get_time=None if self._live else lambda: self._seconds,
         )
         self._task = self._bar.add_task("preparing: kernels, optimum, first step", total=None)
 
@@ -153,17 +155,33 @@ class ProgressView:
             self._gap, self._gap_time = report.gap, report.time
         self._seconds = report.wall_seconds if self._waiting is None else self._waiting.seconds
         if report.steps > 0:
-            self._bar.update(self._task, total=1.0, completed=self.fraction(report))
+            share = self.fraction(report)
+            self._bar.update(self._task, total=1.0, completed=share)
+            self._mark(report.steps, share)
         if self._live and report.steps > 0:
             self._bar.update(self._task, description=self._short_line(report) + self._to_go())
         elif not self._live and self._seconds >= self._next_line and (report.steps > 0 or self._waiting is None):
             self._next_line = 1.5 * self._seconds
             show(f"  {self._seconds:6.0f} s  {self._line(report)}{self._to_go()}")
 
+    def _mark(self, steps: int, share: float) -> None:
+        self._marks.append((steps, self._seconds, share))
+        before = steps - max(LEAST_STEPS, LAST_STEPS * steps)
+        while len(self._marks) > 1 and self._marks[1][0] <= before:
+            self._marks.popleft()
+
+    @property
+    def seconds_to_go(self) -> float:
+        """What is left over the speed of the last steps; infinite where they brought nothing or nothing is known."""
+        if not self._marks:
+            return math.inf
+        (_, started, before), (_, now, share) = self._marks[0], self._marks[-1]
+        return (1.0 - share) * (now - started) / (share - before) if share > before else math.inf
+
     def _to_go(self) -> str:
-        (task,) = self._bar.tasks
-        left = task.time_remaining
-        return "" if left is None or task.completed < TOLD_FROM else f"  {timedelta(seconds=round(left))} to go"
+        left = self.seconds_to_go
+        known = math.isfinite(left) and self._marks[-1][2] >= TOLD_FROM
+        return f"  {timedelta(seconds=round(left))} to go" if known else ""
 
     def fraction(self, report: Step) -> float:
         """Share done: the largest over the criteria.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from wpoflow.problems.memory import Estimate
 from wpoflow.solver.schemes.choice import scheme_class
 
-EVALUATION_SECONDS = 5e-8
-SWEEP_SECONDS = 5e-8
+EVALUATION_SECONDS = 7e-9  # for each pair
+SWEEP_SECONDS = 7e-9
+KRYLOV_SECONDS = 7e-8  # for each entry of the matrix
 
 
 def seconds_per_step(expected: Estimate, scheme: str) -> float:
@@ -18,7 +19,7 @@ def seconds_per_step(expected: Estimate, scheme: str) -> float:
     solve = {
         "dense": plan.n_states**3 / 1.2e10 + len(plan.outcomes) * plan.n_states * entries * 1e-9,
         "sparse": entries * expected.row_entries * 1e-9 + entries * 1e-7,
-        "krylov": 100.0 * entries * 2e-9,
+        "krylov": entries * KRYLOV_SECONDS,
     }[expected.linear_solver]
     evaluation = plan.pairs * EVALUATION_SECONDS + solve
     return evaluations * evaluation + sweeps * plan.pairs * SWEEP_SECONDS + chosen.call_seconds

@@ -24,7 +24,7 @@ class EulerScheme(Scheme):
     monotone = True
     pair_arrays = (10, 13)
     work = (1, 1)
-    call_seconds = 4e-4
+    call_seconds = 1.5e-4
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)

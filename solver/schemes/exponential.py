@@ -70,7 +70,7 @@ class ExponentialScheme(Scheme):
     valued = False
     pair_arrays = (12, 12)
     work = (1, 20)
-    call_seconds = 4e-3
+    call_seconds = 4e-4
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)

@@ -58,8 +58,8 @@ class ExtrapolatedScheme(Scheme):
     order = FIXED_ORDER
     automatic = True
     pair_arrays = (15, 16)
-    work = (15, 20)
-    call_seconds = 4e-3
+    work = (9, 12)
+    call_seconds = 1e-3
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)

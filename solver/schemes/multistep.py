@@ -112,7 +112,7 @@ class MultistepScheme(Scheme):
     dense = True
     pair_arrays = (20, 20)
     work = (1.3, 4)
-    call_seconds = 8e-3
+    call_seconds = 4e-4
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)

@@ -227,7 +227,7 @@ class Scheme:
     dense: ClassVar[bool] = False
     pair_arrays: ClassVar[tuple[float, float]] = (20, 20)
     work: ClassVar[tuple[float, float]] = (15, 20)
-    call_seconds: ClassVar[float] = 4e-3
+    call_seconds: ClassVar[float] = 1e-3
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 import threading
 import time
 
 import pytest
 
+import wpoflow as wpo
+from wpoflow.core.display import looked_at, silent
 from wpoflow.solver.runs.loop import Progress
 from wpoflow.views.progress import BeforeFirstStep, ProgressView
 
@@ -66,6 +69,46 @@ def test_the_time_to_go_of_a_steady_run(until: dict[str, float], capsys: pytest.
     assert len(later) >= 4
     for seconds, hours, minutes, left in later:
         assert 3600 * hours + 60 * minutes + left == pytest.approx(400.0 - seconds, rel=0.1, abs=2.0)
+
+
+def test_the_first_time_to_go_of_a_run_whose_steps_grow(capsys: pytest.CaptureFixture[str]) -> None:
+    """Steps grow by a twentieth each: what is told first is right within a factor of three, and so is all that follows."""
+    sizes = [1e-3 * 1.05**number for number in range(200)]
+    with ProgressView({"time": sum(sizes)}, live=False) as view:
+        for count in range(1, 201):
+            view(step(sum(sizes[:count]), steps=count, wall_seconds=1.0 * count))
+            if sum(sizes[:count]) >= 0.1 * sum(sizes) and count < 200:
+                assert 1.0 / 3.0 < view.seconds_to_go / (200.0 - count) < 3.0
+    assert " to go" in capsys.readouterr().out
+
+
+def test_runs_in_python_show_progress_where_they_are_told_to(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not unasked where output is no terminal; a function gets every step; and no view stays behind."""
+    mdp = wpo.load_problem("bandit", cells={"a": 16})
+    seen: list[Progress] = []
+    for progress in (None, False, True, seen.append):
+        assert wpo.evolve(mdp, until=0.1, progress=progress).status == "complete"
+    assert capsys.readouterr().out == ""  # it was over within the first seconds
+    assert seen[-1].time == 0.1
+    assert threading.active_count() == 1
+
+
+def test_who_looks_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress is shown unasked on terminals and in notebooks; never in other threads, nor within a command."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert looked_at()
+    with silent():
+        assert not looked_at()
+    found: list[bool] = []
+    thread = threading.Thread(target=lambda: found.append(looked_at()))
+    thread.start()
+    thread.join()
+    assert found == [False]
+    monkeypatch.setattr("sys.stdout.isatty", lambda: False, raising=False)
+    assert not looked_at()
+    for name in ("ipykernel", "IPython"):
+        monkeypatch.setitem(sys.modules, name, sys)
+    assert looked_at()
 
 
 def test_standing_still_is_explained(capsys: pytest.CaptureFixture[str]) -> None:

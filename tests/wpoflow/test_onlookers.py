@@ -10,12 +10,16 @@ import tomllib
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 
+import wpoflow as wpo
 from tests.wpoflow.runs import small_run
 from wpoflow.core.brief import brief
 from wpoflow.core.onlooker import Onlooker
 from wpoflow.problems.gallery import gallery_text
+from wpoflow.problems.load import read_statement
+from wpoflow.problems.problem_file import read_problem
 from wpoflow.solver.storage.writer import open_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -240,10 +244,22 @@ def test_an_onlooker_that_is_there_is_written_to(capsys: pytest.CaptureFixture[s
 
 
 def test_short_texts_have_one_line(tmp_path: Path) -> None:
+    """Of every public class that holds arrays, whatever the size of these."""
     small_run(tmp_path / "run.h5")
     run = open_run(tmp_path / "run.h5")
-    assert run.optimum is not None
-    for thing in (run, run.optimum, run.snapshots, run.states, run.actions.axes[0]):
+    mdp = wpo.load_problem("lqr")
+    best = wpo.solve_optimum(mdp)
+    state = next(iter(wpo.flow(mdp, step=0.05)))
+    judged = wpo.validate_run(wpo.evolve(mdp, until=0.1, optimum=best), "lqr", only=["structure"])
+    gallery = [wpo.load_problem(name).transition for name in ("bandit", "inventory", "mountain_car")]
+    stated = read_problem("lqr")
+    things = [run, run.optimum, run.snapshots, mdp, mdp.states, mdp.actions.axes[0], best, state, state.state]
+    things += [judged, judged.findings[0], stated, read_statement(stated), *gallery]
+    things += [wpo.tabulated_transition(np.full((3, 2, 3), 1 / 3)), wpo.GridPolicy.from_run(run, None, "median")]
+    for thing in things:
         assert len(repr(thing).splitlines()) == 1
-        assert len(repr(thing)) < 300
+        assert len(repr(thing)) <= 300
+        assert repr(thing).startswith(f"{type(thing).__name__}(")
+    assert repr(mdp.states) == "Grid(x 128)"
+    assert repr(mdp.states.axes[0]) == "Axis('x', 128 cells on [-4, 4], clamp)"
     assert brief(run.optimum).startswith("Optimum(value=array (3,), q=array (3, 4), ")
