@@ -29,6 +29,8 @@ def case_numbers(evidence: Evidence) -> dict[str, Any]:
         "title": run.title,
         "states": list(run.states.shape),
         "actions": list(run.actions.shape),
+        "grid": evidence.grid,
+        "own_grid": evidence.grid if evidence.own_grid is None else dict(evidence.own_grid),
         "discount": evidence.discount,
         "temperature": evidence.temperature,
         "stop_reason": run.stop_reason,

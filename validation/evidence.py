@@ -62,6 +62,8 @@ class Evidence:
         The flow that is judged; that of the run by default.
     family : Family, optional
         The problem on other grids, for claims about refinement.
+    own_grid : mapping of axis to int, optional
+        Points of the axes as the problem states them, where it is judged on a coarser grid; by default those of the run.
     """
 
     name: str
@@ -69,12 +71,18 @@ class Evidence:
     mdp: GridMDP | None = None
     flow: Flow | None = None
     family: Family | None = None
+    own_grid: Mapping[str, int] | None = None
 
     def __post_init__(self) -> None:
         if self.run.optimum is None:
             raise EvidenceError(f"{self.name}: the run ended before its optimum was known; nothing can be judged")
         if len(self.run.series["time"]) == 0:
             raise EvidenceError(f"{self.name}: the run holds no rows")
+
+    @property
+    def grid(self) -> dict[str, int]:
+        """Points of the axes of the run."""
+        return {axis.name: axis.size for axis in (*self.run.states.axes, *self.run.actions.axes)}
 
     @cached_property
     def optimum(self) -> Optimum:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from wpoflow.core.display import Displayed
@@ -117,28 +118,26 @@ def problem_evidence(problem: ProblemFile, level: Level) -> Evidence:
         return build_problem(with_cells(problem, {**cells, **sizes}))
 
     mdp = make({})
-    asked, until = problem.flow, problem.flow.until
+    asked = problem.flow
     try:
         scheme = chosen_scheme(mdp, asked.scheme, asked.step, asked.kind, asked.accuracy)
     except ValueError as error:  # it begins with the word scheme
         raise ProblemError(f"{problem.label}: flow.{error}") from error
-    optimum = solve_optimum(mdp)
-    goal = FURTHER * (until.gap if until.gap is not None else 1.0)
-    criteria: dict[str, float] = {"gap": max(goal, FLOORS * optimum.gap_floor), "steps": level.steps}
-    if until.time is not None:
-        criteria["time"] = LONGER * until.time
-    run = evolve(
-        mdp,
-        until=criteria,
-        scheme=scheme,
-        step=asked.step,
-        accuracy=asked.accuracy,
-        flow=asked.kind,
-        optimum=optimum,
-        snapshots=SNAPSHOTS,
-    )
+    how = {"scheme": scheme, "step": asked.step, "accuracy": asked.accuracy, "flow": asked.kind}
+    run = _long_run(mdp, level, asked.until.gap, asked.until.time, how)
     smaller = [replace(axis, points=cells.get(axis.name, axis.points)) for axis in axes]
-    return Evidence(problem.name, run, mdp, family=Family(make, smaller))
+    own = {axis.name: axis.points for axis in axes}
+    return Evidence(problem.name, run, mdp, family=Family(make, smaller), own_grid=own)
+
+
+def _long_run(mdp: GridMDP, level: Level, gap: float | None, time: float | None, how: dict[str, Any]) -> Run:
+    """A run further than the problem asks for, but not so far that rounding would be judged."""
+    optimum = solve_optimum(mdp)
+    goal = FURTHER * (1.0 if gap is None else gap)
+    criteria: dict[str, float] = {"gap": max(goal, FLOORS * optimum.gap_floor), "steps": level.steps}
+    if time is not None:
+        criteria["time"] = LONGER * time
+    return evolve(mdp, until=criteria, optimum=optimum, snapshots=SNAPSHOTS, **how)
 
 
 Watcher = Callable[[Evidence], None]
@@ -159,15 +158,70 @@ def validate_run(run: Run, name: str, only: Sequence[str] = (), watch: Watcher |
     ------
     EvidenceError
         The run does not hold what is needed.
+    ValueError
+        A claim in ``only`` that there is not.
     """
+    _check_names(only)
     return _judged(SuiteResult("run"), Evidence(name, run), LEVELS["quick"], only, watch)
 
 
 def validate_problem(
-    problem: ProblemFile, level: Level, only: Sequence[str] = (), watch: Watcher | None = None
+    problem: str | Path | ProblemFile | GridMDP,
+    level: str | Level = "quick",
+    only: Sequence[str] = (),
+    watch: Watcher | None = None,
+    *,
+    cells: Mapping[str, int] | None = None,
+    set: Mapping[str, Any] | None = None,
 ) -> SuiteResult:
-    """Run a problem and judge every claim on it."""
-    return _judged(SuiteResult(level.name), problem_evidence(problem, level), level, only, watch)
+    """Run a problem and judge every claim on it.
+
+    Parameters
+    ----------
+    problem : str, Path, ProblemFile or GridMDP
+        A gallery name or a file, as for `load_problem`; or a grid problem, which is judged on its own grid at either
+        level, by all claims but those that need several grids.
+    level : str
+        ``quick`` coarsens grids to about fifteen hundred pairs and leaves out what needs several; ``full`` takes the
+        problem's own grid and judges everything.
+    only : sequence of str
+        Names of claims; by default all.
+    watch : callable, optional
+        Given the evidence once it is judged.
+    cells, set : mappings, optional
+        Replace grid sizes and keys of the file, as in `load_problem`.
+
+    Returns
+    -------
+    SuiteResult
+        ``findings``, ``passed``, and ``cases``, whose ``grid`` and ``own_grid`` say on which grid was judged.
+
+    Raises
+    ------
+    ProblemError
+        Faults of the file, or a scheme in it that does not apply.
+    ValueError
+        An unknown level or claim; names the choices.
+    """
+    _check_names(only)
+    if isinstance(level, str):
+        if level not in LEVELS:
+            raise ValueError(f"level {level!r}: choose among {', '.join(LEVELS)}")
+        level = LEVELS[level]
+    if isinstance(problem, GridMDP | ProblemFile) and (cells or set):
+        raise ValueError("cells and set replace values of a file that is still to be read")
+    if isinstance(problem, GridMDP):
+        evidence = Evidence(problem.title or "problem", _long_run(problem, level, None, None, {}), problem)
+    else:
+        stated = problem if isinstance(problem, ProblemFile) else read_problem(problem, cells=cells, set=set)
+        evidence = problem_evidence(stated, level)
+    return _judged(SuiteResult(level.name), evidence, level, only, watch)
+
+
+def _check_names(only: Sequence[str]) -> None:
+    unknown = [name for name in only if name not in claim_names()]
+    if unknown:
+        raise ValueError(f"claim {', '.join(unknown)}: choose among {', '.join(claim_names())}")
 
 
 def _judged(

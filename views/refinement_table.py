@@ -22,6 +22,8 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
 def study_text(study: RefinementStudy) -> str:
     """All tables of a study."""
     parts = [study.title] if study.title else []
+    if study.times_from:
+        parts.append(f"at flow time {study.times[-1]:g}: {study.times_from}")
     for entry in study.directions:
         parts.append(_heading(entry, study))
         parts += [_table(entry, quantity) for quantity in entry.studies]
@@ -63,7 +65,8 @@ def _verdict(entry: DirectionStudy, quantity: QuantityStudy) -> str:
         case "oscillatory":
             return f"oscillatory: nothing extrapolated, half the spread is {_band(finest.gci, quantity.values[-1])}"
         case "unresolved":
-            return f"unresolved: differences are down to the noise, {_band(finest.gci, quantity.values[-1])}"
+            word = "rounding" if quantity.noise_from == "rounding" else "the error of the time steps"
+            return f"down to {word}: no order can be seen; known to {_band(finest.gci, quantity.values[-1])}"
     return "divergent: the differences do not fall; finer grids are needed"
 
 

@@ -25,9 +25,22 @@ def findings_text(result: SuiteResult) -> str:
         lines = [finding_line(finding) for finding in result.findings if finding.case == case]
         numbers = result.cases.get(case)
         if numbers is not None:
+            lines.insert(0, f"  {grid_words(numbers)}")
             lines.append(rates_line(numbers))
         parts.append("\n".join([case, *lines]))
     return "\n\n".join(parts)
+
+
+def grid_words(numbers: Mapping[str, Any]) -> str:
+    """On which grid a case was judged, and which the problem states if that is another."""
+    judged, own = (_points(numbers[key]) for key in ("grid", "own_grid"))
+    if judged == own:
+        return f"judged on its own grid, {own}"
+    return f"judged on a coarser grid, {judged}; the problem's own is {own} (level full judges that)"
+
+
+def _points(grid: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in grid.items())
 
 
 def last_rates(rates: Mapping[str, Any]) -> dict[str, Any]:

@@ -203,7 +203,7 @@ def optimum(**arguments: Any) -> None:
     multiple=True,
     metavar="T",
     callback=parse_times,
-    help="Flow time at which to look; repeat. Default the time in the file's until.",
+    help="Flow time at which to look; repeat. Default where the file's own run stops, by its gap or time.",
 )
 @click.option(
     "--factor", type=click.Choice(["2", "sqrt2"]), default="2", show_default=True, help="Ratio of mesh sizes."

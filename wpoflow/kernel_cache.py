@@ -60,7 +60,7 @@ def fill(tell: Callable[[str], None]) -> None:
 
 @contextmanager
 def _threads_from(entries: int) -> Iterator[None]:
-    """Kernels use threads from arrays of so many entries on, one of them: more would wait for each other all the time."""
+    """Kernels use threads from arrays of so many entries on; one of them, as more would wait for each other."""
     before, door.LEAST_THREADED = door.LEAST_THREADED, entries
     threads = numba.get_num_threads()
     numba.set_num_threads(1)

@@ -20,9 +20,14 @@ class QuantityStudy:
     time : float or None
         Flow time; None for a function of the whole run.
     values, differences, orders : tuple of float
-        One entry a level, coarsest first; the first difference and the first two orders are nan.
+        One entry a level, coarsest first; the first difference and the first two orders are nan, and so is an order
+        from a difference within the noise.
     finest : Extrapolation
         What the three finest levels say.
+    noise : float
+        Differences no larger say nothing of mesh or step.
+    noise_from : str
+        Where it comes from: "rounding" or "time error".
     """
 
     quantity: str
@@ -31,6 +36,8 @@ class QuantityStudy:
     differences: tuple[float, ...]
     orders: tuple[float, ...]
     finest: Extrapolation
+    noise: float = 0.0
+    noise_from: str = "rounding"
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class DirectionStudy:
 
 @dataclass(frozen=True)
 class RefinementStudy:
-    """What :func:`refine` returns."""
+    """What :func:`refine` returns; ``times_from`` says why these times, where they were not given."""
 
     title: str
     times: tuple[float, ...]
@@ -55,6 +62,7 @@ class RefinementStudy:
     scheme: str
     accuracy: float
     directions: tuple[DirectionStudy, ...]
+    times_from: str = ""
 
     def find(self, direction: str, quantity: str, time: float | None = None) -> QuantityStudy:
         """One table; the last time by default.
@@ -76,6 +84,7 @@ class RefinementStudy:
         return {
             "title": self.title,
             "times": list(self.times),
+            "times_from": self.times_from,
             "factor": self.factor,
             "scheme": self.scheme,
             "accuracy": self.accuracy,
@@ -107,6 +116,8 @@ def _direction_dict(entry: DirectionStudy) -> dict[str, Any]:
                 "order": _number(study.finest.order),
                 "extrapolated": _number(study.finest.value),
                 "gci": _number(study.finest.gci),
+                "noise": _number(study.noise),
+                "noise_from": study.noise_from,
             }
             for study in entry.studies
         ],

@@ -5,9 +5,9 @@ differences, the orders that three neighbouring levels show, and from the three 
 grid convergence index (:mod:`studies.refinement.orders`).  No exact solution is needed.
 
 Directions that refine axes only run under error control, with the scheme that is best for the problem, tight enough
-that the error of the time steps does not show: differences below that accuracy count as noise, those of the gap also
-below its rounding floor.  Where steps are refined they are fixed steps of the scheme named, whose order is the one
-expected.
+that the error of the time steps does not show: differences below that accuracy count as noise.  Where steps are
+refined they are fixed steps of the scheme named, whose order is the one expected.  Everywhere differences that rounding
+alone can make (`studies.refinement.rounding`) have no order.
 
 The discretisation is of second order in each axis (theory.md, section 2), with two known exceptions that a study will
 show: cell Péclet numbers beyond one (towards order one, in transients), and points where the next state is stationary
@@ -33,6 +33,7 @@ from wpoflow.solver.schemes.choice import scheme_class
 from wpoflow.studies.refinement.orders import extrapolate, observed_order
 from wpoflow.studies.refinement.plan import Level, RefinedAxis, coarsest_step, default_directions, plan_direction
 from wpoflow.studies.refinement.result import DirectionStudy, QuantityStudy, RefinementStudy
+from wpoflow.studies.refinement.rounding import Rounding
 
 ACCURACY = 1e-7
 ORDER_IN_SPACE = 2.0
@@ -47,10 +48,10 @@ class RefinementError(RuntimeError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """Values of one run by quantity and time, its gap floor and its seconds."""
+    """Values of one run by quantity and time, how far rounding alone moves them, and its seconds."""
 
     values: Mapping[tuple[str, float | None], float]
-    gap_floor: float
+    rounding: Mapping[tuple[str, float | None], float]
     seconds: float
 
 
@@ -201,11 +202,19 @@ class _Runner:
         values: dict[tuple[str, float | None], float] = {
             (name, time): float(done.series[name][row[time]]) for name in self.quantities for time in self.times
         }
-        values |= {(name, None): float(function(done)) for name, function in self.functions.items()}
+        rounding = Rounding(mdp, optimum)
+        errors: dict[tuple[str, float | None], float] = {
+            (name, time): rounding.of(name, {key: float(column[row[time]]) for key, column in done.series.items()})
+            for name in self.quantities
+            for time in self.times
+        }
+        for name, function in self.functions.items():
+            values[name, None] = float(function(done))
+            errors[name, None] = rounding.relative * abs(values[name, None])
         for (name, _), value in values.items():
             if not math.isfinite(value):
                 raise RefinementError(f"{name} is {value} in the run at {where}")
-        return Outcome(values, optimum.gap_floor, clock.monotonic() - started)
+        return Outcome(values, errors, clock.monotonic() - started)
 
 
 def _judge(
@@ -217,18 +226,21 @@ def _judge(
     if stepped and refined:
         order = min(order, ORDER_IN_SPACE)
     sizes = [level.size for level in plan]
-    floor = max(outcome.gap_floor for outcome in outcomes)
     studies = []
     for quantity, time in outcomes[0].values:
         values = [outcome.values[quantity, time] for outcome in outcomes]
-        noise = 0.0 if stepped else accuracy * abs(values[-1])
-        if quantity in ("gap", "gap_sup"):
-            noise = max(noise, floor)
+        rounding = max(outcome.rounding[quantity, time] for outcome in outcomes)
+        noise = max(rounding, 0.0 if stepped else accuracy * abs(values[-1]))
         differences = [math.nan, *(b - a for a, b in pairwise(values))]
-        triples = range(2, len(values))
-        orders = [math.nan] * 2 + [observed_order(sizes[k - 2 : k + 1], values[k - 2 : k + 1]) for k in triples]
+        orders = [math.nan] * 2
+        for k in range(2, len(values)):
+            clear = min(abs(differences[k - 1]), abs(differences[k])) > noise
+            orders.append(observed_order(sizes[k - 2 : k + 1], values[k - 2 : k + 1]) if clear else math.nan)
         finest = extrapolate(sizes, values, design=order, noise=noise)
-        studies.append(QuantityStudy(quantity, time, tuple(values), tuple(differences), tuple(orders), finest))
+        named = "rounding" if noise == rounding else "time error"
+        studies.append(
+            QuantityStudy(quantity, time, tuple(values), tuple(differences), tuple(orders), finest, noise, named)
+        )
     names = (*refined, *(["step"] if stepped else []))
     return DirectionStudy(
         name, names, order, tuple(plan), tuple(outcome.seconds for outcome in outcomes), tuple(studies)

@@ -66,7 +66,8 @@ def test_the_schema_is_the_one_documented(result: SuiteResult) -> None:
 def test_cases_hold_constants_and_rates_row_by_row(result: SuiteResult) -> None:
     (case,) = as_dict(result)["cases"].values()
     assert set(case) == {
-        "title", "states", "actions", "discount", "temperature", "stop_reason", "constants", "rates",
+        "title", "states", "actions", "grid", "own_grid", "discount", "temperature", "stop_reason", "constants",
+        "rates",
     }  # fmt: skip
     assert (case["states"], case["actions"]) == ([20], [20])
     rates = case["rates"]

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
+import wpoflow
 from tests.oracles import load
 from tests.problems.test_problem_file import changed
 from tests.wpoflow.conftest import Call, check_refusal
 from tests.wpoflow.test_quick_answers import modules_after
-from wpoflow.problems.problem_file import parse_problem
+from wpoflow.problems.problem_file import parse_problem, read_problem
 from wpoflow.validation.exact.ornstein_uhlenbeck import OrnsteinUhlenbeck
 
 OU = load("ou_bandit")["problem"]
@@ -108,7 +109,8 @@ def test_states_and_actions_of_a_regulator(call: Call) -> None:
         (["lqr", "--accuracy", "-1"], 2, "accuracy: must be greater than 0, not -1.0"),
         (["bandit", "--axis", "states"], 2, "no axis of more than one point"),
         (["nosuch"], 2, "choose among bandit"),
-        (["edges.toml"], 2, "flow.until has no time; say --time T"),
+        (["edges.toml"], 2, "axis u is given by edges"),
+        (["lqr", "--set", "flow.until={ steps = 5 }"], 2, "flow.until has neither time nor gap"),
         (["edges.toml", "--time", "1"], 2, "axis u is given by edges"),
         (["lqr", "--report", "edges.toml"], 2, "--report edges.toml: exists and is no folder"),
         (["navigation", "--cells", "x=4000", "--cells", "y=4000"], 4, "of memory"),
@@ -146,3 +148,51 @@ def test_mistakes_are_answered_at_once() -> None:
     status, modules = modules_after(["refine", "lqr", "--axis", "z"])
     assert status == 2
     assert modules & {"numpy", "numba", "scipy"} == set()
+
+
+def test_it_looks_where_the_gap_is_met(call: Call) -> None:
+    """A run that stops at its gap is looked at there, long before its time limit; one that does not, at the limit."""
+    small = ["lqr", "--cells", "x=17", "--cells", "u=16", "--levels", "3", "--axis", "u", "--quantity", "gap"]
+    far = ["--set", "flow.until={ gap = 1e-3, time = 500.0 }"]
+    status, out, _ = call("refine", *small, *far, "--report", "far")
+    assert status == 0
+    content = json.loads(Path("far/refine.json").read_text(encoding="utf-8"))
+    (time,) = content["times"]
+    assert f"at flow time {time:g}: where the gap of flow.until, 0.001, is met" in out
+    assert 1.0 < time < 50.0
+    (study,) = directions("far/refine.json")["u"]["quantities"]
+    assert study["values"][1] == pytest.approx(1e-3, rel=0.2)  # of the middle grid
+    near = ["--set", "flow.until={ gap = 1e-9, time = 0.5 }"]
+    assert call("refine", *small, *near, "--report", "near", "--quiet")[0] == 0
+    content = json.loads(Path("near/refine.json").read_text(encoding="utf-8"))
+    assert (content["times"], content["times_from"]) == ([0.5], "flow.until.time")
+    alone = ["--set", "flow.until={ gap = 1e-3 }"]
+    assert call("refine", *small, *alone, "--report", "alone", "--quiet")[0] == 0
+    assert json.loads(Path("alone/refine.json").read_text(encoding="utf-8"))["times"] == [time]
+
+
+def test_rounding_is_called_rounding(call: Call) -> None:
+    """At t = 40 the regulator has arrived: its steps differ by rounding alone, and nothing diverges."""
+    arguments = ["--cells", "x=17", "--cells", "u=16", "--time", "40", "--axis", "time", "--levels", "3"]
+    status, out, _ = call("refine", "lqr", *arguments)
+    assert status == 0
+    assert "down to rounding: no order can be seen" in out
+    assert "divergent" not in out
+
+
+def test_refine_in_python() -> None:
+    """By name, by a file that was read, and on one grid, where it is the steps that can be refined."""
+    cells = {"x": 17, "u": 16}
+    found = wpoflow.refine("lqr", 3, ["gap"], times=[0.5], directions=["u"], cells=cells)
+    stated = read_problem("lqr", cells=cells)
+    again = wpoflow.refine(stated, 3, ["gap"], times=[0.5], directions=["u"])
+    assert found.find("u", "gap").values == again.find("u", "gap").values
+    mdp = wpoflow.load_problem("lqr", cells=cells)
+    steps = wpoflow.refine(mdp, 3, ["value_rho"], times=[0.5], scheme="euler")
+    assert steps.find("time", "value_rho").finest.order == pytest.approx(1.0, abs=0.1)
+    with pytest.raises(ValueError, match="has one grid"):
+        wpoflow.refine(mdp, times=[0.5], directions=["u"])
+    with pytest.raises(ValueError, match=r"times=\[...\]"):
+        wpoflow.refine(mdp)
+    with pytest.raises(ValueError, match="nosuch"):
+        wpoflow.refine("nosuch")

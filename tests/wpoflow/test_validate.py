@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import pytest
 
+import wpoflow
 from tests.problems.test_problem_file import changed
 from tests.validation.cases import small_problem
 from tests.wpoflow.conftest import Call, check_refusal
@@ -103,3 +105,41 @@ def test_what_cannot_be_judged_is_refused(call: Call, run_file: Path, arguments:
 
 def test_quiet_says_nothing(call: Call, run_file: Path) -> None:
     assert call("validate", str(run_file), "--quiet") == (0, "", "")
+
+
+def test_both_grids_are_named(call: Call) -> None:
+    """A problem that is judged on a coarser grid: terminal, report and page say on which, and which is its own."""
+    status, out, _ = call("validate", "lqr", "--only", "structure", "--report", "found")
+    assert status == 0
+    case = json.loads(Path("found/report.json").read_text(encoding="utf-8"))["cases"]["lqr"]
+    assert case["own_grid"] == {"x": 128, "u": 128}
+    x, u = case["grid"]["x"], case["grid"]["u"]
+    assert x * u < 2000
+    said = f"udged on a coarser grid, x {x}, u {u}; the problem's own is x 128, u 128 (level full judges that)"
+    assert said in out
+    assert said in Path("found/report.html").read_text(encoding="utf-8").replace("&#39;", "'")
+    Path("small.toml").write_text(PROBLEM)
+    status, out, _ = call("validate", "small.toml", "--only", "structure", "--report", "own")
+    assert status == 0
+    assert "judged on its own grid, x 9, u 10" in out
+    case = json.loads(Path("own/report.json").read_text(encoding="utf-8"))["cases"]["small"]
+    assert case["grid"] == case["own_grid"] == {"x": 9, "u": 10}
+
+
+def test_validation_of_a_problem_in_python() -> None:
+    """By name, on other cells, and of arrays, which are judged as they are; the same run gives the same verdicts."""
+    cells = {"x": 9, "u": 10}
+    named = wpoflow.validate_problem("lqr", only=["structure", "kl_contraction"], cells=cells)
+    assert [finding.claim for finding in named.findings] == ["structure", "kl_contraction"]
+    assert named.passed
+    assert named.cases["lqr"]["grid"] == cells
+    mdp = wpoflow.load_problem("lqr", cells=cells)
+    given = wpoflow.validate_problem(mdp, "full", only=["structure", "kl_contraction"])
+    assert given.passed
+    assert [finding.verdict for finding in given.findings] == [finding.verdict for finding in named.findings]
+    hotter = wpoflow.validate_problem(replace(mdp, temperature=1.0), only=["structure"])
+    assert next(iter(hotter.cases.values()))["temperature"] == 1.0
+    with pytest.raises(ValueError, match="choose among quick, full"):
+        wpoflow.validate_problem("lqr", "deep")
+    with pytest.raises(ValueError, match="claim structur: choose among structure"):
+        wpoflow.validate_problem("lqr", only=["structur"])

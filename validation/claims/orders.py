@@ -51,10 +51,16 @@ def judge(evidence: Evidence) -> Judgement:
         )
     except RefinementError as error:
         return (Hypothesis("every run of the study ends", False, str(error)),), (), {}
-    orders = study.find("time", "value_rho").orders
-    first, last = orders[-2], orders[-1]
+    found = study.find("time", "value_rho")
+    first, last = found.orders[-2], found.orders[-1]
     settled = math.isfinite(first) and math.isfinite(last) and abs(last - first) <= SETTLED
+    smallest = min(map(abs, found.differences[1:]))
     hypotheses = (
+        Hypothesis(
+            "differences stand above rounding",
+            smallest > found.noise,
+            f"the least difference is {smallest:.1e}, and rounding makes {found.noise:.1e}",
+        ),
         Hypothesis("steps resolve the flow", settled, f"observed orders {first:.3f}, {last:.3f} do not agree"),
     )
     measurement = Measurement(

@@ -14,7 +14,7 @@ from typing import Any
 from wpoflow.solver.storage.atomic import write_text
 from wpoflow.views.report.case import CaseView
 from wpoflow.views.templating import environment, render
-from wpoflow.views.verdicts import MARKS, RATES, last_rates
+from wpoflow.views.verdicts import MARKS, RATES, grid_words, last_rates
 
 NAME = "report.html"
 EXACT = "exact_solution"
@@ -62,6 +62,7 @@ def page_html(content: Mapping[str, Any], cases: Mapping[str, CaseView]) -> str:
         rows={name: rows_shown(content["cases"][name]["rates"]) for name in problems},
         rate_names=RATES,
         boundaries=BOUNDARIES,
+        grids={name: grid_words(content["cases"][name]) for name in problems},
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wpoflow.commands.outputs import check_report
+from wpoflow.compiling import telling_of_compiling
 from wpoflow.core.text import did_you_mean
 from wpoflow.exits import CommandError, Exit
 from wpoflow.problems.problem_file import is_run_file, read_problem
@@ -71,21 +72,22 @@ def main(
 
     watching = None if report is None else watch
     results: list[SuiteResult] = []
-    for target in runs:
-        run = open_run(target, anyway=anyway)
-        warn_of_damage(run, target)
-        try:
-            if (why := implausible(run)) is not None:
-                raise RunFileError(f"{target}: its numbers are not those of a run: {why}")
-            with np.errstate(all="ignore"):  # the verdicts tell of numbers that are none
-                results.append(validate_run(run, target, only, watching))
-        except EvidenceError as error:
-            raise CommandError(Exit.UNUSABLE, str(error)) from error
-    for problem in problems:
-        tell(f"problem {problem.name}")
-        results.append(validate_problem(problem, LEVELS[level], only, watching))
-    if not targets:
-        results.append(validate_everything(LEVELS[level], only, tell, watching))
+    with telling_of_compiling(quiet):
+        for target in runs:
+            run = open_run(target, anyway=anyway)
+            warn_of_damage(run, target)
+            try:
+                if (why := implausible(run)) is not None:
+                    raise RunFileError(f"{target}: its numbers are not those of a run: {why}")
+                with np.errstate(all="ignore"):  # the verdicts tell of numbers that are none
+                    results.append(validate_run(run, target, only, watching))
+            except EvidenceError as error:
+                raise CommandError(Exit.UNUSABLE, str(error)) from error
+        for problem in problems:
+            tell(f"problem {problem.name}")
+            results.append(validate_problem(problem, level, only, watching))
+        if not targets:
+            results.append(validate_everything(LEVELS[level], only, tell, watching))
     result = merged(results)
     if not result.findings:
         hint = "a run file alone is not enough for that; name a problem"
