@@ -1,8 +1,8 @@
 """Progress of a run on the terminal.
 
 It is a live line where standard output is a terminal that can rewrite one, and a few plain lines elsewhere.  What takes
-long before the first step, compiling above all, is told as well.  The time to go is what is left over the speed of the last
-steps, a twentieth of them: steps grow by orders of magnitude at the start of a run, and a mean over more of them would
+long before the first step, compiling above all, is told as well.  The time to go is what is left over the speed of the
+last steps, a twentieth of them: steps grow by orders of magnitude at the start of a run, and a mean over more of them would
 be far too slow.  Nothing is said of it before a tenth is done.
 """
 
@@ -49,7 +49,7 @@ def shown(until: Mapping[str, float]) -> Iterator[ProgressView]:
 
     with (
         CompileTimer() as compiling,
-        BeforeFirstStep(lambda: compiling.busy) as waiting,
+        BeforeFirstStep(lambda: compiling.kernel) as waiting,
         ProgressView(until, waiting=waiting) as view,
     ):
         yield view

@@ -72,7 +72,7 @@ def test_the_time_to_go_of_a_steady_run(until: dict[str, float], capsys: pytest.
 
 
 def test_the_first_time_to_go_of_a_run_whose_steps_grow(capsys: pytest.CaptureFixture[str]) -> None:
-    """Steps grow by a twentieth each: what is told first is right within a factor of three, and so is all that follows."""
+    """Steps grow by a twentieth each: all that is told, the first too, is right within a factor of three."""
     sizes = [1e-3 * 1.05**number for number in range(200)]
     with ProgressView({"time": sum(sizes)}, live=False) as view:
         for count in range(1, 201):
