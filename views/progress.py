@@ -1,9 +1,9 @@
-"""Progress of a run on the terminal.
+"""The progress of a run, and what is waited for before its first step.
 
 It is a live line where standard output is a terminal that can rewrite one, and a few plain lines elsewhere.  What takes
-long before the first step, compiling above all, is told as well.  The time to go is what is left over the speed of the
-last steps, a twentieth of them: steps grow by orders of magnitude at the start of a run, and a mean over more of them would
-be far too slow.  Nothing is said of it before a tenth is done.
+long before the first step, compiling above all, is told as well.  The time to go is what is left over the speed of
+the last steps, a twentieth of them: steps grow by orders of magnitude at the start of a run, and a mean over more of
+them would be far too slow.  Nothing is said of it before a tenth is done.
 """
 
 from __future__ import annotations
