@@ -8,7 +8,7 @@ from typing import Any
 
 from wpoflow.grids.axis import Axis, edges_axis, sinh_axis, uniform_axis
 from wpoflow.grids.grid import Grid
-from wpoflow.problems.checks import places, read_expression, read_scope
+from wpoflow.problems.checks import axis_names, places, read_expression, read_scope
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.generated import compile_expressions
 from wpoflow.problems.memory import refuse_if_too_large
@@ -76,7 +76,8 @@ def read_statement(problem: ProblemFile) -> Statement:
 
     try:
         states, actions = (
-            Grid(tuple(_axis(name, table) for name, table in axes.items())) for axes in (tables.state, tables.action)
+            Grid(tuple(_axis(name, table) for name, table in zip(names, axes.values(), strict=True)))
+            for names, axes in zip(axis_names(raw), (tables.state, tables.action), strict=True)
         )
     except ValueError as error:
         raise ProblemError(f"{problem.label}: {error}") from error
@@ -85,7 +86,7 @@ def read_statement(problem: ProblemFile) -> Statement:
         actions=actions,
         discount=tables.problem.discount,
         temperature=tables.problem.temperature,
-        cost=values["cost.running"],
+        **_objective(values),
         dynamics=named("dynamics", tables.dynamics),
         noise=named("noise", tables.noise),
         outcomes=[
@@ -96,20 +97,30 @@ def read_statement(problem: ProblemFile) -> Statement:
             )
             for number, outcome in enumerate(tables.outcome)
         ],
-        terminal_set=values.get("cost.terminal_set"),
-        terminal_cost=values.get("cost.terminal_cost"),
         potential=values["reference.potential"],
         state_density=values["initial.state_density"],
         policy_density=values["initial.policy_density"],
+        feasible={
+            name: (values[f"action.{name}.feasible.0"], values[f"action.{name}.feasible.1"])
+            for name, axis in tables.action.items()
+            if axis.feasible is not None
+        },
         title=problem.title,
         text=problem.text,
     )
 
 
+def _objective(values: Mapping[str, Value]) -> dict[str, Any]:
+    """What is minimised, or maximised, and where the process ends, as arguments of the statement."""
+    kind = "reward" if "reward.running" in values else "cost"
+    keys = {kind: "running", "terminal_set": "terminal_set", f"terminal_{kind}": f"terminal_{kind}"}
+    return {name: values[f"{kind}.{key}"] for name, key in keys.items() if f"{kind}.{key}" in values}
+
+
 def _axis(name: str, table: Any) -> Axis:
     if table.edges is not None:
         return edges_axis(name, table.edges, table.boundary)
-    lower, upper = table.bounds
+    lower, upper = table.box
     if table.spacing is None:
         return uniform_axis(name, lower, upper, table.cells, table.boundary)
     return sinh_axis(name, lower, upper, table.cells, table.boundary, focus=table.focus, ratio=table.ratio)

@@ -22,7 +22,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from wpoflow.core.faults import worded
-from wpoflow.problems.checks import faults
+from wpoflow.problems.checks import faults, share_name
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.gallery import gallery_text
 from wpoflow.problems.tables import Tables
@@ -231,14 +231,15 @@ def _apply_cells(raw: dict[str, Any], cells: Mapping[str, int]) -> list[str]:
         for name, axis in (raw[key] if isinstance(raw.get(key), dict) else {}).items()
         if isinstance(axis, dict)
     }
+    called = {share_name(name): axis for name, axis in axes.items() if "feasible" in axis} | axes
     wrong = []
     for name, number in cells.items():
-        if name not in axes:
+        if name not in called:
             wrong.append(f"--cells {name}: is not an axis; axes are {', '.join(axes) or 'none'}")
-        elif "edges" in axes[name]:
+        elif "edges" in called[name]:
             wrong.append(f"--cells {name}: the axis is given by edges; its cells cannot be replaced")
         else:
-            axes[name]["cells"] = number
+            called[name]["cells"] = number
     return wrong
 
 

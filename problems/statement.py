@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.core.rewards import takes_rewards
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import state_chunks
 from wpoflow.grids.masses import density_masses, policy_masses, potential_masses
@@ -88,12 +89,19 @@ class Statement:
         Of the first policy with respect to the action volume, up to normalisation.
     title, text : str
         Name of the problem, and the text it was stated by.
+    feasible : mapping of str to pairs of numbers or functions of (states..., actions...)
+        By action, the two ends between which it is feasible, where an action axis is its share of the way between
+        them: what all other functions make of the share. They are refused where the upper is below the lower.
+    rewards : bool
+        Whether cost and terminal_cost are minus rewards; it changes no number.
+    reward, terminal_reward
+        Instead of cost and terminal_cost: what is maximised. The costs are minus these, and ``rewards`` is set.
 
     Raises
     ------
     ValueError
-        Dynamics or noise for other names than the state axes, both dynamics and outcomes, or an axis with a
-        boundary of the other kind.
+        Dynamics or noise for other names than the state axes, both dynamics and outcomes, both a cost and a reward, or
+        an axis with a boundary of the other kind.
     """
 
     actions: Grid
@@ -111,6 +119,8 @@ class Statement:
     policy_density: Value = 1.0
     title: str = ""
     text: str = ""
+    feasible: Mapping[str, tuple[Value, Value]] = field(default_factory=dict)
+    rewards: bool = False
 
     def __post_init__(self) -> None:
         if not self.actions.dim:
@@ -153,6 +163,11 @@ class Statement:
         return any(0 < count < len(names) for count in noisy)
 
 
+Statement.__init__ = takes_rewards(  # type: ignore[method-assign]
+    reward="cost", terminal_reward="terminal_cost"
+)(Statement.__init__)
+
+
 def build(statement: Statement) -> GridMDP:
     """The grid problem of a statement.
 
@@ -163,6 +178,8 @@ def build(statement: Statement) -> GridMDP:
         one, an initial law that lies inside the terminal set; the message names what and where.
     """
     pairs = _Pairs(statement.states, statement.actions)
+    for name, ends in statement.feasible.items():
+        pairs.check_ends(name, ends)
     terminal = None if statement.terminal_set is None else _state_set(statement.terminal_set)
     transition = _transition(statement, pairs, terminal)
     cost = pairs.table(statement.cost, "cost")
@@ -185,6 +202,7 @@ def build(statement: Statement) -> GridMDP:
         counted=outside if terminal is None else _depended_on(transition, outside),
         title=statement.title,
         statement=statement.text,
+        rewards=statement.rewards,
     )
 
 
@@ -244,6 +262,16 @@ class _Pairs:
                 total += out
             off = np.abs(total - 1.0) > SUM_TOLERANCE
             self.refuse(total, off, "the sum of the probabilities of the outcomes (it must be 1)", start)
+
+    def check_ends(self, name: str, ends: tuple[Value, Value]) -> None:
+        """Refuse feasible ends that are not finite, or of which the upper is below the lower."""
+        for start, stop in state_chunks(self.states.size, self.actions.size):
+            lower, upper = (
+                self.evaluate(end, f"the {which} feasible end of {name}", start, stop)
+                for which, end in zip(("lower", "upper"), ends, strict=True)
+            )
+            width = upper - lower
+            self.refuse(width, ~(width >= 0.0), f"the upper minus the lower feasible end of {name}", start)
 
     def deviations(self, value: Value, what: str, start: int, stop: int) -> FloatArray:
         """Standard deviations at some states; refuses negative ones, and those whose square no float holds."""

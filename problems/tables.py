@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from wpoflow.solver.records.settings import FlowTable, Positive, RecordTable, Table, check_rows
 
@@ -44,16 +44,16 @@ class AxisTable(Table):
 
     @model_validator(mode="after")
     def _one_way(self) -> AxisTable:
-        graded = (self.spacing, self.focus, self.ratio)
+        graded, box = (self.spacing, self.focus, self.ratio), self.box
         if self.edges is not None:
-            if (self.bounds, self.cells, *graded) != (None,) * 5:
+            if (box, self.cells, *graded) != (None,) * 5:
                 raise ValueError("give either edges, or bounds and cells, not both")
             if not all(a < b for a, b in pairwise(self.edges)):
                 raise ValueError("edges must be strictly increasing")
             return self
-        if self.bounds is None or self.cells is None:
+        if box is None or self.cells is None:
             raise ValueError("give bounds = [lower, upper] and cells, or edges")
-        lower, upper = self.bounds
+        lower, upper = box
         if not lower < upper:
             raise ValueError(f"bounds [{lower:g}, {upper:g}] must be increasing")
         if graded != (None,) * 3 and None in graded:
@@ -61,6 +61,11 @@ class AxisTable(Table):
         if self.focus is not None and not lower <= self.focus <= upper:
             raise ValueError(f"focus {self.focus:g} lies outside the bounds [{lower:g}, {upper:g}]")
         return self
+
+    @property
+    def box(self) -> list[float] | None:
+        """Lower and upper end of the axis of the grid; None where edges say it."""
+        return self.bounds
 
     @property
     def size(self) -> int:
@@ -75,9 +80,28 @@ class StateAxis(AxisTable):
 
 
 class ActionAxis(AxisTable):
-    """[action.NAME]."""
+    """[action.NAME]; with ``feasible`` the axis of the grid is the share of the way between two ends."""
 
+    feasible: Annotated[list[Formula], Field(min_length=2, max_length=2)] | None = None
     boundary: Literal["no-flux", "periodic"] = "no-flux"
+
+    @field_validator("feasible", mode="before")
+    @classmethod
+    def _two_ends(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError(f'give the two ends of an interval, as in ["0", "wealth"], not {value!r}')
+        return value
+
+    @model_validator(mode="after")
+    def _one_range(self) -> ActionAxis:
+        if self.feasible is not None and self.bounds is not None:
+            raise ValueError("give either bounds or feasible, not both")
+        return self
+
+    @property
+    def box(self) -> list[float] | None:
+        """Lower and upper end of the axis of the grid: of shares, 0 and 1."""
+        return self.bounds if self.feasible is None else [0.0, 1.0]
 
 
 class OutcomeTable(Table):
@@ -99,6 +123,20 @@ class CostTable(Table):
     def _set_for_cost(self) -> CostTable:
         if self.terminal_cost is not None and self.terminal_set is None:
             raise ValueError("terminal_cost needs a terminal_set")
+        return self
+
+
+class RewardTable(Table):
+    """[reward], instead of [cost]: what is maximised."""
+
+    running: Formula
+    terminal_set: Formula | None = None
+    terminal_reward: Formula | None = None
+
+    @model_validator(mode="after")
+    def _set_for_reward(self) -> RewardTable:
+        if self.terminal_reward is not None and self.terminal_set is None:
+            raise ValueError("terminal_reward needs a terminal_set")
         return self
 
 
@@ -126,7 +164,8 @@ class Tables(Table):
     dynamics: dict[str, Formula] = {}
     noise: dict[str, Formula] = {}
     outcome: list[OutcomeTable] = []
-    cost: CostTable
+    cost: CostTable | None = None
+    reward: RewardTable | None = None
     reference: ReferenceTable = ReferenceTable()
     initial: InitialTable = InitialTable()
     flow: FlowTable

@@ -82,6 +82,8 @@ def summary(run: Run) -> list[tuple[str, str]]:
         ("temperature", number_text(float(attributes.get("temperature", math.nan)))),
         ("transition", str(attributes.get("transition", "unknown"))),
     ]
+    if "objective" in attributes:
+        rows.append(("objective", str(attributes["objective"])))
     if "bellman_solver" in attributes:
         rows.append(("Bellman solver", str(attributes["bellman_solver"])))
     if "scheme" in attributes:

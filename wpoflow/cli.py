@@ -22,6 +22,7 @@ from wpoflow.options import (
     debug_option,
     flow_options,
     force_option,
+    from_option,
     output_option,
     parse_times,
     plot_help,
@@ -110,6 +111,7 @@ def check(**arguments: Any) -> None:
 @problem_options
 @output_option
 @flow_options
+@from_option
 @checkpoint_option
 @threads_option
 @quiet_option

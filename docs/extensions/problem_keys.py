@@ -34,6 +34,9 @@ MEANINGS: dict[str, str] = {
     **{f"state.AXIS.{key}": meaning for key, meaning in _AXIS.items()},
     "state.AXIS.boundary": "Where a next state outside the box goes: to the end, back inside, or around.",
     **{f"action.AXIS.{key}": meaning for key, meaning in _AXIS.items()},
+    "action.AXIS.feasible": "Ends between which the action is feasible, instead of `bounds`: of states and of actions "
+    "further up. The axis of the grid is then `AXIS_share`, in [0, 1]; see [actions whose range depends on the "
+    "state](../howto/state_in_a_file.md#actions-whose-range-depends-on-the-state).",
     "action.AXIS.boundary": "Whether the policy's flux stops at the ends of the box or goes around.",
     "dynamics.AXIS": "Next state along this axis, before noise; one for every state axis. Of states and actions.",
     "noise.AXIS": "Standard deviation of Gaussian noise added to it; an axis left out has none. Of states and actions.",
@@ -43,6 +46,9 @@ MEANINGS: dict[str, str] = {
     "cost.running": "Cost of a state and action.",
     "cost.terminal_set": "The process ends when the next state lies in it. Of states; a condition.",
     "cost.terminal_cost": "What ending there costs, discounted as a next value is. Of states; needs `terminal_set`.",
+    "reward.running": "Reward of a state and action, which is maximised: instead of `[cost]`. The cost is minus it.",
+    "reward.terminal_set": "As in `[cost]`.",
+    "reward.terminal_reward": "What ending there earns, discounted as a next value is; needs `terminal_set`.",
     "reference.potential": "U in μ ∝ exp(−U) da on the action box. Of actions.",
     "initial.state_density": "Density of the law ρ of the first state, up to normalisation. Of states.",
     "initial.policy_density": "Density of the first policy in da, up to normalisation. Of states and actions.",
@@ -90,6 +96,8 @@ def _expand(key: str, annotation: Any, field: FieldInfo) -> Iterator[tuple[str, 
         yield from _expand(f"{key}.{entry}", arguments[1], FieldInfo.from_annotation(arguments[1]))
     elif origin is list and any(_is_table(argument) for argument in arguments):
         yield from _expand(f"{key}[]", arguments[0], field)
+    elif origin in (Union, types.UnionType) and {type(None), *filter(_is_table, arguments)} == set(arguments):
+        yield from _expand(key, next(filter(_is_table, arguments)), field)
     elif origin in (Union, types.UnionType) and any(map(_is_table, arguments)):
         yield key, field
         for argument in arguments:
@@ -121,6 +129,8 @@ def kind(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
         return " or ".join(kind(entry, metadata) for entry in arguments if entry is not type(None))
     if origin is Literal:
         return _one_of(arguments)
+    if origin is list and "expression" in kind(arguments[0]):
+        return "list of two expressions"
     if origin is list:
         return f"list of numbers{_range(get_args(_flat(arguments[0]))[1:])}"
     if _is_table(annotation):

@@ -104,7 +104,7 @@ def from_environment(
         actions=actions,
         discount=discount,
         temperature=temperature,
-        cost=-steps.reward,
+        reward=steps.reward,
         transition=interpolated_transition(states, steps.state, ended=ended, n_actions=actions.size),
         reference_mass=mass,
         rho=_law(states, first_states()),

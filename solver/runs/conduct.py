@@ -7,7 +7,9 @@ import os
 import time as clock
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 
+from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.flow import AnyFlow, as_flow
 from wpoflow.solver.mdp import GridMDP
@@ -41,6 +43,7 @@ def conduct(
     folder: CheckpointFolder | None = None,
     last: Checkpoint | None = None,
     resumed: int = 0,
+    initial: FloatArray | None = None,
 ) -> Run:
     """Carry a run out, from its start or from its ``last`` checkpoint, to its end; see `solver.runs.evolve`.
 
@@ -58,7 +61,10 @@ def conduct(
         Where to go on from.
     resumed : int
         How often the run was gone on with, this time included.
+    initial : array (S, A), optional
+        First policy instead of the problem's own.
     """
+    mdp = mdp if initial is None else replace(mdp, initial_policy=initial)
     settings, until = start.settings, start.settings.flow.until
     started = clock.monotonic()
     spent = {name: 0.0 if last is None else last.arrays[name] for name in SPENT}
@@ -68,8 +74,8 @@ def conduct(
         if folder is not None:
             stack.callback(_remove_unless_begun, folder)
         if output is not None:
-            check_disk_space(output, _bytes_left(mdp, settings, folder))
-        whose: dict[str, str | int | float] = {"run_id": start.run_id, "resumed": resumed}
+            check_disk_space(output, _bytes_left(mdp, start, folder))
+        whose: dict[str, str | int | float] = {"run_id": start.run_id, "resumed": resumed, **start.initial}
         recorder = stack.enter_context(Recorder(mdp, output, force=True, attributes=whose))
         if optimum is None:
             optimum = solve_optimum(mdp, linear_solver=settings.linear_solver)
@@ -162,11 +168,12 @@ def _statistics(last: Checkpoint) -> StepStatistics:
     return StepStatistics(**found)
 
 
-def _bytes_left(mdp: GridMDP, settings: Settings, folder: CheckpointFolder | None) -> int:
+def _bytes_left(mdp: GridMDP, start: RunStart, folder: CheckpointFolder | None) -> int:
     """Most bytes a run may still write, given what it has kept."""
+    settings = start.settings
     times = snapshot_times(settings.record, settings.flow.until.time)
     keeps = folder is not None and settings.checkpoint != math.inf
-    most = needed_bytes(mdp.initial_policy.size, len(times) + 1, keeps)
+    most = needed_bytes(mdp.initial_policy.size, len(times) + 1 + bool(start.initial), keeps)
     return most - (folder.bytes_kept() if folder is not None and keeps else 0)
 
 

@@ -63,6 +63,7 @@ class Recorder:
             "discount": mdp.discount,
             "temperature": mdp.temperature,
             "transition": mdp.transition.description,
+            "objective": mdp.objective,
             **(attributes or {}),
         }
         if mdp.statement:

@@ -89,6 +89,7 @@ def resume_run(
             folder=folder,
             last=last,
             resumed=1 + (0 if last is None else last.arrays["resumed"]),
+            initial=folder.initial() if start.initial and last is None else None,
         )
 
 
@@ -153,7 +154,7 @@ def _reopened(
         raise RunFileError(f"{output}: holds no state to extend the run from")
     names = {field.name for field in fields(RunStart)}
     with of_this_run(path):
-        start = RunStart.of({name: found.pop(name) for name in names})
+        start = RunStart.of({name: found.pop(name) for name in names & found.keys()})
         last = checkpoint_of(found, number=1)
     settings = start.settings.changed(until, checkpoint)
     _refuse_what_is_met(run, settings.flow.until)

@@ -27,6 +27,7 @@ def main(*, asked: Mapping[str, Any]) -> Exit:
         ("title", stated.title),
         *grid_rows(mdp),
         ("transition", mdp.transition.description),
+        ("objective", mdp.objective),
         ("Bellman solver", linear_solver_of(mdp)),
         ("time scheme", used),
         ("stops at", ", ".join(f"{name} {value:g}" for name, value in stated.flow.until.criteria.items())),

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wpoflow.commands.prepare import Prepared, build, refuse_gap_below_rounding, scheme_used
 from wpoflow.exits import CommandError, Exit, describe, exit_status
@@ -16,13 +16,26 @@ from wpoflow.solver.storage.atomic import OutputLock, check_output, checkpoint_f
 from wpoflow.views.progress import BeforeFirstStep, ProgressView
 from wpoflow.views.terminal import bytes_text, grid_line, show, sizes_line, summary, table
 
+if TYPE_CHECKING:
+    from wpoflow.solver.runs.beginning import Beginning
 
-def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: bool, checkpoint: float | None) -> Exit:
+
+def main(
+    *,
+    asked: Mapping[str, Any],
+    output: Path | None,
+    quiet: bool,
+    force: bool,
+    checkpoint: float | None,
+    initial: Path | None,
+) -> Exit:
     """Run the flow, write the run file, print how it went."""
     stated = read_problem(**asked)
     path = Path(f"{stated.name}.h5") if output is None else output
     OutputLock(path).release()  # another run that is writing it is told before anything else
     check_output(path, force)
+    if initial is not None:
+        _check_one_beginning(stated, initial, path)
     from wpoflow.solver.runs.compile_timer import CompileTimer
 
     with ExitStack() as stack:
@@ -31,8 +44,10 @@ def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: b
         prepared = build(stated)
         refuse_gap_below_rounding(prepared, asked)
         scheme_used(prepared, asked)
+        beginning = None if initial is None else _beginning(prepared, initial)
         if not quiet:
-            show(before(prepared))
+            begun = "" if beginning is None else f"\n  begins from {beginning.attributes['initial']}"
+            show(before(prepared) + begun)
         criteria = stated.flow.until.criteria
         progress = None if waiting is None else stack.enter_context(ProgressView(criteria, waiting=waiting))
         from wpoflow.problems.resume import origin_of
@@ -42,7 +57,15 @@ def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: b
         settings = Settings(flow=stated.flow, record=stated.record, checkpoint=checkpoint)
         origin = origin_of(stated, asked["name_or_path"])
         try:
-            done = run_settings(prepared.mdp, settings, output=path, force=force, progress=progress, origin=origin)
+            done = run_settings(
+                prepared.mdp,
+                settings,
+                output=path,
+                force=force,
+                progress=progress,
+                origin=origin,
+                beginning=beginning,
+            )
         except OSError as error:
             raise mendable(error, path) from error
         except ValueError as error:
@@ -52,6 +75,32 @@ def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: b
             blamed = "--" if "until" in asked else f"{stated.label}: "
             raise CommandError(Exit.UNUSABLE, f"{blamed}{error}") from error
     return ended(done, stated, path, quiet)
+
+
+def _check_one_beginning(stated: ProblemFile, initial: Path, output: Path) -> None:
+    """Raise CommandError if the problem file states a first policy of its own, or the run would replace the other."""
+    from wpoflow.solver.runs.beginning import refuse_own_beginning
+
+    density = stated.tables.initial.policy_density
+    if density != type(stated.tables.initial)().policy_density:
+        raise CommandError(
+            Exit.UNUSABLE,
+            f"--from {initial}: {stated.label}: initial.policy_density = {density!r} is a first policy, too; "
+            "give one of them",
+        )
+    try:
+        refuse_own_beginning(output, initial)
+    except ValueError as error:
+        raise CommandError(Exit.UNUSABLE, f"--from {initial}: {error}") from error
+
+
+def _beginning(prepared: Prepared, initial: Path) -> Beginning:
+    from wpoflow.solver.runs.beginning import beginning_of
+
+    try:
+        return beginning_of(prepared.mdp, initial)
+    except ValueError as error:
+        raise CommandError(Exit.UNUSABLE, f"--from {error}") from error
 
 
 def mendable(error: OSError, path: Path) -> Exception:
