@@ -80,7 +80,7 @@ def places(raw: Mapping[str, Any]) -> Iterator[Place]:
     for table, keys in rest.items():
         tables += [(table, {key: _table(raw, table).get(key)}, axes) for key, axes in keys.items()]
     for number, name in enumerate(_table(raw, "action")):
-        ends = dict(enumerate(_feasible(raw, name)))
+        ends = {str(end): value for end, value in enumerate(_feasible(raw, name))}
         tables.append((f"action.{name}.feasible", ends, (*states, *actions[:number])))
     for prefix, table_of, axes in tables:
         for key, value in table_of.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +75,8 @@ def read_statement(problem: ProblemFile) -> Statement:
         return {name: values[f"{prefix}.{name}"] for name in names}
 
     try:
-        states, actions = (
-            Grid(tuple(_axis(name, table) for name, table in zip(names, axes.values(), strict=True)))
-            for names, axes in zip(axis_names(raw), (tables.state, tables.action), strict=True)
-        )
+        names = axis_names(raw)
+        states, actions = _grid(names[0], tables.state), _grid(names[1], tables.action)
     except ValueError as error:
         raise ProblemError(f"{problem.label}: {error}") from error
     return Statement(
@@ -108,6 +106,10 @@ def read_statement(problem: ProblemFile) -> Statement:
         title=problem.title,
         text=problem.text,
     )
+
+
+def _grid(names: Sequence[str], axes: Mapping[str, Any]) -> Grid:
+    return Grid(tuple(_axis(name, table) for name, table in zip(names, axes.values(), strict=True)))
 
 
 def _objective(values: Mapping[str, Value]) -> dict[str, Any]:

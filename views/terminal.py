@@ -84,6 +84,8 @@ def summary(run: Run) -> list[tuple[str, str]]:
     ]
     if "objective" in attributes:
         rows.append(("objective", str(attributes["objective"])))
+    if "initial" in attributes:
+        rows.append(("begun from", str(attributes["initial"])))
     if "bellman_solver" in attributes:
         rows.append(("Bellman solver", str(attributes["bellman_solver"])))
     if "scheme" in attributes:

@@ -104,12 +104,13 @@ def from_environment(
         actions=actions,
         discount=discount,
         temperature=temperature,
-        reward=steps.reward,
+        cost=-steps.reward,
         transition=interpolated_transition(states, steps.state, ended=ended, n_actions=actions.size),
         reference_mass=mass,
         rho=_law(states, first_states()),
         initial_policy=np.tile(mass, (states.size, 1)),
         title=name,
+        rewards=True,
     )
 
 

@@ -90,7 +90,7 @@ def evolve(
         Kept with the checkpoints for whoever resumes, as the name of the problem file.
     initial : Run, path of a run file, or array (S, A), optional
         Begin from the last policy of another run, or from these cell probabilities, instead of ``mdp.initial_policy``.
-        A policy on other grids of the same boxes is carried over (see `grids.transfer`). The run file says which it was.
+        A policy on other grids of the same boxes is carried over (see `grids.transfer`). The run file says which.
 
     Returns
     -------

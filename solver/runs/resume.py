@@ -79,6 +79,9 @@ def resume_run(
             folder.check_kept(last)
             if last.passed_over:
                 notice(f"{last.passed_over}; going on from the checkpoint before it")
+        initial = folder.initial()
+        if start.initial and initial is None and last is None:
+            raise RunFileError(f"{folder.path / 'initial.npz'}: No such file or directory")
         return conduct(
             mdp,
             start,
@@ -89,7 +92,7 @@ def resume_run(
             folder=folder,
             last=last,
             resumed=1 + (0 if last is None else last.arrays["resumed"]),
-            initial=folder.initial() if start.initial and last is None else None,
+            initial=initial,
         )
 
 
@@ -162,7 +165,7 @@ def _reopened(
     start = replace(start, settings=settings, replaces=identity(output))
     with OutputLock(output):
         folder = CheckpointFolder(output)
-        folder.begin(start, run.optimum)
+        folder.begin(start, run.optimum, run.problem_arrays.get("initial_policy") if start.initial else None)
         for index in range(last.snapshots):
             folder.keep_snapshot(index, float(kept.time[index]), kept.value_at(index), kept.policy_at(index))
         folder.keep_state(last)

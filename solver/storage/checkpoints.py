@@ -161,9 +161,11 @@ class CheckpointFolder:
         with of_this_run(path):
             return RunStart.of(texts)
 
-    def initial(self) -> FloatArray:
-        """The first policy that was given, (S, A); raises RunFileError if it is missing or damaged."""
+    def initial(self) -> FloatArray | None:
+        """The first policy, (S, A), if one is kept; raises RunFileError if it is damaged."""
         path = self.path / "initial.npz"
+        if not path.exists():
+            return None
         found = read_sealed(path)
         with of_this_run(path):
             policy: FloatArray = found["policy"]

@@ -74,13 +74,16 @@ def test_what_cannot_be_is_refused_by_name(changes: dict[str, Any], says: str) -
 
 def test_python_takes_rewards_too() -> None:
     cost = build_problem(parse_problem(changed({}, MINIMAL)))
-    arguments = {name: getattr(cost, name) for name in ("states", "actions", "discount", "temperature", "transition")}
+    arguments: dict[str, Any] = {
+        name: getattr(cost, name) for name in ("states", "actions", "discount", "temperature", "transition")
+    }
     arguments |= {name: getattr(cost, name) for name in ("reference_mass", "rho", "initial_policy")}
-    reward = GridMDP(reward=-cost.cost, **arguments)
+    arguments["reward"] = -cost.cost
+    reward = GridMDP(**arguments)
     np.testing.assert_array_equal(reward.cost, cost.cost)
     assert reward.rewards
     with pytest.raises(ValueError, match="give either reward or cost, not both"):
-        GridMDP(reward=-cost.cost, cost=cost.cost, **arguments)
+        GridMDP(cost=cost.cost, **arguments)
 
 
 def test_a_statement_takes_functions_and_numbers_of_reward() -> None:
@@ -89,8 +92,9 @@ def test_a_statement_takes_functions_and_numbers_of_reward() -> None:
     given |= {"states": base.states, "actions": base.actions, "dynamics": {"x": lambda x, u: x + u}}
     given["terminal_set"] = lambda x: x > 0.5
     cost = build(Statement(cost=lambda x, u: x * u, terminal_cost=2.0, **given))
-    reward = build(Statement(reward=lambda x, u: -x * u, terminal_reward=-2.0, **given))
+    given["terminal_reward"] = -2.0
+    reward = build(Statement(**given, **{"reward": lambda x, u: -x * u}))
     np.testing.assert_array_equal(reward.cost, cost.cost)
     assert reward.rewards
     with pytest.raises(ValueError, match="give either terminal_reward or cost, not both"):
-        Statement(cost=0.0, terminal_reward=1.0, **given)
+        Statement(cost=0.0, **given)

@@ -35,7 +35,7 @@ def main(
     OutputLock(path).release()  # another run that is writing it is told before anything else
     check_output(path, force)
     if initial is not None:
-        _check_one_beginning(stated, initial, path)
+        _check_one_beginning(asked, initial, path)
     from wpoflow.solver.runs.compile_timer import CompileTimer
 
     with ExitStack() as stack:
@@ -77,16 +77,16 @@ def main(
     return ended(done, stated, path, quiet)
 
 
-def _check_one_beginning(stated: ProblemFile, initial: Path, output: Path) -> None:
-    """Raise CommandError if the problem file states a first policy of its own, or the run would replace the other."""
+def _check_one_beginning(asked: Mapping[str, Any], initial: Path, output: Path) -> None:
+    """Raise CommandError if another first policy is asked for as well, or the run would replace the other.
+
+    The density in the problem's own file is what a run begins from unless it is told to begin elsewhere.
+    """
     from wpoflow.solver.runs.beginning import refuse_own_beginning
 
-    density = stated.tables.initial.policy_density
-    if density != type(stated.tables.initial)().policy_density:
+    if any(key in asked.get("set", {}) for key in ("initial", "initial.policy_density")):
         raise CommandError(
-            Exit.UNUSABLE,
-            f"--from {initial}: {stated.label}: initial.policy_density = {density!r} is a first policy, too; "
-            "give one of them",
+            Exit.UNUSABLE, f"--from {initial}: --set initial.policy_density is a first policy, too; give one of them"
         )
     try:
         refuse_own_beginning(output, initial)
