@@ -6,6 +6,8 @@ in several dimensions their products.  They are non-negative, sum to one, and re
 functions.  A reflecting axis has cell centres, and its mirrored points carry the same values, so between
 an end of the box and the first point the value is that of the point.  An axis of one point has weight one.
 
+The value of a shock is one of its points, where its table takes over: one corner, no weight.
+
 A stencil stores, for every pair of state and action, one int32 (the flat number of the corner with the
 least coordinates) and one weight per axis with more than one node; a negative corner marks a pair that
 terminates.
@@ -19,12 +21,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray, IndexArray
-from wpoflow.grids.axis import Axis
+from wpoflow.core.arrays import FloatArray, IndexArray, IntArray
+from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation_kernels import CLAMP, PERIODIC, REFLECT, locate
 
-RULES = {"clamp": CLAMP, "reflect": REFLECT, "periodic": PERIODIC}
+RULES = {"clamp": CLAMP, "reflect": REFLECT, "periodic": PERIODIC, SHOCK: CLAMP}
 CHUNK_PAIRS = 1 << 18
 NextPoints = Callable[[int, int], Sequence[FloatArray]]
 
@@ -48,8 +50,8 @@ class Stencil:
     offsets: IndexArray
 
 
-def empty_stencil(n_states: int, n_actions: int, shape: Sequence[int]) -> Stencil:
-    """Stencil with zero corners and weights on nodes of the given shape.
+def empty_stencil(n_states: int, n_actions: int, shape: Sequence[int], axes: Sequence[Axis] | None = None) -> Stencil:
+    """Stencil with zero corners and weights on nodes of the given shape; one corner along the shocks among the axes.
 
     Raises
     ------
@@ -58,12 +60,12 @@ def empty_stencil(n_states: int, n_actions: int, shape: Sequence[int]) -> Stenci
     """
     if math.prod(shape) > np.iinfo(np.int32).max:
         raise ValueError(f"{math.prod(shape)} nodes are more than an index of 32 bits can number; use fewer cells")
-    offsets = np.zeros(1, dtype=np.int32)
+    offsets, active = np.zeros(1, dtype=np.int32), 0
     for axis, size in enumerate(shape):
-        if size > 1:
+        if size > 1 and not (axes is not None and axes[axis].boundary == SHOCK):
             stride = math.prod(shape[axis + 1 :])
             offsets = (offsets[:, None] + np.array([0, stride], dtype=np.int32)).ravel()
-    active = sum(size > 1 for size in shape)
+            active += 1
     base = np.zeros((n_states, n_actions), dtype=np.int32)
     return Stencil(base, np.zeros((n_states, n_actions, active)), offsets)
 
@@ -74,12 +76,22 @@ def fill_stencil(
     """Locate the mean next states f (one array (stop - start, A) per axis) of the states start ... stop - 1."""
     active = 0
     for j, axis in enumerate(axes):
-        if nodes[j].size > 1:
-            stride = math.prod(n.size for n in nodes[j + 1 :])
+        stride = math.prod(n.size for n in nodes[j + 1 :])
+        if axis.boundary == SHOCK:
+            stencil.base[start:stop] += (stride * _present(axis, f[j])).astype(np.int32)
+        elif nodes[j].size > 1:
             base, fraction = stencil.base[start:stop], stencil.fraction[start:stop]
             rule = RULES[axis.boundary]
             locate(f[j], nodes[j], axis.lower, axis.upper, rule, stride, active, base, fraction)
             active += 1
+
+
+def _present(axis: Axis, y: FloatArray) -> IntArray:
+    """Numbers of the points of a shock; its law begins from these, so that anything else is a mistake."""
+    number = np.minimum(np.searchsorted(axis.points, y), axis.size - 1)
+    if not np.array_equal(axis.points[number], y):
+        raise ValueError(f"axis {axis.name} is a shock: give its present value for the next one, which its table draws")
+    return number
 
 
 def boundary_map(axis: Axis, y: FloatArray) -> FloatArray:

@@ -84,7 +84,8 @@ class Banded:
         """Return the same matrix in compressed rows, zeros left out."""
         counts = np.diff(self.indptr)
         indices = np.repeat(self.start - self.indptr[:-1], counts) + np.arange(self.data.size)
-        matrix = sp.csr_array((self.data, indices, self.indptr), shape=(self.rows, self.columns))
+        # copied: zeros are left out in place
+        matrix = sp.csr_array((self.data, indices, self.indptr), shape=(self.rows, self.columns), copy=True)
         matrix.eliminate_zeros()
         return matrix
 

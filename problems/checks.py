@@ -90,9 +90,12 @@ def places(raw: Mapping[str, Any]) -> Iterator[Place]:
 
 
 def axis_names(raw: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of the state axes and of the action axes of the grids: of an action between feasible ends its share's."""
+    """Names of the state axes, shocks first, and of the action axes of the grids.
+
+    An action between feasible ends has the axis of its share.
+    """
     actions = (share_name(name) if _feasible(raw, name) else name for name in _table(raw, "action"))
-    return tuple(_table(raw, "state")), tuple(actions)
+    return (*_table(raw, "shock"), *_table(raw, "state")), tuple(actions)
 
 
 def share_name(action: str) -> str:
@@ -215,7 +218,7 @@ def _text(value: object) -> str | None:
 
 def _name_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
     owner: dict[str, str] = {name: f"problem.{name}" for name in PREDEFINED}
-    for table in ("state", "action", "constants", "definitions"):
+    for table in ("shock", "state", "action", "constants", "definitions"):
         for name in _table(raw, table):
             key = f"{table}.{name}"
             if not valid_name(name):
@@ -224,7 +227,7 @@ def _name_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
             if name in owner:
                 yield key, f"the name is already taken by {owner[name]}"
             owner.setdefault(name, key)
-            if table in ("state", "action") and (name in RESERVED_NAMES or name.endswith("_edges")):
+            if table in ("shock", "state", "action") and (name in RESERVED_NAMES or name.endswith("_edges")):
                 yield key, f"an axis may not be called {name!r}, *_edges or one of {', '.join(sorted(RESERVED_NAMES))}"
     for name in _table(raw, "action"):
         share = share_name(name)
@@ -240,7 +243,8 @@ def _size_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
     for kind, names in zip(("state", "action"), axis_names(raw), strict=True):
         if len(names) > MAX_AXES:
             yield kind, f"has {len(names)} axes; at most {MAX_AXES}"
-        for axis in _table(raw, kind).values():
+        axes = [*(_table(raw, "shock").values() if kind == "state" else ()), *_table(raw, kind).values()]
+        for axis in axes:
             pairs *= _cells(axis)
     if pairs > MAX_PAIRS:
         yield "state" if axis_names(raw)[0] else "action", f"the grids have {pairs:.1e} pairs; at most {MAX_PAIRS:.0e}"
@@ -251,7 +255,9 @@ def _cells(axis: object) -> int:
         return 1
     if isinstance(axis.get("edges"), list):
         return max(1, len(axis["edges"]) - 1)
-    cells = axis.get("cells")
+    if isinstance(axis.get("points"), list):
+        return max(1, len(axis["points"]))
+    cells = axis.get("cells", axis.get("points"))
     return cells if isinstance(cells, int) and 1 <= cells <= MAX_PAIRS else 1
 
 
@@ -263,7 +269,7 @@ def _objective_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def _transition_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
-    states, _ = axis_names(raw)
+    states = tuple(_table(raw, "state"))
     single = [key for key in ("dynamics", "noise") if raw.get(key)]
     if raw.get("outcome") and single:
         yield single[0], "give either [dynamics] and [noise], or [[outcome]], not both"
@@ -282,5 +288,7 @@ def _transition_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
                 yield f"{prefix}dynamics.{name}", "is missing"
         for table, entries in (("dynamics", dynamics), ("noise", noise)):
             for name in entries:
-                if name not in states:
+                if name in _table(raw, "shock"):
+                    yield f"{prefix}{table}.{name}", "is a shock, whose next value comes from its own chain"
+                elif name not in states:
                     yield f"{prefix}{table}.{name}", f"is not a state axis; state axes are {listed}"

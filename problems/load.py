@@ -6,14 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wpoflow.grids.axis import Axis, edges_axis, sinh_axis, uniform_axis
+from wpoflow.grids.axis import Axis, edges_axis, shock_axis, sinh_axis, uniform_axis
 from wpoflow.grids.grid import Grid
+from wpoflow.grids.markov_chains import rouwenhorst, tauchen
 from wpoflow.problems.checks import axis_names, places, read_expression, read_scope
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.generated import compile_expressions
 from wpoflow.problems.memory import refuse_if_too_large
 from wpoflow.problems.problem_file import ProblemFile, read_problem
 from wpoflow.problems.statement import Outcome, Statement, Value, build
+from wpoflow.problems.tables import ShockTable
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.settings import Until
 
@@ -76,7 +78,7 @@ def read_statement(problem: ProblemFile) -> Statement:
 
     try:
         names = axis_names(raw)
-        states, actions = _grid(names[0], tables.state), _grid(names[1], tables.action)
+        states, actions = _grid(names[0], {**tables.shock, **tables.state}), _grid(names[1], tables.action)
     except ValueError as error:
         raise ProblemError(f"{problem.label}: {error}") from error
     return Statement(
@@ -120,9 +122,19 @@ def _objective(values: Mapping[str, Value]) -> dict[str, Any]:
 
 
 def _axis(name: str, table: Any) -> Axis:
+    if isinstance(table, ShockTable):
+        return _shock(name, table)
     if table.edges is not None:
         return edges_axis(name, table.edges, table.boundary)
     lower, upper = table.box
     if table.spacing is None:
         return uniform_axis(name, lower, upper, table.cells, table.boundary)
     return sinh_axis(name, lower, upper, table.cells, table.boundary, focus=table.focus, ratio=table.ratio)
+
+
+def _shock(name: str, table: ShockTable) -> Axis:
+    if table.transition is not None:
+        assert isinstance(table.points, list)
+        return shock_axis(name, table.points, table.transition)
+    given = table.model_dump(exclude_none=True, exclude={"method"})
+    return shock_axis(name, *(rouwenhorst if table.method == "rouwenhorst" else tauchen)(**given))

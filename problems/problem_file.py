@@ -159,6 +159,7 @@ def _options(
     for name in cells:
         yield f"state.{name}.cells", f"--cells {name}"
         yield f"action.{name}.cells", f"--cells {name}"
+        yield f"shock.{name}.points", f"--cells {name}"
     for name, value in settings.items():
         if value is not None:
             yield f"flow.{name}", f"--{'flow' if name == 'kind' else name}"
@@ -227,10 +228,11 @@ def _set_one(raw: dict[str, Any], key: str, value: Any) -> None:
 def _apply_cells(raw: dict[str, Any], cells: Mapping[str, int]) -> list[str]:
     axes = {
         name: axis
-        for key in ("state", "action")
+        for key in ("shock", "state", "action")
         for name, axis in (raw[key] if isinstance(raw.get(key), dict) else {}).items()
         if isinstance(axis, dict)
     }
+    shocks = raw.get("shock") or {}
     called = {share_name(name): axis for name, axis in axes.items() if "feasible" in axis} | axes
     wrong = []
     for name, number in cells.items():
@@ -238,8 +240,10 @@ def _apply_cells(raw: dict[str, Any], cells: Mapping[str, int]) -> list[str]:
             wrong.append(f"--cells {name}: is not an axis; axes are {', '.join(axes) or 'none'}")
         elif "edges" in called[name]:
             wrong.append(f"--cells {name}: the axis is given by edges; its cells cannot be replaced")
+        elif "transition" in called[name]:
+            wrong.append(f"--cells {name}: the shock is given by a table; its points cannot be replaced")
         else:
-            called[name]["cells"] = number
+            called[name]["points" if called[name] is shocks.get(name) else "cells"] = number
     return wrong
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike
 
 from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.core.rewards import takes_rewards
+from wpoflow.grids.axis import SHOCK
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import state_chunks
 from wpoflow.grids.masses import density_masses, policy_masses, potential_masses
@@ -43,6 +44,16 @@ LEAST_NOISE, LARGEST_NOISE = 1e-100, 1e100  # whose squares are floating-point n
 
 Value = float | Callable[..., ArrayLike]
 """A number, or a function of coordinate arrays of equal shape."""
+
+
+@dataclass(frozen=True)
+class _Coordinate:
+    """The function that gives one of its arguments."""
+
+    number: int
+
+    def __call__(self, *coordinates: FloatArray) -> FloatArray:
+        return coordinates[self.number]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +87,7 @@ class Statement:
     states : Grid, optional
         None at all gives a bandit.
     dynamics, noise : mapping of state axis to number or function of (states..., actions...)
-        As in :class:`Outcome`.
+        As in :class:`Outcome`; none for shock axes, whose next value their table draws, whatever else happens.
     outcomes : sequence of Outcome, optional
         Instead of dynamics and noise.
     terminal_set, terminal_cost : function of (states...), optional
@@ -130,8 +141,8 @@ class Statement:
             raise ValueError("give either dynamics and noise, or outcomes, not both")
         if self.terminal_cost is not None and self.terminal_set is None:
             raise ValueError("terminal_cost needs a terminal_set")
-        names = [axis.name for axis in self.states.axes]
-        for outcome in self.branches:
+        names = [axis.name for axis in self.states.axes if axis.boundary != SHOCK]
+        for outcome in self._stated:
             unknown = sorted((set(outcome.dynamics) | set(outcome.noise)) - set(names))
             missing = [name for name in names if name not in outcome.dynamics]
             if unknown or missing:
@@ -141,9 +152,14 @@ class Statement:
                 )
 
     @property
-    def branches(self) -> Sequence[Outcome]:
-        """The outcomes; a single certain one where dynamics are given."""
+    def _stated(self) -> Sequence[Outcome]:
         return self.outcomes or (Outcome(1.0, self.dynamics, self.noise),)
+
+    @property
+    def branches(self) -> Sequence[Outcome]:
+        """The outcomes, a single certain one where dynamics are given; shocks have their present value in them."""
+        present = {axis.name: _Coordinate(j) for j, axis in enumerate(self.states.axes) if axis.boundary == SHOCK}
+        return [replace(outcome, dynamics={**outcome.dynamics, **present}) for outcome in self._stated]
 
     @property
     def plan(self) -> Plan:

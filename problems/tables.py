@@ -9,11 +9,12 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from wpoflow.solver.records.settings import FlowTable, Positive, RecordTable, Table, check_rows
 
 MAX_CELLS = 10_000_000
+MAX_SHOCK_POINTS = 500
 
 
 def _formula(value: object) -> object:
@@ -104,6 +105,52 @@ class ActionAxis(AxisTable):
         return self.bounds if self.feasible is None else [0.0, 1.0]
 
 
+class ShockTable(Table):
+    """[shock.NAME]: a state axis that is a Markov chain of its own, by a method or by a table."""
+
+    method: Literal["rouwenhorst", "tauchen"] | None = None
+    persistence: Annotated[float, Field(gt=-1.0, lt=1.0)] | None = None
+    deviation: Positive | None = None
+    mean: float | None = None
+    width: Positive | None = None
+    points: Annotated[
+        Annotated[int, Field(ge=2, le=MAX_SHOCK_POINTS), Tag("#count")]
+        | Annotated[list[float], Field(min_length=1, max_length=MAX_SHOCK_POINTS), Tag("#list")],
+        Discriminator(lambda value: "#list" if isinstance(value, list) else "#count"),
+    ]
+    transition: list[list[float]] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ShockTable:
+        numbers = {name: getattr(self, name) for name in ("persistence", "deviation", "mean", "width")}
+        if self.transition is None:
+            if self.method is None:
+                raise ValueError("give method, persistence, deviation and points, or a list of points and transition")
+            missing = [name for name in ("persistence", "deviation") if numbers[name] is None]
+            if missing or not isinstance(self.points, int):
+                wanted = [*missing, *([] if isinstance(self.points, int) else ["points as a whole number"])]
+                raise ValueError(f"the method {self.method} needs {' and '.join(wanted)}")
+            if self.width is not None and self.method != "tauchen":
+                raise ValueError(f"width is one of the method tauchen, not of {self.method}")
+            return self
+        other = [name for name, value in {"method": self.method, **numbers}.items() if value is not None]
+        if other:
+            raise ValueError(f"give either transition or {', '.join(other)}, not both")
+        if isinstance(self.points, int):
+            raise ValueError("points must be a list with transition")
+        if not all(a < b for a, b in pairwise(self.points)):
+            raise ValueError("points must be strictly increasing")
+        size = len(self.points)
+        if [len(row) for row in self.transition] != [size] * size:
+            raise ValueError(f"transition must have {size} rows of {size} probabilities, one for each of the points")
+        return self
+
+    @property
+    def size(self) -> int:
+        """Number of points."""
+        return self.points if isinstance(self.points, int) else len(self.points)
+
+
 class OutcomeTable(Table):
     """[[outcome]]: one of finitely many next states."""
 
@@ -159,6 +206,7 @@ class Tables(Table):
     problem: ProblemTable
     constants: dict[str, float] = {}
     definitions: dict[str, Formula] = {}
+    shock: dict[str, ShockTable] = {}
     state: dict[str, StateAxis] = {}
     action: dict[str, ActionAxis]
     dynamics: dict[str, Formula] = {}

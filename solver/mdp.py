@@ -27,7 +27,7 @@ REWARDS = (
     "maximise discounted rewards minus temperature x KL(policy | reference); costs are minus rewards, and values and Q "
     "are minus the sum maximised"
 )
-STATE_BOUNDARIES = ("clamp", "reflect", "periodic")
+STATE_BOUNDARIES = ("clamp", "reflect", "periodic", "shock")
 ACTION_BOUNDARIES = ("no-flux", "periodic")
 
 

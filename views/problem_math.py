@@ -63,7 +63,7 @@ class _Statement:
         raw = self.tables.dump()
         self.scope, _ = read_scope(raw)
         self.found = {place.key: read_expression(place, self.scope) for place in places(raw)}
-        self.states = [symbol(name) for name in self.tables.state]
+        self.states = [symbol(name) for name in axis_names(raw)[0]]
         self.actions = [symbol(name) for name in axis_names(raw)[1]]
         self.kind, self.letter = ("cost", "c") if self.tables.reward is None else ("reward", "r")
 
@@ -80,11 +80,27 @@ class _Statement:
             shown.append(Equation("constants", (*(row(piece, operator(",")) for piece in pieces[:-1]), pieces[-1])))
         for name, text in self.scope.definitions.items():
             shown.append(Equation("with", _equation(symbol(name), "=", text)))
-        shown += self._transition()
+        shown += self._shocks() + self._transition()
         pair = fenced(listed([*self.states, *self.actions]))
         running = _equation(row(f"<mi>{self.letter}</mi>", pair), "=", self.found[f"{self.kind}.running"])
         shown.append(Equation(f"running {self.kind}", running))
         return shown + self._termination() + self._laws()
+
+    def _shocks(self) -> list[Equation]:
+        shown = []
+        for name, shock in self.tables.shock.items():
+            by = f"by the method of {shock.method.title()}" if shock.method else "by a table"
+            what = f"Markov shock on {shock.size} points, {by}"
+            if shock.persistence is None or shock.deviation is None:
+                points = listed([number(point) for point in shock.points]) if isinstance(shock.points, list) else ""
+                shown.append(Equation(what, (row(symbol(name), operator("∈"), fenced(points)),)))
+                continue
+            mean = number((1.0 - shock.persistence) * (shock.mean or 0.0))
+            kick = row(number(shock.deviation), operator(INVISIBLE_TIMES), f"<msub><mi>ξ</mi>{symbol(name)}</msub>")
+            before = row(number(shock.persistence), operator(INVISIBLE_TIMES), symbol(name))
+            plus = operator("+")
+            shown.append(Equation(what, (row(primed(name), operator("≈"), mean, plus, before, plus, kick),)))
+        return shown
 
     def _transition(self) -> list[Equation]:
         if self.tables.dynamics:

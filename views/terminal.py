@@ -30,8 +30,10 @@ def show(text: str) -> None:
 
 def grid_line(grid: Grid) -> str:
     """A grid in words: ``x 128 on [-4, 4] clamp``, its axes separated by commas."""
+    boxes = [(a.points[0], a.points[-1]) if a.boundary == "shock" else (a.lower, a.upper) for a in grid.axes]
     return ", ".join(
-        f"{axis.name} {axis.size} on [{axis.lower:.6g}, {axis.upper:.6g}] {axis.boundary}" for axis in grid.axes
+        f"{axis.name} {axis.size} on [{lower:.6g}, {upper:.6g}] {axis.boundary}"
+        for axis, (lower, upper) in zip(grid.axes, boxes, strict=True)
     )
 
 

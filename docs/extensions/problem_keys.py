@@ -31,6 +31,13 @@ MEANINGS: dict[str, str] = {
     "problem.temperature": "Temperature τ of the entropy regularisation.",
     "constants.NAME": "A number that every expression may use by this name.",
     "definitions.NAME": "An expression that later ones may use by this name; in the order of the file.",
+    "shock.AXIS.method": "How the chain z' = (1 − r) m + r z + s ξ is put on points; `tauchen` or `rouwenhorst`.",
+    "shock.AXIS.persistence": "r, the autocorrelation.",
+    "shock.AXIS.deviation": "s, the standard deviation of the innovation.",
+    "shock.AXIS.mean": "m, the mean; 0 if not given.",
+    "shock.AXIS.width": "Outer points of `tauchen`, in stationary deviations from the mean; 3 if not given.",
+    "shock.AXIS.points": "How many points; with `transition` the points themselves, strictly increasing.",
+    "shock.AXIS.transition": "Instead of a method: probabilities of the next point, a row for each present one.",
     **{f"state.AXIS.{key}": meaning for key, meaning in _AXIS.items()},
     "state.AXIS.boundary": "Where a next state outside the box goes: to the end, back inside, or around.",
     **{f"action.AXIS.{key}": meaning for key, meaning in _AXIS.items()},
@@ -131,6 +138,8 @@ def kind(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
         return _one_of(arguments)
     if origin is list and "expression" in kind(arguments[0]):
         return "list of two expressions"
+    if origin is list and get_origin(arguments[0]) is list:
+        return "list of rows of numbers"
     if origin is list:
         return f"list of numbers{_range(get_args(_flat(arguments[0]))[1:])}"
     if _is_table(annotation):
@@ -172,7 +181,7 @@ def default(key: str, field: FieldInfo) -> str:
 def _table_of(key: str) -> str:
     """Name of the table a key is in, as the page has it."""
     first, second = key.split(".")[:2]
-    return f"{first}.{second}" if first in ("state", "action") else first.removesuffix("[]")
+    return f"{first}.{second}" if first in ("shock", "state", "action") else first.removesuffix("[]")
 
 
 def markdown() -> str:

@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.grids.axis import Axis
+from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.solver.records.layout import ATTRIBUTES, OPTIMUM_ATTRIBUTES, SCHEMA_VERSION, Attribute, Variable
 from wpoflow.solver.records.run import Rows
 from wpoflow.solver.storage.atomic import RunFileError
@@ -68,9 +68,11 @@ class Contents:
         return float(read_attribute(self.file["optimum"], name, OPTIMUM_ATTRIBUTES))
 
     def axis(self, name: str) -> Axis:
-        """An axis, by its edges."""
+        """An axis, by its edges; a shock by its points as well, its table is the problem's."""
         edges = find_data(self.file, Variable(f"{name}_edges", (f"{name}_edges",), ""))
-        return Axis(name, edges[()], str(read_attribute(edges, "boundary", {"boundary": Attribute(str, "")})))
+        boundary = str(read_attribute(edges, "boundary", {"boundary": Attribute(str, "")}))
+        points = find_data(self.file, Variable(name, (name,), ""))[()] if boundary == SHOCK else None
+        return Axis(name, edges[()], boundary, points)
 
     def rows(self, entries: Sequence[Variable]) -> int:
         """Length of variables that have one row for each time, the first of which is the time."""
