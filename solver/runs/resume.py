@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from warnings import warn
 
+import numpy as np
+
 from wpoflow.solver.flows.flow import AnyFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
@@ -165,7 +167,8 @@ def _reopened(
     start = replace(start, settings=settings, replaces=identity(output))
     with OutputLock(output):
         folder = CheckpointFolder(output)
-        folder.begin(start, run.optimum, run.problem_arrays.get("initial_policy") if start.initial else None)
+        begun = run.problem_arrays.get("initial_policy") if start.initial else None
+        folder.begin(start, run.optimum, None if begun is None else begun.astype(np.float64, copy=False))
         for index in range(last.snapshots):
             folder.keep_snapshot(index, float(kept.time[index]), kept.value_at(index), kept.policy_at(index))
         folder.keep_state(last)

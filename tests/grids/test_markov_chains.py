@@ -8,17 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
-from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import SHOCK, shock_axis
 from wpoflow.grids.markov_chains import rouwenhorst, tauchen
 
 CHAINS = [(2, 0.5, 0.1, 0.0), (3, -0.7, 2.0, 1.0), (7, 0.9, 0.02, 0.0), (20, 0.0, 1.0, -3.0), (60, 0.99, 0.3, 0.5)]
-
-
-def stationary(table: FloatArray) -> FloatArray:
-    n = len(table)
-    system = np.vstack((table.T - np.eye(n), np.ones(n)))
-    return np.linalg.lstsq(system, np.append(np.zeros(n), 1.0), rcond=None)[0]
 
 
 @pytest.mark.parametrize(("n", "r", "s", "m"), CHAINS)
@@ -31,7 +24,7 @@ def test_rouwenhorst_has_the_moments_of_the_autoregression(n: int, r: float, s: 
     np.testing.assert_allclose(variance, s**2, rtol=1e-11)
     law = binom.pmf(np.arange(n), n - 1, 0.5)
     np.testing.assert_allclose(law @ table, law, atol=1e-14)
-    spread = law @ (z - m) ** 2
+    spread = float(law @ (z - m) ** 2)
     assert spread == pytest.approx(s**2 / (1.0 - r**2), rel=1e-12)
     assert law @ ((z - m) * (table @ (z - m))) == pytest.approx(r * spread, abs=1e-13 * spread)
 

@@ -93,7 +93,7 @@ def test_a_statement_takes_functions_and_numbers_of_reward() -> None:
     given["terminal_set"] = lambda x: x > 0.5
     cost = build(Statement(cost=lambda x, u: x * u, terminal_cost=2.0, **given))
     given["terminal_reward"] = -2.0
-    reward = build(Statement(**given, **{"reward": lambda x, u: -x * u}))
+    reward = build(Statement(**given | {"reward": lambda x, u: -x * u}))
     np.testing.assert_array_equal(reward.cost, cost.cost)
     assert reward.rewards
     with pytest.raises(ValueError, match="give either terminal_reward or cost, not both"):

@@ -125,7 +125,7 @@ def ends(mdp: GridMDP, inside: Any) -> tuple[FloatArray, list[FloatArray]]:
     return np.einsum("ij,jik->ik", rows, judged), [after, rows]
 
 
-SETS = {
+SETS: dict[str, tuple[str, Any]] = {
     "x alone": ("x > 0.4", lambda z, x: x > 0.4),
     "z alone": ("z > 0.5", lambda z, x: np.full_like(x, z > 0.5)),
     "both": ("x + z > 0.6", lambda z, x: x + z > 0.6),
