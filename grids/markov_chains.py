@@ -99,4 +99,7 @@ def _checked(points: int, persistence: float, deviation: float, mean: float) -> 
         raise ValueError(f"persistence {persistence} must lie strictly between -1 and 1")
     if not (deviation > 0.0 and math.isfinite(deviation) and math.isfinite(mean)):
         raise ValueError(f"deviation {deviation} must be positive and finite, mean {mean} finite")
-    return deviation / math.sqrt((1.0 - persistence) * (1.0 + persistence))
+    spread = deviation / math.sqrt((1.0 - persistence) * (1.0 + persistence))
+    if not math.isfinite(math.sqrt(points) * spread):
+        raise ValueError(f"deviation {deviation} is too large for the points to be floating-point numbers")
+    return spread

@@ -232,7 +232,7 @@ def _apply_cells(raw: dict[str, Any], cells: Mapping[str, int]) -> list[str]:
         for name, axis in (raw[key] if isinstance(raw.get(key), dict) else {}).items()
         if isinstance(axis, dict)
     }
-    shocks = raw.get("shock") or {}
+    shocks = raw["shock"] if isinstance(raw.get("shock"), dict) else {}
     called = {share_name(name): axis for name, axis in axes.items() if "feasible" in axis} | axes
     wrong = []
     for name, number in cells.items():
