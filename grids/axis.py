@@ -5,6 +5,10 @@ centres, except on a **clamped** state axis, whose first and last points are the
 itself: next states pile up there, and a cell centre half a cell away would be first order.  The
 cells of such an axis are the dual cells of its points, half as wide at both ends.
 
+A **shock** axis holds the points of a Markov chain and its table of transition probabilities.  Its points are given,
+nothing is interpolated between them, and they are counted: the cells around them are of width one, so that a density on
+such an axis is a weight for each point.
+
 Boundaries: ``clamp``, ``reflect`` and ``periodic`` say where a next state outside the box goes;
 ``no-flux`` and ``periodic`` say what the policy's flux does at the ends of the action box.
 """
@@ -19,9 +23,11 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray, real_array
 from wpoflow.grids.labels import check_label, check_units
 
-BOUNDARIES = ("clamp", "reflect", "periodic", "no-flux")
+SHOCK = "shock"
+BOUNDARIES = ("clamp", "reflect", "periodic", "no-flux", SHOCK)
 LEAST_LENGTH, LARGEST_LENGTH = 1e-100, 1e100  # of a box: squares of widths are floating-point numbers
 LEAST_SHARE = 1e-16  # of the box, in its narrowest cell
+ROW_TOLERANCE = 1e-12  # of the sum of a row of a table, for each of its entries
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +40,14 @@ class Axis:
         Name of the variable.
     edges : array (n + 1,)
         Cell edges, strictly increasing, finite.
-    boundary : {"clamp", "reflect", "periodic", "no-flux"}
+    boundary : {"clamp", "reflect", "periodic", "no-flux", "shock"}
         What happens at the ends.
     label, units : str, optional
         What figures and files call the axis, and its unit; its name and "1" by default.
+    given : array (n,), optional
+        Points of a shock axis, one between each two edges; use `shock_axis`.
+    table : array (n, n), optional
+        Of a shock axis, probabilities of the next point, a row for each present one; not known of one read from a run.
 
     Attributes
     ----------
@@ -53,7 +63,8 @@ class Axis:
     ------
     ValueError
         Unknown boundary, edges that are not finite and strictly increasing, a box too short or too long, a cell too
-        narrow beside it, or a label or unit that cannot be written.
+        narrow beside it, a label or unit that cannot be written, points of a shock that do not lie between its edges,
+        or rows of its table that are no probabilities.
     """
 
     name: str
@@ -61,6 +72,8 @@ class Axis:
     boundary: str = "no-flux"
     label: str = ""
     units: str = ""
+    given: FloatArray | None = None
+    table: FloatArray | None = None
     points: FloatArray = field(init=False)
     widths: FloatArray = field(init=False)
     distances: FloatArray = field(init=False)
@@ -89,6 +102,10 @@ class Axis:
         points = edges[:-1] + 0.5 * widths
         if self.boundary == "clamp" and points.size > 1:
             points[0], points[-1] = edges[0], edges[-1]
+        if (self.boundary == SHOCK) != (self.given is not None):
+            raise ValueError(f"axis {self.name}: points are given of shock axes, and of no others")
+        if self.given is not None:
+            points, widths = self._shock_points(edges), np.ones(points.size)
         distances = np.diff(points)
         if self.boundary == "periodic":
             distances = np.append(distances, 0.5 * (widths[0] + widths[-1]))
@@ -107,6 +124,19 @@ class Axis:
                 f"axis {self.name}: the cell from {edges[k]:g} to {edges[k + 1]:g} is {widths[k] / length:.2g} of the "
                 f"box; at least {LEAST_SHARE:g}"
             )
+
+    def _shock_points(self, edges: FloatArray) -> FloatArray:
+        """The points given, once they and the table are checked."""
+        points = real_array(self.given, f"axis {self.name}: points").copy()
+        if points.shape != (edges.size - 1,) or not np.all((edges[:-1] < points) & (points < edges[1:])):
+            raise ValueError(f"axis {self.name}: one point of the shock must lie between each two edges")
+        if self.table is not None:
+            table = real_array(self.table, f"axis {self.name}: table").copy()
+            check_table(f"axis {self.name}", table, points.size)
+            table.flags.writeable = False
+            object.__setattr__(self, "table", table)
+        object.__setattr__(self, "given", points)
+        return points
 
     @property
     def size(self) -> int:
@@ -132,6 +162,17 @@ class Axis:
     def periodic(self) -> bool:
         """Whether the last cell neighbours the first."""
         return self.boundary == "periodic"
+
+
+def check_table(what: str, table: FloatArray, points: int) -> None:
+    """Raise ValueError, naming the row, unless a table holds probabilities of the next point for each of the points."""
+    if table.shape != (points, points):
+        raise ValueError(f"{what}: the table of {points} points has shape {table.shape}; it must be {(points, points)}")
+    for row, entries in enumerate(table):
+        if not np.all(np.isfinite(entries) & (entries >= 0.0)):
+            raise ValueError(f"{what}: row {row} of the table holds {entries.min()}, which is no probability")
+        if abs(entries.sum() - 1.0) > ROW_TOLERANCE * points:
+            raise ValueError(f"{what}: row {row} of the table sums to {entries.sum():.17g}, not to one")
 
 
 def _unit_edges(cells: int, boundary: str) -> FloatArray:
@@ -206,3 +247,28 @@ def sinh_axis(
 def edges_axis(name: str, edges: Sequence[float] | FloatArray, boundary: str = "no-flux") -> Axis:
     """Axis with the cells between the given edges (a clamped axis has points at both outer edges)."""
     return Axis(name, real_array(edges, f"axis {name}: edges"), boundary)
+
+
+def shock_axis(name: str, points: Sequence[float] | FloatArray, table: Sequence[Sequence[float]] | FloatArray) -> Axis:
+    """State axis that is a Markov chain of its own, whatever the other states and the action are.
+
+    Parameters
+    ----------
+    name : str
+    points : array (n,)
+        Values of the shock, strictly increasing.
+    table : array (n, n)
+        Probabilities of the next point, row by row for the present one; as `rouwenhorst` and `tauchen` make it.
+
+    Raises
+    ------
+    ValueError
+        Points that are not finite and strictly increasing, or rows that are no probabilities.
+    """
+    values = real_array(points, f"axis {name}: points")
+    if values.ndim != 1 or not values.size or not np.all(np.isfinite(values)) or not np.all(np.diff(values) > 0.0):
+        raise ValueError(f"axis {name}: the points of a shock must be finite, strictly increasing numbers")
+    between = values[:-1] + 0.5 * np.diff(values)
+    first, last = (0.5, 0.5) if values.size == 1 else (between[0] - values[0], values[-1] - between[-1])
+    edges = np.concatenate(([values[0] - first], between, [values[-1] + last]))
+    return Axis(name, edges, SHOCK, given=values, table=real_array(table, f"axis {name}: table"))

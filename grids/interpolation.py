@@ -6,6 +6,8 @@ in several dimensions their products.  They are non-negative, sum to one, and re
 functions.  A reflecting axis has cell centres, and its mirrored points carry the same values, so between
 an end of the box and the first point the value is that of the point.  An axis of one point has weight one.
 
+The value of a shock is one of its points, where its table takes over: one corner, no weight.
+
 A stencil stores, for every pair of state and action, one int32 (the flat number of the corner with the
 least coordinates) and one weight per axis with more than one node; a negative corner marks a pair that
 terminates.
@@ -19,12 +21,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray, IndexArray, real_array
-from wpoflow.grids.axis import Axis
+from wpoflow.core.arrays import FloatArray, IndexArray, IntArray, real_array
+from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation_kernels import CLAMP, PERIODIC, REFLECT, locate
 
-RULES = {"clamp": CLAMP, "reflect": REFLECT, "periodic": PERIODIC}
+RULES = {"clamp": CLAMP, "reflect": REFLECT, "periodic": PERIODIC, SHOCK: CLAMP}
 CHUNK_PAIRS = 1 << 18
 NextPoints = Callable[[int, int], Sequence[FloatArray]]
 
@@ -49,7 +51,13 @@ class Stencil:
     offsets: IndexArray
 
 
-def empty_stencil(n_states: int, n_actions: int, shape: Sequence[int], laws: Sequence[int] | None = None) -> Stencil:
+def empty_stencil(
+    n_states: int,
+    n_actions: int,
+    shape: Sequence[int],
+    laws: Sequence[int] | None = None,
+    axes: Sequence[Axis] | None = None,
+) -> Stencil:
     """Stencil with zero corners and weights on nodes of the given shape.
 
     Parameters
@@ -60,6 +68,8 @@ def empty_stencil(n_states: int, n_actions: int, shape: Sequence[int], laws: Seq
     laws : sequence of int, optional
         2 for axes that have every node twice, first all of them with one law and then with another: the share of the
         second is a weight of its own, before that of the upper node.  By default 1 for all.
+    axes : sequence of Axis, optional
+        Along the shocks among them there is one corner, as nothing is interpolated.
 
     Raises
     ------
@@ -70,9 +80,10 @@ def empty_stencil(n_states: int, n_actions: int, shape: Sequence[int], laws: Seq
     if math.prod(counts) > np.iinfo(np.int32).max:
         raise ValueError(f"{math.prod(counts)} nodes are more than an index of 32 bits can number; use fewer cells")
     offsets = np.zeros(1, dtype=np.int32)
-    for axis, size in enumerate(shape):
-        stride = math.prod(counts[axis + 1 :])
-        steps = [stride * size] * (counts[axis] > size) + [stride] * (size > 1)
+    for j, size in enumerate(shape):
+        stride = math.prod(counts[j + 1 :])
+        between = size > 1 and not (axes is not None and axes[j].boundary == SHOCK)
+        steps = [stride * size] * (counts[j] > size) + [stride] * between
         for step in steps:
             offsets = (offsets[:, None] + np.array([0, step], dtype=np.int32)).ravel()
     active = offsets.size.bit_length() - 1
@@ -100,14 +111,23 @@ def fill_stencil(
         if second is not None:
             stencil.fraction[start:stop, :, active] = second
             active += 1
-        if nodes[j].size > 1:
-            stride = math.prod(
-                n.size * (1 + (s is not None)) for n, s in zip(nodes[j + 1 :], seconds[j + 1 :], strict=True)
-            )
+        later = zip(nodes[j + 1 :], seconds[j + 1 :], strict=True)
+        stride = math.prod(n.size * (1 + (s is not None)) for n, s in later)
+        if axis.boundary == SHOCK:
+            stencil.base[start:stop] += (stride * _present(axis, f[j])).astype(np.int32)
+        elif nodes[j].size > 1:
             base, fraction = stencil.base[start:stop], stencil.fraction[start:stop]
             rule = RULES[axis.boundary]
             locate(f[j], nodes[j], axis.lower, axis.upper, rule, stride, active, base, fraction)
             active += 1
+
+
+def _present(axis: Axis, y: FloatArray) -> IntArray:
+    """Numbers of the points of a shock; its law begins from these, so that anything else is a mistake."""
+    number = np.minimum(np.searchsorted(axis.points, y), axis.size - 1)
+    if not np.array_equal(axis.points[number], y):
+        raise ValueError(f"axis {axis.name} is a shock: give its present value for the next one, which its table draws")
+    return number
 
 
 def boundary_map(axis: Axis, y: FloatArray) -> FloatArray:

@@ -6,7 +6,7 @@ together with those of :mod:`problems.tables`, which concern one table each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from wpoflow.core.text import did_you_mean
@@ -50,9 +50,11 @@ Fault = tuple[str, str]
 def faults(raw: Mapping[str, Any]) -> list[Fault]:
     """Everything wrong between the tables."""
     scope, wrong = read_scope(raw)
-    wrong = [*_name_faults(raw), *_size_faults(raw), *_transition_faults(raw), *wrong]
-    operations = 0
+    wrong = [*_name_faults(raw), *_size_faults(raw), *_transition_faults(raw), *_objective_faults(raw), *wrong]
+    operations, reported = 0, {key for key, _ in wrong}
     for place in places(raw):
+        if place.key in reported:
+            continue
         try:
             operations += scope.operations(read_expression(place, scope))
         except ExpressionError as error:
@@ -104,11 +106,15 @@ def places(raw: Mapping[str, Any]) -> Iterator[Place]:
         tables += [(f"outcome.{number}.{key}", _table(outcome, key), pair) for key in ("dynamics", "noise")]
     rest = {
         "cost": {"running": pair, "terminal_set": states, "terminal_cost": states},
+        "reward": {"running": pair, "terminal_set": states, "terminal_reward": states},
         "reference": {"potential": actions},
         "initial": {"state_density": states, "policy_density": pair},
     }
     for table, keys in rest.items():
         tables += [(table, {key: _table(raw, table).get(key)}, axes) for key, axes in keys.items()]
+    for number, name in enumerate(_table(raw, "action")):
+        ends = {str(end): value for end, value in enumerate(_feasible(raw, name))}
+        tables.append((f"action.{name}.feasible", ends, (*states, *actions[:number])))
     for prefix, table_of, axes in tables:
         for key, value in table_of.items():
             text = _text(value)
@@ -117,14 +123,31 @@ def places(raw: Mapping[str, Any]) -> Iterator[Place]:
 
 
 def axis_names(raw: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of the state axes and of the action axes."""
-    return tuple(_table(raw, "state")), tuple(_table(raw, "action"))
+    """Names of the state axes, shocks first, and of the action axes of the grids.
+
+    An action between feasible ends has the axis of its share.
+    """
+    actions = (share_name(name) if _feasible(raw, name) else name for name in _table(raw, "action"))
+    return (*_table(raw, "shock"), *_table(raw, "state")), tuple(actions)
+
+
+def share_name(action: str) -> str:
+    """Name of the axis of the share of the way between the feasible ends of an action."""
+    return f"{action}_share"
+
+
+def _feasible(raw: Mapping[str, Any], action: str) -> Sequence[Any]:
+    """The two ends between which an action is feasible; empty for one that has bounds of its own."""
+    axis = _table(raw, "action").get(action)
+    ends = axis.get("feasible") if isinstance(axis, dict) else None
+    return ends if isinstance(ends, list) and len(ends) == 2 else []
 
 
 def read_scope(raw: Mapping[str, Any]) -> tuple[Scope, list[Fault]]:
     """Constants and definitions, and the faults of the definitions (which then count as zero).
 
-    The discount and the temperature of [problem] are constants too, so that no file need repeat them.
+    The discount and the temperature of [problem] are constants too, so that no file need repeat them.  An action
+    between feasible ends is a definition: (1 - share) lower + share upper, the share being the variable.
     """
     wrong: list[Fault] = []
     predefined = {name: value for name, value in _table(raw, "problem").items() if name in PREDEFINED}
@@ -133,7 +156,9 @@ def read_scope(raw: Mapping[str, Any]) -> tuple[Scope, list[Fault]]:
         for name, value in {**predefined, **_table(raw, "constants")}.items()
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1.7e308
     }
-    known = [*sum(axis_names(raw), ()), *PREDEFINED, *_table(raw, "constants")]
+    states, actions = axis_names(raw)
+    between = [name for name in _table(raw, "action") if _feasible(raw, name)]
+    known = [*states, *actions, *between, *PREDEFINED, *_table(raw, "constants")]
     definitions: dict[str, Expression] = {}
     for name, value in _table(raw, "definitions").items():
         text = _text(value)
@@ -143,7 +168,53 @@ def read_scope(raw: Mapping[str, Any]) -> tuple[Scope, list[Fault]]:
             wrong.append((f"definitions.{name}", str(error)))
             definitions[name] = _ZERO
         known.append(name)
-    return Scope(constants, definitions), wrong
+    if not between:
+        return Scope(constants, definitions), wrong
+    for number, name in enumerate(_table(raw, "action")):
+        if name in between:
+            earlier = [*actions[:number], *(other for other in between[: between.index(name)])]
+            names = [*states, *earlier, *constants, *_table(raw, "definitions")]
+            definitions[name] = _between(name, _feasible(raw, name), names, wrong)
+    return Scope(constants, _in_order(definitions, between, wrong)), wrong
+
+
+def _between(action: str, ends: Sequence[Any], names: Sequence[str], wrong: list[Fault]) -> Expression:
+    """The action as an expression in its share; zero where an end does not parse, which is added to what is wrong."""
+    texts = []
+    for number, value in enumerate(ends):
+        try:
+            texts.append(parse_expression(_text(value) or "0", names).text)
+        except ExpressionError as error:
+            wrong.append((f"action.{action}.feasible.{number}", str(error)))
+    if len(texts) < len(ends):
+        return _ZERO
+    share = share_name(action)
+    try:
+        return parse_expression(f"(1 - {share})*({texts[0]}) + {share}*({texts[1]})", [*names, share])
+    except ExpressionError as error:
+        wrong.append((f"action.{action}.feasible", str(error)))
+        return _ZERO
+
+
+def _in_order(
+    definitions: Mapping[str, Expression], between: Sequence[str], wrong: list[Fault]
+) -> dict[str, Expression]:
+    """Definitions, each after those it uses; actions that would be defined by themselves are wrong, and count as zero.
+
+    Those of the file are in order; ends of actions may use any of them that uses no such action.
+    """
+    ordered: dict[str, Expression] = {}
+    waiting = dict(definitions)
+    while waiting:
+        before = len(waiting)
+        for name in list(waiting):
+            if not any(used in waiting for used in waiting[name].names):
+                ordered[name] = waiting.pop(name)
+        if len(waiting) == before:
+            for name in [name for name in between if name in waiting]:
+                wrong.append((f"action.{name}.feasible", f"its ends depend on {name} itself, through a definition"))
+                waiting[name] = _ZERO
+    return ordered
 
 
 def read_expression(place: Place, scope: Scope) -> Expression:
@@ -180,7 +251,7 @@ def _text(value: object) -> str | None:
 
 def _name_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
     owner: dict[str, str] = {name: f"problem.{name}" for name in PREDEFINED}
-    for table in ("state", "action", "constants", "definitions"):
+    for table in ("shock", "state", "action", "constants", "definitions"):
         for name in _table(raw, table):
             key = f"{table}.{name}"
             if not valid_name(name):
@@ -189,9 +260,13 @@ def _name_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
             if name in owner:
                 yield key, f"the name is already taken by {owner[name]}"
             owner.setdefault(name, key)
-            if table in ("state", "action") and (name in RESERVED_NAMES or name.endswith(AXIS_ENDINGS)):
+            if table in ("shock", "state", "action") and (name in RESERVED_NAMES or name.endswith(AXIS_ENDINGS)):
                 taken = ", ".join(sorted(RESERVED_NAMES))
                 yield key, f"an axis may not be called {name!r}, *_edges, *_bounds or one of {taken}"
+    for name in _table(raw, "action"):
+        share = share_name(name)
+        if _feasible(raw, name) and share in owner:
+            yield f"action.{name}", f"its share is called {share}, a name already taken by {owner[share]}"
     if isinstance(raw.get("action"), dict) and not raw["action"]:
         yield "action", "at least one action axis is needed"
 
@@ -202,7 +277,8 @@ def _size_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
     for kind, names in zip(("state", "action"), axis_names(raw), strict=True):
         if len(names) > MAX_AXES:
             yield kind, f"has {len(names)} axes; at most {MAX_AXES}"
-        for axis in _table(raw, kind).values():
+        axes = [*(_table(raw, "shock").values() if kind == "state" else ()), *_table(raw, kind).values()]
+        for axis in axes:
             pairs *= _cells(axis)
     if pairs > MAX_PAIRS:
         yield "state" if axis_names(raw)[0] else "action", f"the grids have {pairs:.1e} pairs; at most {MAX_PAIRS:.0e}"
@@ -213,12 +289,21 @@ def _cells(axis: object) -> int:
         return 1
     if isinstance(axis.get("edges"), list):
         return max(1, len(axis["edges"]) - 1)
-    cells = axis.get("cells")
+    if isinstance(axis.get("points"), list):
+        return max(1, len(axis["points"]))
+    cells = axis.get("cells", axis.get("points"))
     return cells if isinstance(cells, int) and 1 <= cells <= MAX_PAIRS else 1
 
 
+def _objective_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
+    if "cost" in raw and "reward" in raw:
+        yield "reward", "give either [cost], which is minimised, or [reward], which is maximised, not both"
+    if "cost" not in raw and "reward" not in raw:
+        yield "cost", "is missing (or [reward], for what is to be maximised)"
+
+
 def _transition_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
-    states, _ = axis_names(raw)
+    states = tuple(_table(raw, "state"))
     single = [key for key in ("dynamics", "noise") if raw.get(key)]
     if raw.get("outcome") and single:
         yield single[0], "give either [dynamics] and [noise], or [[outcome]], not both"
@@ -237,6 +322,8 @@ def _transition_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
                 yield f"{prefix}dynamics.{name}", "is missing"
         for table, entries in (("dynamics", dynamics), ("noise", noise)):
             for name in entries:
-                if name not in states:
+                if name in _table(raw, "shock"):
+                    yield f"{prefix}{table}.{name}", "is a shock, whose next value comes from its own chain"
+                elif name not in states:
                     near = did_you_mean(name, states)
                     yield f"{prefix}{table}.{name}", f"is not a state axis; state axes are {listed}{near}"

@@ -33,9 +33,20 @@ MEANINGS: dict[str, str] = {
     "problem.temperature": "Temperature τ of the entropy regularisation.",
     "constants.NAME": "A number that every expression may use by this name.",
     "definitions.NAME": "An expression that later ones may use by this name; in the order of the file.",
+    "shock.AXIS.method": "How the chain z' = (1 − r) m + r z + s ξ is put on points; `tauchen` or `rouwenhorst`.",
+    "shock.AXIS.persistence": "r, the autocorrelation.",
+    "shock.AXIS.deviation": "s, the standard deviation of the innovation.",
+    "shock.AXIS.mean": "m, the mean; 0 if not given.",
+    "shock.AXIS.width": "Outer points of `tauchen`, in stationary deviations from the mean; 3 if not given.",
+    "shock.AXIS.points": "How many points; with `transition` the points themselves, strictly increasing.",
+    "shock.AXIS.transition": "Instead of a method: probabilities of the next point, a row for each present one.",
+    **{f"shock.AXIS.{key}": _AXIS[key] for key in ("label", "units")},
     **{f"state.AXIS.{key}": meaning for key, meaning in _AXIS.items()},
     "state.AXIS.boundary": "Where a next state outside the box goes: to the end, back inside, or around.",
     **{f"action.AXIS.{key}": meaning for key, meaning in _AXIS.items()},
+    "action.AXIS.feasible": "Ends between which the action is feasible, instead of `bounds`: of states and of actions "
+    "further up. The axis of the grid is then `AXIS_share`, in [0, 1]; see [actions whose range depends on the "
+    "state](../howto/state_in_a_file.md#actions-whose-range-depends-on-the-state).",
     "action.AXIS.boundary": "Whether the policy's flux stops at the ends of the box or goes around.",
     "dynamics.AXIS": "Next state along this axis, before noise; one for every state axis. Of states and actions.",
     "noise.AXIS": "Standard deviation of Gaussian noise added to it; an axis left out has none. Of states and actions.",
@@ -45,6 +56,9 @@ MEANINGS: dict[str, str] = {
     "cost.running": "Cost of a state and action.",
     "cost.terminal_set": "The process ends when the next state lies in it. Of states; a condition.",
     "cost.terminal_cost": "What ending there costs, discounted as a next value is. Of states; needs `terminal_set`.",
+    "reward.running": "Reward of a state and action, which is maximised: instead of `[cost]`. The cost is minus it.",
+    "reward.terminal_set": "As in `[cost]`.",
+    "reward.terminal_reward": "What ending there earns, discounted as a next value is; needs `terminal_set`.",
     "reference.potential": "U in μ ∝ exp(−U) da on the action box. Of actions.",
     "initial.state_density": "Density of the law ρ of the first state, up to normalisation. Of states.",
     "initial.policy_density": "Density of the first policy in da, up to normalisation. Of states and actions.",
@@ -92,6 +106,8 @@ def _expand(key: str, annotation: Any, field: FieldInfo) -> Iterator[tuple[str, 
         yield from _expand(f"{key}.{entry}", arguments[1], FieldInfo.from_annotation(arguments[1]))
     elif origin is list and any(_is_table(argument) for argument in arguments):
         yield from _expand(f"{key}[]", arguments[0], field)
+    elif origin in (Union, types.UnionType) and {type(None), *filter(_is_table, arguments)} == set(arguments):
+        yield from _expand(key, next(filter(_is_table, arguments)), field)
     elif origin in (Union, types.UnionType) and any(map(_is_table, arguments)):
         yield key, field
         for argument in arguments:
@@ -123,6 +139,10 @@ def kind(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
         return " or ".join(kind(entry, metadata) for entry in arguments if entry is not type(None))
     if origin is Literal:
         return _one_of(arguments)
+    if origin is list and "expression" in kind(arguments[0]):
+        return "list of two expressions"
+    if origin is list and get_origin(arguments[0]) is list:
+        return "list of rows of numbers"
     if origin is list:
         return f"list of numbers{_range(get_args(_flat(arguments[0]))[1:])}"
     if _is_table(annotation):
@@ -164,7 +184,7 @@ def default(key: str, field: FieldInfo) -> str:
 def table_of(key: str) -> str:
     """Name of the table a key is in."""
     first, second = key.split(".")[:2]
-    return f"{first}.{second}" if first in ("state", "action") else first.removesuffix("[]")
+    return f"{first}.{second}" if first in ("shock", "state", "action") else first.removesuffix("[]")
 
 
 class Key(NamedTuple):

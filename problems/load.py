@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from wpoflow.grids.axis import Axis, edges_axis, sinh_axis, uniform_axis
+from wpoflow.grids.axis import Axis, edges_axis, shock_axis, sinh_axis, uniform_axis
 from wpoflow.grids.grid import Grid
-from wpoflow.problems.checks import places, read_expression, read_scope
+from wpoflow.grids.markov_chains import rouwenhorst, tauchen
+from wpoflow.problems.checks import axis_names, places, read_expression, read_scope
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.generated import compile_expressions
 from wpoflow.problems.memory import refuse_if_too_large
 from wpoflow.problems.problem_file import ProblemFile, parse_problem, read_problem
 from wpoflow.problems.statement import Outcome, Statement, Value, build
+from wpoflow.problems.tables import ShockTable
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.settings import Until
 
@@ -81,9 +83,8 @@ def read_statement(problem: ProblemFile) -> Statement:
         return {name: values[f"{prefix}.{name}"] for name in names}
 
     try:
-        states, actions = (
-            Grid(tuple(_axis(name, table) for name, table in axes.items())) for axes in (tables.state, tables.action)
-        )
+        names = axis_names(raw)
+        states, actions = _grid(names[0], {**tables.shock, **tables.state}), _grid(names[1], tables.action)
     except ValueError as error:
         raise ProblemError(f"{problem.label}: {error}") from error
     return Statement(
@@ -91,7 +92,7 @@ def read_statement(problem: ProblemFile) -> Statement:
         actions=actions,
         discount=tables.problem.discount,
         temperature=tables.problem.temperature,
-        cost=values["cost.running"],
+        **_objective(values),
         dynamics=named("dynamics", tables.dynamics),
         noise=named("noise", tables.noise),
         outcomes=[
@@ -102,14 +103,28 @@ def read_statement(problem: ProblemFile) -> Statement:
             )
             for number, outcome in enumerate(tables.outcome)
         ],
-        terminal_set=values.get("cost.terminal_set"),
-        terminal_cost=values.get("cost.terminal_cost"),
         potential=values["reference.potential"],
         state_density=values["initial.state_density"],
         policy_density=values["initial.policy_density"],
+        feasible={
+            name: (values[f"action.{name}.feasible.0"], values[f"action.{name}.feasible.1"])
+            for name, axis in tables.action.items()
+            if axis.feasible is not None
+        },
         title=problem.title,
         text=problem.text,
     )
+
+
+def _grid(names: Sequence[str], axes: Mapping[str, Any]) -> Grid:
+    return Grid(tuple(_axis(name, table) for name, table in zip(names, axes.values(), strict=True)))
+
+
+def _objective(values: Mapping[str, Value]) -> dict[str, Any]:
+    """What is minimised, or maximised, and where the process ends, as arguments of the statement."""
+    kind = "reward" if "reward.running" in values else "cost"
+    keys = {kind: "running", "terminal_set": "terminal_set", f"terminal_{kind}": f"terminal_{kind}"}
+    return {name: values[f"{kind}.{key}"] for name, key in keys.items() if f"{kind}.{key}" in values}
 
 
 def _axis(name: str, table: Any) -> Axis:
@@ -117,9 +132,19 @@ def _axis(name: str, table: Any) -> Axis:
 
 
 def _unlabelled(name: str, table: Any) -> Axis:
+    if isinstance(table, ShockTable):
+        return _shock(name, table)
     if table.edges is not None:
         return edges_axis(name, table.edges, table.boundary)
-    lower, upper = table.bounds
+    lower, upper = table.box
     if table.spacing is None:
         return uniform_axis(name, lower, upper, table.cells, table.boundary)
     return sinh_axis(name, lower, upper, table.cells, table.boundary, focus=table.focus, ratio=table.ratio)
+
+
+def _shock(name: str, table: ShockTable) -> Axis:
+    if table.transition is not None:
+        assert isinstance(table.points, list)
+        return shock_axis(name, table.points, table.transition)
+    given = table.model_dump(exclude_none=True, exclude={"method", "label", "units"})
+    return shock_axis(name, *(rouwenhorst if table.method == "rouwenhorst" else tauchen)(**given))

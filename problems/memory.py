@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wpoflow.core.memory import available_bytes
+from wpoflow.grids.axis import SHOCK
 from wpoflow.grids.interpolation import boundary_map
 from wpoflow.grids.smoothing import REACH
 from wpoflow.problems.plan import HERMITE_NODES, Kind, Plan
@@ -141,7 +142,8 @@ def row_entries(statement: Statement) -> float:
             for axis in states.axes:
                 mean = _at(outcome.dynamics[axis.name], [*state_at, *action_at], actions.size)
                 left = np.searchsorted(axis.points, boundary_map(axis, mean), side="right") - 1
-                corners = np.stack([left, left + 1])[: axis.size] % axis.size
+                most = 1 if axis.boundary == SHOCK else axis.size
+                corners = np.stack([left, left + 1])[:most] % axis.size
                 if statement.has_two_laws(axis, outcome):
                     corners = np.concatenate([corners, corners + axis.size])
                 nodes = (nodes[:, None, :] * 2 * axis.size + corners[None, :, :]).reshape(-1, actions.size)
@@ -160,7 +162,10 @@ def smoothing_size(statement: Statement) -> tuple[int, int]:
     for outcome in statement.branches:
         for axis in statement.states.axes:
             sigma = outcome.noise.get(axis.name, 0.0)
-            if not callable(sigma) and sigma > 0.0:
+            if axis.table is not None:
+                held += 8 * axis.table.size
+                work += axis.size * math.prod(sizes)
+            elif not callable(sigma) and sigma > 0.0:
                 low, high = axis.points - REACH * sigma, axis.points + REACH * sigma
                 if axis.boundary == "clamp":
                     cells = np.searchsorted(axis.edges, high) - np.searchsorted(axis.edges, low) + 1

@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from wpoflow.core.brief import briefly
 from wpoflow.core.faults import worded
 from wpoflow.core.text import did_you_mean
-from wpoflow.problems.checks import faults, resolve_numbers
+from wpoflow.problems.checks import faults, resolve_numbers, share_name
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.gallery import gallery_names, gallery_text
 from wpoflow.problems.tables import Tables
@@ -197,6 +197,7 @@ def _options(
     for name in cells:
         yield f"state.{name}.cells", f"cells[{name!r}]"
         yield f"action.{name}.cells", f"cells[{name!r}]"
+        yield f"shock.{name}.points", f"cells[{name!r}]"
     for name, value in settings.items():
         if value is not None:
             yield f"flow.{name}", "flow" if name == "kind" else name
@@ -267,19 +268,23 @@ def _set_one(raw: dict[str, Any], key: str, value: Any) -> None:
 def _apply_cells(raw: dict[str, Any], cells: Mapping[str, int]) -> list[str]:
     axes = {
         name: axis
-        for key in ("state", "action")
+        for key in ("shock", "state", "action")
         for name, axis in (raw[key] if isinstance(raw.get(key), dict) else {}).items()
         if isinstance(axis, dict)
     }
+    shocks = raw["shock"] if isinstance(raw.get("shock"), dict) else {}
+    called = {share_name(name): axis for name, axis in axes.items() if "feasible" in axis} | axes
     wrong = []
     for name, number in cells.items():
-        if name not in axes:
+        if name not in called:
             known = ", ".join(axes) or "none"
-            wrong.append(f"cells[{name!r}]: is not an axis; axes are {known}{did_you_mean(name, axes)}")
-        elif "edges" in axes[name]:
+            wrong.append(f"cells[{name!r}]: is not an axis; axes are {known}{did_you_mean(name, called)}")
+        elif "edges" in called[name]:
             wrong.append(f"cells[{name!r}]: the axis is given by edges; its cells cannot be replaced")
+        elif "transition" in called[name]:
+            wrong.append(f"cells[{name!r}]: the shock is given by a table; its points cannot be replaced")
         else:
-            axes[name]["cells"] = number
+            called[name]["points" if called[name] is shocks.get(name) else "cells"] = number
     return wrong
 
 

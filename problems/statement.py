@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ from numpy.typing import ArrayLike
 
 from wpoflow.core.arrays import BoolArray, FloatArray, real_array
 from wpoflow.core.brief import briefly
-from wpoflow.grids.axis import Axis
+from wpoflow.core.rewards import takes_rewards
+from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import state_chunks
 from wpoflow.grids.masses import density_masses, policy_masses, potential_masses
@@ -44,6 +45,16 @@ LEAST_NOISE, LARGEST_NOISE = 1e-100, 1e100  # whose squares are floating-point n
 
 Value = float | Callable[..., ArrayLike]
 """A number, or a function of coordinate arrays of equal shape."""
+
+
+@dataclass(frozen=True)
+class _Coordinate:
+    """The function that gives one of its arguments."""
+
+    number: int
+
+    def __call__(self, *coordinates: FloatArray) -> FloatArray:
+        return coordinates[self.number]
 
 
 @briefly
@@ -79,7 +90,7 @@ class Statement:
     states : Grid, optional
         Left out, or None: a bandit.
     dynamics, noise : mapping of state axis to number or function of (states..., actions...)
-        As in :class:`Outcome`.
+        As in :class:`Outcome`; none for shock axes, whose next value their table draws, whatever else happens.
     outcomes : sequence of Outcome, optional
         Instead of dynamics and noise.
     terminal_set, terminal_cost : function of (states...), optional
@@ -92,12 +103,19 @@ class Statement:
         Of the first policy with respect to the action volume, up to normalisation.
     title, text : str
         Name of the problem, and the text it was stated by.
+    feasible : mapping of str to pairs of numbers or functions of (states..., actions...)
+        By action, the two ends between which it is feasible, where an action axis is its share of the way between
+        them: what all other functions make of the share. They are refused where the upper is below the lower.
+    rewards : bool
+        Whether cost and terminal_cost are minus rewards; it changes no number.
+    reward, terminal_reward
+        Instead of cost and terminal_cost: what is maximised. The costs are minus these, and ``rewards`` is set.
 
     Raises
     ------
     ValueError
-        Dynamics or noise for other names than the state axes, both dynamics and outcomes, or an axis with a
-        boundary of the other kind.
+        Dynamics or noise for other names than the state axes, both dynamics and outcomes, both a cost and a reward, or
+        an axis with a boundary of the other kind.
     """
 
     actions: Grid
@@ -115,6 +133,8 @@ class Statement:
     policy_density: Value = 1.0
     title: str = ""
     text: str = ""
+    feasible: Mapping[str, tuple[Value, Value]] = field(default_factory=dict)
+    rewards: bool = False
 
     def __post_init__(self) -> None:
         if not self.actions.dim:
@@ -126,8 +146,8 @@ class Statement:
             raise ValueError("give either dynamics and noise, or outcomes, not both")
         if self.terminal_cost is not None and self.terminal_set is None:
             raise ValueError("terminal_cost needs a terminal_set")
-        names = [axis.name for axis in self.states.axes]
-        for outcome in self.branches:
+        names = [axis.name for axis in self.states.axes if axis.boundary != SHOCK]
+        for outcome in self._stated:
             unknown = sorted((set(outcome.dynamics) | set(outcome.noise)) - set(names))
             missing = [name for name in names if name not in outcome.dynamics]
             if unknown or missing:
@@ -137,9 +157,14 @@ class Statement:
                 )
 
     @property
-    def branches(self) -> Sequence[Outcome]:
-        """The outcomes; a single certain one where dynamics are given."""
+    def _stated(self) -> Sequence[Outcome]:
         return self.outcomes or (Outcome(1.0, self.dynamics, self.noise),)
+
+    @property
+    def branches(self) -> Sequence[Outcome]:
+        """The outcomes, a single certain one where dynamics are given; shocks have their present value in them."""
+        present = {axis.name: _Coordinate(j) for j, axis in enumerate(self.states.axes) if axis.boundary == SHOCK}
+        return [replace(outcome, dynamics={**outcome.dynamics, **present}) for outcome in self._stated]
 
     @property
     def plan(self) -> Plan:
@@ -166,6 +191,11 @@ class Statement:
         return any(0 < count < len(names) for count in noisy)
 
 
+Statement.__init__ = takes_rewards(  # type: ignore[method-assign]
+    reward="cost", terminal_reward="terminal_cost"
+)(Statement.__init__)
+
+
 def build(statement: Statement) -> GridMDP:
     """The grid problem of a statement.
 
@@ -176,6 +206,8 @@ def build(statement: Statement) -> GridMDP:
         one, an initial law that lies inside the terminal set; the message names what and where.
     """
     pairs = _Pairs(statement.states, statement.actions)
+    for name, ends in statement.feasible.items():
+        pairs.check_ends(name, ends)
     terminal = None if statement.terminal_set is None else _state_set(statement.terminal_set)
     transition = _transition(statement, pairs, terminal)
     cost = pairs.table(statement.cost, "cost")
@@ -198,6 +230,7 @@ def build(statement: Statement) -> GridMDP:
         counted=outside if terminal is None else _depended_on(transition, outside),
         title=statement.title,
         statement=statement.text,
+        rewards=statement.rewards,
     )
 
 
@@ -257,6 +290,16 @@ class _Pairs:
                 total += out
             off = np.abs(total - 1.0) > SUM_TOLERANCE * len(values)
             self.refuse(total, off, "the sum of the probabilities of the outcomes (it must be 1)", start)
+
+    def check_ends(self, name: str, ends: tuple[Value, Value]) -> None:
+        """Refuse feasible ends that are not finite, or of which the upper is below the lower."""
+        for start, stop in state_chunks(self.states.size, self.actions.size):
+            lower, upper = (
+                self.evaluate(end, f"the {which} feasible end of {name}", start, stop)
+                for which, end in zip(("lower", "upper"), ends, strict=True)
+            )
+            width = upper - lower
+            self.refuse(width, ~(width >= 0.0), f"the upper minus the lower feasible end of {name}", start)
 
     def deviations(self, value: Value, what: str, start: int, stop: int) -> FloatArray:
         """Standard deviations at some states; refuses negative ones, and those whose square no float holds."""

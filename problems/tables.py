@@ -9,12 +9,13 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from wpoflow.grids.labels import check_label, check_units
 from wpoflow.solver.records.settings import FlowTable, Positive, RecordTable, Table, check_rows
 
 MAX_CELLS = 10_000_000
+MAX_SHOCK_POINTS = 500
 
 
 def _formula(value: object) -> object:
@@ -47,16 +48,16 @@ class AxisTable(Table):
 
     @model_validator(mode="after")
     def _one_way(self) -> AxisTable:
-        graded = (self.spacing, self.focus, self.ratio)
+        graded, box = (self.spacing, self.focus, self.ratio), self.box
         if self.edges is not None:
-            if (self.bounds, self.cells, *graded) != (None,) * 5:
+            if (box, self.cells, *graded) != (None,) * 5:
                 raise ValueError("give either edges, or bounds and cells, not both")
             if not all(a < b for a, b in pairwise(self.edges)):
                 raise ValueError("edges must be strictly increasing")
             return self
-        if self.bounds is None or self.cells is None:
+        if box is None or self.cells is None:
             raise ValueError("give bounds = [lower, upper] and cells, or edges")
-        lower, upper = self.bounds
+        lower, upper = box
         if not lower < upper:
             raise ValueError(f"bounds [{lower:g}, {upper:g}] must be increasing")
         if graded != (None,) * 3 and None in graded:
@@ -64,6 +65,11 @@ class AxisTable(Table):
         if self.focus is not None and not lower <= self.focus <= upper:
             raise ValueError(f"focus {self.focus:g} lies outside the bounds [{lower:g}, {upper:g}]")
         return self
+
+    @property
+    def box(self) -> list[float] | None:
+        """Lower and upper end of the axis of the grid; None where edges say it."""
+        return self.bounds
 
     @property
     def size(self) -> int:
@@ -78,9 +84,76 @@ class StateAxis(AxisTable):
 
 
 class ActionAxis(AxisTable):
-    """[action.NAME]."""
+    """[action.NAME]; with ``feasible`` the axis of the grid is the share of the way between two ends."""
 
+    feasible: Annotated[list[Formula], Field(min_length=2, max_length=2)] | None = None
     boundary: Literal["no-flux", "periodic"] = "no-flux"
+
+    @field_validator("feasible", mode="before")
+    @classmethod
+    def _two_ends(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError(f'give the two ends of an interval, as in ["0", "wealth"], not {value!r}')
+        return value
+
+    @model_validator(mode="after")
+    def _one_range(self) -> ActionAxis:
+        if self.feasible is not None and self.bounds is not None:
+            raise ValueError("give either bounds or feasible, not both")
+        return self
+
+    @property
+    def box(self) -> list[float] | None:
+        """Lower and upper end of the axis of the grid: of shares, 0 and 1."""
+        return self.bounds if self.feasible is None else [0.0, 1.0]
+
+
+class ShockTable(Table):
+    """[shock.NAME]: a state axis that is a Markov chain of its own, by a method or by a table."""
+
+    method: Literal["rouwenhorst", "tauchen"] | None = None
+    persistence: Annotated[float, Field(gt=-1.0, lt=1.0)] | None = None
+    deviation: Positive | None = None
+    mean: float | None = None
+    width: Positive | None = None
+    points: Annotated[
+        Annotated[int, Field(ge=2, le=MAX_SHOCK_POINTS), Tag("#count")]
+        | Annotated[list[float], Field(min_length=1, max_length=MAX_SHOCK_POINTS), Tag("#list")],
+        Discriminator(lambda value: "#list" if isinstance(value, list) else "#count"),
+    ]
+    transition: list[list[float]] | None = None
+    label: Annotated[str, AfterValidator(check_label)] | None = None
+    units: Annotated[str, AfterValidator(check_units)] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ShockTable:
+        numbers = {name: getattr(self, name) for name in ("persistence", "deviation", "mean", "width")}
+        if self.transition is None:
+            if self.method is None:
+                raise ValueError("give method, persistence, deviation and points, or a list of points and transition")
+            missing = [name for name in ("persistence", "deviation") if numbers[name] is None]
+            if missing or not isinstance(self.points, int):
+                wanted = [*missing, *([] if isinstance(self.points, int) else ["points as a whole number"])]
+                raise ValueError(f"the method {self.method} needs {' and '.join(wanted)}")
+            if self.width is not None and self.method != "tauchen":
+                raise ValueError(f"width is one of the method tauchen, not of {self.method}")
+            return self
+        other = [name for name, value in {"method": self.method, **numbers}.items() if value is not None]
+        if other:
+            raise ValueError(f"give either transition or {', '.join(other)}, not both")
+        if isinstance(self.points, int):
+            raise ValueError("points must be a list with transition")
+        if not all(a < b for a, b in pairwise(self.points)):
+            raise ValueError("points must be strictly increasing")
+        size = len(self.points)
+        if [len(row) for row in self.transition] != [size] * size:
+            raise ValueError(f"transition must have {size} rows of {size} probabilities, one for each of the points")
+        return self
+
+    @property
+    def size(self) -> int:
+        """Number of points."""
+        return self.points if isinstance(self.points, int) else len(self.points)
 
 
 class OutcomeTable(Table):
@@ -105,6 +178,20 @@ class CostTable(Table):
         return self
 
 
+class RewardTable(Table):
+    """[reward], instead of [cost]: what is maximised."""
+
+    running: Formula
+    terminal_set: Formula | None = None
+    terminal_reward: Formula | None = None
+
+    @model_validator(mode="after")
+    def _set_for_reward(self) -> RewardTable:
+        if self.terminal_reward is not None and self.terminal_set is None:
+            raise ValueError("terminal_reward needs a terminal_set")
+        return self
+
+
 class ReferenceTable(Table):
     """[reference]."""
 
@@ -124,12 +211,14 @@ class Tables(Table):
     problem: ProblemTable
     constants: dict[str, float] = {}
     definitions: dict[str, Formula] = {}
+    shock: dict[str, ShockTable] = {}
     state: dict[str, StateAxis] = {}
     action: dict[str, ActionAxis]
     dynamics: dict[str, Formula] = {}
     noise: dict[str, Formula] = {}
     outcome: list[OutcomeTable] = []
-    cost: CostTable
+    cost: CostTable | None = None
+    reward: RewardTable | None = None
     reference: ReferenceTable = ReferenceTable()
     initial: InitialTable = InitialTable()
     flow: FlowTable

@@ -17,12 +17,18 @@ import numpy as np
 from wpoflow.core.arrays import BoolArray, FloatArray, real_array
 from wpoflow.core.display import Displayed
 from wpoflow.core.renamed import renamed
+from wpoflow.core.rewards import takes_rewards
 from wpoflow.core.travel import Travelling
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import Transition
 
 MASS_TOLERANCE = 1e-12
-STATE_BOUNDARIES = ("clamp", "reflect", "periodic")
+COSTS = "minimise discounted costs plus temperature x KL(policy | reference); values and Q are of this sum"
+REWARDS = (
+    "maximise discounted rewards minus temperature x KL(policy | reference); costs are minus rewards, and values and Q "
+    "are minus the sum maximised"
+)
+STATE_BOUNDARIES = ("clamp", "reflect", "periodic", "shock")
 ACTION_BOUNDARIES = ("no-flux", "periodic")
 
 
@@ -72,12 +78,17 @@ class GridMDP(Displayed, Travelling):
         By default all count.
     title, statement : str
         What the problem is called, and the text it was stated by (stored, never interpreted).
+    rewards : bool
+        Whether the cost is minus a reward, which is what users of the problem think in; it changes no number.
+    reward : array (S, A)
+        Instead of cost: what is maximised. The cost is minus it, and ``rewards`` is set.
 
     Raises
     ------
     ValueError
         A number out of range, an axis with a boundary of the other kind, an array of the wrong shape or not
-        finite, masses that do not sum to one; the message names the axis, or the array and the cell.
+        finite, masses that do not sum to one, both cost and reward; the message names the axis, or the array and the
+        cell.
     """
 
     states: Grid
@@ -92,6 +103,7 @@ class GridMDP(Displayed, Travelling):
     counted: BoolArray = field(default_factory=lambda: np.ones((), dtype=np.bool_))
     title: str = ""
     statement: str = ""
+    rewards: bool = False
 
     def __repr__(self) -> str:
         numbers = f"discount {self.discount:.6g}, temperature {self.temperature:.6g}"
@@ -159,6 +171,11 @@ class GridMDP(Displayed, Travelling):
                 f"its sum is {policy[state].sum():.17g}"
             )
 
+    @property
+    def objective(self) -> str:
+        """What is optimised, and what values and Q are, in words."""
+        return REWARDS if self.rewards else COSTS
+
     @cached_property
     def product_work(self) -> int:
         """Multiply-adds of one product with P^pi, counted for the initial policy."""
@@ -187,4 +204,4 @@ class GridMDP(Displayed, Travelling):
         return np.asarray(self.log_mass - np.log(self.actions.volumes))
 
 
-GridMDP.__init__ = renamed(alive="counted")(GridMDP.__init__)  # type: ignore[method-assign]
+GridMDP.__init__ = takes_rewards(reward="cost")(renamed(alive="counted")(GridMDP.__init__))  # type: ignore[method-assign]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from wpoflow.problems.checks import places, read_expression, read_scope
+from wpoflow.problems.checks import axis_names, places, read_expression, read_scope
 from wpoflow.problems.expressions import Expression
 from wpoflow.problems.problem_file import ProblemFile
 from wpoflow.views.mathml import (
@@ -63,8 +63,9 @@ class _Statement:
         raw = self.tables.dump()
         self.scope, _ = read_scope(raw)
         self.found = {place.key: read_expression(place, self.scope) for place in places(raw)}
-        self.states = [symbol(name) for name in self.tables.state]
-        self.actions = [symbol(name) for name in self.tables.action]
+        self.states = [symbol(name) for name in axis_names(raw)[0]]
+        self.actions = [symbol(name) for name in axis_names(raw)[1]]
+        self.kind, self.letter = ("cost", "c") if self.tables.reward is None else ("reward", "r")
 
     def equations(self) -> list[Equation]:
         """See the function of this name."""
@@ -79,10 +80,27 @@ class _Statement:
             shown.append(Equation("constants", (*(row(piece, operator(",")) for piece in pieces[:-1]), pieces[-1])))
         for name, text in self.scope.definitions.items():
             shown.append(Equation("with", _equation(symbol(name), "=", text)))
-        shown += self._transition()
+        shown += self._shocks() + self._transition()
         pair = fenced(listed([*self.states, *self.actions]))
-        shown.append(Equation("running cost", _equation(row("<mi>c</mi>", pair), "=", self.found["cost.running"])))
+        running = _equation(row(f"<mi>{self.letter}</mi>", pair), "=", self.found[f"{self.kind}.running"])
+        shown.append(Equation(f"running {self.kind}", running))
         return shown + self._termination() + self._laws()
+
+    def _shocks(self) -> list[Equation]:
+        shown = []
+        for name, shock in self.tables.shock.items():
+            by = f"by the method of {shock.method.title()}" if shock.method else "by a table"
+            what = f"Markov shock on {shock.size} points, {by}"
+            if shock.persistence is None or shock.deviation is None:
+                points = listed([number(point) for point in shock.points]) if isinstance(shock.points, list) else ""
+                shown.append(Equation(what, (row(symbol(name), operator("∈"), fenced(points)),)))
+                continue
+            mean = number((1.0 - shock.persistence) * (shock.mean or 0.0))
+            kick = row(number(shock.deviation), operator(INVISIBLE_TIMES), f"<msub><mi>ξ</mi>{symbol(name)}</msub>")
+            before = row(number(shock.persistence), operator(INVISIBLE_TIMES), symbol(name))
+            plus = operator("+")
+            shown.append(Equation(what, (row(primed(name), operator("≈"), mean, plus, before, plus, kick),)))
+        return shown
 
     def _transition(self) -> list[Equation]:
         if self.tables.dynamics:
@@ -110,13 +128,14 @@ class _Statement:
         return shown
 
     def _termination(self) -> list[Equation]:
-        ends = self.found.get("cost.terminal_set")
+        ends = self.found.get(f"{self.kind}.terminal_set")
         if ends is None:
             return []
         shown = [Equation("the process ends when the next state has", (condition(ends.tree),))]
-        cost = self.found.get("cost.terminal_cost")
-        if cost is not None:
-            shown.append(Equation("and then costs γ times", _sum(cost)))
+        last = self.found.get(f"{self.kind}.terminal_{self.kind}")
+        if last is not None:
+            verb = "costs" if self.kind == "cost" else "earns"
+            shown.append(Equation(f"and then {verb} γ times", _sum(last)))
         return shown
 
     def _laws(self) -> list[Equation]:

@@ -51,8 +51,10 @@ def path_text(path: object) -> str:
 
 def grid_line(grid: Grid) -> str:
     """A grid in words: ``x 128 on [-4, 4] clamp``, its axes separated by commas."""
+    boxes = [(a.points[0], a.points[-1]) if a.boundary == "shock" else (a.lower, a.upper) for a in grid.axes]
     return ", ".join(
-        f"{axis.name} {axis.size} on [{axis.lower:.6g}, {axis.upper:.6g}] {axis.boundary}" for axis in grid.axes
+        f"{axis.name} {axis.size} on [{lower:.6g}, {upper:.6g}] {axis.boundary}"
+        for axis, (lower, upper) in zip(grid.axes, boxes, strict=True)
     )
 
 
@@ -103,6 +105,10 @@ def summary(run: Run) -> list[tuple[str, str]]:
         ("temperature", number_text(float(attributes.get("temperature", math.nan)))),
         ("transition", str(attributes.get("transition", "unknown"))),
     ]
+    if "objective" in attributes:
+        rows.append(("objective", str(attributes["objective"])))
+    if "initial" in attributes:
+        rows.append(("begun from", str(attributes["initial"])))
     if "bellman_solver" in attributes:
         rows.append(("Bellman solver", str(attributes["bellman_solver"])))
     if "scheme" in attributes:

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 
     from wpoflow.grids.axis import Axis as Axis
     from wpoflow.grids.axis import edges_axis as edges_axis
+    from wpoflow.grids.axis import shock_axis as shock_axis
     from wpoflow.grids.axis import sinh_axis as sinh_axis
     from wpoflow.grids.axis import uniform_axis as uniform_axis
     from wpoflow.grids.grid import Grid as Grid
+    from wpoflow.grids.markov_chains import rouwenhorst as rouwenhorst
+    from wpoflow.grids.markov_chains import tauchen as tauchen
     from wpoflow.grids.masses import density_masses as density_masses
     from wpoflow.grids.masses import policy_masses as policy_masses
     from wpoflow.grids.masses import potential_masses as potential_masses

@@ -27,6 +27,7 @@ from wpoflow.options import (
     debug_option,
     flow_options,
     force_option,
+    from_option,
     output_option,
     parse_times,
     plot_help,
@@ -140,6 +141,7 @@ def check(**arguments: Any) -> None:
 @problem_options
 @output_option
 @flow_options
+@from_option
 @checkpoint_option
 @threads_option
 @quiet_option

@@ -230,6 +230,10 @@ checkpoint_option = click.option(
     "--checkpoint", type=click.FloatRange(min=0.0), metavar="SECONDS",
     help="Time between checkpoints; inf keeps none. Default: as often as takes 2 % of the time.",
 )  # fmt: skip
+from_option = click.option(
+    "--from", "initial", type=click.Path(path_type=Path, dir_okay=False), metavar="RUN.h5",
+    help="Begin from the last policy of this run, carried over to the problem's grids.",
+)  # fmt: skip
 force_option = click.option("--force", is_flag=True, help="Replace the output, if it is a file of wpoflow.")
 output_option = click.option("-o", "--output", type=Output(), metavar="FILE.h5", help="Where to write.")
 

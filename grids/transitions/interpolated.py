@@ -11,6 +11,9 @@ is σ² wherever f lies between the nodes (grids/exact_smoothing.py).
 Preserved exactly: weights are non-negative and rows sum to one to rounding, or to one minus the
 termination probability.  Second order in the cell widths where V is smooth.
 
+A shock is smoothed by its table, W(z) = Σ_z' T[z, z'] V(z'), at its present value: independent of all other axes and of
+the action.
+
 Termination is judged axis by axis.  Coordinates of s' without noise are known and taken as they are: a set that
 uses no noisy coordinate is judged on s' itself, one that uses noisy coordinates alone on their cells
 (grids/transitions/termination.py), one that mixes them by sums over the columns of the noisy axes at the exact
@@ -29,7 +32,7 @@ import numpy as np
 from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, real_array
 from wpoflow.core.brief import briefly
 from wpoflow.core.travel import staying
-from wpoflow.grids.axis import Axis
+from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.grids.exact_smoothing import law_count, noise_matrix, shares_of_second
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import (
@@ -51,7 +54,7 @@ from wpoflow.grids.smoothing import (
 )
 from wpoflow.grids.transitions.base import Resolution, StateFunction, StateSet, checked_weights, resolution_of
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
-from wpoflow.grids.transitions.partly_noisy import NoisyColumns, PartlyNoisyTransition
+from wpoflow.grids.transitions.partly_noisy import NoisyColumns, PartlyNoisyTransition, uncertain
 from wpoflow.grids.transitions.policy_pairs import ENTRIES_PER_PAIR, MOST_ENTRIES, PolicyPairs
 from wpoflow.grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of, pattern_of_entries
 from wpoflow.grids.transitions.sparse_kernels import scatter_add
@@ -107,6 +110,8 @@ class InterpolatedTransition:
         ends = ", pairs that end" if self.ended else "" if self.terminal is None else ", terminal set"
         if self.states.dim == 0:
             return "one state" + (ends if self.ended else "")
+        shocks = [axis.name for axis in self.states.axes if axis.boundary == SHOCK]
+        ends = f", Markov shock {', '.join(shocks)}{ends}" if shocks else ends
         noisy = [f"{axis.name} {s:g}" for axis, s in zip(self.states.axes, self.noise, strict=True) if s > 0.0]
         kind = f"Gaussian smoothing ({', '.join(noisy)})" if noisy else "no noise"
         return f"interpolated map, {kind}{ends}"
@@ -278,14 +283,17 @@ def interpolated_transition(
     for axis, s in zip(states.axes, noise, strict=True):
         if not (np.isfinite(s) and s >= 0.0):
             raise ValueError(f"noise of axis {axis.name} is {s}; it must be finite and not negative")
+        if axis.boundary == SHOCK and (s > 0.0 or axis.table is None):
+            raise ValueError(f"axis {axis.name} is a shock: it needs a table, and has no noise besides")
     reached = _reach(states, points, actions) if noise.any() else [(0.0, 0.0)] * states.dim
     nodes = [axis_nodes(axis, float(s), r) for axis, s, r in zip(states.axes, noise, reached, strict=True)]
     used = np.zeros(states.dim, bool) if terminal is None else np.array(coordinates_used(terminal, states), bool)
-    exact = terminal is not None and not np.any(used & (noise > 0.0))
-    mixed = bool(np.any(used & (noise > 0.0)) and np.any(used & (noise == 0.0)))
+    random = np.array([uncertain(axis, float(s)) for axis, s in zip(states.axes, noise, strict=True)], bool)
+    exact = terminal is not None and not np.any(used & random)
+    mixed = bool(np.any(used & random) and np.any(used & ~random))
     smoothing = _smoothing(states, nodes, noise, None if exact or mixed else terminal)
     laws = [law_count(y, float(s)) for y, s in zip(nodes, noise, strict=True)]
-    stencil = empty_stencil(states.size, actions, [n.size for n in nodes], laws)
+    stencil = empty_stencil(states.size, actions, [n.size for n in nodes], laws, states.axes)
     clamped: FloatArray | None = None
     for start, stop in state_chunks(states.size, actions):
         f = points(start, stop)
@@ -326,7 +334,9 @@ def _smoothing(states: Grid, nodes: Sequence[FloatArray], noise: FloatArray, ter
         points = np.arange(axis.size)
         ends.append(terminal is not None and axis.boundary == "clamp" and bool(s > 0.0))
         split.append(Banded.copying([0, *points, axis.size - 1], axis.size) if ends[-1] else None)
-        if s > 0.0:
+        if axis.table is not None:
+            spread.append(Banded.from_dense(axis.table))
+        elif s > 0.0:
             spread.append(noise_matrix(axis, y, float(s), split=ends[-1]))
         else:
             spread.append(Banded.copying([*points, 0], axis.size) if y.size > axis.size else None)

@@ -25,6 +25,7 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.brief import briefly
+from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.grids.exact_smoothing import law_count, noise_matrix, shares_of_second
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import NextPoints, boundary_map, empty_stencil, fill_stencil, state_chunks
@@ -35,6 +36,11 @@ from wpoflow.grids.transitions.coordinates_used import coordinates_used
 from wpoflow.grids.transitions.policy_rows import PolicySum
 from wpoflow.grids.transitions.stencil_kernels import stencil_expect
 from wpoflow.grids.transitions.termination import ended_values, samples, subcells
+
+
+def uncertain(axis: Axis, sigma: float) -> bool:
+    """Whether the next value along an axis is drawn: with noise, or from the table of a shock."""
+    return sigma > 0.0 or axis.boundary == SHOCK
 
 
 class NoisyColumns:
@@ -48,16 +54,21 @@ class NoisyColumns:
 
     def __init__(self, states: Grid, noise: FloatArray, nodes: Sequence[FloatArray], used: Sequence[bool]) -> None:
         self._axes = states.axes
-        self.summed = [j for j in range(states.dim) if used[j] and noise[j] > 0.0]
-        self._certain = [j for j in range(states.dim) if used[j] and noise[j] == 0.0]
+        drawn = [uncertain(axis, float(s)) for axis, s in zip(states.axes, noise, strict=True)]
+        self.summed = [j for j in range(states.dim) if used[j] and drawn[j]]
+        self._certain = [j for j in range(states.dim) if used[j] and not drawn[j]]
         self._nodes = [nodes[j] for j in self.summed]
         self._noise = [float(noise[j]) for j in self.summed]
         self._matrices: list[Banded] = []
         self._tables: list[FloatArray] = []
         for j in self.summed:
             axis, ends = states.axes[j], states.axes[j].boundary == "clamp"
+            if axis.table is not None:
+                self._matrices.append(Banded.from_dense(axis.table))
+                self._tables.append(axis.points[:, None])
+                continue
             self._matrices.append(noise_matrix(axis, nodes[j], float(noise[j]), split=ends))
-            self._tables.append(samples(axis, subcells(len(self.summed)), ends))
+            self._tables.append(samples(axis, subcells(int(np.sum(noise[self.summed] > 0.0))), ends))
 
     def ended(
         self, f: Sequence[FloatArray], terminal: StateSet, function: StateFunction | None = None
@@ -107,8 +118,8 @@ class NoisyColumns:
         sizes = tuple(table.shape[0] for table in self._tables)
         spread = SeparableMap((None, *self._matrices), (columns.shape[0], *sizes))
         laws = [law_count(y, s) for y, s in zip(self._nodes, self._noise, strict=True)]
-        stencil = empty_stencil(1, row.size, [n.size for n in self._nodes], laws)
         axes = [self._axes[j] for j in self.summed]
+        stencil = empty_stencil(1, row.size, [n.size for n in self._nodes], laws, axes)
         means = [np.ascontiguousarray(y[None]) for y in f]
         shares = shares_of_second(axes, self._nodes, self._noise, means)
         fill_stencil(stencil, 0, 1, means, axes, self._nodes, shares)

@@ -116,6 +116,7 @@ def from_environment(
         rho=_law(states, first_states(), smoothed=sampled) if rho is None else rho,
         initial_policy=np.tile(mass, (states.size, 1)),
         title=name,
+        rewards=True,
     )
 
 

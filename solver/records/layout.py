@@ -173,6 +173,9 @@ ATTRIBUTES: dict[str, Attribute] = {
     ),
     "action_axes": Attribute(str, "names of the action axes, likewise", required=True),
     "transition": Attribute(str, "how next states are computed, in words"),
+    "objective": Attribute(
+        str, "what is minimised, or maximised where rewards were stated, and the sign of values and Q, in words"
+    ),
     "status": Attribute(str, '`"complete"`, `"running"`, `"interrupted"` or `"failed"`', required=True),
     "stop_reason": Attribute(str, "why the run stopped, in a sentence", required=True),
     "stop_kind": Attribute(str, "the same in a word: " + ", ".join(f"`{kind.value}`" for kind in StopKind)),
@@ -195,6 +198,8 @@ ATTRIBUTES: dict[str, Attribute] = {
     "gap_floor": Attribute(float, "rounding floor of the gap"),
     "wall_seconds": Attribute(float, "seconds from start to end"),
     "compile_seconds": Attribute(float, "of these, spent compiling"),
+    "initial": Attribute(str, "which policy the run began from, in words; absent where it is the problem's own"),
+    "initial_run_id": Attribute(str, "the `run_id` of the run whose policy that was"),
     "run_id": Attribute(str, "the same in all files of a run, and in no other's"),
     "resumed": Attribute(int, "how often the run was gone on with"),
     "Conventions": Attribute(str, f"`{CONVENTIONS}`, the netCDF conventions for climate and forecast"),

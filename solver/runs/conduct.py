@@ -7,7 +7,9 @@ import os
 import time as clock
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 
+from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.flow import AnyFlow, as_flow
 from wpoflow.solver.mdp import GridMDP
@@ -41,6 +43,7 @@ def conduct(
     folder: CheckpointFolder | None = None,
     last: Checkpoint | None = None,
     resumed: int = 0,
+    initial: FloatArray | None = None,
 ) -> Run:
     """Carry a run out, from its start or from its ``last`` checkpoint, to its end; see `solver.runs.evolve`.
 
@@ -59,7 +62,10 @@ def conduct(
         Where to go on from.
     resumed : int
         How often the run was gone on with, this time included.
+    initial : array (S, A), optional
+        First policy instead of the problem's own.
     """
+    mdp = mdp if initial is None else replace(mdp, initial_policy=initial)
     settings, until = start.settings, start.settings.flow.until
     started = clock.monotonic()
     spent = {name: 0.0 if last is None else last.arrays[name] for name in SPENT}
@@ -69,12 +75,12 @@ def conduct(
         followed = as_flow(mdp, flow)
         keeping = None if settings.checkpoint == math.inf else folder
         if output is not None:
-            most = len(snapshot_times(settings.record, until.time)) + 1
+            most = len(snapshot_times(settings.record, until.time)) + 1 + bool(start.initial)
             kept = None if keeping is None else keeping.bytes_kept() if resumed else 0
             check_disk_space(output, mdp.initial_policy.size, most, kept)
         begun = resumed > 0
         if keeping is not None and not begun and not keeping.path.exists():
-            keeping.begin(start, optimum)  # so that a run killed early, too, can be gone on with
+            keeping.begin(start, optimum, initial)  # so that a run killed early, too, can be gone on with
             begun = True
         if folder is not None and begun:
             stack.callback(_remove_unless_begun, folder)
@@ -82,9 +88,9 @@ def conduct(
             optimum = solve_optimum(mdp, linear_solver=settings.linear_solver)
         refuse_gap_below_floor(until, optimum)
         if keeping is not None and not begun:
-            keeping.begin(start, optimum)
+            keeping.begin(start, optimum, initial)
             stack.callback(_remove_unless_begun, keeping)
-        whose: dict[str, str | int | float] = {"run_id": start.run_id, "resumed": resumed}
+        whose: dict[str, str | int | float] = {"run_id": start.run_id, "resumed": resumed, **start.initial}
         recorder = stack.enter_context(Recorder(mdp, output, force=True, attributes=whose))
         recorder.optimum(optimum)
         for row in [] if last is None else last.rows:

@@ -27,6 +27,7 @@ from wpoflow.solver.records.provenance import package_versions, source_hash
 from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.records.settings import Series, Settings, SnapshotTimes, Until
 from wpoflow.solver.registry import AUTOMATIC
+from wpoflow.solver.runs.beginning import Beginning, Initial, beginning_of, refuse_own_beginning
 from wpoflow.solver.runs.conduct import conduct
 from wpoflow.solver.runs.loop import Progress as Progress
 from wpoflow.solver.schemes.choice import chosen_scheme
@@ -53,6 +54,7 @@ def evolve(
     linear_solver: str | None = None,
     checkpoint: float | None = None,
     origin: Mapping[str, str] | None = None,
+    initial: Initial | None = None,
 ) -> Run:
     """Run the flow and return what was recorded.
 
@@ -89,6 +91,9 @@ def evolve(
         a fiftieth of the time; ``math.inf`` keeps none.
     origin : mapping of str, optional
         Kept with the checkpoints for whoever resumes, as the name of the problem file.
+    initial : Run, path of a run file, or array (S, A), optional
+        Begin from the last policy of another run, or from these cell probabilities, instead of ``mdp.initial_policy``.
+        A policy on other grids of the same boxes is carried over (see `grids.transfer`). The run file says which.
 
     Returns
     -------
@@ -101,7 +106,10 @@ def evolve(
     Raises
     ------
     ValueError
-        Unusable arguments, among them a gap below the rounding floor of this problem.
+        Unusable arguments, among them a gap below the rounding floor of this problem, and a run to begin from whose
+        axes are others.
+    RunFileError
+        The run to begin from cannot be read.
     FileExistsError
         The output exists and ``force`` is off, or another run is writing it.
     OSError
@@ -120,9 +128,20 @@ def evolve(
         linear_solver=linear_solver,
         checkpoint=checkpoint,
     )
+    if output is not None and isinstance(initial, str | os.PathLike):
+        refuse_own_beginning(output, initial)
+    beginning = None if initial is None else beginning_of(mdp, initial)
     with shown_progress(progress, asked.flow.until.criteria) as show:
         return run_settings(
-            mdp, asked, flow=flow, output=output, force=force, progress=show, optimum=optimum, origin=origin
+            mdp,
+            asked,
+            flow=flow,
+            output=output,
+            force=force,
+            progress=show,
+            optimum=optimum,
+            origin=origin,
+            beginning=beginning,
         )
 
 
@@ -136,6 +155,7 @@ def run_settings(
     progress: Callable[[Progress], None] | None = None,
     optimum: Optimum | None = None,
     origin: Mapping[str, str] | None = None,
+    beginning: Beginning | None = None,
 ) -> Run:
     """`evolve` with its settings in one record; ``flow`` where it is an object."""
     flow = asked.flow.kind if flow is None else flow
@@ -149,7 +169,9 @@ def run_settings(
         replaces=identity(output) if force and output is not None else "",
         source_hash=source_hash(),
         packages=package_versions(),
+        initial={} if beginning is None else beginning.attributes,
     )
+    initial = None if beginning is None else beginning.policy
     with ExitStack() as stack:
         folder = None
         if output is not None:
@@ -157,7 +179,9 @@ def run_settings(
             check_output(output, force)
             check_axis_names([axis.name for axis in (*mdp.states.axes, *mdp.actions.axes)])
             folder = CheckpointFolder(output)
-        return conduct(mdp, start, flow, output=output, progress=progress, optimum=optimum, folder=folder)
+        return conduct(
+            mdp, start, flow, output=output, progress=progress, optimum=optimum, folder=folder, initial=initial
+        )
 
 
 def _resolved(mdp: GridMDP, asked: Settings, flow: AnyFlow) -> Settings:

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from warnings import catch_warnings, simplefilter, warn
 
+import numpy as np
+
 from wpoflow.solver.flows.flow import AnyFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.notices import RunFileWarning
@@ -80,6 +82,9 @@ def resume_run(
             folder.check_kept(last)
             if last.passed_over:
                 notice(f"{last.passed_over}; going on from the checkpoint before it")
+        initial = folder.initial()
+        if start.initial and initial is None and last is None:
+            raise RunFileError(f"{folder.path / 'initial.npz'}: No such file or directory")
         return conduct(
             mdp,
             start,
@@ -90,6 +95,7 @@ def resume_run(
             folder=folder,
             last=last,
             resumed=1 + (0 if last is None else last.arrays["resumed"]),
+            initial=initial,
         )
 
 
@@ -157,7 +163,7 @@ def _reopened(
         raise RunFileError(f"{output}: holds no state to extend the run from{why}")
     names = {field.name for field in fields(RunStart)}
     with of_this_run(path):
-        start = RunStart.of({name: found.pop(name) for name in names})
+        start = RunStart.of({name: found.pop(name) for name in names & found.keys()})
         last = checkpoint_of(found, number=1)
     settings = start.settings.changed(until, checkpoint)
     _refuse_what_is_met(run, settings.flow.until)
@@ -166,7 +172,8 @@ def _reopened(
     start = replace(start, settings=settings, replaces=identity(output))
     with OutputLock(output):
         folder = CheckpointFolder(output)
-        folder.begin(start, run.optimum)
+        begun = run.problem_arrays.get("initial_policy") if start.initial else None
+        folder.begin(start, run.optimum, None if begun is None else begun.astype(np.float64, copy=False))
         for index in range(last.snapshots):
             folder.keep_snapshot(index, float(kept.time[index]), kept.value_at(index), kept.policy_at(index))
         folder.keep_state(last)

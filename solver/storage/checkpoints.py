@@ -1,6 +1,7 @@
 """The files of a run's checkpoints, in the folder ``RUN.h5.checkpoint`` beside it, and how they are read.
 
     start.npz              what was asked for and with what it was made; written before anything is computed
+    initial.npz            the first policy, where it is not the problem's own
     optimum.npz            the soft optimum, once
     snapshot-00003.npz     each snapshot, once
     state-00000012.npz     all that the rest of the run depends on, and all rows of the series; the last two are kept
@@ -19,7 +20,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,8 @@ class RunStart:
     replaces : str
         What `identity` gave of an older file that may be replaced; else empty.
     source_hash, packages : str
+    initial : mapping
+        Attributes that say which policy it began from, if that was not the problem's own; else empty.
     """
 
     run_id: str
@@ -91,6 +94,7 @@ class RunStart:
     replaces: str
     source_hash: str
     packages: str
+    initial: Mapping[str, str] = field(default_factory=dict)
 
     def changes(self) -> list[str]:
         """What is no longer as it was when the run began, in words: sources, and versions of packages."""
@@ -106,17 +110,18 @@ class RunStart:
     def texts(self) -> dict[str, str]:
         """All of it as texts by name."""
         values = {field.name: getattr(self, field.name) for field in fields(RunStart)}
-        return {**values, "settings": self.settings.text(), "origin": json.dumps(dict(self.origin))}
+        mappings = {name: json.dumps(dict(values[name])) for name in ("origin", "initial")}
+        return {**values, "settings": self.settings.text(), **mappings}
 
     @staticmethod
     def of(texts: Mapping[str, Any]) -> RunStart:
         """From `texts`; ValueError where they cannot be those of a run."""
-        names = {field.name for field in fields(RunStart)}
-        if texts.keys() != names or not all(isinstance(text, str) for text in texts.values()):
+        names = {entry.name for entry in fields(RunStart)}
+        known = {"initial": "{}", **texts}  # which earlier versions did not write
+        if known.keys() != names or not all(isinstance(text, str) for text in known.values()):
             raise ValueError("it is not what a run begins with")
-        return RunStart(
-            **{**texts, "settings": Settings.parse(texts["settings"]), "origin": json.loads(texts["origin"])}
-        )
+        mappings = {name: json.loads(known[name]) for name in ("origin", "initial")}
+        return RunStart(**{**known, "settings": Settings.parse(known["settings"]), **mappings})
 
 
 class CheckpointFolder:
@@ -125,8 +130,8 @@ class CheckpointFolder:
     def __init__(self, run: str | os.PathLike[str]) -> None:
         self.path = checkpoint_folder(run)
 
-    def begin(self, start: RunStart, optimum: Optimum | None) -> None:
-        """Keep what a new run begins with, and only then remove what an earlier one left."""
+    def begin(self, start: RunStart, optimum: Optimum | None, initial: FloatArray | None = None) -> None:
+        """Keep what a new run begins with, its first policy if one was given; then remove what an earlier one left."""
         earlier, fresh = self.path.with_name(self.path.name + ".old"), copy(self)
         fresh.path = self.path.with_name(self.path.name + ".new")
         for debris in (earlier, fresh.path):
@@ -134,6 +139,8 @@ class CheckpointFolder:
                 shutil.rmtree(debris)
         fresh.path.mkdir()
         try:
+            if initial is not None:
+                write_sealed(fresh.path / "initial.npz", {"policy": initial})
             if optimum is not None:
                 fresh.keep_optimum(optimum)
             fresh.keep_start(start)
@@ -167,6 +174,16 @@ class CheckpointFolder:
             raise RunFileError(f"{path}: of another version of wpoflow")
         with of_this_run(path):
             return RunStart.of(texts)
+
+    def initial(self) -> FloatArray | None:
+        """The first policy, (S, A), if one is kept; raises RunFileError if it is damaged."""
+        path = self.path / "initial.npz"
+        if not path.exists():
+            return None
+        found = read_sealed(path)
+        with of_this_run(path):
+            policy: FloatArray = found["policy"]
+            return policy
 
     def keep_optimum(self, optimum: Optimum) -> None:
         """Keep the soft optimum unless it is kept already."""

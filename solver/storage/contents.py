@@ -18,7 +18,7 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.memory import available_bytes
-from wpoflow.grids.axis import Axis
+from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.solver.records.layout import ATTRIBUTES, OPTIMUM_ATTRIBUTES, SCHEMA_VERSION, Attribute, Variable
 from wpoflow.solver.records.run import Rows
 from wpoflow.solver.records.series import MAX_ROWS, MAX_SNAPSHOTS
@@ -103,20 +103,22 @@ class Contents:
         return float(read_attribute(self.file["optimum"], name, OPTIMUM_ATTRIBUTES))
 
     def axis(self, name: str) -> Axis:
-        """An axis, by its edges."""
+        """An axis, by its edges; a shock by its points as well, its table is the problem's."""
         edges = find_data(self.file, Variable(f"{name}_edges", (f"{name}_edges",), ""))
         self._take_room(edges)
         points = find_data(self.file, Variable(name, (name,), ""))
         words = dict.fromkeys(("boundary", "long_name", "units"), Attribute(str, ""))
+        boundary = str(read_attribute(edges, "boundary", words))
         given = {key: str(read_attribute(points, key, words)) for key in ("long_name", "units") if key in points.attrs}
         unlabelled = [f"points of the {kind} axis {name}" for kind in ("state", "action")]
         label, units = given.get("long_name", unlabelled[0]), given.get("units", "1")
         return Axis(
             name,
             edges[()],
-            str(read_attribute(edges, "boundary", words)),
+            boundary,
             label="" if label in unlabelled else label,
             units="" if units == "1" else units,
+            given=points[()] if boundary == SHOCK else None,
         )
 
     def rows(self, entries: Sequence[Variable]) -> int:

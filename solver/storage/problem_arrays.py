@@ -60,6 +60,7 @@ def problem_head(mdp: GridMDP, attributes: Attributes) -> Head:
         "discount": mdp.discount,
         "temperature": mdp.temperature,
         "transition": in_words(mdp.transition),
+        "objective": mdp.objective,
     }
     stated = {"problem": mdp.statement} if mdp.statement else {}
     return head_of(mdp.states, mdp.actions, mdp.reference_mass, mdp.rho, {**known, **attributes, **stated})

@@ -65,7 +65,8 @@ def test_what_is_in_a_run_file_is_in_the_table(tmp_path: Path, accuracy: float |
     """Data sets with their dimensions, and attributes; the table has none that no file has."""
     text, path = run_schema.markdown(), tmp_path / "run.h5"
     mdp = load_problem("lqr", cells={"x": 4, "u": 3})
-    run = evolve(mdp, until={"steps": 2}, output=path, accuracy=accuracy, step=step)
+    first = evolve(mdp, until={"steps": 1})
+    run = evolve(mdp, until={"steps": 2}, output=path, accuracy=accuracy, step=step, initial=first)
     found: list[str] = []
     with h5py.File(path) as file:
         file.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None)

@@ -21,16 +21,38 @@ KEYS = (
     "terminal_set", "terminal_cost", "reference", "potential", "initial", "state_density", "policy_density", "flow",
     "kind", "until", "time", "gap", "steps", "wall", "scheme", "accuracy", "step", "record", "series", "first",
     "per_decade", "every", "times", "snapshots", "x", "u", "a", "sin", "pi", "gap_sup", "x_edges", "class", "__class__",
-    "../../etc/passwd", "", " ", "a b", "\u0445", "\u03c0", "a\nb", "\x1b[31m", "0", "-1", "#",
+    "reward", "terminal_reward", "feasible", "shock", "method", "persistence", "deviation", "mean", "width", "points",
+    "transition", "z", "../../etc/passwd", "", " ", "a b", "\u0445", "\u03c0", "a\nb", "\x1b[31m", "0", "-1", "#",
 )  # fmt: skip
 TEXTS = (
     "", "0", "1", "x", "nan", "inf", "-inf", "1/0", "log(-1)", "0/0", "1e999", "periodic", "clamp", "no-flux", "sinh",
-    "euler", "multistep", "exponential", "../x", "/dev/zero", "\u0445", "\x1b[2J", "x\ny", "%s%n",
+    "rouwenhorst", "tauchen", "euler", "multistep", "exponential", "../x", "/dev/zero", "\u0445", "\x1b[2J", "x\ny",
+    "%s%n",
 )  # fmt: skip
 NUMBERS = (
     0, -1, 1, 2, 3, 7, 10**9, 10**18, 2**63, 2**64, 10**400, -(10**30),
     0.0, -0.0, 0.5, 1e-8, 1e-300, 5e-324, 1e12, 1e300, 1.7976931348623157e308, math.inf, -math.inf, math.nan, 0.99999,
 )  # fmt: skip
+
+
+SAVING = """
+problem = { discount = 0.9, temperature = 0.1 }
+shock.z = { method = "rouwenhorst", persistence = 0.8, deviation = 0.2, points = 3 }
+shock.w = { points = [0.0, 1.0], transition = [[0.9, 0.1], [0.5, 0.5]] }
+definitions = { rest = "x - c", least = "0.1*x" }
+state.x = { bounds = [0.5, 4.0], cells = 5 }
+action.c = { feasible = ["least", "x"], cells = 3 }
+action.d = { feasible = [0, "rest"], cells = 2 }
+dynamics = { x = "1.04*(rest - d) + exp(z)" }
+reward = { running = "log(c) + w*d", terminal_set = "x + z > 5", terminal_reward = "x" }
+flow.until = 1.0
+"""
+"""What the gallery has not: shocks by a method and by a table, feasible ends, rewards."""
+
+
+def _base(rng: random.Random) -> str:
+    """A problem of the gallery, or now and then the other one."""
+    return SAVING if rng.random() < 0.2 else gallery_text(rng.choice(gallery_names()))
 
 
 def odd_value(rng: random.Random, depth: int = 2) -> Any:
@@ -62,7 +84,7 @@ def places(table: Any) -> Iterator[tuple[Any, Any]]:
 
 def structured(rng: random.Random) -> bytes:
     """A gallery problem with small grids and a few changes that keep it TOML."""
-    tables = copy.deepcopy(tomllib.loads(gallery_text(rng.choice(gallery_names()))))
+    tables = copy.deepcopy(tomllib.loads(_base(rng)))
     for axis in [*tables.get("state", {}).values(), *tables["action"].values()]:
         if "cells" in axis:
             axis["cells"] = rng.choice((1, 2, 3, 5, 8))
@@ -95,7 +117,7 @@ def structured(rng: random.Random) -> bytes:
 
 def broken(rng: random.Random) -> bytes:
     """The text of a gallery problem with lines doubled, moved, cut or bytes changed."""
-    lines = gallery_text(rng.choice(gallery_names())).splitlines()
+    lines = _base(rng).splitlines()
     for _ in range(rng.randint(1, 5)):
         at = rng.randrange(len(lines))
         kind = rng.randrange(6)

@@ -294,6 +294,7 @@ def test_overrides_replace_what_the_file_says() -> None:
     assert problem.tables.problem.temperature == 0.25
     assert problem.tables.outcome[1].noise == {"stock": "2.0"}
     assert problem.tables.constants["new"] == 3.0
+    assert problem.tables.cost is not None
     assert problem.tables.cost.running == "order"
     assert problem.flow.until.criteria == {"gap": 1e-3}
     assert read_problem("lqr", until=5).flow.until.criteria == {"time": 5.0}

@@ -140,6 +140,7 @@ def test_the_gallery_is_stated_in_full(name: str) -> None:
     assert words.count("with") == len(tables.definitions)
     assert words.count("next state") == len(tables.state) * max(1, len(tables.outcome))
     assert {"running cost", "reference measure", "first policy"} <= set(words)
+    assert tables.cost is not None
     assert ("the process ends when the next state has" in words) == (tables.cost.terminal_set is not None)
     noisy = bool(tables.noise) or any(outcome.noise for outcome in tables.outcome)
     assert any("normal variables" in remark for remark in remarks(stated)) == noisy

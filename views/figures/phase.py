@@ -49,6 +49,9 @@ def displacements(run: Run, rows: IntArray) -> FloatArray:
             weight = _evaluated(outcome.probability, here, run)
             for k, name in enumerate(names):
                 there = _at_boundary(_evaluated(outcome.dynamics[name], here, run), run.states.axes[k])
+                if (table := statement.states.axes[k].table) is not None:
+                    points = run.states.axes[k].points
+                    there = np.full_like(there, table[np.searchsorted(points, here[k])] @ points)
                 out[number, k] += policy @ (weight * (there - here[k]))
     return out
 

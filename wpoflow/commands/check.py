@@ -29,6 +29,7 @@ def main(*, asked: Mapping[str, Any]) -> Exit:
         ("title", one_line(stated.title)),
         *grid_rows(mdp),
         ("transition", in_words(mdp.transition)),
+        ("objective", mdp.objective),
         ("Bellman solver", linear_solver_of(mdp)),
         ("time scheme", used),
         ("stops at", ", ".join(f"{name} {value:g}" for name, value in stated.flow.until.criteria.items())),

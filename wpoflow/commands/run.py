@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wpoflow.commands.outputs import files_read
 from wpoflow.commands.prepare import Prepared, build, scheme_used
@@ -17,13 +17,26 @@ from wpoflow.solver.storage.atomic import OutputLock, check_output, checkpoint_f
 from wpoflow.views.progress import BeforeFirstStep, ProgressView
 from wpoflow.views.terminal import bytes_text, grid_line, path_text, show, sizes_line, summary, table
 
+if TYPE_CHECKING:
+    from wpoflow.solver.runs.beginning import Beginning
 
-def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: bool, checkpoint: float | None) -> Exit:
+
+def main(
+    *,
+    asked: Mapping[str, Any],
+    output: Path | None,
+    quiet: bool,
+    force: bool,
+    checkpoint: float | None,
+    initial: Path | None,
+) -> Exit:
     """Run the flow, write the run file, print how it went."""
     stated = read_problem(**asked)
     path = Path(f"{stated.name}.h5") if output is None else output
     OutputLock(path).release()  # another run that is writing it is told before anything else
     check_output(path, force, files_read(asked))
+    if initial is not None:
+        _check_one_beginning(asked, initial, path)
     from wpoflow.solver.runs.compile_timer import CompileTimer
 
     with ExitStack() as stack:
@@ -31,9 +44,11 @@ def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: b
         waiting = None if quiet else stack.enter_context(BeforeFirstStep(lambda: compiling.kernel))
         prepared = build(stated)
         scheme_used(prepared, asked)
+        beginning = None if initial is None else _beginning(prepared, initial)
         if not quiet:
             prepared.tell_doubts()
-            show(before(prepared))
+            begun = "" if beginning is None else f"\n  begins from {beginning.attributes['initial']}"
+            show(before(prepared) + begun)
         criteria = stated.flow.until.criteria
         progress = None if waiting is None else stack.enter_context(ProgressView(criteria, waiting=waiting))
         from wpoflow.problems.resume import origin_of
@@ -43,7 +58,15 @@ def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: b
         settings = Settings(flow=stated.flow, record=stated.record, checkpoint=checkpoint)
         origin = origin_of(stated, asked["name_or_path"])
         try:
-            done = run_settings(prepared.mdp, settings, output=path, force=force, progress=progress, origin=origin)
+            done = run_settings(
+                prepared.mdp,
+                settings,
+                output=path,
+                force=force,
+                progress=progress,
+                origin=origin,
+                beginning=beginning,
+            )
         except OSError as error:
             raise mendable(error, path) from error
         except ValueError as error:
@@ -53,6 +76,32 @@ def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: b
             blamed = "--" if "until" in asked else f"{stated.label}: "
             raise CommandError(Exit.UNUSABLE, f"{blamed}{error}") from error
     return ended(done, stated, path, quiet)
+
+
+def _check_one_beginning(asked: Mapping[str, Any], initial: Path, output: Path) -> None:
+    """Raise CommandError if another first policy is asked for as well, or the run would replace the other.
+
+    The density in the problem's own file is what a run begins from unless it is told to begin elsewhere.
+    """
+    from wpoflow.solver.runs.beginning import refuse_own_beginning
+
+    if any(key in asked.get("set", {}) for key in ("initial", "initial.policy_density")):
+        raise CommandError(
+            Exit.UNUSABLE, f"--from {initial}: --set initial.policy_density is a first policy, too; give one of them"
+        )
+    try:
+        refuse_own_beginning(output, initial)
+    except ValueError as error:
+        raise CommandError(Exit.UNUSABLE, f"--from {initial}: {error}") from error
+
+
+def _beginning(prepared: Prepared, initial: Path) -> Beginning:
+    from wpoflow.solver.runs.beginning import beginning_of
+
+    try:
+        return beginning_of(prepared.mdp, initial)
+    except ValueError as error:
+        raise CommandError(Exit.UNUSABLE, f"--from {error}") from error
 
 
 def mendable(error: OSError, path: Path) -> Exception:
