@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -253,7 +254,17 @@ def test_short_texts_have_one_line(tmp_path: Path) -> None:
     judged = wpo.validate_run(wpo.evolve(mdp, until=0.1, optimum=best), "lqr", only=["structure"])
     gallery = [wpo.load_problem(name).transition for name in ("bandit", "inventory", "mountain_car")]
     stated = read_problem("lqr")
-    things = [run, run.optimum, run.snapshots, mdp, mdp.states, mdp.actions.axes[0], best, state, state.state]
+    things: list[Any] = [
+        run,
+        run.optimum,
+        run.snapshots,
+        mdp,
+        mdp.states,
+        mdp.actions.axes[0],
+        best,
+        state,
+        state.state,
+    ]
     things += [judged, judged.findings[0], stated, read_statement(stated), *gallery]
     things += [wpo.tabulated_transition(np.full((3, 2, 3), 1 / 3)), wpo.GridPolicy.from_run(run, None, "median")]
     for thing in things:
