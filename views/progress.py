@@ -1,9 +1,13 @@
 """The progress of a run, and what is waited for before its first step.
 
 It is a live line where standard output is a terminal that can rewrite one, and a few plain lines elsewhere.  What takes
-long before the first step, compiling above all, is told as well.  The time to go is what is left over the speed of
-the last steps, a twentieth of them: steps grow by orders of magnitude at the start of a run, and a mean over more of
-them would be far too slow.  Nothing is said of it before a tenth is done.
+long before the first step, compiling above all, is told as well.
+
+The time to go follows from the share c that is done and the speed v of the last steps, a twentieth of them.  Where all
+steps are alike it is (1 - c) / v.  At the start of a run steps grow by orders of magnitude; where the share grows like
+an exponential, it is c ln(1/c) / v, at a tenth a quarter of the former.  The mean speed c / t tells the two apart: with
+r = c / (t v), one for equal steps and small for growing ones, the estimate is their geometric mean of weights r and
+1 - r.  Nothing is said of it before a tenth is done.
 """
 
 from __future__ import annotations
@@ -125,6 +129,7 @@ class ProgressView:
         self._live = on_terminal() if live is None else live
         self._first_gap, self._gap, self._gap_time = math.nan, math.nan, 0.0
         self._next_line, self._seconds = FIRST_LINE_AFTER, 0.0
+        self._begun = 0.0  # seconds at the first step
         self._marks: deque[tuple[int, float, float]] = deque()  # steps, seconds and share done, of the last steps
         text = TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis"))
         self._bar = Progress(
@@ -165,6 +170,8 @@ class ProgressView:
             show(f"  {self._seconds:6.0f} s  {self._line(report)}{self._to_go()}")
 
     def _mark(self, steps: int, share: float) -> None:
+        if not self._marks:
+            self._begun = self._seconds
         self._marks.append((steps, self._seconds, share))
         before = steps - max(LEAST_STEPS, LAST_STEPS * steps)
         while len(self._marks) > 1 and self._marks[1][0] <= before:
@@ -172,11 +179,18 @@ class ProgressView:
 
     @property
     def seconds_to_go(self) -> float:
-        """What is left over the speed of the last steps; infinite where they brought nothing or nothing is known."""
+        """See the module's text; infinite where the last steps brought nothing or nothing is known."""
         if not self._marks:
             return math.inf
         (_, started, before), (_, now, share) = self._marks[0], self._marks[-1]
-        return (1.0 - share) * (now - started) / (share - before) if share > before else math.inf
+        if not (share > before and now > started):
+            return math.inf
+        speed = (share - before) / (now - started)
+        steady = min(1.0, share / (speed * (now - self._begun)))
+        if share >= 1.0:
+            return 0.0
+        equal, growing = (1.0 - share) / speed, share * math.log(1.0 / share) / speed
+        return math.exp(steady * math.log(equal) + (1.0 - steady) * math.log(growing))
 
     def _to_go(self) -> str:
         left = self.seconds_to_go

@@ -71,15 +71,14 @@ def test_the_time_to_go_of_a_steady_run(until: dict[str, float], capsys: pytest.
         assert 3600 * hours + 60 * minutes + left == pytest.approx(400.0 - seconds, rel=0.1, abs=2.0)
 
 
-def test_the_first_time_to_go_of_a_run_whose_steps_grow(capsys: pytest.CaptureFixture[str]) -> None:
-    """Steps grow by a twentieth each: all that is told, the first too, is right within a factor of three."""
+def test_the_first_time_to_go_of_a_run_whose_steps_grow() -> None:
+    """Steps grow by a twentieth each: what is told is right within a factor of three, from the first on."""
     sizes = [1e-3 * 1.05**number for number in range(200)]
     with ProgressView({"time": sum(sizes)}, live=False) as view:
         for count in range(1, 201):
             view(step(sum(sizes[:count]), steps=count, wall_seconds=1.0 * count))
             if sum(sizes[:count]) >= 0.1 * sum(sizes) and count < 200:
                 assert 1.0 / 3.0 < view.seconds_to_go / (200.0 - count) < 3.0
-    assert " to go" in capsys.readouterr().out
 
 
 def test_runs_in_python_show_progress_where_they_are_told_to(capsys: pytest.CaptureFixture[str]) -> None:
