@@ -30,6 +30,8 @@ from wpoflow.grids.transitions.sparse_kernels import (
     scatter_add,
 )
 
+MOST_WITHOUT_ORDER = 2  # actions, which have one order and its mirror image
+IN_ORDER = "actions are cells on a line in this order, which makes barriers if they are labels"
 EPS = float(np.finfo(np.float64).eps)
 
 
@@ -172,12 +174,13 @@ def tabulated_transition(
         words = f"and with it not to one; divide both by their sum{_precision(table)}"
         _refuse_sums(total, wrong, n_actions, words, stated)
     termination = stated.reshape(n_states, n_actions) if stated.any() else None
-    words = ends_in_words(termination)
+    said = [ends_in_words(termination)] if termination is not None else []
+    labels = [IN_ORDER] if n_actions > MOST_WITHOUT_ORDER else []
     return TabulatedTransition(
         rows,
         n_actions,
         termination=termination,
-        description=f"tabulated, {rows.nnz} probabilities" + (f"; {words}" if words else ""),
+        description="; ".join([f"tabulated, {rows.nnz} probabilities", *labels, *said]),
     )
 
 

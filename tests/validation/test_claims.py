@@ -30,7 +30,7 @@ FAMILY = {"orders", "regularity"}
 DECAYS = ("decay_weighted", "decay_sup_norm", "decay_paper", "certificate")
 LATE = ("late_rate", "late_mixture")
 NOT_YET: dict[tuple[str, str], set[str]] = {
-    ("navigation", "controlled"): {"kl_contraction", "late_mixture"},  # two axes; faster modes carry half a per cent
+    ("navigation", "controlled"): {"kl_contraction"},  # two axes
     ("navigation", "euler"): {"kl_contraction", *LATE},
 }
 
@@ -209,7 +209,8 @@ def test_the_a_posteriori_form_certifies_nothing_of_a_step_that_stands_still() -
 @pytest.mark.parametrize(("lift", "verdict"), [(0.999, HOLDS), (1.001, FAILS)])
 def test_a_lower_bound_above_alpha_is_found_out(lqr: Evidence, lift: float, verdict: Verdict) -> None:
     evidence = altered(lqr)
-    ratio = judged("constants_ordered", evidence).measurements[0].measured
+    known = judged("constants_ordered", evidence).measurements
+    ratio = max(known[0].measured, known[2].measured)  # over alpha where it was looked at, over lambda elsewhere
     assert 0.5 < ratio < 1.0
     values = {name: lift / ratio * values for name, values in evidence.bounds.values.items()}
     vars(evidence)["bounds"] = LowerBounds(values)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wpoflow.commands.prepare import build, refuse_gap_below_rounding, scheme_used
 from wpoflow.core.text import one_line
@@ -11,6 +12,21 @@ from wpoflow.estimate import seconds_per_step
 from wpoflow.exits import Exit
 from wpoflow.problems.problem_file import read_problem
 from wpoflow.views.terminal import bytes_text, grid_rows, show, table
+
+if TYPE_CHECKING:
+    from wpoflow.grids.grid import Grid
+
+
+ORDER = "whole numbers; if they are labels, mass still moves between neighbours only: their order makes barriers"
+
+
+def whole_numbered(actions: Grid) -> list[str]:
+    """Action axes whose points are three or more consecutive whole numbers, as labels are written."""
+    return [axis.name for axis in actions.axes if axis.size > 2 and _whole(axis.points.tolist())]
+
+
+def _whole(points: list[float]) -> bool:
+    return all(math.isclose(x, round(points[0]) + k, abs_tol=1e-9) for k, x in enumerate(points))
 
 
 def main(*, asked: Mapping[str, Any]) -> Exit:
@@ -38,6 +54,7 @@ def main(*, asked: Mapping[str, Any]) -> Exit:
         ("time", f"about {seconds:.1g} s a step, within a factor of three"),
     ]
     prepared.tell_doubts()
+    rows += [("actions", f"{name}: {ORDER}") for name in whole_numbered(mdp.actions)]
     show(f"# {stated.label}, as resolved with defaults filled in\n{stated.text}")
     show(f"# what a run would be\n{table(rows)}")
     return Exit.DONE
