@@ -57,8 +57,10 @@ def write_run(path: Path) -> None:
 
 def _replaced(name: str, array: Any, **options: Any) -> Change:
     def change(file: h5py.File) -> None:
+        described = dict(file[name].attrs)
         del file[name]
-        file.create_dataset(name, data=array, **options)
+        made = file.create_dataset(name, data=array, **options)
+        made.attrs.update({key: described[key] for key in ("boundary", "units", "long_name") if key in described})
 
     return change
 

@@ -21,7 +21,9 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="links and pipes are 
 
 
 def writer(path: Path, force: bool = True) -> RunWriter:
-    return RunWriter(path, Grid(), ACTIONS, reference_mass=np.full(2, 0.5), rho=np.ones(1), force=force)
+    given = {"discount": 0.5, "temperature": 1.0}
+    mass, rho = np.full(2, 0.5), np.ones(1)
+    return RunWriter(path, Grid(), ACTIONS, reference_mass=mass, rho=rho, attributes=given, force=force)
 
 
 @pytest.mark.parametrize("name", ["run.h5", "run.h5.part"])
