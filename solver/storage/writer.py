@@ -35,6 +35,7 @@ from wpoflow.solver.records.series import SERIES
 from wpoflow.solver.storage.atomic import check_output, final_path, part_path, put_in_place
 from wpoflow.solver.storage.digests import ContentDigests
 from wpoflow.solver.storage.end_state import append_end_state
+from wpoflow.solver.storage.plausible import of_axes
 from wpoflow.solver.storage.reader import open_run as open_run
 from wpoflow.solver.storage.room import RECORD_BYTES, array_bytes, give_back, reserve
 
@@ -69,7 +70,7 @@ class RunWriter:
     OSError
         The file cannot be written.
     ValueError
-        Two axes of one name, or a name that the file has for something else.
+        Two axes of one name, a name that the file has for something else, or an axis that reaches too far.
     """
 
     def __init__(
@@ -86,7 +87,10 @@ class RunWriter:
     ) -> None:
         self.path = final_path(path)
         self.states, self.actions = states, actions
-        check_axis_names([axis.name for axis in (*states.axes, *actions.axes)])
+        axes = (*states.axes, *actions.axes)
+        check_axis_names([axis.name for axis in axes])
+        for why in of_axes(axes):  # nobody could read the file
+            raise ValueError(f"{path}: {why}")
         check_output(path, force)
         self._table = variables(states, actions)
         self._rows = 0

@@ -162,6 +162,13 @@ def test_axes_are_not_named_like_something_else(tmp_path: Path, name: str) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_axis_that_no_reader_would_take_is_refused_at_once(tmp_path: Path) -> None:
+    states, actions = Grid((uniform_axis("x", -1e200, 1e200, 3, "clamp"),)), Grid((uniform_axis("u", 0.0, 1.0, 3),))
+    with pytest.raises(ValueError, match=r"run\.h5: the axis x reaches from -1e\+200 to 1e\+200"):
+        RunWriter(tmp_path / "run.h5", states, actions, reference_mass=np.ones(3) / 3, rho=np.ones(3) / 3)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="absent"):
         write(tmp_path / "absent" / "run.h5", BANDIT)
