@@ -83,7 +83,7 @@ _DEFAULTS = {
     "flow.accuracy": f"{default_accuracy(AUTOMATIC):g}; {default_accuracy('euler'):g} for `euler`",
     "record.series.first": "0.001",
     "record.series.per_decade": "20",
-    "record.snapshots": "10",
+    "record.snapshots": "30",
 }
 
 

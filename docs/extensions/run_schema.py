@@ -10,7 +10,10 @@ from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.layout import ATTRIBUTES, OPTIMUM_ATTRIBUTES, variables
 from wpoflow.solver.records.series import SERIES
 
-_OWN = "Each data set has the attributes `long_name`, its meaning below, and `units`, always `1`; axes `boundary`, too."
+_OWN = (
+    "Each data set has the attributes `long_name`, its meaning below, and `units`, always `1`; axes `boundary` and "
+    "`bounds`, too, values a `comment`."
+)
 _TITLES = {
     "series": "Scalar series",
     "optimum": "Optimum",

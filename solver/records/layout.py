@@ -208,10 +208,11 @@ ATTRIBUTES: dict[str, Attribute] = {
     "source_hash": Attribute(str, "SHA-256 over the sources that wrote it"),
     "packages": Attribute(str, "versions of Python and packages, as JSON", required=True),
     "digests": Attribute(
-        str,
-        "BLAKE2b digests of each data set and each attribute, as JSON; checked where another program cut the seal",
+        str, "BLAKE2b digests of data sets and attributes, as JSON; checked where another program cut the seal"
     ),
 }
+MAY_DIFFER = frozenset(["wall_seconds", "compile_seconds", "run_id", "resumed"])
+"""Attributes in which the files of a run that was gone on with, and of one that was not, may differ."""
 OPTIMUM_ATTRIBUTES: dict[str, Attribute] = {
     "bellman_residual": Attribute(float, "max |V − TV|; the error of V is at most this over 1 − γ", required=True),
     "gap_floor": Attribute(float, "rounding floor of a gap measured against this optimum", required=True),

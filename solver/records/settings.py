@@ -32,6 +32,7 @@ SERIES_SHAPES = "{ first, per_decade }, or { every }, or { times }"
 MAX_PER_DECADE = 10_000
 
 Positive = Annotated[float, Field(gt=0.0)]
+FlowTime = Annotated[float, Field(gt=0.0, le=1e300)]  # so that many steps of it are a finite time
 Until = float | Mapping[str, float]
 Series = Mapping[str, float | Sequence[float]]
 SnapshotTimes = int | Mapping[str, Sequence[float]] | Sequence[float] | None
@@ -58,7 +59,7 @@ Times = Annotated[list[Annotated[float, Field(ge=0.0)]], AfterValidator(increasi
 class UntilTable(Table):
     """flow.until: the first criterion met stops the run."""
 
-    time: Positive | None = None
+    time: FlowTime | None = None
     gap: Positive | None = None
     steps: Annotated[int, Field(ge=1)] | None = None
     wall: Positive | None = None
@@ -102,7 +103,7 @@ class FlowTable(Table):
     until: Annotated[UntilTable, BeforeValidator(_until)]
     scheme: SchemeName = AUTOMATIC
     accuracy: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
-    step: Positive | None = None
+    step: FlowTime | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -30,8 +30,8 @@ Scalar = str | int | float
 
 GROUPS = ("optimum", "snapshot", "problem")
 LEAST_SCHEMA = 1
-MOST_ROWS = {"": MAX_ROWS + 2, "snapshot": MAX_SNAPSHOTS + 2}
-"""Of a dimension whose length only the file knows, by group."""
+MOST_ROWS = {"time": MAX_ROWS + 2, "snapshot_time": MAX_SNAPSHOTS + 2}
+"""By dimension."""
 MOST_BYTES = 1 << 29
 """Of everything that is read when a file is opened: series, axes and masses, whatever they are compressed to."""
 LONGEST_TEXT = 1 << 22
@@ -287,7 +287,7 @@ def find_data(file: h5py.File, entry: Variable, rows: int = -1) -> h5py.Dataset:
     wanted = tuple(rows if length < 0 else length for length in entry.shape)
     if len(item.shape) != len(wanted) or any(b not in (-1, a) for a, b in zip(item.shape, wanted, strict=True)):
         raise ValueError(f"{entry.path} has shape {item.shape}; it must be {wanted}")
-    if wanted and entry.shape[0] < 0 and item.shape[0] > (most := MOST_ROWS.get(entry.group, item.shape[0])):
+    if wanted and entry.shape[0] < 0 and item.shape[0] > (most := MOST_ROWS.get(entry.dims[0], item.shape[0])):
         raise ValueError(f"{entry.path} has {item.shape[0]} rows; at most {most} are read")
     if item.size and not item.id.get_storage_size():  # it would be read as zeros, as many as it claims
         raise ValueError(f"{entry.path} holds no numbers")

@@ -4,7 +4,9 @@ The seal of a file (`solver.storage.atomic`) covers its bytes, lies behind the d
 program that opens the file for writing.  What the bytes mean is covered by digests that stay: the attribute ``digests``
 of the file is a JSON object of two, ``data`` and ``attributes``, with a digest for each data set and each attribute of
 ours, by its path.  Of a data set it is the BLAKE2b digest, eight bytes in hexadecimal, of all numbers in C order,
-little-endian, and then of type, shape and attributes as JSON.
+little-endian, and then of type, shape and attributes as JSON.  Left out are the clocks, counts and names in which a run
+that was gone on with may differ from one that was not, so that the digests of the two are the same; these attributes
+are guarded by HDF5's own checksums of its metadata alone, which do not cover the text of the name.
 
 They guard against accidents, not against intent.  That of a data set which grows is computed as it grows, so that
 nothing has to be read again when the file is finished.
@@ -23,15 +25,15 @@ import h5py
 import numpy as np
 
 from wpoflow.core.arrays import AnyArray
-from wpoflow.solver.records.layout import ATTRIBUTES, OPTIMUM_ATTRIBUTES
-from wpoflow.solver.storage.contents import DAMAGE, GROUPS
+from wpoflow.solver.records.layout import ATTRIBUTES, MAY_DIFFER, OPTIMUM_ATTRIBUTES
+from wpoflow.solver.storage.contents import DAMAGE, GROUPS, read_attribute
 
 NAME = "digests"
 DESCRIBED = ("units", "long_name", "boundary", "comment", "bounds")
 """Attributes of data sets that their digests cover."""
 BLOCK = 1 << 17  # numbers read at once
 
-_ATTRIBUTES = {"": ATTRIBUTES.keys() - {NAME}, "optimum": OPTIMUM_ATTRIBUTES.keys()}
+_ATTRIBUTES = {"": ATTRIBUTES.keys() - MAY_DIFFER - {NAME}, "optimum": OPTIMUM_ATTRIBUTES.keys()}
 
 
 class ContentDigests:
@@ -46,10 +48,10 @@ class ContentDigests:
             self._numbers[path] = _new()
         self._numbers[path].update(_bytes(np.asarray(array), kind))
 
-    def text(self, file: h5py.File) -> str:
-        """All digests of a file in which everything but these is written, as the attribute that keeps them."""
+    def keep(self, file: h5py.File) -> None:
+        """Keep all digests in a file in which everything else is written."""
         data = {path: _data_digest(file[path], numbers) for path, numbers in self._numbers.items()}
-        return json.dumps({"data": data, "attributes": _attribute_digests(file)})
+        file.attrs[NAME] = json.dumps({"data": data, "attributes": _attribute_digests(file)})
 
 
 def altered(file: h5py.File) -> list[str] | None:
@@ -62,7 +64,7 @@ def altered(file: h5py.File) -> list[str] | None:
     """
     if NAME not in file.attrs:
         return None
-    kept = json.loads(file.attrs[NAME])
+    kept = json.loads(str(read_attribute(file, NAME, ATTRIBUTES)))
     if not isinstance(kept, dict) or not all(isinstance(kept.get(part), dict) for part in ("data", "attributes")):
         raise ValueError(f"attribute {NAME} is no table of digests")
     before, now = kept["attributes"], _attribute_digests(file)

@@ -26,7 +26,6 @@ from wpoflow.solver.records.layout import OPTIMUM_ARRAYS, OPTIMUM_ATTRIBUTES
 from wpoflow.solver.records.run import Attributes, Optimum
 from wpoflow.solver.records.series import SERIES
 from wpoflow.solver.storage.atomic import check_output, final_path, part_path, put_in_place
-from wpoflow.solver.storage.digests import NAME as DIGESTS
 from wpoflow.solver.storage.digests import ContentDigests
 from wpoflow.solver.storage.end_state import append_end_state
 from wpoflow.solver.storage.reader import open_run as open_run
@@ -193,7 +192,7 @@ class RunWriter:
             raise ValueError(f"status {status!r}; choose one of {', '.join(STATUSES)}")
         with self._written(RECORD_BYTES):
             self._file.attrs.update({**(attributes or {}), "status": status, "stop_reason": stop_reason})
-            self._file.attrs[DIGESTS] = self._digests.text(self._file)
+            self._digests.keep(self._file)
         self._close()
         part = part_path(self.path)
         if end_state is not None:

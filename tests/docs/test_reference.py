@@ -48,7 +48,7 @@ def test_kinds_ranges_and_defaults_come_from_the_models() -> None:
     assert rows["`boundary`"] == ('`"clamp"`, `"reflect"`, `"periodic"`', "`clamp`")
     assert rows["`kind`"] == ('`"wasserstein"`', "`wasserstein`")
     assert rows["`scheme`"] == (", ".join(f'`"{name}"`' for name in scheme_names()), "`automatic`")
-    assert rows["`snapshots`"][1] == "10"
+    assert rows["`snapshots`"][1] == "30"
     assert rows["`NAME`"] == ("number", "–")
     assert rows["`AXIS`"] == ("expression", "–")
     assert rows["`series.times`"][0] == "list of numbers ≥ 0"
@@ -57,7 +57,7 @@ def test_kinds_ranges_and_defaults_come_from_the_models() -> None:
 def test_defaults_said_in_words_are_those_of_the_models() -> None:
     (bandit,) = [block for block in blocks(DOCS / "howto" / "state_in_a_file.md") if block.caption == "bandit.toml"]
     tables = parse_problem(bandit.text).tables
-    assert (tables.record.series.first, tables.record.series.per_decade, tables.record.snapshots) == (1e-3, 20, 10)
+    assert (tables.record.series.first, tables.record.series.per_decade, tables.record.snapshots) == (1e-3, 20, 30)
 
 
 @pytest.mark.parametrize(("accuracy", "step"), [(1e-2, None), (None, 0.1)])

@@ -242,7 +242,7 @@ def test_minimal_problem_gets_the_documented_defaults() -> None:
     assert problem.flow == flow
     assert flow.scheme == "automatic"
     assert problem.record.series.model_dump(exclude_none=True) == {"first": 1e-3, "per_decade": 20}
-    assert problem.record.snapshots == 10
+    assert problem.record.snapshots == 30
     assert parse_problem(changed({"flow.step": 0.1})).flow.accuracy is None
     assert parse_problem(changed({"flow.until": 3})).flow.until.criteria == {"time": 3.0}
 

@@ -22,7 +22,8 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="links and pipes are 
 
 
 def writer(path: Path, force: bool = True) -> RunWriter:
-    return RunWriter(path, head_of(Grid(), ACTIONS, np.full(2, 0.5), np.ones(1)), force=force)
+    given = {"discount": 0.5, "temperature": 1.0}
+    return RunWriter(path, head_of(Grid(), ACTIONS, np.full(2, 0.5), np.ones(1), given), force=force)
 
 
 @pytest.mark.parametrize("name", ["run.h5", "run.h5.part"])

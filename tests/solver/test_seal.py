@@ -163,7 +163,7 @@ for _ in range(count):
     same = all(np.array_equal(run.series[name], truth.series[name], equal_nan=True) for name in truth.series)
     same = same and np.array_equal(run.policy, truth.policy) and np.array_equal(run.optimum.q, truth.optimum.q)
     same = same and np.array_equal(run.snapshots.policy, truth.snapshots.policy)
-    same = same and all(run.attributes[name] == value for name, value in truth.attributes.items())
+    same = same and all(run.attributes[name] == value for name, value in truth.attributes.items() if name != "run_id")
     print("same" if same else "DIFFERENT")
 """
 

@@ -19,7 +19,7 @@ from wpoflow.views.figures.fields import geometric
 TIME = "flow time $t$ [1]"
 GAP = r"$V^{\pi_t}(\rho)-V^*(\rho)$ [1]"
 LONGEST_NAME, LONGEST_LABEL = 18, 36
-FARTHEST = 1e150  # ends of logarithmic axes: ticks may lie outside by as much again as there is between them
+DEEPEST = 1e120  # from the lower to the upper end of a logarithmic axis
 DECADES = 12  # most decades of a logarithmic colour scale
 
 
@@ -47,9 +47,12 @@ def log_scale(panel: Axes, values: Sequence[FloatArray], pad: float = 1.5) -> No
         panel.set_ylim(0.1, 1.0)  # else matplotlib looks for limits, and says that there are none
     panel.set_yscale("log", nonpositive="mask")
     if found.size:
-        low, high = (min(max(float(end), 1.0 / FARTHEST), FARTHEST) for end in (found.min(), found.max()))
+        low, high = max(float(found.min()), 1e-300), min(float(found.max()), 1e300)
+        if high > DEEPEST * low:  # the ticks beyond the ends are numbers still
+            high = min(high, 1e270)
+            low = max(low, high / DEEPEST, 1e-270)
         pad = max(pad, (high / low) ** 0.04)
-        panel.set_ylim(low / pad, high * pad)
+        panel.set_ylim(max(low / pad, 1e-300), min(high * pad, 1e300))
     log_ticks(panel.yaxis, *panel.get_ylim())
 
 
