@@ -282,7 +282,7 @@ def test_what_a_run_replaces_goes_when_it_has_begun(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [True, False], ids=["interrupted", "ended"])
 def test_a_gap_below_rounding_changes_no_checkpoint(cut: bool, tmp_path: Path) -> None:
     mdp, path = problem_for("multistep"), tmp_path / "run.h5"
-    evolve(mdp, until=2.0, output=path, **({"progress": interrupting(4)} if cut else {}))
+    evolve(mdp, until=2.0, output=path, progress=interrupting(4) if cut else None)
     before = {place: place.read_bytes() for place in tmp_path.rglob("*") if place.is_file()}
     with pytest.raises(ValueError, match="until: gap = 1e-24 lies below this problem's rounding floor"):
         resume(path, mdp=mdp, until={"gap": 1e-24})
