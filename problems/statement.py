@@ -158,7 +158,8 @@ class Statement:
     @property
     def branches(self) -> Sequence[Outcome]:
         """The outcomes, a single certain one where dynamics are given; shocks have their present value in them."""
-        present = {axis.name: partial(_coordinate, j) for j, axis in enumerate(self.states.axes) if axis.boundary == SHOCK}
+        axes = enumerate(self.states.axes)
+        present = {axis.name: partial(_coordinate, j) for j, axis in axes if axis.boundary == SHOCK}
         return [replace(outcome, dynamics={**outcome.dynamics, **present}) for outcome in self._stated]
 
     @property
