@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -47,14 +48,8 @@ Value = float | Callable[..., ArrayLike]
 """A number, or a function of coordinate arrays of equal shape."""
 
 
-@dataclass(frozen=True)
-class _Coordinate:
-    """The function that gives one of its arguments."""
-
-    number: int
-
-    def __call__(self, *coordinates: FloatArray) -> FloatArray:
-        return coordinates[self.number]
+def _coordinate(number: int, *coordinates: FloatArray) -> FloatArray:
+    return coordinates[number]
 
 
 @briefly
@@ -163,7 +158,8 @@ class Statement:
     @property
     def branches(self) -> Sequence[Outcome]:
         """The outcomes, a single certain one where dynamics are given; shocks have their present value in them."""
-        present = {axis.name: _Coordinate(j) for j, axis in enumerate(self.states.axes) if axis.boundary == SHOCK}
+        axes = enumerate(self.states.axes)
+        present = {axis.name: partial(_coordinate, j) for j, axis in axes if axis.boundary == SHOCK}
         return [replace(outcome, dynamics={**outcome.dynamics, **present}) for outcome in self._stated]
 
     @property

@@ -18,7 +18,7 @@ _KINDS = (b"\x89HDF\r\n\x1a\n", b"\x89PNG\r\n\x1a\n", b"GIF8", b"%PDF-", b"<?xml
 _MOVIE = b"ftyp"  # at the fifth byte of an .mp4
 _MARK = b"wpoflow"
 _LOOKED_AT = 1 << 20  # bytes at either end
-_OF_CHECKPOINTS = ("start.npz", "optimum.npz", "snapshot-*.npz", "state-*.npz", "*.part", ".nfs*")
+_OF_CHECKPOINTS = ("start.npz", "initial.npz", "optimum.npz", "snapshot-*.npz", "state-*.npz", "*.part", ".nfs*")
 
 
 def is_ours(path: Path) -> bool:

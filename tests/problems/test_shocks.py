@@ -177,7 +177,7 @@ def test_cells_set_the_points_of_a_method(tmp_path: Path) -> None:
     path.write_text(changed({}, raw))
     assert read_problem(path, cells={"z": 9}).tables.shock["z"].size == 9
     path.write_text(changed({}, BASE))
-    with pytest.raises(ProblemError, match="--cells z: the shock is given by a table"):
+    with pytest.raises(ProblemError, match=r"cells\['z'\]: the shock is given by a table"):
         read_problem(path, cells={"z": 9})
 
 
