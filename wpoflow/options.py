@@ -204,12 +204,8 @@ def report_option(writes: str) -> Callable[[Command], Command]:
     """``--report DIR``; ``writes`` is its help."""
 
     def check(_: click.Context, __: click.Parameter, folder: Path | None) -> Path | None:
-        if folder is None:
-            return None
-        if folder.exists() and not folder.is_dir():
+        if folder is not None and folder.exists() and not folder.is_dir():
             raise click.UsageError(f"--report {folder}: exists and is no folder")
-        if not folder.absolute().parent.is_dir():
-            raise click.UsageError(f"--report {folder}: there is no folder {folder.parent} to make it in")
         return folder
 
     return click.option("--report", type=click.Path(path_type=Path), metavar="DIR", callback=check, help=writes)

@@ -223,8 +223,8 @@ def writing(path: str | os.PathLike[str], *, sealed: bool = False, part: Path | 
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write a text file, whole or not at all, in a folder that is made if it is missing; not so the folders above."""
-    path.parent.mkdir(exist_ok=True)
+    """Write a text file, whole or not at all, in a folder that is made if it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with writing(path) as part:
         part.write_text(text, encoding="utf-8")
     return path

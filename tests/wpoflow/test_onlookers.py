@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import subprocess
@@ -241,6 +243,27 @@ def test_an_onlooker_that_is_there_is_written_to(capsys: pytest.CaptureFixture[s
     assert Onlooker(None).isatty() is False
     with pytest.raises(TypeError):
         stream.write(b"bytes")  # type: ignore[arg-type]
+
+
+def test_what_fails_when_it_is_sent_on_is_lost_all_the_same() -> None:
+    """Small texts stay in a buffer until they are flushed; later ones are not tried."""
+
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    behind = Full()
+    stream = Onlooker(behind)
+    stream.write("first\nsecond\n")
+    stream.flush()
+    stream.write("third\n")
+    assert stream.lost == "No space left on device; not shown: first ..."
+    assert behind.getvalue() == "first\nsecond\n"
+    closed = io.StringIO()
+    closed.close()
+    stream = Onlooker(closed)
+    stream.write("text")
+    assert stream.lost == "closed; not shown: text ..."
 
 
 def test_short_texts_have_one_line(tmp_path: Path) -> None:

@@ -42,13 +42,19 @@ def left(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "command", [["run", "lqr", "--until", "1000"], ["optimum", "torus", "-o", "o.h5"], ["check", "lqr"]]
+    ("command", "number"),
+    [
+        (["run", "lqr", "--until", "1000", "--force"], signal.SIGINT),
+        (["run", "lqr", "--until", "1000", "--force"], signal.SIGTERM),
+        (["optimum", "torus", "-o", "o.h5", "--force"], signal.SIGHUP),
+        (["check", "lqr"], signal.SIGINT),
+    ],
+    ids=["run-int", "run-term", "optimum-hup", "check-int"],
 )
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_at_many_instants(tmp_path: Path, command: list[str], number: signal.Signals) -> None:
     """From the first line of the command on: within imports, while preparing, while stepping, while ending."""
     for instant in (0.0, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.2, 1.6):
-        process = started(tmp_path, [*command, "--force"] if command[0] != "check" else command)
+        process = started(tmp_path, command)
         time.sleep(instant)
         process.send_signal(number)
         _, said = process.communicate(timeout=120)
