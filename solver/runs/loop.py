@@ -310,11 +310,12 @@ class RunLoop:
         if until is not None and not reached(state.time, until):
             met += f", short of flow time {until:g}"
         missed = asked is not None and not gap <= asked
-        left = f"the gap not reached: {gap:.3g} is above the {asked:.3g} asked for" if missed else f"gap {gap:.3g}"
+        if missed:
+            met += f", the gap not reached: {gap:.3g} is above the {asked:.3g} asked for"
         begun = state.time > self._sweep  # before, little progress is no sign of a stall
         if kind is StopKind.TIME and begun and gap > 1e-6 * self._first_gap and rate * state.time < METASTABLE:
             return (
-                f"{met}, {left}; in a metastable state: the gap falls at the rate {rate:.3g} only, "
+                f"{met}, in a metastable state: the gap {gap:.3g} falls at the rate {rate:.3g} only, "
                 f"while the soft Bellman residual is {self._row['bellman_residual']:.3g}"
             )
-        return f"{met}, {left}"
+        return met if missed else f"{met}, gap {gap:.3g}"
