@@ -135,13 +135,15 @@ def is_run_file(name_or_path: str | Path) -> bool:
 
 def _refuse_other_files(name_or_path: str | Path) -> None:
     """Raise ProblemError, with what to do, for a run file, and for a file whose name does not say that it is one."""
+    name = str(name_or_path)
+    if name in gallery_names():
+        return
     if is_run_file(name_or_path):
         raise ProblemError(
             f"{name_or_path} is a run file, not a problem; wpoflow info {name_or_path} says what it holds, "
             f"wpoflow resume {name_or_path} goes on with it"
         )
-    name = str(name_or_path)
-    if names_file(name_or_path) or name in gallery_names():
+    if names_file(name_or_path):
         return
     beside = [Path(name), *(Path(f"{name}{ending}") for ending in (".toml", ".h5"))]
     for path in beside:
