@@ -127,8 +127,10 @@ def read_problem(
 def is_run_file(name_or_path: str | Path) -> bool:
     """Whether there is a file of this name, whatever its ending, that begins as HDF5 files do."""
     try:
+        if not Path(name_or_path).is_file():  # a pipe may never be opened
+            return False
         with open(name_or_path, "rb") as stream:
-            return Path(name_or_path).is_file() and stream.read(len(_HDF5)) == _HDF5
+            return stream.read(len(_HDF5)) == _HDF5
     except (OSError, ValueError):
         return False
 
