@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from wpoflow.core.text import did_you_mean
+from wpoflow.problems.constant_value import constant_value
 from wpoflow.problems.expressions import (
     ARGUMENTS,
     CONSTANTS,
     Expression,
     ExpressionError,
     Scope,
-    constant_value,
     parse_expression,
     valid_name,
 )

@@ -25,7 +25,6 @@ import re
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from wpoflow.core.text import did_you_mean, one_line
 from wpoflow.core.travel import TravellingError
@@ -250,10 +249,10 @@ class Scope:
 
     def variables(self, expression: Expression) -> frozenset[str]:
         """Variables the expression depends on, also through definitions."""
-        used = (self.definitions[name].names for name in self._used_definitions(expression))
+        used = (self.definitions[name].names for name in self.definitions_used(expression))
         return expression.names.union(*used).difference(self.definitions, self.constants, CONSTANTS)
 
-    def _used_definitions(self, expression: Expression) -> list[str]:
+    def definitions_used(self, expression: Expression) -> list[str]:
         """Definitions the expression needs, also through others, in their order: each after those it uses."""
         needed = set(expression.names)
         for name in reversed(list(self.definitions)):
@@ -263,30 +262,18 @@ class Scope:
 
     def operations(self, expression: Expression) -> int:
         """Nodes of the expression's syntax tree and of the definitions it needs."""
-        used = [self.definitions[name] for name in self._used_definitions(expression)]
+        used = [self.definitions[name] for name in self.definitions_used(expression)]
         return sum(whole.nodes for whole in (expression, *used))
 
     def source(self, name: str, expression: Expression, variables: Sequence[str]) -> str:
         """Python source of ``name(v_first, ..., out)``: fills ``out`` element by element."""
         writer = _Writer(self)
-        for known in self._used_definitions(expression):
+        for known in self.definitions_used(expression):
             writer.known[known] = writer.value(self.definitions[known].tree)
         result = writer.number(expression.tree)
         body = "".join(f"        {line}\n" for line in writer.lines)
         arrays = "".join(f"v_{variable}, " for variable in variables)
         return f"def {name}({arrays}out):\n    for i in range(out.size):\n{body}        out[i] = {result}\n"
-
-
-def constant_value(expression: Expression, scope: Scope) -> float:
-    """Value of an expression in which no variable occurs."""
-    import numpy as np  # not needed for any other check of a file
-
-    space: dict[str, Any] = {"np": np}
-    exec(scope.source("value", expression, ()), space)
-    out = np.empty(1)
-    with np.errstate(all="ignore"):
-        space["value"](out)
-    return float(out[0])
 
 
 class _Writer:

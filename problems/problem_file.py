@@ -129,21 +129,25 @@ def read_problem(
 def is_run_file(name_or_path: str | Path) -> bool:
     """Whether there is a file of this name, whatever its ending, that begins as HDF5 files do."""
     try:
+        if not Path(name_or_path).is_file():  # a pipe may never be opened
+            return False
         with open(name_or_path, "rb") as stream:
-            return Path(name_or_path).is_file() and stream.read(len(_HDF5)) == _HDF5
+            return stream.read(len(_HDF5)) == _HDF5
     except (OSError, ValueError):
         return False
 
 
 def _refuse_other_files(name_or_path: str | Path) -> None:
     """Raise ProblemError, with what to do, for a run file, and for a file whose name does not say that it is one."""
+    name = str(name_or_path)
+    if name in gallery_names():
+        return
     if is_run_file(name_or_path):
         raise ProblemError(
             f"{name_or_path} is a run file, not a problem; wpoflow info {name_or_path} says what it holds, "
             f"wpoflow resume {name_or_path} goes on with it"
         )
-    name = str(name_or_path)
-    if names_file(name_or_path) or name in gallery_names():
+    if names_file(name_or_path):
         return
     beside = [Path(name), *(Path(f"{name}{ending}") for ending in (".toml", ".h5"))]
     for path in beside:

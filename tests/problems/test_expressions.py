@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from tests.problems.evaluator import evaluate
 from wpoflow.core.arrays import FloatArray
+from wpoflow.problems.constant_value import constant_value
 from wpoflow.problems.expressions import ARGUMENTS, MAX_DEPTH, ExpressionError, Scope, parse_expression, valid_name
 from wpoflow.problems.generated import compile_expressions
 
@@ -64,12 +66,48 @@ def test_generated_code_agrees_with_numpy_bit_for_bit(text: str) -> None:
     np.testing.assert_array_equal(interpreted(text), np.broadcast_to(evaluate(text, {"x": X, "u": U}), X.shape))
 
 
+@given(st.recursive(numbers, exact, max_leaves=12), st.sampled_from(np.flatnonzero(np.isfinite(X)).tolist()))
+@settings(max_examples=300, deadline=None)
+def test_the_value_of_constants_is_that_of_the_generated_code(text: str, place: int) -> None:
+    second = f"{float(U[place])!r}" if np.isfinite(U[place]) else "0/0"
+    scope = Scope({"x": float(X[place])}, {"u": parse_expression(second, ())})
+    expression = parse_expression(text, AXES)
+    out = np.empty(1)
+    namespace: dict[str, Any] = {"np": np}
+    exec(scope.source("f", expression, ()), namespace)
+    with np.errstate(all="ignore"):
+        namespace["f"](out)
+    np.testing.assert_array_equal(constant_value(expression, scope), out[0])
+
+
 @given(st.lists(st.recursive(numbers, exact, max_leaves=12), min_size=6, max_size=6))
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_compiled_code_agrees_with_numpy_bit_for_bit(texts: list[str]) -> None:
     wanted = {text: (parse_expression(text, AXES), AXES) for text in texts}
     for text, function in compile_expressions(Scope(), wanted).items():
         np.testing.assert_array_equal(function(X, U), np.broadcast_to(evaluate(text, {"x": X, "u": U}), X.shape))
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_every_function_has_its_value_of_constants(name: str) -> None:
+    text = f"{name}({', '.join(['0.5', '2', '-1'][: ARGUMENTS[name][0]])})"
+    assert constant_value(parse_expression(text, ()), Scope()) == interpreted(text)[0]
+
+
+def test_conditions_have_their_values_of_constants() -> None:
+    for text in (
+        "not 0",
+        "not 3",
+        "1 and 0",
+        "1 and 2",
+        "0 or 0",
+        "0 or 7",
+        "1 < 2 < 3",
+        "1 < 3 < 2",
+        "2 ** -1",
+        "-(2 % 3)",
+    ):
+        assert constant_value(parse_expression(text, ()), Scope()) == interpreted(text)[0]
 
 
 def test_every_operation_compiles_to_what_numpy_computes() -> None:
@@ -149,7 +187,7 @@ REFUSED = {
     "{x: 1}": "Dict",
     "[x for x in u]": "ListComp",
     "lambda: x": "Lambda",
-    "x if u else 1": "IfExp",
+    "x if u else 1": "where(condition, a, b)",
     "'text'": "Constant",
     "f'{x}'": "JoinedStr",
     "1j": "Constant",
@@ -160,8 +198,8 @@ REFUSED = {
     "x in u": "Compare",
     "x @ u": "BinOp",
     "x << 1": "BinOp",
-    "x & u": "BinOp",
-    "~x": "UnaryOp",
+    "x & u": "write and, or",
+    "~x": "write not",
     "(x, u)": "Tuple",
     "(y := x)": "NamedExpr",
     "clip(x, lo=0, hi=1)": "Call",

@@ -327,7 +327,7 @@ def test_step_and_accuracy_replace_each_other() -> None:
         ({"step": -1.0}, "step: must be greater than 0, not -1.0"),
         ({"accuracy": 2.0}, "accuracy: must be less than 1"),
         ({"set": {"problem": {"temperature": 1.0}}}, "set['problem'].discount: is missing"),
-        ({"set": {"action.u.edges": [0.0, 1.0]}}, "lqr (gallery): action.u: give either edges"),
+        ({"set": {"action.u.edges": [0.0, 1.0]}}, "lqr (gallery): action.u (with set['action.u.edges']): give either edges"),
     ],
 )
 def test_faulty_overrides_are_named(arguments: dict[str, Any], message: str) -> None:
@@ -350,9 +350,13 @@ def test_names_and_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     (tmp_path / "own.toml").write_text(changed({}), encoding="utf-8")
     assert read_problem("own.toml").label == "own.toml"
     assert read_problem("./own.toml").name == "own"
-    for absent in ("own", "..", "gallery", "LQR", ""):
+    for absent in ("..", "gallery", "LQR", ""):
         with pytest.raises(ProblemError, match="is not in the gallery; choose among bandit"):
             read_problem(absent)
+    with pytest.raises(ProblemError, match=r"'own' is not in the gallery; for the file here write own\.toml"):
+        read_problem("own")
+    (tmp_path / "torus").write_bytes(b"\x89HDF\r\n\x1a\n")
+    assert read_problem("torus").title == gallery_titles()["torus"]
     for path in ("absent.toml", "../gallery/lqr", "./"):
         with pytest.raises(ProblemError, match=r"No such file|Is a directory"):
             read_problem(path)

@@ -231,7 +231,7 @@ def test_a_gallery_file_can_be_edited_and_run(call: Call) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [
-        (["frobnicate"], 2, "choose among gallery, check, run"),
+        (["frobnicate"], 2, "choose among gallery, keys, check, run"),
         (["run"], 2, "PROBLEM"),
         (["run", "nosuch"], 2, "choose among bandit"),
         (["run", "absent.toml"], 2, "absent.toml: No such file"),

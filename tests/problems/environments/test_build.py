@@ -109,7 +109,7 @@ def two_axes() -> Grid:
     ("arguments", "words"),
     [
         ({"environment": "Pendulum-v7"}, "Pendulum-v7"),
-        ({"environment": "CartPole-v1"}, "a bounded Box is needed"),
+        ({"environment": "CartPole-v1"}, "a problem of finitely many actions is given by tables"),
         ({"environment": "Pendulum-v1", "cells": {"angle": 3}}, "cells for angle; choose among theta, speed, torque"),
         ({"environment": Point()}, "the grid of its states is needed"),
         ({"environment": Point(), "states": two_axes()}, "its state has 1 numbers, the grid of states 2 axes"),
