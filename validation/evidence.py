@@ -63,7 +63,7 @@ class Evidence:
     family : Family, optional
         The problem on other grids, for claims about refinement.
     own_grid : mapping of axis to int, optional
-        Points of the axes as the problem states them, where it is judged on a coarser grid; by default those of the run.
+        Points of the axes as the problem states them, if it is judged on a coarser grid; by default those of the run.
     """
 
     name: str
