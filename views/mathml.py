@@ -36,6 +36,8 @@ SUM, SIGN, PRODUCT, POWER, ATOM = range(5)
 
 INVISIBLE_TIMES = "\u2062"
 THIN_SPACE = "<mspace width='0.17em'/>"
+WORD = "word "
+"""Before a name that is to be written out: no name of a problem holds a blank."""
 _NAME = re.compile(rf"({'|'.join(GREEK)}|[A-Za-z])(\d*)(?:_(\w+))?", re.ASCII)
 
 
@@ -60,7 +62,12 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def symbol(name: str) -> str:
-    """A name of the problem; digits after a letter, and what follows an underscore, are subscripts."""
+    """A name of the problem; digits after a letter, and what follows an underscore, are subscripts.
+
+    A name behind `WORD` stands upright as it is spelled.
+    """
+    if name.startswith(WORD):
+        return f"<mi mathvariant='normal'>{escape(name.removeprefix(WORD))}</mi>"
     if name in SYMBOLS:
         return f"<mi>{SYMBOLS[name]}</mi>"
     found = _NAME.fullmatch(name)

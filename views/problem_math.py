@@ -2,12 +2,19 @@
 
 Everything is read from the resolved text that a run carries, so that a report states the problem that was solved and
 not one remembered.  An equation is a list of pieces between which a line may be broken.
+
+Names of the problem that would look like a symbol of the report, as an axis ``h`` or a constant ``tau``, or like each
+other, as ``x1`` and ``x_1``, stand upright as they are spelled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import ast
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
 
 from wpoflow.problems.checks import axis_names, places, read_expression, read_scope
 from wpoflow.problems.expressions import Expression
@@ -18,6 +25,7 @@ from wpoflow.views.mathml import (
     POWER,
     SIGN,
     THIN_SPACE,
+    WORD,
     condition,
     expression,
     fenced,
@@ -31,6 +39,9 @@ from wpoflow.views.mathml import (
     terms,
 )
 
+SYMBOLS_OF_THE_REPORT = frozenset("αγκλμξπρτVQPUEcdeht")
+ALWAYS_TAKEN = ("ξ", "π", "P")
+"""With any subscript: noise of an axis, first policy, probability of an outcome."""
 BREAK_AFTER = 60  # characters of an expression; shorter ones are kept on one line
 
 
@@ -42,19 +53,54 @@ class Equation:
     pieces: tuple[str, ...]
 
 
+def written_out(problem: ProblemFile) -> tuple[str, ...]:
+    """Names of axes, constants and definitions that are spelled, since they would be taken for something else."""
+    tables = problem.tables
+    names = dict.fromkeys([*tables.shock, *tables.state, *tables.action, *tables.constants, *tables.definitions])
+    shown = {name: _letters(name) for name in names}
+    several = {text for text, count in Counter(shown.values()).items() if count > 1}
+    return tuple(name for name, text in shown.items() if _is_taken(name, text) or text in several)
+
+
+def _letters(name: str) -> str:
+    """How a name looks, its subscripts behind a bar."""
+    return re.sub(r"<[^>]*>", "", symbol(name).replace("<mrow>", "|"))
+
+
+def _is_taken(name: str, shown: str) -> bool:
+    letter, _, below = shown.partition("|")
+    if "mathvariant" in symbol(name):  # a word
+        return False
+    return letter in (ALWAYS_TAKEN if below else SYMBOLS_OF_THE_REPORT)
+
+
+class _WrittenOut(ast.NodeTransformer):
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        return ast.Name(WORD + node.id, node.ctx) if node.id in self._names else node
+
+    def of(self, given: Expression) -> Expression:
+        return replace(given, tree=self.visit(deepcopy(given.tree)))
+
+
 def equations(problem: ProblemFile) -> list[Equation]:
     """The statement of a problem, in the order in which one would read it."""
     return _Statement(problem).equations()
 
 
-def remarks(stated: Sequence[Equation]) -> tuple[str, ...]:
-    """What must be said of signs that occur in the equations."""
+def remarks(stated: Sequence[Equation], spelled: Sequence[str] = ()) -> tuple[str, ...]:
+    """What must be said of signs that occur in the equations, and of names that are `written_out`."""
     pieces = "".join(piece for equation in stated for piece in equation.pieces)
     explained = {
         "<mi>ξ</mi>": "ξ are independent standard normal variables; the boundary acts after the noise.",
         IVERSON: "A bracket [ ] is 1 where the condition in it holds, else 0.",
     }
-    return tuple(sentence for sign, sentence in explained.items() if sign in pieces)
+    said = [sentence for sign, sentence in explained.items() if sign in pieces]
+    if spelled:
+        said.append(f"Upright names are the problem's own and no symbols of the report: {', '.join(spelled)}.")
+    return tuple(said)
 
 
 class _Statement:
@@ -62,10 +108,17 @@ class _Statement:
         self.tables = problem.tables
         raw = self.tables.dump()
         self.scope, _ = read_scope(raw)
-        self.found = {place.key: read_expression(place, self.scope) for place in places(raw)}
-        self.states = [symbol(name) for name in axis_names(raw)[0]]
-        self.actions = [symbol(name) for name in axis_names(raw)[1]]
+        self.spelled = written_out(problem)
+        spelling = _WrittenOut(self.spelled)
+        self.found = {place.key: spelling.of(read_expression(place, self.scope)) for place in places(raw)}
+        self.definitions = {name: spelling.of(text) for name, text in self.scope.definitions.items()}
+        self.states = [self.symbol(name) for name in axis_names(raw)[0]]
+        self.actions = [self.symbol(name) for name in axis_names(raw)[1]]
         self.kind, self.letter = ("cost", "c") if self.tables.reward is None else ("reward", "r")
+
+    def symbol(self, name: str) -> str:
+        """A name as it stands in this problem's equations."""
+        return symbol(WORD + name if name in self.spelled else name)
 
     def equations(self) -> list[Equation]:
         """See the function of this name."""
@@ -76,10 +129,10 @@ class _Statement:
         )
         shown = [Equation("discount and temperature", both)]
         if self.tables.constants:
-            pieces = [row(symbol(name), operator("="), number(v)) for name, v in self.tables.constants.items()]
+            pieces = [row(self.symbol(name), operator("="), number(v)) for name, v in self.tables.constants.items()]
             shown.append(Equation("constants", (*(row(piece, operator(",")) for piece in pieces[:-1]), pieces[-1])))
-        for name, text in self.scope.definitions.items():
-            shown.append(Equation("with", _equation(symbol(name), "=", text)))
+        for name, text in self.definitions.items():
+            shown.append(Equation("with", _equation(self.symbol(name), "=", text)))
         shown += self._shocks() + self._transition()
         pair = fenced(listed([*self.states, *self.actions]))
         running = _equation(row(f"<mi>{self.letter}</mi>", pair), "=", self.found[f"{self.kind}.running"])
@@ -93,11 +146,12 @@ class _Statement:
             what = f"Markov shock on {shock.size} points, {by}"
             if shock.persistence is None or shock.deviation is None:
                 points = listed([number(point) for point in shock.points]) if isinstance(shock.points, list) else ""
-                shown.append(Equation(what, (row(symbol(name), operator("∈"), fenced(points)),)))
+                shown.append(Equation(what, (row(self.symbol(name), operator("∈"), fenced(points)),)))
                 continue
             mean = number((1.0 - shock.persistence) * (shock.mean or 0.0))
-            kick = row(number(shock.deviation), operator(INVISIBLE_TIMES), f"<msub><mi>ξ</mi>{symbol(name)}</msub>")
-            before = row(number(shock.persistence), operator(INVISIBLE_TIMES), symbol(name))
+            noise = f"<msub><mi>ξ</mi>{self.symbol(name)}</msub>"
+            kick = row(number(shock.deviation), operator(INVISIBLE_TIMES), noise)
+            before = row(number(shock.persistence), operator(INVISIBLE_TIMES), self.symbol(name))
             plus = operator("+")
             shown.append(Equation(what, (row(primed(name), operator("≈"), mean, plus, before, plus, kick),)))
         return shown
@@ -117,12 +171,13 @@ class _Statement:
         shown = []
         for name in dynamics:
             mean = self.found[f"{prefix}dynamics.{name}"]
-            pieces = _equation(primed(name), "=", mean)
+            following = primed(WORD + name if name in self.spelled else name)
+            pieces = _equation(following, "=", mean)
             if name in noise:
                 if len(terms(mean.tree)) == 1:  # two cases, or a remainder, would seem to hold the noise as well
-                    pieces = (row(primed(name), operator("="), operand(mean.tree, SIGN)),)
+                    pieces = (row(following, operator("="), operand(mean.tree, SIGN)),)
                 sigma = operand(self.found[f"{prefix}noise.{name}"].tree, POWER)
-                kick = row(sigma, operator(INVISIBLE_TIMES), f"<msub><mi>ξ</mi>{symbol(name)}</msub>")
+                kick = row(sigma, operator(INVISIBLE_TIMES), f"<msub><mi>ξ</mi>{self.symbol(name)}</msub>")
                 pieces = (*pieces, row("<mo form='infix'>+</mo>", kick))
             shown.append(Equation("next state", pieces))
         return shown

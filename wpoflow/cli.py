@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -40,7 +41,7 @@ from wpoflow.options import (
     until_option,
 )
 from wpoflow.solver.records.provenance import VERSION
-from wpoflow.views.figures import EXTENSIONS, FIGURES
+from wpoflow.views.figures import EXTENSIONS
 
 FORMER_NAMES = {"bend": "limits"}
 WITH_KERNELS = {"check", "doctor", "limits", "optimum", "plot", "refine", "resume", "rollout", "run", "validate"}
@@ -285,14 +286,12 @@ def seal(**arguments: Any) -> None:
 
 
 @cli.command(help=plot_help())
-@run_file
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN.h5 ...")
 @click.option(
     "-o", "--output", required=True, type=Output(), metavar="FILE",
     help=f"Where to write: {', '.join(EXTENSIONS)}.",
 )  # fmt: skip
-@click.option(
-    "--kind", type=click.Choice([*FIGURES, "refinement"]), metavar="NAME", help="What to draw. Default overview."
-)
+@click.option("--kind", metavar="NAME", help="What to draw. Default overview, and decay of several runs.")
 @state_option
 @force_option
 def plot(**arguments: Any) -> None:

@@ -255,4 +255,5 @@ def plot_help() -> str:
     kinds = {name: kind.shows for name, kind in FIGURES.items()}
     kinds["refinement"] = "differences between levels, from the refine.json of wpoflow refine --report"
     lines = "\n".join(f"  {name:<12}{shows}" for name, shows in kinds.items())
-    return f"Draw a figure of a run file. Kinds:\n\n\b\n{lines}"
+    together = " and ".join(name for name, kind in FIGURES.items() if kind.overlaid)
+    return f"Draw a figure of a run file, or of several in one ({together}). Kinds:\n\n\b\n{lines}"

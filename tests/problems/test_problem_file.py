@@ -327,7 +327,10 @@ def test_step_and_accuracy_replace_each_other() -> None:
         ({"step": -1.0}, "step: must be greater than 0, not -1.0"),
         ({"accuracy": 2.0}, "accuracy: must be less than 1"),
         ({"set": {"problem": {"temperature": 1.0}}}, "set['problem'].discount: is missing"),
-        ({"set": {"action.u.edges": [0.0, 1.0]}}, "lqr (gallery): action.u (with set['action.u.edges']): give either edges"),
+        (
+            {"set": {"action.u.edges": [0.0, 1.0]}},
+            "lqr (gallery): action.u (with set['action.u.edges']): give either edges",
+        ),
     ],
 )
 def test_faulty_overrides_are_named(arguments: dict[str, Any], message: str) -> None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from wpoflow.problems.expressions import parse_expression
 from wpoflow.problems.gallery import gallery_names
 from wpoflow.problems.problem_file import parse_problem, read_problem
-from wpoflow.views.mathml import condition, expression, symbol, terms
-from wpoflow.views.problem_math import equations, remarks
+from wpoflow.views.mathml import THIN_SPACE, condition, expression, symbol, terms
+from wpoflow.views.problem_math import equations, remarks, written_out
 
 NAMES = {"x": Fraction(3, 7), "gain": Fraction(-5, 3), "theta": Fraction(11, 13)}
 SIGNS = {"−": "-", "⋅": "*", "·": "*", "\u2062": "*", "\u2061": ""}
@@ -162,3 +162,91 @@ def test_a_long_sum_can_be_broken() -> None:
     )
     (found,) = [equation for equation in equations(parse_problem(text)) if equation.what == "running cost"]
     assert len(found.pieces) == 8
+
+
+OWN_NAMES = """
+[problem]
+discount = 0.8
+temperature = 0.5
+[constants]
+tau = 0.3
+x1 = 1.0
+x_1 = 2.0
+gain = 0.1
+P2 = 0.1
+[definitions]
+V = "h**2 + x1 - x_1"
+[state.h]
+bounds = [-2.0, 2.0]
+cells = 9
+[state.mu]
+bounds = [-2.0, 2.0]
+cells = 9
+[action.t]
+bounds = [-2.0, 2.0]
+cells = 9
+[dynamics]
+h = "0.5*h + gain*t + tau"
+mu = "0.5*mu"
+[noise]
+h = 0.3
+[cost]
+running = "V + t**2 + P2"
+[flow]
+until = { time = 1.0 }
+"""
+ONE_AXIS = """
+[problem]
+discount = 0.8
+temperature = 0.5
+[state.NAME]
+bounds = [-2.0, 2.0]
+cells = 9
+[action.u]
+bounds = [-2.0, 2.0]
+cells = 9
+[dynamics]
+NAME = "0.5*NAME"
+[cost]
+running = "NAME**2"
+[flow]
+until = { time = 1.0 }
+"""
+
+
+def test_names_of_the_problem_are_no_symbols_of_the_report() -> None:
+    """Every italic letter of the statement has one meaning; what is spelled is named below."""
+    problem = parse_problem(OWN_NAMES)
+    spelled = written_out(problem)
+    assert spelled == ("h", "mu", "t", "tau", "x1", "x_1", "P2", "V")
+    stated = equations(problem)
+    pieces = "".join(piece for equation in stated for piece in equation.pieces)
+    assert pieces.count("<mi>τ</mi>") == 1  # the temperature
+    assert pieces.count("<mi>μ</mi>") == 1  # the reference measure
+    for letter in ("h", "t", "V"):
+        assert f"<mi>{letter}</mi>" not in pieces
+    for name in spelled:
+        assert f"<mi mathvariant='normal'>{name}</mi>" in pieces
+    assert "<mi mathvariant='normal'>h</mi><mo>′</mo>" in pieces
+    assert "<msub><mi>ξ</mi><mi mathvariant='normal'>h</mi></msub>" in pieces
+    assert remarks(stated, spelled)[-1].endswith(": h, mu, t, tau, x1, x_1, P2, V.")
+    assert all("Upright" not in sentence for sentence in remarks(stated))
+
+
+@pytest.mark.parametrize("name", ["tau", "gamma", "V", "Q", "mu", "t", "kappa", "alpha", "h", "c", "d", "e", "xi"])
+def test_a_state_axis_of_any_name_can_be_told_apart(name: str) -> None:
+    """All that a statement with an axis x shows is there: five times the axis's own sign, and the report's as often."""
+    own, other = (parse_problem(ONE_AXIS.replace("NAME", axis)) for axis in (name, "x"))
+    assert written_out(own) == (name,)
+    assert written_out(other) == ()
+    shown, like = ("".join(piece for equation in equations(problem) for piece in equation.pieces)
+                   for problem in (own, other))  # fmt: skip
+    assert like.count("<mi>x</mi>") == 6
+    sign = f"<mi mathvariant='normal'>{name}</mi>"
+    # a word after a number is set off by a thin space
+    assert shown.replace(f"{THIN_SPACE}{sign}", sign).replace(sign, "<mi>x</mi>") == like
+
+
+@pytest.mark.parametrize("name", ["x", "v2", "theta", "tau_x", "gain", "level", "s"])
+def test_other_names_stay_as_they_are(name: str) -> None:
+    assert written_out(parse_problem(ONE_AXIS.replace("NAME", name))) == ()

@@ -70,7 +70,11 @@ def test_a_refinement_study(call: Call) -> None:
         (["plot", "run.h5", "-o", "a.txt"], 2, "a.txt: a figure ends in .png, .pdf, .svg"),
         (["plot", "run.h5", "-o", "png"], 2, "png: a figure ends in"),
         (["plot", "run.h5", "-o", "no/a.png"], 4, "there is no folder no"),
-        (["plot", "run.h5", "-o", "a.png", "--kind", "decai"], 2, "'decai' is not one of 'overview', 'decay'"),
+        (
+            ["plot", "run.h5", "-o", "a.png", "--kind", "decai"],
+            2,
+            "--kind: figure 'decai' is not a kind; did you mean decay?",
+        ),
         (["plot", "run.h5", "-o", "a.png", "--kind", "phase"], 2, "phase: it needs two state axes"),
         (["plot", "run.h5", "-o", "a.png", "--kind", "refinement"], 2, "refine.json"),
         (["plot", "run.h5", "-o", "a.png", "--state", "x"], 2, "--state x: write NAME=VALUE"),
@@ -101,3 +105,21 @@ def test_help_lists_the_kinds(call: Call) -> None:
     assert status == 0
     for name, kind in FIGURES.items():
         assert f"{name:<12}{kind.shows}" in out
+
+
+def test_several_runs_in_one_figure(call: Call) -> None:
+    for name in ("a.h5", "b.h5"):
+        small_run(Path(name))
+    assert call("plot", "a.h5", "b.h5", "-o", "both.svg") == (0, "written to both.svg\n", "")
+    assert call("plot", "a.h5", "b.h5", "-o", "s.png", "--kind", "steps") == (0, "written to s.png\n", "")
+    Path("refine.json").write_text(json.dumps(study([0.4, 0.1])))
+    for arguments, says in (
+        (
+            ["a.h5", "b.h5", "--kind", "overview"],
+            "overview: needs one run, not 2",
+        ),
+        (["a.h5", "refine.json"], "refine.json: a report is drawn alone"),
+        (["a.h5", "b.h5", "--kind", "step"], "did you mean steps?"),
+    ):
+        check_refusal(call, ["plot", *arguments, "-o", "c.png"], 2, says)
+    check_refusal(call, ["plot", "a.h5", "nosuch.h5", "-o", "c.png"], 3, "nosuch.h5")

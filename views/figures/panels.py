@@ -56,6 +56,16 @@ def log_scale(panel: Axes, values: Sequence[FloatArray], pad: float = 1.5) -> No
     log_ticks(panel.yaxis, *panel.get_ylim())
 
 
+def positive_scale(panel: Axes, values: Sequence[FloatArray]) -> None:
+    """`log_scale` of what has been drawn; said in words where none of it is positive."""
+    if any(bool(np.any(np.isfinite(part) & (part > 0.0))) for part in values):
+        log_scale(panel, values)
+        return
+    panel.set_ylim(-1.0, 1.0)
+    panel.set_yticks([0.0])
+    panel.text(0.5, 0.75, "not positive in any row", transform=panel.transAxes, ha="center", va="center")
+
+
 def log_ticks(axis: XAxis | YAxis, low: float, high: float, most: int = 7) -> None:
     """Powers of ten as ticks; over less than two decades 1, 2 and 5 times them, written out; else round numbers."""
     if high < 90.0 * low:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from wpoflow.views.figures.formats import FigureError
@@ -26,11 +27,14 @@ class Kind:
         What is seen, in a few words.
     along : int or None
         State axes it lies along, at most; None where there is no state to choose.
+    overlaid : bool
+        Whether several runs can be seen in one, by `views.figures.several`.
     """
 
     name: str
     shows: str
     along: int | None = 0
+    overlaid: bool = False
 
     @property
     def _module(self) -> Any:
@@ -60,12 +64,12 @@ class Kind:
 
 _KINDS = (
     Kind("overview", "four panels: decay, value, policy in flow time, final policy"),
-    Kind("decay", "the gap and its local rate beside the guaranteed, the paper's and the sharp rate", None),
+    Kind("decay", "the gap and its local rate beside the guaranteed, the paper's and the sharp rate", None, True),
     Kind("value", "value against optimum: lines over one state axis, maps over two", 2),
     Kind("policy", "policy over state and action beside the optimal one", 1),
     Kind("kymograph", "density of the policy at one state, over action and flow time"),
     Kind("density", "density of the policy at one state at several times: lines, or maps over two action axes"),
-    Kind("steps", "dissipation and step size in flow time", None),
+    Kind("steps", "dissipation and step size in flow time", None, True),
     Kind("constants", "spectral gap and log-Sobolev constant of the optimal policy, state by state", 2),
     Kind("phase", "mean motion under the optimal policy, its mean action as colour (two state axes)", 2),
 )
@@ -78,19 +82,29 @@ def applicable(run: Run) -> list[str]:
     return [name for name, kind in FIGURES.items() if not kind.why_not(run)]
 
 
-def plot(run: Run, kind: str = "overview", *, state: Mapping[str, float] | None = None, title: bool = True) -> Figure:
-    """Draw a figure of a run.
+def plot(
+    run: Run | Sequence[Run],
+    kind: str | None = None,
+    *,
+    state: Mapping[str, float] | None = None,
+    title: bool = True,
+    names: Sequence[str] | None = None,
+) -> Figure:
+    """Draw a figure of a run, or of several in one.
 
     Parameters
     ----------
-    run : Run
-    kind : str
-        A name of `FIGURES`.
+    run : Run or sequence of Run
+        Several are overlaid, one line each; the legend says what tells them apart.
+    kind : str, optional
+        A name of `FIGURES`; by default ``overview``, and ``decay`` of several runs.
     state : mapping of state axis to number, optional
         The state that is looked at, the nearest grid point; axes left out: the middle.  Where an axis is drawn along
         (``value``, ``policy``, ``constants``, ``phase``), those not given here come first.
     title : bool
         Whether the problem's title stands above it.
+    names : sequence of str, optional
+        Of several runs: what each is called where nothing in its problem and settings tells it from the others.
 
     Returns
     -------
@@ -100,8 +114,29 @@ def plot(run: Run, kind: str = "overview", *, state: Mapping[str, float] | None 
     Raises
     ------
     FigureError
-        An unknown kind, one that does not apply, or a state outside the box; one line that names the choices.
+        An unknown kind, one that does not apply or needs a single run, or a state outside the box; one line that names
+        the choices.
     """
+    kind = kind or ("decay" if isinstance(run, Sequence) else "overview")
     if kind not in FIGURES:
-        raise FigureError(f"figure {kind!r}: choose among {', '.join(FIGURES)}")
-    return FIGURES[kind].draw(run, state, title)
+        raise FigureError(unknown_kind(kind))
+    if not isinstance(run, Sequence):
+        return FIGURES[kind].draw(run, state, title)
+    if not FIGURES[kind].overlaid:
+        together = " and ".join(name for name, entry in FIGURES.items() if entry.overlaid)
+        raise FigureError(f"{kind}: needs one run, not {len(run)}; several can be seen in {together}")
+    if state:
+        raise FigureError(f"{kind}: there is no state to choose in it")
+    from wpoflow.views.figures.several import draw_several
+
+    return draw_several(
+        run, FIGURES[kind], [f"run {k + 1}" for k in range(len(run))] if names is None else names, title
+    )
+
+
+def unknown_kind(kind: str, further: Sequence[str] = ()) -> str:
+    """What is said of a kind that there is not."""
+    choices = [*FIGURES, *further]
+    close = get_close_matches(kind, choices, 1)
+    meant = f" is not a kind; did you mean {close[0]}? They are" if close else " is not a kind; choose among"
+    return f"figure {kind!r}{meant} {', '.join(choices)}"

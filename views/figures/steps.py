@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from wpoflow.solver.records.run import Run
 from wpoflow.views.figures.canvas import BLUE, SINGLE, VERMILION, new_figure
 from wpoflow.views.figures.fields import NO_ROWS, Slice
-from wpoflow.views.figures.panels import log_scale, time_scale
+from wpoflow.views.figures.panels import positive_scale, time_scale
 
 
 def why_not(run: Run) -> str:
@@ -33,11 +33,6 @@ def series_panel(panel: Axes, run: Run, name: str, colour: str, label: str) -> N
     positive = bool(np.any(np.isfinite(values) & (values > 0.0)))
     # a row at the end of the axis is seen whole
     panel.plot(time, values, color=colour, marker="o", markersize=2.0, linewidth=0.9, clip_on=not positive, zorder=3)
-    if positive:
-        log_scale(panel, [values])
-    else:
-        panel.set_ylim(-1.0, 1.0)
-        panel.set_yticks([0.0])
-        panel.text(0.5, 0.75, "not positive in any row", transform=panel.transAxes, ha="center", va="center")
+    positive_scale(panel, [values])
     time_scale(panel, time)
     panel.set_ylabel(label)

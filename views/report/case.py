@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from wpoflow.grids.axis import Axis
 from wpoflow.problems.errors import ProblemError
-from wpoflow.problems.problem_file import parse_problem
+from wpoflow.problems.problem_file import ProblemFile, parse_problem
 from wpoflow.solver.records.run import Run
 from wpoflow.views.figures import FIGURES, applicable, plot
-from wpoflow.views.problem_math import Equation, equations, remarks
+from wpoflow.views.problem_math import Equation, equations, remarks, written_out
 
 KINDS = ("decay", "value", "policy", "constants")
 """Figures of a case, in this order, as far as they apply to its run."""
@@ -49,13 +49,14 @@ def case_view(run: Run, kinds: Sequence[str] = KINDS) -> CaseView:
         Figures to draw, of `views.figures.FIGURES`; what does not apply to the run is left out.
     """
     axes = [("state", axis) for axis in run.states.axes] + [("action", axis) for axis in run.actions.axes]
-    stated = _equations(run.problem)
+    problem = _stated(run.problem)
+    stated = () if problem is None else tuple(equations(problem))
     from wpoflow.views.figures.canvas import svg_text
 
     return CaseView(
         axes=tuple(axes),
         equations=stated,
-        remarks=remarks(stated),
+        remarks=remarks(stated, () if problem is None else written_out(problem)),
         text=run.problem,
         flow=_flow(run),
         figures=tuple(
@@ -66,12 +67,12 @@ def case_view(run: Run, kinds: Sequence[str] = KINDS) -> CaseView:
     )
 
 
-def _equations(text: str) -> tuple[Equation, ...]:
-    """The problem's equations; none for a problem stated in Python, or a text that is no problem file."""
+def _stated(text: str) -> ProblemFile | None:
+    """The problem; None if it was stated in Python, or the text is no problem file."""
     try:
-        return tuple(equations(parse_problem(text))) if text else ()
+        return parse_problem(text) if text else None
     except ProblemError:  # the text is shown as it is
-        return ()
+        return None
 
 
 def _flow(run: Run) -> str:

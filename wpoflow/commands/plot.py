@@ -6,34 +6,49 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wpoflow.compiling import telling_of_compiling
 from wpoflow.exits import Exit
 from wpoflow.solver.storage.atomic import check_output, writing
-from wpoflow.views.figures import FigureError, plot
+from wpoflow.views.figures import FIGURES, FigureError, plot
 from wpoflow.views.figures.formats import format_of
+from wpoflow.views.figures.registry import unknown_kind
 from wpoflow.views.terminal import path_text, show
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-REPORT = ".json"
+REPORT, REFINEMENT = ".json", "refinement"
 
 
-def main(*, file: Path, output: Path, kind: str | None, state: Mapping[str, float], force: bool) -> Exit:
-    """Draw one figure; a report of ``wpoflow refine`` is drawn as a refinement study."""
-    check_figure(output, force, [file])
-    if file.suffix.lower() == REPORT:
-        if kind not in (None, "refinement") or state:
-            raise FigureError(f"{file}: a report has one figure, refinement, and no state to choose")
+def main(*, files: Sequence[Path], output: Path, kind: str | None, state: Mapping[str, float], force: bool) -> Exit:
+    """Draw one figure of one run or of several; a report of ``wpoflow refine`` is drawn as a refinement study."""
+    if kind not in (None, REFINEMENT, *FIGURES):
+        raise FigureError(f"--kind: {unknown_kind(str(kind), [REFINEMENT])}")
+    check_figure(output, force, files)
+    reports = [file for file in files if file.suffix.lower() == REPORT]
+    if reports and len(files) > 1:
+        raise FigureError(f"{reports[0]}: a report is drawn alone, not beside {len(files) - 1} other files")
+    if reports:
+        if kind not in (None, REFINEMENT) or state:
+            raise FigureError(f"{reports[0]}: a report has one figure, refinement, and no state to choose")
         from wpoflow.views.figures.refinement import draw_study, read_study
 
-        write_figure(draw_study(read_study(file)), output)
+        write_figure(draw_study(read_study(reports[0])), output)
         show(f"written to {path_text(output)}")
         return Exit.DONE
-    if kind == "refinement":
-        raise FigureError(f"{file}: refinement is drawn from the refine.json that wpoflow refine --report DIR writes")
+    if kind == REFINEMENT:
+        raise FigureError(
+            f"{files[0]}: refinement is drawn from the refine.json that wpoflow refine --report DIR writes"
+        )
     from wpoflow.solver.storage.writer import open_run
 
-    write_figure(plot(open_run(file), kind or "overview", state=state), output)
+    runs = [open_run(file) for file in files]
+    with telling_of_compiling(quiet=False):
+        if len(runs) == 1:
+            figure = plot(runs[0], kind, state=state)
+        else:
+            figure = plot(runs, kind, state=state, names=[str(file) for file in files])
+    write_figure(figure, output)
     show(f"written to {path_text(output)}")
     return Exit.DONE
 
