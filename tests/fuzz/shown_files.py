@@ -222,7 +222,7 @@ def prepare_showing(folder: Path) -> Callable[[bytes], str]:
     path = folder / "sealed.h5"
 
     def drawn(kind: str) -> bool:
-        return show(lambda: plot.main(file=path, output=folder / "f.svg", kind=kind, state={}, force=True))
+        return show(lambda: plot.main(files=[path], output=folder / "f.svg", kind=kind, state={}, force=True))
 
     def show(command: Callable[[], object]) -> bool:
         try:
