@@ -27,8 +27,8 @@ from wpoflow.solver.runs.conduct import conduct, refuse_gap_below_floor
 from wpoflow.solver.runs.loop import Progress
 from wpoflow.solver.storage.atomic import OutputLock, RunFileError, check_output, final_path
 from wpoflow.solver.storage.checkpoints import CheckpointFolder, RunStart, checkpoint_of, identity, of_this_run
-from wpoflow.solver.storage.end_state import read_end_state
 from wpoflow.solver.storage.problem_arrays import problem_digest
+from wpoflow.solver.storage.sealed_arrays import read_end_state
 from wpoflow.solver.storage.writer import open_run
 
 

@@ -2,10 +2,18 @@
 
 Under its name there is either all of it or what was there before, whatever happens; ``numpy.load`` opens it.  Only
 numbers and texts are written, and nothing else is read: there is no way to an object of Python.
+
+The state at which a run ended, which it takes to extend the run, is such an archive behind the HDF5 data of its file:
+
+    HDF5 data | archive | "WPOSTATE" | length of the archive, 8 bytes | trailer
+
+HDF5 takes no notice of what follows its data, so that every reader sees the run alone; the trailer's SHA-256 covers all
+of it.  A program that opens the file for writing cuts it off, with the trailer.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import zipfile
 from collections.abc import Mapping
@@ -14,9 +22,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from wpoflow.solver.storage.atomic import RunFileError, check_trailer, writing
+from wpoflow.solver.storage.atomic import TRAILER_LENGTH, RunFileError, check_trailer, writing
+from wpoflow.solver.storage.seal import check_seal
 
 KINDS = "fiU"  # floats, integers, texts
+MARK = b"WPOSTATE"
+_FOOT = len(MARK) + 8
 
 
 def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
@@ -62,3 +73,32 @@ def read_archive(source: Path | BinaryIO, path: str | os.PathLike[str]) -> dict[
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise RunFileError(f"{path}: its arrays cannot be read: {error}") from error
     return {name: array.item() if array.ndim == 0 else array for name, array in arrays.items()}
+
+
+def append_end_state(path: Path, content: Mapping[str, Any]) -> None:
+    """Append arrays, numbers and texts to a closed file that has no trailer yet; raises OSError."""
+    with path.open("r+b") as stream:
+        start = stream.seek(0, os.SEEK_END)
+        write_archive(stream, content)
+        length = stream.seek(0, os.SEEK_END) - start
+        stream.write(MARK + length.to_bytes(8, "little"))
+
+
+def read_end_state(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """What was appended, numbers and texts as Python's own; None if nothing was, or another program has cut it off.
+
+    Raises
+    ------
+    RunFileError
+        The file is missing, damaged or altered.
+    """
+    if check_seal(path):
+        return None
+    with Path(path).open("rb") as stream:
+        end = stream.seek(-TRAILER_LENGTH - _FOOT, os.SEEK_END)
+        foot = stream.read(_FOOT)
+        if not foot.startswith(MARK):
+            return None
+        length = int.from_bytes(foot[len(MARK) :], "little")
+        stream.seek(end - length)
+        return read_archive(io.BytesIO(stream.read(length)), path)

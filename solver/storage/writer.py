@@ -27,9 +27,9 @@ from wpoflow.solver.records.run import Attributes, Optimum
 from wpoflow.solver.records.series import SERIES
 from wpoflow.solver.storage.atomic import check_output, final_path, part_path, put_in_place
 from wpoflow.solver.storage.digests import ContentDigests
-from wpoflow.solver.storage.end_state import append_end_state
 from wpoflow.solver.storage.reader import open_run as open_run
 from wpoflow.solver.storage.room import RECORD_BYTES, array_bytes, give_back, reserve
+from wpoflow.solver.storage.sealed_arrays import append_end_state
 
 if TYPE_CHECKING:
     from wpoflow.solver.storage.problem_arrays import Head

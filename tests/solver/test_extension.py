@@ -17,7 +17,7 @@ from wpoflow.solver.records.run import Run
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.storage.atomic import RunFileError, checkpoint_folder
 from wpoflow.solver.storage.checkpoints import RunStart
-from wpoflow.solver.storage.end_state import read_end_state
+from wpoflow.solver.storage.sealed_arrays import read_end_state
 from wpoflow.solver.storage.writer import open_run
 
 LISTED: dict[str, Any] = {"snapshots": {"times": [0.0, 0.05, 0.9]}}
