@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import wpoflow as wpo
@@ -36,17 +36,20 @@ def moments(axis: Axis, rows: FloatArray, means: FloatArray) -> tuple[FloatArray
 
 
 @settings(deadline=None, max_examples=80)
+@example("reflect", 0.0625, [1.0])
 @given(st.sampled_from(KINDS), st.floats(0.02, 4.0), st.lists(st.floats(-1.0, 1.0), min_size=1, max_size=8))
 def test_mean_and_variance_are_exact_at_every_point(kind: str, in_spacings: float, places: list[float]) -> None:
     """Far from the ends; where noise is too small for the spacing, the variance is the least there is."""
     axis = uniform_axis("x", -50.0, 50.0, 101, kind)
-    sigma, means = in_spacings * axis.distances[0], np.array(places)
+    middle = 0.5 * (axis.points[50] + axis.points[51])  # where interpolation adds most
+    sigma, means = in_spacings * axis.distances[0], np.array([axis.points[50], middle, *places])
     rows = rows_of(axis, means, sigma)
     assert rows.min() >= 0.0
     assert np.abs(rows.sum(axis=1) - 1.0).max() <= 1e-14
     mean, square = moments(axis, rows, means)
-    h = axis.distances[0]
-    w = np.mod((means - axis.points[0]) / h, 1.0)
+    left = np.searchsorted(axis.points, means, side="right") - 1
+    h = axis.points[left + 1] - axis.points[left]
+    w = (means - axis.points[left]) / h
     assert mean == pytest.approx(np.zeros(means.size), abs=1e-12)
     assert square == pytest.approx(np.maximum(sigma**2, h**2 * w * (1.0 - w)), rel=1e-11, abs=1e-13)
 

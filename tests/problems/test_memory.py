@@ -11,10 +11,14 @@ import pytest
 
 from wpoflow.core import memory
 from wpoflow.core.memory import available_bytes
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions import InterpolatedTransition
 from wpoflow.grids.transitions.policy_rows import PolicyRows
 from wpoflow.problems.load import build_problem, read_statement
-from wpoflow.problems.memory import estimate, row_entries
+from wpoflow.problems.memory import estimate, row_entries, transition_bytes
 from wpoflow.problems.problem_file import read_problem
+from wpoflow.problems.statement import Statement, build
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.schemes.choice import chosen_scheme
 
@@ -112,3 +116,22 @@ def test_the_estimate_is_near_the_peak(tmp_path: Path, name: str, cells: dict[st
         started = subprocess.run([sys.executable, "-c", PEAK, *command], cwd=ROOT, capture_output=True, text=True)
         assert started.returncode == 0, started.stderr
     assert expected.needed == pytest.approx(1024 * int(started.stdout), rel=0.15)
+
+
+@pytest.mark.parametrize("noisy", [0, 1, 2])
+def test_noise_is_in_the_memory_of_a_pair(noisy: int) -> None:
+    """Every noisy axis keeps a share besides a place between nodes: 8 bytes a pair more."""
+    axes = tuple(uniform_axis(name, -1.0, 1.0, 12, "periodic") for name in "xy")
+    statement = Statement(
+        states=Grid(axes),
+        actions=Grid((uniform_axis("u", -1.0, 1.0, 200),)),
+        discount=0.9,
+        temperature=0.1,
+        cost=0.0,
+        dynamics={"x": 0.0, "y": 0.0},
+        noise=dict(list({"x": 0.3, "y": 0.3}.items())[:noisy]),
+    )
+    transition = build(statement).transition
+    assert isinstance(transition, InterpolatedTransition)
+    held = transition.stencil.base.nbytes + transition.stencil.fraction.nbytes
+    assert held == transition_bytes(statement.plan) == statement.plan.pairs * (4 + 8 * (2 + noisy))
