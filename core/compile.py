@@ -139,7 +139,7 @@ def _compiled(function: Callable[..., Any], *, parallel: bool, flags: set[str]) 
     before = _settings.CACHE_DIR
     _settings.CACHE_DIR = str(CACHE_DIRECTORY / "-".join(["threaded" if parallel else "serial", *sorted(flags)]))
     try:
-        compiled = numba.njit(
+        compiled: Any = numba.njit(
             cache=cache_usable(), parallel=parallel, error_model="numpy", fastmath=flags or False, forceinline=True
         )(function)
     finally:
