@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from wpoflow.solver.records.run import Run
 
 
+MOST_RUNS = 24  # in one figure
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of figure, drawn by the file ``views/figures/NAME.py``.
@@ -127,11 +130,17 @@ def plot(
         raise FigureError(f"{kind}: needs one run, not {len(run)}; several can be seen in {together}")
     if state:
         raise FigureError(f"{kind}: there is no state to choose in it")
+    called = [f"run {k + 1}" for k in range(len(run))] if names is None else names
+    if not run or len(called) != len(run):
+        raise FigureError(f"{kind}: {len(called)} names for {len(run)} runs")
+    if len(run) > MOST_RUNS:
+        raise FigureError(f"{kind}: {len(run)} runs in one figure; {MOST_RUNS} lines at most can be told apart")
+    for one, name in zip(run, called, strict=True):
+        if reason := FIGURES[kind].why_not(one):
+            raise FigureError(f"{kind}: {name}: {reason}")
     from wpoflow.views.figures.several import draw_several
 
-    return draw_several(
-        run, FIGURES[kind], [f"run {k + 1}" for k in range(len(run))] if names is None else names, title
-    )
+    return draw_several(run, kind, called, title)
 
 
 def unknown_kind(kind: str, further: Sequence[str] = ()) -> str:

@@ -29,16 +29,13 @@ from wpoflow.views.figures.canvas import (
     style,
 )
 from wpoflow.views.figures.differences import labels_of
-from wpoflow.views.figures.formats import FigureError
 from wpoflow.views.figures.panels import GAP, TIME, few_ticks, legend_above, positive_scale, time_scale
-from wpoflow.views.figures.registry import Kind
 
 WIDTH = 4.6
 PANELS_HEIGHT, LINE_HEIGHT = 3.9, 0.15
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.2, 1, 1.2)))
 FEW_ROWS = 12
-MOST_RUNS = 24
 ABOVE_FLOOR = 1e2
 RATE_RANGE = 1e-5
 
@@ -90,24 +87,11 @@ def overlay_steps(runs: Sequence[Run], labels: Sequence[str]) -> Figure:
 OVERLAYS = {"decay": overlay_decay, "steps": overlay_steps}
 
 
-def draw_several(runs: Sequence[Run], kind: Kind, names: Sequence[str], title: bool) -> Figure:
-    """Several runs in one figure.
-
-    Raises
-    ------
-    FigureError
-        No run, a run that cannot have this figure, or not one name for each; names the run.
-    """
-    if not runs or len(names) != len(runs):
-        raise FigureError(f"{kind.name}: {len(names)} names for {len(runs)} runs")
-    if len(runs) > MOST_RUNS:
-        raise FigureError(f"{kind.name}: {len(runs)} runs in one figure; {MOST_RUNS} lines at most can be told apart")
-    for run, name in zip(runs, names, strict=True):
-        if reason := kind.why_not(run):
-            raise FigureError(f"{kind.name}: {name}: {reason}")
+def draw_several(runs: Sequence[Run], kind: str, names: Sequence[str], title: bool) -> Figure:
+    """Several runs in one figure of `OVERLAYS`, all of which can have it."""
     titles = {run.title for run in runs}
     with style():
-        figure = OVERLAYS[kind.name](runs, labels_of(runs, names))
+        figure = OVERLAYS[kind](runs, labels_of(runs, names))
         heading(figure, titles.pop() if title and len(titles) == 1 else "")
     return figure
 
