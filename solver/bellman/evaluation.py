@@ -19,7 +19,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.arithmetic.extremes import largest_entry
 from wpoflow.solver.bellman.ilu import IncompleteLU
-from wpoflow.solver.bellman.linear_solver import choose_linear_solver
+from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.bellman.system import EPS, BellmanError, DiscountedSystem
 from wpoflow.solver.entropy import regularised_cost, relative_entropy_to_gibbs, soft_minimum
 from wpoflow.solver.mdp import GridMDP
@@ -148,7 +148,7 @@ def evaluate(
         )
     transition = mdp.transition.under(policy)
     if linear_solver is None:
-        linear_solver = choose_linear_solver(mdp.states.size, transition.work, mdp.discount)
+        linear_solver = linear_solver_of(mdp)
     system = DiscountedSystem(transition, mdp.discount, linear_solver, incomplete)
     value, residual = system.solve(reward, guess, tolerance)
     return Evaluation(mdp, value, residual, system, out, reward)

@@ -10,14 +10,55 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.bellman.gmres_kernels import begin, combine, extend
+from wpoflow.grids.transitions import PolicyTransition
+from wpoflow.grids.transitions.policy_rows import PolicyRows
+from wpoflow.solver.bellman.gmres_kernels import apply_factors, begin, combine, extend, gmres_of_factors
+from wpoflow.solver.bellman.ilu import IncompleteLU, pays
 
 Apply = Callable[[FloatArray], FloatArray]
 MOST_VECTORS = 24
+LEAST_REDUCTION = 1e-13  # the least that is asked of one correction
+MARGIN = 0.3  # norms of a correction are Euclidean, those wanted are of the largest entry
+
+
+class Krylov:
+    """Corrections by GMRES for A = I - gamma P^pi and its transpose, with incomplete factors where they pay."""
+
+    def __init__(self, transition: PolicyTransition, discount: float, incomplete: IncompleteLU | None) -> None:
+        self._transition, self._discount = transition, discount
+        self._factors = transition.factors if isinstance(transition, PolicyRows) else None
+        self._incomplete = None
+        if pays(transition):
+            self._incomplete = IncompleteLU() if incomplete is None else incomplete
+
+    def correction(self, residual: FloatArray, reduction: float, transposed: bool) -> tuple[FloatArray, float]:
+        """What solves for a residual by a few steps, and the part of it that GMRES takes to be left."""
+        wanted = max(LEAST_REDUCTION, MARGIN * reduction)
+        precondition = None
+        if self._incomplete is not None:
+            self._incomplete.factor(self._transition, self._discount)
+            precondition = partial(self._incomplete.solve, transposed=transposed)
+        elif self._factors is not None and not transposed:
+            x = np.empty(residual.size)
+            return x, gmres_of_factors(*self._factors, self._discount, residual, wanted, MOST_VECTORS, x)[1]
+        x, _, reached = gmres(partial(self._apply, transposed=transposed), precondition, residual, wanted)
+        return x, reached
+
+    def _apply(self, x: FloatArray, transposed: bool) -> FloatArray:
+        """A x or its transpose, (S,) -> (S,)."""
+        if self._factors is not None and not transposed:
+            image = np.empty(x.size)
+            apply_factors(*self._factors, self._discount, x, np.empty(self._factors.laws.shape[0]), image)
+            return image
+        image = self._transition.rmatvec(x) if transposed else self._transition.matvec(x)
+        image *= -self._discount
+        image += x
+        return image
 
 
 def gmres(apply: Apply, precondition: Apply | None, rhs: FloatArray, reduction: float) -> tuple[FloatArray, int, float]:
@@ -33,7 +74,7 @@ def gmres(apply: Apply, precondition: Apply | None, rhs: FloatArray, reduction: 
     reduction : float
         Stop when the residual's Euclidean norm, known without forming it, is below ``reduction`` times that of rhs.
 
-    Rerotations
+    Returns
     -------
     The iterate of least residual after at most 24 products, their number, and the residual's norm over that of rhs as
     the recurrence has it: where it matters the caller judges by the true residual.

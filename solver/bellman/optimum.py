@@ -95,11 +95,7 @@ def solve_optimum(
         raise BellmanError(
             f"soft optimum: Bellman residual stays at {current:.3g} after {iteration} iterations, above {wanted:.3g}"
         )
-    if residual is None:
-        divergence = _largest_divergence(mdp, previous, q)
-    else:
-        divergence = 0.5 * (mdp.discount * current / ((1.0 - mdp.discount) * mdp.temperature)) ** 2
-    floor = _gap_floor(mdp, q, divergence)
+    floor = _gap_floor(mdp, q, previous, None if residual is None else current)
     if not np.isfinite(floor):
         largest = float(np.abs(q).max())
         raise NotFiniteError(
@@ -133,14 +129,17 @@ def _improve(mdp: GridMDP, value: FloatArray, q: FloatArray, policy: FloatArray,
     improve(mdp.cost, mdp.log_mass, mdp.temperature, q, policy, out)
 
 
-def _largest_divergence(mdp: GridMDP, policy: FloatArray, q: FloatArray) -> float:
-    """What identity (I3) measures: the largest KL of a policy from the Gibbs policy of Q."""
-    divergence = np.empty(mdp.states.size)
-    relative_entropy_to_gibbs(policy, q, mdp.log_mass, mdp.temperature, divergence)
-    return float(divergence.max())
+def _gap_floor(mdp: GridMDP, q: FloatArray, policy: FloatArray, residual: float | None) -> float:
+    """Rounding floor of the gap: that of a divergence at the optimum, or of eps of Q if larger.
 
-
-def _gap_floor(mdp: GridMDP, q: FloatArray, divergence: float) -> float:
-    """Rounding floor of the gap: that of a divergence at the optimum, or of eps of Q if larger."""
+    The divergence is what identity (I3) measures, the largest KL of the policy from the Gibbs policy of Q; with a
+    residual it is a bound by that.
+    """
     rounding = EPS * float(np.abs(q).max()) / mdp.temperature
+    if residual is None:
+        divergences = np.empty(mdp.states.size)
+        relative_entropy_to_gibbs(policy, q, mdp.log_mass, mdp.temperature, divergences)
+        divergence = float(divergences.max())
+    else:
+        divergence = 0.5 * (mdp.discount * residual / ((1.0 - mdp.discount) * mdp.temperature)) ** 2
     return 4.0 * mdp.temperature / (1.0 - mdp.discount) * max(divergence, 0.5 * rounding * rounding)

@@ -25,7 +25,7 @@ from wpoflow.solver.runs.recorder import Recorder
 from wpoflow.solver.runs.signals import StopSignals
 from wpoflow.solver.schemes.trajectory import flow as iterate_flow
 from wpoflow.solver.storage.checkpoints import Checkpoint, CheckpointFolder, RunStart, content_of, of_this_run
-from wpoflow.solver.storage.room import check_disk_space, needed_bytes
+from wpoflow.solver.storage.room import check_disk_space
 
 SPENT = ("wall_seconds", "compile_seconds")
 
@@ -65,10 +65,13 @@ def conduct(
     with ExitStack() as stack:
         compiling = stack.enter_context(CompileTimer())
         signals = stack.enter_context(StopSignals())
+        keeping = None if settings.checkpoint == math.inf else folder
         if folder is not None:
             stack.callback(_remove_unless_begun, folder)
         if output is not None:
-            check_disk_space(output, _bytes_left(mdp, settings, folder))
+            most = len(snapshot_times(settings.record, until.time)) + 1
+            kept = None if keeping is None else keeping.bytes_kept()
+            check_disk_space(output, mdp.initial_policy.size, most, kept)
         whose: dict[str, str | int | float] = {"run_id": start.run_id, "resumed": resumed}
         recorder = stack.enter_context(Recorder(mdp, output, force=True, attributes=whose))
         if optimum is None:
@@ -89,9 +92,7 @@ def conduct(
             seconds = clock.monotonic() - started, compiling.seconds
             return {name: spent[name] + now for name, now in zip(SPENT, seconds, strict=True)} | {"resumed": resumed}
 
-        checkpoints = None
-        if folder is not None and settings.checkpoint != math.inf:
-            checkpoints = Checkpoints(folder, recorder, settings.checkpoint, last)
+        checkpoints = None if keeping is None else Checkpoints(keeping, recorder, settings.checkpoint, last)
         followed = as_flow(mdp, flow)
         observer = Observer(mdp, optimum, followed, None if last is None else last.arrays.get(OCCUPANCY))
         with nullcontext() if last is None or folder is None else of_this_run(folder.path):
@@ -160,14 +161,6 @@ def _statistics(last: Checkpoint) -> StepStatistics:
     found = part_of(last.arrays, OF_STEPS)
     check_like(found, vars(StepStatistics()))
     return StepStatistics(**found)
-
-
-def _bytes_left(mdp: GridMDP, settings: Settings, folder: CheckpointFolder | None) -> int:
-    """Most bytes a run may still write, given what it has kept."""
-    times = snapshot_times(settings.record, settings.flow.until.time)
-    keeps = folder is not None and settings.checkpoint != math.inf
-    most = needed_bytes(mdp.initial_policy.size, len(times) + 1, keeps)
-    return most - (folder.bytes_kept() if folder is not None and keeps else 0)
 
 
 def _remove_unless_begun(folder: CheckpointFolder) -> None:

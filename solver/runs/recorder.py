@@ -12,10 +12,9 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.records.layout import standing_attributes
 from wpoflow.solver.records.run import Optimum, Run, Snapshots
 from wpoflow.solver.records.series import SERIES
-from wpoflow.solver.storage.problem_arrays import problem_arrays
+from wpoflow.solver.storage.problem_arrays import problem_arrays, problem_head
 from wpoflow.solver.storage.writer import RunWriter, open_run
 
 
@@ -57,28 +56,10 @@ class Recorder:
         self._values: list[FloatArray] = []
         self._policies: list[FloatArray] = []
         self._optimum: Optimum | None = None
-        self._attributes: dict[str, str | int | float] = {
-            **standing_attributes(mdp.states, mdp.actions),
-            "title": mdp.title,
-            "discount": mdp.discount,
-            "temperature": mdp.temperature,
-            "transition": mdp.transition.description,
-            **(attributes or {}),
-        }
-        if mdp.statement:
-            self._attributes["problem"] = mdp.statement
-        self._writer = None
-        if output is not None:
-            self._writer = RunWriter(
-                output,
-                mdp.states,
-                mdp.actions,
-                reference_mass=mdp.reference_mass,
-                rho=mdp.rho,
-                attributes=self._attributes,
-                arrays=problem_arrays(mdp),
-                force=force,
-            )
+        arrays = {} if output is None else problem_arrays(mdp)
+        head = problem_head(mdp, attributes or {})
+        self._attributes = head.attributes
+        self._writer = None if output is None else RunWriter(output, head, arrays=arrays, force=force)
 
     def __enter__(self) -> Recorder:
         return self

@@ -7,7 +7,7 @@ import os
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.storage.atomic import OutputLock
-from wpoflow.solver.storage.problem_arrays import problem_arrays
+from wpoflow.solver.storage.problem_arrays import problem_arrays, problem_head
 from wpoflow.solver.storage.writer import RunWriter
 
 
@@ -30,25 +30,6 @@ def save_optimum(
     OSError
         It cannot be written.
     """
-    attributes: dict[str, str | int | float] = {
-        "title": mdp.title,
-        "problem": mdp.statement,
-        "discount": mdp.discount,
-        "temperature": mdp.temperature,
-        "transition": mdp.transition.description,
-    }
-    with (
-        OutputLock(path),
-        RunWriter(
-            path,
-            mdp.states,
-            mdp.actions,
-            reference_mass=mdp.reference_mass,
-            rho=mdp.rho,
-            attributes=attributes,
-            arrays=problem_arrays(mdp),
-            force=force,
-        ) as writer,
-    ):
+    with OutputLock(path), RunWriter(path, problem_head(mdp, {}), arrays=problem_arrays(mdp), force=force) as writer:
         writer.optimum(best)
         writer.close("complete", "soft optimum computed; no flow was run", {"wall_seconds": seconds})

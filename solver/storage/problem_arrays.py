@@ -1,4 +1,4 @@
-"""What a run file keeps of a problem stated in Python, so that it can be checked, and where possible rebuilt.
+"""What a run file keeps of a problem: its head, and of one stated in Python what it can be checked or rebuilt by.
 
 Grids, reference measure, initial law, discount and temperature are in every run file; its group ``problem`` has the
 arrays that the table of `solver.records.layout` names, among them the compressed rows P(. | s, a) of a kernel.
@@ -12,12 +12,55 @@ they may be too many to keep: of these problems the kernel is not stored, and it
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import TabulatedTransition
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.layout import Variable, axis_arrays, check_axis_names, standing_attributes, variables
+from wpoflow.solver.records.run import Attributes
+
+
+class Head(NamedTuple):
+    """What a run file begins with: the table of data sets it may have, attributes, and the arrays at its root."""
+
+    table: dict[str, Variable]
+    attributes: Attributes
+    arrays: Mapping[str, FloatArray | IntArray]
+
+
+def head_of(
+    states: Grid, actions: Grid, reference_mass: FloatArray, rho: FloatArray, attributes: Attributes | None = None
+) -> Head:
+    """The head of a file about grids, arrays (A,) and (S,), and what is known further: title, discount ...
+
+    Raises
+    ------
+    ValueError
+        Two axes of one name, or a name that the file has for something else.
+    """
+    check_axis_names([axis.name for axis in (*states.axes, *actions.axes)])
+    return Head(
+        variables(states, actions),
+        {**standing_attributes(states, actions), **(attributes or {})},
+        axis_arrays(states, actions) | {"reference_mass": reference_mass, "rho": rho},
+    )
+
+
+def problem_head(mdp: GridMDP, attributes: Attributes) -> Head:
+    """`head_of` a problem, with further attributes."""
+    known: Attributes = {
+        "title": mdp.title,
+        "discount": mdp.discount,
+        "temperature": mdp.temperature,
+        "transition": mdp.transition.description,
+    }
+    stated = {"problem": mdp.statement} if mdp.statement else {}
+    return head_of(mdp.states, mdp.actions, mdp.reference_mass, mdp.rho, {**known, **attributes, **stated})
 
 
 def problem_arrays(mdp: GridMDP) -> dict[str, FloatArray | IntArray]:

@@ -31,8 +31,9 @@ def needed_bytes(pairs: int, snapshots: int, checkpoints: bool) -> int:
     return SMALL_BYTES + 9 * kept
 
 
-def check_disk_space(output: str | os.PathLike[str], needed: int) -> None:
-    """Raise OSError unless so many bytes are free where a run will be written."""
+def check_disk_space(output: str | os.PathLike[str], pairs: int, snapshots: int, kept: int | None) -> None:
+    """Raise OSError unless a run has room for what it may yet write; ``kept`` bytes of checkpoints, if it keeps any."""
+    needed = needed_bytes(pairs, snapshots, kept is not None) - (kept or 0)
     free = shutil.disk_usage(Path(output).resolve().parent).free
     if needed > free:
         raise OSError(

@@ -16,27 +16,22 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
-from wpoflow.grids.grid import Grid
-from wpoflow.solver.records.layout import (
-    OPTIMUM_ARRAYS,
-    OPTIMUM_ATTRIBUTES,
-    axis_arrays,
-    check_axis_names,
-    standing_attributes,
-    variables,
-)
+from wpoflow.solver.records.layout import OPTIMUM_ARRAYS, OPTIMUM_ATTRIBUTES
 from wpoflow.solver.records.run import Attributes, Optimum
 from wpoflow.solver.records.series import SERIES
 from wpoflow.solver.storage.atomic import check_output, final_path, part_path, put_in_place
 from wpoflow.solver.storage.end_state import append_end_state
 from wpoflow.solver.storage.reader import open_run as open_run
 from wpoflow.solver.storage.room import RECORD_BYTES, array_bytes, give_back, reserve
+
+if TYPE_CHECKING:
+    from wpoflow.solver.storage.problem_arrays import Head
 
 Arrays = Mapping[str, FloatArray | IntArray]
 
@@ -53,10 +48,8 @@ class RunWriter:
     ----------
     path : path
         Final name of the file; a symbolic link is followed.
-    states, actions : Grid
-    reference_mass, rho : arrays (A,), (S,)
-    attributes : mapping, optional
-        Further attributes known at the start: title, problem, discount, temperature, gap_floor ...
+    head : Head
+        What it begins with.
     arrays : mapping, optional
         Arrays that state the problem, by their names in the group ``problem`` (for problems stated in Python).
     force : bool
@@ -68,35 +61,21 @@ class RunWriter:
         The file exists and ``force`` is off, or it is not a regular file.
     OSError
         The file cannot be written.
-    ValueError
-        Two axes of one name, or a name that the file has for something else.
     """
 
     def __init__(
-        self,
-        path: str | os.PathLike[str],
-        states: Grid,
-        actions: Grid,
-        *,
-        reference_mass: FloatArray,
-        rho: FloatArray,
-        attributes: Attributes | None = None,
-        arrays: Arrays | None = None,
-        force: bool = False,
+        self, path: str | os.PathLike[str], head: Head, *, arrays: Arrays | None = None, force: bool = False
     ) -> None:
         self.path = final_path(path)
-        self.states, self.actions = states, actions
-        check_axis_names([axis.name for axis in (*states.axes, *actions.axes)])
         check_output(path, force)
-        self._table = variables(states, actions)
+        self._table = head.table
         self._rows = 0
         part_path(self.path).open("ab").close()  # a missing permission is said better here than by HDF5
         self._file = h5py.File(part_path(self.path), "w", libver=("v108", "v110"), track_order=True)
-        described = len(str(attributes)) + sum(axis.edges.size for axis in (*states.axes, *actions.axes))
-        stated = reference_mass.size + rho.size + sum(array.size for array in (arrays or {}).values())
+        given = {**head.arrays, **{f"problem/{name}": array for name, array in (arrays or {}).items()}}
         try:
-            with self._written(array_bytes(stated + described)):
-                self._begin(attributes or {}, reference_mass, rho, arrays or {})
+            with self._written(array_bytes(len(str(head.attributes)) + sum(array.size for array in given.values()))):
+                self._begin(head.attributes, given)
         except OSError:
             self.discard()
             raise
@@ -114,20 +93,12 @@ class RunWriter:
             self._file.close()
             give_back(part_path(self.path), used)
 
-    def _begin(self, attributes: Attributes, mass: FloatArray, rho: FloatArray, arrays: Arrays) -> None:
-        self._file.attrs.update(
-            {
-                **standing_attributes(self.states, self.actions),
-                "status": "running",
-                "stop_reason": "",
-                **attributes,
-            }
-        )
+    def _begin(self, attributes: Attributes, arrays: Arrays) -> None:
+        self._file.attrs.update({**attributes, "status": "running", "stop_reason": ""})
         for name in SERIES:
             self._create(name)
         self._series = {name: self._file[name].id for name in SERIES}
-        given = axis_arrays(self.states, self.actions) | {"reference_mass": mass, "rho": rho}
-        for path, array in (given | {f"problem/{name}": array for name, array in arrays.items()}).items():
+        for path, array in arrays.items():
             for index in self._table[path].own_indices:
                 self._create(index, np.arange(array.size))
             self._create(path, array)

@@ -13,6 +13,7 @@ from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.series import SERIES
 from wpoflow.solver.storage.atomic import check_output, final_path, part_path, write_text
+from wpoflow.solver.storage.problem_arrays import head_of
 from wpoflow.solver.storage.writer import RunWriter, open_run
 
 ACTIONS = Grid((uniform_axis("a", 0.0, 1.0, 2),))
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="links and pipes are 
 
 
 def writer(path: Path, force: bool = True) -> RunWriter:
-    return RunWriter(path, Grid(), ACTIONS, reference_mass=np.full(2, 0.5), rho=np.ones(1), force=force)
+    return RunWriter(path, head_of(Grid(), ACTIONS, np.full(2, 0.5), np.ones(1)), force=force)
 
 
 @pytest.mark.parametrize("name", ["run.h5", "run.h5.part"])

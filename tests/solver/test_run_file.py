@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -13,9 +14,14 @@ import pytest
 
 from wpoflow.grids.axis import edges_axis, sinh_axis, uniform_axis
 from wpoflow.grids.grid import Grid
+from wpoflow.problems.load import load_problem
+from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.storage.atomic import TRAILER_LENGTH, RunFileError, part_path
+from wpoflow.solver.storage.optimum_file import save_optimum
+from wpoflow.solver.storage.problem_arrays import head_of
 from wpoflow.solver.storage.writer import RunWriter, chunk_shape, open_run
 
 BANDIT = (Grid(), Grid((sinh_axis("a", -2.0, 2.0, 7, focus=0.5, ratio=4.0),)))
@@ -50,11 +56,13 @@ def write(path: Path, grids: tuple[Grid, Grid], rows: int = 40, status: str = "c
     }
     with RunWriter(
         path,
-        states,
-        actions,
-        reference_mass=np.full(actions.size, 1.0 / actions.size),
-        rho=np.full(states.size, 1.0 / states.size),
-        attributes={"title": "Größe", "problem": "# " + "x" * 100_000, "discount": 0.9},
+        head_of(
+            states,
+            actions,
+            np.full(actions.size, 1.0 / actions.size),
+            np.full(states.size, 1.0 / states.size),
+            {"title": "Größe", "problem": "# " + "x" * 100_000, "discount": 0.9},
+        ),
         arrays={"cost": truth["cost"], "transition_indices": np.arange(11)},
     ) as writer:
         writer.optimum(optimum)
@@ -106,8 +114,7 @@ def test_large_arrays_are_read_when_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_discarded_file_leaves_nothing(tmp_path: Path) -> None:
-    states, actions = BANDIT
-    with RunWriter(tmp_path / "run.h5", states, actions, reference_mass=np.ones(7) / 7, rho=np.ones(1)) as writer:
+    with RunWriter(tmp_path / "run.h5", head_of(*BANDIT, np.ones(7) / 7, np.ones(1))) as writer:
         writer.discard()
     assert list(tmp_path.iterdir()) == []
 
@@ -145,8 +152,7 @@ def test_overwriting_needs_force(tmp_path: Path) -> None:
 
 
 def test_a_row_must_hold_every_series(tmp_path: Path) -> None:
-    states, actions = BANDIT
-    with RunWriter(tmp_path / "run.h5", states, actions, reference_mass=np.ones(7) / 7, rho=np.ones(1)) as writer:
+    with RunWriter(tmp_path / "run.h5", head_of(*BANDIT, np.ones(7) / 7, np.ones(1))) as writer:
         with pytest.raises(ValueError, match="surprise, time"):
             writer.record({**{name: 0.0 for name in SERIES if name != "time"}, "surprise": 1.0})
         with pytest.raises(ValueError, match="complete, interrupted, failed"):
@@ -158,8 +164,24 @@ def test_a_row_must_hold_every_series(tmp_path: Path) -> None:
 def test_axes_are_not_named_like_something_else(tmp_path: Path, name: str) -> None:
     states, actions = Grid((uniform_axis(name, 0.0, 1.0, 3, "clamp"),)), Grid((uniform_axis("u", 0.0, 1.0, 3),))
     with pytest.raises(ValueError, match=f"axis '?{name}"):
-        RunWriter(tmp_path / "run.h5", states, actions, reference_mass=np.ones(3) / 3, rho=np.ones(3) / 3)
+        RunWriter(tmp_path / "run.h5", head_of(states, actions, np.ones(3) / 3, np.ones(3) / 3))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("stated", ["by a file", "in Python"])
+def test_files_of_runs_and_of_optima_say_the_same_of_the_problem(tmp_path: Path, stated: str) -> None:
+    mdp = load_problem("lqr", cells={"x": 5, "u": 4})
+    mdp = mdp if stated == "by a file" else replace(mdp, statement="")
+    best = solve_optimum(mdp)
+    save_optimum(mdp, best, tmp_path / "best.h5")
+    evolve(mdp, until={"steps": 1}, optimum=best, output=tmp_path / "run.h5")
+    in_memory = evolve(mdp, until={"steps": 1}, optimum=best).attributes
+    optimum, run = (open_run(tmp_path / name).attributes for name in ("best.h5", "run.h5"))
+    assert ("problem" in optimum) == (stated == "by a file")
+    of_optimum = optimum.keys() - {"wall_seconds", "status", "stop_reason"}
+    assert of_optimum >= {"title", "discount", "temperature", "transition", "state_axes", "action_axes", "packages"}
+    assert all(optimum[name] == run[name] == in_memory[name] for name in of_optimum)
+    assert run.keys() == in_memory.keys()
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
@@ -171,9 +193,7 @@ def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
     write(path, BANDIT)
     before = path.read_bytes()
-    states, actions = BANDIT
-    mass, rho = np.full(7, 1.0 / 7.0), np.ones(1)
-    with RunWriter(path, states, actions, reference_mass=mass, rho=rho, force=True) as writer:
+    with RunWriter(path, head_of(*BANDIT, np.full(7, 1.0 / 7.0), np.ones(1)), force=True) as writer:
         writer.record(dict.fromkeys(SERIES, 1.0))
         assert path.read_bytes() == before
         writer.close("interrupted", "interrupted by the user")
@@ -221,10 +241,11 @@ import os, sys
 import numpy as np
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
+from wpoflow.solver.storage.problem_arrays import head_of
 from wpoflow.solver.storage.writer import RunWriter
 from wpoflow.solver.records.series import SERIES
 actions = Grid((uniform_axis("a", 0.0, 1.0, 4),))
-writer = RunWriter(sys.argv[1], Grid(), actions, reference_mass=np.full(4, 0.25), rho=np.ones(1))
+writer = RunWriter(sys.argv[1], head_of(Grid(), actions, np.full(4, 0.25), np.ones(1)))
 for k in range(700):
     writer.record(dict.fromkeys(SERIES, float(k)))
 os._exit(9)

@@ -10,6 +10,7 @@ from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.storage.problem_arrays import head_of
 from wpoflow.solver.storage.writer import RunWriter
 
 
@@ -19,11 +20,13 @@ def small_run(path: Path, status: str = "complete") -> None:
     policy = np.full((3, 4), 0.25)
     with RunWriter(
         path,
-        states,
-        actions,
-        reference_mass=np.full(4, 0.25),
-        rho=np.full(3, 1.0 / 3.0),
-        attributes={"title": "Made up", "problem": "", "discount": 0.5, "temperature": 1},
+        head_of(
+            states,
+            actions,
+            np.full(4, 0.25),
+            np.full(3, 1.0 / 3.0),
+            {"title": "Made up", "problem": "", "discount": 0.5, "temperature": 1},
+        ),
     ) as writer:
         writer.optimum(Optimum(np.zeros(3), np.zeros((3, 4)), policy, 1e-15, 1e-29, np.full(3, 1.0 / 3.0), 2))
         for time, gap in ((0.0, 2.0), (1.0, 0.5)):
