@@ -36,7 +36,7 @@ from wpoflow.solver.schemes.backward_differentiation import (
     predictions_around,
 )
 from wpoflow.solver.schemes.history import combine_history, extrapolate_values, measure_step
-from wpoflow.solver.schemes.scheme import Problem, Ring, Scheme, State, Trial, values
+from wpoflow.solver.schemes.scheme import PlainState, Problem, Scheme, State, Trial, values
 
 # Tuned on the gallery's problems and those of benchmarks/ at accuracies 1e-3 to 1e-8: within 20 % of their values the
 # number of Bellman evaluations changes by a few percent.
@@ -73,8 +73,8 @@ class MultistepState(NamedTuple):
         Of the extrapolation of V.
     left : array (2,)
         ||p - g|| in the mean and in the maximum of the states.
-    gibbs, gibbs_value : arrays (S, A), (S,)
-        g, and the V it was made of.
+    gibbs_value : array (S,)
+        The V that g was made of.
     """
 
     policy: FloatArray
@@ -86,7 +86,6 @@ class MultistepState(NamedTuple):
     order: int
     degree: int
     left: FloatArray
-    gibbs: FloatArray
     gibbs_value: FloatArray
 
 
@@ -111,7 +110,8 @@ class MultistepScheme(Scheme):
         self._values = np.empty((KEPT + 1, n_states))
         self._value_rows = list(self._values)
         self._q = np.empty((n_states, n_actions))
-        self._gibbs = Ring((n_states, n_actions), 3)
+        # g is no part of a state: it is made anew where the one at hand is of another V
+        self._gibbs, self._gibbs_value = np.empty((n_states, n_actions)), np.empty(0)
         self._squares, self._norms, self._drift = np.empty((5, n_states)), np.empty((5, 2)), np.empty(n_states)
         self._negative: IntArray = np.zeros(n_states, dtype=np.int64)
         self._extrapolated, self._wrong = np.empty((HIGHEST_DEGREE + 1, n_states)), np.empty(HIGHEST_DEGREE + 1)
@@ -132,9 +132,8 @@ class MultistepScheme(Scheme):
         narrowest = min(float(axis.widths.min()) for axis in mdp.actions.axes)
         shortest = narrowest**2 / (mdp.temperature + self._steepest(evaluation.q))
         size = min(FIRST_STEP, math.sqrt(problem.control.accuracy)) * shortest
-        gibbs, gibbs_value = self._gibbs.free(), np.zeros_like(evaluation.value)
-        gibbs[:] = policy  # any law will do, as nothing is left to go by its distance
-        return MultistepState(policy, evaluation, size, (0.0,), (), (), 1, 0, np.zeros(2), gibbs, gibbs_value)
+        nothing = np.zeros_like(evaluation.value)  # any V will do, as nothing is left to go by
+        return MultistepState(policy, evaluation, size, (0.0,), (), (), 1, 0, np.zeros(2), nothing)
 
     def _steepest(self, q: FloatArray) -> float:
         """Largest difference of Q, (S, A), between neighbouring cells."""
@@ -156,56 +155,54 @@ class MultistepScheme(Scheme):
         problem, mdp = self.problem, self.problem.mdp
         control, known = problem.control, values(state)
         assert control is not None
-        state, slots = self._placed(state, known)
+        state, taken = self._placed(state, known)
         control.note_scale(known.value)
-        times, time = np.array(state.times), state.times[0] + dt
-        slot = min(ALL_SLOTS.difference(slots.tolist()))
-        new = self._rows[slot]
+        slots, times, time = np.array(taken), np.array(state.times), state.times[0] + dt
+        new = self._rows[min(ALL_SLOTS.difference(taken))]
         c, weights = formula(times, time, state.order)
         combine_history(self._history, slots[: weights.size], weights, new)
-        guesses = self._extrapolated[: min(times.size, HIGHEST_DEGREE + 1)]
+        guesses = self._extrapolated[: min(len(taken), HIGHEST_DEGREE + 1)]
         extrapolate_values(self._values, slots, times, time, guesses)
         guess = guesses[state.degree]
         q_of_value(mdp, guess, self._q)
         problem.flow.step(new, self._q, c, new)
-        gibbs, gibbs_value = self._gibbs_policy(state, guess)
-        error = self._measure(times, time, state.order, slots, gibbs, new, guesses)
+        gibbs_value = self._make_gibbs(state, guess)
+        error = self._measure(times, time, state.order, slots, new, guesses)
         left = self._norms[4].copy()
-        retry = MultistepState(*state[:8], left, gibbs, gibbs_value)
+        retry = MultistepState(*state[:8], left, gibbs_value)
         if not error <= 1.0:
             return Trial(state, self._shortened(retry, dt, error, state.order), np.inf)
-        following = MultistepState(
-            new,
-            None,
-            state.size,
-            (time, *state.times[: KEPT - 1]),
-            (state.policy, *state.policies[: KEPT - 2]),
-            (self._value_rows[slots[0]], *state.past_values[: KEPT - 2]),
-            state.order,
-            state.degree,
-            left,
-            gibbs,
-            gibbs_value,
-        )
         enough = BELLMAN_SHARE * control.allowed(float(left[0])) * mdp.temperature * (1.0 - mdp.discount)
-        return Trial(following, retry, error, self._drift, int(self._negative.sum()), guess, enough)
+        # hardly ever is there a negative entry, and to count states is faster than to sum
+        negative = int(self._negative.sum()) if np.count_nonzero(self._negative) else 0
+        return Trial(PlainState(new, None, state.size), retry, error, self._drift, negative, guess, enough)
 
     def finish(self, trial: Trial, dt: float, evaluation: Evaluation | None) -> Trial:
         """What the error of the extrapolated V may have done to the policy is an error, too; then the next step."""
-        state, retry, control = trial.state, trial.retry, self.problem.control
-        assert isinstance(state, MultistepState)
+        retry, control = trial.retry, self.problem.control
         assert isinstance(retry, MultistepState)
         assert evaluation is not None
         assert control is not None
         mdp, wrong = self.problem.mdp, self._wrong[: min(len(retry.times), HIGHEST_DEGREE + 1)]
         oscillations(evaluation.value, self._extrapolated[: wrong.size], control.counted, wrong)
         moved = mdp.discount * float(wrong[retry.degree]) / (2.0 * mdp.temperature)
-        ratio = VALUE_SHARE * moved / control.allowed(float(state.left[0]))
+        ratio = VALUE_SHARE * moved / control.allowed(float(retry.left[0]))
         if not ratio <= 1.0:
             return trial._replace(retry=self._shortened(retry, dt, ratio, retry.degree), error=np.inf)
         order, size, degree = self._chosen(retry, dt, ratio, wrong)
-        chosen = MultistepState(state.policy, evaluation, size, *state[3:6], order, degree, *state[8:])
-        return Trial(chosen, retry, trial.error)
+        following = MultistepState(
+            trial.state.policy,
+            evaluation,
+            size,
+            (retry.times[0] + dt, *retry.times[: KEPT - 1]),
+            (retry.policy, *retry.policies[: KEPT - 2]),
+            (self._value_rows[self._slots[id(retry.policy)]], *retry.past_values[: KEPT - 2]),
+            order,
+            degree,
+            retry.left,
+            retry.gibbs_value,
+        )
+        return Trial(following, retry, trial.error)
 
     def replaced(self, trial: Trial, dt: float, policy: FloatArray, evaluation: Evaluation) -> MultistepState:
         """See `Scheme`; the past is forgotten but for where the step began."""
@@ -222,14 +219,14 @@ class MultistepScheme(Scheme):
         """See `Scheme`: the polynomial through the last policies, its negative entries limited."""
         assert isinstance(state, MultistepState)
         degree = min(state.order, len(state.times) - 1)
-        slots = self._slots_of(state)
+        slots = np.array(self._slots_of(state))
         weights = prediction_weights(np.array(state.times[: degree + 1]), state.times[1] + since)
         out = np.empty_like(self._q)
         combine_history(self._history, slots[: degree + 1], weights, out)
         self.problem.limit(out)
         return out
 
-    def _placed(self, state: MultistepState, known: Evaluation) -> tuple[MultistepState, IntArray]:
+    def _placed(self, state: MultistepState, known: Evaluation) -> tuple[MultistepState, list[int]]:
         """The state with its policies and values in rows of the history, and their slots."""
         if id(state.policy) not in self._slots:
             held = len(state.policies) + 1
@@ -243,21 +240,24 @@ class MultistepScheme(Scheme):
         self._values[slots[0]] = known.value
         return state, slots
 
-    def _slots_of(self, state: MultistepState) -> IntArray:
+    def _slots_of(self, state: MultistepState) -> list[int]:
         slots = self._slots
-        return np.array([slots[id(policy)] for policy in (state.policy, *state.policies)])
+        return [slots[id(policy)] for policy in (state.policy, *state.policies)]
 
-    def _gibbs_policy(self, state: MultistepState, value: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The Gibbs policy of the present Q, or the one at hand if it is as good; with the V it was made of."""
-        mdp, control = self.problem.mdp, self.problem.control
+    def _make_gibbs(self, state: MultistepState, value: FloatArray) -> FloatArray:
+        """Have at hand the Gibbs policy of the present Q, or the state's if it is as good; the V it was made of."""
+        mdp, control, found = self.problem.mdp, self.problem.control, state.gibbs_value
         assert control is not None
         if state.left[0] > 0.0:
-            oscillations(value, state.gibbs_value[None], control.counted, self._moved)
+            oscillations(value, found[None], control.counted, self._moved)
             if mdp.discount * self._moved[0] <= GIBBS_SHARE * mdp.temperature * state.left[0]:
-                return state.gibbs, state.gibbs_value
-        gibbs = self._gibbs.free(state.gibbs)
-        gibbs_policy(self._q, mdp.log_mass, mdp.temperature, gibbs)
-        return gibbs, value.copy()
+                if found is self._gibbs_value:
+                    return found
+                q_of_value(mdp, found, self._q)
+                value = found
+        gibbs_policy(self._q, mdp.log_mass, mdp.temperature, self._gibbs)
+        self._gibbs_value = found if value is found else value.copy()
+        return self._gibbs_value
 
     def _measure(
         self,
@@ -265,7 +265,6 @@ class MultistepScheme(Scheme):
         time: float,
         order: int,
         slots: IntArray,
-        gibbs: FloatArray,
         new: FloatArray,
         guesses: FloatArray,
     ) -> float:
@@ -274,7 +273,7 @@ class MultistepScheme(Scheme):
         assert control is not None
         weights, constants = predictions_around(times, time, order)
         used = slots[: weights.shape[0]]
-        measure_step(self._history, used, weights, gibbs, new, self._squares, self._drift, self._negative)
+        measure_step(self._history, used, weights, self._gibbs, new, self._squares, self._drift, self._negative)
         if not control.step_ratios(self._squares, constants, LEFT_SHARE, self._norms, self._ratios):
             self.problem.substeps.evaluate(new, guesses[0])  # names the state and cell
             self._ratios[1] = np.nan
@@ -295,7 +294,7 @@ class MultistepScheme(Scheme):
         proposed = max(SHRINKING, growth) * dt
         # a step cut short to land on a time says nothing against the size it was cut from
         size = max(proposed, before.size) if growth >= 1.0 else proposed
-        degree = int(np.argmin(wrong))
+        degree = int(wrong.argmin())
         if degree == wrong.size - 1 < HIGHEST_DEGREE:
             degree += 1
         return before.order + best - 1, size, degree
