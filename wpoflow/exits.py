@@ -67,7 +67,7 @@ def exit_status(error: BaseException) -> Exit:
 
 
 _FLAGS = re.compile(r"\b(force|anyway)=True\b")
-_ENTRIES = re.compile(r"^(set|cells)\['([^']*)'\]")
+_ENTRIES = re.compile(r"(?:^|(?<=\(with )|(?<=, ))(set|cells)\['([^']*)'\]")
 _SETTINGS = re.compile(r"^(until|scheme|step|accuracy|flow)(?:\.(\w+))?(?=: )")
 
 

@@ -137,7 +137,7 @@ def check_output(
 def _refuse_foreign(path: str | os.PathLike[str], final: Path, part: Path, lock: Path) -> None:
     """Raise FileExistsError for what wpoflow did not write and would replace or remove."""
     for place in (final, part):
-        if place.exists() and not is_ours(place):
+        if place.exists() and not is_ours(place, unfinished=place == part):
             raise FileExistsError(
                 f"{place} exists and is no run, optimum or figure of wpoflow: it is never replaced; choose another name"
             )

@@ -15,23 +15,33 @@ MAGIC = b"WPOFLOW1"
 TRAILER_LENGTH = 48
 
 _KINDS = (b"\x89HDF\r\n\x1a\n", b"\x89PNG\r\n\x1a\n", b"GIF8", b"%PDF-", b"<?xml", b"<svg", b"<!doctype html", b"{")
+_SUPERBLOCK = 48  # bytes at the beginning of an HDF5 file
 _MOVIE = b"ftyp"  # at the fifth byte of an .mp4
 _MARK = b"wpoflow"
 _LOOKED_AT = 1 << 20  # bytes at either end
 _OF_CHECKPOINTS = ("start.npz", "initial.npz", "optimum.npz", "snapshot-*.npz", "state-*.npz", "*.part", ".nfs*")
 
 
-def is_ours(path: Path) -> bool:
-    """Whether a regular file was written by wpoflow, or holds nothing; OSError if it cannot be read."""
+def is_ours(path: Path, unfinished: bool = False) -> bool:
+    """Whether a regular file was written by wpoflow, or holds nothing; OSError if it cannot be read.
+
+    Of a file in the place of an unfinished one HDF5's first bytes count for nothing.
+    """
     with path.open("rb") as stream:
         head = stream.read(_LOOKED_AT)
         length = stream.seek(0, os.SEEK_END)
         stream.seek(max(0, length - _LOOKED_AT))
         tail = stream.read()
-    if not length or tail[-TRAILER_LENGTH:].startswith(MAGIC):
+    if not length or tail[-TRAILER_LENGTH:].startswith(MAGIC) or (unfinished and _is_blank(head, tail)):
         return True
     known = head[:16].lower().startswith(tuple(kind.lower() for kind in _KINDS)) or head[4:8] == _MOVIE
     return known and (_MARK in head or _MARK in tail)
+
+
+def _is_blank(head: bytes, tail: bytes) -> bool:
+    """Whether nothing was written but HDF5's first bytes, as a run leaves it that is killed in its first moments."""
+    begun = head.startswith(_KINDS[0]) or not any(head[:_SUPERBLOCK])
+    return begun and not any(head[_SUPERBLOCK:]) and not any(tail[_SUPERBLOCK:])
 
 
 def foreign_entry(folder: Path) -> Path | None:

@@ -8,17 +8,14 @@ anything.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.grids.axis import Axis
 from wpoflow.solver.records.run import Optimum, Run
 
 MASS_TOLERANCE = 1e-9
-FARTHEST = 1e100
-"""Absolute value of the edges of an axis, at most: squares and products of lengths are finite numbers."""
 LARGEST = 1e300
 """Absolute value of costs and values, at most: what is made of a few of them is finite."""
 LATEST = 1e305
@@ -38,7 +35,6 @@ def implausible(run: Run) -> str | None:
 
 def _findings(run: Run) -> Iterator[str]:
     yield from of_attributes(run.attributes)
-    yield from of_axes((*run.states.axes, *run.actions.axes))
     given = {"time": run.series["time"], "reference_mass": run.reference_mass, "rho": run.rho}
     if (kept := run.snapshots) is not None:
         given["snapshot/snapshot_time"] = kept.time
@@ -59,13 +55,6 @@ def of_attributes(attributes: Numbers) -> Iterator[str]:
     for name in ("accuracy", "step"):
         if name in attributes and not 0.0 < float(attributes[name]) < math.inf:
             yield f"the {name} is {attributes[name]}"
-
-
-def of_axes(axes: Sequence[Axis]) -> Iterator[str]:
-    """What cannot be right in the axes of a run."""
-    for axis in axes:
-        if not (axis.lower >= -FARTHEST and axis.upper <= FARTHEST):
-            yield f"the axis {axis.name} reaches from {axis.lower:g} to {axis.upper:g}, beyond {FARTHEST:g}"
 
 
 def of_optimum(best: Optimum) -> Iterator[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from warnings import warn
 
@@ -21,7 +20,7 @@ from wpoflow.solver.records.run import Optimum, Run, Snapshots
 from wpoflow.solver.records.series import SERIES
 from wpoflow.solver.storage.atomic import RunFileError
 from wpoflow.solver.storage.contents import DAMAGE, Contents, DamagedContents, Scalar, reading
-from wpoflow.solver.storage.plausible import of_attributes, of_axes, of_optimum
+from wpoflow.solver.storage.plausible import of_attributes, of_optimum
 from wpoflow.solver.storage.seal import check_seal
 
 NAMED_LOSSES = 12
@@ -82,7 +81,7 @@ def _read_damaged(path: Path, damage: str) -> Run:
 def _read(contents: Contents) -> Run:
     attributes = contents.attributes()
     states, actions = (_grid(contents, attributes, kind) for kind in ("state", "action"))
-    contents.judge(chain(of_attributes(attributes), of_axes((*states.axes, *actions.axes))))
+    contents.judge(of_attributes(attributes))
     table = variables(states, actions)
     rows = contents.rows([table[name] for name in SERIES])
     return Run(

@@ -2,8 +2,8 @@
 
 HDF5 cuts a file at the end of its own data when a program opens it for writing: h5py with "r+", h5netcdf and netCDF4
 with "a", even where that is refused or nothing is written.  The trailer goes, and with it the state from which the run
-can be extended (`solver.storage.sealed_arrays`).  Such a file ends exactly where its superblock says that its data end; one
-that was truncated ends before, and one whose trailer is damaged after it.  The digests it keeps
+can be extended (`solver.storage.sealed_arrays`).  Such a file ends exactly where its superblock says that its data
+end; one that was truncated ends before, and one whose trailer is damaged after it.  The digests it keeps
 (`solver.storage.digests`) then tell whether what is in it is what the run left.
 """
 

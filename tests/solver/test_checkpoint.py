@@ -202,11 +202,14 @@ def test_a_crash_leaves_no_lock(tmp_path: Path) -> None:
 def test_a_run_cut_short_is_not_overwritten_unasked(mdp: GridMDP, tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
     cut_short(mdp, path)
-    with pytest.raises(FileExistsError, match=r"run\.h5\.checkpoint .*wpoflow resume .*run\.h5.*--force"):
+    with pytest.raises(FileExistsError, match=r"run\.h5\.checkpoint .*wpoflow resume .*run\.h5.*force=True"):
         check_output(path)
     path.write_text("something else")  # put there since
     with pytest.raises((FileExistsError, RunFileError), match=r"run\.h5"):
         resume(path)
+    with pytest.raises(FileExistsError, match="never replaced"):
+        evolve(mdp, until=0.1, output=path, force=True)
+    path.unlink()
     evolve(mdp, until=0.1, output=path, force=True)
     assert not checkpoint_folder(path).exists()
     assert not part_path(path).exists()
@@ -226,7 +229,7 @@ def test_changes_since_are_told(mdp: GridMDP, tmp_path: Path) -> None:
     cut_short(mdp, path, origin=origin_of(read_problem(file), file))
     prepare(path)
     file.write_text(mdp.statement.replace("temperature = ", "temperature = 1"))
-    with pytest.raises(RunFileError, match=r"mine\.toml has changed.*--anyway"):
+    with pytest.raises(RunFileError, match=r"mine\.toml has changed.*anyway=True"):
         resume(path)
     file.unlink()  # the problem is kept with the checkpoints
     prepare(path)

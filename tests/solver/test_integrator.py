@@ -15,6 +15,7 @@ from tests.solver.faults import Climbing, Faulty, Stagnating
 from tests.solver.small_problems import small_problem
 from tests.solver.test_evolve import side_by_side
 from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.transitions.sparse_kernels import scalar_product
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
@@ -85,7 +86,8 @@ def test_a_trial_that_fails_is_repeated_shorter_and_counted(scheme: str) -> None
         if dt > 0.02:
             out[4, 7] = np.nan
 
-    settings: dict[str, Any] = {"until": 0.5, "accuracy": 1e-2, "scheme": scheme, "series": {"times": []}}
+    settings: dict[str, Any] = {"until": 0.5, "accuracy": 1e-2, "scheme": scheme, "snapshots": 2}
+    settings["series"] = {"times": []}
     run, alone = evolve(mdp, flow=Faulty(mdp, fault), **settings), evolve(mdp, **settings)
     assert run.status == "complete"
     assert int(run.attributes["rejected_steps"]) > int(alone.attributes["rejected_steps"])
@@ -171,7 +173,7 @@ def test_compiling_does_not_count_towards_the_limit_on_wall_time() -> None:
 
     def fault(calls: int, _: float, out: FloatArray) -> None:
         if calls == 3:
-            with event.trigger_event("numba:compile"):
+            with event.trigger_event("numba:compile", data={"dispatcher": scalar_product}):
                 time.sleep(1.0)
 
     limits = {"steps": 30, "wall": 0.9}

@@ -123,6 +123,14 @@ def test_what_is_ours_is_known_in_every_state(call: Call) -> None:
     assert call("movie", "run.h5", "-o", "m.gif", "--force")[0] == 0
 
 
+@pytest.mark.parametrize("begun", [True, False], ids=["HDF5 has begun", "room is reserved"])
+def test_a_run_killed_in_its_first_moments_is_replaced(call: Call, begun: bool) -> None:
+    assert call("run", *SMALL, "--until", "0.1", "-o", "run.h5", "--quiet")[0] == 0
+    Path("out.h5.part").write_bytes((Path("run.h5").read_bytes()[:48] if begun else b"") + bytes(4096))
+    assert call("run", *SMALL, "--until", "0.1", "-o", "out.h5", "--quiet", "--force") == (0, "", "")
+    assert not Path("out.h5.part").exists()
+
+
 def test_a_seal_alone_tells_that_a_file_is_ours(tmp_path: Path) -> None:
     path = tmp_path / "start.npz"
     path.write_bytes(b"anything")
