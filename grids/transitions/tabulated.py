@@ -140,7 +140,7 @@ class TabulatedTransition:
 def tabulated_transition(
     table: FloatArray | sp.sparray | sp.spmatrix, ends: FloatArray | Literal["remainder"] | None = None
 ) -> TabulatedTransition:
-    """Transition from a tensor (S, A, S) or a sparse matrix (S·A, S), row s·A + a being P(·|s, a).
+    """Transition from a tensor (S, A, S) or a sparse matrix (S·A, S), row s·A + a the law after (s, a).
 
     Parameters
     ----------
