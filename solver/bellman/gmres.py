@@ -36,17 +36,21 @@ class Krylov:
         if pays(transition):
             self._incomplete = IncompleteLU() if incomplete is None else incomplete
 
+    @property
+    def preconditioned(self) -> bool:
+        """Whether incomplete factors are used."""
+        return self._incomplete is not None
+
     def correction(self, residual: FloatArray, reduction: float, transposed: bool) -> tuple[FloatArray, float]:
         """What solves for a residual by a few steps, and the part of it that GMRES takes to be left."""
-        wanted = max(LEAST_REDUCTION, MARGIN * reduction)
         precondition = None
         if self._incomplete is not None:
             self._incomplete.factor(self._transition, self._discount)
             precondition = partial(self._incomplete.solve, transposed=transposed)
         elif self._factors is not None and not transposed:
             x = np.empty(residual.size)
-            return x, gmres_of_factors(*self._factors, self._discount, residual, wanted, MOST_VECTORS, x)[1]
-        x, _, reached = gmres(partial(self._apply, transposed=transposed), precondition, residual, wanted)
+            return x, gmres_of_factors(*self._factors, self._discount, residual, wanted(reduction), MOST_VECTORS, x)[1]
+        x, _, reached = gmres(partial(self._apply, transposed=transposed), precondition, residual, wanted(reduction))
         return x, reached
 
     def _apply(self, x: FloatArray, transposed: bool) -> FloatArray:
@@ -59,6 +63,11 @@ class Krylov:
         image *= -self._discount
         image += x
         return image
+
+
+def wanted(reduction: float) -> float:
+    """The reduction of the Euclidean norm that is asked of GMRES for one of the largest entry."""
+    return max(LEAST_REDUCTION, MARGIN * reduction)
 
 
 def gmres(apply: Apply, precondition: Apply | None, rhs: FloatArray, reduction: float) -> tuple[FloatArray, int, float]:

@@ -115,12 +115,12 @@ def residual_of_factors(
     rhs: FloatArray,
     x: FloatArray,
     out: FloatArray,
-) -> float:
-    """Set out = rhs - (I - discount M T) x and return its largest entry."""
+) -> tuple[float, float]:
+    """Set out = rhs - (I - discount M T) x; the largest entry of it, and that of x."""
     apply_factors(indptr, indices, runs, data, laws, discount, x, np.empty(laws.shape[0]), out)
     for i in range(out.size):
         out[i] = rhs[i] - out[i]
-    return largest_entry(out)
+    return largest_entry(out), largest_entry(x)
 
 
 @kernel()
@@ -138,7 +138,7 @@ def gmres_of_factors(
 ) -> tuple[int, float]:
     """`solver.bellman.gmres.gmres` for A = I - discount M T without a preconditioner, after at most ``most`` products.
 
-    Fills out (S,) with the solution and rerotations the number of products and the reduction reached.
+    Fills out (S,) with the solution and returns the number of products and the reduction reached.
     """
     most = min(most, rhs.size)
     basis = np.empty((most + 1, rhs.size))
@@ -159,3 +159,27 @@ def gmres_of_factors(
             break
     combine(used, basis, triangle, rotated, out)
     return used, norm / first
+
+
+@kernel()
+def corrected_of_factors(
+    indptr: IntArray,
+    indices: IndexArray,
+    runs: bool,
+    data: FloatArray,
+    laws: FloatArray,
+    discount: float,
+    rhs: FloatArray,
+    x: FloatArray,
+    residual: FloatArray,
+    reduction: float,
+    most: int,
+    better: FloatArray,
+    left: FloatArray,
+) -> tuple[float, float]:
+    """Add to x what GMRES finds for its residual; both (S,), new in ``better`` and ``left``.  Their largest entries."""
+    gmres_of_factors(indptr, indices, runs, data, laws, discount, residual, reduction, most, better)
+    for i in range(x.size):
+        better[i] += x[i]
+    norm, size = residual_of_factors(indptr, indices, runs, data, laws, discount, rhs, better, left)
+    return norm, size

@@ -25,8 +25,8 @@ from wpoflow.grids.transitions.policy_rows import PolicyRows
 from wpoflow.solver.arithmetic.extremes import largest_entry
 from wpoflow.solver.bellman.direct import BellmanError as BellmanError
 from wpoflow.solver.bellman.direct import DenseFactors, SparseFactors
-from wpoflow.solver.bellman.gmres import Krylov
-from wpoflow.solver.bellman.gmres_kernels import residual_of_factors
+from wpoflow.solver.bellman.gmres import MOST_VECTORS, Krylov, wanted
+from wpoflow.solver.bellman.gmres_kernels import corrected_of_factors, residual_of_factors
 from wpoflow.solver.bellman.ilu import IncompleteLU
 from wpoflow.solver.bellman.linear_solver import LINEAR_SOLVERS
 
@@ -35,6 +35,8 @@ SOUGHT = 2.0  # roundings of the solution at which refinement stops
 ACCEPTED = 64.0  # a residual above this many roundings of the solution is a failed solve
 REFINEMENTS = 12
 STALLED = 0.5  # a correction that leaves more than this of the residual is the last of its kind
+
+Solver = DenseFactors | SparseFactors | Krylov
 
 
 class DiscountedSystem:
@@ -63,7 +65,7 @@ class DiscountedSystem:
         self._factors = transition.factors if isinstance(transition, PolicyRows) else None
 
     @cached_property
-    def _solver(self) -> DenseFactors | SparseFactors | Krylov:
+    def _solver(self) -> Solver:
         if self.linear_solver == "krylov":
             return Krylov(self.transition, self.discount, self._incomplete)
         return self._sparse if self.linear_solver == "sparse" else DenseFactors(self.transition, self.discount)
@@ -110,17 +112,17 @@ class DiscountedSystem:
     ) -> tuple[FloatArray, float]:
         """Correct until the residual no longer falls."""
         x = np.zeros_like(rhs) if guess is None else guess
-        residual, norm, rounding = self._residual(rhs, guess, transposed)
-        solver = self._solver
+        scale = largest_entry(rhs)
+        residual, norm, size = (rhs, scale, 0.0) if guess is None else self._residual(rhs, x, transposed)
+        rounding, solver = EPS * max(size, scale), self._solver
         for _ in range(REFINEMENTS):
             sought = max(SOUGHT * rounding, tolerance)
             if norm <= sought:
                 break
-            candidate = x + solver.correction(residual, sought / norm, transposed)[0]
-            left, new_norm, new_rounding = self._residual(rhs, candidate, transposed)
+            better, left, new_norm, size = self._corrected(solver, rhs, x, residual, sought / norm, transposed)
             if new_norm < norm:
                 stalled = new_norm > STALLED * norm
-                x, residual, norm, rounding = candidate, left, new_norm, new_rounding
+                x, residual, norm, rounding = better, left, new_norm, EPS * max(size, scale)
                 if not stalled:
                     continue
             if norm <= max(ACCEPTED * rounding, tolerance) or not isinstance(solver, Krylov):
@@ -133,15 +135,24 @@ class DiscountedSystem:
             )
         return (x.copy() if x is guess else x), norm
 
-    def _residual(self, rhs: FloatArray, x: FloatArray | None, transposed: bool) -> tuple[FloatArray, float, float]:
-        """rhs - A x, or its transpose, its largest entry, and a rounding of the larger of rhs and x; None for zero."""
-        if x is None:
-            residual = rhs
-        elif transposed or self._factors is None:
+    def _residual(self, rhs: FloatArray, x: FloatArray, transposed: bool) -> tuple[FloatArray, float, float]:
+        """rhs - A x, or its transpose, and the largest entries of it and of x."""
+        if transposed or self._factors is None:
             image = self.transition.rmatvec(x) if transposed else self.transition.matvec(x)
             residual = rhs - (x - self.discount * image)
-        else:
-            residual = np.empty(x.size)
-            residual_of_factors(*self._factors, self.discount, rhs, x, residual)
-        size = 0.0 if x is None else largest_entry(x)
-        return residual, largest_entry(residual), EPS * max(size, largest_entry(rhs))
+            return residual, largest_entry(residual), largest_entry(x)
+        residual = np.empty(x.size)
+        return residual, *residual_of_factors(*self._factors, self.discount, rhs, x, residual)
+
+    def _corrected(
+        self, solver: Solver, rhs: FloatArray, x: FloatArray, residual: FloatArray, reduction: float, transposed: bool
+    ) -> tuple[FloatArray, FloatArray, float, float]:
+        """x with the correction for its residual, the residual then, and the largest entries of both, its own first."""
+        if self._factors is not None and isinstance(solver, Krylov) and not (transposed or solver.preconditioned):
+            better, left = np.empty(x.size), np.empty(x.size)
+            sizes = corrected_of_factors(
+                *self._factors, self.discount, rhs, x, residual, wanted(reduction), MOST_VECTORS, better, left
+            )
+            return better, left, *sizes
+        better = x + solver.correction(residual, reduction, transposed)[0]
+        return better, *self._residual(rhs, better, transposed)
