@@ -7,20 +7,17 @@ relative accuracy.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import scipy.linalg.lapack as lapack
 import scipy.sparse as sparse
 import scipy.sparse.linalg as sparse_linalg
-from threadpoolctl import ThreadpoolController
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.transitions import PolicyTransition
+from wpoflow.solver.bellman.blas import one_blas_thread
 
 
 class BellmanError(ArithmeticError):
@@ -66,39 +63,3 @@ class SparseFactors:
     def _factors(self) -> Any:
         matrix = sparse.eye_array(self._transition.n_states) - self._discount * self._transition.sparse()
         return sparse_linalg.splu(sparse.csc_array(matrix.T), permc_spec="COLAMD", diag_pivot_thresh=0.0)
-
-
-@cache
-def blas() -> ThreadpoolController:
-    """Controller of the BLAS libraries loaded by NumPy and SciPy."""
-    return ThreadpoolController()
-
-
-_lock = threading.Lock()
-_held: list[list[tuple[Any, int]]] = []
-
-
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Hold BLAS to one thread; inside another such block nothing is to be done.
-
-    The limit is the process's: whoever comes last, in whatever thread, restores it.  Libraries are set one by one: to
-    have ``threadpoolctl`` list and limit all of them takes longer than a small system.
-    """
-    with _lock:
-        limits = []
-        if not _held:
-            for library in blas().lib_controllers:
-                threads = library.num_threads if library.user_api == "blas" else 1
-                if threads != 1:
-                    library.set_num_threads(1)
-                    limits.append((library, threads))
-        _held.append(limits if not _held else _held[0])
-    try:
-        yield
-    finally:
-        with _lock:
-            limits = _held.pop()
-            if not _held:
-                for library, threads in limits:
-                    library.set_num_threads(threads)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -15,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import interpolated_transition
-from wpoflow.solver.bellman.direct import blas, one_blas_thread
+from wpoflow.solver.bellman.blas import blas, one_blas_thread
 from wpoflow.solver.bellman.gmres import MOST_VECTORS, Krylov, gmres
 from wpoflow.solver.bellman.ilu import IncompleteLU
 from wpoflow.solver.bellman.linear_solver import LINEAR_SOLVERS, choose_linear_solver
@@ -83,6 +86,38 @@ def test_every_call_of_blas_is_made_with_one_thread(
             case.solve(np.full(cells, np.nan))
         assert blas_threads() == before
     assert all(threads == {1} for threads in seen)
+
+
+def _solve_dense() -> None:
+    system("dense", 0.97).solve(np.ones(system("dense", 0.97).transition.n_states))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork")
+def test_a_process_forked_while_another_thread_solves_can_solve(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fork falls into the moment in which the lock is shut."""
+    library = blas().lib_controllers[0]
+    shut, forked, parent = threading.Event(), threading.Event(), os.getpid()
+
+    def slow(_: int) -> None:
+        if os.getpid() == parent:
+            shut.set()
+            forked.wait(60)
+
+    with threadpool_limits(2, user_api="blas"):
+        monkeypatch.setattr(library, "set_num_threads", slow)
+        other = threading.Thread(target=_solve_dense)
+        other.start()
+        assert shut.wait(60)
+        child = multiprocessing.get_context("fork").Process(target=_solve_dense)
+        child.start()
+        monkeypatch.undo()
+        forked.set()
+        child.join(30)
+        other.join(60)
+        alive = child.is_alive()
+        child.kill()
+    assert (alive, child.exitcode) == (False, 0)
 
 
 def test_gmres_leaves_the_least_residual_of_its_space() -> None:
