@@ -26,6 +26,8 @@ from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation_kernels import CLAMP, PERIODIC, REFLECT, locate
 
+NEXT_STATE = "next state"
+LARGEST_ROUNDING = 0.01  # of the narrowest cell, of the place of a next state
 RULES = {"clamp": CLAMP, "reflect": REFLECT, "periodic": PERIODIC, SHOCK: CLAMP}
 CHUNK_PAIRS = 1 << 18
 NextPoints = Callable[[int, int], Sequence[FloatArray]]
@@ -162,15 +164,27 @@ def state_chunks(n_states: int, n_actions: int) -> Iterator[tuple[int, int]]:
         yield start, min(start + step, n_states)
 
 
+def _check_places(states: Grid, axis: Axis, f: FloatArray, start: int) -> None:
+    """Raise ValueError for a next state so far away that its place in the box, folded or wrapped, is rounding."""
+    i, k = np.unravel_index(np.abs(f).argmax(), f.shape)
+    rounding, cell = float(np.spacing(abs(f[i, k]))), float(axis.widths.min())
+    if not rounding <= LARGEST_ROUNDING * cell:
+        raise ValueError(
+            f"next state {axis.name} is {f[i, k]:g} from state {start + i} ({states.describe(start + int(i))}), action "
+            f"{k}: its place on a {axis.boundary} axis of cells {cell:.3g} wide is known to {rounding:.2g} only"
+        )
+
+
 def chunked(
-    states: Grid, next_points: FloatArray | NextPoints, n_actions: int | None, what: str = "next state"
+    states: Grid, next_points: FloatArray | NextPoints, n_actions: int | None, what: str = NEXT_STATE
 ) -> tuple[NextPoints, int]:
     """Give next points as a checked function of a range of states, and the number of actions.
 
     Raises
     ------
     ValueError
-        A wrong shape, or a next state that is not finite, naming state, action and axis.
+        A wrong shape, or a next state that is not finite or, on a reflecting or periodic axis, so far away that its
+        place is rounding; names state, action and axis.
     """
     raw: NextPoints
     if callable(next_points):
@@ -202,6 +216,8 @@ def chunked(
                 i, k = (int(n) for n in np.argwhere(~np.isfinite(f))[0])
                 where = states.describe(start + i)
                 raise ValueError(f"{what} {axis.name} is {f[i, k]} from state {start + i} ({where}), action {k}")
+            if what == NEXT_STATE and axis.boundary in ("reflect", "periodic"):
+                _check_places(states, axis, f, start)
             chunk.append(f)
         return chunk
 

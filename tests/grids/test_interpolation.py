@@ -117,6 +117,21 @@ def test_boundary_maps(boundary: str, beyond: float, expected: float) -> None:
     assert boundary_map(axis, np.array([beyond, 0.5])) == pytest.approx([expected, 0.5], abs=1e-14)
 
 
+@pytest.mark.parametrize("boundary", ["reflect", "periodic"])
+def test_places_that_are_rounding_alone_are_refused(boundary: str) -> None:
+    """Up to a hundredth of a cell the place is known; a clamped axis asks only on which side it lies."""
+    states, f = Grid((uniform_axis("x", 0.0, 1.0, 4, boundary),)), np.zeros((4, 2, 1))
+    f[2, 1] = -(2.0**44)
+    assert 2.0 * np.spacing(2.0**44) > 0.01 / 4 > np.spacing(2.0**43)
+    with pytest.raises(
+        ValueError, match=rf"next state x is -1.75922e\+13 from state 2 .*, action 1: .* a {boundary} axis"
+    ):
+        interpolated_transition(states, f)
+    interpolated_transition(states, f / 4.0)
+    clamped = interpolated_transition(Grid((uniform_axis("x", 0.0, 1.0, 4, "clamp"),)), f * 1e280)
+    assert clamped.expect(np.array([3.0, 0.0, 0.0, 0.0]))[2, 1] == 3.0
+
+
 def test_callables_and_arrays_give_the_same_stencil() -> None:
     states, actions = Grid((axis_of("clamp", 9), axis_of("periodic", 4, "y"))), CHUNK_PAIRS // 20
     f = np.random.default_rng(0).normal(size=(36, actions, 2))
