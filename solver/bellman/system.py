@@ -34,6 +34,8 @@ EPS = float(np.finfo(np.float64).eps)
 SOUGHT = 2.0  # roundings of the solution at which refinement stops
 ACCEPTED = 64.0  # a residual above this many roundings of the solution is a failed solve
 REFINEMENTS = 12
+RESERVED = 4  # of them, for complete factors where Krylov would not get there with the others
+FACTORED, LONGER = 20_000, 4  # of more states than these complete factors are dear: Krylov gets more of them
 STALLED = 0.5  # a correction that leaves more than this of the residual is the last of its kind
 
 Solver = DenseFactors | SparseFactors | Krylov
@@ -110,18 +112,21 @@ class DiscountedSystem:
     def _refine(
         self, rhs: FloatArray, guess: FloatArray | None, tolerance: float, transposed: bool
     ) -> tuple[FloatArray, float]:
-        """Correct until the residual no longer falls."""
+        """Correct until the residual no longer falls; by complete factors where Krylov would not get there."""
         x = np.zeros_like(rhs) if guess is None else guess
         scale = largest_entry(rhs)
         residual, norm, size = (rhs, scale, 0.0) if guess is None else self._residual(rhs, x, transposed)
         rounding, solver = EPS * max(size, scale), self._solver
-        for _ in range(REFINEMENTS):
+        for remaining in range(REFINEMENTS if rhs.size <= FACTORED else LONGER * REFINEMENTS, 0, -1):
             sought = max(SOUGHT * rounding, tolerance)
             if norm <= sought:
                 break
             better, left, new_norm, size = self._corrected(solver, rhs, x, residual, sought / norm, transposed)
             if new_norm < norm:
-                stalled = new_norm > STALLED * norm
+                fraction = new_norm / norm
+                stalled = fraction > STALLED or (
+                    isinstance(solver, Krylov) and new_norm * fraction ** (remaining - RESERVED) > sought
+                )
                 x, residual, norm, rounding = better, left, new_norm, EPS * max(size, scale)
                 if not stalled:
                     continue
