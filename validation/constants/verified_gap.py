@@ -22,13 +22,16 @@ sides; Ostrowski), so
 12 m eps of first order and the rest for higher ones: a *relative* error, however small lambda is.  An underflow
 changes an entry of D by less than 2^-500 sqrt(1 + the largest rate), which is taken off sqrt(lambda), times sqrt(n).
 
-**Several axes, and circles: Cholesky.**  A is -L made symmetric by sqrt(g), v any vector, here sqrt(g), kappa > 0.
-If A + kappa v v^T - (sigma - delta) is positive definite, A - (sigma - delta) has at most one eigenvalue below zero
-(Weyl) and lambda >= sigma - delta.  A Cholesky factorisation of a matrix B that completes in floating arithmetic,
-in any order of its sums, proves B + dB positive definite with |dB| <= gamma/(1 - gamma) tr B, gamma = (n+1) eps (Rump,
-BIT 46 (2006) 433, doi:10.1007/s10543-006-0056-1).  B itself is computed with errors of at most 8 eps (tr A + kappa v.v
-+ sigma), for the roundings of its entries; rates err by a matrix of norm at most max_i sum_{f at i} s_f (u_f + w_f).
-So delta = (n + 40) eps 1.01 tr (A + kappa v v^T) plus that norm.  The loss is absolute, n^2 eps times the largest rate:
+**Several axes, and circles: inertia of a band matrix.**  A is -L made symmetric by sqrt(g).  If elimination without
+pivoting gives A - sigma = L D L^T, D with at most one negative eigenvalue, at most one eigenvalue of L D L^T is
+negative (Sylvester; the last two rows of D stay a block), and the computed factors are exact for A - sigma + E with
+|E| <= gamma_{b+2} |L| |D| |L^T|, b the band's width (Higham, Accuracy and Stability of Numerical Algorithms, theorem
+9.3).  E is known afterwards: its norm is at most the largest row sum, computed with the factors.  The entries of A are
+computed with relative errors of at most (2 d + 4) eps, those of A - sigma of one more, and rates err by a matrix of
+norm at most max_i sum_{f at i} s_f (u_f + w_f).  In all lambda >= sigma - delta, delta = (b + 2 d + 16) eps times (that
+row sum + sigma), plus the last norm.  A shift whose factors grow proves little and smaller ones are tried.  The loss is
+absolute, a few eps times the largest rate, or sqrt(eps) where a leading part of the matrix has the eigenvalue lambda
+(the flat circle);
 
 **where lambda is smaller than that: one cell grounded.**  With the row and column of cell N left out A_N has a least
 eigenvalue of at most lambda (Cauchy's interlacing), and its inverse in function space, K, is non-negative: for
@@ -51,11 +54,10 @@ from wpoflow.validation.constants.generators import Generators, Rates
 from wpoflow.validation.constants.rounding import rate_slack
 from wpoflow.validation.constants.spectral_gap import MOST_VECTORS, elimination_order, generic_vectors
 from wpoflow.validation.constants.spectral_gap_kernels import slowest_modes
-from wpoflow.validation.constants.verified_gap_kernels import count_paths, factor_all, ground_all
+from wpoflow.validation.constants.verified_gap_kernels import count_graphs, count_paths, ground_all
 
 EPS = 2.0**-53
-MOST_CELLS = 1024  # a factorisation takes a third of a second there
-WIDE = 1e-4  # of lambda given away by the factorisation from which the other ways are tried
+WIDE = 1e-4  # of lambda given away by the band matrix's inertia from which the other ways are tried
 
 
 def verified_spectral_gap(generators: Generators) -> FloatArray:
@@ -98,7 +100,7 @@ def verified_gaps(generators: Generators, rates: Rates, slack: FloatArray) -> Fl
     if generators.is_path:
         return _by_counts(rates.right, rates.left, slack)
     estimates = _estimates(generators, rates)
-    found = _by_factorisation(generators, rates, slack, estimates)
+    found = _by_inertia(generators, rates, slack, estimates)
     wide = np.flatnonzero(found < (1.0 - WIDE) * estimates)
     if wide.size:
         some = Rates(*(values[wide] for values in (rates.right, rates.left, rates.log_conductance, rates.log_gibbs)))
@@ -138,22 +140,18 @@ def _estimates(generators: Generators, rates: Rates) -> FloatArray:
     return gaps
 
 
-def _by_factorisation(generators: Generators, rates: Rates, slack: FloatArray, estimates: FloatArray) -> FloatArray:
-    """Cholesky factorisations, (S,)."""
-    n, faces = generators.actions.size, generators.faces
-    out = np.zeros(len(rates.right))
-    if n > MOST_CELLS:
-        return out
-    doubtful = np.zeros((len(out), n))
-    part = slack * (rates.right + rates.left)
-    for ends in (faces.here, faces.there):
-        np.add.at(doubtful, (slice(None), ends), part)
-    share = 1.01 * (n + 40.0) * EPS
-    factor_all(
-        *(rates.right, rates.left, 1.01 * doubtful.max(axis=1)),
-        *(faces.here, faces.there, rates.log_gibbs, estimates, share, out),
-    )
-    return np.asarray(out * (1.0 - 4.0 * EPS))
+def _by_inertia(generators: Generators, rates: Rates, slack: FloatArray, estimates: FloatArray) -> FloatArray:
+    """Inertia of the band matrices, (S,)."""
+    faces, order = generators.faces, elimination_order(generators)
+    n, size = generators.actions.size, len(rates.right)
+    out, doubtful = np.zeros(size), np.zeros((n, size))
+    part = (slack * (rates.right + rates.left)).T
+    np.add.at(doubtful, faces.here, part)
+    np.add.at(doubtful, faces.there, part)
+    unit = 1.01 * EPS * (order.band + 2.0 * len(generators.axes) + 16.0)
+    chain = (rates.right, rates.left, 1.01 * doubtful.max(axis=0))
+    count_graphs(*chain, order.first, order.second, order.band, n, estimates, unit, out)
+    return np.asarray(np.maximum(out, 0.0) * (1.0 - 4.0 * EPS))
 
 
 def _grounded(generators: Generators, rates: Rates, slack: FloatArray) -> FloatArray:

@@ -18,7 +18,6 @@ from wpoflow.validation.constants.vector_kernels import largest_size
 
 FIRST_MARGIN = 2.0**-46  # relative distance below the estimate of the first eigenvalue tried
 MARGIN_GROWTH = 8.0
-CHOLESKY_TRIALS = 8
 MOST_ITERATIONS = 200
 CLOSE_ENOUGH = 1e-3  # relative distance of Collatz and Wielandt's two bounds at which their iteration ends
 
@@ -52,107 +51,111 @@ def count_paths(right: FloatArray, left: FloatArray, out: FloatArray) -> None:
         out[i] = found
 
 
-@kernel(any_order=True)
-def _product(a: FloatArray, b: FloatArray, count: int) -> float:
-    """Scalar product of the first entries; in whatever order, the bound of its error is the same."""
-    total = 0.0
-    for k in range(np.uintp(count)):
-        total += a[k] * b[k]
-    return total
-
-
 @kernel()
-def cholesky_completes(matrix: FloatArray) -> bool:
-    """Overwrite the lower triangle (n, n) by its Cholesky factor; False where a pivot is not positive."""
-    n = matrix.shape[0]
-    for i in range(n):
-        for j in range(i):
-            matrix[i, j] = (matrix[i, j] - _product(matrix[i], matrix[j], j)) / matrix[j, j]
-        pivot = matrix[i, i] - _product(matrix[i], matrix[i], i)
-        if not 0.0 < pivot < math.inf:
-            return False
-        matrix[i, i] = math.sqrt(pivot)
-    return True
+def factor_banded(rows: FloatArray, sums: FloatArray) -> int:
+    """Overwrite a symmetric band matrix M by its factors L D L^T, without pivoting; the number of negative eigenvalues.
 
+    D is diagonal but for its last two rows, which stay a block: where the least eigenvalue is double, which symmetry
+    brings about, each matrix without one row is singular with M, and that without two rows is not.
 
-@kernel()
-def fill_shifted(
-    right: FloatArray,
-    left: FloatArray,
-    here: IntArray,
-    there: IntArray,
-    null: FloatArray,
-    lift: float,
-    shift: float,
-    matrix: FloatArray,
-) -> float:
-    """Lower triangle of A + lift null null^T - shift, A = -L made symmetric by sqrt(g); returns trace of A + lift."""
-    n = null.size
-    for i in range(n):
-        for j in range(i + 1):
-            matrix[i, j] = 0.0
-    for f in range(right.size):
-        a, b = here[f], there[f]
-        matrix[a, a] += right[f]
-        matrix[b, b] += left[f]
-        matrix[max(a, b), min(a, b)] -= math.sqrt(right[f]) * math.sqrt(left[f])
-    trace = 0.0
-    for i in range(n):
-        for j in range(i + 1):
-            matrix[i, j] += lift * (null[i] * null[j])
-        trace += matrix[i, i]
-        matrix[i, i] -= shift
-    return trace
+    Parameters
+    ----------
+    rows : array (n, band + 1)
+        rows[i, o] = M[i, i - o]; overwritten by D (o = 0) and L.
+    sums : array (n,)
+        Filled with the row sums of |L| |D| |L^T|.
+
+    Returns
+    -------
+    int
+        Of D, from above: a block whose determinant drowns in rounding counts as that of the worse sign; n if a pivot
+        is zero or not finite.
+    """
+    n, band = rows.shape[0], rows.shape[1] - 1
+    negative = 0
+    factors = np.empty(band + 1)
+    for k in range(n):
+        sums[k] = 0.0
+    for k in range(n - 2):
+        pivot = rows[k, 0]
+        if not 0.0 < abs(pivot) < math.inf:
+            return n
+        negative += pivot < 0.0
+        reach = min(band, n - 1 - k)
+        total = 1.0
+        for i in range(1, reach + 1):
+            factors[i] = rows[k + i, i] / pivot
+            total += abs(factors[i])
+        for i in range(1, reach + 1):
+            for j in range(i, reach + 1):
+                rows[k + j, j - i] -= rows[k + j, j] * factors[i]
+        sums[k] += abs(pivot) * total
+        for i in range(1, reach + 1):
+            rows[k + i, i] = factors[i]
+            sums[k + i] += abs(factors[i]) * (abs(pivot) * total)
+    a, b, c = rows[n - 2, 0], rows[n - 1, 1], rows[n - 1, 0]
+    sums[n - 2] += abs(a) + abs(b)
+    sums[n - 1] += abs(c) + abs(b)
+    determinant, doubt = a * c - b * b, 2.0**-50 * (abs(a * c) + b * b) + 1e-300
+    if not abs(a) + abs(b) + abs(c) < math.inf:
+        return n
+    if determinant < -doubt:
+        return negative + 1
+    if determinant > doubt:
+        return negative + (2 if a < 0.0 else 0)
+    return negative + (1 if a > 0.0 or c > 0.0 else 2)
 
 
 @kernel(parallel=True)
-def factor_all(
+def count_graphs(
     right: FloatArray,
     left: FloatArray,
     input_error: FloatArray,
-    here: IntArray,
-    there: IntArray,
-    log_law: FloatArray,
+    first: IntArray,
+    second: IntArray,
+    band: int,
+    n: int,
     estimate: FloatArray,
-    share: float,
+    unit: float,
     out: FloatArray,
 ) -> None:
-    """out[i] = shift - delta of the largest shift tried whose Cholesky factorisation completed; 0 if none.
+    """out[i] = largest shift - delta of those tried with at most one negative eigenvalue of A - shift; 0 if none.
 
     Parameters
     ----------
     right, left : arrays (S, F)
         Rates.
     input_error : array (S,)
-        Bound of the norm of the error that the rates bring into A.
-    here, there : arrays (F,) of int
-    log_law : array (S, n)
-        ln g; need not be accurate.
+        Bound of the norm of the error that the rates bring into A, -L made symmetric by sqrt(g).
+    first, second, band
+        The order of elimination of the n cells.
     estimate : array (S,)
         About the gap.
-    share : float
-        delta = share times the trace, plus input_error.
+    unit : float
+        delta = unit times the largest row sum of |L| |D| |L^T| and the shift, plus input_error.
     out : array (S,)
     """
-    n = log_law.shape[1]
     for i in numba.prange(right.shape[0]):
-        matrix, null = np.empty((n, n)), np.empty(n)
+        matrix, rows, sums = np.zeros((n, band + 1)), np.empty((n, band + 1)), np.empty(n)
+        for f in range(right.shape[1]):
+            a, b = first[f], second[f]
+            matrix[a, 0] += right[i, f]
+            matrix[b, 0] += left[i, f]
+            matrix[max(a, b), abs(a - b)] -= math.sqrt(right[i, f]) * math.sqrt(left[i, f])
+        scale = 0.0
         for k in range(n):
-            null[k] = math.exp(0.5 * log_law[i, k])
-        lift = 4.0 * estimate[i]
-        trace = fill_shifted(right[i], left[i], here, there, null, lift, 0.0, matrix)
-        delta = share * trace + input_error[i]
-        margin, found = 4.0 * FIRST_MARGIN * estimate[i] + delta, 0.0
-        for _ in range(CHOLESKY_TRIALS):
+            scale = max(scale, matrix[k, 0])
+        margin = FIRST_MARGIN * estimate[i] + unit * scale + input_error[i]
+        out[i] = 0.0
+        while margin < estimate[i] - out[i]:
             shift = estimate[i] - margin
-            if not shift > delta:
-                break
-            fill_shifted(right[i], left[i], here, there, null, lift, shift, matrix)
-            if cholesky_completes(matrix):
-                found = shift - delta
-                break
+            for k in range(n):
+                rows[k, 0] = matrix[k, 0] - shift
+                for o in range(1, band + 1):
+                    rows[k, o] = matrix[k, o]
+            if factor_banded(rows, sums) <= 1:
+                out[i] = max(out[i], shift - input_error[i] - unit * (largest_size(sums) + shift))
             margin *= MARGIN_GROWTH
-        out[i] = found
 
 
 @kernel(parallel=True)

@@ -14,7 +14,7 @@ from wpoflow.grids.axis import uniform_axis
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.spectral_gap import spectral_gap
 from wpoflow.validation.constants.verified_gap import verified_spectral_gap
-from wpoflow.validation.constants.verified_gap_kernels import cholesky_completes, path_above
+from wpoflow.validation.constants.verified_gap_kernels import factor_banded, path_above
 
 WELLS = np.linspace(-2.5, 2.5, 41)
 
@@ -47,7 +47,7 @@ def test_metastable_paths(temperature: float, share: float) -> None:
 
 @pytest.mark.parametrize("temperature", [0.055, 0.003])
 def test_metastable_circles_and_boxes_are_not_given_up(temperature: float) -> None:
-    """Where the factorisation drowns in rounding the elimination without subtractions still proves a part."""
+    """Where inertia drowns in rounding the elimination without subtractions still proves a part."""
     path, circle = wells(temperature), wells(temperature, "periodic")
     box = chain((path.axes[0], unit_cells(3)), np.repeat(path.q[0], 3), temperature)
     for generators in (circle, box):
@@ -70,8 +70,9 @@ def test_any_number_of_axes_against_dense_eigenvalues(shape: str, size: float) -
 def test_closed_forms(n: int) -> None:
     path = verified_spectral_gap(chain((unit_cells(n),), np.zeros(n)))[0]
     circle = verified_spectral_gap(chain((unit_cells(n, "periodic"),), np.zeros(n)))[0]
-    for verified, exact in ((path, 4.0 * math.sin(math.pi / (2 * n)) ** 2), (circle, 4.0 * math.sin(math.pi / n) ** 2)):
-        assert exact * (1.0 - 1e-9) < verified < exact
+    exact_path, exact_circle = 4.0 * math.sin(math.pi / (2 * n)) ** 2, 4.0 * math.sin(math.pi / n) ** 2
+    assert exact_path * (1.0 - 1e-12) < path < exact_path
+    assert exact_circle * (1.0 - 1e-6) < circle < exact_circle  # double, and half the circle has it as well
 
 
 def test_counts_refuse_a_shift_above_the_gap() -> None:
@@ -82,15 +83,26 @@ def test_counts_refuse_a_shift_above_the_gap() -> None:
     assert not path_above(pivot, coupling, math.nan)
 
 
-def test_factorisation_is_refused_to_indefinite_matrices() -> None:
-    values = np.random.default_rng(2).normal(size=(12, 12))
-    square = values @ values.T
-    least = np.linalg.eigvalsh(square)[0]
-    factor = square.copy()
-    assert cholesky_completes(factor)
-    np.testing.assert_allclose(np.tril(factor), np.linalg.cholesky(square), rtol=1e-9)
-    assert not cholesky_completes(square - 1.001 * least * np.eye(12))
-    assert not cholesky_completes(np.full((2, 2), math.nan))
+def test_inertia_of_a_band_matrix() -> None:
+    """The factors multiply to the matrix, their row sums are those returned, and the count is that of eigenvalues."""
+    rng, n, band = np.random.default_rng(2), 12, 3
+    rows = rng.normal(size=(n, band + 1))
+    full = np.zeros((n, n))
+    for i in range(n):
+        for o in range(min(i, band) + 1):
+            full[i, i - o] = full[i - o, i] = rows[i, o]
+    sums = np.empty(n)
+    assert factor_banded(rows, sums) == np.sum(np.linalg.eigvalsh(full) < 0.0)
+    lower, pivots = np.eye(n), rows[:, 0]
+    for i in range(n):
+        for o in range(1, min(i, band) + 1):
+            lower[i, i - o] = rows[i, o]
+    block = np.diag(pivots)
+    block[n - 1, n - 2] = block[n - 2, n - 1] = rows[n - 1, 1]
+    lower[n - 1, n - 2] = 0.0
+    np.testing.assert_allclose(lower @ block @ lower.T, full, atol=1e-11)
+    np.testing.assert_allclose(abs(lower) @ abs(block) @ abs(lower).T @ np.ones(n), sums, rtol=1e-12)
+    assert factor_banded(np.full((2, 2), math.nan), np.empty(2)) == 2
 
 
 def test_single_cells_and_hundreds_of_states() -> None:
