@@ -99,7 +99,7 @@ def verified_gaps(generators: Generators, rates: Rates, slack: FloatArray) -> Fl
     """
     if generators.is_path:
         return _by_counts(rates.right, rates.left, slack)
-    estimates = _estimates(generators, rates)
+    estimates = estimated_gaps(generators, rates)
     found = _by_inertia(generators, rates, slack, estimates)
     wide = np.flatnonzero(found < (1.0 - WIDE) * estimates)
     if wide.size:
@@ -128,7 +128,7 @@ def _cut(rates: Rates, slack: FloatArray) -> FloatArray:
     return _by_counts(right, left, error)
 
 
-def _estimates(generators: Generators, rates: Rates) -> FloatArray:
+def estimated_gaps(generators: Generators, rates: Rates) -> FloatArray:
     """The gaps, not proved, (S,)."""
     order, size = elimination_order(generators), len(rates.right)
     n = generators.actions.size
