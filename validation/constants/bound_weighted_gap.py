@@ -43,7 +43,7 @@ from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.validation.constants.block_weight_kernels import block_masses, interval_masses
 from wpoflow.validation.constants.generators import Generators, Rates
 from wpoflow.validation.constants.rounding import rate_slack
-from wpoflow.validation.constants.verified_gap import estimated_gaps, verified_gaps
+from wpoflow.validation.constants.verified_gap import estimated_gaps, gaps_by_counts, verified_gaps
 
 SHARES = (0.1, 0.2, 0.4, 0.8)
 _ERROR = 2.0**-50
@@ -54,6 +54,35 @@ def bound_weighted_gap(generators: Generators) -> FloatArray:
     rates, slack = generators.rates, rate_slack(generators)
     gaps = verified_gaps(generators, rates, slack)
     return np.maximum(_diaconis_saloff_coste(rates.log_gibbs, gaps), _best_blocks(generators, rates, slack, gaps))
+
+
+def weighted_gap_of_paths(log_law: FloatArray, log_conductance: FloatArray) -> FloatArray:
+    """The same bound of beta for paths with any laws, (P, n), and conductances, (P, n - 1), in logarithms; (P,)."""
+    error = 4.0 * _ERROR * (2.0 + np.abs(log_law).max(axis=1) + np.abs(log_conductance).max(axis=1) + log_law.shape[1])
+    excess, slack = 1.0 + 8.0 * error, np.broadcast_to(error[:, None], log_conductance.shape)
+
+    def gaps(log_masses: FloatArray) -> FloatArray:
+        right, left = np.exp(log_conductance - log_masses[:, :-1]), np.exp(log_conductance - log_masses[:, 1:])
+        return gaps_by_counts(right, left, slack)
+
+    plain = gaps(log_law)
+    best = np.maximum(
+        _diaconis_saloff_coste(log_law, plain), _bound(excess, np.array(-np.inf), gaps(_raised(log_law, log_law)))
+    )
+    ends = {1: np.zeros(len(log_law), dtype=np.int64), -1: np.full(len(log_law), log_law.shape[1] - 1)}
+    for share in SHARES:
+        with np.errstate(divide="ignore"):
+            log_most = np.log(share) - np.log(plain)
+        for step, starts in ends.items():
+            masses, constants = np.empty_like(log_law), np.empty(len(log_law))
+            interval_masses(log_law, log_conductance, starts, step, log_most, masses, constants)
+            best = np.maximum(best, _bound(excess, constants, gaps(_raised(log_law, masses))))
+    return best
+
+
+def _raised(log_law: FloatArray, log_masses: FloatArray) -> FloatArray:
+    """ln g (2 - ln of the block's mass)."""
+    return np.asarray(log_law + np.log(2.0 - np.minimum(log_masses, 0.0)))
 
 
 def _best_blocks(generators: Generators, rates: Rates, slack: FloatArray, gaps: FloatArray) -> FloatArray:

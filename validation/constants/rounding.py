@@ -42,10 +42,18 @@ def rounded_down(log_bound: FloatArray, generators: Generators) -> FloatArray:
     array (S,)
         Zero where the bound does not apply or underflows.
     """
-    rates = generators.rates
-    span = np.max(np.abs(rates.log_gibbs), axis=1) + np.max(np.abs(rates.log_conductance), axis=1)
-    allowance = _STEPS * rates.log_gibbs.shape[1] * _UNIT * (2.0 + span)
-    return np.asarray(np.exp(log_bound - allowance))
+    return lowered(log_bound, generators.rates.log_gibbs, generators.rates.log_conductance)
+
+
+def lowered(log_bound: FloatArray, log_law: FloatArray, log_conductance: FloatArray) -> FloatArray:
+    """The same for chains given by the logarithms of their laws, (S, n), and conductances, (S, F)."""
+    return np.asarray(np.exp(log_bound - allowance(log_law, log_conductance)))
+
+
+def allowance(log_law: FloatArray, log_conductance: FloatArray) -> FloatArray:
+    """Error of the logarithms of the bounds, 32 n eps (2 + L), (S,)."""
+    span = np.max(np.abs(log_law), axis=1) + np.max(np.abs(log_conductance), axis=1)
+    return np.asarray(_STEPS * log_law.shape[1] * _UNIT * (2.0 + span))
 
 
 def rate_slack(generators: Generators) -> FloatArray:

@@ -98,7 +98,7 @@ def verified_gaps(generators: Generators, rates: Rates, slack: FloatArray) -> Fl
     array (S,)
     """
     if generators.is_path:
-        return _by_counts(rates.right, rates.left, slack)
+        return gaps_by_counts(rates.right, rates.left, slack)
     estimates = estimated_gaps(generators, rates)
     found = _by_inertia(generators, rates, slack, estimates)
     wide = np.flatnonzero(found < (1.0 - WIDE) * estimates)
@@ -110,8 +110,8 @@ def verified_gaps(generators: Generators, rates: Rates, slack: FloatArray) -> Fl
     return found
 
 
-def _by_counts(right: FloatArray, left: FloatArray, slack: FloatArray) -> FloatArray:
-    """Sturm counts of paths, (S,)."""
+def gaps_by_counts(right: FloatArray, left: FloatArray, slack: FloatArray) -> FloatArray:
+    """Proven lower bound of the gaps of paths, (S,); rates and their relative errors (S, n - 1)."""
     out = np.empty(len(right))
     count_paths(right, left, out)
     cells = right.shape[1] + 1
@@ -125,7 +125,7 @@ def _cut(rates: Rates, slack: FloatArray) -> FloatArray:
     n = rates.right.shape[1]
     kept = (np.argmin(rates.log_conductance, axis=1)[:, None] + np.arange(1, n)) % n
     right, left, error = (np.take_along_axis(values, kept, axis=1) for values in (rates.right, rates.left, slack))
-    return _by_counts(right, left, error)
+    return gaps_by_counts(right, left, error)
 
 
 def estimated_gaps(generators: Generators, rates: Rates) -> FloatArray:
