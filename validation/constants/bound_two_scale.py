@@ -7,10 +7,10 @@ law on the fibre; c_kl are the conductances inside fibre k.  For two laws p, r o
     F_l = sum_{j<=l} (p_j - r_j),   s_l = min(p_l + r_l, p_{l+1} + r_{l+1})/2,   t = (R - 1)/(R + 1),
     R = max over l of sqrt(max(p_l/r_l, r_l/p_l)).
 
-**Lemma.**  | |f|_p - |f|_r |^2 <= (1 + t^2) sum_l (F_l^2/s_l) (f_{l+1} - f_l)^2,  |f|_p^2 = sum p f^2.  Proof: with T the
-left side's root and S = |f|_p + |f|_r, T S = |sum F_l (f_l^2 - f_{l+1}^2)| <= X (sum s_l (f_l + f_{l+1})^2)^(1/2),
-X^2 = sum F^2/s (f_{l+1} - f_l)^2.  As s_l + s_{l-1} <= p_l + r_l the last sum is at most 2 (|f|_p^2 + |f|_r^2) = S^2 + T^2,
-and T/S <= t.  On a circle F may be changed by a constant: it is chosen to vanish on one face.
+**Lemma.**  | |f|_p - |f|_r |^2 <= (1 + t^2) sum_l (F_l^2/s_l) (f_{l+1} - f_l)^2,  |f|_p^2 = sum p f^2.  Proof: with T
+the left side's root and S = |f|_p + |f|_r, T S = |sum F_l (f_l^2 - f_{l+1}^2)| <= X (sum s_l (f_l + f_{l+1})^2)^(1/2),
+X^2 = sum F^2/s (f_{l+1} - f_l)^2.  As s_l + s_{l-1} <= p_l + r_l the last sum is at most 2 (|f|_p^2 + |f|_r^2) =
+S^2 + T^2, and T/S <= t.  On a circle F may be changed by a constant: it is chosen to vanish on one face.
 
 **Bound.**  Let betabar be a log-Sobolev constant of the base (gbar, C), beta_k that of fibre k (p^k, c_k./gbar_k), and
 
@@ -20,12 +20,14 @@ for the two flows p^k -> r^e and r^e -> p^k' of each edge.  Then for any eps > 0
 
     alpha >= beta >= min( betabar/(1 + eps),  min_k [ 1/beta_k + (1 + 1/eps) R_k/betabar ]^{-1} ).
 
-**Proof.**  Ent(f^2) = Ent_gbar(fbar^2) + sum_k gbar_k Ent_{p^k}(f_k^2), fbar_k = |f_k|_{p^k}.  Minkowski's inequality and the
-lemma give |fbar_k - fbar_k'| <= (sum_l r_l (f_kl - f_k'l)^2)^(1/2) + T_- + T_+; with (a + b)^2 <= (1 + eps) a^2 +
-(1 + 1/eps) b^2 and (T_- + T_+)^2 <= 2 T_-^2 + 2 T_+^2 the energy of fbar in the conductances C/(1 + eps) is at most that of f
-across the base plus sum (R_k-terms) C c_kl (f_{k,l+1} - f_kl)^2/eps.  Insert the log-Sobolev inequalities.  The two bounds
-cross at the positive root of eps^2 + (1 - b_k - R_k/1) eps - R_k = 0, b_k = betabar/beta_k; with the largest root over k
-the value is betabar/(1 + eps), the best there is.
+**Proof.**  Ent(f^2) = Ent_gbar(fbar^2) + sum_k gbar_k Ent_{p^k}(f_k^2), fbar_k = |f_k|_{p^k}.  Minkowski's inequality
+and the lemma give |fbar_k - fbar_k'| <= (sum_l r_l (f_kl - f_k'l)^2)^(1/2) + T_- + T_+.  As (T_- + T_+)^2 <= 2 T_-^2 +
+2 T_+^2 and (a + b)^2 <= (1 + eps) a^2 + (1 + 1/eps) b^2, the energy of fbar in the conductances C/(1 + eps) is at most
+that of f across the base plus sum_kl (R_k/eps) c_kl (f_{k,l+1} - f_kl)^2.  Insert the log-Sobolev inequalities,
+betabar/(1 + eps) being the constant of the base for C/(1 + eps).
+
+**Choice of eps.**  The first number falls with eps and the second rises; for fibre k they meet at the positive root of
+eps^2 + (1 - b_k - R_k) eps - R_k = 0, b_k = betabar/beta_k.  The largest root over k gives betabar/(1 + eps).
 
 **Use.**  Every axis is tried as the fibre, and the base of a grid of three axes is bounded in the same way: all orders.
 The constants of one axis are those of `log_sobolev_lines`, or any others given.  An additive potential has F = 0 and

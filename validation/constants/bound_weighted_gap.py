@@ -159,9 +159,9 @@ def _diaconis_saloff_coste(log_gibbs: FloatArray, gaps: FloatArray) -> FloatArra
     """2 lambda (1 - 2 g*)/ln(1/g* - 1), lambda if g* = 1/2; it increases with g*, which is rounded down."""
     log_least = log_gibbs.min(axis=1) * (1.0 + _ERROR) - _ERROR
     least = np.exp(log_least)
-    distance = np.maximum(0.5 - least, 1e-6)  # below it the quotient is 1 - (4/3) distance^2
-    near = 0.5 - least <= 1e-6
+    distance = np.maximum(0.5 - least, 1e-5)  # below it the quotient is 1 - (4/3) distance^2
+    near = 0.5 - least <= 1e-5
     logarithm = np.where(near, 4.0 * distance, np.log1p(-least) - log_least)
     return np.asarray(
-        gaps * 4.0 * (distance - _ERROR) / (logarithm + _ERROR) * np.where(near, 1.0 - 1e-11, 1.0 - _ERROR)
+        gaps * 4.0 * (distance - _ERROR) / (logarithm + _ERROR) * np.where(near, 1.0 - 2e-10, 1.0 - _ERROR)
     )

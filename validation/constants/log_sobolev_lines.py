@@ -3,7 +3,8 @@ r"""Log-Sobolev constants of paths and circles from below, for any law and condu
 The largest beta known with Ent(f^2) <= (2/beta) E(f, f), which is more than the modified inequality asks for:
 bounds that rest on the curvature of the flow (Bakry–Émery, convex references) have no place here.  The best of the
 sharpened Barthe–Roberto bound (`bound_barthe_roberto`), the weighted gap with blocks (`bound_weighted_gap`) and
-the unit chain (`bound_reference`).  A circle is cut at its face of least conductance for the first two: E can only fall.
+the unit chain (`bound_reference`).  A circle is cut at its face of least conductance for the first two: E can only
+fall.
 """
 
 from __future__ import annotations
