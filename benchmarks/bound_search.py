@@ -3,9 +3,9 @@
     python -m benchmarks.bound_search 100000
 
 Hill climbing: for every bound and every shape of grid many potentials are changed at random, each change being kept
-that raises bound/alpha, alpha as small as descent from many starts finds it (an upper bound, so that a ratio of one or less
-is what the theorems promise whatever descent has missed).  Prints the largest ratio by shape and bound, and ends with
-status 1 if one exceeds 1.  The number of evaluations is shared among shapes and bounds.
+that raises bound/alpha, alpha as small as descent from many starts finds it (an upper bound, so that a ratio of one or
+less is what the theorems promise whatever descent has missed).  Prints the largest ratio by shape and bound, and ends
+with status 1 if one exceeds 1.  The number of evaluations is shared among shapes and bounds.
 """
 
 from __future__ import annotations

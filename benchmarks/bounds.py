@@ -25,9 +25,9 @@ from wpoflow.problems.statement import Statement, build
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.studies.refinement.problem_grids import coarsened, refined_axes, with_cells
+from wpoflow.validation.constants.bounds_one_axis import CIRCLE_BOUNDS, PATH_BOUNDS
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.log_sobolev import minimise_log_sobolev
-from wpoflow.validation.constants.bounds_one_axis import CIRCLE_BOUNDS, PATH_BOUNDS
 from wpoflow.validation.constants.lower_bounds import PRODUCT_BOUNDS, lower_bounds
 from wpoflow.validation.constants.spectral_gap import spectral_gap
 from wpoflow.validation.exact_cases.bandits import double_well

@@ -71,7 +71,7 @@ def factor_banded(rows: FloatArray, sums: FloatArray) -> int:
         Of D, from above: a block whose determinant drowns in rounding counts as that of the worse sign; n if a pivot
         is zero or not finite.
     """
-    n, band = rows.shape[0], rows.shape[1] - 1
+    n, band = int(rows.shape[0]), int(rows.shape[1]) - 1
     negative = 0
     factors = np.empty(band + 1)
     for k in range(n):
@@ -80,7 +80,8 @@ def factor_banded(rows: FloatArray, sums: FloatArray) -> int:
         pivot = rows[k, 0]
         if not 0.0 < abs(pivot) < math.inf:
             return n
-        negative += pivot < 0.0
+        if pivot < 0.0:
+            negative += 1
         reach = min(band, n - 1 - k)
         total = 1.0
         for i in range(1, reach + 1):
@@ -102,8 +103,8 @@ def factor_banded(rows: FloatArray, sums: FloatArray) -> int:
     if determinant < -doubt:
         return negative + 1
     if determinant > doubt:
-        return negative + (2 if a < 0.0 else 0)
-    return negative + (1 if a > 0.0 or c > 0.0 else 2)
+        return negative + 2 if a < 0.0 else negative
+    return negative + 1 if a > 0.0 or c > 0.0 else negative + 2
 
 
 @kernel(parallel=True)

@@ -13,7 +13,7 @@ from scipy.linalg import eigh
 
 from tests.validation.constants.chains import chain, rough, unit_cells
 from tests.validation.constants.test_spectral_gap import SHAPES
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.validation.constants.block_weight_kernels import block_masses, interval_masses
 from wpoflow.validation.constants.bound_weighted_gap import bound_weighted_gap, weighted_gap_of_paths
 from wpoflow.validation.constants.generators import Generators
@@ -67,12 +67,13 @@ def test_paths_by_their_logarithms() -> None:
     )
 
 
-def inside(generators: Generators, cells: FloatArray) -> FloatArray:
+def inside(generators: Generators, cells: IntArray) -> IntArray:
+    """Faces between two of the cells."""
     faces = generators.faces
-    return np.flatnonzero(np.isin(faces.here, cells) & np.isin(faces.there, cells))
+    return np.asarray(np.flatnonzero(np.isin(faces.here, cells) & np.isin(faces.there, cells)))
 
 
-def check_block(generators: Generators, cells: FloatArray, constant: float, rng: np.random.Generator) -> None:
+def check_block(generators: Generators, cells: IntArray, constant: float, rng: np.random.Generator) -> None:
     """Ent_b(f^2) <= C E_b(f, f) for many f."""
     law, conductance = np.exp(generators.log_gibbs[0]), np.exp(generators.rates.log_conductance[0])
     faces, chosen = generators.faces, inside(generators, cells)
