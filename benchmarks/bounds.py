@@ -5,13 +5,13 @@
 Each bound over alpha, minimised numerically, for the Gibbs law of the tilted double well at temperature 0.1 and of
 a quadratic cost with Gaussian reference (Ornstein–Uhlenbeck) on three grids; for the torus problem's circles; and for
 the two action axes of navigation, where alpha is minimised in the slowest states, those of least bound and some others.
-Each bound comes with the milliseconds it takes for a state, compilation apart.
+Each bound comes with the milliseconds of processor time it takes for a state, compilation apart.
 Last, which bound is the best in the state of least bound of every gallery problem, on the grids of level `quick`.
 """
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 
@@ -65,15 +65,15 @@ def sample(gaps: FloatArray, best: FloatArray) -> IntArray:
 
 
 def milliseconds(generators: Generators) -> dict[str, float]:
-    """Time of each bound for a state, rates computed before."""
+    """Processor time of each bound for a state, rates computed before."""
     family = PATH_BOUNDS if generators.is_path else CIRCLE_BOUNDS if generators.is_circle else PRODUCT_BOUNDS
     generators.rates  # noqa: B018
     out = {}
     for name, bound in family.items():
         bound(generators.select(slice(0, 1)))
-        start = perf_counter()
+        start = process_time()
         bound(generators)
-        out[name] = 1e3 * (perf_counter() - start) / generators.size
+        out[name] = 1e3 * (process_time() - start) / generators.size
     return out
 
 

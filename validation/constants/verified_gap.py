@@ -81,7 +81,9 @@ def verified_spectral_gap(generators: Generators) -> FloatArray:
     return gaps
 
 
-def verified_gaps(generators: Generators, rates: Rates, slack: FloatArray) -> FloatArray:
+def verified_gaps(
+    generators: Generators, rates: Rates, slack: FloatArray, estimates: FloatArray | None = None
+) -> FloatArray:
     """Proven lower bound of the gap of other reversible rates on the faces of these generators.
 
     Parameters
@@ -92,6 +94,8 @@ def verified_gaps(generators: Generators, rates: Rates, slack: FloatArray) -> Fl
         Over the faces; ``log_gibbs`` the logarithm of their invariant law.
     slack : array (S, F)
         Relative error of the rates.
+    estimates : array (S,), optional
+        What `estimated_gaps` says, if that is known.
 
     Returns
     -------
@@ -99,7 +103,7 @@ def verified_gaps(generators: Generators, rates: Rates, slack: FloatArray) -> Fl
     """
     if generators.is_path:
         return gaps_by_counts(rates.right, rates.left, slack)
-    estimates = estimated_gaps(generators, rates)
+    estimates = estimated_gaps(generators, rates) if estimates is None else estimates
     found = _by_inertia(generators, rates, slack, estimates)
     wide = np.flatnonzero(found < (1.0 - WIDE) * estimates)
     if wide.size:
