@@ -89,7 +89,7 @@ def _raised(log_law: FloatArray, log_masses: FloatArray) -> FloatArray:
 def _best_blocks(generators: Generators, rates: Rates, slack: FloatArray, gaps: FloatArray) -> FloatArray:
     """The best partition: all of them proved on a path, where it costs nothing; elsewhere the one of best estimate."""
     single = np.full(generators.size, -np.inf)
-    partitions = [(rates.log_gibbs, single), *_partitions(generators, rates, gaps)]
+    partitions: list[tuple[FloatArray, FloatArray]] = [(rates.log_gibbs, single), *_partitions(generators, rates, gaps)]
     error = slack + _ERROR * (1.0 + np.abs(rates.log_gibbs).max(axis=1, keepdims=True) + 0.25 * generators.actions.size)
     excess = 1.0 + 8.0 * error.max(axis=1)
     if generators.is_path:
@@ -98,12 +98,13 @@ def _best_blocks(generators: Generators, rates: Rates, slack: FloatArray, gaps: 
             for masses, constants in partitions
         ]
         return np.asarray(np.max(every, axis=0))
-    gaps = [estimated_gaps(generators, _weighted(generators, rates, masses)) for masses, _ in partitions]
-    found = [_bound(excess, constants, gap) for (_, constants), gap in zip(partitions, gaps, strict=True)]
+    estimates = [estimated_gaps(generators, _weighted(generators, rates, masses)) for masses, _ in partitions]
+    found = [_bound(excess, constants, gap) for (_, constants), gap in zip(partitions, estimates, strict=True)]
     best, states = np.argmax(found, axis=0), np.arange(generators.size)
-    masses, constants = (np.stack(values)[best, states] for values in zip(*partitions, strict=True))
+    masses = np.stack([values for values, _ in partitions])[best, states]
+    constants = np.stack([values for _, values in partitions])[best, states]
     chosen = _weighted(generators, rates, masses)
-    return _bound(excess, constants, verified_gaps(generators, chosen, error, np.stack(gaps)[best, states]))
+    return _bound(excess, constants, verified_gaps(generators, chosen, error, np.stack(estimates)[best, states]))
 
 
 def _partitions(generators: Generators, rates: Rates, gaps: FloatArray) -> Iterator[tuple[FloatArray, FloatArray]]:
