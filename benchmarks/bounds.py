@@ -5,10 +5,13 @@
 Each bound over alpha, minimised numerically, for the Gibbs law of the tilted double well at temperature 0.1 and of
 a quadratic cost with Gaussian reference (Ornstein–Uhlenbeck) on three grids; for the torus problem's circles; and for
 the two action axes of navigation, where alpha is minimised in the slowest states, those of least bound and some others.
+Each bound comes with the milliseconds of processor time it takes for a state, compilation apart.
 Last, which bound is the best in the state of least bound of every gallery problem, on the grids of level `quick`.
 """
 
 from __future__ import annotations
+
+from time import process_time
 
 import numpy as np
 
@@ -22,9 +25,10 @@ from wpoflow.problems.statement import Statement, build
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.studies.refinement.problem_grids import coarsened, refined_axes, with_cells
+from wpoflow.validation.constants.bounds_one_axis import CIRCLE_BOUNDS, PATH_BOUNDS
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.log_sobolev import minimise_log_sobolev
-from wpoflow.validation.constants.lower_bounds import lower_bounds
+from wpoflow.validation.constants.lower_bounds import PRODUCT_BOUNDS, lower_bounds
 from wpoflow.validation.constants.spectral_gap import spectral_gap
 from wpoflow.validation.exact_cases.bandits import double_well
 from wpoflow.validation.suite import LEVELS
@@ -60,17 +64,34 @@ def sample(gaps: FloatArray, best: FloatArray) -> IntArray:
     return np.unique(np.concatenate([slowest[: STATES // 3], least[: STATES // 3], spread]))
 
 
+def milliseconds(generators: Generators) -> dict[str, float]:
+    """Processor time of each bound for a state, rates computed before."""
+    family = PATH_BOUNDS if generators.is_path else CIRCLE_BOUNDS if generators.is_circle else PRODUCT_BOUNDS
+    generators.rates  # noqa: B018
+    out = {}
+    for name, bound in family.items():
+        bound(generators.select(slice(0, 1)))
+        start = process_time()
+        bound(generators)
+        out[name] = 1e3 * (process_time() - start) / generators.size
+    return out
+
+
 def row(label: str, generators: Generators) -> None:
     """Print lambda and alpha of the state of least alpha, and least and median of each bound over alpha."""
     gaps, bounds = spectral_gap(generators), lower_bounds(generators)
     chosen = sample(gaps, bounds.best) if generators.size > STATES else np.arange(generators.size)
     alpha = minimise_log_sobolev(generators.select(chosen))
     slow = int(np.argmin(alpha))
-    entries = []
+    times, entries = milliseconds(generators), []
     for name, values in [("best", bounds.best), *((name, bounds.values[name]) for name in bounds.names)]:
         share = values[chosen] / alpha
         spread = f" ({np.median(share):.3g})" if share.size > 1 else ""
-        entries.append(f"{name} {share.min():.3g}{spread}")
+        spent = f" [{times[name]:.2g} ms]" if name in times else ""
+        entries.append(f"{name} {share.min():.3g}{spread}{spent}")
+    if chosen.size > 1:
+        decisive = int(np.argmin(bounds.best[chosen]))
+        entries.append(f"in the state of least bound {bounds.best[chosen][decisive] / alpha[decisive]:.3g}")
     print(f"{label:22s} {gaps[chosen][slow]:.6g} {alpha[slow]:.6g}  " + ", ".join(entries), flush=True)
 
 

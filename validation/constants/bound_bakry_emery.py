@@ -20,10 +20,8 @@ infinity, where D = -dEnt/dt and Ent -> 0, gives D >= min kappa Ent = 2 alpha En
 **Failure.**  A non-convex potential, or widths that alternate; the value is then zero.  The continuum's constant
 tau inf Phi'' is not a lower bound on the grid.
 
-**Rounding.**  A_k and B_k are differences of rates.  A rate has a relative error of at most
-8 eps (1 + |dQ|/tau + |d ln m/vol|): the Bernoulli function is accurate to 4 eps, and |B'| <= B passes on the error of
-its argument.  Differences are taken with the larger rate lowered and the smaller one raised by as much, so one that
-drowns in rounding fails the hypothesis.
+**Rounding.**  A_k and B_k are differences of rates, whose relative error is `rate_slack`.  They are taken with the
+larger rate lowered and the smaller one raised by as much, so one that drowns in rounding fails the hypothesis.
 
 Sources: Mielke, Geodesic convexity of the relative entropy in reversible Markov chains, Calc. Var. 48 (2013) 1,
 doi:10.1007/s00526-012-0538-8; Caputo, Dai Pra & Posta, Convex entropy decay via the Bochner-Bakry-Emery approach,
@@ -37,22 +35,12 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.validation.constants.bakry_emery_kernels import bakry_emery_paths
 from wpoflow.validation.constants.generators import Generators
-from wpoflow.validation.constants.rounding import rounded_down
-
-_RATE_ERROR = 2.0**-50
-
-
-def _rate_slack(generators: Generators) -> FloatArray:
-    """Relative error allowed for in the rates, (S, F)."""
-    faces = generators.faces
-    energy = np.abs(generators.q[:, faces.there] - generators.q[:, faces.here]) / generators.temperature
-    reference = np.abs(generators.log_density[faces.there] - generators.log_density[faces.here])
-    return np.asarray(_RATE_ERROR * (1.0 + energy + reference))
+from wpoflow.validation.constants.rounding import rate_slack, rounded_down
 
 
 def bound_bakry_emery(generators: Generators) -> FloatArray:
     """Discrete Bakry–Émery bound of alpha of paths, (S,); zero where its hypothesis fails."""
     rates, out = generators.rates, np.empty(generators.size)
-    bakry_emery_paths(rates.right, rates.left, _rate_slack(generators), out)
+    bakry_emery_paths(rates.right, rates.left, rate_slack(generators), out)
     with np.errstate(divide="ignore"):
         return rounded_down(np.log(out), generators)

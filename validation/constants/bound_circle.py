@@ -3,12 +3,13 @@ r"""Bounds on a circle of cells: one face is dropped (*grid* bounds of the modif
 Without the face e the circle is a path with the same law g and D can only fall, its terms being >= 0, so
 alpha(circle) >= alpha(path without e) for every e, and all bounds of paths serve: here the sharpened Barthe–Roberto
 bound and the convex reference.  Faces tried are the one of least conductance and others spread evenly,
-sixteen at most; the plain bound selects two of them for the sharper ones.  The result is valid whichever are tried.
+sixteen at most; the plain bound selects two of them, from which the sharpened bound is followed uphill over
+the cuts.  The result is valid whichever are tried.
 
 Two cells share two faces: their chain is the path of two cells with the rates of both added, nothing is dropped and
 the bound is that of `bakry_emery_kernels`, exact if g is symmetric.
 
-**Failure.**  Never; but at most about 0.44 of alpha where g is nearly flat, and `bound_reference` is better then.
+**Failure.**  Never; but at most about a quarter of alpha where g is nearly flat, and `bound_reference` is better then.
 """
 
 from __future__ import annotations

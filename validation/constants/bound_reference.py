@@ -1,8 +1,10 @@
 r"""Comparison with chains whose constants are known exactly (*grid* bounds of the modified log-Sobolev constant).
 
 **References.**  The path of n cells with unit rates has alpha = lambda = 2 (1 - cos(pi/n)); the cycle of n cells with
-unit rates 2 (1 - cos(2 pi/n)) for even n, and at least 2 (1 - cos(2 pi/(n+1))) for odd n.  The path follows from
-the even cycle of 2 n cells, of which it is the quotient by a reflection.  The odd cycle: repeat one of its cells.
+unit rates 2 (1 - cos(2 pi/n)) for even n, for n = 5 and for odd n up to 21 (exact sums of squares); of three cells it
+is at least 2/ln 2, their log-Sobolev constant; else at least 2 (1 - cos(2 pi/(n+1))) for odd n.  All of these are
+log-Sobolev constants as well.  The path follows from the even cycle of 2 n cells, of which it is the quotient by a
+reflection.  The long odd cycle: repeat one of its cells.
 Functions on it become functions on the even cycle of n + 1 cells with the same D, and with the entropy of the law
 that counts the repeated cell twice, which is no smaller than that of the uniform one.
 
@@ -18,7 +20,10 @@ cells it is never below e^{-osc Phi} times the reference (Holley–Stroock), and
 **Failure.**  Exponentially small where g is concentrated.
 
 Sources: Chen & Sheu, On the log-Sobolev constant for the simple random walk on the n-cycle: the even cases,
-J. Funct. Anal. 202 (2003) 473, doi:10.1016/S0022-1236(02)00077-0; Diaconis & Saloff-Coste, Ann. Appl. Probab. 6 (1996)
+J. Funct. Anal. 202 (2003) 473, doi:10.1016/S0022-1236(02)00077-0; Chen, Liu & Saloff-Coste, The logarithmic Sobolev
+constant of some finite Markov chains, Ann. Fac. Sci. Toulouse 17 (2008) 239, doi:10.5802/afst.1183 (three and five
+cells); Faust & Fawzi, Sum-of-squares proofs of logarithmic Sobolev inequalities on finite Markov chains,
+arXiv:2101.04988 (5, 7, .., 21 cells); Diaconis & Saloff-Coste, Ann. Appl. Probab. 6 (1996)
 695, doi:10.1214/aoap/1034968224 (comparison).
 """
 
@@ -32,6 +37,8 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.rounding import rounded_down
 
+LARGEST_ODD_CYCLE = 21
+
 
 def unit_path_constant(cells: int) -> float:
     """alpha = lambda of the path with unit rates, 2 (1 - cos(pi/n)) = 4 sin^2(pi/2n)."""
@@ -39,8 +46,11 @@ def unit_path_constant(cells: int) -> float:
 
 
 def unit_cycle_constant(cells: int) -> float:
-    """alpha of the even cycle with unit rates; a lower bound for it if the number of cells is odd."""
-    return 4.0 * math.sin(math.pi / (cells + cells % 2)) ** 2
+    """alpha of the cycle with unit rates; a lower bound for it if the number of cells is 3, or odd and above 21."""
+    if cells == 3:
+        return 2.0 / math.log(2.0)
+    known = cells % 2 == 0 or cells <= LARGEST_ODD_CYCLE
+    return 4.0 * math.sin(math.pi / (cells if known else cells + 1)) ** 2
 
 
 def bound_reference(generators: Generators) -> FloatArray:

@@ -7,6 +7,7 @@ from wpoflow.validation.constants.bound_barthe_roberto import bound_barthe_rober
 from wpoflow.validation.constants.bound_circle import bound_circle
 from wpoflow.validation.constants.bound_holley_stroock import bound_holley_stroock, bound_holley_stroock_flat
 from wpoflow.validation.constants.bound_reference import bound_reference
+from wpoflow.validation.constants.bound_weighted_gap import bound_weighted_gap
 
 PATH_BOUNDS = {
     "bakry_emery": bound_bakry_emery,
@@ -15,10 +16,12 @@ PATH_BOUNDS = {
     "holley_stroock": bound_holley_stroock,
     "holley_stroock_flat": bound_holley_stroock_flat,
     "reference": bound_reference,
+    "weighted_gap": bound_weighted_gap,
 }
 
 CIRCLE_BOUNDS = {
     "circle": bound_circle,
     "holley_stroock_flat": bound_holley_stroock_flat,
     "reference": bound_reference,
+    "weighted_gap": bound_weighted_gap,
 }

@@ -16,12 +16,19 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.validation.constants.bound_holley_stroock import bound_holley_stroock_flat
 from wpoflow.validation.constants.bound_product import bound_product
+from wpoflow.validation.constants.bound_two_scale import bound_two_scale
+from wpoflow.validation.constants.bound_weighted_gap import bound_weighted_gap
 from wpoflow.validation.constants.bounds_one_axis import CIRCLE_BOUNDS, PATH_BOUNDS
 from wpoflow.validation.constants.generators import Generators
 
 Bound = Callable[[Generators], FloatArray]
 
-PRODUCT_BOUNDS: dict[str, Bound] = {"product": bound_product, "holley_stroock_flat": bound_holley_stroock_flat}
+PRODUCT_BOUNDS: dict[str, Bound] = {
+    "product": bound_product,
+    "holley_stroock_flat": bound_holley_stroock_flat,
+    "two_scale": bound_two_scale,
+    "weighted_gap": bound_weighted_gap,
+}
 SINGLE_CELL = "single_cell"
 
 

@@ -35,18 +35,27 @@ MOST_STEPS = 2000
 
 
 @kernel()
-def path_gap(right: FloatArray, left: FloatArray) -> float:
-    """Smallest non-zero eigenvalue of -L for one chain; rates (n - 1,)."""
+def path_pivots(right: FloatArray, left: FloatArray, pivot: FloatArray, coupling: FloatArray) -> bool:
+    """Fill d_k, (n - 1,), and w_k u_{k+1}/d_k, whose last entry is left alone; False where a pivot underflows."""
     m = right.size
-    pivot, coupling = np.empty(m), np.empty(m)
     excess = right[0]
     for k in range(m):
         pivot[k] = left[k] + excess
         if pivot[k] == 0.0:
-            return 0.0
+            return False
         if k < m - 1:
             coupling[k] = right[k + 1] * (left[k] / pivot[k])
             excess = right[k + 1] * (excess / pivot[k])
+    return True
+
+
+@kernel()
+def path_gap(right: FloatArray, left: FloatArray) -> float:
+    """Smallest non-zero eigenvalue of -L for one chain; rates (n - 1,)."""
+    m = right.size
+    pivot, coupling = np.empty(m), np.empty(m)
+    if not path_pivots(right, left, pivot, coupling):
+        return 0.0
     shift = 0.0
     for _ in range(MOST_STEPS):
         s, t, trace = -shift, 1.0, 0.0

@@ -122,7 +122,7 @@ def slow_modes(generators: Generators, count: int) -> tuple[FloatArray, FloatArr
     if not generators.axes:
         return gaps, modes
     order = elimination_order(generators)
-    starts = _generic_vectors(n)
+    starts = generic_vectors(n)
     residuals = np.zeros(generators.size)
     for rows, block in generators.blocks():
         rates = block.rates
@@ -151,7 +151,7 @@ def slow_modes(generators: Generators, count: int) -> tuple[FloatArray, FloatArr
     return gaps, modes
 
 
-def _generic_vectors(n: int) -> FloatArray:
+def generic_vectors(n: int) -> FloatArray:
     """Fixed vectors without any symmetry: fractional parts of multiples of square roots, about zero."""
     multiples = np.outer(np.sqrt([2.0, 3.0, 5.0])[:BLOCK], np.arange(1.0, n + 1.0))
     return np.asarray(multiples % 1.0 - 0.5)

@@ -87,11 +87,22 @@ def test_even_cycle_is_exact(cells: int) -> None:
     assert exact * (1.0 - 1e-11) <= bounds.best[0] < exact
 
 
-@pytest.mark.parametrize("cells", [3, 5, 7])
-def test_odd_cycle_is_bounded_by_the_even_one_after_it(cells: int) -> None:
-    alpha = minimised_alpha(unit_chain(cells, periodic=True))
-    assert unit_path_constant(cells) < unit_cycle_constant(cells) < alpha
+@pytest.mark.parametrize("cells", [5, 7, 21])
+def test_odd_cycles_are_exact_where_that_is_proved(cells: int) -> None:
+    exact = 2.0 * (1.0 - np.cos(2.0 * np.pi / cells))
+    assert exact * (1.0 - 1e-11) <= lower_bounds(unit_chain(cells, periodic=True)).best[0] < exact
+
+
+def test_three_cells_have_the_log_sobolev_constant() -> None:
+    """2/ln 2, below alpha = 2.94, below lambda = 3."""
+    assert unit_cycle_constant(3) == pytest.approx(2.0 / np.log(2.0), rel=1e-15)
+    assert minimised_alpha(unit_chain(3, periodic=True)) == pytest.approx(2.9424737, rel=1e-6)
+
+
+@pytest.mark.parametrize("cells", [23, 101])
+def test_long_odd_cycles_are_bounded_by_the_even_ones_after_them(cells: int) -> None:
     assert unit_cycle_constant(cells) == unit_cycle_constant(cells + 1)
+    assert unit_path_constant(cells) < unit_cycle_constant(cells) < 2.0 * (1.0 - np.cos(2.0 * np.pi / cells))
 
 
 def test_two_cells_are_exact_if_symmetric() -> None:
