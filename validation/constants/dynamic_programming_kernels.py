@@ -16,6 +16,7 @@ from wpoflow.validation.constants.lower_envelope_kernels import (
     LEFT,
     LOG,
     RIGHT,
+    ROUNDING,
     SELF,
     WIDTH,
     difference,
@@ -30,7 +31,8 @@ INNER = 1e-4  # |X - 1| up to which v is bounded by a square
 REACH = 30.0  # nodes end where the rest is e^-30 of the mean
 WIDEST = 600.0  # largest |ln y| of a node
 LEAST_KAPPA = 1e-250
-ROUNDING = 1e-13  # what values are lowered by in every step, relative to the sum of their parts
+NEAR, SPREAD, FAR = 0.05, 0.3, 0.1  # ratios of nodes: near X = 1 the less the longer the path, as losses there add up
+RESOLUTION = 2e-3
 
 VALUE, PLACE_EXCESS, PLACE, AT_PLACE, SIZE, BOUND, BOUND_SLOPE, DEPTH = range(8)
 """Rows of the table of a step: w(y), X* - 1, X*, v(X*), sum of parts, minimum over the inner X and its slope, depth."""
@@ -74,7 +76,10 @@ def nodes(low: float, high: float, near: float, far: float) -> tuple[FloatArray,
     |y - 1| grows by the factor 1 + near until a node is the factor e^far from the one before, and by that from there.
     """
     empty = np.empty((3, 0))
-    left, right = np.empty((3, count_nodes(low, -1.0, near, far, empty))), np.empty((3, count_nodes(high, 1.0, near, far, empty)))
+    left, right = (
+        np.empty((3, count_nodes(low, -1.0, near, far, empty))),
+        np.empty((3, count_nodes(high, 1.0, near, far, empty))),
+    )
     count_nodes(low, -1.0, near, far, left)
     count_nodes(high, 1.0, near, far, right)
     m = left.shape[1]
@@ -158,7 +163,10 @@ def fill_rows(
         table[PLACE_EXCESS, i], table[PLACE, i], table[AT_PLACE, i] = place_excess, place, at_place
         table[VALUE, i] = min(outer, table[BOUND, i])
         moved = kappa * abs(difference(y, excess, place, place_excess))
-        table[SIZE, i] = abs(at_place) + abs(outer - at_place) + 2.0 * moved * abs(log_y)
+        size = abs(at_place) + abs(outer - at_place) + 2.0 * moved * abs(log_y)
+        if outer - ROUNDING * size > table[BOUND, i]:
+            size = table[BOUND, i] + kappa * abs(excess) * abs(log_y)
+        table[SIZE, i] = size
 
 
 @kernel()
@@ -247,7 +255,7 @@ def next_pieces(
     knots[EXCESS, count], knots[LOG, count], knots[SELF, count] = rest / theta, -log_theta, 1.0 / theta
     pieces[LEFT, count - 1], pieces[RIGHT, count - 1] = above, above
     pieces[WIDTH, count - 1] = rest / (theta * table[PLACE, end])
-    kept[SQUARE] = min(kept[SQUARE], min(below, above) / INNER**2)
+    kept[SQUARE] = min(kept[SQUARE], min(below / INNER**2, above / min(rest / theta, INNER) ** 2))
     kept[LARGEST] = max(kept[LARGEST], max(below, above))
     for i in range(begin, end):
         p = i - begin + 1
@@ -298,3 +306,48 @@ def certify_path(log_gibbs: FloatArray, log_conductance: FloatArray, alpha: floa
         if not kept[SQUARE] > 0.0:  # v is not positive: the cells 0..k+1 alone need not obey the inequality
             return False
     return True
+
+
+@kernel()
+def certify_oriented(log_gibbs: FloatArray, log_conductance: FloatArray, alpha: float) -> bool:
+    """`certify_path` from the end that is nearer to the mass, where chords cost less, on nodes fit for the length."""
+    n = log_gibbs.size
+    centre = 0.0
+    for k in range(n):
+        centre += k * math.exp(log_gibbs[k])
+    near = min(NEAR, SPREAD / math.sqrt(n))
+    if 2.0 * centre > n - 1:
+        return certify_path(log_gibbs[::-1].copy(), log_conductance[::-1].copy(), alpha, near, FAR)
+    return certify_path(log_gibbs.copy(), log_conductance.copy(), alpha, near, FAR)
+
+
+@kernel(parallel=True)
+def certify_paths(log_gibbs: FloatArray, log_conductance: FloatArray, alpha: FloatArray, out: BoolArray) -> None:
+    """`certify_oriented` of every state.  Arrays (S, n), (S, n - 1), (S,), (S,)."""
+    for i in numba.prange(log_gibbs.shape[0]):
+        out[i] = certify_oriented(log_gibbs[i], log_conductance[i], alpha[i])
+
+
+@kernel(parallel=True)
+def largest_certified(
+    log_gibbs: FloatArray, log_conductance: FloatArray, low: FloatArray, high: FloatArray, out: FloatArray
+) -> None:
+    """Fill with a certified rate of every state that is within RESOLUTION of one that is not.
+
+    Parameters
+    ----------
+    log_gibbs, log_conductance : arrays (S, n), (S, n - 1)
+    low, high : arrays (S,)
+        Where to begin: a lower bound of alpha, which is not tested, and an upper one.
+    out : array (S,)
+        0 where nothing above ``low`` is certified.
+    """
+    for i in numba.prange(log_gibbs.shape[0]):
+        out[i], least, most = 0.0, low[i], high[i]
+        middle = most / (1.0 + RESOLUTION)  # alpha is often the spectral gap itself
+        while 0.0 < least < middle:
+            if certify_oriented(log_gibbs[i], log_conductance[i], middle):
+                out[i], least = middle, middle
+            else:
+                most = middle
+            middle = min(math.sqrt(least * most), most / (1.0 + RESOLUTION))

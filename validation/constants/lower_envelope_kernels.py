@@ -31,7 +31,8 @@ LEFT, RIGHT, WIDTH, SLOPE, SHRINK, OFFSET = range(6)
 """Rows of an array of pieces: v at both ends, length in X, slope, e^{-t} - 1, and kappa (1 - e^{-t}) t."""
 EXCESS, LOG, SELF = range(3)
 """Rows of an array of points X > 0: X - 1, ln X and X, each to relative accuracy, however close X is to 1 or 0."""
-SETTLED = 1e-9
+SETTLED = 1e-9  # last relative step of Newton's method, after which its error is of the order of the square
+ROUNDING = 1e-13  # what values are lowered by, relative to the sum of their parts
 
 
 @kernel()
@@ -132,4 +133,4 @@ def over_chord(
     along = gap + x * shrink
     if not 0.0 < along < length:
         return 0.0
-    return max(0.0, start_value + slope * along - value + kappa * x * shrink * t)
+    return max(0.0, start_value + slope * along - value * (1.0 - ROUNDING) + kappa * x * shrink * t)
