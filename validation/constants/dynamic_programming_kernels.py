@@ -94,9 +94,9 @@ def nodes(low: float, high: float, near: float, far: float) -> tuple[FloatArray,
 
 @kernel()
 def inner_minimum(kept: FloatArray, kappa: float, excess: float, log_y: float, y: float) -> tuple[float, float]:
-    """A convex lower bound, and its slope in y, of min over LOW <= X - 1 <= HIGH of WHOLE (X - 1)^2 + kappa psi(X, y).
+    """A lower bound, convex in y, of min over LOW <= X - 1 <= HIGH of WHOLE (X - 1)^2 + kappa psi(X, y); and its slope.
 
-    For y outside.  The larger of the minimum over all X with (y - X)^2/max(X, y) for psi, and of kappa psi(nearest X, y).
+    For y outside: the larger of the minimum over all X with (y - X)^2/max(X, y) for psi, and of kappa psi(nearest, y).
     """
     square = kept[WHOLE]
     if excess > 0.0:
@@ -217,10 +217,15 @@ def next_pieces(
     kept: FloatArray,
     pieces: FloatArray,
     knots: FloatArray,
+    count: int,
 ) -> int:
     """Replace v_k by v_{k+1}; the number of its pieces."""
     theta, rest = math.exp(log_theta), math.exp(log_rest)
     lowest, highest = min(table[VALUE, begin], kept[FLOOR]), table[VALUE, end]
+    old = 1
+    while old < count and knots[SELF, old] < points[SELF, begin]:
+        lowest = min(lowest, min(pieces[LEFT, old], pieces[RIGHT, old]))
+        old += 1
     for i in range(begin, end + 1):
         excess, y = points[EXCESS, i], points[SELF, i]
         if theta * excess > -0.5:
@@ -300,9 +305,8 @@ def certify_path(log_gibbs: FloatArray, log_conductance: FloatArray, alpha: floa
         fill_rows(k, kappa, begin, end, points, pieces, knots, count, kept, best, table)
         for i in range(begin, end):
             table[DEPTH, i] = chord_depth(i, kappa, points, pieces, knots, best, table) if i != inner else 0.0
-        count = next_pieces(
-            alpha, kappa, shares[1, k + 1], shares[2, k + 1], begin, end, inner, points, table, kept, pieces, knots
-        )
+        theta, rest = shares[1, k + 1], shares[2, k + 1]
+        count = next_pieces(alpha, kappa, theta, rest, begin, end, inner, points, table, kept, pieces, knots, count)
         if not kept[SQUARE] > 0.0:  # v is not positive: the cells 0..k+1 alone need not obey the inequality
             return False
     return True

@@ -1,12 +1,12 @@
 """Guaranteed lower bounds of the modified log-Sobolev constant of the grid generators, all that apply.
 
 Every value is a *grid* bound: a rate alpha, temperature included, with D(p) >= 2 alpha KL(p|g) for every policy p on
-these very cells, rounding allowed for (`rounding`).  A bound whose hypothesis fails is zero.  Which is best
-depends on the state: Bakry–Émery for convex potentials (0.95 of alpha), the sharpened Barthe–Roberto bound for
-several wells (0.36–0.76), the convex reference in between, the unit chain for nearly flat ones.
+these very cells, rounding allowed for (`rounding`).  A bound whose hypothesis fails is zero.  Which is best depends
+on the state: Bakry–Émery for convex potentials (0.95 of alpha), the sharpened Barthe–Roberto bound for several wells
+(0.36–0.76), the convex reference in between, the unit chain for nearly flat ones.
 
-Bounds have a price.  Those of level ``quick`` are evaluated in all states.  Level ``full`` adds the costly ones, on paths
-dynamic programming (0.99 of alpha), where the least bound is decided: in the state that has it, then, with this
+Bounds have a price.  Those of level ``quick`` are evaluated in all states.  Level ``full`` adds the costly ones, on
+paths dynamic programming (0.99 of alpha), where the least bound is decided: in the state that has it, then, with this
 state's new bound as all that is asked for, in the states whose bound is below it, and so on until the state of least
 bound is one of these.  The rest cannot lower the minimum, and keep their quick bounds.
 """
@@ -89,7 +89,7 @@ def lower_bounds(generators: Generators, level: str = "quick", counted: BoolArra
     counts = np.ones(generators.size, dtype=np.bool_) if counted is None else np.asarray(counted)
     if counts.shape != (generators.size,) or counts.dtype != np.bool_:
         raise ValueError(
-            f"counted: {counts.dtype} of shape {counts.shape}; it must be bool, one for each of {generators.size} states"
+            f"counted: {counts.dtype} of shape {counts.shape}; it must be bool, of {generators.size} states"
         )
     if not generators.axes:
         return LowerBounds({SINGLE_CELL: np.full(generators.size, np.inf)})

@@ -3,26 +3,24 @@ r"""The step of the dynamic programme: minima of v(X) + kappa psi(X, y) over X, 
 psi(X, y) = (y - X)(ln y - ln X) is convex, homogeneous of degree one, and its mixed derivative -1/X - 1/y is negative
 (Monge's condition): whatever v is, a minimiser X*(y) does not fall as y grows.
 
-**One piece.**  On a piece with slope s the minimiser is y e^{-t}, t + e^t = 1 + s/kappa, or the end of the piece that is
-nearer to it.  **All pieces.**  Rows (the y) are taken in the order of a bisection, each between the minimisers of its
-neighbours found before: N log N evaluations.  A row evaluated wrongly by e can cost the rows taken after it at most e
-more, since v(X) + kappa psi(X, .) minus the same of X' < X falls; so errors only add along the log N rounds.
+**One piece.**  On a piece with slope s the minimiser is y e^{-t}, t + e^t = 1 + s/kappa, or the end of the piece that
+is nearer to it.  **All pieces.**  Rows (the y) are taken in the order of a bisection, each between the minimisers of
+its neighbours found before: N log N evaluations.  A row evaluated wrongly by e can cost the rows taken after it at
+most e more, since v(X) + kappa psi(X, .) minus the same of X' < X falls; so errors only add along the log N rounds.
 
 **Between two rows** y_i < y_{i+1} the minimum w stays above its chord less
 
     delta = max over X in {X*_i, X*_{i+1} and the knots between them} of
             max over y of chord(y) - v(X) - kappa psi(X, y),        y = r X,   ln r + 1 - 1/r = (slope of chord)/kappa.
 
-For by Monge's condition a minimiser at y lies between X*_i and X*_{i+1}; on a piece chord - v - kappa psi is concave in
-(X, y), and affine along rays through the origin moved with the affine parts, psi being homogeneous.  So its maximum
-over a rectangle of X and y lies on the rectangle's edge; at y = y_i and y_{i+1} it is at most zero.
+For by Monge's condition a minimiser at y lies between X*_i and X*_{i+1}; on a piece chord - v - kappa psi is concave
+in (X, y), and affine along rays through the origin moved with the affine parts, psi being homogeneous.  So its
+maximum over a rectangle of X and y lies on the rectangle's edge; at y = y_i and y_{i+1} it is at most zero.
 """
 
 from __future__ import annotations
 
 import math
-
-import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.compile import kernel
@@ -58,7 +56,7 @@ def difference(a: float, a_excess: float, b: float, b_excess: float) -> float:
 def set_slopes(pieces: FloatArray, count: int, kappa: float) -> None:
     """Slopes of the pieces and what follows from them for this kappa."""
     for p in range(count):
-        slope = (pieces[RIGHT, p] - pieces[LEFT, p]) / pieces[WIDTH, p]
+        slope = (pieces[RIGHT, p] - pieces[LEFT, p]) / pieces[WIDTH, p] if pieces[LEFT, p] < math.inf else 0.0
         t = exponent(slope / kappa)
         pieces[SLOPE, p] = slope
         pieces[SHRINK, p] = math.expm1(-t)
