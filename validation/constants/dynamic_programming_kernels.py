@@ -250,7 +250,7 @@ def next_pieces(
         scale *= kept[SQUARE] / (kept[SQUARE] + scale)
     fall = alpha * theta * (1.0 + 3.0 * INNER)
     kept[WHOLE] = (scale * (1.0 - theta * INNER) - fall - ROUNDING * (scale + fall)) / rest
-    kept[SQUARE], kept[LARGEST] = kept[WHOLE], kept[WHOLE] * INNER**2
+    kept[SQUARE], kept[LARGEST] = kept[WHOLE], kept[WHOLE] * max(-kept[LOW], kept[HIGH]) ** 2
 
     below = lowest * rest / table[PLACE, begin] + 2.0 * alpha * log_rest - table[SIZE, begin]
     above = highest * rest / table[PLACE, end] + 2.0 * alpha * log_theta - table[SIZE, end]
