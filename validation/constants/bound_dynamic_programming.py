@@ -39,8 +39,9 @@ give
 
 on the image of |y - 1| <= eps, an interval about 1 inside |X' - 1| <= eps; and q' is lowered until the pieces outside
 it obey the condition as well.  For y outside, the minimum over the X of that interval is at least the larger of the
-minimum of q' (X - 1)^2 + kappa (y - X)^2/max(X, y) over all X, and of kappa psi(nearest X, y).  The first is sharp near 1, the second far away.  Both are convex in y, so above their tangents, and where these meet is the depth below the
-chord of the values.
+minimum of q' (X - 1)^2 + kappa (y - X)^2/max(X, y) over all X, and of kappa psi(nearest X, y).  The first is sharp
+near 1, the second far away.  Both are convex in y, so above their tangents, and where these meet is the depth below
+the chord of the values.
 
 **Ends.**  Nodes reach from e^-30 (1 - theta) to e^30/min(theta, theta of the step before).  For y below the first
 node y_0, w(y) >= min(w(y_0), inf of v below y_0): psi(X, y) falls in y < X.  For y above the last, Y, the derivative
@@ -57,10 +58,11 @@ and conductances that differ from the given ones relatively by less than 8 n eps
 kept as a logarithm, errs by 3 eps (1 + L) more in each step.  As D and Ent change by no larger factors than c and g,
 alpha changes by less than the allowance of `rounding`, by which the tested rate is higher than the certified one.
 
-**Shares.**  0.99 to 0.9999 of alpha, spikes over masses of e^-130 and metastable splits included; a test takes 2 ms for
-7 cells and 35 ms for 64, the bound of a state about ten of them.  Chords lose about (ratio of nodes)^2/4 a step near
-X = 1, therefore nodes are closer for longer paths.  The plain log-Sobolev form, psi = 4 (sqrt y - sqrt X)^2, obeys the same recursion and
-certifies a smaller constant (4 (sqrt y - sqrt X)^2 <= psi), 0.7 to 0.99 of alpha: it is not used.
+**Shares.**  0.99 to 0.9999 of alpha, spikes over masses of e^-130 and metastable splits included; a test takes 2 ms
+for 7 cells and 35 ms for 64, the bound of a state about ten of them.  Chords lose about (ratio of nodes)^2/4 a step
+near X = 1, therefore nodes are closer for longer paths.  The plain log-Sobolev form, psi = 4 (sqrt y - sqrt X)^2,
+obeys the same recursion and certifies a smaller constant (4 (sqrt y - sqrt X)^2 <= psi), 0.7 to 0.99 of alpha: it is
+not used.
 
 **Says nothing** (0) where a cell holds less than e^-570 of the mass of the cells before it or of these together with
 it: nodes would leave the range of double precision.

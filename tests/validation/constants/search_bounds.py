@@ -45,7 +45,8 @@ def drawn(rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         np.cumsum(rng.normal(size=cells)) * min(size, 5.0),
         size * (rng.random(cells) < 0.3),
     ][int(rng.integers(5))]
-    return potential, np.exp(rng.uniform(-1.0, 1.0, cells)) if rng.random() < 0.5 else np.ones(cells)
+    unequal = float(rng.random() < 0.5)
+    return np.asarray(potential, dtype=np.float64), np.exp(unequal * rng.uniform(-1.0, 1.0, cells))
 
 
 def search(evaluations: int, seed: int) -> Found:

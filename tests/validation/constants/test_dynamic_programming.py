@@ -13,7 +13,6 @@ from scipy.optimize import minimize_scalar
 
 from tests.validation.constants.chains import axis_of, chain, chains, unit_chain
 from tests.validation.constants.search_bounds import search
-from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.validation.constants.bound_dynamic_programming import bound_dynamic_programming, certifies
 from wpoflow.validation.constants.generators import Generators
@@ -196,7 +195,7 @@ def test_full_bounds_raise_the_minimum_as_far_as_all_states_would() -> None:
 def test_only_the_states_that_count_are_refined() -> None:
     generators = several_states()
     quick = lower_bounds(generators).best
-    counted: FloatArray = quick > np.median(quick)
+    counted = np.asarray(quick > np.median(quick))
     full = lower_bounds(generators, "full", counted)
     assert np.all(full.values["dynamic_programming"][~counted] == 0.0)
     assert full.best[counted].min() > 1.2 * quick[counted].min()
@@ -215,4 +214,4 @@ def test_levels_and_flags_are_checked() -> None:
     with pytest.raises(ValueError, match=r"counted: bool of shape \(2,\); it must be bool"):
         lower_bounds(unit_chain(4), "full", np.ones(2, dtype=np.bool_))
     with pytest.raises(ValueError, match="counted: float64"):
-        lower_bounds(unit_chain(4), "full", np.ones(1))
+        lower_bounds(unit_chain(4), "full", np.ones(1))  # type: ignore[arg-type]
