@@ -6,12 +6,14 @@ Each bound over alpha, minimised numerically, for the Gibbs law of the tilted do
 a quadratic cost with Gaussian reference (Ornstein–Uhlenbeck) on three grids; for the torus problem's circles; and for
 the two action axes of navigation, where alpha is minimised in the slowest states, those of least bound and some others.
 Each bound comes with the milliseconds of processor time it takes for a state, compilation apart.
+Then dynamic programming: its share of alpha and the time of one test, for the first two cases and for the states that
+decide the rate of the gallery's problems of one no-flux axis (those the optimal policy visits with d* >= 1e-6).
 Last, which bound is the best in the state of least bound of every gallery problem, on the grids of level `quick`.
 """
 
 from __future__ import annotations
 
-from time import process_time
+import time
 
 import numpy as np
 
@@ -25,6 +27,7 @@ from wpoflow.problems.statement import Statement, build
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.studies.refinement.problem_grids import coarsened, refined_axes, with_cells
+from wpoflow.validation.constants.bound_dynamic_programming import bound_dynamic_programming, certifies
 from wpoflow.validation.constants.bounds_one_axis import CIRCLE_BOUNDS, PATH_BOUNDS
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.log_sobolev import minimise_log_sobolev
@@ -37,6 +40,9 @@ CELLS = (64, 128, 256)
 CIRCLES = (32, 64, 128)
 NAVIGATION = ({"x": 16, "y": 16, "vx": 8, "vy": 8}, {"x": 32, "y": 32, "vx": 16, "vy": 16})
 STATES = 24
+DECIDING = 3  # states of a problem
+VISITED = 1e-6
+PATHS = ("bandit", "double_integrator", "inventory", "lqr", "mountain_car", "pendulum")
 
 
 def ornstein_uhlenbeck(cells: int) -> GridMDP:
@@ -71,9 +77,9 @@ def milliseconds(generators: Generators) -> dict[str, float]:
     out = {}
     for name, bound in family.items():
         bound(generators.select(slice(0, 1)))
-        start = process_time()
+        start = time.process_time()
         bound(generators)
-        out[name] = 1e3 * (process_time() - start) / generators.size
+        out[name] = 1e3 * (time.process_time() - start) / generators.size
     return out
 
 
@@ -95,10 +101,41 @@ def row(label: str, generators: Generators) -> None:
     print(f"{label:22s} {gaps[chosen][slow]:.6g} {alpha[slow]:.6g}  " + ", ".join(entries), flush=True)
 
 
+def coarse(name: str) -> GridMDP:
+    """A gallery problem on the grid of level quick."""
+    problem = read_problem(name)
+    return build_problem(with_cells(problem, coarsened(refined_axes(problem), LEVELS["quick"].most_pairs)))
+
+
+def programme_row(label: str, generators: Generators) -> None:
+    """Print alpha, the shares of the best quick bound and of dynamic programming, and the time of one test."""
+    quick, alpha = lower_bounds(generators).best, minimise_log_sobolev(generators)
+    found = bound_dynamic_programming(generators)
+    for state in range(generators.size):
+        one = generators.select(np.array([state]))
+        start = time.perf_counter()
+        passed = certifies(one, 0.97 * alpha[state])[0]
+        spent = time.perf_counter() - start
+        refused = not certifies(one, 1.02 * alpha[state])[0]
+        shares = f"quick {quick[state] / alpha[state]:.3f}, dynamic programming {found[state] / alpha[state]:.4f}"
+        tests = f"0.97 alpha certified: {passed}, 1.02 alpha refused: {refused}, {1e3 * spent:.1f} ms a test"
+        cells = generators.actions.size
+        print(f"{label:22s} {cells} cells, alpha {alpha[state]:.6g}, {shares}, {tests}", flush=True)
+
+
+def deciding_rows(name: str) -> None:
+    """`programme_row` of the states of least quick bound among those visited."""
+    mdp = coarse(name)
+    optimum = solve_optimum(mdp)
+    generators = Generators.of(mdp, optimum.q)
+    visited = np.flatnonzero(optimum.occupancy >= VISITED)
+    quick = lower_bounds(generators.select(visited)).best
+    programme_row(name, generators.select(visited[np.argsort(quick, kind="stable")[:DECIDING]]))
+
+
 def gallery_row(name: str) -> None:
     """Print the least bound of a gallery problem on the grid of level quick, its name, and lambda where visited."""
-    problem = read_problem(name)
-    mdp = build_problem(with_cells(problem, coarsened(refined_axes(problem), LEVELS["quick"].most_pairs)))
+    mdp = coarse(name)
     optimum = solve_optimum(mdp)
     generators = Generators.of(mdp, optimum.q)
     bounds, gaps = lower_bounds(generators), spectral_gap(generators)
@@ -120,6 +157,12 @@ def main() -> None:
     for cells in NAVIGATION:
         label = "x".join(str(n) for n in cells.values())
         row(f"navigation {label}", optimal(load_problem("navigation", cells=cells)))
+    print("dynamic programming: shares of alpha")
+    for n in (32, 64):
+        programme_row(f"double well {n}", optimal(double_well(0.1).grid(n)))
+        programme_row(f"Ornstein–Uhlenbeck {n}", optimal(ornstein_uhlenbeck(n)))
+    for name in PATHS:
+        deciding_rows(name)
     print("gallery on the grids of level quick: least bound of alpha over the states, least lambda of those visited")
     for name in gallery_names():
         gallery_row(name)

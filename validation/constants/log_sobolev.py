@@ -9,8 +9,8 @@ gives lambda in the limit, so that the result is min(lambda, smallest ratio foun
 
 Starts, as functions ln x: multiples of the two slowest eigenfunctions, among them the ones at which the two sides of
 a metastable split exchange their masses (the minimiser of a two-point space); indicators of their level
-sets, which on a path are those of {0..k}; spikes on the least massive cells.  All of them get a few steps, and the best
-are followed to the end.
+sets, which on a path are those of {0..k}; spikes on the least massive cells; powers g^-s of the law, the
+mass of which is in its tails.  All of them get a few steps, and the best are followed to the end.
 
 Source: Diaconis & Saloff-Coste, Logarithmic Sobolev inequalities for finite Markov chains, Ann. Appl. Probab. 6
 (1996) 695, doi:10.1214/aoap/1034968224; Bobkov & Tetali, Modified logarithmic Sobolev inequalities in discrete
@@ -26,6 +26,7 @@ from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.log_sobolev_kernels import descend_all
 from wpoflow.validation.constants.spectral_gap import elimination_order, slow_modes, spectral_gap
 
+TILTS = (0.75, 1.0, 1.25, 1.5, 2.0)
 MULTIPLES = (0.5, 1.5, 3.0, 6.0, 12.0)
 LEVELS = (1e-6, 1e-3, 0.03, 0.2, 0.5, 0.8, 0.97, 1.0 - 1e-3)
 INDICATOR = 4.0
@@ -108,6 +109,8 @@ def _starts(generators: Generators) -> FloatArray:
             spike = np.zeros_like(g)
             spike[states, cell] = -factor * generators.log_gibbs[states, cell]
             out.append(spike)
+    depth = generators.log_gibbs - generators.log_gibbs.max(axis=1, keepdims=True)
+    out += [-tilt * depth for tilt in TILTS]
     return np.stack(out, axis=1)
 
 

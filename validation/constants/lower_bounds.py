@@ -1,9 +1,14 @@
 """Guaranteed lower bounds of the modified log-Sobolev constant of the grid generators, all that apply.
 
 Every value is a *grid* bound: a rate alpha, temperature included, with D(p) >= 2 alpha KL(p|g) for every policy p on
-these very cells, rounding allowed for (`rounding`).  A bound whose hypothesis fails is zero.  Which is best
-depends on the state: Bakry–Émery for convex potentials (0.95 of alpha), the sharpened Barthe–Roberto bound for
-several wells (0.36–0.76), the convex reference in between, the unit chain for nearly flat ones.
+these very cells, rounding allowed for (`rounding`).  A bound whose hypothesis fails is zero.  Which is best depends
+on the state: Bakry–Émery for convex potentials (0.95 of alpha), the sharpened Barthe–Roberto bound for several wells
+(0.36–0.76), the convex reference in between, the unit chain for nearly flat ones.
+
+Bounds have a price.  Those of level ``quick`` are evaluated in all states.  Level ``full`` adds the costly ones, on
+paths dynamic programming (0.99 of alpha), where the least bound is decided: in the state that has it, then, with this
+state's new bound as all that is asked for, in the states whose bound is below it, and so on until the state of least
+bound is one of these.  The rest cannot lower the minimum, and keep their quick bounds.
 """
 
 from __future__ import annotations
@@ -13,12 +18,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.validation.constants.bound_holley_stroock import bound_holley_stroock_flat
 from wpoflow.validation.constants.bound_product import bound_product
 from wpoflow.validation.constants.bound_two_scale import bound_two_scale
 from wpoflow.validation.constants.bound_weighted_gap import bound_weighted_gap
-from wpoflow.validation.constants.bounds_one_axis import CIRCLE_BOUNDS, PATH_BOUNDS
+from wpoflow.validation.constants.bounds_one_axis import CIRCLE_BOUNDS, COSTLY_PATH_BOUNDS, PATH_BOUNDS
 from wpoflow.validation.constants.generators import Generators
 
 Bound = Callable[[Generators], FloatArray]
@@ -30,6 +35,9 @@ PRODUCT_BOUNDS: dict[str, Bound] = {
     "weighted_gap": bound_weighted_gap,
 }
 SINGLE_CELL = "single_cell"
+LEVELS = ("quick", "full")
+BATCH = 64
+"""Most states in which a costly bound is evaluated at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +47,7 @@ class LowerBounds:
     Attributes
     ----------
     values : dict of arrays (S,)
-        Rates; zero where a bound does not apply, infinite if there is one action cell only.
+        Rates; zero where a bound does not apply or was not asked for, infinite if there is one action cell only.
     """
 
     values: dict[str, FloatArray]
@@ -61,19 +69,35 @@ class LowerBounds:
         return tuple(names[k] for k in np.argmax([self.values[name] for name in names], axis=0))
 
 
-def lower_bounds(generators: Generators) -> LowerBounds:
+def lower_bounds(generators: Generators, level: str = "quick", counted: BoolArray | None = None) -> LowerBounds:
     """All guaranteed lower bounds of alpha that apply to these generators.
 
     Parameters
     ----------
     generators : Generators
         Any number of states, taken in blocks, and of axes.
+    level : str
+        ``quick`` or ``full``: whether bounds that take long are evaluated too where the minimum is decided.
+    counted : array (S,) of bool, optional
+        The states whose minimum it is; all by default.
 
     Returns
     -------
     LowerBounds
         With one action cell there is nothing to relax and the only value is +inf.
+
+    Raises
+    ------
+    ValueError
+        There is no such level, or ``counted`` is not one flag for each state.
     """
+    if level not in LEVELS:
+        raise ValueError(f"level of bounds {level!r}; choose {' or '.join(LEVELS)}")
+    counts = np.ones(generators.size, dtype=np.bool_) if counted is None else np.asarray(counted)
+    if counts.shape != (generators.size,) or counts.dtype != np.bool_:
+        raise ValueError(
+            f"counted: {counts.dtype} of shape {counts.shape}; it must be bool, of {generators.size} states"
+        )
     if not generators.axes:
         return LowerBounds({SINGLE_CELL: np.full(generators.size, np.inf)})
     family = PATH_BOUNDS if generators.is_path else CIRCLE_BOUNDS if generators.is_circle else PRODUCT_BOUNDS
@@ -81,4 +105,26 @@ def lower_bounds(generators: Generators) -> LowerBounds:
     for rows, block in generators.blocks():
         for name, bound in family.items():
             values[name][rows] = bound(block)
-    return LowerBounds(values)
+    bounds = LowerBounds(values)
+    if level == "full" and generators.is_path:
+        return _refined(bounds, generators, counts)
+    return bounds
+
+
+def _refined(bounds: LowerBounds, generators: Generators, counted: BoolArray) -> LowerBounds:
+    """With the costly bounds of the states that decide the minimum over those counted."""
+    values = {name: np.zeros(generators.size) for name in COSTLY_PATH_BOUNDS}
+    best = np.where(counted, bounds.best, np.inf)
+    refined = ~counted
+    least, batch = np.inf, 1
+    while True:
+        open_states = np.flatnonzero(~refined & (best < least))
+        if not open_states.size:
+            return LowerBounds({**bounds.values, **values})
+        chosen = open_states[np.argsort(best[open_states], kind="stable")[:batch]]
+        block = generators.select(chosen)
+        for name, bound in COSTLY_PATH_BOUNDS.items():
+            values[name][chosen] = bound(block, least)
+            best[chosen] = np.maximum(best[chosen], values[name][chosen])
+        refined[chosen] = True
+        least, batch = float(best[refined].min()), BATCH
