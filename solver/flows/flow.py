@@ -11,6 +11,7 @@ from typing import ClassVar, Protocol
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.registry import choices, load
+from wpoflow.core.text import did_you_mean
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.registry import FLOWS
 
@@ -98,7 +99,7 @@ def flow_class(name: str) -> type[Flow]:
         Unknown flow.
     """
     if name not in FLOWS:
-        raise ValueError(f"flow {name!r}; choose {choices(FLOWS)}")
+        raise ValueError(f"flow {name!r}; choose {choices(FLOWS)}{did_you_mean(name, FLOWS)}")
     found: type[Flow] = load(FLOWS[name])
     return found
 
