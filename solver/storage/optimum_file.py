@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from wpoflow.solver.bellman.optimum import refuse_other_optimum
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.storage.atomic import OutputLock
@@ -25,11 +26,14 @@ def save_optimum(
 
     Raises
     ------
+    ValueError
+        The optimum is of another problem.
     FileExistsError
         The file exists and ``force`` is off, or it is being written.
     OSError
         It cannot be written.
     """
+    refuse_other_optimum(mdp, best)
     with OutputLock(path), RunWriter(path, problem_head(mdp, {}), arrays=problem_arrays(mdp), force=force) as writer:
         writer.optimum(best)
         writer.close("complete", "soft optimum computed; no flow was run", {"wall_seconds": seconds})
