@@ -182,6 +182,23 @@ def test_compiling_does_not_count_towards_the_limit_on_wall_time() -> None:
     assert float(run.attributes["compile_seconds"]) >= 1.0
 
 
+def test_seconds_spent_compiling_are_added_up_once() -> None:
+    """Two compilations of a fifth of a second each, within the first of which another kernel is compiled."""
+    mdp, kernel = small_problem(), {"dispatcher": scalar_product}
+
+    def fault(calls: int, _: float, out: FloatArray) -> None:
+        if calls in (3, 6):
+            with event.trigger_event("numba:compile", data=kernel):
+                time.sleep(0.1)
+                if calls == 3:
+                    with event.trigger_event("numba:compile", data=kernel):
+                        time.sleep(0.05)
+                time.sleep(0.1)
+
+    run = evolve(mdp, until={"steps": 8}, step=0.01, scheme="euler", flow=Faulty(mdp, fault), series={"times": []})
+    assert 0.45 <= float(run.attributes["compile_seconds"]) <= float(run.attributes["wall_seconds"])
+
+
 def test_the_wall_clock_is_heeded_between_trials() -> None:
     mdp = small_problem()
 
