@@ -155,6 +155,8 @@ def test_where_errors_are_rounding_the_flow_s_own_step_goes_on(scheme: str) -> N
     assert run.series["value_rho"][-1] < run.series["value_rho"][0]
     assert 0 < int(run.attributes["fallback_steps"]) < int(run.attributes["rejected_steps"])
     assert np.abs(run.policy.sum(axis=1) - 1.0).max() < 1e-14
+    short = evolve(mdp, flow=Faulty(mdp, fault), scheme=scheme, **{**settings, "until": {"time": 1e-6, "steps": 60}})
+    assert (short.status, short.series["time"][-1]) == ("complete", 1e-6)  # its own step goes no further than that
 
 
 def test_a_scheme_without_values_goes_on_with_the_flow_s_own_step(monkeypatch: pytest.MonkeyPatch) -> None:

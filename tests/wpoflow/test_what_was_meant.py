@@ -54,6 +54,7 @@ def test_python_is_answered_with_the_nearest_name_too() -> None:
     run = wpo.evolve(mdp, until={"steps": 1})
     for ask, meant in (
         (lambda: wpo.evolv, "evolve"),
+        (lambda: wpo.gridmdp, "GridMDP"),
         (lambda: wpo.uniform_axis("x", 0.0, 1.0, 3, "periodc"), "periodic"),
         (lambda: wpo.evolve(mdp, until={"tiem": 1.0}), "time"),
         (lambda: wpo.evolve(mdp, until=1.0, series={"evry": 1.0}), "every"),
