@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 
-from wpoflow.solver.bellman.optimum import refuse_other_optimum
+import numpy as np
+
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.storage.atomic import OutputLock
@@ -27,13 +28,15 @@ def save_optimum(
     Raises
     ------
     ValueError
-        The optimum is of another problem.
+        The optimum is of a problem of other sizes.
     FileExistsError
         The file exists and ``force`` is off, or it is being written.
     OSError
         It cannot be written.
     """
-    refuse_other_optimum(mdp, best)
+    for name, shape in (("value", mdp.rho.shape), ("q", mdp.cost.shape), ("policy", mdp.cost.shape)):
+        if (found := np.shape(getattr(best, name))) != shape:
+            raise ValueError(f"optimum: its {name} has shape {found}, not {shape}: it is of another problem")
     with OutputLock(path), RunWriter(path, problem_head(mdp, {}), arrays=problem_arrays(mdp), force=force) as writer:
         writer.optimum(best)
         writer.close("complete", "soft optimum computed; no flow was run", {"wall_seconds": seconds})
