@@ -48,9 +48,16 @@ def shown_progress(wanted: bool | Show | None, until: Mapping[str, float]) -> Ab
         A callable is used as it is.  None: shown where somebody looks on (`looked_at`).
     until : mapping
         The stop criteria, of which the share done is told.
+
+    Raises
+    ------
+    ValueError
+        What is wanted is none of these.
     """
     if callable(wanted):
         return nullcontext(wanted)
+    if not (wanted is None or isinstance(wanted, bool)):
+        raise ValueError(f"progress: {wanted!r} is neither true, false nor a function")
     shown = looked_at() if wanted is None else wanted
     return _progress[0](until) if shown and _progress else nullcontext(None)
 

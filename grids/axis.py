@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, real_array
+from wpoflow.core.text import did_you_mean
 from wpoflow.grids.labels import check_label, check_units
 
 SHOCK = "shock"
@@ -84,7 +85,10 @@ class Axis:
     def __post_init__(self) -> None:
         edges = np.array(real_array(self.edges, f"axis {self.name}: edges"))
         if self.boundary not in BOUNDARIES:
-            raise ValueError(f"axis {self.name}: boundary {self.boundary!r}; choose one of {', '.join(BOUNDARIES)}")
+            near = did_you_mean(self.boundary, BOUNDARIES)
+            raise ValueError(
+                f"axis {self.name}: boundary {self.boundary!r}; choose one of {', '.join(BOUNDARIES)}{near}"
+            )
         with np.errstate(all="ignore"):
             increasing = edges.ndim == 1 and edges.size >= 2 and bool(np.all(np.diff(edges) > 0))
             finite = increasing and bool(np.isfinite(edges[-1] - edges[0]))

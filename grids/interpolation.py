@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IndexArray, IntArray, real_array
+from wpoflow.core.text import did_you_mean
 from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation_kernels import CLAMP, PERIODIC, REFLECT, locate
@@ -154,7 +155,10 @@ def checked_states(states: Grid) -> None:
     """
     for axis in states.axes:
         if axis.boundary not in RULES:
-            raise ValueError(f"state axis {axis.name}: boundary {axis.boundary!r}; choose one of {', '.join(RULES)}")
+            near = did_you_mean(axis.boundary, RULES)
+            raise ValueError(
+                f"state axis {axis.name}: boundary {axis.boundary!r}; choose one of {', '.join(RULES)}{near}"
+            )
 
 
 def state_chunks(n_states: int, n_actions: int) -> Iterator[tuple[int, int]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from wpoflow.core.display import Displayed
+from wpoflow.core.text import did_you_mean
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.gallery import gallery_names
 from wpoflow.problems.load import build_problem
@@ -206,7 +207,8 @@ def validate_problem(
     _check_names(only)
     if isinstance(level, str):
         if level not in LEVELS:
-            raise ValueError(f"level {level!r}: choose among {', '.join(LEVELS)}")
+            near = did_you_mean(level, LEVELS)
+            raise ValueError(f"level {level!r}: choose among {', '.join(LEVELS)}{near}")
         level = LEVELS[level]
     if isinstance(problem, GridMDP | ProblemFile) and (cells or set):
         raise ValueError("cells and set replace values of a file that is still to be read")
@@ -221,7 +223,8 @@ def validate_problem(
 def _check_names(only: Sequence[str]) -> None:
     unknown = [name for name in only if name not in claim_names()]
     if unknown:
-        raise ValueError(f"claim {', '.join(unknown)}: choose among {', '.join(claim_names())}")
+        near = did_you_mean(unknown[0], claim_names())
+        raise ValueError(f"claim {', '.join(unknown)}: choose among {', '.join(claim_names())}{near}")
 
 
 def _judged(

@@ -102,7 +102,8 @@ def __getattr__(name: str) -> Any:
     if name == "__all__":
         return public
     if name not in homes:
-        raise AttributeError(f"module 'wpoflow' has no attribute {name!r}; it has {', '.join(public)}")
+        near = importlib.import_module("wpoflow.core.text").did_you_mean(name, public)
+        raise AttributeError(f"module 'wpoflow' has no attribute {name!r}; it has {', '.join(public)}{near}")
     found = globals()[name] = getattr(importlib.import_module(homes[name]), name)
     return found
 

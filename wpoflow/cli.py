@@ -21,6 +21,7 @@ from wpoflow.core.text import did_you_mean
 from wpoflow.environment import check_environment
 from wpoflow.exits import CommandError, Exit, describe, report, warnings_in_one_line
 from wpoflow.options import (
+    Choice,
     Invocation,
     Output,
     anyway_option,
@@ -208,12 +209,10 @@ def optimum(**arguments: Any) -> None:
     callback=parse_times,
     help="Flow time at which to look; repeat. Default where the file's own run stops, by its gap or time.",
 )
-@click.option(
-    "--factor", type=click.Choice(["2", "sqrt2"]), default="2", show_default=True, help="Ratio of mesh sizes."
-)
+@click.option("--factor", type=Choice(["2", "sqrt2"]), default="2", show_default=True, help="Ratio of mesh sizes.")
 @click.option(
     "--scheme",
-    type=click.Choice(["extrapolated", "euler"]),
+    type=Choice(["extrapolated", "euler"]),
     help="Scheme whose steps are refined. Default the file's, or extrapolated where that takes no fixed steps.",
 )
 @click.option("--step", type=float, metavar="DT", help="Coarsest step. Default T/64 or somewhat less.")
@@ -236,7 +235,7 @@ def refine(**arguments: Any) -> None:
 @click.argument("targets", nargs=-1, metavar="[RUN.h5 | PROBLEM ...]")
 @click.option("--only", multiple=True, metavar="CLAIM", help="Judge this claim alone; may be repeated.")
 @click.option(
-    "--level", type=click.Choice(["quick", "full"]), default="quick", show_default=True,
+    "--level", type=Choice(["quick", "full"]), default="quick", show_default=True,
     help="quick: coarse grids, under a minute for the whole suite; full: own grids, refinement, all claims.",
 )  # fmt: skip
 @report_option("Write report.json, report.html there.")
@@ -332,14 +331,14 @@ def movie(**arguments: Any) -> None:
 )
 @click.option(
     "--mode",
-    type=click.Choice(["median", "mean", "mode", "sampled"]),
+    type=Choice(["median", "mean", "mode", "sampled"]),
     default="median",
     show_default=True,
     help="Act by the policy's median, mean or mode, or draw from it.",
 )
 @click.option(
     "--policy",
-    type=click.Choice(["flow", "optimum"]),
+    type=Choice(["flow", "optimum"]),
     help="The last policy of the flow, or the soft optimum. Default flow, if the file has one.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, all returns included.")

@@ -187,6 +187,14 @@ def _use_threads(_: click.Context, __: click.Parameter, number: int | None) -> N
         raise click.UsageError(f"--threads {number}: {error}") from error
 
 
+class Choice(click.Choice[str]):
+    """One of a few words; another that is near one of them is answered with it."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """What click says, and what was meant."""
+        return super().get_invalid_choice_message(value, ctx).removesuffix(".") + did_you_mean(value, self.choices)
+
+
 class Output(click.Path):
     """The name of a file that is written."""
 

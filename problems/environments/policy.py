@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from wpoflow.core.arrays import AnyArray, FloatArray, IntArray
 from wpoflow.core.brief import briefly
+from wpoflow.core.text import did_you_mean
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import state_chunks
 from wpoflow.problems.environments.cell_actions import cell_means, cell_quantiles
@@ -83,7 +84,8 @@ class GridPolicy:
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
-            raise ProblemError(f"mode {self.mode!r}; choose one of {', '.join(MODES)}")
+            near = did_you_mean(self.mode, MODES)
+            raise ProblemError(f"mode {self.mode!r}; choose one of {', '.join(MODES)}{near}")
         expected = (self.states.size, self.actions.size)
         if self.probabilities.shape != expected:
             raise ValueError(f"probabilities have shape {self.probabilities.shape}; expected {expected}")
@@ -270,7 +272,8 @@ def chosen_source(run: Run, policy: str | None) -> str:
     kept = run.snapshots is not None and len(run.snapshots.time) > 0
     chosen = policy or ("flow" if kept else "optimum")
     if chosen not in SOURCES:
-        raise ProblemError(f"policy {chosen!r}; choose one of {', '.join(SOURCES)}")
+        near = did_you_mean(chosen, SOURCES)
+        raise ProblemError(f"policy {chosen!r}; choose one of {', '.join(SOURCES)}{near}")
     if chosen == "flow" and not kept:
         raise ProblemError("policy 'flow': no flow was run; choose optimum")
     return chosen

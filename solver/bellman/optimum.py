@@ -116,6 +116,34 @@ def solve_optimum(
     )
 
 
+def refuse_other_optimum(mdp: GridMDP, optimum: Optimum) -> None:
+    """Raise ValueError unless a given optimum is this problem's, as far as it says that it is known.
+
+    V must solve the soft Bellman equation to the residual stated, Q and policy be those of V: gaps measured against the
+    optimum of another temperature, cost or grid are no gaps.
+    """
+    shapes = {"value": (mdp.states.size,), "q": mdp.cost.shape, "policy": mdp.cost.shape, "occupancy": mdp.rho.shape}
+    for name, shape in shapes.items():
+        found = np.shape(getattr(optimum, name))
+        if found != shape:
+            raise ValueError(f"optimum: its {name} has shape {found}, not {shape}: it is of another problem")
+    q, policy, improved = np.empty_like(mdp.cost), np.empty_like(mdp.cost), np.empty(mdp.states.size)
+    _improve(mdp, optimum.value, q, policy, improved)
+    scale = max(float(np.abs(improved).max()), float(np.abs(q).max()), mdp.temperature)
+    allowed = optimum.bellman_residual + ACCEPTED_RESIDUAL * EPS * scale / (1.0 - mdp.discount)
+    left = {
+        "value": float(np.abs(improved - optimum.value).max()),
+        "q": float(np.abs(q - optimum.q).max()),
+        "policy": mdp.temperature * float(np.abs(policy - optimum.policy).max()),
+    }
+    for name, size in left.items():
+        if not size <= allowed:
+            raise ValueError(
+                f"optimum: its {name} misses the soft Bellman equation of this problem by {size:.3g}, where it may by "
+                f"{allowed:.2g}: it is of another problem"
+            )
+
+
 def least_gap_floor(mdp: GridMDP) -> float:
     """What the rounding floor of the gap cannot lie below, known before the optimum is.
 

@@ -20,6 +20,7 @@ from functools import cached_property
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.core.text import did_you_mean
 from wpoflow.grids.transitions import PolicyTransition
 from wpoflow.grids.transitions.policy_rows import PolicyRows
 from wpoflow.solver.arithmetic.extremes import largest_entry
@@ -59,7 +60,8 @@ class DiscountedSystem:
         self, transition: PolicyTransition, discount: float, linear_solver: str, incomplete: IncompleteLU | None = None
     ) -> None:
         if linear_solver not in LINEAR_SOLVERS:
-            raise ValueError(f"linear solver {linear_solver!r}; choose one of {', '.join(LINEAR_SOLVERS)}")
+            near = did_you_mean(linear_solver, LINEAR_SOLVERS)
+            raise ValueError(f"linear solver {linear_solver!r}; choose one of {', '.join(LINEAR_SOLVERS)}{near}")
         self.transition = transition
         self.discount = discount
         self.linear_solver = linear_solver

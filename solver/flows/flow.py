@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Protocol
 
+import numpy as np
+
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.registry import choices, load
+from wpoflow.core.text import did_you_mean
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.registry import FLOWS
 
@@ -98,21 +101,57 @@ def flow_class(name: str) -> type[Flow]:
         Unknown flow.
     """
     if name not in FLOWS:
-        raise ValueError(f"flow {name!r}; choose {choices(FLOWS)}")
+        raise ValueError(f"flow {name!r}; choose {choices(FLOWS)}{did_you_mean(name, FLOWS)}")
     found: type[Flow] = load(FLOWS[name])
     return found
 
 
 def as_flow(mdp: GridMDP, flow: AnyFlow) -> Flow:
-    """The flow of a problem, by name or as it is given; errors as `flow_class`."""
+    """The flow of a problem, by name or as it is given.
+
+    Raises
+    ------
+    ValueError
+        As `flow_class`; and what is given is no flow, or one of another problem.
+    """
     if isinstance(flow, str):
         return flow_class(flow)(mdp)
-    return flow if isinstance(flow, Flow) else OwnFlow(mdp, flow)
+    if isinstance(flow, Flow):
+        if not _alike(getattr(flow, "mdp", mdp), mdp):
+            raise ValueError(f"flow: the {type(flow).__name__} given is of another problem: make it of this one")
+        return flow
+    return OwnFlow(mdp, _function(flow))
+
+
+def _function(flow: DescentStep) -> DescentStep:
+    """A descent step; ValueError if it is none."""
+    if isinstance(flow, type) or not callable(flow):
+        raise ValueError(f"flow: {flow!r} is neither a name, nor a Flow, nor a function of p, q, dt and out")
+    return flow
+
+
+def _alike(one: GridMDP, other: GridMDP) -> bool:
+    """Whether all that a descent step depends on, with Q frozen, is the same for two problems."""
+    axes = zip(one.actions.axes, other.actions.axes, strict=False)
+    return one is other or (
+        (one.temperature, one.cost.shape, one.actions.shape)
+        == (other.temperature, other.cost.shape, other.actions.shape)
+        and np.array_equal(one.reference_mass, other.reference_mass)
+        and all(a.boundary == b.boundary and np.array_equal(a.edges, b.edges) for a, b in axes)
+    )
 
 
 def name_of(flow: AnyFlow) -> str:
-    """The name that a flow is recorded by: that of the registry, or of the class of an object that is not of it."""
+    """The name that a flow is recorded by: that of the registry, or of the class of an object that is not of it.
+
+    Raises
+    ------
+    ValueError
+        It is no flow.
+    """
     if isinstance(flow, str):
         return flow
-    registered = isinstance(flow, Flow) and flow.name in FLOWS and type(flow) is flow_class(flow.name)
-    return flow.name if registered else type(flow).__name__  # type: ignore[union-attr]
+    if isinstance(flow, Flow):
+        registered = flow.name in FLOWS and type(flow) is flow_class(flow.name)
+        return flow.name if registered else type(flow).__name__
+    return type(_function(flow)).__name__

@@ -20,6 +20,7 @@ from contextlib import ExitStack
 from wpoflow.core.display import shown_progress
 from wpoflow.core.renamed import renamed
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
+from wpoflow.solver.bellman.optimum import refuse_other_optimum
 from wpoflow.solver.flows.flow import AnyFlow, name_of
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.layout import check_axis_names
@@ -106,8 +107,8 @@ def evolve(
     Raises
     ------
     ValueError
-        Unusable arguments, among them a gap below the rounding floor of this problem, and a run to begin from whose
-        axes are others.
+        Unusable arguments, among them a gap below the rounding floor of this problem, an optimum of another one, and a
+        run to begin from whose axes are others.
     RunFileError
         The run to begin from cannot be read.
     FileExistsError
@@ -172,6 +173,8 @@ def run_settings(
         initial={} if beginning is None else beginning.attributes,
     )
     initial = None if beginning is None else beginning.policy
+    if optimum is not None:
+        refuse_other_optimum(mdp, optimum)
     with ExitStack() as stack:
         folder = None
         if output is not None:

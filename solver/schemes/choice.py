@@ -7,6 +7,7 @@ from typing import Protocol
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.registry import choices, load
+from wpoflow.core.text import did_you_mean
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.flows.flow import AnyFlow, Flow, OwnFlow, flow_class
 from wpoflow.solver.mdp import GridMDP
@@ -42,7 +43,8 @@ def chosen_scheme(
         An unknown scheme or flow, or a scheme that does not apply to this problem; says why.
     """
     if scheme not in scheme_names():
-        raise ValueError(f"scheme {scheme!r}; choose one of {', '.join(scheme_names())}")
+        near = did_you_mean(scheme, scheme_names())
+        raise ValueError(f"scheme {scheme!r}; choose one of {', '.join(scheme_names())}{near}")
     kind = flow_class(flow) if isinstance(flow, str) else type(flow) if isinstance(flow, Flow) else OwnFlow
 
     def obstacle(name: str) -> str:

@@ -6,6 +6,7 @@ and is noted.  Damage that HDF5 does not notice cannot be told, so any number of
 
 from __future__ import annotations
 
+import hashlib
 import json
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,6 +38,8 @@ MOST_BYTES = 1 << 29
 LONGEST_TEXT = 1 << 22
 """Of an attribute."""
 MOST_ATTRIBUTES = 1000
+MARKS = ("run_id", "wall_seconds", "digests")
+"""Attributes that no two files have in common."""
 FORMER_TEXTS = ("accuracy", "step")
 """Numbers that schema 1 has as texts."""
 DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError)
@@ -51,12 +54,18 @@ class Contents:
     file : h5py.File
     path : path
         Where it is found when more of it is asked for later.
+
+    Attributes
+    ----------
+    mark : str
+        Tells it from other runs, which may have come into its place by then.
     """
 
     groups: tuple[str, ...] = GROUPS
 
     def __init__(self, file: h5py.File, path: Path) -> None:
         self.file, self.path = file, path
+        self.mark = _mark_of(file)
         self._room = MOST_BYTES
 
     def judge(self, findings: Iterator[str]) -> None:
@@ -136,7 +145,7 @@ class Contents:
     def kept(self, entry: Variable, rows: int) -> FloatArray | Rows:
         """A variable of which single rows are asked for later."""
         find_data(self.file, entry, rows)
-        return partial(_rows_of, self.path, entry)
+        return partial(_rows_of, self.path, entry, self.mark)
 
     def part(self, entry: Variable, index: int | slice) -> FloatArray:
         """Rows of a variable."""
@@ -149,7 +158,7 @@ class Contents:
 
     def later(self, read: Callable[[Contents], T]) -> Callable[[], T]:
         """What is read when it is asked for."""
-        return partial(reading, self.path, read)
+        return partial(reading, self.path, read, self.mark)
 
 
 class DamagedContents(Contents):
@@ -238,11 +247,22 @@ class DamagedContents(Contents):
         return partial(_known, read(self))
 
 
-def reading(path: Path, read: Callable[[Contents], T]) -> T:
-    """What ``read`` makes of the contents of a file; RunFileError if they are not those of a run file, or of no run."""
+def reading(path: Path, read: Callable[[Contents], T], mark: str = "") -> T:
+    """What ``read`` makes of the contents of a file.
+
+    Raises
+    ------
+    RunFileError
+        They are not those of a run file, or of no run; or not what they were when they had the ``mark``.
+    """
     try:
         with h5py.File(path, "r") as file:
-            return read(Contents(file, path.resolve()))
+            contents = Contents(file, path.resolve())
+            if mark not in ("", contents.mark):
+                raise RunFileError(f"{path}: another run has taken its place since it was opened; open it again")
+            return read(contents)
+    except FileNotFoundError as error:
+        raise RunFileError(f"{path}: No such file or directory") from error
     except ImplausibleError as error:
         raise RunFileError(f"{path}: its numbers are not those of a run: {error}") from error
     except MemoryError as error:
@@ -251,9 +271,20 @@ def reading(path: Path, read: Callable[[Contents], T]) -> T:
         raise RunFileError(f"{path}: not a run file of schema {SCHEMA_VERSION}: {error}") from error
 
 
-def _rows_of(path: Path, entry: Variable, index: int | slice) -> FloatArray:
+def _rows_of(path: Path, entry: Variable, mark: str, index: int | slice) -> FloatArray:
     """Rows of a variable of a file; like all that is read later a function of values, which can be pickled."""
-    return reading(path, lambda again: again.part(entry, index))
+    return reading(path, lambda again: again.part(entry, index), mark)
+
+
+def _mark_of(file: h5py.File) -> str:
+    """A digest of what no two runs have in common: the run, how long it took, and the digests of all it left."""
+    found = []
+    for name in MARKS:
+        try:
+            found.append(str(read_attribute(file, name, ATTRIBUTES)))
+        except DAMAGE:  # there is none, or none that can be read, and that is told where it is used
+            found.append("")
+    return hashlib.blake2b("\0".join(found).encode(), digest_size=16).hexdigest()
 
 
 def _known(found: T) -> T:

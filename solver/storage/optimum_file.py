@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
+
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.storage.atomic import OutputLock
@@ -25,11 +27,16 @@ def save_optimum(
 
     Raises
     ------
+    ValueError
+        The optimum is of a problem of other sizes.
     FileExistsError
         The file exists and ``force`` is off, or it is being written.
     OSError
         It cannot be written.
     """
+    for name, shape in (("value", mdp.rho.shape), ("q", mdp.cost.shape), ("policy", mdp.cost.shape)):
+        if (found := np.shape(getattr(best, name))) != shape:
+            raise ValueError(f"optimum: its {name} has shape {found}, not {shape}: it is of another problem")
     with OutputLock(path), RunWriter(path, problem_head(mdp, {}), arrays=problem_arrays(mdp), force=force) as writer:
         writer.optimum(best)
         writer.close("complete", "soft optimum computed; no flow was run", {"wall_seconds": seconds})

@@ -24,6 +24,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from wpoflow.core.text import did_you_mean
+
 DIRECTIONS = ("states", "actions", "grid", "time", "all")
 FACTORS = {"2": 2.0, "sqrt2": math.sqrt(2.0)}
 FEWEST_INTERVALS = 4
@@ -102,7 +104,8 @@ def plan_direction(
         raise ValueError(f"levels = {levels}: an order needs three grids at least")
     names = [axis.name for axis in axes]
     if name not in names and name not in DIRECTIONS:
-        raise ValueError(f"direction {name!r}: choose among {', '.join([*names, *DIRECTIONS])}")
+        valid = [*names, *DIRECTIONS]
+        raise ValueError(f"direction {name!r}: choose among {', '.join(valid)}{did_you_mean(name, valid)}")
     chosen = [axis for axis in axes if _refines(name, axis, names)]
     edged = [axis.name for axis in chosen if axis.by_edges]
     if edged:

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from wpoflow.core.text import did_you_mean
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum, Run
@@ -134,8 +135,11 @@ def _of_fixed_step(scheme: str) -> str:
     if scheme == AUTOMATIC:
         return "extrapolated"
     if scheme not in fixed_step_schemes():
-        choices = ", ".join([AUTOMATIC, *fixed_step_schemes()])
-        raise ValueError(f"scheme {scheme!r} takes no fixed steps that could be refined; choose one of {choices}")
+        valid = [AUTOMATIC, *fixed_step_schemes()]
+        raise ValueError(
+            f"scheme {scheme!r} takes no fixed steps that could be refined; choose one of {', '.join(valid)}"
+            f"{did_you_mean(scheme, valid)}"
+        )
     return scheme
 
 
@@ -145,7 +149,8 @@ def _check(times: Sequence[float], quantities: Sequence[str], functions: Mapping
     known = [name for name in SERIES if name != "time"]
     unknown = [name for name in quantities if name not in known]
     if unknown:
-        raise ValueError(f"quantity {', '.join(unknown)}: choose among {', '.join(known)}")
+        near = did_you_mean(unknown[0], known)
+        raise ValueError(f"quantity {', '.join(unknown)}: choose among {', '.join(known)}{near}")
     if not quantities and not functions:
         raise ValueError("no quantity is given")
     if not 1.0 < factor < math.inf:

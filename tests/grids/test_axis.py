@@ -86,6 +86,7 @@ def test_sinh_spacing_has_the_stated_ratio(ratio: float) -> None:
         (lambda: Grid(tuple(uniform_axis(n, 0.0, 1e-90, 1) for n in "abcd")), "axes a, b, c, d: .* volume of 0"),
         (lambda: sinh_axis("v", 0.0, 1.0, 4, focus=2.0, ratio=3.0), "axis v: focus"),
         (lambda: sinh_axis("v", 0.0, 1.0, 4, focus=0.5, ratio=0.5), "axis v: ratio"),
+        (lambda: sinh_axis("v", 0.0, 1.0, 4, focus=0.5, ratio=1e200), "axis v: edges .* strictly increasing"),
         (lambda: Grid((uniform_axis("v", 0, 1, 2), uniform_axis("v", 0, 1, 2))), "axis v is given twice"),
     ],
 )

@@ -122,6 +122,17 @@ def test_a_problem_file_travels_without_its_file_and_with_what_was_set(tmp_path:
     assert pickle.loads(parcel).title == "own"
 
 
+def test_a_deep_copy_has_arrays_of_its_own() -> None:
+    """As what arrives elsewhere: what becomes of it changes nothing here."""
+    mdp = wpo.load_problem("lqr", cells=CELLS)
+    names = ("cost", "rho", "reference_mass", "initial_policy")
+    for again in (copy.deepcopy(mdp), sent(mdp)):
+        before = {name: getattr(mdp, name).copy() for name in names}
+        for name in names:
+            getattr(again, name)[...] = 0.5
+        assert all(np.array_equal(getattr(mdp, name), before[name]) for name in names)
+
+
 def test_a_problem_that_was_changed_travels_as_it_is() -> None:
     mdp = wpo.load_problem("lqr", cells=CELLS)
     warmer = replace(mdp, temperature=2.0 * mdp.temperature)

@@ -155,6 +155,8 @@ def test_where_errors_are_rounding_the_flow_s_own_step_goes_on(scheme: str) -> N
     assert run.series["value_rho"][-1] < run.series["value_rho"][0]
     assert 0 < int(run.attributes["fallback_steps"]) < int(run.attributes["rejected_steps"])
     assert np.abs(run.policy.sum(axis=1) - 1.0).max() < 1e-14
+    short = evolve(mdp, flow=Faulty(mdp, fault), scheme=scheme, **{**settings, "until": {"time": 1e-6, "steps": 60}})
+    assert (short.status, short.series["time"][-1]) == ("complete", 1e-6)  # its own step goes no further than that
 
 
 def test_a_scheme_without_values_goes_on_with_the_flow_s_own_step(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,6 +182,23 @@ def test_compiling_does_not_count_towards_the_limit_on_wall_time() -> None:
     run = evolve(mdp, until=limits, step=0.01, scheme="euler", flow=Faulty(mdp, fault), series={"times": []})
     assert (run.attributes["stop_kind"], run.attributes["steps"]) == ("steps", 30)
     assert float(run.attributes["compile_seconds"]) >= 1.0
+
+
+def test_seconds_spent_compiling_are_added_up_once() -> None:
+    """Two compilations of a fifth of a second each, within the first of which another kernel is compiled."""
+    mdp, kernel = small_problem(), {"dispatcher": scalar_product}
+
+    def fault(calls: int, _: float, out: FloatArray) -> None:
+        if calls in (3, 6):
+            with event.trigger_event("numba:compile", data=kernel):
+                time.sleep(0.1)
+                if calls == 3:
+                    with event.trigger_event("numba:compile", data=kernel):
+                        time.sleep(0.05)
+                time.sleep(0.1)
+
+    run = evolve(mdp, until={"steps": 8}, step=0.01, scheme="euler", flow=Faulty(mdp, fault), series={"times": []})
+    assert 0.45 <= float(run.attributes["compile_seconds"]) <= float(run.attributes["wall_seconds"])
 
 
 def test_the_wall_clock_is_heeded_between_trials() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,11 +13,13 @@ import h5py
 import numpy as np
 import pytest
 
+from tests.solver.small_problems import small_problem
 from wpoflow.grids.axis import edges_axis, sinh_axis, uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.problems.load import load_problem
+from wpoflow.problems.resume import resume
 from wpoflow.solver.bellman.optimum import solve_optimum
-from wpoflow.solver.records.run import Optimum
+from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.records.series import SERIES
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.storage.atomic import TRAILER_LENGTH, RunFileError, part_path
@@ -275,3 +278,47 @@ def test_chunks_are_small_and_keep_last_axes_whole(shape: tuple[int, ...]) -> No
     assert np.prod(chunk) <= 1 << 17
     partial = [k for k in range(len(shape)) if chunk[k] < shape[k]]
     assert all(chunk[k] == 1 for k in partial[:-1])
+
+
+def test_an_opened_run_reads_no_other_that_took_its_place(tmp_path: Path) -> None:
+    """Its policy would be that of another problem, beside its own series."""
+    mdp, path = small_problem(), tmp_path / "run.h5"
+    evolve(mdp, until=0.5, output=path)
+    whole = path.read_bytes()
+
+    def opened() -> list[Run]:
+        return [open_run(path), pickle.loads(pickle.dumps(open_run(path)))]
+
+    def by_another() -> None:
+        evolve(small_problem(temperature=2.0), until=0.5, output=path, force=True)
+
+    def by_itself() -> None:
+        evolve(mdp, until=0.5, output=path, force=True)
+
+    def by_what_became_of_it() -> None:
+        resume(path, mdp=mdp, until=0.7)
+
+    for replaced in (by_another, by_itself, by_what_became_of_it):
+        path.write_bytes(whole)
+        runs = opened()
+        replaced()
+        for run in runs:
+            kept = run.snapshots
+            assert kept is not None
+            for ask in (
+                lambda run=run: run.optimum,
+                lambda run=run: run.problem_arrays,
+                lambda run=run: run.policy,
+                lambda kept=kept: kept.value_at(0),
+                lambda kept=kept: list(kept.each_policy()),
+            ):
+                with pytest.raises(RunFileError, match=r"run.h5: another run has taken its place since it was opened"):
+                    ask()
+    path.write_bytes(whole)
+    (run, sent), (later, _) = opened(), opened()
+    with h5py.File(path, "r+"):  # which cuts the seal and leaves the contents
+        pass
+    np.testing.assert_array_equal(run.policy, sent.policy)
+    path.unlink()
+    with pytest.raises(RunFileError, match=r"run.h5: No such file or directory$"):
+        later.policy  # noqa: B018

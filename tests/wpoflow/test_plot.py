@@ -73,7 +73,7 @@ def test_a_refinement_study(call: Call) -> None:
         (
             ["plot", "run.h5", "-o", "a.png", "--kind", "decai"],
             2,
-            "--kind: figure 'decai' is not a kind; did you mean decay?",
+            "did you mean 'decay'?",
         ),
         (["plot", "run.h5", "-o", "a.png", "--kind", "phase"], 2, "phase: it needs two state axes"),
         (["plot", "run.h5", "-o", "a.png", "--kind", "refinement"], 2, "refine.json"),
@@ -119,7 +119,7 @@ def test_several_runs_in_one_figure(call: Call) -> None:
             "overview: needs one run, not 2",
         ),
         (["a.h5", "refine.json"], "refine.json: a report is drawn alone"),
-        (["a.h5", "b.h5", "--kind", "step"], "did you mean steps?"),
+        (["a.h5", "b.h5", "--kind", "step"], "did you mean 'steps'?"),
     ):
         check_refusal(call, ["plot", *arguments, "-o", "c.png"], 2, says)
     check_refusal(call, ["plot", "a.h5", "nosuch.h5", "-o", "c.png"], 3, "nosuch.h5")

@@ -54,7 +54,14 @@ def test_check_run_and_info_say_how_noise_is_resolved_and_what_ends(call: Call, 
 
 @pytest.mark.parametrize(
     ("lower", "upper", "cells", "labels"),
-    [(-0.5, 2.5, 3, True), (0.5, 7.5, 7, True), (-0.5, 1.5, 2, False), (0.0, 3.0, 3, False), (-1.0, 1.0, 12, False)],
+    [
+        (-0.5, 2.5, 3, True),
+        (0.5, 7.5, 7, True),
+        (-0.5, 1.5, 2, False),
+        (0.0, 3.0, 3, False),
+        (-1.0, 1.0, 12, False),
+        (-1.0, 5.0, 3, False),
+    ],
 )
 def test_check_says_that_labels_are_cells_on_a_line(
     call: Call, lower: float, upper: float, cells: int, labels: bool

@@ -10,6 +10,7 @@ import h5py
 import pytest
 import xarray
 
+import wpoflow as wpo
 from tests.wpoflow.conftest import Call, check_refusal
 from wpoflow.problems.gallery import gallery_text
 from wpoflow.problems.keys import described
@@ -36,10 +37,43 @@ from wpoflow.views.figures.panels import axis_label
         (["check", "lqr", "--set", "cost.running='sqr(x)'"], "did you mean 'sqrt'?"),
         (["keys", "boundry"], "did you mean 'boundary'?"),
         (["limits", "discont"], "did you mean 'discount'?"),
+        (["refine", "lqr", "--axis", "stats"], "did you mean 'states'?"),
+        (["refine", "lqr", "--quantity", "entrpy"], "did you mean 'entropy'?"),
+        (["refine", "lqr", "--scheme", "eulr"], "did you mean 'euler'?"),
+        (["validate", "--level", "ful"], "did you mean 'full'?"),
+        (["validate", "--only", "structur"], "did you mean 'structure'?"),
+        (["rollout", "r.h5", "--env", "Pendulum-v1", "--mode", "meen"], "did you mean 'mean'?"),
     ],
 )
 def test_a_name_near_another_is_answered_with_it(call: Call, arguments: list[str], says: str) -> None:
     check_refusal(call, arguments, 2, says)
+
+
+def test_python_is_answered_with_the_nearest_name_too() -> None:
+    mdp = wpo.load_problem("lqr", cells={"x": 6, "u": 5})
+    run = wpo.evolve(mdp, until={"steps": 1})
+    for ask, meant in (
+        (lambda: wpo.evolv, "evolve"),
+        (lambda: wpo.gridmdp, "GridMDP"),
+        (lambda: wpo.uniform_axis("x", 0.0, 1.0, 3, "periodc"), "periodic"),
+        (lambda: wpo.evolve(mdp, until={"tiem": 1.0}), "time"),
+        (lambda: wpo.evolve(mdp, until=1.0, series={"evry": 1.0}), "every"),
+        (lambda: wpo.evolve(mdp, until=1.0, flow="waserstein"), "wasserstein"),
+        (lambda: wpo.evolve(mdp, until=1.0, scheme="multistp"), "multistep"),
+        (lambda: wpo.evolve(mdp, until=1.0, linear_solver="kyrlov"), "krylov"),
+        (lambda: next(wpo.flow(mdp, step=0.1, scheme="eulr")), "euler"),
+        (lambda: next(wpo.flow(mdp, step=0.1, flow="waserstein")), "wasserstein"),
+        (lambda: wpo.solve_optimum(mdp, linear_solver="dens"), "dense"),
+        (lambda: wpo.plot(run, "polcy"), "policy"),
+        (lambda: wpo.plot([run, run], "decai"), "decay"),
+        (lambda: wpo.plot(run, "value", state={"X": 0.0}), "x"),
+        (lambda: wpo.validate_run(run, "lqr", only=["structur"]), "structure"),
+        (lambda: wpo.validate_problem("lqr", level="quik"), "quick"),
+        (lambda: wpo.refine("lqr", 3, directions=["stats"]), "states"),
+        (lambda: wpo.refine("lqr", 3, ["entrpy"]), "entropy"),
+    ):
+        with pytest.raises((ValueError, AttributeError, wpo.ProblemError), match=rf"; did you mean '{meant}'\?$"):
+            ask()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.text import did_you_mean
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.run import Run
@@ -64,6 +65,7 @@ class Slice:
         for name in self.wanted or {}:
             if name not in names:
                 choices = f"choose among {', '.join(names)}" if names else "there is one state only"
+                choices += did_you_mean(name, names)
                 raise FigureError(f"state {name}: {choices}")
         return tuple(_index(axis, (self.wanted or {}).get(axis.name)) for axis in self.run.states.axes)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from wpoflow.core.text import did_you_mean
 from wpoflow.views.figures.formats import FigureError
 
 if TYPE_CHECKING:
@@ -146,6 +146,4 @@ def plot(
 def unknown_kind(kind: str, further: Sequence[str] = ()) -> str:
     """What is said of a kind that there is not."""
     choices = [*FIGURES, *further]
-    close = get_close_matches(kind, choices, 1)
-    meant = f" is not a kind; did you mean {close[0]}? They are" if close else " is not a kind; choose among"
-    return f"figure {kind!r}{meant} {', '.join(choices)}"
+    return f"figure {kind!r} is not a kind; choose among {', '.join(choices)}{did_you_mean(kind, choices)}"

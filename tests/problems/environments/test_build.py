@@ -111,6 +111,7 @@ def two_axes() -> Grid:
         ({"environment": "Pendulum-v7"}, "Pendulum-v7"),
         ({"environment": "CartPole-v1"}, "a problem of finitely many actions is given by tables"),
         ({"environment": "Pendulum-v1", "cells": {"angle": 3}}, "cells for angle; choose among theta, speed, torque"),
+        ({"environment": "Pendulum-v1", "cells": {"torqe": 3}}, "speed, torque; did you mean 'torque'"),
         ({"environment": Point()}, "the grid of its states is needed"),
         ({"environment": Point(), "states": two_axes()}, "its state has 1 numbers, the grid of states 2 axes"),
         ({"environment": NoisyPoint(), "states": point_states()}, "the same state and action led to different steps"),

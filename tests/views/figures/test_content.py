@@ -173,7 +173,7 @@ def test_refinement_shows_differences_and_the_expected_slope() -> None:
 @pytest.mark.parametrize(
     ("kind", "run", "state", "says"),
     [
-        ("decai", "two rows", {}, "figure 'decai' is not a kind; did you mean decay"),
+        ("decai", "two rows", {}, "figure 'decai' is not a kind; choose among .*; did you mean 'decay'"),
         ("phase", "two rows", {}, "phase: it needs two state axes .*; what applies: overview, decay, value"),
         ("decay", "zero gap", {}, "the gap is zero in every row"),
         ("decay", "no optimum", {}, "ended before its optimum"),

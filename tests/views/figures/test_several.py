@@ -100,7 +100,7 @@ def test_kinds_of_one_run_refuse_by_name(runs: list[Run]) -> None:
                 FigureError, match=f"{name}: needs one run, not 3; several can be seen in decay and steps"
             ):
                 wpoflow.plot(runs, name)
-    with pytest.raises(FigureError, match="'decai' is not a kind; did you mean decay"):
+    with pytest.raises(FigureError, match=r"'decai' is not a kind; choose among .*; did you mean 'decay'"):
         wpoflow.plot(runs[0], "decai")
     with pytest.raises(FigureError, match="decay: b: the file holds no rows"):
         wpoflow.plot([runs[0], ENDINGS["optimum alone"]], names=["a", "b"])
