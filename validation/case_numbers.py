@@ -21,7 +21,7 @@ def case_numbers(evidence: Evidence) -> dict[str, Any]:
     """
     run, series = evidence.run, evidence.run.series
     gaps = evidence.spectral_gaps[evidence.reached]
-    now, ratio = evidence.alpha_now, evidence.density_ratio
+    now, ratio = evidence.alpha_from_now_on, evidence.density_ratio
     kappa = series["occupancy_ratio"]
     lower = evidence.bounds.best
     axes_slopes = slopes(evidence.optimum.q, run.actions)
@@ -51,8 +51,12 @@ def case_numbers(evidence: Evidence) -> dict[str, Any]:
             "time": series["time"].tolist(),
             "gap": series["gap"].tolist(),
             "guaranteed": evidence.guaranteed_rate.tolist(),
-            "sup_norm": [sup_norm_rate(float(alpha), evidence.discount) for alpha in now],
-            "paper": [paper_rate(float(alpha), evidence.discount, ratio) for alpha in now],
+            "sup_norm": sup_norm_rate(now, evidence.discount).tolist(),
+            "paper": paper_rate(now, evidence.discount, ratio).tolist(),
+            "certified": evidence.certified.rate.tolist(),
+            "certified_level": evidence.certified.level.tolist(),
+            "certified_rho": evidence.certified_rho.rate.tolist(),
+            "certified_rho_level": evidence.certified_rho.level.tolist(),
             "observed": series["rate_observed"].tolist(),
             "judged": evidence.judged.tolist(),
             "sharp": 2.0 * float(evidence.spectral_gaps[evidence.slowest]),

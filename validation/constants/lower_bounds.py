@@ -18,6 +18,7 @@ from wpoflow.validation.constants.bound_holley_stroock import bound_holley_stroo
 from wpoflow.validation.constants.bound_product import bound_product
 from wpoflow.validation.constants.bounds_one_axis import CIRCLE_BOUNDS, PATH_BOUNDS
 from wpoflow.validation.constants.generators import Generators
+from wpoflow.validation.constants.proven import ProvenBound
 
 Bound = Callable[[Generators], FloatArray]
 
@@ -52,6 +53,11 @@ class LowerBounds:
         """Which bound is the largest in each state, S names; the first by name among equals."""
         names = self.names
         return tuple(names[k] for k in np.argmax([self.values[name] for name in names], axis=0))
+
+    @property
+    def proven(self) -> ProvenBound:
+        """`best` as what guaranteed rates are made of."""
+        return ProvenBound(self.best, self.best_name, "validation/constants/lower_bounds.py and the files it lists")
 
 
 def lower_bounds(generators: Generators) -> LowerBounds:

@@ -59,7 +59,7 @@ def rates_of(run: Run) -> Rates:
     """Guaranteed, paper's and sharp rate, from the run alone; kept, as an overview and a movie ask again."""
     evidence = Evidence("", run)
     with np.errstate(all="ignore"):
-        paper = np.array([paper_rate(float(a), evidence.discount, evidence.density_ratio) for a in evidence.alpha_now])
+        paper = paper_rate(evidence.alpha_from_now_on, evidence.discount, evidence.density_ratio)
         guaranteed, judged = evidence.guaranteed_rate, evidence.judged
     try:
         sharp = 2.0 * float(evidence.spectral_gaps[evidence.slowest])

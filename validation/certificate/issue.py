@@ -1,0 +1,126 @@
+"""The certificates of a run, one set for each snapshot, and the rates they give in every row of its series.
+
+Certificates of |V - V*|_sup (`sup_norm`) and of gap(rho) (`along_rho`); where the problem is at hand they are better,
+rarely visited states are set apart, and the guaranteed rate of the instant is known as well.  They speak of the
+Wasserstein flow that goes on from the snapshot, and of unsplit backward Euler steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.certificate.along_rho import instantaneous_rate, later_visits, rho_certificate
+from wpoflow.validation.certificate.instant import Constants, above_rounding, instant_of_file, instant_of_problem
+from wpoflow.validation.certificate.statement import Certificate
+from wpoflow.validation.certificate.sup_norm import share_of_flow, sup_norm_certificate
+from wpoflow.validation.rates import sup_norm_rate
+
+if TYPE_CHECKING:
+    from wpoflow.validation.evidence import Evidence
+
+NOT_A_NUMBER = float("nan")
+
+
+@dataclass(frozen=True, eq=False)
+class Issued:
+    """What is guaranteed from one snapshot on.
+
+    Attributes
+    ----------
+    time : float
+    sup_norm, along_rho : Certificate or None
+        None where nothing can be said.
+    instantaneous, observed : float
+        Guaranteed and actual dissipation(rho)/gap(rho) of the snapshot itself; no number without the problem.
+    """
+
+    time: float
+    sup_norm: Certificate | None
+    along_rho: Certificate | None = None
+    instantaneous: float = NOT_A_NUMBER
+    observed: float = NOT_A_NUMBER
+
+
+@dataclass(frozen=True, eq=False)
+class CertifiedRates:
+    """Rates (rows,) of one quantity, from each row on, and the levels (rows,) they hold down to; zero: none."""
+
+    rate: FloatArray
+    level: FloatArray
+
+
+def issue(evidence: Evidence) -> tuple[Issued, ...]:
+    """The certificates of every snapshot, in order of time; none for other flows, or a single action."""
+    run, snapshots = evidence.run, evidence.run.snapshots
+    if snapshots is None or not evidence.wasserstein or not evidence.optimal_generators.axes:
+        return ()
+    constants = Constants(evidence.proven_alpha, evidence.proven_gap)
+    mdp = evidence.mdp
+    visits = () if mdp is None else later_visits(mdp, evidence.optimum)
+    found = []
+    for index, time in enumerate(snapshots.time.tolist()):
+        policy = snapshots.policy_at(index)
+        if mdp is None:
+            row = int(np.searchsorted(run.series["time"], time, side="right")) - 1
+            found.append(_of_file(evidence, time, policy, max(row, 0), constants))
+            continue
+        known = instant_of_problem(time, policy, evidence.optimum, constants, mdp)
+        found.append(
+            Issued(
+                time=time,
+                sup_norm=sup_norm_certificate(known, mdp.discount, mdp.temperature),
+                along_rho=rho_certificate(known, visits, mdp.discount, mdp.temperature),
+                instantaneous=instantaneous_rate(known, mdp.discount, mdp.temperature),
+                observed=known.dissipation / known.gap if known.gap > 0.0 else NOT_A_NUMBER,
+            )
+        )
+    return tuple(found)
+
+
+def _of_file(evidence: Evidence, time: float, policy: FloatArray, row: int, constants: Constants) -> Issued:
+    """The certificates of a snapshot by what the file holds of it and of the last row before."""
+    gap = float(above_rounding(evidence.run.series["gap"][row], evidence.optimum.gap_floor))
+    discount, temperature = evidence.discount, evidence.temperature
+    at = instant_of_file(
+        *(time, policy, float(evidence.largest_gap[row]), gap),
+        *(evidence.optimum, evidence.optimal_generators, constants, discount),
+    )
+    return Issued(time, sup_norm_certificate(at, discount, temperature), rho_certificate(at, (), discount, temperature))
+
+
+def certified_sup_norm(evidence: Evidence) -> CertifiedRates:
+    """Of |V - V*|_sup: the best certificate issued so far, or what gap_sup of the row alone gives with alpha.
+
+    With alpha there is no level, and of a row nothing but gap_sup is needed: 2 alpha e^(-gamma gap_sup/tau) share.
+    """
+    largest = evidence.largest_gap
+    known = np.where(np.isfinite(largest), largest, 0.0)
+    share = np.array([share_of_flow(float(gap), evidence.discount, evidence.temperature) for gap in known])
+    # sup_norm_rate is that of share 1 - gamma
+    alone = sup_norm_rate(evidence.alpha_from_now_on, evidence.discount) * share / (1.0 - evidence.discount)
+    alone = np.where(np.isfinite(alone), alone, 0.0) if evidence.wasserstein else np.zeros_like(share)
+    issued = [entry.sup_norm for entry in evidence.certificates if entry.sup_norm is not None]
+    return _best(evidence.run.series["time"], largest, issued, alone)
+
+
+def certified_along_rho(evidence: Evidence) -> CertifiedRates:
+    """Of gap(rho): the best certificate issued so far."""
+    issued = [entry.along_rho for entry in evidence.certificates if entry.along_rho is not None]
+    time = evidence.run.series["time"]
+    return _best(time, evidence.run.series["gap"], issued, np.zeros_like(time))
+
+
+def _best(time: FloatArray, now: FloatArray, issued: list[Certificate], alone: FloatArray) -> CertifiedRates:
+    """In every row that of the certificates issued until then which gives the largest rate at once."""
+    rate, level, worth = alone.copy(), np.zeros_like(alone), alone.copy()
+    for entry in issued:
+        left = np.where(now > entry.level, 1.0 - entry.level / np.where(now > 0.0, now, 1.0), 0.0)
+        gives = np.where(time >= entry.time, entry.rate * left, 0.0)
+        better = gives > worth
+        rate, level = np.where(better, entry.rate, rate), np.where(better, entry.level, level)
+        worth = np.where(better, gives, worth)
+    return CertifiedRates(rate, level)
