@@ -133,7 +133,8 @@ def _certificates(
     found = []
     for left in LEFT:
         part = left * gap * (1.0 - discount) / temperature
-        allowed = 0.5 * part * np.maximum(1.0, 1.0 / (len(seen) * np.maximum(seen, 1e-300)))
+        rarely = np.maximum(1.0, 1.0 / (len(seen) * np.maximum(seen, 1e-300)))
+        allowed = part / 3.0 * np.minimum(rarely, 1.0 / max(wide, 1e-300))
         state_by_state = decided(instant, allowed, temperature)
         beta, tails = proven(state_by_state.beta), state_by_state.tails
         order = np.argsort(beta, kind="stable")

@@ -34,13 +34,16 @@ class Issued:
     time : float
     sup_norm, along_rho : Certificate or None
         None where nothing can be said.
+    gap : float
+        At least gap(rho).
     instantaneous, observed : float
         Guaranteed and actual dissipation(rho)/gap(rho) of the snapshot itself; no number without the problem.
     """
 
     time: float
     sup_norm: Certificate | None
-    along_rho: Certificate | None = None
+    along_rho: Certificate | None
+    gap: float
     instantaneous: float = NOT_A_NUMBER
     observed: float = NOT_A_NUMBER
 
@@ -74,6 +77,7 @@ def issue(evidence: Evidence) -> tuple[Issued, ...]:
                 time=time,
                 sup_norm=sup_norm_certificate(known, mdp.discount, mdp.temperature),
                 along_rho=rho_certificate(known, visits, mdp.discount, mdp.temperature),
+                gap=known.gap,
                 instantaneous=instantaneous_rate(known, mdp.discount, mdp.temperature),
                 observed=known.dissipation / known.gap if known.gap > 0.0 else NOT_A_NUMBER,
             )
@@ -89,7 +93,12 @@ def _of_file(evidence: Evidence, time: float, policy: FloatArray, row: int, cons
         *(time, policy, float(evidence.largest_gap[row]), gap),
         *(evidence.optimum, evidence.optimal_generators, constants, discount),
     )
-    return Issued(time, sup_norm_certificate(at, discount, temperature), rho_certificate(at, (), discount, temperature))
+    return Issued(
+        time=time,
+        sup_norm=sup_norm_certificate(at, discount, temperature),
+        along_rho=rho_certificate(at, (), discount, temperature),
+        gap=gap,
+    )
 
 
 def certified_sup_norm(evidence: Evidence) -> CertifiedRates:
