@@ -186,7 +186,7 @@ class Evidence:
     @cached_property
     def largest_gap(self) -> FloatArray:
         """Upper bound of |V - V*|_sup in every row, its rounding floor included, (rows,); nan where there is none."""
-        return above_rounding(self.run.series["gap_sup"], self.optimum.gap_floor)
+        return above_rounding(self.run.series["gap_sup"], self.gap_floor)
 
     @cached_property
     def alpha_from_now_on(self) -> ProvenBound:
@@ -249,6 +249,16 @@ class Evidence:
             raise EvidenceError(f"{self.name}: its flow was a {self.flow_name}; give it to judge its steps")
         return flow_class(self.flow_name)(self.mdp) if self.flow is None else self.flow
 
+    @cached_property
+    def gap_floor(self) -> float:
+        """Rounding floor of suboptimalities: that of the optimum, and of the policies' own masses.
+
+        A policy whose probabilities sum to 1 + e is no law; whatever it is compared with, KL is off by about e^2/2, and
+        hundreds of steps leave an e of a few 1e-15.
+        """
+        mass = float(np.max(self.run.series["mass_error"], initial=0.0))
+        return self.optimum.gap_floor + self.temperature / (1.0 - self.discount) * mass * mass
+
     def rounding_share(self, gap: FloatArray) -> FloatArray:
         """Relative rounding error of suboptimalities, (rows,).
 
@@ -256,7 +266,7 @@ class Evidence:
         the floor F.  Near equilibrium KL is half a squared norm, so the square root of the gap moves by at most
         that of F (triangle inequality): a relative error of 2 sqrt(F/gap) + F/gap, and that of summing.
         """
-        ratio = self.optimum.gap_floor / np.maximum(gap, np.finfo(np.float64).tiny)
+        ratio = self.gap_floor / np.maximum(gap, np.finfo(np.float64).tiny)
         return np.asarray(2.0 * np.sqrt(ratio) + ratio + 8.0 * EPS * self.run.actions.size)
 
     def rate_rounding_share(self, gap: FloatArray, rate: FloatArray) -> FloatArray:
@@ -266,7 +276,7 @@ class Evidence:
         eigenvalue times as much as in the gap, while the dissipation itself is only ``rate`` times the gap: the same
         triangle inequality gives 2 sqrt(F/gap) sqrt(largest/rate) + (F/gap) (largest/rate).
         """
-        floor = self.optimum.gap_floor * self.largest_eigenvalue
+        floor = self.gap_floor * self.largest_eigenvalue
         # with one action the guaranteed rate is infinite, and the gap zero
         ratio = floor / np.maximum(gap * np.where(gap == 0.0, 0.0, rate), np.finfo(np.float64).tiny)
         return np.asarray(self.rounding_share(gap) + 2.0 * np.sqrt(ratio) + ratio)

@@ -44,7 +44,9 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 
 ENLARGED = 1.0 + 1e-9
-BISECTIONS = 24  # of the logarithm of ln M: to 1e-5 of it
+BISECTIONS = 30
+NEWTON_STEPS = 12
+LEAST_THRESHOLD, MOST_THRESHOLD = 1e-24, 1e120  # of phi(M); beyond, K(M) is of no use
 LEAST_LOG = 1e-12
 NEAR = 0.5
 _SERIES = [(-1.0) ** j / math.factorial(j) for j in range(19, 1, -1)]
@@ -99,20 +101,32 @@ def later_tails(
     entropy = np.where(above, relative_entropy_density(np.where(above, shifted, 0.0), policy, reduced), 0.0)
     weight = np.where(above, reduced, 0.0)
 
-    def tails(log_most: FloatArray) -> FloatArray:
-        threshold = relative_entropy_density(log_most, np.exp(log_most), np.ones_like(log_most))
-        terms = 2.0 * entropy - weight * threshold[:, None]
-        return np.asarray(np.maximum(terms, 0.0).sum(axis=1) * ENLARGED)
+    def tails(threshold: FloatArray) -> FloatArray:
+        """sum of (2 phi - threshold)_+, which is the bound of T above the M of phi(M) = threshold."""
+        return np.asarray(np.maximum(2.0 * entropy - weight * threshold[:, None], 0.0).sum(axis=1) * ENLARGED)
 
-    most = np.minimum(none, 300.0)  # beyond, phi(M) overflows, and K(M) of it is no better than none
-    least = np.full_like(most, LEAST_LOG)
+    most, least = np.full_like(none, MOST_THRESHOLD), np.full_like(none, LEAST_THRESHOLD)
     enough = tails(most) <= allowed
     for _ in range(BISECTIONS):
         middle = np.sqrt(least * most)
         fine = tails(middle) <= allowed
         most, least = np.where(fine, middle, most), np.where(fine, least, middle)
-    left = tails(most)
-    return np.where(enough, most, none), np.where(enough, left, 0.0)
+    log_most = inverse_entropy(most)
+    better = enough & (log_most < none)
+    return np.where(better, log_most, none), np.where(better, tails(most), 0.0)
+
+
+def inverse_entropy(threshold: FloatArray) -> FloatArray:
+    """ln M of phi(M) = threshold > 0, M > 1, rounded upwards.
+
+    (r - 1) e^r + 1 is convex in r = ln M and at least r^2/2, and above e^r where r >= 2: Newton's method from above
+    falls to the solution.
+    """
+    r = np.minimum(np.sqrt(2.0 * threshold), np.maximum(np.log(threshold), 2.0))
+    for _ in range(NEWTON_STEPS):
+        value = relative_entropy_density(r, np.exp(r), np.ones_like(r))
+        r = r - (value - threshold) * np.exp(-r) / r
+    return np.asarray(r * ENLARGED)
 
 
 def present_share(policy: FloatArray, gibbs: FloatArray, log_ratio: FloatArray, rounding: FloatArray) -> FloatArray:

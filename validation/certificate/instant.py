@@ -177,7 +177,7 @@ def instant_of_file(
 
 
 def instant_of_problem(
-    time: float, policy: FloatArray, optimum: Optimum, constants: Constants, mdp: GridMDP
+    time: float, policy: FloatArray, optimum: Optimum, floor: float, constants: Constants, mdp: GridMDP
 ) -> Evaluated:
     """An instant of a problem at hand: the policy is evaluated.
 
@@ -186,12 +186,14 @@ def instant_of_problem(
     time : float
     policy : array (S, A)
     optimum : Optimum
+    floor : float
+        Of suboptimalities, by rounding.
     constants : Constants
         Of the optimal policy.
     mdp : GridMDP
     """
     known = evaluate(mdp, policy)
-    gaps = above_rounding(suboptimality(mdp, policy, optimum.q, known.system), optimum.gap_floor)
+    gaps = above_rounding(suboptimality(mdp, policy, optimum.q, known.system), floor)
     generators = Generators.of(mdp, known.q)
     log_gibbs = generators.log_gibbs
     residual = max(known.residual, optimum.bellman_residual)

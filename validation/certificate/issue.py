@@ -71,7 +71,7 @@ def issue(evidence: Evidence) -> tuple[Issued, ...]:
             row = int(np.searchsorted(run.series["time"], time, side="right")) - 1
             found.append(_of_file(evidence, time, policy, max(row, 0), constants))
             continue
-        known = instant_of_problem(time, policy, evidence.optimum, constants, mdp)
+        known = instant_of_problem(time, policy, evidence.optimum, evidence.gap_floor, constants, mdp)
         found.append(
             Issued(
                 time=time,
@@ -87,7 +87,7 @@ def issue(evidence: Evidence) -> tuple[Issued, ...]:
 
 def _of_file(evidence: Evidence, time: float, policy: FloatArray, row: int, constants: Constants) -> Issued:
     """The certificates of a snapshot by what the file holds of it and of the last row before."""
-    gap = float(above_rounding(evidence.run.series["gap"][row], evidence.optimum.gap_floor))
+    gap = float(above_rounding(evidence.run.series["gap"][row], evidence.gap_floor))
     discount, temperature = evidence.discount, evidence.temperature
     at = instant_of_file(
         *(time, policy, float(evidence.largest_gap[row]), gap),
