@@ -7,13 +7,14 @@ f >= 0 (below).  Let B be any set of states, beta the least beta_s outside it,
     b^2 = tau/(8 (1 - gamma)) (v.o^2 + w max o^2),
     L   = ( sum_B v_s u_s + w max_B u + tau (sum v_s T_s + w max T) )/(1 - gamma).
 
-Then with y = gap(rho) now, gap(rho) falls according to (`statement`) share = 1 - b/sqrt(y), excess = b sqrt(y) + L,
+Then for any r in (0, 1) gap(rho) falls according to (`statement`) share = 1 - r, excess = b^2/r + L,
 along the flow and in backward Euler steps alike.
 
 *Proof, flow.*  By (I4) -dy/dt >= 2 beta tau/(1 - gamma) sum_s d_s (KL_s - T_s - [s in B] KL_s), KL_s = KL(p_s|g_s) <=
 u_s/tau, which only falls (`constants_now`).  The proof of `sup_norm` for rho in place of a state, with o_s in place
 of gamma e/tau, gives tau/(1 - gamma) sum d_s KL_s >= (sqrt(y) - b)_+^2, also for later y and the present b, as o_s
-falls.  For r = b/sqrt(y now): (sqrt(y) - b)^2 >= (1 - r) y - b^2/r + b^2.
+falls.  And (sqrt(y) - b)^2 >= (1 - r) y - b^2/r + b^2; where y is to
+be worth most r = b/sqrt(y) is best.
 
 *Steps.*  By (I1) y - y' >= theta tau/(1 - gamma) sum_s d'_s (KL_s - T_s - [B] KL_s), d' the occupancy of p'.  The sum
 of KL_s is at least y + d'(gamma (P' - P*) u)/(1 - gamma), where |gamma (P' - P*) u|_s <= (tau o_s/2) |p'_s - p*_s|_1;
@@ -50,14 +51,13 @@ from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.bellman.system import DiscountedSystem
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
-from wpoflow.validation.certificate.constants_now import decided
+from wpoflow.validation.certificate.constants_now import Decided, decided
 from wpoflow.validation.certificate.entropy import ENLARGED, present_share
 from wpoflow.validation.certificate.instant import EPS, Evaluated, Instant
-from wpoflow.validation.certificate.statement import ALONG_RHO, Certificate
+from wpoflow.validation.certificate.statement import ALONG_RHO, MARGIN, TARGETS, Certificate
 from wpoflow.validation.constants.proven import ProvenBound, proven
 
 ROOM = (0.5, 0.1, 0.02, 0.004)  # eta in units of 1/gamma - 1
-LEFT = (1e-3, 1e-2, 1e-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +84,10 @@ def later_visits(mdp: GridMDP, optimum: Optimum) -> tuple[Visits, ...]:
     return tuple(found)
 
 
-def rho_certificate(
+def rho_certificates(
     instant: Instant, visits: tuple[Visits, ...], discount: float, temperature: float
-) -> Certificate | None:
-    """The most valuable certificate of gap(rho): over eta, the entropy left in tails, and the set B.
+) -> tuple[Certificate, ...]:
+    """Certificates of gap(rho), for one level after the other: each the best over eta and the sets B.
 
     Parameters
     ----------
@@ -98,67 +98,72 @@ def rho_certificate(
 
     Returns
     -------
-    Certificate or None
-        None where none of them says anything: the policy is too far from the optimal one.
+    tuple of Certificate
+        Empty where none of them says anything: the policy is too far from the optimal one.
     """
     gap = instant.gap
     if not (math.isfinite(gap) and gap > 0.0 and np.all(np.isfinite(instant.drift))):
+        return ()
+    everywhere = np.zeros_like(instant.drift)
+    reached = [entry for entry in (_reach(instant, one, discount) for one in visits) if entry is not None]
+    found = []
+    for target in TARGETS:
+        part = 0.5 * MARGIN * target * gap * (1.0 - discount) / temperature
+        tries = [(decided(instant, np.full_like(everywhere, part), temperature), [(everywhere, 1.0)])]
+        if reached:
+            seldom = 1.0 / (len(everywhere) * np.maximum(visits[-1].bound, 1e-300))
+            tries.append((decided(instant, part * np.maximum(1.0, seldom), temperature), reached))
+        level = min(target, 1.0) * gap
+        entries = [
+            _certificate(instant, one, *pair, level, discount, temperature) for one, pairs in tries for pair in pairs
+        ]
+        known = [entry for entry in entries if entry is not None]
+        if known:
+            found.append(max(known, key=lambda entry: entry.worth(level)))
+    return tuple(found)
+
+
+def _reach(instant: Instant, visits: Visits, discount: float) -> tuple[FloatArray, float] | None:
+    """v and w of one eta."""
+    ceiling = ((1.0 + visits.eta) * np.exp(-instant.drift))[:, None] * instant.gibbs
+    spilt = np.where(instant.counted, np.maximum(instant.policy - ceiling, 0.0).sum(axis=1), 0.0) * ENLARGED
+    factor = discount / (1.0 - discount * (1.0 + visits.eta))
+    lost = factor * float(spilt.max())
+    if not lost < 1.0:
         return None
-    found = _certificates(instant, np.zeros_like(instant.drift), 1.0, discount, temperature)
-    for entry in visits:
-        ceiling = ((1.0 + entry.eta) * np.exp(-instant.drift))[:, None] * instant.gibbs
-        spilt = np.where(instant.counted, np.maximum(instant.policy - ceiling, 0.0).sum(axis=1), 0.0) * ENLARGED
-        reach = discount / (1.0 - discount * (1.0 + entry.eta))
-        if reach * float(spilt.max()) < 1.0:
-            wide = reach / (1.0 - reach * float(spilt.max())) * float(entry.bound @ spilt) * ENLARGED
-            found += _certificates(instant, entry.bound, wide, discount, temperature)
-    return max(found, key=_worth, default=None)
+    return visits.bound, factor / (1.0 - lost) * float(visits.bound @ spilt) * ENLARGED
 
 
-def _worth(certificate: Certificate) -> float:
-    """The rate that it gives at once."""
-    return certificate.rate * (1.0 - certificate.level / certificate.now)
-
-
-def _certificates(
-    instant: Instant, visits: FloatArray, wide: float, discount: float, temperature: float
-) -> list[Certificate]:
-    """The best set B for every amount of entropy left in tails."""
-    gap, counted = instant.gap, instant.counted
+def _certificate(
+    instant: Instant, known: Decided, visits: FloatArray, wide: float, level: float, discount: float, temperature: float
+) -> Certificate | None:
+    """That of the set B which is worth most at a level; None if it is worth nothing there."""
+    counted, beta, tails = instant.counted, proven(known.beta), known.tails
     seen, drift, gaps = (np.where(counted, values, 0.0) for values in (visits, instant.drift, instant.gaps))
     square = temperature / (8.0 * (1.0 - discount)) * (seen @ drift**2 + wide * float(drift.max()) ** 2)
-    lost = math.sqrt(square / gap) * ENLARGED
+    lost = math.sqrt(square / level) * ENLARGED
     if not lost < 1.0:
-        return []
-    found = []
-    for left in LEFT:
-        part = left * gap * (1.0 - discount) / temperature
-        rarely = np.maximum(1.0, 1.0 / (len(seen) * np.maximum(seen, 1e-300)))
-        allowed = part / 3.0 * np.minimum(rarely, 1.0 / max(wide, 1e-300))
-        state_by_state = decided(instant, allowed, temperature)
-        beta, tails = proven(state_by_state.beta), state_by_state.tails
-        order = np.argsort(beta, kind="stable")
-        apart = np.concatenate([[0.0], np.cumsum((seen * gaps)[order])[:-1]])
-        highest = np.concatenate([[0.0], np.maximum.accumulate(gaps[order])[:-1]])
-        excess = apart + wide * highest + temperature * (float(seen @ tails) + wide * float(tails.max()))
-        excess = (excess / (1.0 - discount) + lost * gap) * ENLARGED
-        worth = beta[order] * ((1.0 - lost) - excess / gap)
-        best = int(np.argmax(np.where(np.isfinite(worth), worth, -np.inf)))
-        if worth[best] > 0.0:
-            found.append(
-                Certificate(
-                    quantity=ALONG_RHO,
-                    time=instant.time,
-                    now=gap,
-                    beta=state_by_state.beta.select(order[best : best + 1]).least(),
-                    share=1.0 - lost,
-                    share_of_steps=1.0 - lost,
-                    excess=float(excess[best]),
-                    state=int(order[best]),
-                    set_apart=best,
-                )
-            )
-    return found
+        return None
+    order = np.argsort(beta, kind="stable")
+    apart = np.concatenate([[0.0], np.cumsum((seen * gaps)[order])[:-1]])
+    highest = np.concatenate([[0.0], np.maximum.accumulate(gaps[order])[:-1]])
+    excess = apart + wide * highest + temperature * (float(seen @ tails) + wide * float(tails.max()))
+    excess = (excess / (1.0 - discount) + lost * level) * ENLARGED
+    worth = beta[order] * ((1.0 - lost) - excess / level)
+    chosen = int(np.argmax(np.where(np.isfinite(worth), worth, -np.inf)))
+    if not worth[chosen] > 0.0:
+        return None
+    return Certificate(
+        quantity=ALONG_RHO,
+        time=instant.time,
+        now=instant.gap,
+        beta=known.beta.select(order[chosen : chosen + 1]).least(),
+        share=1.0 - lost,
+        share_of_steps=1.0 - lost,
+        excess=float(excess[chosen]),
+        state=int(order[chosen]),
+        set_apart=chosen,
+    )
 
 
 def instantaneous_rate(instant: Evaluated, discount: float, temperature: float) -> float:

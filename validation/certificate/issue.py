@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.validation.certificate.along_rho import instantaneous_rate, later_visits, rho_certificate
+from wpoflow.validation.certificate.along_rho import instantaneous_rate, later_visits, rho_certificates
 from wpoflow.validation.certificate.instant import Constants, above_rounding, instant_of_file, instant_of_problem
 from wpoflow.validation.certificate.statement import Certificate
-from wpoflow.validation.certificate.sup_norm import share_of_flow, sup_norm_certificate
+from wpoflow.validation.certificate.sup_norm import share_of_flow, sup_norm_certificates
 from wpoflow.validation.rates import sup_norm_rate
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class Issued:
     Attributes
     ----------
     time : float
-    sup_norm, along_rho : Certificate or None
-        None where nothing can be said.
+    sup_norm, along_rho : tuples of Certificate
+        For one level after the other; empty where nothing can be said.
     gap : float
         At least gap(rho).
     instantaneous, observed : float
@@ -41,8 +41,8 @@ class Issued:
     """
 
     time: float
-    sup_norm: Certificate | None
-    along_rho: Certificate | None
+    sup_norm: tuple[Certificate, ...]
+    along_rho: tuple[Certificate, ...]
     gap: float
     instantaneous: float = NOT_A_NUMBER
     observed: float = NOT_A_NUMBER
@@ -50,7 +50,11 @@ class Issued:
 
 @dataclass(frozen=True, eq=False)
 class CertifiedRates:
-    """Rates (rows,) of one quantity, from each row on, and the levels (rows,) they hold down to; zero: none."""
+    """Rates (rows,) of one quantity in each row, and the levels (rows,) of the certificates that give them.
+
+    A certificate of rate r down to l says -dy/dt >= r (y - l), hence r (1 - l/y) for the local rate of y: that number
+    is given, so that it never lies above the rate that is observed.  Zero where there is none.
+    """
 
     rate: FloatArray
     level: FloatArray
@@ -75,8 +79,8 @@ def issue(evidence: Evidence) -> tuple[Issued, ...]:
         found.append(
             Issued(
                 time=time,
-                sup_norm=sup_norm_certificate(known, mdp.discount, mdp.temperature),
-                along_rho=rho_certificate(known, visits, mdp.discount, mdp.temperature),
+                sup_norm=sup_norm_certificates(known, mdp.discount, mdp.temperature),
+                along_rho=rho_certificates(known, visits, mdp.discount, mdp.temperature),
                 gap=known.gap,
                 instantaneous=instantaneous_rate(known, mdp.discount, mdp.temperature),
                 observed=known.dissipation / known.gap if known.gap > 0.0 else NOT_A_NUMBER,
@@ -95,8 +99,8 @@ def _of_file(evidence: Evidence, time: float, policy: FloatArray, row: int, cons
     )
     return Issued(
         time=time,
-        sup_norm=sup_norm_certificate(at, discount, temperature),
-        along_rho=rho_certificate(at, (), discount, temperature),
+        sup_norm=sup_norm_certificates(at, discount, temperature),
+        along_rho=rho_certificates(at, (), discount, temperature),
         gap=gap,
     )
 
@@ -112,24 +116,23 @@ def certified_sup_norm(evidence: Evidence) -> CertifiedRates:
     # sup_norm_rate is that of share 1 - gamma
     alone = sup_norm_rate(evidence.alpha_from_now_on, evidence.discount) * share / (1.0 - evidence.discount)
     alone = np.where(np.isfinite(alone), alone, 0.0) if evidence.wasserstein else np.zeros_like(share)
-    issued = [entry.sup_norm for entry in evidence.certificates if entry.sup_norm is not None]
+    issued = [one for entry in evidence.certificates for one in entry.sup_norm]
     return _best(evidence.run.series["time"], largest, issued, alone)
 
 
 def certified_along_rho(evidence: Evidence) -> CertifiedRates:
     """Of gap(rho): the best certificate issued so far."""
-    issued = [entry.along_rho for entry in evidence.certificates if entry.along_rho is not None]
+    issued = [one for entry in evidence.certificates for one in entry.along_rho]
     time = evidence.run.series["time"]
     return _best(time, evidence.run.series["gap"], issued, np.zeros_like(time))
 
 
 def _best(time: FloatArray, now: FloatArray, issued: list[Certificate], alone: FloatArray) -> CertifiedRates:
     """In every row that of the certificates issued until then which gives the largest rate at once."""
-    rate, level, worth = alone.copy(), np.zeros_like(alone), alone.copy()
+    rate, level = alone.copy(), np.zeros_like(alone)
     for entry in issued:
-        left = np.where(now > entry.level, 1.0 - entry.level / np.where(now > 0.0, now, 1.0), 0.0)
-        gives = np.where(time >= entry.time, entry.rate * left, 0.0)
-        better = gives > worth
-        rate, level = np.where(better, entry.rate, rate), np.where(better, entry.level, level)
-        worth = np.where(better, gives, worth)
+        applies = (time >= entry.time) & (now > entry.level)
+        gives = np.where(applies, entry.rate * (1.0 - entry.level / np.where(now > 0.0, now, 1.0)), 0.0)
+        level = np.where(gives > rate, entry.level, level)
+        rate = np.maximum(rate, gives)
     return CertifiedRates(rate, level)

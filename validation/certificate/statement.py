@@ -11,11 +11,18 @@ y - level is left, with theta of dt = t (`validation.rates.backward_euler_factor
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wpoflow.validation.constants.proven import ProvenBound, proven
 from wpoflow.validation.rates import backward_euler_factor, flow_factor
 
+MARGIN = 1e-2
+TARGETS = (10.0, 1.0, 0.1, 1e-2, 1e-3, 1e-4)
+"""Where certificates are to be worth most, in units of what is left now; tails may hold `MARGIN` of that.
+
+A policy allows less rate the lower the level: one certificate is issued for each.
+"""
 SUP_NORM, ALONG_RHO = "|V - V*|_sup", "gap(rho)"
 
 
@@ -63,6 +70,10 @@ class Certificate:
         """Down to which the flow falls at that rate."""
         return self.excess / self.share
 
+    def worth(self, quantity: float) -> float:
+        """What it says of the local rate when the quantity has a value: rate (1 - level/quantity)."""
+        return self.rate * (1.0 - self.level / quantity)
+
     def allowed(self, now: float, time: float, *, steps: bool) -> float:
         """What may be left of ``now`` after ``time``, at most: of backward Euler steps if ``steps``, or of the flow."""
         beta = float(proven(self.beta))
@@ -70,3 +81,8 @@ class Certificate:
         factor = backward_euler_factor(beta, share, time) if steps else flow_factor(2.0 * beta * share, time)
         level = self.excess / share
         return level + max(now - level, 0.0) * factor
+
+
+def best(certificates: Sequence[Certificate]) -> Certificate | None:
+    """That which is worth most at once; None of none."""
+    return max(certificates, key=lambda entry: entry.worth(entry.now), default=None)

@@ -39,9 +39,7 @@ import numpy as np
 
 from wpoflow.validation.certificate.constants_now import decided
 from wpoflow.validation.certificate.instant import Instant
-from wpoflow.validation.certificate.statement import SUP_NORM, Certificate
-
-LEFT = (1e-3, 1e-2, 1e-1)  # of what there is: levels tried, the most valuable is taken
+from wpoflow.validation.certificate.statement import MARGIN, SUP_NORM, TARGETS, Certificate
 
 
 def share_of_flow(reach: float, discount: float, temperature: float) -> float:
@@ -55,28 +53,31 @@ def share_of_steps(reach: float, discount: float, temperature: float) -> float:
     return max(1.0 - discount, 1.0 - discount * math.sqrt(reach / (2.0 * temperature * (1.0 - discount))))
 
 
-def sup_norm_certificate(instant: Instant, discount: float, temperature: float) -> Certificate | None:
-    """The certificate of an instant; None where the suboptimality is no finite number."""
+def sup_norm_certificates(instant: Instant, discount: float, temperature: float) -> tuple[Certificate, ...]:
+    """The certificates of an instant, for one level after the other; none if its suboptimality is no finite number."""
     largest = instant.largest
     if not (math.isfinite(largest) and np.all(np.isfinite(instant.drift))):
-        return None
+        return ()
     reach = min(largest, temperature * float(np.where(instant.counted, instant.drift, 0.0).max()) / discount)
     flow, steps = share_of_flow(reach, discount, temperature), share_of_steps(reach, discount, temperature)
-    found: list[Certificate] = []
-    for left in LEFT:
-        allowed = np.full(len(instant.drift), left * largest * min(flow, steps) * (1.0 - discount) / temperature)
-        state_by_state = decided(instant, allowed, temperature)
-        beta = state_by_state.beta.least()
+    found = []
+    for target in TARGETS:
+        left = MARGIN * target * largest * min(flow, steps)
+        state_by_state = decided(
+            instant, np.full(len(instant.drift), left * (1.0 - discount) / temperature), temperature
+        )
         found.append(
             Certificate(
                 quantity=SUP_NORM,
                 time=instant.time,
                 now=largest,
-                beta=beta,
+                beta=state_by_state.beta.least(),
                 share=flow,
                 share_of_steps=steps,
                 excess=temperature * float(state_by_state.tails.max()) / (1.0 - discount),
                 state=int(np.argmin(state_by_state.beta.value)),
             )
         )
-    return max(found, key=lambda entry: entry.rate * (1.0 - entry.level / largest))
+        if not state_by_state.tails.any():  # less level, no more rate
+            break
+    return tuple(found)

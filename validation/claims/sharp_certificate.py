@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.validation.certificate.statement import Certificate
+from wpoflow.validation.certificate.statement import Certificate, best
 from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.claims.static_inequality import above_rounding
 from wpoflow.validation.evidence import LARGEST_ROUNDING_SHARE, Evidence
@@ -30,8 +30,8 @@ def judge(evidence: Evidence) -> Judgement:
     steps = Hypothesis("unsplit backward Euler steps, or controlled time error", followed, words)
     issued = evidence.certificates if followed else ()
     certificates = {
-        "|V - V*|_sup": [entry.sup_norm for entry in issued if entry.sup_norm is not None],
-        "gap(rho)": [entry.along_rho for entry in issued if entry.along_rho is not None],
+        "|V - V*|_sup": [one for entry in issued for one in entry.sup_norm],
+        "gap(rho)": [one for entry in issued for one in entry.along_rho],
     }
     certified = any(entry.rate > 0.0 for entries in certificates.values() for entry in entries)
     something = Hypothesis("a certificate above zero", certified, "no snapshot near enough to the optimal policy")
@@ -41,11 +41,13 @@ def judge(evidence: Evidence) -> Judgement:
     series = {"|V - V*|_sup": evidence.run.series["gap_sup"], "gap(rho)": evidence.run.series["gap"]}
     found = [_worst(evidence, name, certificates[name], series[name]) for name in series]
     found.append(_instants(evidence))
+    ends = {"|V - V*|_sup": best(issued[-1].sup_norm), "gap(rho)": best(issued[-1].along_rho)}
+    last = {name: entry for name, entry in ends.items() if entry is not None}
     sharp = 2.0 * float(evidence.spectral_gaps[evidence.slowest])
     notes = {
         "certificates issued": {name: len(entries) for name, entries in certificates.items()},
-        "last rate certified": {name: entries[-1].rate for name, entries in certificates.items() if entries},
-        "down to": {name: entries[-1].level for name, entries in certificates.items() if entries},
+        "last rate certified": {name: entry.rate for name, entry in last.items()},
+        "down to": {name: entry.level for name, entry in last.items()},
         "sharp rate": sharp,
     }
     return hypotheses, tuple(entry for entry in found if entry is not None), notes

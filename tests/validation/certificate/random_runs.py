@@ -15,6 +15,7 @@ from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import tabulated_transition
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.evolve import evolve
+from wpoflow.validation.certificate.statement import best
 from wpoflow.validation.claims import CLAIMS
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Finding, Verdict
@@ -78,6 +79,6 @@ def outcome(seed: int, scheme: str) -> Outcome:
     evidence = Evidence(f"seed {seed}, {scheme}", run, mdp)
     judge = CLAIMS["sharp_certificate"]
     findings = judge.finding(evidence), judge.finding(Evidence(evidence.name, run))
-    last = evidence.certificates[-1].sup_norm if evidence.certificates else None
+    last = best(evidence.certificates[-1].sup_norm) if evidence.certificates else None
     sharp = 2.0 * float(evidence.spectral_gaps.min())
     return Outcome(findings, 0.0 if last is None or not 0.0 < sharp < np.inf else last.rate / sharp)

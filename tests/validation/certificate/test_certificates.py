@@ -22,7 +22,7 @@ from wpoflow.solver.entropy import gibbs_policy, relative_entropy_to_gibbs
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
-from wpoflow.validation.certificate.along_rho import later_visits, rho_certificate
+from wpoflow.validation.certificate.along_rho import Visits, later_visits, rho_certificates
 from wpoflow.validation.certificate.entropy import entropy_factor
 from wpoflow.validation.certificate.instant import (
     Constants,
@@ -31,14 +31,22 @@ from wpoflow.validation.certificate.instant import (
     instant_of_file,
     instant_of_problem,
 )
-from wpoflow.validation.certificate.statement import ALONG_RHO, Certificate
-from wpoflow.validation.certificate.sup_norm import share_of_flow, share_of_steps, sup_norm_certificate
+from wpoflow.validation.certificate.statement import ALONG_RHO, Certificate, best
+from wpoflow.validation.certificate.sup_norm import share_of_flow, share_of_steps, sup_norm_certificates
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.proven import ProvenBound
 from wpoflow.validation.constants.spectral_gap import spectral_gap
 
 ROUNDING = 1.0 + 1e-9
 SEEDS = st.integers(0, 2**31)
+
+
+def best_sup_norm(instant: Instant, discount: float, temperature: float) -> Certificate | None:
+    return best(sup_norm_certificates(instant, discount, temperature))
+
+
+def best_rho(instant: Instant, visits: tuple[Visits, ...], discount: float, temperature: float) -> Certificate | None:
+    return best(rho_certificates(instant, visits, discount, temperature))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -138,7 +146,7 @@ def test_the_share_of_the_sup_norm_is_a_bound_and_is_not_one() -> None:
         removed, _ = evaluate(mdp, step).system.solve(mdp.temperature * divergence)
         lost = (1.0 - share_of_steps(reach, mdp.discount, mdp.temperature)) * u.max()
         assert np.all(removed >= u - lost - 1e-7 * u.max())
-    assert min(ratios) < 0.6  # a share of one would be wrong
+    assert min(ratios) < 0.7  # a share of one would be wrong
 
 
 def test_shares_by_hand() -> None:
@@ -176,14 +184,14 @@ def test_a_certificate_by_hand(gap: float, spike: float) -> None:
     share = max(0.1, (1.0 - gamma / math.sqrt(8.0) * math.sqrt(gap / (tau * 0.1))) ** 2)
     factor = float(entropy_factor(np.array([log_most]))[0])
     expected = 2.0 * 0.7 * math.exp(-drift) * (1.0 + math.exp(-gap / (2.0 * tau))) / factor * share
-    found = sup_norm_certificate(one_instant(gap, spike), gamma, tau)
+    found = best_sup_norm(one_instant(gap, spike), gamma, tau)
     assert found is not None
     assert found.rate == pytest.approx(expected, rel=1e-7)
     assert (found.level, found.beta.names) == (0.0, ("said",))
 
 
 def test_alpha_is_taken_where_it_is_the_larger() -> None:
-    found = sup_norm_certificate(one_instant(10.0, 0.99), 0.9, 0.3)
+    found = best_sup_norm(one_instant(10.0, 0.99), 0.9, 0.3)
     assert found is not None
     assert found.rate == pytest.approx(2.0 * 0.1 * math.exp(-0.9 * 10.0 / 0.3) * 0.1)
 
@@ -227,9 +235,11 @@ def test_the_speed_of_the_gap_is_what_the_certificate_says(seed: int) -> None:
     policy = near_optimum(mdp, optimum, generator)
     alone, known = both_instants(mdp, policy, optimum, constants)
     for instant, visits in ((alone, ()), (known, later_visits(mdp, optimum))):
+        if known.gap < 1e9 * optimum.gap_floor:
+            continue
         with np.errstate(all="ignore"):
-            found = rho_certificate(instant, visits, mdp.discount, mdp.temperature)
-        if found is not None and known.gap > 1e9 * optimum.gap_floor:
+            issued = rho_certificates(instant, visits, mdp.discount, mdp.temperature)
+        for found in issued:
             assert known.dissipation >= found.rate * (known.gap - found.level) * (1.0 - 1e-6)
 
 
@@ -255,8 +265,8 @@ def test_rarely_visited_slow_states_are_set_apart() -> None:
     policy /= policy.sum(axis=1, keepdims=True)
     _, known = both_instants(mdp, policy, optimum, constants)
     gaps = spectral_gap(Generators.of(mdp, optimum.q))
-    along = rho_certificate(known, later_visits(mdp, optimum), mdp.discount, mdp.temperature)
-    everywhere = sup_norm_certificate(known, mdp.discount, mdp.temperature)
+    along = best_rho(known, later_visits(mdp, optimum), mdp.discount, mdp.temperature)
+    everywhere = best_sup_norm(known, mdp.discount, mdp.temperature)
     assert along is not None
     assert everywhere is not None
     assert gaps[0] < 0.1 * gaps[1:].min()
@@ -294,8 +304,8 @@ def test_on_a_flat_potential_certificates_tend_to_twice_the_gap(cells: int) -> N
     for _ in range(12):
         _, known = both_instants(mdp, policy, optimum, constants)
         for found in (
-            sup_norm_certificate(known, mdp.discount, mdp.temperature),
-            rho_certificate(known, later_visits(mdp, optimum), mdp.discount, mdp.temperature),
+            best_sup_norm(known, mdp.discount, mdp.temperature),
+            best_rho(known, later_visits(mdp, optimum), mdp.discount, mdp.temperature),
         ):
             if found is not None:
                 assert found.rate <= sharp * ROUNDING
