@@ -17,6 +17,7 @@ from wpoflow.validation.certificate.along_rho import instantaneous_rate, later_v
 from wpoflow.validation.certificate.instant import Constants, above_rounding, instant_of_file, instant_of_problem
 from wpoflow.validation.certificate.statement import Certificate
 from wpoflow.validation.certificate.sup_norm import share_of_flow, sup_norm_certificates
+from wpoflow.validation.constants.proven import proven
 from wpoflow.validation.rates import sup_norm_rate
 
 if TYPE_CHECKING:
@@ -117,22 +118,30 @@ def certified_sup_norm(evidence: Evidence) -> CertifiedRates:
     alone = sup_norm_rate(evidence.alpha_from_now_on, evidence.discount) * share / (1.0 - evidence.discount)
     alone = np.where(np.isfinite(alone), alone, 0.0) if evidence.wasserstein else np.zeros_like(share)
     issued = [one for entry in evidence.certificates for one in entry.sup_norm]
-    return _best(evidence.run.series["time"], largest, issued, alone)
+    return _best(evidence.run.series["time"], largest, issued, share, alone)
 
 
 def certified_along_rho(evidence: Evidence) -> CertifiedRates:
     """Of gap(rho): the best certificate issued so far."""
     issued = [one for entry in evidence.certificates for one in entry.along_rho]
     time = evidence.run.series["time"]
-    return _best(time, evidence.run.series["gap"], issued, np.zeros_like(time))
+    none = np.zeros_like(time)
+    return _best(time, evidence.run.series["gap"], issued, none, none)
 
 
-def _best(time: FloatArray, now: FloatArray, issued: list[Certificate], alone: FloatArray) -> CertifiedRates:
-    """In every row that of the certificates issued until then which gives the largest rate at once."""
+def _best(
+    time: FloatArray, now: FloatArray, issued: list[Certificate], share: FloatArray, alone: FloatArray
+) -> CertifiedRates:
+    """In every row that of the certificates issued until then which gives the largest rate at once.
+
+    ``share`` (rows,) is that which the row's own |V - V*|_sup gives, where it is larger than a certificate's.
+    """
     rate, level = alone.copy(), np.zeros_like(alone)
     for entry in issued:
-        applies = (time >= entry.time) & (now > entry.level)
-        gives = np.where(applies, entry.rate * (1.0 - entry.level / np.where(now > 0.0, now, 1.0)), 0.0)
-        level = np.where(gives > rate, entry.level, level)
+        reaches = np.maximum(entry.share, share)
+        applies = (time >= entry.time) & (now > 0.0)
+        left = reaches - entry.excess / np.where(applies, now, 1.0)
+        gives = np.where(applies, 2.0 * float(proven(entry.beta)) * left, 0.0)
+        level = np.where(gives > rate, entry.excess / reaches, level)
         rate = np.maximum(rate, gives)
     return CertifiedRates(rate, level)

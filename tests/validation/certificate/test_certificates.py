@@ -199,7 +199,7 @@ def test_alpha_is_taken_where_it_is_the_larger() -> None:
 def test_what_is_allowed_is_the_solution_down_to_the_level() -> None:
     beta = ProvenBound(np.asarray(0.5), ("said",), "the test")
     certificate = Certificate(ALONG_RHO, 0.0, 1.0, beta, 0.8, 0.5, 0.04, 0)
-    assert (certificate.rate, certificate.level) == (pytest.approx(0.8), pytest.approx(0.05))
+    assert [certificate.rate, certificate.level] == pytest.approx([0.8, 0.05])
     assert certificate.allowed(1.0, 2.0, steps=False) == pytest.approx(0.05 + 0.95 * math.exp(-1.6))
     assert certificate.allowed(1.0, 2.0, steps=True) == pytest.approx(0.08 + 0.92 * (1.0 - 0.5 * 2.0 / 3.0))
     assert certificate.allowed(0.01, 2.0, steps=False) == pytest.approx(0.05)
