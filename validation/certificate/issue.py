@@ -8,22 +8,53 @@ Wasserstein flow that goes on from the snapshot, and of unsplit backward Euler s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.validation.certificate.along_rho import instantaneous_rate, later_visits, rho_certificates
 from wpoflow.validation.certificate.instant import Constants, above_rounding, instant_of_file, instant_of_problem
 from wpoflow.validation.certificate.statement import Certificate
 from wpoflow.validation.certificate.sup_norm import share_of_flow, sup_norm_certificates
-from wpoflow.validation.constants.proven import proven
+from wpoflow.validation.constants.generators import Generators
+from wpoflow.validation.constants.proven import ProvenBound, proven
 from wpoflow.validation.rates import sup_norm_rate
 
-if TYPE_CHECKING:
-    from wpoflow.validation.evidence import Evidence
-
 NOT_A_NUMBER = float("nan")
+
+
+class _Known(Protocol):
+    """What is asked of `validation.evidence.Evidence`; see there."""
+
+    @property
+    def run(self) -> Run: ...
+    @property
+    def mdp(self) -> GridMDP | None: ...
+    @property
+    def wasserstein(self) -> bool: ...
+    @property
+    def discount(self) -> float: ...
+    @property
+    def temperature(self) -> float: ...
+    @property
+    def optimum(self) -> Optimum: ...
+    @property
+    def gap_floor(self) -> float: ...
+    @property
+    def optimal_generators(self) -> Generators: ...
+    @property
+    def proven_alpha(self) -> ProvenBound: ...
+    @property
+    def proven_gap(self) -> ProvenBound: ...
+    @property
+    def largest_gap(self) -> FloatArray: ...
+    @property
+    def alpha_from_now_on(self) -> ProvenBound: ...
+    @property
+    def certificates(self) -> tuple[Issued, ...]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +92,7 @@ class CertifiedRates:
     level: FloatArray
 
 
-def issue(evidence: Evidence) -> tuple[Issued, ...]:
+def issue(evidence: _Known) -> tuple[Issued, ...]:
     """The certificates of every snapshot, in order of time; none for other flows, or a single action."""
     run, snapshots = evidence.run, evidence.run.snapshots
     if snapshots is None or not evidence.wasserstein or not evidence.optimal_generators.axes:
@@ -90,7 +121,7 @@ def issue(evidence: Evidence) -> tuple[Issued, ...]:
     return tuple(found)
 
 
-def _of_file(evidence: Evidence, time: float, policy: FloatArray, row: int, constants: Constants) -> Issued:
+def _of_file(evidence: _Known, time: float, policy: FloatArray, row: int, constants: Constants) -> Issued:
     """The certificates of a snapshot by what the file holds of it and of the last row before."""
     gap = float(above_rounding(evidence.run.series["gap"][row], evidence.gap_floor))
     discount, temperature = evidence.discount, evidence.temperature
@@ -106,7 +137,7 @@ def _of_file(evidence: Evidence, time: float, policy: FloatArray, row: int, cons
     )
 
 
-def certified_sup_norm(evidence: Evidence) -> CertifiedRates:
+def certified_sup_norm(evidence: _Known) -> CertifiedRates:
     """Of |V - V*|_sup: the best certificate issued so far, or what gap_sup of the row alone gives with alpha.
 
     With alpha there is no level, and of a row nothing but gap_sup is needed: 2 alpha e^(-gamma gap_sup/tau) share.
@@ -121,7 +152,7 @@ def certified_sup_norm(evidence: Evidence) -> CertifiedRates:
     return _best(evidence.run.series["time"], largest, issued, share, alone)
 
 
-def certified_along_rho(evidence: Evidence) -> CertifiedRates:
+def certified_along_rho(evidence: _Known) -> CertifiedRates:
     """Of gap(rho): the best certificate issued so far."""
     issued = [one for entry in evidence.certificates for one in entry.along_rho]
     time = evidence.run.series["time"]
