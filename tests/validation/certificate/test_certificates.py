@@ -22,7 +22,7 @@ from wpoflow.solver.entropy import gibbs_policy, relative_entropy_to_gibbs
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
-from wpoflow.validation.certificate.along_rho import Visits, later_visits, rho_certificates
+from wpoflow.validation.certificate.along_rho import Visits, instantaneous_rate, later_visits, rho_certificates
 from wpoflow.validation.certificate.entropy import entropy_factor
 from wpoflow.validation.certificate.instant import (
     Constants,
@@ -301,7 +301,7 @@ def test_on_a_flat_potential_certificates_tend_to_twice_the_gap(cells: int) -> N
     constants = Constants.of(Generators.of(mdp, optimum.q))
     sharp = 2.0 * 2.0 * (1.0 - math.cos(math.pi / cells)) * mdp.temperature * cells**2
     policy, shares = mdp.initial_policy, []
-    for _ in range(12):
+    for _ in range(6):
         _, known = both_instants(mdp, policy, optimum, constants)
         for found in (
             best_sup_norm(known, mdp.discount, mdp.temperature),
@@ -310,10 +310,13 @@ def test_on_a_flat_potential_certificates_tend_to_twice_the_gap(cells: int) -> N
             if found is not None:
                 assert found.rate <= sharp * ROUNDING
                 shares.append(found.rate / sharp)
+        instantaneous = instantaneous_rate(known, mdp.discount, mdp.temperature) * known.gap / known.dissipation
+        assert instantaneous <= ROUNDING
         q = evaluate(mdp, policy).q
         policy = WassersteinFlow(mdp).step(policy, q, 2.0 / sharp, np.empty_like(policy))
         policy = WassersteinFlow(mdp).step(policy, q, 4.0 / sharp, np.empty_like(policy))
     assert shares[-1] > 0.98
+    assert instantaneous > 0.98
     gibbs = np.empty_like(policy)
     gibbs_policy(optimum.q, mdp.log_mass, mdp.temperature, gibbs)
     assert gibbs == pytest.approx(np.full_like(gibbs, 1.0 / cells))
