@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from wpoflow.core.arrays import FloatArray
 from wpoflow.validation.constants.coefficients import slopes
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import json_ready
@@ -17,13 +18,17 @@ def case_numbers(evidence: Evidence) -> dict[str, Any]:
 
     ``rates`` holds one entry a row of the run: ``guaranteed`` 2 alpha/kappa, ``sup_norm`` 2 alpha (1 - gamma),
     ``paper`` 2 alpha (1 - gamma)/|d*/rho|_sup, all with the alpha certified from that row on, ``observed``
-    dissipation/gap, and the number ``sharp``, 2 lambda of the slowest state visited.
+    dissipation/gap, and the number ``sharp``, 2 lambda of the slowest state visited.  ``certified`` (of
+    |V - V*|_sup) and ``certified_rho`` (of gap(rho)) are what certificates issued until then give there,
+    r (1 - level/y), with their levels ``certified_level`` and ``certified_rho_level``; ``from_when`` says from which
+    gap on they are worth something.
     """
     run, series = evidence.run, evidence.run.series
     gaps = evidence.spectral_gaps[evidence.reached]
-    now, ratio = evidence.alpha_now, evidence.density_ratio
+    now, ratio = evidence.alpha_from_now_on, evidence.density_ratio
     kappa = series["occupancy_ratio"]
     lower = evidence.bounds.best
+    sharp = 2.0 * float(evidence.spectral_gaps[evidence.slowest])
     axes_slopes = slopes(evidence.optimum.q, run.actions)
     numbers = {
         "title": run.title,
@@ -51,11 +56,29 @@ def case_numbers(evidence: Evidence) -> dict[str, Any]:
             "time": series["time"].tolist(),
             "gap": series["gap"].tolist(),
             "guaranteed": evidence.guaranteed_rate.tolist(),
-            "sup_norm": [sup_norm_rate(float(alpha), evidence.discount) for alpha in now],
-            "paper": [paper_rate(float(alpha), evidence.discount, ratio) for alpha in now],
+            "sup_norm": sup_norm_rate(now, evidence.discount).tolist(),
+            "paper": paper_rate(now, evidence.discount, ratio).tolist(),
+            "certified": evidence.certified.rate.tolist(),
+            "certified_level": evidence.certified.level.tolist(),
+            "certified_rho": evidence.certified_rho.rate.tolist(),
+            "certified_rho_level": evidence.certified_rho.level.tolist(),
             "observed": series["rate_observed"].tolist(),
             "judged": evidence.judged.tolist(),
-            "sharp": 2.0 * float(evidence.spectral_gaps[evidence.slowest]),
+            "sharp": sharp,
+        },
+        "from_when": {
+            "certified_above_half_sharp": from_when(evidence, evidence.certified.rate, np.full_like(kappa, sharp)),
+            "certified_rho_above_half_observed": from_when(
+                evidence, evidence.certified_rho.rate, series["rate_observed"]
+            ),
         },
     }
     return {name: json_ready(entry) for name, entry in numbers.items()}
+
+
+def from_when(evidence: Evidence, certified: FloatArray, rate: FloatArray) -> float:
+    """The gap(rho) from which on what is certified exceeds half of a rate in every row judged; no number if never."""
+    rows = np.flatnonzero(evidence.judged)
+    short = np.flatnonzero(~(certified[rows] >= 0.5 * rate[rows]))
+    first = 0 if short.size == 0 else int(short[-1]) + 1
+    return float(evidence.run.series["gap"][rows[first]]) if first < rows.size else float("nan")

@@ -21,6 +21,7 @@ from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.validation.claims import CLAIMS
+from wpoflow.validation.constants.lower_bounds import LowerBounds
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Finding, Verdict
 
@@ -56,9 +57,9 @@ class InflatedEvidence(Evidence):
     """Claims to know a log-Sobolev constant that no generator has: alpha is at most lambda."""
 
     @cached_property
-    def alpha(self) -> float:
-        """Four times the least spectral gap."""
-        return 4.0 * float(self.spectral_gaps[self.reached].min())
+    def bounds(self) -> LowerBounds:
+        """Four times the spectral gap, in the states that are visited."""
+        return LowerBounds({"inflated": 4.0 * np.where(self.reached, self.spectral_gaps, np.inf)})
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,15 @@ from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.registry import FLOWS
 from wpoflow.studies.refinement.plan import RefinedAxis
 from wpoflow.studies.refinement.problem_grids import coarsened
+from wpoflow.validation.certificate.instant import above_rounding
+from wpoflow.validation.certificate.issue import CertifiedRates, Issued, certified_along_rho, certified_sup_norm, issue
 from wpoflow.validation.constants.coefficients import density_ratio
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.lower_bounds import LowerBounds, lower_bounds
+from wpoflow.validation.constants.proven import ProvenBound
 from wpoflow.validation.constants.spectral_gap import spectral_gap
-from wpoflow.validation.rates import future_alpha, static_rate
+from wpoflow.validation.constants.verified_gap import proven_gap
+from wpoflow.validation.rates import future_bound, static_rate
 
 EPS = float(np.finfo(np.float64).eps)
 LARGEST_ROUNDING_SHARE = 0.5
@@ -165,14 +169,50 @@ class Evidence:
         return lower_bounds(self.optimal_generators)
 
     @cached_property
-    def alpha(self) -> float:
-        """Guaranteed lower bound of alpha of the optimal policy over all states."""
-        return float(self.bounds.best.min())
+    def proven_alpha(self) -> ProvenBound:
+        """Proven lower bound of alpha of the optimal policy in every state, (S,)."""
+        return self.bounds.proven
 
     @cached_property
+    def proven_gap(self) -> ProvenBound:
+        """Proven lower bound of lambda of the optimal policy in every state, (S,)."""
+        return proven_gap(self.optimal_generators)
+
+    @property
+    def alpha(self) -> float:
+        """Proven lower bound of alpha of the optimal policy over all states."""
+        return float(self.proven_alpha.least().value)
+
+    @cached_property
+    def largest_gap(self) -> FloatArray:
+        """Upper bound of |V - V*|_sup in every row, its rounding floor included, (rows,); nan where there is none."""
+        return above_rounding(self.run.series["gap_sup"], self.gap_floor)
+
+    @cached_property
+    def alpha_from_now_on(self) -> ProvenBound:
+        """For every row a bound of alpha(Gibbs policy of Q^p), valid then and for all later times, (rows,)."""
+        return future_bound(self.proven_alpha.least(), self.largest_gap, self.discount, self.temperature)
+
+    @property
     def alpha_now(self) -> FloatArray:
-        """For every row a lower bound of alpha(Gibbs policy of Q^p), valid then and for all later times, (rows,)."""
-        return future_alpha(self.alpha, self.run.series["gap_sup"], self.discount, self.temperature)
+        """The numbers of `alpha_from_now_on`."""
+        return self.alpha_from_now_on.value
+
+    @cached_property
+    def certificates(self) -> tuple[Issued, ...]:
+        """What is guaranteed from each snapshot on."""
+        with np.errstate(all="ignore"):  # a policy far from its target overflows, and certifies nothing
+            return issue(self)
+
+    @cached_property
+    def certified(self) -> CertifiedRates:
+        """Rate of |V - V*|_sup guaranteed from each row on, and the level down to which it is."""
+        return certified_sup_norm(self)
+
+    @cached_property
+    def certified_rho(self) -> CertifiedRates:
+        """Likewise of gap(rho); needs the problem, else zero."""
+        return certified_along_rho(self)
 
     @cached_property
     def reached(self) -> BoolArray:
@@ -209,6 +249,16 @@ class Evidence:
             raise EvidenceError(f"{self.name}: its flow was a {self.flow_name}; give it to judge its steps")
         return flow_class(self.flow_name)(self.mdp) if self.flow is None else self.flow
 
+    @cached_property
+    def gap_floor(self) -> float:
+        """Rounding floor of suboptimalities: that of the optimum, and of the policies' own masses.
+
+        A policy whose probabilities sum to 1 + e is no law; whatever it is compared with, KL is off by about e^2/2, and
+        hundreds of steps leave an e of a few 1e-15.
+        """
+        mass = float(np.max(self.run.series["mass_error"], initial=0.0))
+        return self.optimum.gap_floor + self.temperature / (1.0 - self.discount) * mass * mass
+
     def rounding_share(self, gap: FloatArray) -> FloatArray:
         """Relative rounding error of suboptimalities, (rows,).
 
@@ -216,7 +266,7 @@ class Evidence:
         the floor F.  Near equilibrium KL is half a squared norm, so the square root of the gap moves by at most
         that of F (triangle inequality): a relative error of 2 sqrt(F/gap) + F/gap, and that of summing.
         """
-        ratio = self.optimum.gap_floor / np.maximum(gap, np.finfo(np.float64).tiny)
+        ratio = self.gap_floor / np.maximum(gap, np.finfo(np.float64).tiny)
         return np.asarray(2.0 * np.sqrt(ratio) + ratio + 8.0 * EPS * self.run.actions.size)
 
     def rate_rounding_share(self, gap: FloatArray, rate: FloatArray) -> FloatArray:
@@ -226,7 +276,7 @@ class Evidence:
         eigenvalue times as much as in the gap, while the dissipation itself is only ``rate`` times the gap: the same
         triangle inequality gives 2 sqrt(F/gap) sqrt(largest/rate) + (F/gap) (largest/rate).
         """
-        floor = self.optimum.gap_floor * self.largest_eigenvalue
+        floor = self.gap_floor * self.largest_eigenvalue
         # with one action the guaranteed rate is infinite, and the gap zero
         ratio = floor / np.maximum(gap * np.where(gap == 0.0, 0.0, rate), np.finfo(np.float64).tiny)
         return np.asarray(self.rounding_share(gap) + 2.0 * np.sqrt(ratio) + ratio)
@@ -265,7 +315,7 @@ class Evidence:
     @cached_property
     def guaranteed_rate(self) -> FloatArray:
         """2 alpha/kappa in every row, alpha certified from that row on, (rows,)."""
-        return static_rate(1.0, self.run.series["occupancy_ratio"]) * self.alpha_now
+        return static_rate(self.alpha_from_now_on, self.run.series["occupancy_ratio"])
 
     def time_error(self, folds: FloatArray | float) -> FloatArray:
         """Relative time error of the gap after it fell by so many e-folds, for error-controlled runs.

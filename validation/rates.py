@@ -9,7 +9,10 @@ max_i d*_i/d_i and lambda_i the spectral gap of the optimal policy in state i (a
     sup norm              d |V - V*|_sup/dt <= -2 alpha (1 - gamma) |V - V*|_sup
     the paper's           2 alpha (1 - gamma)/|d*_rho/rho|_sup, from kappa <= |d*_rho/rho|_sup/(1 - gamma)
     for the future        alpha^m >= alpha* exp(-gamma |V^n - V*|_sup/tau) for all m >= n, state by state
+    from now on           rates that tend to the sharp one: `validation.certificate`
     sharp, late           gap ~ sum_i w_i exp(-2 lambda_i t), hence 2 min lambda_i in the end
+
+The functions that give a guaranteed rate take alpha as a `ProvenBound` and nothing else: an estimate cannot enter.
 
 Why the first holds: by (I1) with p' = p*, gap <= tau/(1-gamma) sum d*_i KL(p_i|g_i), and the dissipation (I4) is at
 least tau/(1-gamma) sum d_i 2 alpha_i KL(p_i|g_i).  Fully discrete: one unsplit backward Euler step lowers KL(.|g) by
@@ -32,6 +35,7 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.constants.proven import ProvenBound, proven
 
 
 def contraction_fraction(alpha: float, dt: float) -> float:
@@ -55,24 +59,39 @@ def flow_factor(rate: float, dt: float) -> float:
     return float(np.exp(-rate * dt))
 
 
-def future_alpha(alpha: FloatArray | float, gap: FloatArray | float, discount: float, temperature: float) -> FloatArray:
-    """Lower bound of alpha of all later Gibbs policies, from max_i (V - V*)_i; no number where that is negative."""
-    return np.where(np.asarray(gap) >= 0.0, alpha * np.exp(-discount * np.asarray(gap) / temperature), np.nan)
+def future_bound(bound: ProvenBound, largest: FloatArray | float, discount: float, temperature: float) -> ProvenBound:
+    """Lower bound of alpha, or lambda, of all later Gibbs policies.
+
+    Parameters
+    ----------
+    bound : ProvenBound
+        Of the optimal policy.
+    largest : array or float
+        Upper bound of max_i (V - V*)_i; where it is negative or no number nothing is guaranteed: no number.
+    discount, temperature : float
+    """
+    known = np.asarray(largest, dtype=np.float64)
+    reliable = known >= 0.0
+    factor = np.exp(-discount * np.where(reliable, known, 0.0) / temperature)
+    return bound.lowered(np.where(reliable, factor, np.nan))
 
 
-def static_rate(alpha: float, kappa: FloatArray) -> FloatArray:
-    """2 alpha/kappa; zero where kappa is infinite."""
-    return 2.0 * alpha / kappa
+def static_rate(alpha: ProvenBound, kappa: FloatArray) -> FloatArray:
+    """2 alpha/kappa; zero where kappa is infinite.  TypeError unless alpha is proven."""
+    return np.asarray(2.0 * proven(alpha) / kappa)
 
 
-def sup_norm_rate(alpha: float, discount: float) -> float:
-    """2 alpha (1 - gamma)."""
-    return 2.0 * alpha * (1.0 - discount)
+def sup_norm_rate(alpha: ProvenBound, discount: float) -> FloatArray:
+    """2 alpha (1 - gamma), of the shape of alpha.  TypeError unless alpha is proven."""
+    return np.asarray(2.0 * proven(alpha) * (1.0 - discount))
 
 
-def paper_rate(alpha: float, discount: float, density_ratio: float) -> float:
-    """2 alpha (1 - gamma)/|d*_rho/rho|_sup: the paper's rate with the grid's alpha for tau LSI."""
-    return 2.0 * alpha * (1.0 - discount) / density_ratio
+def paper_rate(alpha: ProvenBound, discount: float, density_ratio: float) -> FloatArray:
+    """2 alpha (1 - gamma)/|d*_rho/rho|_sup, of the shape of alpha: the paper's rate with the grid's alpha for tau LSI.
+
+    TypeError unless alpha is proven.
+    """
+    return np.asarray(2.0 * proven(alpha) * (1.0 - discount) / density_ratio)
 
 
 def mixture_rate(weights: FloatArray, spectral_gaps: FloatArray, dt: float) -> float:

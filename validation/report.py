@@ -12,7 +12,7 @@ Schema 1, one object:
                     tolerance {theory, discretisation, rounding}, where}], notes
     cases           by name: title, states, actions (grid shapes), grid (points by axis, on which it was judged),
                     own_grid (as the problem states it; level quick judges large ones on a coarser grid), discount,
-                    temperature, stop_reason, constants, rates (`validation.case_numbers`)
+                    temperature, stop_reason, constants, rates, from_when (`validation.case_numbers`)
     controls        by name: what (is broken), expected {claim: verdict}, caught, findings
 
 Numbers that are not finite are the texts "inf", "-inf", "nan".

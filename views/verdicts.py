@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from wpoflow.validation.finding import Finding
     from wpoflow.validation.suite import SuiteResult
 
-RATES = ("paper", "sup_norm", "guaranteed", "observed")
+RATES = ("paper", "sup_norm", "guaranteed", "certified", "certified_rho", "observed")
 MARKS = {"holds": "holds", "fails": "FAILS", "not certified": "-"}
 
 
@@ -26,7 +26,7 @@ def findings_text(result: SuiteResult) -> str:
         numbers = result.cases.get(case)
         if numbers is not None:
             lines.insert(0, f"  {grid_words(numbers)}")
-            lines.append(rates_line(numbers))
+            lines += [rates_line(numbers), certified_line(numbers)]
         parts.append("\n".join([case, *lines]))
     return "\n\n".join(parts)
 
@@ -45,16 +45,31 @@ def _points(grid: Mapping[str, int]) -> str:
 
 def last_rates(rates: Mapping[str, Any]) -> dict[str, Any]:
     """The rates in the last row that is judged, or the last one, and the sharp rate."""
-    judged = [k for k, is_judged in enumerate(rates["judged"]) if is_judged]
-    row = judged[-1] if judged else -1
+    row = last_row(rates)
     return {**{name: rates[name][row] for name in RATES}, "sharp": rates["sharp"]}
 
 
+def last_row(rates: Mapping[str, Any]) -> int:
+    """The last row that is judged, or the last one."""
+    judged = [k for k, is_judged in enumerate(rates["judged"]) if is_judged]
+    return judged[-1] if judged else -1
+
+
 def rates_line(numbers: Mapping[str, Any]) -> str:
-    """The rates at the end of a run: paper's, sup norm and weighted guarantees, observed and sharp."""
+    """The rates at the end of a run: paper's, sup norm and weighted guarantees, certified, observed and sharp."""
     found = last_rates(numbers["rates"]).items()
     shown = (f"{name} {value if isinstance(value, str) else format(value, '.4g')}" for name, value in found)
     return f"  rates at the end: {', '.join(shown)}"
+
+
+def certified_line(numbers: Mapping[str, Any]) -> str:
+    """Down to what the certified rates hold, and from which gap on they are more than half of what is seen."""
+    rates, row = numbers["rates"], last_row(numbers["rates"])
+    levels = (rates[name][row] for name in ("certified_level", "certified_rho_level"))
+    down = " and ".join(value if isinstance(value, str) else format(value, ".2g") for value in levels)
+    since = numbers["from_when"]["certified_rho_above_half_observed"]
+    worth = "nowhere" if isinstance(since, str) else f"from gap {since:.2g} on"
+    return f"  certified from now on, down to {down}; certified_rho above half the observed rate {worth}"
 
 
 def matrix_text(result: SuiteResult) -> str:

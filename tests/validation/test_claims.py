@@ -88,11 +88,13 @@ def test_guaranteed_below_observed_below_and_towards_sharp(name: str, long_run: 
     rates = case_numbers(long_run)["rates"]
     rows = np.flatnonzero(rates["judged"])
     assert rows.size > 50
-    for guarantee in ("guaranteed", "paper"):
+    for guarantee in ("guaranteed", "paper", "certified_rho"):
         assert np.all(np.array(rates[guarantee])[rows] <= np.array(rates["observed"])[rows])
     # equal where there is one state, up to rounding
     assert np.all(np.array(rates["paper"])[rows] <= np.array(rates["sup_norm"])[rows] * (1.0 + 1e-14))
     assert rates["guaranteed"][rows[-1]] > 0.05 * rates["sharp"]
+    assert 0.98 * rates["sharp"] < rates["certified"][rows[-1]] <= rates["sharp"] * (1.0 + 1e-9)
+    assert rates["certified_rho"][rows[-1]] > 0.98 * rates["sharp"]
     assert rates["observed"][rows[-1]] == pytest.approx(rates["sharp"], rel=0.05)
 
 

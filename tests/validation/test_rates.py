@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wpoflow.validation.constants.proven import ProvenBound
 from wpoflow.validation.rates import (
     backward_euler_factor,
     contraction_fraction,
@@ -22,6 +23,10 @@ from wpoflow.validation.rates import (
 
 ALPHA, SHARE, STEP = st.floats(1e-6, 1e6), st.floats(0.0, 1.0), st.floats(0.0, 1e6)
 ROUNDING = 4e-16
+
+
+def proven(alpha: float) -> ProvenBound:
+    return ProvenBound(np.asarray(alpha), ("alpha",), "the test")
 
 
 @given(ALPHA, SHARE, st.lists(STEP, min_size=1, max_size=8))
@@ -59,18 +64,18 @@ def test_contraction_fraction_is_what_one_step_removes() -> None:
 
 
 def test_guaranteed_rates() -> None:
-    assert list(static_rate(0.5, np.array([2.0, np.inf]))) == [0.5, 0.0]
-    assert sup_norm_rate(0.5, 0.9) == pytest.approx(0.1)
-    assert paper_rate(0.5, 0.9, 4.0) == pytest.approx(0.025)
-    assert paper_rate(0.5, 0.9, math.inf) == 0.0
+    assert list(static_rate(proven(0.5), np.array([2.0, np.inf]))) == [0.5, 0.0]
+    assert sup_norm_rate(proven(0.5), 0.9) == pytest.approx(0.1)
+    assert paper_rate(proven(0.5), 0.9, 4.0) == pytest.approx(0.025)
+    assert paper_rate(proven(0.5), 0.9, math.inf) == 0.0
 
 
 @given(ALPHA, st.floats(0.0, 0.999), st.floats(1.0, 1e6))
 def test_the_papers_rate_is_below_the_weighted_one(alpha: float, discount: float, ratio: float) -> None:
     """kappa <= |d*/rho|/(1 - gamma)."""
-    weighted = static_rate(alpha, np.array([ratio / (1.0 - discount)]))[0]
-    assert paper_rate(alpha, discount, ratio) == pytest.approx(weighted)
-    assert paper_rate(alpha, discount, ratio) <= sup_norm_rate(alpha, discount)
+    weighted = static_rate(proven(alpha), np.array([ratio / (1.0 - discount)]))[0]
+    assert paper_rate(proven(alpha), discount, ratio) == pytest.approx(weighted)
+    assert paper_rate(proven(alpha), discount, ratio) <= sup_norm_rate(proven(alpha), discount)
 
 
 def test_the_mixture_is_the_logarithmic_derivative_of_the_sum() -> None:

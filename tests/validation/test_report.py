@@ -67,11 +67,12 @@ def test_cases_hold_constants_and_rates_row_by_row(result: SuiteResult) -> None:
     (case,) = as_dict(result)["cases"].values()
     assert set(case) == {
         "title", "states", "actions", "grid", "own_grid", "discount", "temperature", "stop_reason", "constants",
-        "rates",
+        "rates", "from_when",
     }  # fmt: skip
     assert (case["states"], case["actions"]) == ([20], [20])
     rates = case["rates"]
-    assert set(rates) == {"time", "gap", "guaranteed", "sup_norm", "paper", "observed", "judged", "sharp"}
+    certified = {"certified", "certified_level", "certified_rho", "certified_rho_level"}
+    assert set(rates) == certified | {"time", "gap", "guaranteed", "sup_norm", "paper", "observed", "judged", "sharp"}
     assert {len(entry) for name, entry in rates.items() if name != "sharp"} == {11}
     assert case["constants"]["alpha_bounds_label"] == "grid"
     assert case["constants"]["alpha_lower_bound"] <= case["constants"]["spectral_gap_least"]

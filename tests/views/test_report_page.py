@@ -24,6 +24,7 @@ from wpoflow.validation.suite import LEVELS, SuiteResult, validate_everything, v
 from wpoflow.views.report import CaseView, case_view, page_html, write_page
 from wpoflow.views.report.page import ROWS_SHOWN, rows_shown
 from wpoflow.views.templating import number_short
+from wpoflow.views.verdicts import RATES
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)> & \"q\" 'r'"
 NAME = '/tmp/<b onclick="alert(3)">{{ 7*7 }}</b>.h5'
@@ -219,7 +220,7 @@ def test_a_case_without_a_view_is_shown_by_its_numbers(content: dict[str, Any]) 
 
 @pytest.mark.parametrize("count", [1, 2, 11, 12, 13, 200])
 def test_the_rows_shown_hold_both_ends(count: int) -> None:
-    names = ("time", "gap", "paper", "sup_norm", "guaranteed", "observed", "judged")
+    names = ("time", "gap", *RATES, "certified_level", "certified_rho_level", "judged")
     rows = rows_shown({name: list(range(count)) for name in names})
     assert [rows[0]["time"], rows[-1]["time"]] == [0, count - 1]
     assert len(rows) == min(count, ROWS_SHOWN)

@@ -17,6 +17,7 @@ from wpoflow.validation.claims import (
     pointwise_descent,
     policy_iteration,
     regularity,
+    sharp_certificate,
     static_inequality,
     structure,
 )
@@ -36,6 +37,7 @@ CLAIMS: dict[str, Claim] = {
         decay_sup_norm,
         decay_paper,
         future_rates,
+        sharp_certificate,
         late_rate,
         late_mixture,
         policy_iteration,

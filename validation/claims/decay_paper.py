@@ -33,7 +33,7 @@ def judge(evidence: Evidence) -> Judgement:
     )
     if not all(hypothesis.met for hypothesis in hypotheses):
         return hypotheses, (), {"|d*/rho|_sup": ratio}
-    guaranteed = np.array([paper_rate(float(a), evidence.discount, ratio) for a in evidence.alpha_now])
+    guaranteed = paper_rate(evidence.alpha_from_now_on, evidence.discount, ratio)
     local = rate_measurement(evidence, "paper's over observed rate", guaranteed)
     fall = fall_measurement(
         evidence,
@@ -43,5 +43,6 @@ def judge(evidence: Evidence) -> Judgement:
         (1.0 - evidence.discount) / ratio,
         lambda n: consecutive(n) + [(0, k) for k in range(2, n - 1)],
     )
-    notes = {"|d*/rho|_sup": ratio, "paper's rate in the end": paper_rate(evidence.alpha, evidence.discount, ratio)}
+    in_the_end = float(paper_rate(evidence.proven_alpha.least(), evidence.discount, ratio))
+    notes = {"|d*/rho|_sup": ratio, "paper's rate in the end": in_the_end}
     return hypotheses, (local,) if fall is None else (local, fall), notes

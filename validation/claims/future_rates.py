@@ -48,10 +48,12 @@ def judge(evidence: Evidence) -> Judgement:
                 evidence, "fall of gap(rho)", series["gap"], evidence.alpha_now, contraction / ratio, later
             )
         )
+    sup_norm = sup_norm_rate(evidence.alpha_from_now_on, evidence.discount)
+    weighted = paper_rate(evidence.alpha_from_now_on, evidence.discount, ratio)
     issued = {
         f"t = {series['time'][rows[k]]:.4g}": {
-            "sup_norm_rate": sup_norm_rate(float(evidence.alpha_now[rows[k]]), evidence.discount),
-            "weighted_rate": paper_rate(float(evidence.alpha_now[rows[k]]), evidence.discount, ratio),
+            "sup_norm_rate": float(sup_norm[rows[k]]),
+            "weighted_rate": float(weighted[rows[k]]),
         }
         for k in at
     }

@@ -25,6 +25,7 @@ from wpoflow.validation.constants.bound_two_scale import bound_two_scale
 from wpoflow.validation.constants.bound_weighted_gap import bound_weighted_gap
 from wpoflow.validation.constants.bounds_one_axis import CIRCLE_BOUNDS, COSTLY_PATH_BOUNDS, PATH_BOUNDS
 from wpoflow.validation.constants.generators import Generators
+from wpoflow.validation.constants.proven import ProvenBound
 
 Bound = Callable[[Generators], FloatArray]
 
@@ -67,6 +68,11 @@ class LowerBounds:
         """Which bound is the largest in each state, S names; the first by name among equals."""
         names = self.names
         return tuple(names[k] for k in np.argmax([self.values[name] for name in names], axis=0))
+
+    @property
+    def proven(self) -> ProvenBound:
+        """`best` as what guaranteed rates are made of."""
+        return ProvenBound(self.best, self.best_name, "validation/constants/lower_bounds.py and the files it lists")
 
 
 def lower_bounds(generators: Generators, level: str = "quick", counted: BoolArray | None = None) -> LowerBounds:

@@ -51,6 +51,7 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.validation.constants.generators import Generators, Rates
+from wpoflow.validation.constants.proven import ProvenBound
 from wpoflow.validation.constants.rounding import rate_slack
 from wpoflow.validation.constants.spectral_gap import MOST_VECTORS, elimination_order, generic_vectors
 from wpoflow.validation.constants.spectral_gap_kernels import slowest_modes
@@ -79,6 +80,11 @@ def verified_spectral_gap(generators: Generators) -> FloatArray:
         for rows, block in generators.blocks():
             gaps[rows] = verified_gaps(block, block.rates, rate_slack(block))
     return gaps
+
+
+def proven_gap(generators: Generators) -> ProvenBound:
+    """`verified_spectral_gap` as what guaranteed rates are made of."""
+    return ProvenBound(verified_spectral_gap(generators), ("spectral_gap",), "validation/constants/verified_gap.py")
 
 
 def verified_gaps(

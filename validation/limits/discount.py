@@ -14,6 +14,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from wpoflow.validation.limits.measures import (
     agreement,
     certified,
@@ -34,12 +36,12 @@ def discount_row(gamma: float, cells: int) -> Row:
     """Guarantees and rates at one discount."""
     evidence = followed(circle(cells, discount=gamma), f"gamma {gamma:g}", gap=1e-8, accuracy=1e-3, series=SERIES)
     series, rates = evidence.run.series, decay(evidence)
-    now = float(evidence.alpha_now[-1])
+    now = evidence.alpha_from_now_on.select(np.array([-1]))
     fall = math.log(series["gap_sup"][-3] / series["gap_sup"][-1]) / float(series["time"][-1] - series["time"][-3])
     return {
         "gamma": gamma,
-        "paper": paper_rate(now, gamma, evidence.density_ratio),
-        "sup norm": sup_norm_rate(now, gamma),
+        "paper": float(paper_rate(now, gamma, evidence.density_ratio)[0]),
+        "sup norm": float(sup_norm_rate(now, gamma)[0]),
         "2 alpha/kappa": rates["guaranteed"],
         "rate of sup": fall,
         "observed": rates["observed"],

@@ -20,7 +20,7 @@ from wpoflow.solver.records.run import Run
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.limits.study import Table
-from wpoflow.validation.rates import mixture_rate, static_rate
+from wpoflow.validation.rates import mixture_rate
 
 MONITORS = ("density_max", "score_max", "q_slope_max", "q_curvature_max")
 GROWTH = 0.25
@@ -61,7 +61,7 @@ def decay(evidence: Evidence) -> dict[str, float]:
         right, infinite if an observed rate is zero, negative or not a number, and not a number if a guarantee is none.
     """
     series = evidence.run.series
-    guaranteed = static_rate(1.0, series["occupancy_ratio"]) * evidence.alpha_now
+    guaranteed = evidence.guaranteed_rate
     observed = series["rate_observed"]
     judged = evidence.judged
     seen = np.where(observed > 0.0, observed, 0.0)

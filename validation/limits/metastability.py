@@ -121,7 +121,7 @@ def pendulum_tables(cells: int, time: float) -> tuple[Table, Table, float]:
                 "gap_sup": float(run.series["gap_sup"][row]),
                 "fall of V since t/2": float(run.series["value_rho"][half] - run.series["value_rho"][row]),
                 "residual": float(run.series["bellman_residual"][row]),
-                "guaranteed": 2.0 * float(evidence.alpha_now[row] / run.series["occupancy_ratio"][row]),
+                "guaranteed": float(evidence.guaranteed_rate[row]),
                 "observed": float(run.series["rate_observed"][row]),
             }
         )

@@ -74,7 +74,7 @@ def _shown(kappa: float) -> float:
 def share_row(share: float, evidence: Evidence) -> Row:
     """Concentrability, guarantees, rates and verdicts."""
     series, rates = evidence.run.series, decay(evidence)
-    now = float(evidence.alpha_now[-1])
+    now = evidence.alpha_from_now_on.select(np.array([-1]))
     verdicts = {name: str(CLAIMS[name].finding(evidence).verdict) for name in JUDGED}
     return {
         "rho_0": share,
@@ -82,8 +82,8 @@ def share_row(share: float, evidence: Evidence) -> Row:
         "kappa at 0": _shown(float(series["occupancy_ratio"][0])),
         "kappa at 1e-3": _shown(float(series["occupancy_ratio"][1])),
         "kappa at end": float(series["occupancy_ratio"][-1]),
-        "paper": paper_rate(now, evidence.discount, evidence.density_ratio),
-        "sup norm": sup_norm_rate(now, evidence.discount),
+        "paper": float(paper_rate(now, evidence.discount, evidence.density_ratio)[0]),
+        "sup norm": float(sup_norm_rate(now, evidence.discount)[0]),
         **rates,
         **verdicts,
     }

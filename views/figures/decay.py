@@ -3,6 +3,8 @@ r"""Decay of the gap over all its decades, and its local rate, beside what theor
     guaranteed    gap(0) exp(-∫ 2 alpha/kappa dt), alpha the lower bound that is certified from each row on; kappa is
                   known in the rows only, and the smaller rate of the two about an interval is taken in between
     paper         likewise with 2 alpha (1 - gamma)/|d*/rho|_sup
+    certified     for the local rate alone: what certificates of gap(rho) issued until then give, by the run file alone
+                  (`validation.certificate`)
     sharp         2 lambda of the slowest state that is visited, a line through the last gap above rounding
 
 The local rate is the file's ``rate_observed``; faint where rounding decides it.
@@ -23,7 +25,7 @@ from wpoflow.solver.records.run import Run
 from wpoflow.validation.constants.spectral_gap import SpectrumError
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.rates import paper_rate
-from wpoflow.views.figures.canvas import BLACK, BLUE, GREEN, GREY, SINGLE, VERMILION, new_figure
+from wpoflow.views.figures.canvas import BLACK, BLUE, GREEN, GREY, PURPLE, SINGLE, VERMILION, new_figure
 from wpoflow.views.figures.fields import NO_OPTIMUM, NO_ROWS, Slice
 from wpoflow.views.figures.panels import GAP, TIME, few_ticks, legend_above, log_scale
 
@@ -38,6 +40,7 @@ class Rates:
 
     guaranteed: FloatArray
     paper: FloatArray
+    certified: FloatArray
     judged: BoolArray
     sharp: float
 
@@ -59,13 +62,14 @@ def rates_of(run: Run) -> Rates:
     """Guaranteed, paper's and sharp rate, from the run alone; kept, as an overview and a movie ask again."""
     evidence = Evidence("", run)
     with np.errstate(all="ignore"):
-        paper = np.array([paper_rate(float(a), evidence.discount, evidence.density_ratio) for a in evidence.alpha_now])
+        paper = paper_rate(evidence.alpha_from_now_on, evidence.discount, evidence.density_ratio)
+        certified = evidence.certified_rho.rate
         guaranteed, judged = evidence.guaranteed_rate, evidence.judged
     try:
         sharp = 2.0 * float(evidence.spectral_gaps[evidence.slowest])
     except SpectrumError:
         sharp = np.nan
-    return Rates(guaranteed, paper, judged, sharp)
+    return Rates(guaranteed, paper, certified, judged, sharp)
 
 
 def bound_line(time: FloatArray, gap: FloatArray, rate: FloatArray) -> FloatArray:
@@ -80,6 +84,7 @@ def draw(cut: Slice) -> Figure:
     figure = new_figure(SINGLE, 3.9)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.6, 1.0])
     gap_panel(above, cut.run)
+    above.plot([], [], color=PURPLE, label="certified, from now on")
     legend_above(above, 2)
     rate_panel(below, cut.run)
     above.set_xlabel("")
@@ -126,9 +131,13 @@ def rate_panel(panel: Axes, run: Run) -> None:
     panel.plot(time, observed, color=BLUE, alpha=0.35, marker=marker, markersize=3.0)
     panel.plot(time, np.where(rates.judged, observed, np.nan), color=BLUE, marker=marker, markersize=3.0, zorder=3)
     compared = [observed[rates.judged] if rates.judged.any() else observed]
-    for rate, colour, dashes in ((rates.guaranteed, GREEN, (0, (5, 1.5))), (rates.paper, VERMILION, (0, (1, 1.2)))):
+    for rate, colour, dashes in (
+        (rates.guaranteed, GREEN, (0, (5, 1.5))),
+        (rates.paper, VERMILION, (0, (1, 1.2))),
+        (rates.certified, PURPLE, "-"),
+    ):
         if np.any(np.isfinite(rate) & (rate > 0.0)):
-            panel.plot(time, rate, color=colour, linestyle=dashes)
+            panel.plot(time, np.where(rate > 0.0, rate, np.nan), color=colour, linestyle=dashes)
             compared.append(rate[-1:])
     if np.isfinite(rates.sharp) and rates.sharp > 0.0:
         panel.axhline(rates.sharp, color=BLACK, linestyle="-.", linewidth=0.8)

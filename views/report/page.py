@@ -71,4 +71,5 @@ def rows_shown(rates: Mapping[str, Any]) -> list[dict[str, Any]]:
     count = len(rates["time"])
     most = min(ROWS_SHOWN, count)
     chosen = dict.fromkeys(round(k * (count - 1) / max(most - 1, 1)) for k in range(most))
-    return [{name: rates[name][k] for name in ("time", "gap", *RATES, "judged")} for k in chosen]
+    shown = ("time", "gap", *RATES, "certified_level", "certified_rho_level", "judged")
+    return [{name: rates[name][k] for name in shown} for k in chosen]

@@ -12,15 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.solver.random_mdps import grid_mdps
+from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import Evaluation, evaluate
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.validation.constants.generators import Generators
+from wpoflow.validation.constants.proven import ProvenBound
 from wpoflow.validation.constants.spectral_gap import spectral_gap
-from wpoflow.validation.rates import future_alpha
+from wpoflow.validation.rates import future_bound
 
 ROUNDING = 1.0 - 1e-9
+
+
+def from_now_on(values: FloatArray, gap: float, discount: float, temperature: float) -> FloatArray:
+    """What is guaranteed if the values are taken as proven."""
+    return future_bound(ProvenBound(values, ("taken as proven",), "the test"), gap, discount, temperature).value
 
 
 def history(mdp: GridMDP, steps: int, dt: float) -> list[Evaluation]:
@@ -40,16 +47,16 @@ def test_no_later_gap_falls_below_the_guarantee(mdp: GridMDP, dt: float) -> None
     later = [spectral_gap(Generators.of(mdp, evaluation.q)) for evaluation in run]
     for n, now in enumerate(run):
         largest_gap = max(float(np.max(now.value - optimum.value)), 0.0)
-        guaranteed = future_alpha(at_optimum, largest_gap, mdp.discount, mdp.temperature)
+        guaranteed = from_now_on(at_optimum, largest_gap, mdp.discount, mdp.temperature)
         assert all(np.all(gap >= guaranteed * ROUNDING) for gap in later[n:])
 
 
 def test_the_guarantee_by_hand() -> None:
     alpha = np.array([0.5, 2.0])
-    assert np.array_equal(future_alpha(alpha, 0.0, 0.9, 0.1), alpha)
-    assert future_alpha(alpha, 0.3, 0.9, 0.5) == pytest.approx(alpha * np.exp(-0.54), rel=1e-14)
+    assert np.array_equal(from_now_on(alpha, 0.0, 0.9, 0.1), alpha)
+    assert from_now_on(alpha, 0.3, 0.9, 0.5) == pytest.approx(alpha * np.exp(-0.54), rel=1e-14)
 
 
 @pytest.mark.parametrize("gap", [-1.0, float("nan")])
 def test_negative_and_undefined_gaps_guarantee_nothing(gap: float) -> None:
-    assert np.isnan(future_alpha(np.ones(1), gap, 0.9, 1.0)[0])
+    assert np.isnan(from_now_on(np.ones(1), gap, 0.9, 1.0)[0])

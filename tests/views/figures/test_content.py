@@ -48,7 +48,7 @@ def test_decay_shows_the_series_and_the_rates() -> None:
     np.testing.assert_allclose(-np.diff(np.log(guaranteed)) / np.diff(time), evidence.guaranteed_rate[:-1], rtol=0.2)
     _, paper = line(above, "paper")
     assert np.all(paper >= guaranteed * (1.0 - 1e-12))
-    rate = paper_rate(float(evidence.alpha_now[-2]), evidence.discount, evidence.density_ratio)
+    rate = float(paper_rate(evidence.alpha_from_now_on, evidence.discount, evidence.density_ratio)[-2])
     assert -np.log(paper[-1] / paper[-2]) / (time[-1] - time[-2]) == pytest.approx(rate, rel=1e-9)
     along, sharp = line(above, "sharp")
     slope = np.diff(np.log(sharp))[-1] / np.diff(along)[-1]

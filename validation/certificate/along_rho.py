@@ -1,0 +1,177 @@
+r"""The certificate of gap(rho): rarely visited states set apart, no concentrability.  And the guarantee of an instant.
+
+**From now on.**  u = V - V*, o_s = max_a (Q - Q*)_sa/tau now; D >= 2 beta_s (Ent - T_s) in every state
+from now on (`constants_now`); v a bound of occupancies: d^m f <= v f + w max f for every later policy p^m and every
+f >= 0 (below).  Let B be any set of states, beta the least beta_s outside it,
+
+    b^2 = tau/(8 (1 - gamma)) (v.o^2 + w max o^2),
+    L   = ( sum_B v_s u_s + w max_B u + tau (sum v_s T_s + w max T) )/(1 - gamma).
+
+Then for any r in (0, 1) gap(rho) falls according to (`statement`) share = 1 - r, excess = b^2/r + L,
+along the flow and in backward Euler steps alike.
+
+*Proof, flow.*  By (I4) -dy/dt >= 2 beta tau/(1 - gamma) sum_s d_s (KL_s - T_s - [s in B] KL_s), KL_s = KL(p_s|g_s) <=
+u_s/tau, which only falls (`constants_now`).  The proof of `sup_norm` for rho in place of a state, with o_s in place
+of gamma e/tau, gives tau/(1 - gamma) sum d_s KL_s >= (sqrt(y) - b)_+^2, also for later y and the present b, as o_s
+falls.  And (sqrt(y) - b)^2 >= (1 - r) y - b^2/r + b^2; where y is to
+be worth most r = b/sqrt(y) is best.
+
+*Steps.*  By (I1) y - y' >= theta tau/(1 - gamma) sum_s d'_s (KL_s - T_s - [B] KL_s), d' the occupancy of p'.  The sum
+of KL_s is at least y + d'(gamma (P' - P*) u)/(1 - gamma), where |gamma (P' - P*) u|_s <= (tau o_s/2) |p'_s - p*_s|_1;
+by Pinsker, Cauchy and (I2) for p' it is at least y - 2 b sqrt(y'), and 2 b sqrt(y') <= r y + b^2/r.  Both end in (1 -
+r) y - b^2/r - L.
+
+*Occupancies.*  For eta > 0 with gamma' = gamma (1 + eta) < 1 let v = (1 - gamma) rho (I - gamma' P*)^-1 and R_s >=
+the mass of p^m_s above (1 + eta) p*_s.  P^m <= (1 + eta) P* + R row by row, so d^m (I - gamma' P*) <= (1 - gamma) rho
++ gamma d^m R, and as rows of (I - gamma' P*)^-1 sum to 1/(1 - gamma') at most, w = gamma/(1 - gamma') sum_s d^m_s
+R_s.  This sum is itself at most v.R + w max R, hence w <= q/(1 - q max R) v.R, q = gamma/(1 - gamma'), if q max R <
+1.  R: sum_k (p - (1 + eta) e^-o g)_+ of the present policy.  For p* >= g^m e^-(TV^m - V*)/tau; (x - c)_+ is convex
+and vanishes at 0, so that sum g (p/g - c)_+ falls in a Markov step and in g, and the numbers of `entropy` add up to
+(TV^n - V*)/tau <= o.  Of several eta the best is taken.  v does not depend on the policy: one linear system for each
+eta, for which the problem must be at hand.  Without it, and early, v = 0 and w = 1 will do, as d^m f <= max f; then
+no state is worth setting apart.
+
+**At this instant**, any scheme: dissipation(rho) >= 2 tau/(1 - gamma) sum_s d_s beta_s KL(p_s|g_s), beta_s the larger
+of alpha of the present Gibbs policy and lambda (1 + m)/K(M) (1 - T/Ent) with the present x = p/g
+(`entropy.present_share`).  Over the gap it is a guaranteed rate.
+
+**Rounding.**  v is enlarged by the sum of its positive residuals over 1 - gamma', by which no entry of it can be too
+small.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.bellman.linear_solver import linear_solver_of
+from wpoflow.solver.bellman.system import DiscountedSystem
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Optimum
+from wpoflow.validation.certificate.constants_now import Decided, decided
+from wpoflow.validation.certificate.entropy import ENLARGED, present_share
+from wpoflow.validation.certificate.instant import EPS, Evaluated, Instant
+from wpoflow.validation.certificate.statement import ALONG_RHO, MARGIN, TARGETS, Certificate
+from wpoflow.validation.constants.proven import ProvenBound, proven
+
+ROOM = (0.5, 0.1, 0.02, 0.004)  # eta in units of 1/gamma - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Visits:
+    """v of one eta, (S,): what later occupancies stay below, up to w."""
+
+    eta: float
+    bound: FloatArray
+
+
+def later_visits(mdp: GridMDP, optimum: Optimum) -> tuple[Visits, ...]:
+    """v for every eta tried."""
+    under = mdp.transition.under(optimum.policy)
+    source = (1.0 - mdp.discount) * mdp.rho
+    found = []
+    for room in ROOM:
+        eta = room * (1.0 / mdp.discount - 1.0)
+        discount = mdp.discount * (1.0 + eta)
+        solution, _ = DiscountedSystem(under, discount, linear_solver_of(mdp)).solve_transposed(source, None)
+        bound = np.maximum(solution, 0.0)
+        lacking = np.maximum(source + discount * under.rmatvec(bound) - bound, 0.0).sum()
+        lacking += 4.0 * EPS * bound.size * float(bound.max())
+        found.append(Visits(eta, (bound + lacking / (1.0 - discount)) * ENLARGED))
+    return tuple(found)
+
+
+def rho_certificates(
+    instant: Instant, visits: tuple[Visits, ...], discount: float, temperature: float
+) -> tuple[Certificate, ...]:
+    """Certificates of gap(rho), for one level after the other: each the best over eta and the sets B.
+
+    Parameters
+    ----------
+    instant : Instant
+    visits : tuple of Visits
+        By `later_visits`; empty where the problem is not at hand, or the reference is not the policy's own.
+    discount, temperature : float
+
+    Returns
+    -------
+    tuple of Certificate
+        Empty where none of them says anything: the policy is too far from the optimal one.
+    """
+    gap = instant.gap
+    if not (math.isfinite(gap) and gap > 0.0 and np.all(np.isfinite(instant.drift))):
+        return ()
+    everywhere = np.zeros_like(instant.drift)
+    reached = [entry for entry in (_reach(instant, one, discount) for one in visits) if entry is not None]
+    found = []
+    for target in TARGETS:
+        part = 0.5 * MARGIN * target * gap * (1.0 - discount) / temperature
+        tries = [(decided(instant, np.full_like(everywhere, part), temperature), [(everywhere, 1.0)])]
+        if reached:
+            seldom = 1.0 / (len(everywhere) * np.maximum(visits[-1].bound, 1e-300))
+            tries.append((decided(instant, part * np.maximum(1.0, seldom), temperature), reached))
+        level = min(target, 1.0) * gap
+        entries = [
+            _certificate(instant, one, *pair, level, discount, temperature) for one, pairs in tries for pair in pairs
+        ]
+        known = [entry for entry in entries if entry is not None]
+        if known:
+            found.append(max(known, key=lambda entry: entry.worth(level)))
+    return tuple(found)
+
+
+def _reach(instant: Instant, visits: Visits, discount: float) -> tuple[FloatArray, float] | None:
+    """v and w of one eta."""
+    ceiling = ((1.0 + visits.eta) * np.exp(-instant.drift))[:, None] * instant.gibbs
+    spilt = np.where(instant.counted, np.maximum(instant.policy - ceiling, 0.0).sum(axis=1), 0.0) * ENLARGED
+    factor = discount / (1.0 - discount * (1.0 + visits.eta))
+    lost = factor * float(spilt.max())
+    if not lost < 1.0:
+        return None
+    return visits.bound, factor / (1.0 - lost) * float(visits.bound @ spilt) * ENLARGED
+
+
+def _certificate(
+    instant: Instant, known: Decided, visits: FloatArray, wide: float, level: float, discount: float, temperature: float
+) -> Certificate | None:
+    """That of the set B which is worth most at a level; None if it is worth nothing there."""
+    counted, beta, tails = instant.counted, proven(known.beta), known.tails
+    seen, drift, gaps = (np.where(counted, values, 0.0) for values in (visits, instant.drift, instant.gaps))
+    square = temperature / (8.0 * (1.0 - discount)) * (seen @ drift**2 + wide * float(drift.max()) ** 2)
+    lost = math.sqrt(square / level) * ENLARGED
+    if not lost < 1.0:
+        return None
+    order = np.argsort(beta, kind="stable")
+    apart = np.concatenate([[0.0], np.cumsum((seen * gaps)[order])[:-1]])
+    highest = np.concatenate([[0.0], np.maximum.accumulate(gaps[order])[:-1]])
+    excess = apart + wide * highest + temperature * (float(seen @ tails) + wide * float(tails.max()))
+    excess = (excess / (1.0 - discount) + lost * level) * ENLARGED
+    worth = beta[order] * ((1.0 - lost) - excess / level)
+    chosen = int(np.argmax(np.where(np.isfinite(worth), worth, -np.inf)))
+    if not worth[chosen] > 0.0:
+        return None
+    return Certificate(
+        quantity=ALONG_RHO,
+        time=instant.time,
+        now=instant.gap,
+        beta=known.beta.select(order[chosen : chosen + 1]).least(),
+        share=1.0 - lost,
+        share_of_steps=1.0 - lost,
+        excess=float(excess[chosen]),
+        state=int(order[chosen]),
+        set_apart=chosen,
+    )
+
+
+def instantaneous_rate(instant: Evaluated, discount: float, temperature: float) -> float:
+    """Guaranteed dissipation(rho)/gap(rho) of the instant's own policy; no number where its gap is zero."""
+    share = np.minimum(present_share(instant.policy, instant.gibbs, instant.log_ratio, instant.rounding), 1.0)
+    beta: ProvenBound = instant.present.alpha.or_better(instant.present.gap.lowered(share))
+    weighed = instant.visits * proven(beta) * instant.divergence
+    total = float(np.where(instant.visits * instant.divergence > 0.0, weighed, 0.0).sum())
+    if not instant.gap > 0.0:
+        return math.nan
+    return 2.0 * temperature / (1.0 - discount) * total / instant.gap / ENLARGED

@@ -1,0 +1,96 @@
+"""Certificates that become sharp: issued at every snapshot, held against every later row of the run.
+
+From each snapshot |V - V*|_sup and gap(rho) must stay below what the certificate allows (`validation.certificate`), and
+where the problem is at hand the dissipation of each snapshot above the guarantee of that instant.  Runs of unsplit
+backward Euler steps are held to the fully discrete form, in which no time error enters; error-controlled runs to that
+of the flow.  Steps of another kind follow neither, and nothing is certified of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wpoflow.core.arrays import FloatArray
+from wpoflow.validation.certificate.statement import Certificate, best
+from wpoflow.validation.claims.claim import Judgement, claim
+from wpoflow.validation.claims.static_inequality import above_rounding
+from wpoflow.validation.evidence import LARGEST_ROUNDING_SHARE, Evidence
+from wpoflow.validation.finding import Hypothesis, Measurement
+
+
+@claim(
+    "sharp_certificate",
+    "rates certified at any time by the spectral gap hold from then on, down to their level",
+    "validation/certificate: the gap in place of alpha once p/g is bounded, and no factor 1 - gamma near the optimum",
+)
+def judge(evidence: Evidence) -> Judgement:
+    """Every certificate against every later row; the guarantee of every instant against its dissipation."""
+    followed = evidence.wasserstein and (evidence.euler_steps or evidence.accuracy is not None)
+    words = "fixed steps of another kind" if evidence.wasserstein else "another flow"
+    steps = Hypothesis("unsplit backward Euler steps, or controlled time error", followed, words)
+    issued = evidence.certificates if followed else ()
+    certificates = {
+        "|V - V*|_sup": [one for entry in issued for one in entry.sup_norm],
+        "gap(rho)": [one for entry in issued for one in entry.along_rho],
+    }
+    certified = any(entry.rate > 0.0 for entries in certificates.values() for entry in entries)
+    something = Hypothesis("a certificate above zero", certified, "no snapshot near enough to the optimal policy")
+    hypotheses = steps, something, above_rounding(evidence)
+    if not all(hypothesis.met for hypothesis in hypotheses):
+        return hypotheses, (), {}
+    series = {"|V - V*|_sup": evidence.run.series["gap_sup"], "gap(rho)": evidence.run.series["gap"]}
+    found = [_worst(evidence, name, certificates[name], series[name]) for name in series]
+    found.append(_instants(evidence))
+    ends = {"|V - V*|_sup": best(issued[-1].sup_norm), "gap(rho)": best(issued[-1].along_rho)}
+    last = {name: entry for name, entry in ends.items() if entry is not None}
+    sharp = 2.0 * float(evidence.spectral_gaps[evidence.slowest])
+    notes = {
+        "certificates issued": {name: len(entries) for name, entries in certificates.items()},
+        "last rate certified": {name: entry.rate for name, entry in last.items()},
+        "down to": {name: entry.level for name, entry in last.items()},
+        "sharp rate": sharp,
+    }
+    return hypotheses, tuple(entry for entry in found if entry is not None), notes
+
+
+def _worst(evidence: Evidence, name: str, issued: list[Certificate], values: FloatArray) -> Measurement | None:
+    """The least favourable row after the least favourable certificate."""
+    time, steps = evidence.run.series["time"], evidence.euler_steps
+    worst: Measurement | None = None
+    largest = -np.inf
+    for certificate in issued:
+        for row in np.flatnonzero(evidence.judged & (time > certificate.time)):
+            measured = float(values[row])
+            allowed = certificate.allowed(certificate.now, float(time[row] - certificate.time), steps=steps)
+            budget = 0.0
+            if not steps and measured > 0.0:
+                budget = float(evidence.time_error(abs(np.log(certificate.now / measured)))) * allowed
+            noise = float(evidence.rounding_share(np.array([measured]))[0]) * measured
+            excess = (measured - budget - noise) / allowed
+            if not excess <= largest:  # what is not a number is the worst of all
+                largest = excess if excess == excess else np.inf
+                where = f"t = {certificate.time:.4g} to {time[row]:.4g}, rate {certificate.rate:.4g}"
+                quantity = f"{name} over what is certified"
+                worst = Measurement(
+                    quantity, measured / allowed, 1.0, "<=", where,
+                    discretisation=budget / allowed, rounding=noise / allowed,
+                )  # fmt: skip
+    return worst
+
+
+def _instants(evidence: Evidence) -> Measurement | None:
+    """The least favourable snapshot of guaranteed over actual dissipation."""
+    known = [entry for entry in evidence.certificates if not np.isnan(entry.instantaneous)]
+    gaps, guaranteed, observed = (
+        np.array([getattr(entry, name) for entry in known]) for name in ("gap", "instantaneous", "observed")
+    )
+    if not known:
+        return None
+    share = evidence.rate_rounding_share(gaps, np.maximum(observed, guaranteed))
+    meant = ~(share > LARGEST_ROUNDING_SHARE)
+    if not meant.any():
+        return None
+    ratio = np.where(observed > 0.0, guaranteed / np.where(observed > 0.0, observed, 1.0), np.inf)
+    worst = int(np.argmax(np.where(meant, ratio - share, -np.inf)))
+    quantity, where = "guaranteed over actual dissipation", f"t = {known[worst].time:.4g}"
+    return Measurement(quantity, ratio[worst], 1.0, "<=", where, rounding=share[worst])
