@@ -16,6 +16,7 @@ from wpoflow.validation.claims import (
     orders,
     pointwise_descent,
     policy_iteration,
+    recomputed,
     regularity,
     static_inequality,
     structure,
@@ -26,6 +27,7 @@ CLAIMS: dict[str, Claim] = {
     module.judge.name: module.judge
     for module in (
         structure,
+        recomputed,
         identities,
         pointwise_descent,
         dissipation_identity,
