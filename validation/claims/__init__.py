@@ -20,6 +20,7 @@ from wpoflow.validation.claims import (
     regularity,
     static_inequality,
     structure,
+    trajectory,
 )
 from wpoflow.validation.claims.claim import Claim
 
@@ -28,6 +29,7 @@ CLAIMS: dict[str, Claim] = {
     for module in (
         structure,
         recomputed,
+        trajectory,
         identities,
         pointwise_descent,
         dissipation_identity,

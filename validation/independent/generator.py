@@ -122,12 +122,13 @@ class Frozen:
             terms = np.where((policy[:, here] == 0.0) & (policy[:, there] == 0.0), 0.0, terms)
         return np.asarray(self.temperature * np.abs(terms).sum(axis=1))
 
-    def matrix(self, state: int) -> FloatArray:
-        """The generator of a state as a matrix acting on laws, (A, A): columns sum to zero."""
+    def matrix(self, state: int, axis: int | None = None) -> FloatArray:
+        """The generator of a state, or its part along one axis, acting on laws, (A, A): columns sum to zero."""
         out = np.zeros((self.log_g.shape[1],) * 2)
-        here, there = self.geometry.here, self.geometry.there
-        np.add.at(out, (there, here), self.right[state])
-        np.add.at(out, (here, there), self.left[state])
+        faces = np.flatnonzero(self.geometry.axis >= 0 if axis is None else self.geometry.axis == axis)
+        here, there = self.geometry.here[faces], self.geometry.there[faces]
+        np.add.at(out, (there, here), self.right[state, faces])
+        np.add.at(out, (here, there), self.left[state, faces])
         out -= np.diag(out.sum(axis=0))
         return out
 
