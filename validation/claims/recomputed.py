@@ -7,7 +7,7 @@ taken from the edges.  So are V* and its Gibbs policy (one application of T, who
 spectral gaps of a few states by a dense eigensolver.  Where each row is one step from the row before and both are
 snapshots, the series of steps are judged, too.  The rates that follow from the series are formed again from their formulae.
 
-Rounding: values err by 64 eps max|V|/(1 - gamma), and with them Q; suboptimalities, dissipation and rates by the shares
+Rounding: values err by eps (64 + max|Q|/tau) max|V|/(1 - gamma), the latter as ln p* does, and with them Q; suboptimalities, dissipation and rates by the shares
 of `Evidence.rounding_share` and `rate_rounding_share`, a relative entropy to the Gibbs policy of Q by what an error e of Q/tau
 makes of it, sqrt(2 KL) e + e^2/2; everything else by 1e-9 of itself.
 """
@@ -28,6 +28,7 @@ from wpoflow.validation.independent.series import recomputed_series, soft_optima
 SNAPSHOTS = 4
 RELATIVE = 1e-9
 STATES = 8
+MEANT = 1e-4
 MOST_ACTIONS = 600  # cells that dense eigenvalues are computed of
 
 
@@ -46,6 +47,7 @@ def judge(evidence: Evidence) -> Judgement:
     best = PolicyValues(mdp, np.exp(best_log))
     size = float(np.abs(evidence.optimum.value).max()) + float(np.abs(best.value).max())
     noise = 64.0 * EPS * max(size, float(np.abs(mdp.cost).max()), mdp.temperature) / (1.0 - mdp.discount)
+    noise += EPS * size * float(np.abs(q).max()) / mdp.temperature / (1.0 - mdp.discount)
     measurements = _of_optimum(evidence, mdp, (q, best_log, improved), best, noise)
     measurements += _spectral_gaps(evidence, mdp, geometry, q)
     snapshots, time = evidence.run.snapshots, evidence.run.series["time"]
@@ -108,6 +110,7 @@ def _allowances(evidence: Evidence, found: dict[str, float], row: int, noise: fl
     share = float(evidence.rounding_share(gap)[0])
     rate_share = float(evidence.rate_rounding_share(gap, rate)[0]) if np.isfinite(rate[0]) else np.inf
     scale = floor * (1.0 - gamma) / tau
+    spread = 1.0 + float(np.abs(evidence.log_mass).max())
     return {
         "value_rho": noise,
         "gap": (share + RELATIVE) * found["gap"] + floor,
@@ -118,7 +121,8 @@ def _allowances(evidence: Evidence, found: dict[str, float], row: int, noise: fl
         "bellman_residual": tau * (2.0 * np.sqrt(residual) * error + error**2) + RELATIVE * found["bellman_residual"],
         "q_slope_max": RELATIVE * found["q_slope_max"] + _quotient(evidence, noise, 1),
         "q_curvature_max": RELATIVE * found["q_curvature_max"] + _quotient(evidence, noise, 2),
-        "entropy": RELATIVE * max(abs(found["entropy"]), 1e-3),
+        "entropy": RELATIVE * found["entropy"] + 16.0 * EPS,
+        "score_max": RELATIVE * found["score_max"] + _quotient(evidence, 4.0 * EPS * spread, 1),
         "occupancy_ratio": 1e-8 * found["occupancy_ratio"],
         "clamped_mass": 1e-10,
     }
@@ -216,13 +220,13 @@ def _of_step(
     then, now = PolicyValues(mdp, before), PolicyValues(mdp, after)
     q, log_g, _ = soft_optimal(mdp, then.value)
     kl_before, kl_after = relative_entropy(before, log_g), relative_entropy(after, log_g)
-    meant = mdp.counted & (kl_before > 1e-12)
+    meant = mdp.counted
     rise = max(0.0, float((now.value - then.value)[mdp.counted].max()))
     where = evidence.when(row)
     found = [Measurement("descent_defect", series["descent_defect"][row], rise, "=", where, rounding=2.0 * noise)]
-    if np.any(meant):
+    if np.all(kl_before[meant] > MEANT):  # smaller ones are known to fewer digits than their ratio is asked for
         ratio = float((kl_after[meant] / kl_before[meant]).max()) - 1.0
-        found.append(Measurement("kl_ratio_excess", series["kl_ratio_excess"][row], ratio, "=", where, rounding=1e-6))
+        found.append(Measurement("kl_ratio_excess", series["kl_ratio_excess"][row], ratio, "=", where, rounding=1e-9))
     return found
 
 

@@ -28,7 +28,7 @@ SIGNIFICANT = 1e-12
 MOST_CELLS = 2000
 ENOUGH = 1e9  # cubes of cells
 MOST_PAIRS = 200
-LEAST_FALL = 1e-3
+LEAST_FALL = 0.1
 
 
 @claim(

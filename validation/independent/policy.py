@@ -52,9 +52,7 @@ class PolicyValues:
         self.rows = mdp.transition.under(policy)
         small = mdp.states.size <= DENSE
         self._system = np.eye(mdp.states.size) - mdp.discount * self.rows.dense() if small else None
-        with np.errstate(all="ignore"):
-            logs = np.where(policy > 0.0, np.log(policy) - np.log(mdp.reference_mass), 0.0)
-        self.to_reference = np.asarray((policy * logs).sum(axis=1))
+        self.to_reference = relative_entropy(policy, np.log(mdp.reference_mass))
         reward = (policy * mdp.cost).sum(axis=1) + mdp.temperature * self.to_reference
         self.value = self.solve(reward)
         self.q = mdp.cost + mdp.discount * mdp.transition.expect(self.value)

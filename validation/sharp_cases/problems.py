@@ -61,11 +61,11 @@ def _bandit(actions: Grid, cost: FloatArray, policy: FloatArray, temperature: fl
 
 
 def flat(shape: tuple[int, ...], *, circle: bool = False) -> GridMDP:
-    """A flat cost on equal cells of the unit box; the start leans along the slowest mode of the longest axis."""
+    """A flat cost on equal cells of the unit box; the start leans along the slowest mode."""
     boundary = "periodic" if circle else "no-flux"
     actions = Grid(tuple(uniform_axis(f"a{j}", 0.0, 1.0, n, boundary) for j, n in enumerate(shape)))
-    longest = int(np.argmax(shape))
-    angle = (2.0 if circle else 1.0) * np.pi * actions.points[:, longest]
+    slowest = int(np.argmin(shape))  # n^2 (1 - cos(pi/n)) increases with n
+    angle = (2.0 if circle else 1.0) * np.pi * actions.points[:, slowest]
     return _bandit(actions, np.full(actions.size, 0.3), 1.0 + DEVIATION * np.cos(angle), TEMPERATURE, DISCOUNT)
 
 
