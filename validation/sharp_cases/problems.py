@@ -22,6 +22,13 @@ taken over the states that are off their Gibbs policy (the others add nothing to
 policy wastes e; so Q at D has a barrier of height gamma e in the middle that Q* has not, and lambda of its Gibbs policy is
 lower by z/(e^z - 1), z = gamma e/tau, where the certificate says e^{-z}.
 
+**Graded.** One state and cells of widths between 0.05 and 0.31: on equal cells widths, distances and the seam of a circle
+look alike.
+
+**Two successors.** As the barrier, with two cells, gamma -> 0 and a waste e that is small beside tau/gamma: one iteration leaves B
+optimal and D with the Gibbs policy of a Q that is wrong by gamma e in one of two equal cells, for which Hoeffding's lemma is an
+equality to leading order: e' = gamma^2 e^2/(8 tau).
+
 **Tilt.** One state, a cost linear in the action, equal cells: g is geometric, its mass at a wall and lambda = u + w - 2
 sqrt(u w) cos(pi/n), u and w the two rates, are known.
 """
@@ -31,7 +38,7 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.axis import edges_axis, uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import tabulated_transition
 from wpoflow.solver.mdp import GridMDP
@@ -43,6 +50,8 @@ COST = 2000.0  # C of the chain in units of tau
 MARGIN, DELTA = 6.0, 2e-3
 CHAIN_DISCOUNT = 0.5
 BARRIER = 5.0
+SMALL = 1e-4  # probability of the actions that do not waste
+WASTE = 10.0
 
 
 def _bandit(actions: Grid, cost: FloatArray, policy: FloatArray, temperature: float, discount: float) -> GridMDP:
@@ -72,6 +81,27 @@ def flat(shape: tuple[int, ...], *, circle: bool = False) -> GridMDP:
 def flat_rate(shape: tuple[int, ...], *, circle: bool = False) -> float:
     """alpha = lambda of the flat cost."""
     return min(2.0 * (1.0 - np.cos((2.0 if circle else 1.0) * np.pi / n)) * TEMPERATURE * n**2 for n in shape)
+
+
+def _graded(boundary: str) -> Grid:
+    """Cells of very different widths, so that widths, distances and the seam of a circle cannot be taken for each other."""
+    return Grid((edges_axis("a", np.cumsum([0.0, 0.07, 0.13, 0.31, 0.19, 0.05, 0.25]), boundary),))
+
+
+def graded_circle() -> GridMDP:
+    """One state, two wells on a circle of unequal cells, from an uneven policy."""
+    return _graded_bandit(_graded("periodic"))
+
+
+def graded_path() -> GridMDP:
+    """The same between walls."""
+    return _graded_bandit(_graded("no-flux"))
+
+
+def _graded_bandit(actions: Grid) -> GridMDP:
+    a = 2.0 * np.pi * actions.points[:, 0]
+    cost = 0.3 * np.cos(2.0 * a) + 0.2 * np.sin(a)
+    return _bandit(actions, cost, actions.volumes * (1.0 + 0.5 * np.cos(a + 0.4)), TEMPERATURE, 0.9)
 
 
 def tilt(cells: int, slope: float) -> GridMDP:
@@ -124,12 +154,21 @@ def chain() -> GridMDP:
 
 def barrier() -> GridMDP:
     """D, B, G; three cells.  tau = 1."""
-    gamma, third = 0.5, 1.0 / 3.0
-    waste = BARRIER * (1.0 - gamma) / gamma
-    cost = np.array([[0.0] * 3, [0.0, 0.0, waste], [0.0] * 3])
-    # V* of the absorbing states: -ln of the mean of e^{-c}, over 1 - gamma
-    cost[2] = -np.log(np.exp(-cost[1]).mean())
-    small = 1e-4
-    policy = np.array([[third] * 3, [small, small, 1.0 - 2.0 * small], [third] * 3])
-    table = _table([[2, 1, 2], [1, 1, 1], [2, 2, 2]], 3)
-    return _with_states(cost, table, np.full(3, third), policy, gamma)
+    gamma = 0.5
+    return _with_waste(np.array([0.0, 0.0, BARRIER * (1.0 - gamma) / gamma]), [2, 1, 2], gamma)
+
+
+def two_successors() -> GridMDP:
+    """D, B, G; two cells.  tau = 1."""
+    return _with_waste(np.array([0.0, WASTE]), [1, 2], DISCOUNT)
+
+
+def _with_waste(cost_b: FloatArray, successors: list[int], gamma: float) -> GridMDP:
+    """D leads to B or G by the action; B and G are absorbing and equally good, and at B the policy takes the last action."""
+    cells = cost_b.size
+    # V* of B: -ln of the mean of e^{-c}, over 1 - gamma; G costs as much in every action
+    cost = np.array([np.zeros(cells), cost_b, np.full(cells, -np.log(np.exp(-cost_b).mean()))])
+    wasting = np.append(np.full(cells - 1, SMALL), 1.0 - (cells - 1) * SMALL)
+    policy = np.array([np.full(cells, 1.0 / cells), wasting, np.full(cells, 1.0 / cells)])
+    table = _table([successors, [1] * cells, [2] * cells], 3)
+    return _with_states(cost, table, np.full(3, 1.0 / 3.0), policy, gamma)
