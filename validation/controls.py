@@ -240,7 +240,9 @@ CONTROLS: dict[str, Control] = {
             lambda mdp: WassersteinFlow(replace(mdp, temperature=TWO_PERCENT * mdp.temperature)),
             {"trajectory": FAILS, "structure": FAILS},
         ),
-        Control("steps 2 % short", "a flat cost, steps 0.98 of what they say", _SLOWER, {"kl_contraction": FAILS}, _flat),
+        Control(
+            "steps 2 % short", "a flat cost, steps 0.98 of what they say", _SLOWER, {"kl_contraction": FAILS}, _flat
+        ),
         Control(
             "constants 2 % too large",
             "a flat cost, where alpha's bound is alpha",

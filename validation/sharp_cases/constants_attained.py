@@ -57,7 +57,11 @@ def finding() -> Finding:
         expected = known.get(name, alpha)
         measurements.append(
             Measurement(
-                f"{name} on two cells", float(values[0]), expected, "=" if name in known else "<=", rounding=RELATIVE * alpha
+                f"{name} on two cells",
+                float(values[0]),
+                expected,
+                "=" if name in known else "<=",
+                rounding=RELATIVE * alpha,
             )
         )
     for shape, circle in SHAPES:
@@ -74,7 +78,9 @@ def finding() -> Finding:
     walls, rate = tilt_numbers(*TILTED)
     policy = solve_optimum(mdp).policy[0]
     gap = float(spectral_gap(_generators(mdp))[0])
-    measurements.append(Measurement("mass of p* at the walls, tilted", policy[0] + policy[-1], walls, "=", rounding=1e-12))
+    measurements.append(
+        Measurement("mass of p* at the walls, tilted", policy[0] + policy[-1], walls, "=", rounding=1e-12)
+    )
     measurements.append(Measurement("lambda, tilted", gap, rate, "=", rounding=1e-12 * rate))
     return Finding(
         NAME, "sharp: constants", STATEMENT, SOURCE, (Hypothesis("closed forms", True),), tuple(measurements)

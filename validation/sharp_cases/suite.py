@@ -259,9 +259,7 @@ def sharpened(finding: Finding, case: SharpCase) -> Finding:
 
 
 def _with(finding: Finding, measurements: tuple[Measurement, ...]) -> Finding:
-    return Finding(
-        finding.claim, finding.case, finding.statement, finding.source, (), measurements, finding.notes
-    )
+    return Finding(finding.claim, finding.case, finding.statement, finding.source, (), measurements, finding.notes)
 
 
 def _relative_tolerance(entry: Measurement) -> float:
