@@ -1,4 +1,4 @@
-"""Break the solver on purpose, one line at a time, and see which test notices; or which claim of the validation suite.
+"""Break the solver on purpose, one line at a time, and see which test, or which claim, notices.
 
     python -m tests.mutants [NAME ...]
     python -m tests.mutants --suite [--jobs N] [GROUP ...]
@@ -7,8 +7,8 @@ Each mutant is a copy of the sources with one textual change; the solver's tests
 failure.  Prints a table and exits 1 if a mutant survives.  Takes about a minute for each mutant, most of it
 compilation.
 
-With ``--suite`` the mutants are those of `tests.suite_mutants`, of theory and solver, and what must catch them are claims of
-the validation suite, not tests.
+With ``--suite`` the mutants are those of `tests.suite_mutants`, of theory and solver, and what must catch them are
+claims of the validation suite, not tests.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """One-line mutations of theory and solver, by group, for ``python -m tests.mutants --suite``.
 
-Each is a file, a piece of text that stands in it exactly once, and what becomes of it.  All must be caught by a *claim* of the
-validation suite; unit tests do not count here.  Those of ``KERNELS`` change machine code, and take a minute to compile.
+Each is a file, a piece of text that stands in it exactly once, and what becomes of it.  All must be caught by a
+*claim* of the validation suite; unit tests do not count here.  Those of ``KERNELS`` change machine code, and take a
+minute to compile.
 """
 
 from __future__ import annotations

@@ -4,18 +4,18 @@ At one policy, where the problem is known and the flow is the Wasserstein flow: 
 direction L p is, by the policy gradient, 1/(1-gamma) sum_i d_i sum_k (L p)_ik (Q_ik + tau ln(p_ik/m_k)), which must
 equal minus the dissipation to rounding.
 
-Along a run of error-controlled steps: ln gap falls by the integral of r = dissipation/gap, which rows know at their times.
-Where r is convex or concave over an interval and its neighbours it lies between its chord and the continuations of
-the chords of the intervals beside it, so that its integral is the trapezoid rule's but for the triangle between them: a
-bound, not an estimate.  With slopes s_-, s, s_+ of the three chords the triangle has the area
+Along a run of error-controlled steps: ln gap falls by the integral of r = dissipation/gap, which rows know at their
+times. Where r is convex or concave over an interval and its neighbours it lies between its chord and the continuations
+of the chords of the intervals beside it, so that its integral is the trapezoid rule's but for the triangle between
+them: a bound, not an estimate.  With slopes s_-, s, s_+ of the three chords the triangle has the area
 
     (dt^2/2) d_- d_+/(d_- + d_+),   d_- = |s - s_-|,  d_+ = |s_+ - s|.
 
-r counts as convex (concave) there if the slopes of chords rise (fall) at all four nodes from the one before the interval to
-the one after it; other intervals, and the first and last two of a run, are left out and counted: there the rows say
-nothing.  The run's own time error comes on top.  Rows of infinite dissipation, where a policy has cells of mass zero beside others, have no rate
-and are left out; at such a first policy the derivative does not exist.  The same for all intervals together, where
-errors of both signs add up as they come.
+r counts as convex (concave) there if the slopes of chords rise (fall) at all four nodes from the one before the
+interval to the one after it; other intervals, and the first and last two of a run, are left out and counted: there the
+rows say nothing.  The run's own time error comes on top.  Rows of infinite dissipation, where a policy has cells of
+mass zero beside others, have no rate and are left out; at such a first policy the derivative does not exist.  The same
+for all intervals together, where errors of both signs add up as they come.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _along(evidence: Evidence) -> tuple[list[Measurement], int]:
 
 
 def _triangles(dt: FloatArray, rate: FloatArray) -> tuple[FloatArray, BoolArray]:
-    """The most by which the trapezoid rule errs in each interval, and where a convex or concave rate makes that known."""
+    """The most by which the trapezoid rule errs in each interval, and where that is known."""
     turns = np.pad(np.diff(np.diff(rate) / dt), 2, constant_values=np.nan)
     nodes = np.lib.stride_tricks.sliding_window_view(turns, 4)[: dt.size]  # from the one before the interval
     known = np.all(nodes >= 0.0, axis=1) | np.all(nodes <= 0.0, axis=1)

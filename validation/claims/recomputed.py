@@ -5,11 +5,13 @@ code that shares none of the solver's (`validation.independent`): values and occ
 Neumann series, relative entropies and dissipation by their definitions, with widths of cells and distances of faces
 taken from the edges.  So are V* and its Gibbs policy (one application of T, whose fixed point it must be), d*, and the
 spectral gaps of a few states by a dense eigensolver.  Where each row is one step from the row before and both are
-snapshots, the series of steps are judged, too.  The rates that follow from the series are formed again from their formulae.
+snapshots, the series of steps are judged, too.  The rates that follow from the series are formed again from their
+formulae.
 
-Rounding: values err by eps (64 + max|Q|/tau) max|V|/(1 - gamma), the latter as ln p* does, and with them Q; suboptimalities, dissipation and rates by the shares
-of `Evidence.rounding_share` and `rate_rounding_share`, a relative entropy to the Gibbs policy of Q by what an error e of Q/tau
-makes of it, sqrt(2 KL) e + e^2/2; everything else by 1e-9 of itself.
+Rounding: values err by eps (64 + max|Q|/tau) max|V|/(1 - gamma), the latter as ln p* does, and with them Q;
+suboptimalities, dissipation and rates by the shares of `Evidence.rounding_share` and `rate_rounding_share`, a relative
+entropy to the Gibbs policy of Q by what an error e of Q/tau makes of it, sqrt(2 KL) e + e^2/2; everything else by 1e-9
+of itself.
 """
 
 from __future__ import annotations
@@ -202,7 +204,7 @@ def _spectral_gaps(evidence: Evidence, mdp: GridMDP, geometry: Geometry, q: Floa
         return []
     states = _few(evidence)
     frozen = Frozen.of(geometry, np.ascontiguousarray(q[states]), mdp.reference_mass, mdp.temperature)
-    measurements = {}
+    measurements: dict[str, Measurement] = {}
     for k, state in enumerate(states):
         dense = frozen.spectral_gap(k)
         largest = float(np.abs(frozen.matrix(k)).max())
@@ -227,7 +229,7 @@ def _of_step(
         return []
     solved = float(series["bellman_evaluations"][row])
     then, now = PolicyValues(mdp, before), PolicyValues(mdp, after)
-    q, log_g, _ = soft_optimal(mdp, then.value)
+    _, log_g, _ = soft_optimal(mdp, then.value)
     kl_before, kl_after = relative_entropy(before, log_g), relative_entropy(after, log_g)
     meant = mdp.counted
     rise = max(0.0, float((now.value - then.value)[mdp.counted].max()))

@@ -44,8 +44,8 @@ def judge(evidence: Evidence) -> Judgement:
 def _steady_state(evidence: Evidence) -> Measurement:
     """Largest change of an entry of g in one step, relative to the entry, as if that were of the largest entries.
 
-    ln g is a number of size |ln g| known to eps of itself, so an entry of g cannot be better than eps |ln g|; changes of small
-    entries are scaled down in that proportion.
+    ln g is a number of size |ln g| known to eps of itself, so an entry of g cannot be better than eps |ln g|; changes
+    of small entries are scaled down in that proportion.
     """
     mdp = evidence.mdp
     assert mdp is not None

@@ -1,10 +1,11 @@
 """The run follows the flow: independent code, started from its snapshots, arrives where it arrives, at the same time.
 
 Single steps of several sizes from the first policy are held against dense elimination of I - dt L, axis by axis, L the
-generators made from the edges of the cells (`validation.independent`): every cell of mass above 1e-12 to 1e-9.  In runs of controlled error the flow is integrated from one snapshot to the next by a general
-stiff solver (Radau, order five) twice, early and in the middle, and the fall of ln gap compared: to the run's own time error.  In
-runs of such Euler steps in which two snapshots lie one step apart the dense step from the one must give the other.  A flow
-that runs at another speed than its equation says is seen here, and nowhere as sharply.
+generators made from the edges of the cells (`validation.independent`): every cell of mass above 1e-12 to 1e-9.  In
+runs of controlled error the flow is integrated from one snapshot to the next by a general stiff solver (Radau, order
+five) twice, early and in the middle, and the fall of ln gap compared: to the run's own time error.  In runs of such
+Euler steps in which two snapshots lie one step apart the dense step from the one must give the other.  A flow that
+runs at another speed than its equation says is seen here, and nowhere as sharply.
 """
 
 from __future__ import annotations

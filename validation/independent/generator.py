@@ -1,11 +1,12 @@
 r"""The frozen generators, from the edges of the cells: by definition, with no code of the solver's or the constants'.
 
-Widths, centres and distances of faces are taken from the edges of the action axes here, so that an error in those of the
-grid is no common mode.  Over the face f between cells a and b, along an axis of widths h and centre distance D,
+Widths, centres and distances of faces are taken from the edges of the action axes here, so that an error in those of
+the grid is no common mode.  Over the face f between cells a and b, along an axis of widths h and centre distance D,
 
-    right = tau/(D h_a) B(z),   left = tau/(D h_b) B(-z),   z = Phi_b - Phi_a,   Phi = Q/tau - ln(m/vol),   B(z) = z/(e^z - 1),
+    right = tau/(D h_a) B(z),   left = tau/(D h_b) B(-z),   z = Phi_b - Phi_a,   B(z) = z/(e^z - 1),
 
-conductance c = right g_a, g the Gibbs policy of Q.  With x = p/g and L = ln x the dissipation of a state is
+Phi = Q/tau - ln(m/vol), and the conductance c = right g_a, g the Gibbs policy of Q.  With x = p/g and L = ln x the
+dissipation of a state is
 
     tau sum_f c (x_b - x_a)(L_b - L_a) = tau sum_f c x_a expm1(dL) dL,   dL = L_b - L_a,
 
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.arrays import BoolArray, FloatArray, IntArray
 from wpoflow.grids.grid import Grid
 
 
@@ -44,7 +45,7 @@ class Geometry:
     width_here: FloatArray
     width_there: FloatArray
     volume: FloatArray
-    at_end: FloatArray
+    at_end: BoolArray
 
     @classmethod
     def of(cls, actions: Grid) -> Geometry:
@@ -52,7 +53,8 @@ class Geometry:
         shape = tuple(axis.edges.size - 1 for axis in actions.axes)
         numbers = np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape)
         volume, at_end = np.ones(shape), np.zeros(shape, dtype=np.bool_)
-        parts: list[tuple[IntArray, IntArray, IntArray, FloatArray, FloatArray, FloatArray]] = []
+        cells: list[tuple[IntArray, IntArray, IntArray]] = [(np.zeros(0, dtype=np.int64),) * 3]
+        lengths: list[tuple[FloatArray, FloatArray, FloatArray]] = [(np.zeros(0),) * 3]
         for j, axis in enumerate(actions.axes):
             n = shape[j]
             width, centre = np.diff(axis.edges), (axis.edges[1:] + axis.edges[:-1]) / 2.0
@@ -68,16 +70,12 @@ class Geometry:
             there = (here + 1) % n
             gap = np.where(there > here, centre[there] - centre[here], (width[0] + width[-1]) / 2.0)
             lines = np.moveaxis(numbers, j, -1).reshape(-1, n)
-            parts.append(
-                (
-                    lines[:, here].ravel(),
-                    lines[:, there].ravel(),
-                    np.full(lines.shape[0] * here.size, j),
-                    *(np.tile(row, lines.shape[0]) for row in (gap, width[here], width[there])),
-                )
-            )
-        columns = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else [np.zeros(0, int)] * 6
-        return cls(*columns, volume.ravel(), at_end.ravel())
+            count = lines.shape[0]
+            cells.append((lines[:, here].ravel(), lines[:, there].ravel(), np.full(count * here.size, j)))
+            lengths.append((np.tile(gap, count), np.tile(width[here], count), np.tile(width[there], count)))
+        here, there, axes = (np.concatenate(column) for column in zip(*cells, strict=True))
+        distance, width_here, width_there = (np.concatenate(column) for column in zip(*lengths, strict=True))
+        return cls(here, there, axes, distance, width_here, width_there, volume.ravel(), at_end.ravel())
 
 
 def bernoulli(z: FloatArray) -> FloatArray:
@@ -145,7 +143,7 @@ class Frozen:
         """L p in every state, (S, A)."""
         here, there = self.geometry.here, self.geometry.there
         flux = self.right * policy[:, here] - self.left * policy[:, there]
-        out = np.zeros_like(policy)
-        np.add.at(out, (slice(None), there), flux)
-        np.add.at(out, (slice(None), here), -flux)
-        return out
+        out = np.zeros_like(policy.T)
+        np.add.at(out, there, flux.T)
+        np.add.at(out, here, -flux.T)
+        return np.ascontiguousarray(out.T)

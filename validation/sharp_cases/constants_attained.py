@@ -1,13 +1,15 @@
 r"""Constants of laws on few cells, against closed forms.
 
-On **two equal cells** with a flat Q the rate to either side is r = tau/h^2, and alpha = lambda = 2 r.  The bounds there:
+On **two equal cells** with a flat Q the rate to either side is r = tau/h^2, and alpha = lambda = 2 r.  The bounds
+there:
 
     Bakry–Émery, references, Holley–Stroock      2 r, alpha itself (kappa = 2 r + min_z r (e^z - e^-z)/z = 4 r)
     Barthe–Roberto as in the literature          1/(2 B), B = T ln(1 + e^2/T)/c = ln(1 + 2 e^2)/r with T = 1/2, c = r/2
     sharpened                                    2/C, C = N/c, N = ln(t)/2, t = 1 + 2 e^2: four times as much
 
 On a **flat** path, circle or box lambda = alpha in closed form (`validation.sharp_cases.problems`), and the best bound
-attains it; on a **tilted** path lambda is known, and the end mass of p*.  A bound that is not in this list is held below alpha.
+attains it; on a **tilted** path lambda is known, and the end mass of p*.  A bound that is not in this list is held
+below alpha.
 """
 
 from __future__ import annotations

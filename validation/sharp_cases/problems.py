@@ -1,33 +1,34 @@
 r"""The problems: few states, few cells, everything known.
 
 **Flat.** One state, a cost that does not depend on the action, n equal cells of width h in a box (or on a circle, or
-a box of two axes).  alpha = lambda = 2 (1 - cos(pi/n)) tau/h^2 on a path, 2 (1 - cos(2 pi/n)) tau/h^2 on a circle of an even
-number of cells (Chen & Sheu 2003), the least over the axes on a box.  Started near the reference, along the slowest mode, D =
-2 alpha KL(p|g) up to the size of the deviation, rho = d* and kappa = 1: static inequality, late rate, and contraction of KL by
-short steps are equalities; the rates with 1 - gamma are for gamma -> 0.
+a box of two axes).  alpha = lambda = 2 (1 - cos(pi/n)) tau/h^2 on a path, 2 (1 - cos(2 pi/n)) tau/h^2 on a circle of
+an even number of cells (Chen & Sheu 2003), the least over the axes on a box.  Started near the reference, along the
+slowest mode, D = 2 alpha KL(p|g) up to the size of the deviation, rho = d* and kappa = 1: static inequality, late
+rate, and contraction of KL by short steps are equalities; the rates with 1 - gamma are for gamma -> 0.
 
-**Chain.** States R, S, A and two actions, bad and good.  A is absorbing and costs C in all.  At R and S bad leads to A; good
-leads to R, at no cost.  The policy is bad at R but for a part delta, and at S the Gibbs policy of its own Q, for which bad
-is better by a margin as long as R is bad.  Then V*_R = 0 and, up to the margin, delta and tau,
+**Chain.** States R, S, A and two actions, bad and good.  A is absorbing and costs C in all.  At R and S bad leads to
+A; good leads to R, at no cost.  The policy is bad at R but for a part delta, and at S the Gibbs policy of its own Q,
+for which bad is better by a margin as long as R is bad.  Then V*_R = 0 and, up to the margin, delta and tau,
 
     V_R - V*_R = gamma C,   V_S - V*_S = gamma^2 C,   V - TV = (1 - gamma) gamma C at R and 0 elsewhere,
     d_R = (1 - gamma) rho_R,   d*_R = rho_R + gamma rho_S,   KL(p_R|g_R) = (1 - gamma) gamma C/tau:
 
-only R dissipates, and -d/dt gap(rho) = 2 alpha rho_R (1 - gamma) gamma C = (2 alpha/kappa) gap(rho) = 2 alpha (1 - gamma)/|d*/rho|
-gap(rho), -d/dt |V - V*|_sup = 2 alpha (1 - gamma) |V - V*|_sup, if p_R is where D/(2 KL) is alpha.  A long step makes R good and
-leaves S: the sup norm falls by gamma exactly, the weighted gap by 1 - 1/kappa.  Every rate of the theory is attained, alpha
-taken over the states that are off their Gibbs policy (the others add nothing to either side).
+only R dissipates, and -d/dt gap(rho) = 2 alpha rho_R (1 - gamma) gamma C = (2 alpha/kappa) gap(rho) = 2 alpha (1 -
+gamma)/|d*/rho| gap(rho), -d/dt |V - V*|_sup = 2 alpha (1 - gamma) |V - V*|_sup, if p_R is where D/(2 KL) is alpha.  A
+long step makes R good and leaves S: the sup norm falls by gamma exactly, the weighted gap by 1 - 1/kappa.  Every rate
+of the theory is attained, alpha taken over the states that are off their Gibbs policy (the others add nothing to
+either side).
 
 **Barrier.** Three cells; at D the middle one leads to B, the others to G, which is as good as B is under p*.  At B the
-policy wastes e; so Q at D has a barrier of height gamma e in the middle that Q* has not, and lambda of its Gibbs policy is
-lower by z/(e^z - 1), z = gamma e/tau, where the certificate says e^{-z}.
+policy wastes e; so Q at D has a barrier of height gamma e in the middle that Q* has not, and lambda of its Gibbs
+policy is lower by z/(e^z - 1), z = gamma e/tau, where the certificate says e^{-z}.
 
-**Graded.** One state and cells of widths between 0.05 and 0.31: on equal cells widths, distances and the seam of a circle
-look alike.
+**Graded.** One state and cells of widths between 0.05 and 0.31: on equal cells widths, distances and the seam of a
+circle look alike.
 
-**Two successors.** As the barrier, with two cells, gamma -> 0 and a waste e that is small beside tau/gamma: one iteration leaves B
-optimal and D with the Gibbs policy of a Q that is wrong by gamma e in one of two equal cells, for which Hoeffding's lemma is an
-equality to leading order: e' = gamma^2 e^2/(8 tau).
+**Two successors.** As the barrier, with two cells, gamma -> 0 and a waste e that is small beside tau/gamma: one
+iteration leaves B optimal and D with the Gibbs policy of a Q that is wrong by gamma e in one of two equal cells, for
+which Hoeffding's lemma is an equality to leading order: e' = gamma^2 e^2/(8 tau).
 
 **Tilt.** One state, a cost linear in the action, equal cells: g is geometric, its mass at a wall and lambda = u + w - 2
 sqrt(u w) cos(pi/n), u and w the two rates, are known.
@@ -80,11 +81,11 @@ def flat(shape: tuple[int, ...], *, circle: bool = False) -> GridMDP:
 
 def flat_rate(shape: tuple[int, ...], *, circle: bool = False) -> float:
     """alpha = lambda of the flat cost."""
-    return min(2.0 * (1.0 - np.cos((2.0 if circle else 1.0) * np.pi / n)) * TEMPERATURE * n**2 for n in shape)
+    return float(min(2.0 * (1.0 - np.cos((2.0 if circle else 1.0) * np.pi / n)) * TEMPERATURE * n**2 for n in shape))
 
 
 def _graded(boundary: str) -> Grid:
-    """Cells of very different widths, so that widths, distances and the seam of a circle cannot be taken for each other."""
+    """Cells of very different widths."""
     return Grid((edges_axis("a", np.cumsum([0.0, 0.07, 0.13, 0.31, 0.19, 0.05, 0.25]), boundary),))
 
 
@@ -120,7 +121,7 @@ def tilt_numbers(cells: int, slope: float) -> tuple[float, float]:
 
 def _table(rows: list[list[int]], states: int) -> FloatArray:
     """Deterministic next states, by state and action."""
-    return np.eye(states)[np.array(rows)]
+    return np.asarray(np.eye(states)[np.array(rows)])
 
 
 def _with_states(cost: FloatArray, table: FloatArray, rho: FloatArray, policy: FloatArray, discount: float) -> GridMDP:
@@ -164,7 +165,7 @@ def two_successors() -> GridMDP:
 
 
 def _with_waste(cost_b: FloatArray, successors: list[int], gamma: float) -> GridMDP:
-    """D leads to B or G by the action; B and G are absorbing and equally good, and at B the policy takes the last action."""
+    """D leads to B or G, which are absorbing and equally good; at B the policy takes the last action."""
     cells = cost_b.size
     # V* of B: -ln of the mean of e^{-c}, over 1 - gamma; G costs as much in every action
     cost = np.array([np.zeros(cells), cost_b, np.full(cells, -np.log(np.exp(-cost_b).mean()))])

@@ -1,9 +1,9 @@
-"""The claims on the sharp cases: each must hold, with a slack that says its constants are attained, and a tolerance that could see.
+"""The claims on the sharp cases: each must hold, with its constants attained and a tolerance that could see.
 
 A finding here is the claim's own finding with two further measurements: its slack is at most what the case leaves open
 (1.03 and the like: a constant 1.1 times larger fails outright, one 1.1 times smaller leaves too much slack), and no
-tolerance of its is larger, relative to what it measures, than the resolution stated here.  A claim that should be judged on
-a case and is not, fails.  The constants themselves are held against closed forms (`constants_attained`).
+tolerance of its is larger, relative to what it measures, than the resolution stated here.  A claim that should be
+judged on a case and is not, fails.  The constants themselves are held against closed forms (`constants_attained`).
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ RESOLUTION = {
     "late_mixture": 3e-2,
     "policy_iteration": 1e-7,
 }
-"""The largest tolerance of each claim, relative to what it measures (absolute where that is zero, or below NEGLIGIBLE)."""
+"""The largest tolerance of each claim, relative to what it measures (absolute where that is zero, or below
+NEGLIGIBLE)."""
 NEGLIGIBLE = 1e-9
 
 
@@ -57,7 +58,8 @@ class ChainEvidence(Evidence):
     def alpha_now(self) -> FloatArray:
         """The least of alpha over this row and all later ones, (rows,)."""
         mdp, snapshots = self.mdp, self.run.snapshots
-        assert mdp is not None and snapshots is not None
+        assert mdp is not None
+        assert snapshots is not None
         geometry = Geometry.of(mdp.actions)
         found = []
         for policy in snapshots.each_policy():

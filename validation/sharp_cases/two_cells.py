@@ -2,7 +2,8 @@
 
     alpha = min_q  c (x_1 - x_0) ln(x_1/x_0) / (2 KL(q|g)),   x_0 = (1 - q)/g_0, x_1 = q/g_1
 
-found on a grid of ln(q/(1 - q)) and refined by minimisation between its neighbours; at q = g the ratio is its limit lambda = u + w.
+found on a grid of ln(q/(1 - q)) and refined by minimisation between its neighbours; at q = g the ratio is its limit
+lambda = u + w.
 """
 
 from __future__ import annotations
