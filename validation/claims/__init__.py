@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wpoflow.validation.claims import (
     constants_ordered,
+    decay_any_rho,
     decay_paper,
     decay_sup_norm,
     decay_weighted,
@@ -39,6 +40,7 @@ CLAIMS: dict[str, Claim] = {
         decay_weighted,
         decay_sup_norm,
         decay_paper,
+        decay_any_rho,
         future_rates,
         late_rate,
         late_mixture,

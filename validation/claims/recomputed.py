@@ -204,7 +204,9 @@ def _spectral_gaps(evidence: Evidence, mdp: GridMDP, geometry: Geometry, q: Floa
         return []
     states = _few(evidence)
     frozen = Frozen.of(geometry, np.ascontiguousarray(q[states]), mdp.reference_mass, mdp.temperature)
-    measurements: dict[str, Measurement] = {}
+    slowest = float(np.min(evidence.spectral_gaps[evidence.optimum.occupancy > 0.0]))
+    found = float(evidence.spectral_gaps[evidence.slowest])
+    measurements = {"slowest": Measurement("lambda of the slowest state visited", found, slowest, "=")}
     for k, state in enumerate(states):
         dense = frozen.spectral_gap(k)
         largest = float(np.abs(frozen.matrix(k)).max())

@@ -41,6 +41,7 @@ RESOLUTION = {
     "decay_weighted": 1e-4,
     "decay_sup_norm": 1e-4,
     "decay_paper": 1e-4,
+    "decay_any_rho": 1e-3,
     "certificate": 1e-3,
     "late_rate": 1e-3,
     "late_mixture": 3e-2,
@@ -49,6 +50,7 @@ RESOLUTION = {
 """The largest tolerance of each claim, relative to what it measures (absolute where that is zero, or below
 NEGLIGIBLE)."""
 NEGLIGIBLE = 1e-9
+ONE_STEP = "one step's factor"
 
 
 class ChainEvidence(Evidence):
@@ -118,6 +120,7 @@ CASES: dict[str, SharpCase] = {
                 "decay_weighted": 1.02,
                 "decay_sup_norm": 1.02,
                 "decay_paper": 1.02,
+                "decay_any_rho": 1.08,
                 "certificate": 1.02,
                 "late_rate": INF,
                 "late_mixture": INF,
@@ -245,8 +248,10 @@ def sharpened(finding: Finding, case: SharpCase) -> Finding:
         return _with(finding, (missing,))
     further, most_slack = [], case.claims[finding.claim]
     if np.isfinite(most_slack):
-        slack = np.nan if finding.slack is None else finding.slack
-        further.append(Measurement("slack", slack, most_slack, "<="))
+        further += [
+            Measurement(f"slack of: {quantity}", slack, most_slack, "<=")
+            for quantity, slack in _slacks(finding).items()
+        ]
     largest = max(finding.measurements, key=_relative_tolerance)
     further.append(
         Measurement(
@@ -258,6 +263,15 @@ def sharpened(finding: Finding, case: SharpCase) -> Finding:
         )
     )
     return _with(finding, (*finding.measurements, *further))
+
+
+def _slacks(finding: Finding) -> dict[str, float]:
+    """The least slack of every quantity measured, but for single steps, which know alpha's bound alone."""
+    found: dict[str, float] = {}
+    for entry in finding.measurements:
+        if entry.slack is not None and not entry.quantity.startswith(ONE_STEP):
+            found[entry.quantity] = min(entry.slack, found.get(entry.quantity, np.inf))
+    return found or {"nothing": np.nan}
 
 
 def _with(finding: Finding, measurements: tuple[Measurement, ...]) -> Finding:
