@@ -1,27 +1,29 @@
-"""Break the solver on purpose, one line at a time, and see which test notices.
+"""Break the solver on purpose, one line at a time, and see which test, or which claim, notices.
 
     python -m tests.mutants [NAME ...]
+    python -m tests.mutants --suite [--jobs N] [GROUP ...]
 
 Each mutant is a copy of the sources with one textual change; the solver's tests run on it until the first
 failure.  Prints a table and exits 1 if a mutant survives.  Takes about a minute for each mutant, most of it
 compilation.
+
+With ``--suite`` the mutants are those of `tests.suite_mutants`, of theory and solver, and what must catch them are
+claims of the validation suite, not tests.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
-from wpoflow.core.floors import FLOORS, FRONT_DOOR
+from tests.mutant import Mutant, copy_tree
+from tests.suite_mutants_run import run
 
-ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = (*FLOORS, FRONT_DOOR, "tests")
 NAMES = (
     "theorems",
     "tridiagonal",
@@ -35,15 +37,6 @@ NAMES = (
     "toys",
 )
 TESTS = (*(f"tests/solver/test_{name}.py" for name in NAMES), "tests/convergence/test_time.py")
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """One change: ``before``, which stands exactly once in ``file``, becomes ``after``."""
-
-    file: str
-    before: str
-    after: str
 
 
 FLUX, LINE, SWEEP = "solver/flux/scharfetter_gummel.py", "solver/flux/sweep_circle.py", "solver/flux/sweep_path.py"
@@ -144,15 +137,9 @@ MUTANTS = {
 def killer(mutant: Mutant) -> str:
     """Name of the first test that fails on the mutant; empty if none does."""
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "tree"
-        for floor in FOLDERS:
-            shutil.copytree(ROOT / floor, copy / floor, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copy(ROOT / "pyproject.toml", copy)
+        copy = copy_tree(Path(folder) / "tree")
         path = copy / mutant.file
-        text = path.read_text(encoding="utf-8")
-        if text.count(mutant.before) != 1:
-            raise SystemExit(f"{mutant.file}: {mutant.before!r} stands there {text.count(mutant.before)} times")
-        path.write_text(text.replace(mutant.before, mutant.after), encoding="utf-8")
+        path.write_text(mutant.applied(path.read_text(encoding="utf-8")), encoding="utf-8")
         environment = {
             **os.environ,
             "PYTHONPATH": str(copy),
@@ -178,4 +165,9 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these mutants, or groups of them")
+    parser.add_argument("--suite", action="store_true", help="mutants that claims of the validation suite must catch")
+    parser.add_argument("--jobs", type=int, default=2, help="copies of the sources that are tried at once")
+    options = parser.parse_args()
+    raise SystemExit(int(run(options.names, options.jobs) > 0) if options.suite else main(options.names))

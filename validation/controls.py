@@ -1,15 +1,19 @@
-"""Negative controls: solvers broken on purpose, and problems outside the hypotheses.
+"""Negative controls: solvers broken on purpose, records falsified, and problems outside the hypotheses.
 
 The real kernels are fed wrong inputs through a wrapper around the flow's step; no kernel is copied.  Each broken
 solver must be caught by the claims named beside it, and each problem outside the theory must come out as not
 certified.  A suite in which all controls pass is itself a failure.
+
+Gross faults show that a claim can fail; those of 2 % and less, on a problem where inequalities are equalities where the
+claim is one (`validation.sharp_cases`), that it can fail narrowly.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -19,12 +23,31 @@ from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.flow import Flow
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Run
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.validation.claims import CLAIMS
-from wpoflow.validation.constants.lower_bounds import LowerBounds
+from wpoflow.validation.constants.lower_bounds import LowerBounds, lower_bounds
+from wpoflow.validation.constants.spectral_gap import spectral_gap
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Finding, Verdict
+from wpoflow.validation.sharp_cases.problems import flat
 
+TWO_PERCENT = 1.02
+RECORDED = (
+    "gap",
+    "gap_sup",
+    "kl_sup",
+    "occupancy_ratio",
+    "bellman_residual",
+    "entropy",
+    "density_max",
+    "score_max",
+    "q_slope_max",
+    "q_curvature_max",
+    "end_mass",
+    "clamped_mass",
+)
+"""Series that are falsified one by one."""
 TIME, STEP, ACCURACY = 12.0, 0.05, 1e-4
 
 
@@ -62,6 +85,29 @@ class InflatedEvidence(Evidence):
         return LowerBounds({"inflated": 4.0 * np.where(self.reached, self.spectral_gaps, np.inf)})
 
 
+class LargerConstants(Evidence):
+    """All constants 2 % too large."""
+
+    @cached_property
+    def bounds(self) -> LowerBounds:
+        """The lower bounds of alpha."""
+        values = lower_bounds(self.optimal_generators).values
+        return LowerBounds({name: TWO_PERCENT * value for name, value in values.items()})
+
+    @cached_property
+    def spectral_gaps(self) -> FloatArray:
+        """lambda."""
+        return np.asarray(TWO_PERCENT * spectral_gap(self.optimal_generators))
+
+
+def _as_stated(mdp: GridMDP) -> GridMDP:
+    return mdp
+
+
+def _as_it_is(run: Run) -> Run:
+    return run
+
+
 @dataclass(frozen=True)
 class Control:
     """A broken case and what must come of it.
@@ -78,15 +124,18 @@ class Control:
     expected : dict of claim to Verdict
     controlled : bool
         Whether the steps are of controlled error, and not of fixed size.
+    falsify : callable
+        Changes what the run recorded.
     """
 
     name: str
     what: str
     broken: Callable[[GridMDP], Flow] | None
     expected: dict[str, Verdict]
-    change: Callable[[GridMDP], GridMDP] = lambda mdp: mdp
+    change: Callable[[GridMDP], GridMDP] = _as_stated
     evidence: type[Evidence] = Evidence
     controlled: bool = False
+    falsify: Callable[[Run], Run] = _as_it_is
 
 
 def _unreachable(mdp: GridMDP) -> GridMDP:
@@ -96,6 +145,38 @@ def _unreachable(mdp: GridMDP) -> GridMDP:
     return replace(mdp, rho=rho)
 
 
+def _recorded(**changes: Callable[[FloatArray], FloatArray]) -> Callable[[Run], Run]:
+    """Falsifies series by name."""
+
+    def falsify(run: Run) -> Run:
+        false = copy(run)
+        false.series = {**run.series, **{name: change(run.series[name]) for name, change in changes.items()}}
+        return false
+
+    return falsify
+
+
+def _scaled(values: FloatArray) -> FloatArray:
+    """Numbers 2 % too large."""
+    return TWO_PERCENT * values
+
+
+def _slowed(values: FloatArray) -> FloatArray:
+    """A decay 2 % slower than recorded."""
+    return np.asarray(values[0] * (values / values[0]) ** (1.0 / TWO_PERCENT))
+
+
+def _flat(mdp: GridMDP) -> GridMDP:
+    """Instead of the problem, a flat cost on equal cells."""
+    return flat((6,))
+
+
+def _time(share: float) -> Callable[[GridMDP], Flow]:
+    """A flow whose steps are longer, or shorter, than they say."""
+    return lambda mdp: BrokenFlow(mdp, lambda q, dt: (q, share * dt))
+
+
+_SLOWER, _FASTER = _time(1.0 / TWO_PERCENT), _time(1.01)
 FAILS, NOT_CERTIFIED = Verdict.FAILS, Verdict.NOT_CERTIFIED
 CONTROLS: dict[str, Control] = {
     control.name: control
@@ -145,28 +226,116 @@ CONTROLS: dict[str, Control] = {
             {"decay_paper": NOT_CERTIFIED},
             _unreachable,
         ),
+        Control("flux 1 % too large", "all rates are 1.01 of what they should be", _FASTER, {"trajectory": FAILS}),
+        Control(
+            "time 2 % too slow",
+            "the flow runs at 0.98 of the speed that its dissipation says",
+            _SLOWER,
+            {"trajectory": FAILS, "dissipation_identity": FAILS},
+            controlled=True,
+        ),
+        Control(
+            "temperature 2 % too high",
+            "the flux diffuses 2 % more",
+            lambda mdp: WassersteinFlow(replace(mdp, temperature=TWO_PERCENT * mdp.temperature)),
+            {"trajectory": FAILS, "structure": FAILS},
+        ),
+        Control(
+            "steps 2 % short", "a flat cost, steps 0.98 of what they say", _SLOWER, {"kl_contraction": FAILS}, _flat
+        ),
+        Control(
+            "constants 2 % too large",
+            "a flat cost, where alpha's bound is alpha",
+            None,
+            {
+                "static_inequality": FAILS,
+                "constants_ordered": FAILS,
+                "decay_weighted": FAILS,
+                "decay_paper": FAILS,
+                "decay_sup_norm": FAILS,
+                "certificate": FAILS,
+                "late_rate": FAILS,
+                "late_mixture": FAILS,
+                "recomputed": FAILS,
+            },
+            _flat,
+            LargerConstants,
+            controlled=True,
+        ),
+        Control(
+            "decay 2 % slower",
+            "a flat cost, the recorded gap falls at 0.98 of its rate",
+            None,
+            {"decay_weighted": FAILS, "decay_paper": FAILS, "decay_sup_norm": FAILS, "certificate": FAILS},
+            _flat,
+            controlled=True,
+            falsify=_recorded(gap=_slowed, gap_sup=_slowed),
+        ),
+        Control(
+            "dissipation 2 % too large",
+            "as recorded",
+            None,
+            {"dissipation_identity": FAILS, "recomputed": FAILS},
+            controlled=True,
+            falsify=_recorded(dissipation=_scaled, rate_observed=_scaled),
+        ),
+        Control(
+            "value off by 1e-9",
+            "as recorded",
+            None,
+            {"identities": FAILS, "recomputed": FAILS},
+            controlled=True,
+            falsify=_recorded(value_rho=lambda values: values + 1e-9 * np.abs(values).max()),
+        ),
+        Control(
+            "value rises by 1e-9",
+            "as recorded",
+            None,
+            {"pointwise_descent": FAILS},
+            controlled=True,
+            falsify=_recorded(descent_defect=lambda values: values + 1e-9),
+        ),
+        *(
+            Control(
+                f"{name} 2 % too large",
+                "as recorded",
+                None,
+                {"recomputed": FAILS},
+                controlled=True,
+                falsify=_recorded(**{name: _scaled}),
+            )
+            for name in RECORDED
+        ),
     )
 }
 
 
 def run_control(control: Control, mdp: GridMDP) -> list[Finding]:
     """Findings of the claims a control speaks of, on a problem with one action axis."""
-    changed = control.change(mdp)
-    optimum = solve_optimum(changed)
-    flow = None if control.broken is None else control.broken(changed)
+    run, changed, flow = _run(control.broken, control.change, control.controlled, mdp)
+    evidence = control.evidence(control.name, control.falsify(run), changed, flow)
+    return [CLAIMS[name].finding(evidence) for name in control.expected]
+
+
+@lru_cache(maxsize=2)
+def _run(
+    broken: Callable[[GridMDP], Flow] | None, change: Callable[[GridMDP], GridMDP], controlled: bool, mdp: GridMDP
+) -> tuple[Run, GridMDP, Flow | None]:
+    """The run of a control; that of one after another with the same flow and problem is not run again."""
+    changed = change(mdp)
+    flow = None if broken is None else broken(changed)
     run = evolve(
         changed,
         until=TIME,
-        step=None if control.controlled else STEP,
-        accuracy=ACCURACY if control.controlled else None,
-        scheme="extrapolated" if control.controlled else "euler",
+        step=None if controlled else STEP,
+        accuracy=ACCURACY if controlled else None,
+        scheme="extrapolated" if controlled else "euler",
         flow="wasserstein" if flow is None else flow,
-        optimum=optimum,
-        series=None if control.controlled else {"every": STEP},
-        snapshots=5,
+        optimum=solve_optimum(changed),
+        series=None if controlled else {"every": STEP},
+        snapshots=20 if controlled else 5,
     )
-    evidence = control.evidence(control.name, run, changed, flow)
-    return [CLAIMS[name].finding(evidence) for name in control.expected]
+    return run, changed, flow
 
 
 def caught(control: Control, findings: list[Finding]) -> bool:

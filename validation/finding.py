@@ -5,7 +5,14 @@ A claim has hypotheses, and statements "measured <= bound" that follow from them
     not certified   a hypothesis is not met, or nothing could be measured: the theory says nothing here;
     fails           the hypotheses are met and a measured number lies on the wrong side of its bound by more
                     than the tolerance: a bug or a refutation;
+    empty           nothing is on the wrong side, but the claim's constants could be a million times larger before
+                    anything were: the theory says something here, and nothing of interest;
     holds           otherwise.
+
+The *slack* of a measurement is the factor by which the claim's constants (a rate, the log-Sobolev constant in it, the
+constant of an inequality) could be inflated before it failed, its tolerance left aside: one where the inequality is an
+equality.  It is a number of statements with such constants; an identity has none.  A claim's slack is the least of its
+measurements'.
 
 The tolerance of every measurement is split into what the theory itself leaves open (terms of higher order), what
 the discretisation adds where a statement is of the continuous flow (time error), and rounding.  A measurement that
@@ -23,6 +30,7 @@ from typing import Any
 from wpoflow.core.display import Displayed
 
 PARTS = ("theory", "discretisation", "rounding")
+EMPTY_FROM = 1e6  # slack from which a claim says nothing
 
 
 class Verdict(StrEnum):
@@ -30,6 +38,7 @@ class Verdict(StrEnum):
 
     HOLDS = "holds"
     FAILS = "fails"
+    EMPTY = "empty"
     NOT_CERTIFIED = "not certified"
 
 
@@ -57,6 +66,9 @@ class Measurement:
         At which time, state or step the least favourable value was found.
     theory, discretisation, rounding : float
         Error budget, in the units of what is measured.
+    slack : float or None
+        The factor by which the claim's constants could be inflated before the measured number were on the wrong side;
+        infinite where no constant were too large, None where the statement has no constant.
     """
 
     quantity: str
@@ -67,6 +79,7 @@ class Measurement:
     theory: float = 0.0
     discretisation: float = 0.0
     rounding: float = 0.0
+    slack: float | None = None
 
     @property
     def tolerance(self) -> float:
@@ -114,10 +127,18 @@ class Finding(Displayed):
 
     @property
     def verdict(self) -> Verdict:
-        """Holds, fails or not certified; see the module's text."""
+        """Holds, fails, empty or not certified; see the module's text."""
         if not all(hypothesis.met for hypothesis in self.hypotheses) or not self.measurements:
             return Verdict.NOT_CERTIFIED
-        return Verdict.HOLDS if all(entry.holds for entry in self.measurements) else Verdict.FAILS
+        if not all(entry.holds for entry in self.measurements):
+            return Verdict.FAILS
+        return Verdict.EMPTY if self.slack is not None and self.slack > EMPTY_FROM else Verdict.HOLDS
+
+    @property
+    def slack(self) -> float | None:
+        """The least slack of the measurements; None if none has any."""
+        found = [float(entry.slack) for entry in self.measurements if entry.slack is not None]
+        return min(found, default=None)
 
     @property
     def reason(self) -> str:
@@ -131,7 +152,9 @@ class Finding(Displayed):
         text = f"{worst.quantity} {worst.measured:.4g} {worst.relation} {worst.bound:.4g}"
         if worst.tolerance:
             text += f" within {worst.tolerance:.2g}"
-        return f"{text} ({worst.where})" if worst.where else text
+        if worst.where:
+            text += f" ({worst.where})"
+        return text if self.slack is None else f"{text}; slack {self.slack:.3g}"
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, ready for JSON."""
@@ -139,6 +162,7 @@ class Finding(Displayed):
             "claim": self.claim,
             "case": self.case,
             "verdict": str(self.verdict),
+            "slack": None if self.slack is None else json_ready(self.slack),
             "statement": self.statement,
             "source": self.source,
             "hypotheses": [{**asdict(hypothesis), "met": bool(hypothesis.met)} for hypothesis in self.hypotheses],
@@ -151,11 +175,19 @@ class Finding(Displayed):
                     "holds": entry.holds,
                     "tolerance": {part: json_ready(float(getattr(entry, part))) for part in PARTS},
                     "where": entry.where,
+                    "slack": None if entry.slack is None else json_ready(float(entry.slack)),
                 }
                 for entry in self.measurements
             ],
             "notes": json_ready(self.notes),
         }
+
+
+def inflatable(room: float, used: float) -> float:
+    """The slack of a statement ``used <= room``, in which the constants are factors of ``used``: room/used."""
+    if math.isnan(room) or math.isnan(used):
+        return math.nan
+    return room / used if used > 0.0 else math.inf
 
 
 def _urgency(entry: Measurement) -> float:

@@ -94,6 +94,11 @@ def paper_rate(alpha: ProvenBound, discount: float, density_ratio: float) -> Flo
     return np.asarray(2.0 * proven(alpha) * (1.0 - discount) / density_ratio)
 
 
+def any_rho_rate(alpha: float, discount: float, theta: float) -> float:
+    """2 alpha (1 - gamma/theta): of gap(nu_theta), for any rho (`validation.claims.decay_any_rho`)."""
+    return 2.0 * alpha * (1.0 - discount / theta)
+
+
 def mixture_rate(weights: FloatArray, spectral_gaps: FloatArray, dt: float) -> float:
     """Local rate of sum_i w_i exp(-2 lambda_i t) at dt past the time of the weights."""
     decayed = weights * np.exp(-2.0 * (spectral_gaps - spectral_gaps.min()) * dt)

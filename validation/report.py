@@ -7,9 +7,9 @@ Schema 1, one object:
     passed          no claim fails and every negative control is caught
     versions        of wpoflow, Python and the packages used
     environment     source_hash (SHA-256 over the sources), platform, processors, date (UTC, ISO 8601)
-    findings        list of: claim, case, verdict ("holds", "fails", "not certified"), statement, source,
-                    hypotheses [{name, met, detail}], measurements [{quantity, measured, relation, bound, holds,
-                    tolerance {theory, discretisation, rounding}, where}], notes
+    findings        list of: claim, case, verdict ("holds", "fails", "empty", "not certified"), slack (None without
+                    constants), statement, source, hypotheses [{name, met, detail}], measurements [{quantity, measured,
+                    relation, bound, holds, tolerance {theory, discretisation, rounding}, where, slack}], notes
     cases           by name: title, states, actions (grid shapes), grid (points by axis, on which it was judged),
                     own_grid (as the problem states it; level quick judges large ones on a coarser grid), discount,
                     temperature, stop_reason, constants, rates, from_when (`validation.case_numbers`)

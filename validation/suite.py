@@ -1,4 +1,4 @@
-"""The validation suite: every claim on every case, the exact solutions, and the negative controls.
+"""The validation suite: every claim on every case, exact solutions, sharp cases, negative controls.
 
 A problem is run once with its own error control, further than its file asks so that late rates can be seen; claims
 are then judged on that run.  Level ``quick`` coarsens the grids to about fifteen hundred pairs and leaves out what
@@ -32,6 +32,8 @@ from wpoflow.validation.controls import CONTROLS, Control, caught, run_control
 from wpoflow.validation.evidence import Evidence, Family
 from wpoflow.validation.exact_cases.cases import CASES
 from wpoflow.validation.finding import Finding, Verdict
+from wpoflow.validation.sharp_cases import constants_attained
+from wpoflow.validation.sharp_cases.suite import sharp_findings
 
 FURTHER = 1e-10  # the gap a run is followed to, relative to the one its file asks for
 LONGER = 4.0
@@ -241,10 +243,10 @@ def _judged(
 def validate_everything(
     level: Level, only: Sequence[str] = (), progress: Progress | None = None, watch: Watcher | None = None
 ) -> SuiteResult:
-    """The whole suite: gallery, exact solutions, negative controls."""
+    """The whole suite: gallery, exact solutions, sharp cases, negative controls."""
     tell = progress or (lambda text: None)
     result = SuiteResult(level.name)
-    if not only or set(only) - {exact_solution.NAME}:
+    if not only or set(only) - {exact_solution.NAME, constants_attained.NAME}:
         for name in gallery_names():
             tell(f"problem {name}")
             _judged(result, problem_evidence(read_problem(name), level), level, only, watch)
@@ -252,6 +254,7 @@ def validate_everything(
         for case in CASES.values():
             tell(f"exact solution {case.name}")
             result.findings.append(exact_solution.finding(case, level.exact_grids))
+    result.findings.extend(sharp_findings(only, tell))
     if not only:
         mdp = build_problem(read_problem("lqr", cells=CONTROL_CELLS))
         for control in CONTROLS.values():
@@ -273,4 +276,4 @@ def merged(results: Sequence[SuiteResult]) -> SuiteResult:
 
 def claim_names() -> list[str]:
     """All names that ``only`` may hold."""
-    return [*CLAIMS, exact_solution.NAME]
+    return [*CLAIMS, exact_solution.NAME, constants_attained.NAME]

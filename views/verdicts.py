@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from wpoflow.validation.suite import SuiteResult
 
 RATES = ("paper", "sup_norm", "guaranteed", "certified", "certified_rho", "observed")
-MARKS = {"holds": "holds", "fails": "FAILS", "not certified": "-"}
+MARKS = {"holds": "holds", "fails": "FAILS", "empty": "empty", "not certified": "-"}
 
 
 def finding_line(finding: Finding) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wpoflow.validation.finding import PARTS, Finding, Hypothesis, Measurement, Verdict, json_ready
+from wpoflow.validation.finding import PARTS, Finding, Hypothesis, Measurement, Verdict, inflatable, json_ready
 
 MET, UNMET = Hypothesis("known", True), Hypothesis("smooth", False, "it jumps")
 GOOD, BAD = Measurement("rate", 1.0, 2.0, "<="), Measurement("rate", 3.0, 2.0, "<=")
@@ -61,6 +62,28 @@ def test_verdicts() -> None:
     assert finding(BAD, hypotheses=(UNMET, MET)).verdict is Verdict.NOT_CERTIFIED
 
 
+def slack(*values: float | None) -> Finding:
+    return finding(*(Measurement("rate", 1.0, 2.0, "<=", slack=value) for value in values))
+
+
+def test_slack_is_that_of_the_sharpest_measurement_and_a_million_is_empty() -> None:
+    assert slack(None, None).slack is None
+    assert slack(None, 7.0, 3.0, math.inf).slack == 3.0
+    assert slack(3.0, 1e9).verdict is Verdict.HOLDS
+    assert slack(2e6, math.inf).verdict is Verdict.EMPTY
+    assert slack(None).verdict is Verdict.HOLDS
+    assert finding(BAD, Measurement("rate", 1.0, 2.0, "<=", slack=math.inf)).verdict is Verdict.FAILS
+    assert finding(replace(GOOD, slack=math.inf), hypotheses=(UNMET,)).verdict is Verdict.NOT_CERTIFIED
+    assert slack(3.0).reason.endswith("; slack 3")
+    assert slack(math.inf).as_dict()["slack"] == "inf"
+
+
+@pytest.mark.parametrize(("room", "used", "expected"), [(2.0, 1.0, 2.0), (1.0, 0.0, math.inf), (0.5, 1.0, 0.5)])
+def test_inflatable(room: float, used: float, expected: float) -> None:
+    assert inflatable(room, used) == expected
+    assert math.isnan(inflatable(math.nan, used))
+
+
 def test_the_reason_is_the_hypothesis_that_is_not_met_or_the_worst_measurement() -> None:
     assert finding(BAD, hypotheses=(MET, UNMET)).reason == "smooth: it jumps"
     assert finding().reason == "nothing to measure"
@@ -80,7 +103,7 @@ def test_as_dict_is_json_of_the_whole_finding() -> None:
     notes = {"orders": [1.0, math.nan], "issued": {"t = 1": {"rate": -math.inf}}, "count": 3, "name": "c3"}
     content = json.loads(json.dumps(finding(entry, hypotheses=(MET, UNMET), **notes).as_dict(), allow_nan=False))
     assert set(content) == {
-        "claim", "case", "verdict", "statement", "source", "hypotheses", "measurements", "notes",
+        "claim", "case", "verdict", "slack", "statement", "source", "hypotheses", "measurements", "notes",
     }  # fmt: skip
     assert content["verdict"] == "not certified"
     assert content["hypotheses"][1] == {"name": "smooth", "met": False, "detail": "it jumps"}
@@ -93,6 +116,7 @@ def test_as_dict_is_json_of_the_whole_finding() -> None:
             "holds": False,
             "tolerance": {"theory": 0.5, "discretisation": 0.0, "rounding": 0.0},
             "where": "t = 1",
+            "slack": None,
         }
     ]
     assert content["notes"] == {

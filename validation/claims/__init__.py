@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wpoflow.validation.claims import (
     constants_ordered,
+    decay_any_rho,
     decay_paper,
     decay_sup_norm,
     decay_weighted,
@@ -16,10 +17,12 @@ from wpoflow.validation.claims import (
     orders,
     pointwise_descent,
     policy_iteration,
+    recomputed,
     regularity,
     sharp_certificate,
     static_inequality,
     structure,
+    trajectory,
 )
 from wpoflow.validation.claims.claim import Claim
 
@@ -27,6 +30,8 @@ CLAIMS: dict[str, Claim] = {
     module.judge.name: module.judge
     for module in (
         structure,
+        recomputed,
+        trajectory,
         identities,
         pointwise_descent,
         dissipation_identity,
@@ -36,6 +41,7 @@ CLAIMS: dict[str, Claim] = {
         decay_weighted,
         decay_sup_norm,
         decay_paper,
+        decay_any_rho,
         future_rates,
         sharp_certificate,
         late_rate,

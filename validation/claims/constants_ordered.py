@@ -12,7 +12,7 @@ import numpy as np
 from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.constants.log_sobolev import minimise_log_sobolev
 from wpoflow.validation.evidence import Evidence
-from wpoflow.validation.finding import Hypothesis, Measurement
+from wpoflow.validation.finding import Hypothesis, Measurement, inflatable
 
 STATES = 12
 RELATIVE = 1e-9
@@ -36,7 +36,15 @@ def judge(evidence: Evidence) -> Judgement:
     below, above, where = lower[chosen] / alpha, alpha / gaps[chosen], evidence.run.states.describe
     over, under = int(np.argmax(below)), int(np.argmax(above))
     measurements = (
-        Measurement("lower bound over alpha", below[over], 1.0, "<=", where(int(chosen[over])), rounding=RELATIVE),
+        Measurement(
+            "lower bound over alpha",
+            below[over],
+            1.0,
+            "<=",
+            where(int(chosen[over])),
+            rounding=RELATIVE,
+            slack=inflatable(1.0, float(below.max())),
+        ),
         Measurement("alpha over lambda", above[under], 1.0, "<=", where(int(chosen[under])), rounding=RELATIVE),
         Measurement("largest lower bound over lambda", (lower / gaps).max(), 1.0, "<=", rounding=RELATIVE),
     )

@@ -11,13 +11,14 @@ the rounding.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.runs.monitor import KL_FLOOR
 from wpoflow.validation.evidence import Evidence
-from wpoflow.validation.finding import Hypothesis, Measurement
+from wpoflow.validation.finding import Hypothesis, Measurement, inflatable
 from wpoflow.validation.rates import backward_euler_factor, flow_factor
 
 
@@ -82,7 +83,7 @@ def fall_measurement(
     alphas, shares = alpha[rows], np.broadcast_to(share, gap.shape)[rows]
     rounding = evidence.rounding_share(gaps)
     worst: Measurement | None = None
-    largest = -np.inf
+    largest, slack = -np.inf, np.inf
     for a, b in pairs(rows.size):
         dt = float(time[b] - time[a])
         if evidence.euler_steps:
@@ -103,13 +104,23 @@ def fall_measurement(
         if a_posteriori(evidence):
             budget, noise = 0.0, noise + budget
         where = f"t = {time[a]:.4g} to {time[b]:.4g}"
+        slack = min(slack, _slack(measured, factor, evidence))
         found = Measurement(quantity, measured, factor, "<=", where, discretisation=budget, rounding=noise)
         # a factor that underflows forbids whatever stands above rounding; what is not a number is the worst of all
         excess = measured / factor - 1.0 - found.tolerance / factor if factor > 0.0 else np.inf
         if not excess <= largest:
             largest = excess if excess == excess else np.inf
             worst = found
-    return worst
+    return worst if worst is None else replace(worst, slack=slack)
+
+
+def _slack(measured: float, factor: float, evidence: Evidence) -> float:
+    """How many times the rate in a factor could be larger: of logarithms, or of 1 - factor for single steps."""
+    if measured <= 0.0:
+        return np.inf
+    if evidence.accuracy is None:
+        return inflatable(1.0 - measured, 1.0 - factor)
+    return inflatable(-float(np.log(measured)), -float(np.log(factor)) if factor > 0.0 else np.inf)
 
 
 def consecutive(n: int) -> list[tuple[int, int]]:

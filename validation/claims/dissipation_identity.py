@@ -4,20 +4,27 @@ At one policy, where the problem is known and the flow is the Wasserstein flow: 
 direction L p is, by the policy gradient, 1/(1-gamma) sum_i d_i sum_k (L p)_ik (Q_ik + tau ln(p_ik/m_k)), which must
 equal minus the dissipation to rounding.
 
-Along a run of error-controlled steps: ln gap falls by the integral of dissipation/gap.  Between rows ln gap is a
-smooth function whose slopes -rate are recorded; the trapezoid rule for their integral errs by (dt^3/12) times the
-second derivative of the rate, which, by differences of rows, the largest of the row and its two neighbours on either
-side (it passes through zero where the rate bends back) and doubled, is the discretisation budget, with the run's own
-time error. Rows of infinite dissipation, where a policy has cells of mass zero beside others, have no rate and are
-left out; at such a first policy the derivative does not exist.  The same from the first row to every other, where
-errors of both signs add up as they come.
+Along a run of error-controlled steps: ln gap falls by the integral of r = dissipation/gap, which rows know at their
+times. Where r is convex or concave over an interval and its neighbours it lies between its chord and the continuations
+of the chords of the intervals beside it, so that its integral is the trapezoid rule's but for the triangle between
+them: a bound, not an estimate.  With slopes s_-, s, s_+ of the three chords the triangle has the area
+
+    (dt^2/2) d_- d_+/(d_- + d_+),   d_- = |s - s_-|,  d_+ = |s_+ - s|.
+
+r counts as convex (concave) there if the slopes of chords rise (fall) at all four nodes from the one before the
+interval to the one after it; other intervals, and the first and last two of a run, are left out and counted: there the
+rows say nothing.  The run's own time error comes on top.  Rows of infinite dissipation, where a policy has cells of
+mass zero beside others, have no rate and are left out; at such a first policy the derivative does not exist.  The same
+for all intervals together, where errors of both signs add up as they come.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate, occupancy
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.validation.claims.claim import Judgement, claim
@@ -25,7 +32,6 @@ from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Hypothesis, Measurement
 
 RELATIVE = 1e-11
-NEIGHBOURS = 2
 
 
 @claim(
@@ -35,37 +41,39 @@ NEIGHBOURS = 2
 )
 def judge(evidence: Evidence) -> Judgement:
     """Row by row along controlled runs; exactly at the first policy where the problem is known."""
-    measurements = []
+    measurements: list[Measurement] = []
+    notes: dict[str, Any] = {}
     finite = ~np.isinf(evidence.run.series["rate_observed"])
     if not evidence.dissipates:
         return (Hypothesis("a flow that states its dissipation", False, "it states none"),), (), {}
     if evidence.accuracy is not None and np.count_nonzero(evidence.judged & finite) >= 4:
-        measurements += _along(evidence)
+        measurements, notes["intervals left out"] = _along(evidence)
     if evidence.mdp is not None and evidence.wasserstein and evidence.mdp.initial_policy.min() > 0.0:
         measurements.append(_at_start(evidence, evidence.mdp))
     found = Hypothesis(
         "an error-controlled run, or the problem", bool(measurements), "fixed steps, or cells of mass zero"
     )
-    return (found,), tuple(measurements), {}
+    return (found,), tuple(measurements), notes
 
 
-def _along(evidence: Evidence) -> list[Measurement]:
+def _along(evidence: Evidence) -> tuple[list[Measurement], int]:
+    """Between rows, and over all intervals so far; and how many intervals are left out."""
     series = evidence.run.series
     judged = evidence.judged & ~np.isinf(evidence.run.series["rate_observed"])
     time, gap, rate = (series[name][judged] for name in ("time", "gap", "rate_observed"))
     dt = np.diff(time)
     fall = -np.diff(np.log(gap))
     integral = 0.5 * dt * (rate[1:] + rate[:-1])
-    bend = np.abs(np.gradient(np.gradient(rate, time), time))
-    largest = np.max(np.lib.stride_tricks.sliding_window_view(np.pad(bend, NEIGHBOURS), 2 * NEIGHBOURS + 1), axis=1)
-    quadrature = dt**3 / 12.0 * 2.0 * np.maximum(largest[1:], largest[:-1])
+    triangle, known = _triangles(dt, rate)
     share = evidence.rounding_share(gap)
     rate_share = evidence.rate_rounding_share(gap, rate)
     slopes = integral * np.maximum(rate_share[1:], rate_share[:-1])
+    if not np.any(known):
+        return [], 0
 
     def least_favourable(
         quantity: str,
-        start: FloatArray,
+        where: FloatArray,
         measured: FloatArray,
         expected: FloatArray,
         rule: FloatArray,
@@ -73,18 +81,33 @@ def _along(evidence: Evidence) -> list[Measurement]:
     ) -> Measurement:
         discretisation = rule + evidence.time_error(np.abs(measured))
         k = int(np.argmax(np.abs(measured - expected) / (discretisation + noise)))
-        where = f"t = {start[k]:.4g} to {time[k + 1]:.4g}"
         return Measurement(
-            quantity, measured[k], expected[k], "=", where, discretisation=discretisation[k], rounding=noise[k]
+            quantity,
+            measured[k],
+            expected[k],
+            "=",
+            f"t = {where[k]:.4g} to {time[1:][known][k]:.4g}",
+            discretisation=discretisation[k],
+            rounding=noise[k],
         )
 
-    first = np.full_like(time, time[0])
-    total, summed, rule = np.cumsum([fall, integral, quadrature], axis=1)
-    between, along = share[1:] + share[:-1] + slopes, share[1:] + share[0] + np.cumsum(slopes)
+    start, fall, integral, triangle = time[:-1][known], fall[known], integral[known], triangle[known]
+    noise = (share[1:] + share[:-1] + slopes)[known]
+    together = np.cumsum([fall, integral, triangle, noise], axis=1)
     return [
-        least_favourable("fall of ln gap between rows", time, fall, integral, quadrature, between),
-        least_favourable("fall of ln gap from the start", first, total, summed, rule, along),
-    ]
+        least_favourable("fall of ln gap between rows", start, fall, integral, triangle, noise),
+        least_favourable("fall of ln gap in all these intervals so far", np.full_like(start, start[0]), *together),
+    ], int(np.count_nonzero(~known))
+
+
+def _triangles(dt: FloatArray, rate: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """The most by which the trapezoid rule errs in each interval, and where that is known."""
+    turns = np.pad(np.diff(np.diff(rate) / dt), 2, constant_values=np.nan)
+    nodes = np.lib.stride_tricks.sliding_window_view(turns, 4)[: dt.size]  # from the one before the interval
+    known = np.all(nodes >= 0.0, axis=1) | np.all(nodes <= 0.0, axis=1)
+    before, after = np.abs(nodes[:, 1]), np.abs(nodes[:, 2])
+    share = before * after / np.where(before + after > 0.0, before + after, 1.0)
+    return 0.5 * dt**2 * np.where(known, share, 0.0), known
 
 
 def _at_start(evidence: Evidence, mdp: GridMDP) -> Measurement:

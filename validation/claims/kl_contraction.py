@@ -53,6 +53,8 @@ def judge(evidence: Evidence) -> Judgement:
             ratio = after / known
             largest = max(largest, float(ratio[meant].max()))
             noise = 2.0 * np.sqrt(rounding * after) / known + rounding / known + 64.0 * EPS
+            with np.errstate(divide="ignore", over="ignore"):
+                room = (1.0 / ratio - 1.0) / (2.0 * alpha * dt)
             state = int(np.argmax(np.where(meant, ratio - allowed - noise, -np.inf)))
             measurements.append(
                 Measurement(
@@ -62,6 +64,7 @@ def judge(evidence: Evidence) -> Judgement:
                     "<=",
                     f"{label} policy, step {dt:g}, {_state(evidence, state)}",
                     rounding=noise[state],
+                    slack=float(room[meant].min()),
                 )
             )
     return (unsplit,), tuple(measurements), {"largest ratio": largest}

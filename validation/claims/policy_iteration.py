@@ -16,7 +16,7 @@ from wpoflow.solver.bellman.evaluation import evaluate, suboptimality
 from wpoflow.solver.entropy import gibbs_policy
 from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.evidence import Evidence
-from wpoflow.validation.finding import Hypothesis, Measurement
+from wpoflow.validation.finding import Hypothesis, Measurement, inflatable
 
 MOST_ITERATIONS = 60
 
@@ -48,7 +48,13 @@ def judge(evidence: Evidence) -> Judgement:
         worst = int(np.argmax(excess - rounding))
         measurements.append(
             Measurement(
-                "e_{n+1}/e_n^2", excess[worst], constant, "<=", f"iteration {worst + 1}", rounding=rounding[worst]
+                "e_{n+1}/e_n^2",
+                excess[worst],
+                constant,
+                "<=",
+                f"iteration {worst + 1}",
+                rounding=rounding[worst],
+                slack=inflatable(constant, float(excess.max())),
             )
         )
     above = Hypothesis("first policy above the rounding floor", before.size > 0, f"gap {errors[0]:.3g}")

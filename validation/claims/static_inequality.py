@@ -11,7 +11,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.evidence import Evidence
-from wpoflow.validation.finding import Hypothesis, Measurement
+from wpoflow.validation.finding import Hypothesis, Measurement, inflatable
 
 HUGE = 1e200
 
@@ -52,7 +52,8 @@ def rate_measurement(evidence: Evidence, quantity: str, guaranteed: FloatArray) 
     ratio = np.where(np.isnan(observed), np.nan, ratio)
     worst = int(np.argmax(ratio - share))
     where = evidence.when(int(np.flatnonzero(rows)[worst]))
-    return Measurement(quantity, ratio[worst], 1.0, "<=", where, rounding=share[worst])
+    slack = inflatable(1.0, float(np.max(ratio)))
+    return Measurement(quantity, ratio[worst], 1.0, "<=", where, rounding=share[worst], slack=slack)
 
 
 @claim(

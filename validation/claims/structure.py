@@ -42,9 +42,10 @@ def judge(evidence: Evidence) -> Judgement:
 
 
 def _steady_state(evidence: Evidence) -> Measurement:
-    """Largest change of an entry of g in one step, relative to the entry, in units of its allowance.
+    """Largest change of an entry of g in one step, relative to the entry, as if that were of the largest entries.
 
-    ln g is a number of size |ln g| known to eps of itself, so an entry of g cannot be better than eps |ln g|.
+    ln g is a number of size |ln g| known to eps of itself, so an entry of g cannot be better than eps |ln g|; changes
+    of small entries are scaled down in that proportion.
     """
     mdp = evidence.mdp
     assert mdp is not None
@@ -55,9 +56,9 @@ def _steady_state(evidence: Evidence) -> Measurement:
     worst, at = 0.0, STEPS[0]
     for dt in STEPS:
         stepped = evidence.followed.step(g, q, dt, np.empty_like(g))
-        change = float((np.abs(stepped[seen] / g[seen] - 1.0) / (STATIONARY - EPS * np.log(g[seen]))).max())
+        change = float((np.abs(stepped[seen] / g[seen] - 1.0) / (1.0 - EPS / STATIONARY * np.log(g[seen]))).max())
         if not change <= worst:
             worst, at = change, dt
     return Measurement(
-        "change of the Gibbs policy, in units of its rounding", worst, 0.0, "<=", f"step {at:g}", rounding=1.0
+        "change of the Gibbs policy, by its rounding", worst, 0.0, "<=", f"step {at:g}", rounding=STATIONARY
     )

@@ -16,7 +16,7 @@ from wpoflow.solver.bellman.evaluation import evaluate, occupancy, suboptimality
 from wpoflow.validation.constants.coefficients import density_ratio
 from wpoflow.validation.constants.lower_bounds import lower_bounds
 from wpoflow.validation.evidence import Evidence
-from wpoflow.validation.finding import Measurement
+from wpoflow.validation.finding import Measurement, inflatable
 from wpoflow.validation.rates import contraction_fraction
 
 STEPS = (1e-2, 1.0, 1e2, 1e6)
@@ -55,6 +55,7 @@ def step_measurements(evidence: Evidence, weighted: bool) -> list[Measurement]:
                 "<=",
                 f"step {dt:g} from the start",
                 rounding=float(share_start * factor + share_end * end / start),
+                slack=inflatable(1.0 - end / start, theta * share),
             )
         )
     return found

@@ -45,7 +45,8 @@ def page_html(content: Mapping[str, Any], cases: Mapping[str, CaseView]) -> str:
     findings = content["findings"]
     problems = [name for name in dict.fromkeys(entry["case"] for entry in findings) if name in content["cases"]]
     exact = [entry for entry in findings if entry["claim"] == EXACT]
-    judged = [entry for entry in findings if entry["claim"] != EXACT]
+    sharp = [entry for entry in findings if entry["claim"] != EXACT and entry["case"] not in problems]
+    judged = [entry for entry in findings if entry["case"] in problems]
     return render(
         "report.html",
         css=environment().get_template("report.css").render(),
@@ -58,6 +59,7 @@ def page_html(content: Mapping[str, Any], cases: Mapping[str, CaseView]) -> str:
         matrix={(entry["case"], entry["claim"]): entry["verdict"] for entry in judged},
         of_case={name: [entry for entry in judged if entry["case"] == name] for name in problems},
         exact=exact,
+        sharp=sharp,
         last={name: last_rates(content["cases"][name]["rates"]) for name in problems},
         rows={name: rows_shown(content["cases"][name]["rates"]) for name in problems},
         rate_names=RATES,

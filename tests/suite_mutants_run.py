@@ -1,0 +1,83 @@
+"""Run the validation suite on mutants of theory and solver, and say which claims catch each: a table in Markdown.
+
+Each of a few copies of the sources is changed and put back, so that kernels once compiled for its place stay so; a
+mutant of a kernel compiles anew.  A mutant on which the suite stops with an error counts as survived: no claim said
+anything.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.mutant import Mutant, copy_tree
+from tests.suite_mutants import GROUPS
+
+SECONDS = 900
+
+
+def _verdict(tree: Path) -> tuple[int, str]:
+    """Status of the suite on a copy, and the last line it printed."""
+    environment = {**os.environ, "PYTHONPATH": str(tree), "XDG_CACHE_HOME": str(tree.parent / f"{tree.name}-cache")}
+    command = [sys.executable, "-m", "tests.suite_verdict"]
+    try:
+        done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return 2, f"no end after {SECONDS} s"
+    lines = (done.stdout if done.returncode == 1 and done.stdout else done.stderr).strip().splitlines()
+    return (done.returncode if done.stdout or not done.returncode else 2), lines[-1] if lines else ""
+
+
+def caught_by(mutant: Mutant, trees: queue.Queue[Path]) -> tuple[bool, str]:
+    """Whether a claim catches a mutant, and which one does, or what happened instead."""
+    tree = trees.get()
+    path = tree / mutant.file
+    kept, times = path.read_bytes(), path.stat()
+    try:
+        path.write_text(mutant.applied(kept.decode()), encoding="utf-8")
+        status, text = _verdict(tree)
+    finally:
+        path.write_bytes(kept)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        trees.put(tree)
+    return status == 1, text if status == 1 else f"SURVIVED {text}".strip()
+
+
+def run(chosen: list[str], jobs: int) -> int:
+    """Print the table of the groups chosen, or of all; the number of mutants that survive.
+
+    Raises
+    ------
+    SystemExit
+        A group that there is not, a mutant that does not apply, or a suite that fails without any.
+    """
+    unknown = [name for name in chosen if name not in GROUPS]
+    if unknown:
+        raise SystemExit(f"{', '.join(unknown)}: choose among {', '.join(GROUPS)}")
+    groups = {name: GROUPS[name] for name in chosen or GROUPS}
+    with tempfile.TemporaryDirectory() as folder:
+        trees: queue.Queue[Path] = queue.Queue()
+        for job in range(jobs):
+            trees.put(copy_tree(Path(folder) / f"tree{job}"))
+        for group in groups.values():
+            for mutant in group.values():
+                mutant.applied((trees.queue[0] / mutant.file).read_text(encoding="utf-8"))
+        with ThreadPoolExecutor(jobs) as pool:
+            status, text = _verdict(trees.queue[0])
+            if status:
+                raise SystemExit(f"the suite fails without any mutant: {text}")
+            print("| group | mutant | caught by |\n| --- | --- | --- |", flush=True)
+            tasks = [(group, name, mutant) for group, found in groups.items() for name, mutant in found.items()]
+            survived = 0
+            for (of, name, _), (is_caught, text) in zip(
+                tasks, pool.map(lambda task: caught_by(task[2], trees), tasks), strict=True
+            ):
+                survived += not is_caught
+                print(f"| {of} | {name} | {text} |", flush=True)
+    print(f"\n{len(tasks) - survived} of {len(tasks)} caught")
+    return survived

@@ -1,0 +1,55 @@
+"""The validation suite at level quick, dearest parts last, until claims fail: what is printed names them.
+
+Run in a copy of the sources by `tests.suite_mutants_run`: sharp cases, negative controls, gallery, exact solutions.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+
+from wpoflow.problems.gallery import gallery_names
+from wpoflow.problems.load import build_problem
+from wpoflow.problems.problem_file import read_problem
+from wpoflow.validation.claims import CLAIMS, exact_solution
+from wpoflow.validation.controls import CONTROLS, caught, run_control
+from wpoflow.validation.exact_cases.cases import CASES as EXACT
+from wpoflow.validation.finding import Finding, Verdict
+from wpoflow.validation.sharp_cases import constants_attained
+from wpoflow.validation.sharp_cases.suite import CASES, evidence_of, sharpened
+from wpoflow.validation.suite import CONTROL_CELLS, LEVELS, judge, problem_evidence
+
+
+def parts() -> Iterator[list[Finding]]:
+    """The findings of one part after the other."""
+    yield [constants_attained.finding()]
+    for case in CASES.values():
+        evidence = evidence_of(case)
+        yield [sharpened(CLAIMS[name].finding(evidence), case) for name in case.claims]
+    mdp = build_problem(read_problem("lqr", cells=CONTROL_CELLS))
+    for control in CONTROLS.values():
+        found = run_control(control, mdp)
+        if not caught(control, found):
+            print(f"the control {control.name!r} is missed")
+            raise SystemExit(1)
+    for name in gallery_names():
+        yield judge(problem_evidence(read_problem(name), LEVELS["quick"]), LEVELS["quick"])
+    yield [exact_solution.finding(case, LEVELS["quick"].exact_grids) for case in EXACT.values()]
+
+
+def main() -> int:
+    """Print the claims that fail in the first part in which any does; 1 if there is one."""
+    with np.errstate(all="ignore"):
+        for findings in parts():
+            failed = [finding for finding in findings if finding.verdict is Verdict.FAILS]
+            if failed:
+                names = ", ".join(f"`{finding.claim}`" for finding in failed)
+                print(f"{names} on {failed[0].case.removeprefix('sharp: ')}")
+                return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""On the sharp cases inequalities are equalities: as they stand they hold, and a tenth more fails."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.mutant import ROOT
+from tests.suite_mutants import GROUPS
+from wpoflow.solver.bellman.evaluation import evaluate, occupancy
+from wpoflow.validation.claims import CLAIMS, decay_paper, decays
+from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.finding import Finding, Verdict
+from wpoflow.validation.independent.generator import Frozen, Geometry
+from wpoflow.validation.sharp_cases import constants_attained, problems
+from wpoflow.validation.sharp_cases.suite import CASES, RESOLUTION, evidence_of, sharpened
+from wpoflow.validation.sharp_cases.two_cells import exact_alpha
+
+
+@cache
+def evidence(name: str) -> Evidence:
+    return evidence_of(CASES[name])
+
+
+def fresh(name: str) -> Evidence:
+    """The same run, with nothing computed of it yet."""
+    known, case = evidence(name), CASES[name]
+    return case.evidence(known.name, known.run, known.mdp)
+
+
+def found(name: str, claim: str) -> Finding:
+    return sharpened(CLAIMS[claim].finding(fresh(name)), CASES[name])
+
+
+def test_constants_attained() -> None:
+    assert constants_attained.finding().verdict is Verdict.HOLDS
+
+
+@pytest.mark.parametrize(("name", "claim"), [(name, claim) for name, case in CASES.items() for claim in case.claims])
+def test_sound_claims_hold(name: str, claim: str) -> None:
+    finding = sharpened(CLAIMS[claim].finding(evidence(name)), CASES[name])
+    assert finding.verdict is Verdict.HOLDS, [entry for entry in finding.measurements if not entry.holds]
+
+
+def test_the_chain_attains_every_rate_of_the_theory() -> None:
+    mdp = problems.chain()
+    now = evaluate(mdp, mdp.initial_policy)
+    gap, best = now.value - evidence("chain").optimum.value, evidence("chain").optimum.occupancy
+    visited = occupancy(mdp, now.system)
+    gamma = mdp.discount
+    assert best[0] / mdp.rho[0] == pytest.approx(1.0 + gamma, rel=1e-6)
+    assert best[0] / visited[0] == pytest.approx((1.0 + gamma) / (1.0 - gamma), rel=0.02)
+    frozen = Frozen.of(Geometry.of(mdp.actions), now.q, mdp.reference_mass, mdp.temperature)
+    lost = frozen.dissipation(mdp.initial_policy)
+    assert np.abs(lost[1:]).max() < 1e-9 * lost[0]
+    rate = float(visited @ lost) / (1.0 - gamma) / float(mdp.rho @ gap)
+    assert rate == pytest.approx(2.0 * exact_alpha(frozen, 0) * (1.0 - gamma) / (best[0] / mdp.rho[0]), rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "case", "claim"),
+    [
+        (decays, "flow_factor", "flat path", "decay_weighted"),
+        (decays, "flow_factor", "flat path", "decay_sup_norm"),
+        (decays, "flow_factor", "chain", "decay_paper"),
+        (decays, "flow_factor", "chain", "decay_sup_norm"),
+        (decays, "flow_factor", "flat path", "certificate"),
+        (decay_paper, "paper_rate", "chain", "decay_paper"),
+    ],
+)
+@pytest.mark.parametrize("factor", [1.1, 1 / 1.1])
+def test_a_rate_a_tenth_off_fails(
+    module: Any, function: str, case: str, claim: str, factor: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = getattr(module, function)
+    monkeypatch.setattr(module, function, lambda rate, *rest: sound(factor * rate, *rest))
+    assert found(case, claim).verdict is Verdict.FAILS
+
+
+def without_exponent(alpha: float, gap: Any, discount: float, temperature: float) -> Any:
+    return alpha * np.exp(0.0 * np.asarray(gap))
+
+
+def test_a_certificate_without_its_exponent_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wpoflow.validation.evidence.future_alpha", without_exponent)
+    assert found("barrier", "recomputed").verdict is Verdict.FAILS
+
+
+def test_a_tolerance_that_could_not_see_fails() -> None:
+    case = CASES["flat path"]
+    for claim in case.claims:
+        finding = CLAIMS[claim].finding(evidence("flat path"))
+        entry = finding.measurements[0]
+        blind = replace(entry, rounding=200.0 * RESOLUTION[claim] * max(1.0, abs(entry.bound), abs(entry.measured)))
+        assert sharpened(replace(finding, measurements=(blind,)), case).verdict is Verdict.FAILS
+
+
+def test_a_claim_that_is_not_judged_on_a_sharp_case_fails() -> None:
+    finding = CLAIMS["late_rate"].finding(replace_run(evidence("flat path")))
+    assert finding.verdict is Verdict.NOT_CERTIFIED
+    assert sharpened(finding, CASES["flat path"]).verdict is Verdict.FAILS
+
+
+def replace_run(known: Evidence) -> Evidence:
+    from copy import copy
+
+    run = copy(known.run)
+    run.snapshots = None
+    return Evidence(known.name, run, known.mdp)
+
+
+def test_every_claim_with_a_tolerance_is_sharp_somewhere() -> None:
+    judged = {claim for case in CASES.values() for claim in case.claims}
+    assert judged == set(RESOLUTION)
+    assert set(CLAIMS) - judged == {"orders", "regularity"}  # they need several grids
+
+
+@pytest.mark.parametrize("group", list(GROUPS))
+def test_mutants_apply_to_the_sources(group: str) -> None:
+    for name, mutant in GROUPS[group].items():
+        text = (ROOT / mutant.file).read_text(encoding="utf-8")
+        assert mutant.applied(text) != text, name

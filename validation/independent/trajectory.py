@@ -1,0 +1,44 @@
+"""The flow from one policy to a later time, by a general solver of stiff equations: no scheme of this project's.
+
+    dp/dt = L(Q^p) p,   L the generators of `validation.independent.generator`, Q^p by dense elimination at every call.
+
+SciPy's Radau method of order five controls its own error; unknowns are the cell probabilities, all but the largest of
+which in a state would do, but mass is kept to the tolerance.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.validation.independent.generator import Frozen, Geometry
+from wpoflow.validation.independent.policy import PolicyValues
+
+TOLERANCE = 1e-8
+
+
+class TrajectoryError(ArithmeticError):
+    """The solver gave up."""
+
+
+def flow_to(mdp: GridMDP, policy: FloatArray, time: float) -> FloatArray:
+    """The policy a time later, (S, A), to about 1e-7 of what moves.
+
+    Raises
+    ------
+    TrajectoryError
+        With the solver's own words.
+    """
+    geometry, shape = Geometry.of(mdp.actions), policy.shape
+
+    def slope(_: float, p: FloatArray) -> FloatArray:
+        now = np.maximum(p.reshape(shape), 0.0)
+        frozen = Frozen.of(geometry, PolicyValues(mdp, now).q, mdp.reference_mass, mdp.temperature)
+        return frozen.apply(p.reshape(shape)).ravel()
+
+    found = solve_ivp(slope, (0.0, time), policy.ravel(), method="Radau", rtol=TOLERANCE, atol=1e-14)
+    if not found.success:
+        raise TrajectoryError(str(found.message))
+    return np.asarray(found.y[:, -1].reshape(shape))

@@ -1,0 +1,298 @@
+"""The claims on the sharp cases: each must hold, with its constants attained and a tolerance that could see.
+
+A finding here is the claim's own finding with two further measurements: its slack is at most what the case leaves open
+(1.03 and the like: a constant 1.1 times larger fails outright, one 1.1 times smaller leaves too much slack), and no
+tolerance of its is larger, relative to what it measures, than the resolution stated here.  A claim that should be
+judged on a case and is not, fails.  The constants themselves are held against closed forms (`constants_attained`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from wpoflow.core.arrays import FloatArray
+from wpoflow.problems.load import build_problem
+from wpoflow.problems.problem_file import read_problem
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.validation.claims import CLAIMS
+from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.finding import Finding, Measurement, Verdict
+from wpoflow.validation.independent.generator import Frozen, Geometry
+from wpoflow.validation.independent.policy import PolicyValues
+from wpoflow.validation.sharp_cases import constants_attained, problems
+from wpoflow.validation.sharp_cases.two_cells import exact_alpha
+
+RESOLUTION = {
+    "structure": 2e-12,
+    "recomputed": 3e-7,
+    "trajectory": 1e-3,
+    "identities": 3e-9,
+    "pointwise_descent": 3e-10,
+    "dissipation_identity": 5e-3,
+    "kl_contraction": 1e-6,
+    "constants_ordered": 1e-8,
+    "static_inequality": 1e-8,
+    "decay_weighted": 1e-4,
+    "decay_sup_norm": 1e-4,
+    "decay_paper": 1e-4,
+    "decay_any_rho": 1e-3,
+    "certificate": 1e-3,
+    "late_rate": 1e-3,
+    "late_mixture": 3e-2,
+    "policy_iteration": 1e-7,
+}
+"""The largest tolerance of each claim, relative to what it measures (absolute where that is zero, or below
+NEGLIGIBLE)."""
+NEGLIGIBLE = 1e-9
+ONE_STEP = "one step's factor"
+
+
+class ChainEvidence(Evidence):
+    """Knows alpha of the state R exactly, at every row; the other states are at their Gibbs policies."""
+
+    @cached_property
+    def alpha_now(self) -> FloatArray:
+        """The least of alpha over this row and all later ones, (rows,)."""
+        mdp, snapshots = self.mdp, self.run.snapshots
+        assert mdp is not None
+        assert snapshots is not None
+        geometry = Geometry.of(mdp.actions)
+        found = []
+        for policy in snapshots.each_policy():
+            frozen = Frozen.of(geometry, PolicyValues(mdp, policy).q, mdp.reference_mass, mdp.temperature)
+            found.append(exact_alpha(frozen, 0))
+        rows = np.searchsorted(snapshots.time, self.run.series["time"] * (1.0 - 1e-12))
+        return np.minimum.accumulate(np.array(found)[rows][::-1])[::-1]
+
+
+@dataclass(frozen=True)
+class SharpCase:
+    """A problem, how it is run, and what its claims leave open.
+
+    Attributes
+    ----------
+    name : str
+    make : callable
+        The problem.
+    how : dict
+        For `evolve`.
+    claims : dict of claim to float
+        Which claims are judged, and the most slack of each; infinite where none is asked for.
+    evidence : type
+    sharper : dict of claim to float
+        Resolutions that are finer here than `RESOLUTION`.
+    """
+
+    name: str
+    make: Callable[[], GridMDP]
+    how: Mapping[str, Any]
+    claims: Mapping[str, float]
+    evidence: type[Evidence] = field(default=Evidence)
+    sharper: Mapping[str, float] = field(default_factory=dict)
+
+
+INF = float("inf")
+_SHORT = [4e-7 * k for k in range(1, 9)]
+_EVERY = [0.02 * k for k in range(1, 26)]
+CASES: dict[str, SharpCase] = {
+    case.name: case
+    for case in (
+        SharpCase(
+            "flat path",
+            lambda: problems.flat((6,)),
+            {"until": {"gap": 1e-14}, "accuracy": 1e-6, "snapshots": 40},
+            {
+                "structure": INF,
+                "recomputed": INF,
+                "trajectory": INF,
+                "identities": INF,
+                "pointwise_descent": INF,
+                "dissipation_identity": INF,
+                "kl_contraction": 1.02,
+                "constants_ordered": 1.0001,
+                "static_inequality": 1.0001,
+                "decay_weighted": 1.02,
+                "decay_sup_norm": 1.02,
+                "decay_paper": 1.02,
+                "decay_any_rho": 1.08,
+                "certificate": 1.02,
+                "late_rate": INF,
+                "late_mixture": INF,
+            },
+        ),
+        SharpCase(
+            "flat circle",
+            lambda: problems.flat((8,), circle=True),
+            {"until": {"gap": 1e-14}, "accuracy": 1e-6, "snapshots": 40},
+            {
+                "recomputed": INF,
+                "trajectory": INF,
+                "constants_ordered": 1.0001,
+                "static_inequality": 1.0001,
+                "kl_contraction": 1.05,
+                "late_rate": INF,
+            },
+        ),
+        SharpCase(
+            "flat box",
+            lambda: problems.flat((4, 6)),
+            {"until": {"gap": 1e-14}, "accuracy": 1e-6, "snapshots": 40},
+            {"recomputed": INF, "trajectory": INF, "constants_ordered": 1.0001, "static_inequality": 1.0001},
+        ),
+        SharpCase(
+            "graded circle",
+            problems.graded_circle,
+            {"until": {"gap": 1e-10}, "accuracy": 1e-6, "snapshots": 40},
+            {
+                "structure": INF,
+                "recomputed": INF,
+                "trajectory": INF,
+                "identities": INF,
+                "dissipation_identity": INF,
+                "constants_ordered": INF,
+                "static_inequality": INF,
+                "late_rate": INF,
+            },
+        ),
+        SharpCase(
+            "graded path",
+            problems.graded_path,
+            {"until": {"gap": 1e-10}, "accuracy": 1e-6, "snapshots": 40},
+            {
+                "structure": INF,
+                "recomputed": INF,
+                "trajectory": INF,
+                "identities": INF,
+                "dissipation_identity": INF,
+                "constants_ordered": INF,
+                "static_inequality": INF,
+                "late_rate": INF,
+            },
+        ),
+        SharpCase(
+            "chain",
+            problems.chain,
+            {
+                "until": _SHORT[-1],
+                "accuracy": 1e-6,
+                "series": {"times": _SHORT[:-1]},
+                "snapshots": {"times": [0.0, *_SHORT[:-1]]},
+            },
+            {
+                "static_inequality": 1.04,
+                "decay_paper": 1.04,
+                "decay_sup_norm": 1.04,
+                "decay_weighted": 1.04,
+            },
+            ChainEvidence,
+        ),
+        SharpCase(
+            "barrier",
+            problems.barrier,
+            {"until": {"gap": 1e-12}, "accuracy": 1e-5, "snapshots": 20},
+            {"recomputed": INF, "certificate": INF, "decay_sup_norm": INF, "identities": INF, "policy_iteration": INF},
+        ),
+        SharpCase(
+            "two successors",
+            problems.two_successors,
+            {"until": {"gap": 1e-8}, "accuracy": 1e-5, "snapshots": 5},
+            {"policy_iteration": 1.03},
+        ),
+        SharpCase(
+            "regulator",
+            lambda: build_problem(read_problem("lqr", cells={"x": 8, "u": 8})),
+            {"until": {"gap": 1e-8}, "accuracy": 1e-5, "snapshots": 12},
+            {
+                "structure": INF,
+                "recomputed": INF,
+                "trajectory": INF,
+                "identities": INF,
+                "pointwise_descent": INF,
+                "dissipation_identity": INF,
+                "policy_iteration": INF,
+            },
+        ),
+        SharpCase(
+            "regulator, Euler steps",
+            lambda: build_problem(read_problem("lqr", cells={"x": 8, "u": 8})),
+            {
+                "until": 0.52,
+                "step": 0.02,
+                "scheme": "euler",
+                "series": {"times": _EVERY},
+                "snapshots": {"times": [0.0, *_EVERY]},
+            },
+            {"structure": INF, "recomputed": INF, "trajectory": INF, "decay_weighted": INF, "decay_sup_norm": INF},
+            sharper={"recomputed": 7e-8, "trajectory": 2e-8, "decay_weighted": 2e-11, "decay_sup_norm": 2e-11},
+        ),
+    )
+}
+
+
+def evidence_of(case: SharpCase) -> Evidence:
+    """Run a case."""
+    mdp = case.make()
+    return case.evidence(f"sharp: {case.name}", evolve(mdp, **case.how), mdp)
+
+
+def sharpened(finding: Finding, case: SharpCase) -> Finding:
+    """A finding with what a sharp case asks of it besides."""
+    if finding.verdict is Verdict.NOT_CERTIFIED:
+        missing = Measurement(f"judged here ({finding.reason})", 0.0, 1.0, "=")
+        return _with(finding, (missing,))
+    further, most_slack = [], case.claims[finding.claim]
+    if np.isfinite(most_slack):
+        further += [
+            Measurement(f"slack of: {quantity}", slack, most_slack, "<=")
+            for quantity, slack in _slacks(finding).items()
+        ]
+    largest = max(finding.measurements, key=_relative_tolerance)
+    further.append(
+        Measurement(
+            f"tolerance of: {largest.quantity}",
+            _relative_tolerance(largest),
+            case.sharper.get(finding.claim, RESOLUTION[finding.claim]),
+            "<=",
+            largest.where,
+        )
+    )
+    return _with(finding, (*finding.measurements, *further))
+
+
+def _slacks(finding: Finding) -> dict[str, float]:
+    """The least slack of every quantity measured, but for single steps, which know alpha's bound alone."""
+    found: dict[str, float] = {}
+    for entry in finding.measurements:
+        if entry.slack is not None and not entry.quantity.startswith(ONE_STEP):
+            found[entry.quantity] = min(entry.slack, found.get(entry.quantity, np.inf))
+    return found or {"nothing": np.nan}
+
+
+def _with(finding: Finding, measurements: tuple[Measurement, ...]) -> Finding:
+    return Finding(finding.claim, finding.case, finding.statement, finding.source, (), measurements, finding.notes)
+
+
+def _relative_tolerance(entry: Measurement) -> float:
+    scale = max(abs(float(entry.bound)), abs(float(entry.measured)))
+    found = float(entry.tolerance) / (scale if entry.bound != 0.0 and scale > NEGLIGIBLE else 1.0)
+    return np.inf if np.isnan(found) else found
+
+
+def sharp_findings(only: Sequence[str] = (), tell: Callable[[str], None] = lambda text: None) -> list[Finding]:
+    """All claims on all sharp cases, or those named."""
+    found = []
+    if not only or constants_attained.NAME in only:
+        found.append(constants_attained.finding())
+    for case in CASES.values():
+        chosen = [name for name in case.claims if not only or name in only]
+        if chosen:
+            tell(f"sharp case {case.name}")
+            evidence = evidence_of(case)
+            found += [sharpened(CLAIMS[name].finding(evidence), case) for name in chosen]
+    return found
