@@ -70,6 +70,14 @@ class BrokenFlow(WassersteinFlow):
         return super().step(p, *self._wrong(q, dt), out)
 
 
+class HotterFlow(WassersteinFlow):
+    """Diffuses, and dissipates, as at so many times the temperature."""
+
+    def __init__(self, mdp: GridMDP, factor: float) -> None:
+        super().__init__(mdp)
+        self._temperature = factor * mdp.temperature
+
+
 def _stale(mdp: GridMDP) -> Flow:
     """A flow whose values are never refreshed."""
     first = evaluate(mdp, mdp.initial_policy).q
@@ -190,7 +198,7 @@ CONTROLS: dict[str, Control] = {
         Control(
             "twice the temperature",
             "the flux diffuses twice as much",
-            lambda mdp: WassersteinFlow(replace(mdp, temperature=2.0 * mdp.temperature)),
+            lambda mdp: HotterFlow(mdp, 2.0),
             {"structure": FAILS, "kl_contraction": FAILS, "decay_sup_norm": FAILS, "decay_weighted": FAILS},
         ),
         Control(
