@@ -245,7 +245,7 @@ CONTROLS: dict[str, Control] = {
         Control(
             "temperature 2 % too high",
             "the flux diffuses 2 % more",
-            lambda mdp: WassersteinFlow(replace(mdp, temperature=TWO_PERCENT * mdp.temperature)),
+            lambda mdp: HotterFlow(mdp, TWO_PERCENT),
             {"trajectory": FAILS, "structure": FAILS},
         ),
         Control(
