@@ -87,9 +87,10 @@ def matrix_text(result: SuiteResult) -> str:
 def controls_text(result: SuiteResult) -> str:
     """What was broken on purpose, and whether the claims that should notice did."""
     lines = ["negative controls (each must be caught)"]
+    width = max(map(len, result.controls))
     for name, (control, findings, caught) in result.controls.items():
         verdicts = ", ".join(f"{finding.claim} {finding.verdict}" for finding in findings)
-        lines.append(f"  {name:<23}{'caught' if caught else 'MISSED':<8}{control.what}: {verdicts}")
+        lines.append(f"  {name:<{width}}  {'caught' if caught else 'MISSED'}  {control.what}: {verdicts}")
     return "\n".join(lines)
 
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import read_problem
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.validation.claims import CLAIMS
+from wpoflow.validation.constants.proven import ProvenBound
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Finding, Measurement, Verdict
 from wpoflow.validation.independent.generator import Frozen, Geometry
@@ -57,7 +57,7 @@ class ChainEvidence(Evidence):
     """Knows alpha of the state R exactly, at every row; the other states are at their Gibbs policies."""
 
     @cached_property
-    def alpha_now(self) -> FloatArray:
+    def alpha_from_now_on(self) -> ProvenBound:
         """The least of alpha over this row and all later ones, (rows,)."""
         mdp, snapshots = self.mdp, self.run.snapshots
         assert mdp is not None
@@ -68,7 +68,8 @@ class ChainEvidence(Evidence):
             frozen = Frozen.of(geometry, PolicyValues(mdp, policy).q, mdp.reference_mass, mdp.temperature)
             found.append(exact_alpha(frozen, 0))
         rows = np.searchsorted(snapshots.time, self.run.series["time"] * (1.0 - 1e-12))
-        return np.minimum.accumulate(np.array(found)[rows][::-1])[::-1]
+        least = np.minimum.accumulate(np.array(found)[rows][::-1])[::-1]
+        return ProvenBound(least, ("two_cells",), "validation/sharp_cases/two_cells.py")
 
 
 @dataclass(frozen=True)
