@@ -32,7 +32,7 @@ def worded(entry: Any, model: type[BaseModel]) -> tuple[str, str]:
             near = did_you_mean(entry["input"], re.findall(r"'([^']+)'", expected))
             return key, f"{given} is not a choice; choose {expected}{near}"
     message = entry["msg"].replace("Input should", "must").replace("List should", "must")
-    message = message.replace("a valid dictionary", "a table")
+    message = re.sub(r" or instance of \w+", "", message.replace("a valid dictionary", "a table"))
     return key, f"{message}, not {given}" if "not" not in message else f"{message}: {given}"
 
 

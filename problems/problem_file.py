@@ -21,6 +21,7 @@ from typing import Any
 import tomli_w
 from pydantic import ValidationError
 
+from wpoflow.core.arguments import check_kind
 from wpoflow.core.brief import briefly
 from wpoflow.core.faults import worded
 from wpoflow.core.text import did_you_mean
@@ -104,6 +105,7 @@ def read_problem(
     ProblemError
         Unreadable file or faulty content: one line per fault.
     """
+    check_kind("problem", name_or_path, (str, os.PathLike), "the name of a gallery problem or a file")
     _refuse_other_files(name_or_path)
     if names_file(name_or_path):
         path = Path(name_or_path)
@@ -145,7 +147,7 @@ def _refuse_other_files(name_or_path: str | Path) -> None:
     if is_run_file(name_or_path):
         raise ProblemError(
             f"{name_or_path} is a run file, not a problem; wpoflow info {name_or_path} says what it holds, "
-            f"wpoflow resume {name_or_path} goes on with it"
+            f"wpoflow resume {name_or_path} goes on with it (in Python, where its problem was stated there)"
         )
     if names_file(name_or_path):
         return

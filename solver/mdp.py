@@ -14,6 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
+from wpoflow.core.arguments import check_kind
 from wpoflow.core.arrays import BoolArray, FloatArray, real_array
 from wpoflow.core.display import Displayed
 from wpoflow.core.renamed import renamed
@@ -30,6 +31,11 @@ REWARDS = (
 )
 STATE_BOUNDARIES = ("clamp", "reflect", "periodic", "shock")
 ACTION_BOUNDARIES = ("no-flux", "periodic")
+
+
+def check_problem(mdp: object) -> None:
+    """Raise TypeError unless it is a grid problem."""
+    check_kind("mdp", mdp, GridMDP, "a GridMDP: wpoflow.load_problem(name or file), wpoflow.build, or wpoflow.GridMDP")
 
 
 def check_boundaries(states: Grid, actions: Grid) -> None:
@@ -114,6 +120,11 @@ class GridMDP(Displayed, Travelling):
             raise ValueError(f"discount {self.discount} must lie strictly between 0 and 1")
         if not (np.isfinite(self.temperature) and self.temperature > 0.0):
             raise ValueError(f"temperature {self.temperature} must be positive and finite")
+        for name in ("states", "actions"):
+            check_kind(name, getattr(self, name), Grid, "a Grid: wpoflow.Grid((axis, ...))")
+        if not all(hasattr(self.transition, name) for name in ("n_states", "n_actions", "under")):
+            made = "a transition: wpoflow.tabulated_transition(P) makes one of an array, wpoflow.build of a Statement"
+            check_kind("transition", self.transition, (), made)
         check_boundaries(self.states, self.actions)
         n_states, n_actions = self.states.size, self.actions.size
         kernel = (self.transition.n_states, self.transition.n_actions)

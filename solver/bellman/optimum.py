@@ -28,7 +28,7 @@ from wpoflow.solver.bellman.improvement import improve
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.bellman.system import EPS, BellmanError, DiscountedSystem
 from wpoflow.solver.entropy import relative_entropy_to_gibbs
-from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.mdp import GridMDP, check_problem
 from wpoflow.solver.records.run import Optimum
 
 ACCEPTED_RESIDUAL = 8.0  # in units of eps max(|V|, |Q|, tau) / (1 - gamma)
@@ -60,6 +60,7 @@ def solve_optimum(
         The residual stopped falling above the one asked for, or above ``8 eps max(|V|, |Q|, tau) / (1 - gamma)``
         where none is.
     """
+    check_problem(mdp)
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
     policy = np.tile(mdp.reference_mass, (mdp.states.size, 1)) if start is None else start.copy()
     incomplete = IncompleteLU()

@@ -17,12 +17,13 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
+from wpoflow.core.arguments import check_kind
 from wpoflow.core.display import shown_progress
 from wpoflow.core.renamed import renamed
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.bellman.optimum import refuse_other_optimum
 from wpoflow.solver.flows.flow import AnyFlow, name_of
-from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.mdp import GridMDP, check_problem
 from wpoflow.solver.records.layout import check_axis_names
 from wpoflow.solver.records.provenance import package_versions, source_hash
 from wpoflow.solver.records.run import Optimum, Run
@@ -118,6 +119,9 @@ def evolve(
     BellmanError
         The optimum could not be computed.
     """
+    check_problem(mdp)
+    if output is not None:
+        check_kind("output", output, (str, os.PathLike), "the name of a file")
     asked = Settings.of(
         until=until,
         flow=name_of(flow),

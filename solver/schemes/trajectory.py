@@ -19,7 +19,7 @@ from wpoflow.core.renamed import renamed
 from wpoflow.solver.bellman.evaluation import Evaluation, evaluate
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.flows.flow import AnyFlow, as_flow
-from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.mdp import GridMDP, check_problem
 from wpoflow.solver.records.likeness import check_like
 from wpoflow.solver.records.schedule import merge
 from wpoflow.solver.registry import AUTOMATIC
@@ -164,6 +164,7 @@ def flow(
     MassError
         A step changed the mass of a state's policy by more than rounding.
     """
+    check_problem(mdp)
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
     made = make_scheme(mdp, scheme, step, accuracy, as_flow(mdp, flow), linear_solver, weights)
     integrator = Integrator(made.problem, made, watch)

@@ -77,6 +77,14 @@ def altered(file: h5py.File) -> list[str] | None:
     ]
 
 
+def added(file: h5py.File) -> list[str]:
+    """Attributes and data sets that no run writes, by their paths."""
+    return [
+        *(f"attribute {name}" for name in sorted(file.attrs.keys() - ATTRIBUTES.keys() - {NAME})),
+        *sorted(file.keys() - json.loads(str(read_attribute(file, NAME, ATTRIBUTES)))["data"].keys() - set(GROUPS)),
+    ]
+
+
 def _digest_of(file: h5py.File, path: str) -> str:
     """Digest of a data set as it is; empty where there is none that can be read."""
     try:

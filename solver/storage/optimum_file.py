@@ -6,7 +6,8 @@ import os
 
 import numpy as np
 
-from wpoflow.solver.mdp import GridMDP
+from wpoflow.core.arguments import check_kind
+from wpoflow.solver.mdp import GridMDP, check_problem
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.storage.atomic import OutputLock
 from wpoflow.solver.storage.problem_arrays import problem_arrays, problem_head
@@ -34,6 +35,8 @@ def save_optimum(
     OSError
         It cannot be written.
     """
+    check_problem(mdp)
+    check_kind("best", best, Optimum, "an Optimum: wpoflow.solve_optimum")
     for name, shape in (("value", mdp.rho.shape), ("q", mdp.cost.shape), ("policy", mdp.cost.shape)):
         if (found := np.shape(getattr(best, name))) != shape:
             raise ValueError(f"optimum: its {name} has shape {found}, not {shape}: it is of another problem")

@@ -16,7 +16,7 @@ import h5py
 
 from wpoflow.solver.storage.atomic import NoTrailerError, OutputLock, RunFileError, append_trailer, check_trailer
 from wpoflow.solver.storage.contents import DAMAGE
-from wpoflow.solver.storage.digests import altered
+from wpoflow.solver.storage.digests import added, altered
 
 UNSEALED = "not sealed: another program opened it for writing"
 NAMED = 5
@@ -40,13 +40,18 @@ def check_seal(path: str | os.PathLike[str]) -> str:
         path = Path(path)
         if data_end(path) != path.stat().st_size:
             raise
-        _check_contents(path, str(error))
-        return f"{UNSEALED}, which cuts the seal; what it holds is as the run left it"
+        more = _check_contents(path, str(error))
+        since = f"; added since: {_some(more)}" if more else ""
+        return f"{UNSEALED}, which cuts the seal; what the run left in it is unchanged{since}"
     return ""
 
 
-def seal_again(path: str | os.PathLike[str]) -> bool:
-    """Seal a file whose seal another program cut, if its contents are as the run left them; False if it is sealed.
+def seal_again(path: str | os.PathLike[str]) -> str:
+    """Seal a file whose seal another program cut, if its contents are as the run left them.
+
+    Returns
+    -------
+    What `check_seal` says of it before; empty if it is sealed.
 
     Raises
     ------
@@ -58,10 +63,10 @@ def seal_again(path: str | os.PathLike[str]) -> bool:
         The file cannot be written; it is as it was.
     """
     with OutputLock(path):
-        if not check_seal(path):
-            return False
-        append_trailer(Path(path))
-        return True
+        found = check_seal(path)
+        if found:
+            append_trailer(Path(path))
+        return found
 
 
 def data_end(path: Path) -> int | None:
@@ -74,11 +79,12 @@ def data_end(path: Path) -> int | None:
     return int.from_bytes(block[start : start + 8], "little")
 
 
-def _check_contents(path: Path, otherwise: str) -> None:
-    """Raise RunFileError unless the contents of a file without a trailer are as they were when it was finished."""
+def _check_contents(path: Path, otherwise: str) -> list[str]:
+    """Raise RunFileError unless the contents of a file without a trailer are as they were; what was added to them."""
     try:
         with h5py.File(path, "r") as file:
             changed = altered(file)
+            more = [] if changed is None else added(file)
     except DAMAGE as error:
         raise RunFileError(f"{otherwise}; and HDF5 cannot read it: {error}") from error
     if changed is None:
@@ -86,5 +92,10 @@ def _check_contents(path: Path, otherwise: str) -> None:
             f"{otherwise}; or another program opened it for writing, and it is too old to tell whether it was altered"
         )
     if changed:
-        more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
-        raise RunFileError(f"{path}: {UNSEALED}, and altered or damaged: {', '.join(changed[:NAMED])}{more}")
+        raise RunFileError(f"{path}: {UNSEALED}, and altered or damaged: {_some(changed)}")
+    return more
+
+
+def _some(names: list[str]) -> str:
+    """Names, at most a few."""
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")

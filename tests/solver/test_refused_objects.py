@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import wpoflow as wpo
 from tests.solver.small_problems import small_problem
 from tests.solver.test_resume import interrupting
 from wpoflow.problems.resume import resume
@@ -90,3 +91,30 @@ def test_what_is_of_the_problem_is_taken() -> None:
     own = flow(mdp, accuracy=1e-3)
     for _ in range(3):
         np.testing.assert_array_equal(next(states).policy, next(own).policy)
+
+
+NAME: Any = "lqr"
+THREE: Any = 3
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda mdp: wpo.evolve(NAME, until=1.0), "mdp is of type str; it must be a GridMDP: wpoflow.load_problem"),
+        (lambda mdp: wpo.solve_optimum(NAME), "mdp is of type str"),
+        (lambda mdp: next(iter(wpo.flow(NAME))), "mdp is of type str"),
+        (lambda mdp: wpo.save_optimum(mdp, NAME, "best.h5"), "best is of type str; it must be an Optimum"),
+        (lambda mdp: wpo.evolve(mdp, until=1.0, output=THREE), "output is of type int; it must be the name of a file"),
+        (lambda mdp: replace(mdp, transition=np.ones((2, 2, 2))), "wpoflow.tabulated_transition.P. makes one of an"),
+        (lambda mdp: replace(mdp, states=mdp.states.axes), "states is of type tuple; it must be a Grid"),
+        (
+            lambda mdp: wpo.load_problem(THREE),
+            "problem is of type int; it must be the name of a gallery problem or a file",
+        ),
+        (lambda mdp: wpo.refine(THREE), "problem is of type int"),
+        (lambda mdp: wpo.validate_problem(THREE), "problem is of type int"),
+    ],
+)
+def test_arguments_of_another_kind_say_what_makes_one_of_the_right_kind(call: Any, says: str) -> None:
+    with pytest.raises(TypeError, match=says):
+        call(small_problem())

@@ -42,7 +42,10 @@ def test_info_tells_the_state_of_the_file(call: Call) -> None:
     write_unsealed()
     assert "not sealed: another program opened it for writing" in call("info", "run.h5")[1]
     assert '"unsealed": "not sealed: another program' in call("info", "run.h5", "--json")[1]
-    assert call("seal", "run.h5") == (0, "run.h5 is sealed again: what it holds is as the run left it\n", "")
+    status, out, err = call("seal", "run.h5")
+    assert (status, err) == (0, "")
+    assert out.startswith("run.h5 is sealed again; it was not sealed: another program opened it for writing")
+    assert out.endswith("; what the run left in it is unchanged\n")
     status, out, err = call("info", "run.h5")
     assert (status, err) == (0, "")
     assert "whole and unaltered" in out
@@ -60,6 +63,14 @@ def test_what_was_altered_is_not_sealed(call: Call) -> None:
     check_refusal(call, ["seal", "absent.h5"], 3, "absent.h5: No such file or directory")
     Path("text.h5").write_text("text" * 100)
     check_refusal(call, ["seal", "text.h5"], 3, "text.h5: no trailer")
+
+
+def test_what_was_added_since_is_named(call: Call) -> None:
+    small_run(Path("run.h5"))
+    with h5py.File("run.h5", "a") as file:
+        file.attrs["note"], file["mine"] = "read twice", np.ones(3)
+    assert "; added since: attribute note, mine" in call("info", "run.h5")[1]
+    assert call("seal", "run.h5")[1].endswith("is unchanged; added since: attribute note, mine\n")
 
 
 def test_a_run_without_its_end_state_is_not_extended(call: Call) -> None:

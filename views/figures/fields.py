@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.text import did_you_mean
-from wpoflow.grids.axis import Axis
+from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.run import Run
 from wpoflow.views.figures.formats import FigureError
@@ -45,7 +45,7 @@ class Slice:
     wanted : mapping of state axis to number, optional
         The nearest grid point is taken; the middle of axes left out.
     count : int
-        Most axes to lie along: the first of more than one point, those with a chosen value last.
+        Most axes to lie along: the first of more than one point, shocks after others, those with a chosen value last.
     """
 
     run: Run
@@ -72,8 +72,8 @@ class Slice:
     @cached_property
     def along(self) -> list[int]:
         """Positions of the axes."""
-        states = self.run.states
-        free = sorted(long_axes(states), key=lambda k: states.axes[k].name in (self.wanted or {}))
+        axes, wanted = self.run.states.axes, self.wanted or {}
+        free = sorted(long_axes(self.run.states), key=lambda k: (axes[k].name in wanted, axes[k].boundary == SHOCK))
         return sorted(free[: self.count])
 
     @property

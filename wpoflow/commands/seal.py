@@ -11,8 +11,8 @@ from wpoflow.views.terminal import show
 
 def main(*, file: Path) -> Exit:
     """Seal a file again, once all that it holds is found to be as the run left it."""
-    if seal_again(file):
-        show(f"{file} is sealed again: what it holds is as the run left it")
+    if found := seal_again(file):
+        show(f"{file} is sealed again; it was {found}")
     else:
         show(f"{file} is sealed, whole and unaltered")
     return Exit.DONE
