@@ -125,6 +125,11 @@ class Evidence:
         return self.flow is not None or self.flow_name == "wasserstein"
 
     @property
+    def contracts(self) -> bool:
+        """Whether a step is one unsplit backward Euler step, which contracts KL(p|g) by 1/(1 + 2 alpha dt)."""
+        return self.wasserstein and not self.split
+
+    @property
     def flow_name(self) -> str:
         """The flow that the run followed."""
         return str(self.run.attributes.get("flow", "wasserstein"))
