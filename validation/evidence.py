@@ -138,7 +138,8 @@ class Evidence:
     def flow_parameters(self) -> dict[str, float]:
         """Numbers that the flow of the run was made with."""
         found: dict[str, float] = json.loads(str(self.run.attributes.get("flow_parameters", "{}")))
-        return {name: found[name] for name in FLOWS[self.flow_name].parameters if name in found}
+        known = FLOWS[self.flow_name].parameters if self.flow_name in FLOWS else {}
+        return {name: found[name] for name in known if name in found}
 
     @property
     def own_step(self) -> float | None:

@@ -68,9 +68,7 @@ class Flow:
         """
         raise NotImplementedError
 
-    def log_step(
-        self, log_p: FloatArray, q: FloatArray, dt: float, log_out: FloatArray, out: FloatArray
-    ) -> FloatArray:
+    def log_step(self, log_p: FloatArray, q: FloatArray, dt: float, log_out: FloatArray, out: FloatArray) -> FloatArray:
         """`step` of a logarithmic flow in logarithms.
 
         Parameters

@@ -126,9 +126,7 @@ def refine(
             raise ValueError(f"direction {name}: there is no axis of more than one point to refine")
         plans[name] = plan
     own = own_step if flow in own_step_flows() else None
-    runner = _Runner(
-        make_mdp, list(times), quantities, functions or {}, scheme, accuracy, flow, parameters or {}, own
-    )
+    runner = _Runner(make_mdp, list(times), quantities, functions or {}, scheme, accuracy, flow, parameters or {}, own)
     entries = []
     for name, plan in plans.items():
         outcomes = []

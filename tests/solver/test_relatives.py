@@ -15,6 +15,7 @@ from tests.solver.random_mdps import grid_mdps
 from tests.solver.small_problems import small_problem
 from tests.solver.theorems import EPS, divergence, gibbs, rounding
 from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.transitions import tabulated_transition
 from wpoflow.solver.bellman.evaluation import Evaluation, evaluate, occupancy
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.fisher_rao import FisherRaoFlow
@@ -66,9 +67,7 @@ def test_steps_keep_mass_and_positivity(kind: Callable[[GridMDP], Flow], mdp: Gr
 @pytest.mark.parametrize("kind", KINDS)
 @given(grid_mdps(), STEPS)
 @settings(max_examples=60)
-def test_the_gibbs_policy_is_stationary_for_any_step(
-    kind: Callable[[GridMDP], Flow], mdp: GridMDP, dt: float
-) -> None:
+def test_the_gibbs_policy_is_stationary_for_any_step(kind: Callable[[GridMDP], Flow], mdp: GridMDP, dt: float) -> None:
     q = evaluate(mdp, mdp.initial_policy).q
     g = gibbs(mdp, q)
     policy = stepped(kind(mdp), g, q, dt)
@@ -177,8 +176,8 @@ def test_the_dissipation_is_what_the_flow_loses(kind: Callable[[GridMDP], Flow],
     speed, dt = derivative(made, p, q)
     stated = made.dissipation(p, q)
     assert stated is not None
-    terms = np.abs(delta * speed).sum(axis=1) + (EPS / dt) * np.abs(delta * p).sum(axis=1)
-    assert np.all(np.abs(stated + (delta * speed).sum(axis=1)) <= 1e-5 * terms + 16.0 * EPS / dt * np.abs(delta * p).sum(axis=1))
+    size, lost = np.abs(delta * speed).sum(axis=1), EPS / dt * np.abs(delta * p).sum(axis=1)
+    assert np.all(np.abs(stated + (delta * speed).sum(axis=1)) <= 1e-5 * size + 16.0 * lost)
     assert np.all(stated >= 0.0)
 
 
@@ -288,7 +287,7 @@ def test_wfr_is_faster_than_either_part_by_the_rate_of_the_other() -> None:
 
 @pytest.mark.parametrize("beta", [0.0, -1.0, np.inf, np.nan])
 def test_a_weight_that_is_not_positive_and_finite_is_refused(beta: float) -> None:
-    with pytest.raises(ValueError, match="beta = .* must be positive and finite"):
+    with pytest.raises(ValueError, match=r"beta = .* must be positive and finite"):
         WassersteinFisherRaoFlow(small_problem(), beta=beta)
 
 
@@ -313,8 +312,6 @@ def test_one_state_equals_the_closed_form_at_any_step(mdp: GridMDP, step: float)
     """As many states side by side, from which nothing is learned: steps of any length are exact."""
     n = mdp.states.size
     alone = np.repeat(np.eye(n)[:, None, :], mdp.actions.size, axis=1)
-    from wpoflow.grids.transitions import tabulated_transition
-
     mdp = replace(mdp, transition=tabulated_transition(alone))
     tau, p = mdp.temperature, mdp.initial_policy
     log_g = mdp.log_mass - (mdp.cost - mdp.cost.min(axis=1, keepdims=True)) / tau
