@@ -6,8 +6,8 @@ The Fisher–Rao flow is linear in ln p but for Q, which is affine in V:
 
     p(t + dt) ∝ p(t)^x g^(1-x),    x = e^{-tau dt},    g the Gibbs policy of c + gamma P <V>,
 
-<V> the average of V over the step with a weight that decays backwards (`solver.schemes.decaying_average`).  There V is
-extrapolated by the polynomial through its values at the last d + 1 times: a formula of order d + 1 (Nørsett 1969,
+<V> the average of V over the step with a weight that decays backwards (`solver.arithmetic.decaying_average`).  There V
+is extrapolated by the polynomial through its values at the last d + 1 times: a formula of order d + 1 (Nørsett 1969,
 doi:10.1007/BFb0060031; Hochbruck & Ostermann, Acta Numerica 2010, doi:10.1017/S0962492910000048), of which only values
 (S,) are kept.  Every step is a mixture: positive, of mass one, in ln p, and exact where Q does not move.
 
@@ -38,12 +38,12 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.brief import briefly
 from wpoflow.grids.grid import Grid
+from wpoflow.solver.arithmetic.decaying_average import DecayingAverage
 from wpoflow.solver.arithmetic.extremes import oscillations
 from wpoflow.solver.bellman.evaluation import Evaluation, q_of_value
 from wpoflow.solver.flows.flow import Flow
 from wpoflow.solver.flows.mixture import log_of
 from wpoflow.solver.flows.mixture_kernels import oscillation_of_rows, squared_progress
-from wpoflow.solver.schemes.decaying_average import DecayingAverage
 from wpoflow.solver.schemes.scheme import Problem, Ring, Scheme, State, Trial, values
 
 HIGHEST_DEGREE = 5  # of the extrapolation of V

@@ -13,6 +13,7 @@ from tests.orders import check_order
 from tests.solver.small_problems import small_problem
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.transitions import tabulated_transition
+from wpoflow.solver.arithmetic.decaying_average import DecayingAverage, moments
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.fisher_rao import FisherRaoFlow
@@ -21,7 +22,6 @@ from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.flows.wasserstein_fisher_rao import WassersteinFisherRaoFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.observables import Observer
-from wpoflow.solver.schemes.decaying_average import DecayingAverage, moments
 from wpoflow.solver.schemes.trajectory import FlowState, flow
 from wpoflow.validation.exact_cases.bandits import double_well
 

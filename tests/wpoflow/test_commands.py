@@ -250,7 +250,7 @@ def test_a_gallery_file_can_be_edited_and_run(call: Call) -> None:
         (
             ["run", "lqr", "--scheme", "rk4"],
             2,
-            "--scheme: 'rk4' is not a choice; choose 'automatic', 'multistep', 'exponential', "
+            "--scheme: 'rk4' is not a choice; choose 'automatic', 'multistep', 'adams', 'exponential', "
             "'extrapolated' or 'euler'",
         ),
         (["run", "lqr", "--set", "problem.temprature=1"], 2, "--set problem.temprature: is not a known key"),
