@@ -46,7 +46,7 @@ def test_every_flow_runs_and_says_so(call: Call, name: str) -> None:
 
 def test_the_weight_reaches_the_flow_and_a_longer_run(call: Call) -> None:
     """Also through the file, when the run is extended; and as an object in Python."""
-    how = ["--flow", "wasserstein-fisher-rao", "--set", "flow.beta=3.0", "--step", "0.1"]
+    how = ["--flow", "wasserstein-fisher-rao", "--set", "flow.beta=3.0", "--step", "0.125"]
     assert call("run", *SMALL, *how, "--until", "2.0", "-o", "whole.h5", "--quiet")[0] == 0
     assert call("run", *SMALL, *how, "--until", "1.0", "-o", "part.h5", "--quiet")[0] == 0
     assert call("resume", "part.h5", "--until", "2.0", "--quiet")[0] == 0
@@ -54,8 +54,8 @@ def test_the_weight_reaches_the_flow_and_a_longer_run(call: Call) -> None:
     assert json.loads(str(part.attributes["flow_parameters"])) == {"beta": 3.0}
     np.testing.assert_array_equal(whole.policy, part.policy)
     mdp = load_problem("lqr", cells={"x": 12, "u": 12})
-    same = evolve(mdp, until=2.0, flow=WassersteinFisherRaoFlow(mdp, beta=3.0), step=0.1)
-    other = evolve(mdp, until=2.0, flow="wasserstein-fisher-rao", step=0.1)
+    same = evolve(mdp, until=2.0, flow=WassersteinFisherRaoFlow(mdp, beta=3.0), step=0.125)
+    other = evolve(mdp, until=2.0, flow="wasserstein-fisher-rao", step=0.125)
     np.testing.assert_array_equal(same.policy, whole.policy)
     assert same.attributes["flow_parameters"] == whole.attributes["flow_parameters"]
     assert np.abs(other.policy - whole.policy).max() > 1e-3
