@@ -13,6 +13,7 @@ Each step lowers V by a finite amount: there is no dissipation to state.
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 from wpoflow.solver.flows.mixture import MixtureFlow
@@ -25,6 +26,12 @@ class MirrorDescent(MixtureFlow):
 
     name = "mirror"
     own_step: ClassVar[bool] = True
+
+    @staticmethod
+    def late_rate(spectral_gap: float, temperature: float, **parameters: float) -> float:
+        """2 ln(1 + tau eta)/eta, as the gap falls by (1 + tau eta)^-2 a step; see `Flow.late_rate`."""
+        step = parameters["step"]
+        return 2.0 * math.log1p(temperature * step) / step
 
     def weights(self, dt: float) -> tuple[float, float]:
         """See `MixtureFlow.weights`."""

@@ -39,6 +39,7 @@ class WassersteinFisherRaoFlow(Flow):
     """
 
     name = "wasserstein-fisher-rao"
+    transports = True
 
     def __init__(self, mdp: GridMDP, beta: float = 1.0) -> None:
         super().__init__(mdp)
@@ -56,6 +57,11 @@ class WassersteinFisherRaoFlow(Flow):
         """See `Flow.step`."""
         self._transport.step(p, q, dt, out)
         return self._growth.step(out, q, self.beta * dt, out)
+
+    @staticmethod
+    def late_rate(spectral_gap: float, temperature: float, **parameters: float) -> float:
+        """2 (lambda + beta tau); see `Flow.late_rate`."""
+        return 2.0 * (spectral_gap + parameters["beta"] * temperature)
 
     def dissipation(self, p: FloatArray, q: FloatArray) -> FloatArray:
         """See `Flow.dissipation`."""

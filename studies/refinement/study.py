@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from wpoflow.grids.grid import Grid
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.flow import as_flow, flow_class
 from wpoflow.solver.mdp import GridMDP
@@ -145,8 +146,9 @@ def _of_fixed_step(scheme: str, flow: str) -> str:
         return DESCENT
     if scheme == AUTOMATIC:
         return "adams" if kind.logarithmic else "extrapolated"
-    if scheme not in fixed_step_schemes():
-        choices = ", ".join([AUTOMATIC, *fixed_step_schemes()])
+    applying = [name for name in fixed_step_schemes() if not scheme_class(name).obstacle(Grid(()), kind)]
+    if scheme not in applying:
+        choices = ", ".join([AUTOMATIC, *applying])
         raise ValueError(f"scheme {scheme!r} takes no fixed steps that could be refined; choose one of {choices}")
     return scheme
 

@@ -113,3 +113,19 @@ def test_claims_of_the_wasserstein_flow_are_not_made_of_others(name: str) -> Non
     verdicts = {found.claim: found.verdict for found in result.findings}
     assert verdicts["pointwise_descent"] is Verdict.HOLDS
     assert verdicts["structure"] is Verdict.HOLDS
+
+
+def test_no_rate_is_guaranteed_that_is_of_another_flow() -> None:
+    """Late rates are the flows' own, and what is observed comes to them; guarantees are those that hold."""
+    mdp = load_problem("lqr", cells={"x": 12, "u": 12})
+    for name in FLOWS:
+        control = {"step": 0.5} if name in own_step_flows() else {"accuracy": 1e-6}
+        run = evolve(mdp, until={"gap": 1e-13}, flow=name, **control, series={"every": 0.5})  # type: ignore[arg-type]
+        rates = validate_run(run, name, only=["structure"]).cases[name]["rates"]
+        late = -np.diff(np.log(run.series["gap"]))[-4:-2] / 0.5
+        np.testing.assert_allclose(late, rates["sharp"], rtol=0.05)
+        transports = name in ("wasserstein", "wasserstein-fisher-rao")
+        assert (rates["guaranteed"][-1] > 0.0) == transports
+        assert (rates["paper"][-1] > 0.0) == transports
+        if transports:
+            assert rates["guaranteed"][-1] <= late[-1]
