@@ -202,8 +202,7 @@ def _first_time(run: Run, goal: float) -> float:
 def _refuse_what_cannot_fit(stated: ProblemFile, finest: Sequence[Level], scheme: str) -> None:
     """Before anything is run, the largest grid of each direction is estimated."""
     for level in finest:
-        asked = stated.flow.model_copy(
-            update={"scheme": AUTOMATIC if level.step is None else scheme, "step": level.step}
-        )
+        step = stated.flow.step if level.step is None and stated.flow.kind in own_step_flows() else level.step
+        asked = stated.flow.model_copy(update={"scheme": AUTOMATIC if level.step is None else scheme, "step": step})
         expected = estimate(read_statement(with_cells(stated, level.cells)), asked)
         refuse_if_too_large(stated.label, expected.plan, expected.needed)
