@@ -18,17 +18,18 @@ def case_numbers(evidence: Evidence) -> dict[str, Any]:
 
     ``rates`` holds one entry a row of the run: ``guaranteed`` 2 alpha/kappa, ``sup_norm`` 2 alpha (1 - gamma),
     ``paper`` 2 alpha (1 - gamma)/|d*/rho|_sup, all with the alpha certified from that row on, ``observed``
-    dissipation/gap, and the number ``sharp``, 2 lambda of the slowest state visited.  ``certified`` (of
-    |V - V*|_sup) and ``certified_rho`` (of gap(rho)) are what certificates issued until then give there,
-    r (1 - level/y), with their levels ``certified_level`` and ``certified_rho_level``; ``from_when`` says from which
-    gap on they are worth something.
+    dissipation/gap, and the number ``sharp``, the late rate of the slowest state visited: 2 lambda of the Wasserstein
+    flow.  ``certified`` (of |V - V*|_sup) and ``certified_rho`` (of gap(rho)) are what certificates issued until then
+    give there, r (1 - level/y), with their levels ``certified_level`` and ``certified_rho_level``; ``from_when`` says
+    from which gap on they are worth something.  Of flows that are not known to dissipate as much as the Wasserstein
+    flow, the guarantees are zero.
     """
     run, series = evidence.run, evidence.run.series
     gaps = evidence.spectral_gaps[evidence.reached]
     now, ratio = evidence.alpha_from_now_on, evidence.density_ratio
     kappa = series["occupancy_ratio"]
     lower = evidence.bounds.best
-    sharp = 2.0 * float(evidence.spectral_gaps[evidence.slowest])
+    sharp = evidence.sharp_rate
     axes_slopes = slopes(evidence.optimum.q, run.actions)
     numbers = {
         "title": run.title,

@@ -6,6 +6,7 @@ its action axes, reference masses and Q*.  With the problem at hand claims may a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,10 +15,10 @@ import numpy as np
 
 from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.solver.entropy import relative_entropy_to_gibbs
-from wpoflow.solver.flows.flow import Flow, flow_class
+from wpoflow.solver.flows.flow import Flow, as_flow, flow_class
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum, Run
-from wpoflow.solver.registry import FLOWS
+from wpoflow.solver.registry import FLOWS, own_step_flows
 from wpoflow.studies.refinement.plan import RefinedAxis
 from wpoflow.studies.refinement.problem_grids import coarsened
 from wpoflow.validation.certificate.instant import above_rounding
@@ -128,9 +129,41 @@ class Evidence:
         return self.flow is not None or self.flow_name == "wasserstein"
 
     @property
+    def contracts(self) -> bool:
+        """Whether a step is one unsplit backward Euler step, which contracts KL(p|g) by 1/(1 + 2 alpha dt)."""
+        return self.wasserstein and not self.split
+
+    @property
     def flow_name(self) -> str:
         """The flow that the run followed."""
         return str(self.run.attributes.get("flow", "wasserstein"))
+
+    @property
+    def flow_parameters(self) -> dict[str, float]:
+        """Numbers that the flow of the run was made with."""
+        known = FLOWS[self.flow_name].parameters if self.flow_name in FLOWS else {}
+        return {name: value for name, value in self._parameters.items() if name in known}
+
+    @property
+    def _parameters(self) -> dict[str, float]:
+        found: dict[str, float] = json.loads(str(self.run.attributes.get("flow_parameters", "{}")))
+        return found
+
+    @property
+    def _kind(self) -> type[Flow]:
+        """The class of the flow of the run, or of the one that is judged in its place."""
+        name = "wasserstein" if self.wasserstein else self.flow_name
+        return flow_class(name) if name in FLOWS else Flow
+
+    @cached_property
+    def sharp_rate(self) -> float:
+        """The rate at which the gap falls in the end, in the slowest state; not a number of a flow not known."""
+        return self._kind.late_rate(float(self.spectral_gaps[self.slowest]), self.temperature, **self._parameters)
+
+    @property
+    def own_step(self) -> float | None:
+        """The step of the run, where it belongs to its flow."""
+        return self.number("step") if self.flow_name in own_step_flows() else None
 
     @property
     def dissipates(self) -> bool:
@@ -190,7 +223,15 @@ class Evidence:
 
     @cached_property
     def alpha_from_now_on(self) -> ProvenBound:
-        """For every row a bound of alpha(Gibbs policy of Q^p), valid then and for all later times, (rows,)."""
+        """For every row a bound of alpha(Gibbs policy of Q^p), valid then and for all later times, (rows,).
+
+        Zero of a flow that is not known to dissipate as much as the Wasserstein flow: nothing is guaranteed of it so.
+        """
+        return self._of_transport if self._kind.transports else self._of_transport.lowered(0.0)
+
+    @cached_property
+    def _of_transport(self) -> ProvenBound:
+        """What it is of the Wasserstein flow."""
         return future_bound(self.proven_alpha.least(), self.largest_gap, self.discount, self.temperature)
 
     @property
@@ -247,7 +288,7 @@ class Evidence:
         assert self.mdp is not None
         if self.flow is None and self.flow_name not in FLOWS:
             raise EvidenceError(f"{self.name}: its flow was a {self.flow_name}; give it to judge its steps")
-        return flow_class(self.flow_name)(self.mdp) if self.flow is None else self.flow
+        return as_flow(self.mdp, self.flow_name, self.flow_parameters) if self.flow is None else self.flow
 
     @cached_property
     def gap_floor(self) -> float:
@@ -301,7 +342,8 @@ class Evidence:
         judged and not taken for rounding; and a row that is not a number is judged, too, and fails.
         """
         gap = self.run.series["gap"]
-        share = self.rate_rounding_share(gap, np.maximum(self.local_rate, self.guaranteed_rate))
+        least = static_rate(self._of_transport, self.run.series["occupancy_ratio"])
+        share = self.rate_rounding_share(gap, np.maximum(self.local_rate, least))
         return np.asarray(~(gap <= 0.0) & ~(share > LARGEST_ROUNDING_SHARE))
 
     @cached_property

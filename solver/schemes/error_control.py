@@ -33,12 +33,12 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.solver.arithmetic.combination import combination_squared
 from wpoflow.solver.arithmetic.extremes import error_ratios, largest_entry, mean_and_maximum
 from wpoflow.solver.bellman.evaluation import Evaluation
 from wpoflow.solver.bellman.system import EPS, SOUGHT
 from wpoflow.solver.entropy import distance_squared, gibbs_policy
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.schemes.combination import combination_squared
 
 ROUNDING_FLOOR = 3e-14
 BELLMAN_SHARE = 1e-3  # of the allowed error, spent on inexact values between substeps
@@ -136,6 +136,19 @@ class ErrorControl:
         mean_and_maximum(squares, self._weights, self.counted, norms)
         self._errors = squares[0]
         return bool(np.all(norms[0] <= self._accuracy * norms[1] + self._floor))
+
+    def mean(self, squares: FloatArray) -> float:
+        """Mean over the states of squares (S,), as a square root."""
+        norms = np.empty((1, 2))
+        mean_and_maximum(squares[None], self._weights, self.counted, norms)
+        return float(norms[0, 0])
+
+    def measured(self, squares: FloatArray) -> float:
+        """Errors, squares[0], over what is allowed where the progress is that of squares[1].  Array (2, S)."""
+        norms = np.empty((2, 2))
+        mean_and_maximum(squares, self._weights, self.counted, norms)
+        self._errors = squares[0]
+        return float((norms[0] / (self._accuracy * norms[1] + self._floor)).max())
 
     def allowed(self, progress: float) -> float:
         """What is allowed of an error, in the mean of the states, given the progress made in the mean."""

@@ -5,7 +5,8 @@ r"""Decay of the gap over all its decades, and its local rate, beside what theor
     paper         likewise with 2 alpha (1 - gamma)/|d*/rho|_sup
     certified     for the local rate alone: what certificates of gap(rho) issued until then give, by the run file alone
                   (`validation.certificate`)
-    sharp         2 lambda of the slowest state that is visited, a line through the last gap above rounding
+    sharp         2 lambda of the slowest state that is visited, or what another flow has for it; a line through the
+                  last gap above rounding
 
 The local rate is the file's ``rate_observed``; faint where rounding decides it.
 """
@@ -36,13 +37,17 @@ RATE_RANGE = 1e-5
 
 @dataclass(frozen=True)
 class Rates:
-    """Rates of a run by row, (rows,), the sharp one a number, nan where its spectrum was not found."""
+    """Rates of a run by row, (rows,), the sharp one a number, nan where its spectrum was not found.
+
+    ``other``: whether they are of another flow than the Wasserstein flow.
+    """
 
     guaranteed: FloatArray
     paper: FloatArray
     certified: FloatArray
     judged: BoolArray
     sharp: float
+    other: bool
 
 
 def why_not(run: Run) -> str:
@@ -66,10 +71,10 @@ def rates_of(run: Run) -> Rates:
         certified = evidence.certified_rho.rate
         guaranteed, judged = evidence.guaranteed_rate, evidence.judged
     try:
-        sharp = 2.0 * float(evidence.spectral_gaps[evidence.slowest])
+        sharp = evidence.sharp_rate
     except SpectrumError:
         sharp = np.nan
-    return Rates(guaranteed, paper, certified, judged, sharp)
+    return Rates(guaranteed, paper, certified, judged, sharp, not evidence.wasserstein)
 
 
 def bound_line(time: FloatArray, gap: FloatArray, rate: FloatArray) -> FloatArray:
@@ -112,7 +117,7 @@ def gap_panel(panel: Axes, run: Run, *, short: bool = False) -> None:
         inside = line <= panel.get_ylim()[1]
         panel.plot(
             np.where(inside, time, np.nan), line, color=BLACK, linestyle="-.", linewidth=0.8,
-            label="sharp" if short else r"sharp, $2\lambda_{\min}$",
+            label="sharp" if short or rates.other else r"sharp, $2\lambda_{\min}$",
         )  # fmt: skip
     floor = run.optimum.gap_floor
     low, high = panel.get_ylim()
