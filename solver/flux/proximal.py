@@ -1,3 +1,34 @@
+"""The proximal step in Wasserstein space on one line of cells: a convex minimisation by Newton's method.
+
+    p' = argmin  tau KL(p' | g) + W2^2(p', p) / (2 eta)          (Jordan, Kinderlehrer, Otto 1998, doi:10.1137/S0036141096303359)
+
+W2 is that of `solver.flux.transport`.  In the masses C_k left of the edges every cell adds to the Hessian
+
+    kappa (b - a)^2 + A a^2 + 2 B a b + D b^2,        a = dC_k, b = dC_{k+1},   kappa = tau / p'_k,   A, D >= 0, A D >= B^2,
+
+so that it is tridiagonal.  Elimination from the left keeps S_k, what is left of edge k as a function of dC_k alone:
+
+    S_{k+1} = [ D S_k + (A D - B^2) + kappa (S_k + A + D + 2 B) ] / (S_k + A + kappa),
+
+a sum of positive terms: neighbouring cells may differ by any factor.  All is written in units of masses, S_k p'_k and
+dC_{k+1} / p'_k, and what substitution gives is the relative change d ln p' of every cell, also where it is the difference of two
+much larger moved masses.
+
+Where a relative change d is at most 1/2 the new mass is p' (1 + d); elsewhere, in tails that rise or fall by orders of
+magnitude, it is p' e^d, the exact minimiser of entropy alone, and the sum of all is made what it was.  Moved masses follow
+the changes: they take the linear change as substitution gives it and add what exponentials differ from it, so that wells
+deeper than rounding keep theirs.  A cell whose change turns its sign from one iteration to the next goes half as far from
+then on, and twice as far again when it does not: tails find their place within tens of iterations on any grid.
+
+The objective falls in every iteration: a step that raises it is halved.  As p itself is where the iteration begins,
+
+    tau KL(p' | g) + W2^2(p', p) / (2 eta)  <=  tau KL(p | g)
+
+whatever the length of the step and however far the iteration came.  It ends when all relative changes are below
+`SMALL`, of which Newton's method leaves the square; or, from `PATIENCE` iterations on, when the decrease to be had by
+Newton's method is rounding of the objective, so that what is left to find are tails that weigh nothing.
+"""
+
 from __future__ import annotations
 
 import numba
@@ -6,141 +37,229 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.compile import kernel
 from wpoflow.solver.arithmetic.elementary import exp, log
-from wpoflow.solver.flux.transport import cell_terms, old_position
+from wpoflow.solver.flux.transport import cell_integrals, old_position, sums_from_both_ends
 
-MOST = 400
-FLOOR = 1e-280
+SMALL = 1e-6
+NEGLIGIBLE = 1e-28  # of tau: a decrease of the objective that relative changes of 1e-14 would make
+ROUNDING = 1e-15  # of the objective
+MOST, PATIENCE = 400, 60  # iterations
+HALVINGS = 40
+LEAST, LOG_LEAST = 1e-280, -644.7238260383328  # of a mass: smaller ones count as this one in what moves others
+PARTS = 64
+(
+    OLD, LEFT, RIGHT, GIBBS, NEW, LOG_NEW, MOVED, NEW_LEFT, NEW_RIGHT, CHANGE, SHIFT,
+    BASE, LOG_BASE, BASE_MOVED, WANTED, BASE_SHIFT, LIMIT, APPLIED, ONWARD, ONWARD_FORCE, HERE, HERE_FORCE, ROWS,
+) = range(23)  # fmt: skip
 
 
 @kernel()
-def newton_direction(p, lower, upper, new_upper, widths, log_gibbs, inverse, temperature, new, log_new, moved, work, direction, shift):
-    """Energy, and the Newton direction: d ln p' in direction, d D in shift. work (n,4)"""
+def newton_direction(rows: FloatArray, widths: FloatArray, step: float, temperature: float) -> tuple[float, float, float]:
+    """The objective at NEW, and Newton's relative changes and moved masses there.
+
+    Parameters
+    ----------
+    rows : array (ROWS, n + 1)
+        What belongs to the line; see the names of the rows.
+
+    Returns
+    -------
+    objective : float
+    largest : float
+        Relative change, among cells of more than `LEAST`.
+    decrease : float
+        Twice what the objective would fall by were it quadratic.
+    """
     n = widths.size
-    kl, transport = 0.0, 0.0
-    surplus, force, before, passed = 0.0, 0.0, 0.0, 0.0
-    low, cell = 0.0, 0
-    new_upper[n] = 0.0
-    for k in range(n - 1, -1, -1):
-        new_upper[k] = new_upper[k + 1] + new[k]
+    p, left, right = rows[OLD, :n], rows[LEFT], rows[RIGHT]
+    new, new_left, new_right = rows[NEW, :n], rows[NEW_LEFT], rows[NEW_RIGHT]
+    sums_from_both_ends(new, new_left, new_right)
+    inverse = 1.0 / step
+    entropy, transport, decrease = 0.0, 0.0, 0.0
+    stiffness, force, excess_before, passed = 0.0, 0.0, 0.0, 0.0
+    cell = 0
     for k in range(n):
         h, mass = widths[k], new[k]
-        excess = log_new[k] - log_gibbs[k]
+        excess = rows[LOG_NEW, k] - rows[GIBBS, k]
+        beyond, displacement = p[0], 0.0
         if k:
-            cell, beyond, displacement = old_position(p, lower, upper, widths, k, low, new_upper[k], moved[k], cell)
-        else:
-            cell, beyond, displacement = 0, p[0], 0.0
-        left, right, square, first, mixed, second, determinant = cell_terms(p, widths, mass, h, cell, beyond, displacement)
-        low += mass
-        kl += mass * excess
+            cell, beyond, displacement = old_position(
+                p, left, right, widths, k, new_left[k], new_right[k], rows[MOVED, k], cell
+            )
+        at_left, at_right, square, first, mixed, second, determinant = cell_integrals(
+            p, widths, mass, h, cell, beyond, displacement
+        )
+        entropy += mass * excess
         transport += mass * square
         scale = h * inverse
-        a, b, d, det = scale * first, scale * mixed, scale * second, scale * scale * determinant
+        a, b, d = scale * first, scale * mixed, scale * second
         if k:
-            # gradient of edge k
             ratio = mass / new[k - 1]
-            surplus *= ratio
-            force += temperature * (before - excess) - inverse * (h * left + passed)
-            pivot = 1.0 / (surplus + a + temperature)
-            work[k, 0] = (temperature - b) * pivot * ratio
-            work[k, 1] = -force * pivot * ratio
-            work[k, 2] = (surplus + a + b) * pivot
-            work[k, 3] = force * pivot
-            force *= (temperature - b) * pivot
-            surplus = (d * surplus + det + temperature * (surplus + a + d + 2.0 * b)) * pivot
+            stiffness *= ratio
+            force += temperature * (excess_before - excess) - inverse * (h * at_left + passed)
+            pivot = 1.0 / (stiffness + a + temperature)
+            decrease += force * force * pivot * mass
+            onward = (temperature - b) * pivot
+            rows[ONWARD, k], rows[ONWARD_FORCE, k] = onward * ratio, -force * pivot * ratio
+            rows[HERE, k], rows[HERE_FORCE, k] = (stiffness + a + b) * pivot, force * pivot
+            force *= onward
+            total = stiffness + a + d + 2.0 * b
+            stiffness = (d * stiffness + scale * scale * determinant + temperature * total) * pivot
         else:
-            surplus = d + temperature
-        before, passed = excess, h * right
-    there = 0.0
-    largest = 0.0
-    for k in range(n - 1, 0, -1):
-        direction[k] = work[k, 2] * there + work[k, 3]
-        if log_new[k] > -640.0:
-            largest = max(largest, abs(direction[k]))
-        there = work[k, 0] * there + work[k, 1]
-        shift[k] = there * new[k - 1]
-    direction[0] = there
-    if log_new[0] > -640.0:
-        largest = max(largest, abs(direction[0]))
-    shift[0] = 0.0
-    return temperature * kl + 0.5 * inverse * transport, largest
+            stiffness = d + temperature
+        excess_before, passed = excess, h * at_right
+    shift, largest = 0.0, 0.0  # the shift in units of the cell before the edge
+    for k in range(n - 1, -1, -1):
+        change = rows[HERE, k] * shift + rows[HERE_FORCE, k] if k else shift
+        rows[CHANGE, k] = change
+        if rows[LOG_NEW, k] > LOG_LEAST:
+            largest = max(largest, abs(change))
+        if k:
+            shift = rows[ONWARD, k] * shift + rows[ONWARD_FORCE, k]
+            rows[SHIFT, k] = shift * new[k - 1]
+    return temperature * entropy + 0.5 * inverse * transport, largest, decrease
 
 
 @kernel()
-def proximal_line(p, log_gibbs, widths, step, temperature, work, new, log_new, moved, direction, shift, out, history, most=400):
-    n = widths.size
-    inverse = 1.0 / step
-    total = 0.0
-    lower = np.zeros(n + 1)
-    upper = np.zeros(n + 1)
-    new_upper = np.zeros(n + 1)
+def _go(rows: FloatArray, n: int, length: float) -> None:
+    """NEW, LOG_NEW and MOVED a part of the way from BASE along WANTED, of which APPLIED is what cells may go."""
+    surplus, largest, top = 0.0, 0, -np.inf
     for k in range(n):
-        lower[k + 1] = lower[k] + p[k]
-    for k in range(n - 1, -1, -1):
-        upper[k] = upper[k + 1] + p[k]
+        top = max(top, rows[LOG_BASE, k] + length * rows[APPLIED, k])
+    far = max(top, 0.0)  # a mass larger than all of it
     for k in range(n):
-        total += p[k]
-    for k in range(n):
-        new[k] = max(p[k], FLOOR)
-        log_new[k] = log(new[k])
-        moved[k] = 0.0
-    energy, largest = newton_direction(p, lower, upper, new_upper, widths, log_gibbs, inverse, temperature, new, log_new, moved, work, direction, shift)
-    first_energy = energy
-    count = 0
-    applied = np.zeros(n)
-    lim = np.full(n, np.inf)
-    for it in range(most):
-        history[it, 0], history[it, 1] = energy, largest
-        count = it + 1
-        if largest < 1e-9:
-            break
-        if largest <= 0.5:
-            for k in range(n):
-                change = 1.0 + direction[k]
-                new[k] *= change
-                log_new[k] += np.log1p(direction[k])
-                moved[k] += shift[k]
-            history[it, 2] = 1.0
-            energy, largest = newton_direction(p, lower, upper, new_upper, widths, log_gibbs, inverse, temperature, new, log_new, moved, work, direction, shift)
+        base, wanted = rows[BASE, k], length * rows[WANTED, k]
+        change = length * rows[APPLIED, k]
+        if change == wanted and abs(change) <= 0.5 and far == 0.0:
+            rows[NEW, k], rows[LOG_NEW, k] = base * (1.0 + change), rows[LOG_BASE, k] + log(1.0 + change)
+            rows[MOVED, k] = 0.0
         else:
-            for k in range(n):
-                if direction[k] * applied[k] < 0.0:
-                    lim[k] = max(0.5, 0.5 * min(abs(applied[k]), abs(direction[k])))
-                else:
-                    lim[k] *= 2.0
-                direction[k] = min(max(direction[k], -lim[k]), lim[k])
-                applied[k] = direction[k]
-            s = 1.0
-            old_log = log_new.copy()
-            d = direction.copy()
-            while True:
-                top = -np.inf
-                for k in range(n):
-                    x = s * d[k]
-                    log_new[k] = old_log[k] + (x if abs(x) > 0.5 else np.log1p(x))
-                    top = max(top, log_new[k])
-                z = 0.0
-                for k in range(n):
-                    z += exp(log_new[k] - top)
-                lz = top + np.log(z) - np.log(total)
-                big = 0
-                for k in range(n):
-                    log_new[k] -= lz
-                    new[k] = max(exp(log_new[k]), FLOOR)
-                    if new[k] > new[big]:
-                        big = k
-                moved[0] = 0.0
-                for k in range(big):
-                    moved[k + 1] = moved[k] + (new[k] - p[k])
-                acc = 0.0
-                for k in range(n - 1, big, -1):
-                    acc += new[k] - p[k]
-                    moved[k] = -acc
-                e, l = newton_direction(p, lower, upper, new_upper, widths, log_gibbs, inverse, temperature, new, log_new, moved, work, direction, shift)
-                if e <= energy + 1e-14 * abs(first_energy) or s < 1e-10:
-                    history[it, 2] = s
-                    energy, largest = e, l
-                    break
-                s *= 0.5
+            rows[LOG_NEW, k] = rows[LOG_BASE, k] + change - far
+            rows[NEW, k] = max(exp(rows[LOG_NEW, k]), LEAST)
+            rows[MOVED, k] = rows[NEW, k] - base - base * wanted
+        surplus += rows[MOVED, k]
+        if rows[NEW, k] > rows[NEW, largest]:
+            largest = k
+    if far > 0.0:
+        total = 0.0
+        for k in range(n):
+            total += rows[NEW, k]
+        surplus = total - rows[LEFT, n]
+    if surplus != 0.0:
+        shrunk, scale, log_scale = 1.0 / (1.0 + surplus), -surplus / (1.0 + surplus), -np.log1p(surplus)
+        for k in range(n):
+            rows[MOVED, k] += scale * rows[NEW, k]
+            rows[NEW, k] = max(rows[NEW, k] * shrunk, LEAST)
+            rows[LOG_NEW, k] += log_scale
+    # from both ends to the largest cell, which has room for rounding
+    total = 0.0
+    for k in range(n - 1, largest, -1):
+        total += rows[MOVED, k]
+        rows[MOVED, k] = rows[BASE_MOVED, k] + length * rows[BASE_SHIFT, k] - total
+    total = 0.0
+    for k in range(largest + 1):
+        here = rows[MOVED, k]
+        rows[MOVED, k] = rows[BASE_MOVED, k] + length * rows[BASE_SHIFT, k] + total
+        total += here
+
+
+@kernel()
+def _begin(rows: FloatArray, n: int) -> None:
+    """NEW is OLD, and no cell has a limit."""
     for k in range(n):
-        out[k] = exp(log_new[k])
-    return count
+        rows[NEW, k] = max(rows[OLD, k], LEAST)
+        rows[LOG_NEW, k] = log(rows[NEW, k])
+        rows[MOVED, k], rows[SHIFT, k] = 0.0, 0.0
+        rows[LIMIT, k], rows[APPLIED, k] = np.inf, 0.0
+
+
+@kernel()
+def proximal_line(rows: FloatArray, widths: FloatArray, step: float, temperature: float) -> tuple[int, float]:
+    """The step on one line, from OLD and GIBBS to NEW and LOG_NEW.
+
+    Returns
+    -------
+    iterations : int
+    residual : float
+        Largest relative change of an iteration more; zero where what is left is rounding of the objective.
+    """
+    n = widths.size
+    sums_from_both_ends(rows[OLD, :n], rows[LEFT], rows[RIGHT])
+    _begin(rows, n)
+    objective, largest, decrease = newton_direction(rows, widths, step, temperature)
+    rounding = ROUNDING * abs(objective)
+    for iteration in range(1, MOST + 1):
+        for k in range(n):
+            wanted, before, limit = rows[CHANGE, k], rows[APPLIED, k], 2.0 * rows[LIMIT, k]
+            if wanted * before < 0.0 and abs(wanted) > 0.5:
+                limit = max(0.5, 0.5 * min(abs(wanted), abs(before)))
+            rows[LIMIT, k] = limit
+            rows[WANTED, k], rows[APPLIED, k] = wanted, min(max(wanted, -limit), limit)
+            rows[BASE, k], rows[LOG_BASE, k] = rows[NEW, k], rows[LOG_NEW, k]
+            rows[BASE_MOVED, k], rows[BASE_SHIFT, k] = rows[MOVED, k], rows[SHIFT, k]
+        _go(rows, n, 1.0)
+        if largest <= SMALL:
+            return iteration, largest * largest
+        length, start = 1.0, objective
+        objective, largest, decrease = newton_direction(rows, widths, step, temperature)
+        halvings = 0
+        while not objective <= start + rounding and halvings < HALVINGS:
+            length *= 0.5
+            halvings += 1
+            _go(rows, n, length)
+            objective, largest, decrease = newton_direction(rows, widths, step, temperature)
+        if halvings:
+            for k in range(n):
+                rows[APPLIED, k] *= length
+        if halvings == HALVINGS or (
+            iteration >= PATIENCE and decrease <= ROUNDING * abs(objective) + NEGLIGIBLE * temperature
+        ):
+            break
+    negligible = decrease <= ROUNDING * abs(objective) + NEGLIGIBLE * temperature
+    return iteration, 0.0 if negligible else largest
+
+
+@kernel(parallel=True, largest=0)
+def proximal_steps(
+    p: FloatArray,
+    q: FloatArray,
+    log_mass: FloatArray,
+    widths: FloatArray,
+    step: float,
+    temperature: float,
+    out: FloatArray,
+    residual: FloatArray,
+) -> None:
+    """One proximal step in every state.
+
+    Parameters
+    ----------
+    p, q, out : arrays (S, n)
+        Cell probabilities, Q, and where the result goes, which may be ``p``.
+    log_mass : array (n,)
+        Of the reference measure.
+    widths : array (n,)
+    step : float
+        eta, in flow time.
+    residual : array (S,)
+        Receives what `proximal_line` returns.
+    """
+    n_states, n = p.shape
+    parts = min(PARTS, n_states)
+    inverse_temperature = 1.0 / temperature
+    for part in numba.prange(parts):
+        rows = np.empty((ROWS, n + 1))
+        for i in range(part * n_states // parts, (part + 1) * n_states // parts):
+            top = -np.inf
+            for k in range(n):
+                rows[OLD, k] = p[i, k]
+                rows[GIBBS, k] = log_mass[k] - q[i, k] * inverse_temperature
+                top = max(top, rows[GIBBS, k])
+            total = 0.0
+            for k in range(n):
+                total += exp(rows[GIBBS, k] - top)
+            top += log(total)
+            for k in range(n):
+                rows[GIBBS, k] -= top
+            residual[i] = proximal_line(rows, widths, step, temperature)[1]
+            for k in range(n):
+                out[i, k] = rows[NEW, k] if rows[LOG_NEW, k] > LOG_LEAST else exp(rows[LOG_NEW, k])
