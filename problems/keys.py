@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from wpoflow.problems.tables import Tables, _formula
-from wpoflow.solver.registry import AUTOMATIC, FLOWS, default_accuracy, scheme_names
+from wpoflow.solver.registry import AUTOMATIC, FLOWS, default_accuracy, parameter_keys, scheme_names
 
 _AXIS = {
     "label": "What figures call the axis, and the run file's `long_name`; by default its name.",
@@ -69,7 +69,9 @@ MEANINGS: dict[str, str] = {
     "flow.until.wall": "Stop after so many seconds.",
     "flow.scheme": "Time scheme; see [speed and memory](../howto/speed.md).",
     "flow.accuracy": "Steps of controlled error: relative to what is left, p − g, for each unit of its progress.",
-    "flow.step": "Steps of this fixed size, instead of `accuracy`.",
+    "flow.step": "Steps of this fixed size, instead of `accuracy`; of `mirror` the step η of the algorithm, which must be "
+    "given.",
+    "flow.beta": "Weight β of the Fisher–Rao part of `wasserstein-fisher-rao`.",
     "record.series.first": "First time of rows that are geometric in time, with `per_decade`.",
     "record.series.per_decade": "Rows in each factor of ten of time.",
     "record.series.every": "Rows equally spaced in time, instead.",
@@ -80,6 +82,14 @@ MEANINGS: dict[str, str] = {
 _CHOICES = {"flow.kind": tuple(FLOWS), "flow.scheme": scheme_names()}  # for the models these are text
 _DEFAULTS = {
     "problem.title": "name of the file",
+    **{
+        f"flow.{key}": "; ".join(
+            f"{entry.parameters[key]:g} for `{name}`"
+            for name, entry in FLOWS.items()
+            if key in entry.parameters
+        )
+        for key in parameter_keys()
+    },
     "flow.accuracy": f"{default_accuracy(AUTOMATIC):g}; {default_accuracy('euler'):g} for `euler`",
     "record.series.first": "0.001",
     "record.series.per_decade": "20",

@@ -26,6 +26,7 @@ from wpoflow.problems.statement import Statement, Value
 from wpoflow.solver.bellman.gmres import MOST_VECTORS
 from wpoflow.solver.bellman.ilu import LEAST_STATES, MOST_ROW_ENTRIES
 from wpoflow.solver.bellman.linear_solver import choose_linear_solver
+from wpoflow.solver.flows.flow import flow_class
 from wpoflow.solver.records.settings import FlowTable
 from wpoflow.solver.registry import AUTOMATIC
 from wpoflow.solver.schemes.choice import chosen_scheme, scheme_class
@@ -71,7 +72,8 @@ def estimate(statement: Statement, asked: FlowTable) -> Estimate:
     n_states, entries = plan.n_states, row_entries(statement)
     held, work = smoothing_size(statement)
     linear_solver = choose_linear_solver(n_states, int(n_states * entries + work), statement.discount)
-    arrays = scheme_class(scheme).pair_arrays[int(asked.step is None)]
+    used, controlled = scheme_class(scheme), int(asked.step is None)
+    arrays = used.pair_arrays[controlled] + flow_class(asked.kind).logarithmic * used.log_arrays[controlled]
     matrices = matrix_bytes(n_states, entries, linear_solver, smoothed=held > 0)
     needed = PROCESS_BYTES + transition_bytes(plan) + held + int(8 * plan.pairs * arrays) + matrices
     return Estimate(plan, entries, linear_solver, needed, available_bytes())

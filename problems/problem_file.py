@@ -29,6 +29,7 @@ from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.gallery import gallery_names, gallery_text
 from wpoflow.problems.tables import Tables
 from wpoflow.solver.records.settings import FlowTable, RecordTable
+from wpoflow.solver.registry import CONTROL, FLOWS, parameter_keys
 
 _NUMBERS = re.compile(r" = \[\n(?: +[-+.\w]+,\n)+\]$", re.MULTILINE)
 _LONGEST_LINE = 100
@@ -119,6 +120,7 @@ def read_problem(
         name, label, text = str(name_or_path), f"{name_or_path} (gallery)", gallery_text(str(name_or_path))
     raw = _parsed(text, label)
     settings = {"kind" if name == "flow" else name: value for name, value in settings.items()}
+    _leave_to_other_flows(raw, settings.get("kind"))
     lines = [*_apply_set(raw, set or {}), *_apply_cells(raw, cells or {}), *_apply_flow(raw, settings)]
     if lines:
         raise ProblemError(*lines)
@@ -290,6 +292,15 @@ def _apply_cells(raw: dict[str, Any], cells: Mapping[str, int]) -> list[str]:
         else:
             called[name]["points" if called[name] is shocks.get(name) else "cells"] = number
     return wrong
+
+
+def _leave_to_other_flows(raw: dict[str, Any], kind: Any) -> None:
+    """Remove the file's keys of [flow] that are of its own flow and that the one asked for instead does not know."""
+    table, entry = raw.get("flow"), FLOWS.get(kind) if isinstance(kind, str) else None
+    if entry is None or not isinstance(table, dict):
+        return
+    for key in {*CONTROL, *parameter_keys()} - {*entry.keys}:
+        table.pop(key, None)
 
 
 def _apply_flow(raw: dict[str, Any], settings: Mapping[str, Any]) -> list[str]:

@@ -5,8 +5,11 @@ with a subclass of `solver.flows.flow.Flow`, and one line here; a new scheme a f
 of `solver.schemes.scheme.Scheme`, and one line here.
 
     multistep     backward differentiation, orders one to five, one Bellman evaluation a step; one action axis
+    adams         exponential Adams formulas in ln p, orders one to six, one Bellman evaluation a step; of order four
+                  with fixed steps; for flows whose steps are mixtures of logarithms
     exponential   steps of any length; one action axis with two ends, next states that do not depend on the action
-    extrapolated  extrapolation of (split) descent steps, orders two to six; any flow, fixed steps, several action axes
+    extrapolated  extrapolation of (split) descent steps, orders two to six; any flow whose state is p itself, fixed
+                  steps, several action axes
     euler         descent steps, order one; any flow
 
 The automatic choice is the first scheme in this order that says it may be chosen so and applies to the problem.
@@ -16,9 +19,38 @@ the others are, in its far tails, where gaps far below 1e-16 of the start and th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 AUTOMATIC = "automatic"
+DESCENT = "euler"
+"""The scheme that takes descent steps one after another, as they are."""
+CONTROL = ("scheme", "accuracy", "step")
+"""Keys of [flow] that say by which steps a flow is followed."""
+
+
+@dataclass(frozen=True)
+class FlowEntry:
+    """Where a flow is defined, and what must be known of it before it is imported.
+
+    Attributes
+    ----------
+    place : str
+        For `core.registry.load`.
+    parameters : mapping
+        Keys of [flow] that are its own, which are arguments of its class, with their defaults.
+    own_step : bool
+        Whether the step belongs to the algorithm: it must be given, and there is neither scheme nor accuracy.
+    """
+
+    place: str
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    own_step: bool = False
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """All keys of [flow] that it knows."""
+        return ("kind", "until", *(("step",) if self.own_step else CONTROL), *self.parameters)
 
 
 @dataclass(frozen=True)
@@ -40,12 +72,18 @@ class SchemeEntry:
     accuracy: float = 1e-6
 
 
-FLOWS: dict[str, str] = {
-    "wasserstein": "wpoflow.solver.flows.wasserstein:WassersteinFlow",
+FLOWS: dict[str, FlowEntry] = {
+    "wasserstein": FlowEntry("wpoflow.solver.flows.wasserstein:WassersteinFlow"),
+    "fisher-rao": FlowEntry("wpoflow.solver.flows.fisher_rao:FisherRaoFlow"),
+    "mirror": FlowEntry("wpoflow.solver.flows.mirror:MirrorDescent", own_step=True),
+    "wasserstein-fisher-rao": FlowEntry(
+        "wpoflow.solver.flows.wasserstein_fisher_rao:WassersteinFisherRaoFlow", parameters={"beta": 1.0}
+    ),
 }
-"""Where each flow is defined; imported only when it is used."""
+"""The flows; each is imported only when it is used."""
 SCHEMES: dict[str, SchemeEntry] = {
     "multistep": SchemeEntry("wpoflow.solver.schemes.multistep:MultistepScheme"),
+    "adams": SchemeEntry("wpoflow.solver.schemes.adams:AdamsScheme", fixed_steps=True),
     "exponential": SchemeEntry("wpoflow.solver.schemes.exponential:ExponentialScheme"),
     "extrapolated": SchemeEntry("wpoflow.solver.schemes.extrapolated:ExtrapolatedScheme", fixed_steps=True),
     # of order one: an accuracy of 1e-6 would take it a million steps
@@ -66,3 +104,13 @@ def fixed_step_schemes() -> tuple[str, ...]:
 def default_accuracy(scheme: str) -> float:
     """Accuracy of a scheme, or of the automatic choice, where neither accuracy nor step is given."""
     return SCHEMES[scheme].accuracy if scheme in SCHEMES else SchemeEntry.accuracy
+
+
+def own_step_flows() -> tuple[str, ...]:
+    """Flows whose step belongs to the algorithm."""
+    return tuple(name for name, entry in FLOWS.items() if entry.own_step)
+
+
+def parameter_keys() -> tuple[str, ...]:
+    """Keys of [flow] that belong to some flows only."""
+    return tuple(dict.fromkeys(key for entry in FLOWS.values() for key in entry.parameters))

@@ -6,6 +6,7 @@ its action axes, reference masses and Q*.  With the problem at hand claims may a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,10 +15,10 @@ import numpy as np
 
 from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.solver.entropy import relative_entropy_to_gibbs
-from wpoflow.solver.flows.flow import Flow, flow_class
+from wpoflow.solver.flows.flow import Flow, as_flow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum, Run
-from wpoflow.solver.registry import FLOWS
+from wpoflow.solver.registry import FLOWS, own_step_flows
 from wpoflow.studies.refinement.plan import RefinedAxis
 from wpoflow.studies.refinement.problem_grids import coarsened
 from wpoflow.validation.constants.coefficients import density_ratio
@@ -129,6 +130,17 @@ class Evidence:
         return str(self.run.attributes.get("flow", "wasserstein"))
 
     @property
+    def flow_parameters(self) -> dict[str, float]:
+        """Numbers that the flow of the run was made with."""
+        found: dict[str, float] = json.loads(str(self.run.attributes.get("flow_parameters", "{}")))
+        return {name: found[name] for name in FLOWS[self.flow_name].parameters if name in found}
+
+    @property
+    def own_step(self) -> float | None:
+        """The step of the run, where it belongs to its flow."""
+        return self.number("step") if self.flow_name in own_step_flows() else None
+
+    @property
     def dissipates(self) -> bool:
         """Whether the flow of the run states its dissipation."""
         return not bool(np.all(np.isnan(self.run.series["dissipation"])))
@@ -207,7 +219,7 @@ class Evidence:
         assert self.mdp is not None
         if self.flow is None and self.flow_name not in FLOWS:
             raise EvidenceError(f"{self.name}: its flow was a {self.flow_name}; give it to judge its steps")
-        return flow_class(self.flow_name)(self.mdp) if self.flow is None else self.flow
+        return as_flow(self.mdp, self.flow_name, self.flow_parameters) if self.flow is None else self.flow
 
     def rounding_share(self, gap: FloatArray) -> FloatArray:
         """Relative rounding error of suboptimalities, (rows,).

@@ -20,6 +20,7 @@ from wpoflow.problems.gallery import gallery_names
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import ProblemFile, read_problem
 from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.flows.flow import as_flow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.runs.evolve import evolve
@@ -123,7 +124,7 @@ def problem_evidence(problem: ProblemFile, level: Level) -> Evidence:
         scheme = chosen_scheme(mdp, asked.scheme, asked.step, asked.kind, asked.accuracy)
     except ValueError as error:  # it begins with the word scheme
         raise ProblemError(f"{problem.label}: flow.{error}") from error
-    how = {"scheme": scheme, "step": asked.step, "accuracy": asked.accuracy, "flow": asked.kind}
+    how = {"scheme": scheme, "step": asked.step, "accuracy": asked.accuracy, "flow": as_flow(mdp, asked.kind, asked.parameters)}
     run = _long_run(mdp, level, asked.until.gap, asked.until.time, how)
     smaller = [replace(axis, points=cells.get(axis.name, axis.points)) for axis in axes]
     own = {axis.name: axis.points for axis in axes}

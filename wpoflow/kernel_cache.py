@@ -32,7 +32,7 @@ from wpoflow.problems.problem_file import ProblemFile, read_problem
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.bellman.linear_solver import LINEAR_SOLVERS
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.registry import SCHEMES
+from wpoflow.solver.registry import AUTOMATIC, FLOWS, SCHEMES
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.schemes.choice import chosen_scheme
 from wpoflow.studies.refinement.problem_grids import coarsened, refined_axes, with_cells
@@ -81,14 +81,24 @@ def _all_of(problem: ProblemFile) -> None:
 
 
 def _all_schemes(mdp: GridMDP) -> None:
-    """A few steps by every scheme that applies, of fixed size and controlled."""
-    for name, entry in SCHEMES.items():
-        for step in (TIME / STEPS, None) if entry.fixed_steps else (None,):
+    """A few steps of every flow by every scheme that applies, of fixed size and controlled."""
+    for flow in FLOWS:
+        for name, step in _ways(flow):
             try:
-                chosen_scheme(mdp, name, step, "wasserstein")
+                chosen_scheme(mdp, name, step, flow)
             except ValueError:  # it does not apply
                 continue
-            evolve(mdp, until={"time": TIME, "steps": STEPS}, scheme=name, step=step)
+            evolve(mdp, until={"time": TIME, "steps": STEPS}, flow=flow, scheme=name, step=step)
+
+
+def _ways(flow: str) -> Iterator[tuple[str, float | None]]:
+    """Schemes and steps a flow may be followed by."""
+    if FLOWS[flow].own_step:
+        yield AUTOMATIC, TIME / STEPS
+        return
+    for name, entry in SCHEMES.items():
+        for step in (TIME / STEPS, None) if entry.fixed_steps else (None,):
+            yield name, step
 
 
 def further_problems() -> Iterator[tuple[str, GridMDP]]:

@@ -23,6 +23,7 @@ from wpoflow.solver.registry import (
     SCHEMES,
     default_accuracy,
     fixed_step_schemes,
+    own_step_flows,
     scheme_names,
 )
 from wpoflow.views.figures.registry import FIGURES
@@ -147,7 +148,8 @@ _flow_options = _together(
     click.option(
         "--step", type=float, metavar="DT",
         help="Fixed time step, cut only for listed or equally spaced times and the end; geometric rows and "
-        "snapshots are taken at the first step at or after their time.",
+        "snapshots are taken at the first step at or after their time. Of flow "
+        f"{choices(own_step_flows(), 'and')} the step of the algorithm, which must be given and is never cut.",
     ),
     click.option(
         "--accuracy", type=float, metavar="TOL",

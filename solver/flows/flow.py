@@ -7,6 +7,7 @@ carries the solver.  A flow is the limit of its descent steps as dt goes to zero
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
 from wpoflow.core.arrays import FloatArray
@@ -29,10 +30,21 @@ class Flow:
     generator : bool
         Whether `step` solves (I - dt L) p' = p with a Markov generator L that Q alone determines, on one action axis;
         time schemes of high order need it.
+    logarithmic : bool
+        Whether a step is a mixture of ln p and ln g, so that the state is ln p, of which nothing is lost where p is
+        below 1e-308: then `log_step` makes it.
+    decay : float
+        Of a logarithmic flow that is continuous in time, the rate at which ln(p/g) decays while Q is frozen: a step of
+        length dt leaves exp(-decay dt) of it. Zero of any other.
+    own_step : bool
+        Whether the step belongs to the algorithm: it is never shortened, and the n-th step ends at n times its length.
     """
 
     name: str
     generator: ClassVar[bool] = False
+    logarithmic: ClassVar[bool] = False
+    decay: float = 0.0
+    own_step: ClassVar[bool] = False
 
     def __init__(self, mdp: GridMDP) -> None:
         self.mdp = mdp
@@ -55,6 +67,32 @@ class Flow:
             ``out``.
         """
         raise NotImplementedError
+
+    def log_step(
+        self, log_p: FloatArray, q: FloatArray, dt: float, log_out: FloatArray, out: FloatArray
+    ) -> FloatArray:
+        """`step` of a logarithmic flow in logarithms.
+
+        Parameters
+        ----------
+        log_p, q : arrays (S, A)
+            ln p, minus infinity where p is zero, and Q.
+        dt : float
+            Flow time, dimensionless.
+        log_out, out : arrays (S, A)
+            Receive ln p' and p'; ``log_out`` may be ``log_p``.
+
+        Returns
+        -------
+        array (S, A)
+            ``out``.
+        """
+        raise NotImplementedError
+
+    @property
+    def parameters(self) -> Mapping[str, float]:
+        """What it was made with besides the problem, by the key of a problem file."""
+        return {}
 
     def dissipation(self, p: FloatArray, q: FloatArray) -> FloatArray | None:
         """-d/dt of sum_k p_k (Q_k + tau ln(p_k/m_k)) along the flow with Q frozen, per state (S,).
@@ -99,14 +137,14 @@ def flow_class(name: str) -> type[Flow]:
     """
     if name not in FLOWS:
         raise ValueError(f"flow {name!r}; choose {choices(FLOWS)}")
-    found: type[Flow] = load(FLOWS[name])
+    found: type[Flow] = load(FLOWS[name].place)
     return found
 
 
-def as_flow(mdp: GridMDP, flow: AnyFlow) -> Flow:
-    """The flow of a problem, by name or as it is given; errors as `flow_class`."""
+def as_flow(mdp: GridMDP, flow: AnyFlow, parameters: Mapping[str, float] | None = None) -> Flow:
+    """The flow of a problem, by name and its parameters, or as it is given; errors as `flow_class`."""
     if isinstance(flow, str):
-        return flow_class(flow)(mdp)
+        return flow_class(flow)(mdp, **(parameters or {}))
     return flow if isinstance(flow, Flow) else OwnFlow(mdp, flow)
 
 
@@ -116,3 +154,8 @@ def name_of(flow: AnyFlow) -> str:
         return flow
     registered = isinstance(flow, Flow) and flow.name in FLOWS and type(flow) is flow_class(flow.name)
     return flow.name if registered else type(flow).__name__  # type: ignore[union-attr]
+
+
+def parameters_of(flow: AnyFlow) -> Mapping[str, float]:
+    """The parameters of a flow of the registry that is given as an object; none otherwise."""
+    return flow.parameters if isinstance(flow, Flow) and name_of(flow) in FLOWS else {}

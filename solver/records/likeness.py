@@ -11,6 +11,8 @@ import numpy as np
 def check_like(found: Mapping[str, Any], template: Mapping[str, Any], tuples: Mapping[str, str] | None = None) -> None:
     """Raise ValueError, in words, unless names, shapes and kinds are those of a template and all numbers are finite.
 
+    An infinity is let pass where the template has it, too.
+
     Parameters
     ----------
     found, template : mappings of arrays and numbers
@@ -30,7 +32,8 @@ def check_like(found: Mapping[str, Any], template: Mapping[str, Any], tuples: Ma
         raise ValueError(f"{surplus[0][:40]!r} is not part of it")
     for name, value in found.items():
         like, array = np.asarray(template[tuples.get(stem(name), name)]), np.asarray(value)
-        if array.shape != like.shape or array.dtype.kind != like.dtype.kind or not np.all(np.isfinite(array)):
+        same = array.shape == like.shape and array.dtype.kind == like.dtype.kind
+        if not same or not np.all(np.isfinite(array) | (array == like)):  # ln 0 where the template has it
             wanted_words = f"finite numbers of shape {like.shape}" if like.shape else "a finite number"
             raise ValueError(f"{name} is not {wanted_words}")
 

@@ -19,6 +19,8 @@ from pydantic import (  # fmt: skip
     Field,
     Tag,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -26,7 +28,15 @@ from wpoflow.core.faults import worded
 from wpoflow.core.registry import choices
 from wpoflow.core.text import did_you_mean
 from wpoflow.solver.records.series import MAX_ROWS, MAX_SNAPSHOTS
-from wpoflow.solver.registry import AUTOMATIC, FLOWS, default_accuracy, scheme_names
+from wpoflow.solver.registry import (
+    AUTOMATIC,
+    CONTROL,
+    DESCENT,
+    FLOWS,
+    default_accuracy,
+    own_step_flows,
+    scheme_names,
+)
 
 SERIES_SHAPES = "{ first, per_decade }, or { every }, or { times }"
 MAX_PER_DECADE = 10_000
@@ -92,6 +102,14 @@ def _known(names: Iterable[str], value: str) -> str:
     return value
 
 
+def _known_to_flow(key: str, data: Mapping[str, Any]) -> None:
+    """Raise ValueError unless the flow, if it is one, knows the key."""
+    entry = FLOWS.get(data.get("kind", ""))
+    if entry is not None and key not in entry.keys:
+        own = "its step belongs to the algorithm; " if entry.own_step and key in CONTROL else ""
+        raise ValueError(f"is not a key of {data['kind']}: {own}choose among {choices(entry.keys, 'and')}")
+
+
 FlowName = Annotated[str, AfterValidator(lambda name: _known(FLOWS, name))]
 SchemeName = Annotated[str, AfterValidator(lambda name: _known(scheme_names(), name))]
 
@@ -103,16 +121,40 @@ class FlowTable(Table):
     until: Annotated[UntilTable, BeforeValidator(_until)]
     scheme: SchemeName = AUTOMATIC
     accuracy: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
-    step: FlowTime | None = None
+    step: Annotated[FlowTime | None, Field(validate_default=True)] = None
+    beta: FlowTime | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _default_accuracy(cls, data: Any) -> Any:
-        if isinstance(data, dict) and "accuracy" not in data and "step" not in data:
-            scheme = data.get("scheme", AUTOMATIC)
-            if isinstance(scheme, str):
-                return {**data, "accuracy": default_accuracy(scheme)}
-        return data
+    def _defaults(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        kind, scheme = data.get("kind", "wasserstein"), data.get("scheme", AUTOMATIC)
+        entry = FLOWS.get(kind) if isinstance(kind, str) else None
+        found = {} if entry is None else {**entry.parameters}
+        if "accuracy" not in data and "step" not in data and isinstance(scheme, str):
+            found |= {} if entry is not None and entry.own_step else {"accuracy": default_accuracy(scheme)}
+        return found | data
+
+    @field_validator("scheme", "accuracy", "beta")
+    @classmethod
+    def _of_this_flow(cls, value: Any, info: ValidationInfo) -> Any:
+        if value is not None and value != AUTOMATIC and info.field_name is not None:
+            _known_to_flow(info.field_name, info.data)
+        return value
+
+    @field_validator("step")
+    @classmethod
+    def _own_step(cls, value: float | None, info: ValidationInfo) -> float | None:
+        kind = info.data.get("kind")
+        if value is None and kind in own_step_flows():
+            raise ValueError(f"must be given: the step of {kind} belongs to the algorithm")
+        return value
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """Keys of the flow's own, which its class takes."""
+        return {key: getattr(self, key) for key in FLOWS[self.kind].parameters}
 
     @model_validator(mode="after")
     def _one_control(self) -> FlowTable:
@@ -187,11 +229,26 @@ class Settings(Table):
         """By which the flow is recorded."""
         return self.own_flow or self.flow.kind
 
+    @property
+    def flow_parameters(self) -> dict[str, float]:
+        """What the flow was made with, its own step included, as a run file keeps it."""
+        table = self.flow
+        if self.own_flow:
+            return {}
+        step = {"step": table.step} if FLOWS[table.kind].own_step and table.step is not None else {}
+        return {**table.parameters, **step}
+
+    @property
+    def scheme_used(self) -> str:
+        """By which the scheme is recorded."""
+        return DESCENT if not self.own_flow and FLOWS[self.flow.kind].own_step else self.flow.scheme
+
     @staticmethod
     def of(
         *,
         until: Until,
         flow: str = "wasserstein",
+        parameters: Mapping[str, float] | None = None,
         scheme: str = AUTOMATIC,
         step: float | None = None,
         accuracy: float | None = None,
@@ -211,7 +268,7 @@ class Settings(Table):
         record = {"series": series, "snapshots": _as_table(snapshots)}
         named = flow in FLOWS
         raw = {
-            "flow": {"kind": flow if named else "wasserstein", "until": until, "scheme": scheme, **lengths},
+            "flow": {"kind": flow if named else "wasserstein", "until": until, "scheme": scheme, **lengths, **(parameters or {})},
             "record": {name: value for name, value in record.items() if value is not None},
             "own_flow": "" if named else flow,
             "linear_solver": linear_solver,

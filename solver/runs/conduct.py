@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import time as clock
@@ -72,7 +73,7 @@ def conduct(
     with ExitStack() as stack:
         compiling = stack.enter_context(CompileTimer())
         signals = stack.enter_context(StopSignals())
-        followed = as_flow(mdp, flow)
+        followed = as_flow(mdp, flow, settings.flow.parameters)
         keeping = None if settings.checkpoint == math.inf else folder
         if output is not None:
             most = len(snapshot_times(settings.record, until.time)) + 1 + bool(start.initial)
@@ -161,8 +162,9 @@ def run_attributes(settings: Settings) -> dict[str, str | float]:
     table = settings.flow
     lengths = {"accuracy": table.accuracy, "step": table.step}
     return {
-        "scheme": table.scheme,
+        "scheme": settings.scheme_used,
         "flow": settings.flow_name,
+        "flow_parameters": json.dumps(settings.flow_parameters),
         "bellman_solver": settings.linear_solver or "",
         **{name: value for name, value in lengths.items() if value is not None},
     }

@@ -20,13 +20,13 @@ from contextlib import ExitStack
 from wpoflow.core.display import shown_progress
 from wpoflow.core.renamed import renamed
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
-from wpoflow.solver.flows.flow import AnyFlow, name_of
+from wpoflow.solver.flows.flow import AnyFlow, name_of, parameters_of
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.layout import check_axis_names
 from wpoflow.solver.records.provenance import package_versions, source_hash
 from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.records.settings import Series, Settings, SnapshotTimes, Until
-from wpoflow.solver.registry import AUTOMATIC
+from wpoflow.solver.registry import AUTOMATIC, own_step_flows
 from wpoflow.solver.runs.beginning import Beginning, Initial, beginning_of, refuse_own_beginning
 from wpoflow.solver.runs.conduct import conduct
 from wpoflow.solver.runs.loop import Progress as Progress
@@ -120,6 +120,7 @@ def evolve(
     asked = Settings.of(
         until=until,
         flow=name_of(flow),
+        parameters=parameters_of(flow),
         scheme=scheme,
         step=step,
         accuracy=accuracy,
@@ -188,6 +189,8 @@ def _resolved(mdp: GridMDP, asked: Settings, flow: AnyFlow) -> Settings:
     """The settings with the scheme and the linear solver that are used; ValueError if the scheme does not apply."""
     table = asked.flow
     scheme = chosen_scheme(mdp, table.scheme, table.step, flow, table.accuracy)
+    if not asked.own_flow and table.kind in own_step_flows():
+        scheme = AUTOMATIC  # it has none to be named
     return asked.model_copy(
         update={
             "flow": table.model_copy(update={"scheme": scheme}),

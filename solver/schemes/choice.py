@@ -10,7 +10,7 @@ from wpoflow.core.registry import choices, load
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.flows.flow import AnyFlow, Flow, OwnFlow, flow_class
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.registry import AUTOMATIC, SCHEMES, default_accuracy, scheme_names
+from wpoflow.solver.registry import AUTOMATIC, DESCENT, SCHEMES, default_accuracy, scheme_names
 from wpoflow.solver.schemes.error_control import ErrorControl
 from wpoflow.solver.schemes.scheme import Problem, Scheme
 from wpoflow.solver.schemes.substeps import Substeps
@@ -44,6 +44,8 @@ def chosen_scheme(
     if scheme not in scheme_names():
         raise ValueError(f"scheme {scheme!r}; choose one of {', '.join(scheme_names())}")
     kind = flow_class(flow) if isinstance(flow, str) else type(flow) if isinstance(flow, Flow) else OwnFlow
+    if kind.own_step:
+        return _of_own_step(kind.name, scheme, step, accuracy)
 
     def obstacle(name: str) -> str:
         if step is not None and not SCHEMES[name].fixed_steps:
@@ -59,6 +61,15 @@ def chosen_scheme(
         others = [name for name in SCHEMES if name != scheme and not obstacle(name)]
         raise ValueError(f"scheme {scheme!r} {words}; choose {choices(others)}")
     return scheme
+
+
+def _of_own_step(flow: str, scheme: str, step: float | None, accuracy: float | None) -> str:
+    """The scheme that takes one step of the flow after another; ValueError if anything else is asked for."""
+    if scheme not in (AUTOMATIC, DESCENT):
+        raise ValueError(f"scheme {scheme!r}: the step belongs to {flow}, which has no scheme; give step alone")
+    if step is None or accuracy is not None:
+        raise ValueError(f"step: belongs to {flow} and must be given, without scheme and accuracy")
+    return DESCENT
 
 
 def check_control(step: float | None, accuracy: float | None) -> None:

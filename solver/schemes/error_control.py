@@ -137,6 +137,19 @@ class ErrorControl:
         self._errors = squares[0]
         return bool(np.all(norms[0] <= self._accuracy * norms[1] + self._floor))
 
+    def mean(self, squares: FloatArray) -> float:
+        """Mean over the states of squares (S,), as a square root."""
+        norms = np.empty((1, 2))
+        mean_and_maximum(squares[None], self._weights, self.counted, norms)
+        return float(norms[0, 0])
+
+    def measured(self, squares: FloatArray) -> float:
+        """Errors, squares[0], over what is allowed where the progress is that of squares[1].  Array (2, S)."""
+        norms = np.empty((2, 2))
+        mean_and_maximum(squares, self._weights, self.counted, norms)
+        self._errors = squares[0]
+        return float((norms[0] / (self._accuracy * norms[1] + self._floor)).max())
+
     def allowed(self, progress: float) -> float:
         """What is allowed of an error, in the mean of the states, given the progress made in the mean."""
         return self._accuracy * progress + self._floor

@@ -20,7 +20,9 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.brief import briefly
+from wpoflow.grids.grid import Grid
 from wpoflow.solver.bellman.evaluation import Evaluation
+from wpoflow.solver.flows.flow import Flow
 from wpoflow.solver.schemes.combination import combine
 from wpoflow.solver.schemes.scheme import Problem, Ring, Scheme, State, Trial, values
 
@@ -67,6 +69,11 @@ class ExtrapolatedScheme(Scheme):
         self._parts = np.empty((FIXED_ORDER if problem.control is None else HIGHEST, *shape))
         self._ring = Ring(shape, 2)
         self._drift = np.zeros(shape[0])
+
+    @staticmethod
+    def obstacle(actions: Grid, flow: type[Flow]) -> str:
+        """See `Scheme`."""
+        return "combines probabilities, and the state of this flow is their logarithms" if flow.logarithmic else ""
 
     def init(self, policy: FloatArray, evaluation: Evaluation | None) -> ExtrapolatedState:
         """See `Scheme`."""

@@ -172,7 +172,8 @@ class Integrator:
         assert control is not None
         worst = control.worst()
         # the length that was wanted is no fault of the one that vanished
-        begun = Trial(start._replace(policy=tried.state.policy), tried.retry._replace(size=start.size))
+        arrays = {name: getattr(tried.state, name) for name in self.scheme.borrowed}
+        begun = Trial(start._replace(**arrays), tried.retry._replace(size=start.size))
         trial, descended = self._descent_step(begun, dt)
         if not descended:
             raise StepVanishedError(
@@ -212,7 +213,7 @@ class Integrator:
         """The flow's own step in place of a trial's, into its array; and whether V fell."""
         scheme, retry = self.scheme, trial.retry
         before = values(retry).refined() if scheme.valued else self._evaluated(retry.policy)
-        policy = self.problem.flow.step(retry.policy, before.q, dt, trial.state.policy)
+        policy = scheme.descend(trial, before.q, dt)
         after = self.problem.substeps.evaluate(policy, before.value).taken_as_exact()
         state = scheme.replaced(trial, dt, policy, after if scheme.valued else None)
         return trial._replace(state=state), descends(self.problem.mdp, before, after)

@@ -79,6 +79,16 @@ class PlainState(NamedTuple):
     size: float
 
 
+@briefly
+class LogState(NamedTuple):
+    """The state of a scheme that needs no more, of a logarithmic flow: ``log_policy`` is ln p, (S, A)."""
+
+    policy: FloatArray
+    evaluation: Evaluation | None
+    size: float
+    log_policy: FloatArray
+
+
 def values(state: State) -> Evaluation:
     """The evaluation of a state that has one."""
     evaluation = state.evaluation
@@ -206,12 +216,16 @@ class Scheme:
         Whether its steps lower V by a theorem, so that descent need not be checked.
     valued : bool
         Whether it needs V of the policies its steps end with.
+    borrowed : tuple of str
+        Fields of its states that hold what a step makes, in arrays of the scheme.
     tuples : mapping
         Fields of its states that are tuples of any length, and what each of their entries is like.
     dense : bool
         Whether `interpolate` gives the policy within a step, so that steps are not cut to land on times.
     pair_arrays : tuple of float
         Arrays of state-action pairs alive at once in a run, with a fixed step and under error control.
+    log_arrays : tuple of float
+        The same of those it keeps besides for logarithmic flows.
     work : tuple of float
         Bellman evaluations, and all else in units of a descent step, in a typical step with rejected ones and rows.
     call_seconds : float
@@ -223,9 +237,11 @@ class Scheme:
     automatic: ClassVar[bool] = False
     monotone: ClassVar[bool] = False
     valued: ClassVar[bool] = True
+    borrowed: tuple[str, ...] = ("policy",)
     tuples: ClassVar[Mapping[str, str]] = {}
-    dense: ClassVar[bool] = False
+    dense: bool = False
     pair_arrays: ClassVar[tuple[float, float]] = (20, 20)
+    log_arrays: ClassVar[tuple[float, float]] = (0, 0)
     work: ClassVar[tuple[float, float]] = (15, 20)
     call_seconds: ClassVar[float] = 1e-3
 
@@ -269,6 +285,10 @@ class Scheme:
     def restart(self, state: State) -> State:
         """The state without its past, where that is no guide any more."""
         return state
+
+    def descend(self, trial: Trial, q: FloatArray, dt: float) -> FloatArray:
+        """The flow's own step of length dt from where a trial began, with its Q, into the arrays of the trial."""
+        return self.problem.flow.step(trial.retry.policy, q, dt, trial.state.policy)
 
     def replaced(self, trial: Trial, dt: float, policy: FloatArray, evaluation: Evaluation | None) -> State:
         """The state after a descent step of length dt that was taken in place of a trial's."""

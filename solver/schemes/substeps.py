@@ -37,17 +37,36 @@ class Substeps:
         self._incomplete = IncompleteLU()
         self._increments = ValueDifferences(mdp, linear_solver, self._incomplete)
 
-    def __call__(self, p: FloatArray, evaluation: Evaluation, dt: float, count: int, out: FloatArray) -> FloatArray:
-        """``count`` substeps of dt/count from p into out; count - 1 Bellman evaluations."""
-        self.flow.step(p, evaluation.q, dt / count, out)
+    def __call__(
+        self,
+        p: FloatArray,
+        evaluation: Evaluation,
+        dt: float,
+        count: int,
+        out: FloatArray,
+        logs: tuple[FloatArray, FloatArray] | None = None,
+    ) -> FloatArray:
+        """``count`` substeps of dt/count from p into out; count - 1 Bellman evaluations.
+
+        ``logs`` holds, of a logarithmic flow, ln p and the array that receives that of the result.
+        """
+        self._step(p, evaluation.q, dt / count, out, logs)
         if count > 1:
             self._increments.set_base(p, evaluation)
         change = np.zeros_like(evaluation.value)
         for _ in range(count - 1):
             self.evaluations += 1
             q, change = self._increments.q(out, change, self.tolerance)
-            self.flow.step(out, q, dt / count, out)
+            self._step(out, q, dt / count, out, logs and (logs[1], logs[1]))
         return out
+
+    def _step(
+        self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray, logs: tuple[FloatArray, FloatArray] | None
+    ) -> None:
+        if logs is None:
+            self.flow.step(p, q, dt, out)
+        else:
+            self.flow.log_step(logs[0], q, dt, logs[1], out)
 
     def evaluate(self, p: FloatArray, guess: FloatArray, tolerance: float = 0.0) -> Evaluation:
         """V and Q of a policy, warm-started, to rounding or to a Bellman residual that suffices."""

@@ -131,7 +131,7 @@ def flow(
     ----------
     mdp : GridMDP
     step, accuracy : float, optional
-        Fixed step in flow time, or local error relative to p - g (see `solver.schemes.error_control`).  A fixed step is
+        Fixed step in flow time, which is the algorithm's own for `MirrorDescent`, or local error relative to p - g (see `solver.schemes.error_control`).  A fixed step is
         shortened only to meet the landings in a whole number of equal steps.
     scheme : str
         Name of the time scheme; automatic is the best there is for the problem, see `solver.schemes`.
@@ -199,6 +199,7 @@ def _resumed(integrator: Integrator, policy: FloatArray, arrays: Mapping[str, An
 def _iterate(mdp: GridMDP, integrator: Integrator, state: FlowState, landings: Iterator[float]) -> Iterator[FlowState]:
     yield state
     landing, dense, control = 0.0, integrator.scheme.dense, integrator.problem.control
+    own_step = integrator.problem.flow.own_step
     while True:
         while landing <= state.time:
             landing = next(landings, math.inf)
@@ -212,10 +213,10 @@ def _iterate(mdp: GridMDP, integrator: Integrator, state: FlowState, landings: I
             state = inside
             yield state
             landing = next(landings, math.inf)
-        end = start.time + taken.dt
+        end = (start.steps + 1) * taken.dt if own_step else start.time + taken.dt
         between = state.bellman_evaluations - start.bellman_evaluations
         state = FlowState(
-            time=landing if abs(end - landing) <= SAME_TIME * taken.dt else end,
+            time=landing if abs(end - landing) <= SAME_TIME * (end if own_step else taken.dt) else end,
             policy=taken.state.policy,
             state=taken.state,
             evaluate=integrator.values_of(taken.state),

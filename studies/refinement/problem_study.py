@@ -20,9 +20,10 @@ from wpoflow.problems.load import build_problem, read_statement
 from wpoflow.problems.memory import estimate, refuse_if_too_large
 from wpoflow.problems.problem_file import ProblemFile, read_problem
 from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.flows.flow import as_flow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
-from wpoflow.solver.registry import AUTOMATIC, fixed_step_schemes
+from wpoflow.solver.registry import AUTOMATIC, fixed_step_schemes, own_step_flows
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.studies.refinement import study as studies
 from wpoflow.studies.refinement.plan import Level, default_directions, plan_direction
@@ -120,6 +121,9 @@ def refine(
         times=looked_at,
         directions=chosen,
         scheme=scheme,
+        flow=stated.flow.kind,
+        parameters=stated.flow.parameters,
+        own_step=stated.flow.step,
         **given,  # type: ignore[arg-type]
     )
     return replace(found, times_from=why)
@@ -170,7 +174,10 @@ def _own_time(
     mdp = make({} if plan is None else plan[(len(plan) - 1) // 2].cells)
     optimum = solve_optimum(mdp)
     criteria = {"gap": max(gap, FLOORS * optimum.gap_floor)} | ({} if time is None else {"time": time})
-    run = evolve(mdp, until=criteria, accuracy=LOOSE, snapshots=0, optimum=optimum, flow=stated.flow.kind)
+    table = stated.flow
+    how: dict[str, Any] = {"step": table.step} if table.kind in own_step_flows() else {"accuracy": LOOSE}
+    followed = as_flow(mdp, table.kind, table.parameters)
+    run = evolve(mdp, until=criteria, snapshots=0, optimum=optimum, flow=followed, **how)
     met = _first_time(run, criteria["gap"])
     if met > 0.0:
         return [met], f"where the gap of flow.until, {criteria['gap']:.3g}, is met on the middle grid"

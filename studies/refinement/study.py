@@ -24,10 +24,11 @@ from itertools import pairwise
 from typing import Any
 
 from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.flows.flow import as_flow, flow_class
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.records.series import SERIES
-from wpoflow.solver.registry import AUTOMATIC, fixed_step_schemes
+from wpoflow.solver.registry import AUTOMATIC, DESCENT, fixed_step_schemes, own_step_flows
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.schemes.choice import scheme_class
 from wpoflow.studies.refinement.orders import extrapolate, observed_order
@@ -67,6 +68,9 @@ def refine(
     scheme: str = AUTOMATIC,
     step: float | None = None,
     accuracy: float = ACCURACY,
+    flow: str = "wasserstein",
+    parameters: Mapping[str, float] | None = None,
+    own_step: float | None = None,
     functions: Mapping[str, Callable[[Run], float]] | None = None,
     progress: Callable[[str, Level], None] | None = None,
 ) -> RefinementStudy:
@@ -94,6 +98,10 @@ def refine(
         time or somewhat less).
     accuracy : float
         Of the time steps where they are not refined.
+    flow, parameters : str, mapping, optional
+        Which flow, and what it is made with besides the problem.
+    own_step : float, optional
+        The step of a flow that has one of its own, where steps are not refined.
     functions : mapping of name to callable, optional
         Further numbers, computed from the whole run; its snapshot is that of the last time.
     progress : callable, optional
@@ -106,7 +114,7 @@ def refine(
     RefinementError
         A run that did not reach its end, or a value that is not finite.
     """
-    scheme = _of_fixed_step(scheme)
+    scheme = _of_fixed_step(scheme, flow)
     _check(times, quantities, functions or {}, factor)
     chosen = default_directions(axes) if directions is None else list(directions)
     stepped = any(name in ("time", "all") for name in chosen)
@@ -117,7 +125,10 @@ def refine(
         if plan is None:
             raise ValueError(f"direction {name}: there is no axis of more than one point to refine")
         plans[name] = plan
-    runner = _Runner(make_mdp, list(times), quantities, functions or {}, scheme, accuracy)
+    own = own_step if flow in own_step_flows() else None
+    runner = _Runner(
+        make_mdp, list(times), quantities, functions or {}, scheme, accuracy, flow, parameters or {}, own
+    )
     entries = []
     for name, plan in plans.items():
         outcomes = []
@@ -129,10 +140,13 @@ def refine(
     return RefinementStudy(runner.title, tuple(times), factor, scheme, accuracy, tuple(entries))
 
 
-def _of_fixed_step(scheme: str) -> str:
+def _of_fixed_step(scheme: str, flow: str) -> str:
     """The scheme whose steps are refined."""
+    kind = flow_class(flow)
+    if kind.own_step:
+        return DESCENT
     if scheme == AUTOMATIC:
-        return "extrapolated"
+        return "adams" if kind.logarithmic else "extrapolated"
     if scheme not in fixed_step_schemes():
         choices = ", ".join([AUTOMATIC, *fixed_step_schemes()])
         raise ValueError(f"scheme {scheme!r} takes no fixed steps that could be refined; choose one of {choices}")
@@ -162,6 +176,9 @@ class _Runner:
     functions: Mapping[str, Callable[[Run], float]]
     scheme: str
     accuracy: float
+    flow: str
+    parameters: Mapping[str, float]
+    own_step: float | None
     title: str = ""
     _done: dict[tuple[tuple[tuple[str, int], ...], float | None], Outcome] = field(default_factory=dict)
     _last: tuple[Mapping[str, int], GridMDP, Optimum] | None = None
@@ -184,12 +201,15 @@ class _Runner:
         started = clock.monotonic()
         mdp, optimum = self._problem(level.cells)
         self.title = mdp.title
+        own = self.flow in own_step_flows()
+        step = self.own_step if level.step is None else level.step
         done = evolve(
             mdp,
             until=self.times[-1],
-            step=level.step,
-            accuracy=None if level.step is not None else self.accuracy,
-            scheme=AUTOMATIC if level.step is None else self.scheme,
+            step=step,
+            accuracy=None if step is not None else self.accuracy,
+            scheme=AUTOMATIC if own or level.step is None else self.scheme,
+            flow=as_flow(mdp, self.flow, self.parameters),
             series={"times": self.times},
             snapshots=0,
             optimum=optimum,
@@ -199,6 +219,8 @@ class _Runner:
         if done.status != "complete":
             raise RefinementError(f"the run at {where} ended early: {done.stop_reason}")
         row = {float(time): k for k, time in enumerate(done.series["time"])}
+        if missed := [time for time in self.times if time not in row]:
+            raise RefinementError(f"the step {step:g} of {self.flow} does not lead to time {missed[0]:g}")
         values: dict[tuple[str, float | None], float] = {
             (name, time): float(done.series[name][row[time]]) for name in self.quantities for time in self.times
         }

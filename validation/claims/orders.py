@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 
+from wpoflow.solver.registry import own_step_flows
 from wpoflow.studies.refinement.study import RefinementError, refine
 from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.evidence import Evidence
@@ -26,7 +27,7 @@ STEPS = 64
 
 @claim(
     "orders",
-    "backward Euler steps are of order one in time",
+    "descent steps are of order one in time",
     "consistency and stability of the implicit Euler method; Hairer & Wanner, Solving ODEs II",
     needs_family=True,
 )
@@ -36,6 +37,8 @@ def judge(evidence: Evidence) -> Judgement:
     assert family is not None
     series = evidence.run.series
     end = float(series["time"][len(series["time"]) // 2])
+    if evidence.flow_name in own_step_flows():
+        return (Hypothesis("a flow in continuous time", False, "the step belongs to the algorithm"),), (), {}
     if end <= 0.0:
         return (Hypothesis("a run of some length", False, "the run did not advance"),), (), {}
     try:
@@ -47,6 +50,8 @@ def judge(evidence: Evidence) -> Judgement:
             times=(end,),
             directions=("time",),
             scheme=SCHEME,
+            flow=evidence.flow_name,
+            parameters=evidence.flow_parameters,
             step=end / STEPS,
         )
     except RefinementError as error:

@@ -53,6 +53,9 @@ def judge(evidence: Evidence) -> Judgement:
             directions=("grid",),
             factor=math.sqrt(2.0),
             accuracy=ACCURACY,
+            flow=evidence.flow_name,
+            parameters=evidence.flow_parameters,
+            own_step=evidence.own_step,
             functions=functions,
         )
     except RefinementError as error:

@@ -40,13 +40,14 @@ def main(*, asked: Mapping[str, Any]) -> Exit:
     from wpoflow.solver.bellman.optimum import least_gap_floor
 
     mdp, expected = prepared.mdp, prepared.estimate
-    seconds = seconds_per_step(expected, used)
+    seconds, flow = seconds_per_step(expected, used), stated.flow
     rows = [
         ("title", one_line(stated.title)),
         *grid_rows(mdp),
         ("transition", in_words(mdp.transition)),
         ("objective", mdp.objective),
         ("Bellman solver", linear_solver_of(mdp)),
+        ("flow", ", ".join([flow.kind, *(f"{key} {value:g}" for key, value in flow.parameters.items())])),
         ("time scheme", used),
         ("stops at", ", ".join(f"{name} {value:g}" for name, value in stated.flow.until.criteria.items())),
         ("gap floor", f"at least {least_gap_floor(mdp):.2g} (rounding)"),

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from wpoflow.compiling import telling_of_compiling
 from wpoflow.exits import CommandError, Exit
@@ -14,6 +15,7 @@ from wpoflow.views.terminal import bytes_text, show, table
 
 CELLS = {"x": 24, "u": 24}
 UNTIL = 2.0
+OWN_STEPS = 20  # of flows whose step belongs to the algorithm
 
 
 def main(*, compile_all: bool = False) -> Exit:
@@ -74,13 +76,17 @@ def self_test() -> list[tuple[str, float, float]]:
 
     from wpoflow.problems.load import load_problem
     from wpoflow.solver.bellman.optimum import solve_optimum
+    from wpoflow.solver.registry import FLOWS, own_step_flows
     from wpoflow.solver.runs.evolve import evolve
 
     mdp = load_problem("lqr", cells=CELLS)
     best = solve_optimum(mdp)
     findings = []
-    for scheme in ("euler", "extrapolated", "multistep"):
-        run = evolve(mdp, until=UNTIL, scheme=scheme, accuracy=1e-3, optimum=best)
+    ways: dict[str, dict[str, Any]] = {name: {"scheme": name} for name in ("euler", "extrapolated", "multistep")}
+    ways |= {name: {"flow": name} for name in FLOWS if name != "wasserstein"}
+    for scheme, way in ways.items():
+        control = {"step": UNTIL / OWN_STEPS} if scheme in own_step_flows() else {"accuracy": 1e-3}
+        run = evolve(mdp, until=UNTIL, optimum=best, **way, **control)
         series = run.series
         scale = float(np.abs(best.value).max()) / (1.0 - mdp.discount)
         by_difference = series["value_rho"] - float(mdp.rho @ best.value)
