@@ -12,8 +12,13 @@ from typing import ClassVar, Protocol
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.registry import choices, load
+from wpoflow.grids.grid import Grid
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.registry import FLOWS
+
+
+class UnsolvedStepError(ArithmeticError):
+    """The equations of a step could not be solved."""
 
 
 class Flow:
@@ -49,6 +54,11 @@ class Flow:
     def __init__(self, mdp: GridMDP) -> None:
         self.mdp = mdp
 
+    @staticmethod
+    def obstacle(actions: Grid) -> str:
+        """Why policies on an action grid cannot follow the flow, in words that follow its name; empty where they can."""
+        return ""
+
     def step(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
         """One descent step of length ``dt`` with Q frozen.
 
@@ -68,9 +78,7 @@ class Flow:
         """
         raise NotImplementedError
 
-    def log_step(
-        self, log_p: FloatArray, q: FloatArray, dt: float, log_out: FloatArray, out: FloatArray
-    ) -> FloatArray:
+    def log_step(self, log_p: FloatArray, q: FloatArray, dt: float, log_out: FloatArray, out: FloatArray) -> FloatArray:
         """`step` of a logarithmic flow in logarithms.
 
         Parameters

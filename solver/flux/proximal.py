@@ -53,7 +53,9 @@ PARTS = 64
 
 
 @kernel()
-def newton_direction(rows: FloatArray, widths: FloatArray, step: float, temperature: float) -> tuple[float, float, float]:
+def newton_direction(
+    rows: FloatArray, widths: FloatArray, step: float, temperature: float
+) -> tuple[float, float, float]:
     """The objective at NEW, and Newton's relative changes and moved masses there.
 
     Parameters

@@ -177,7 +177,15 @@ def cell_integrals(
         cell += 1
         beyond = p[cell]
     sixth = 1.0 / 6.0
-    return at_left * sixth, at_right * sixth, square / 3.0, first * sixth, mixed * sixth, second * sixth, weight * variance
+    return (
+        at_left * sixth,
+        at_right * sixth,
+        square / 3.0,
+        first * sixth,
+        mixed * sixth,
+        second * sixth,
+        weight * variance,
+    )
 
 
 @kernel()
