@@ -56,7 +56,7 @@ class Flow:
 
     @staticmethod
     def obstacle(actions: Grid) -> str:
-        """Why policies on an action grid cannot follow the flow, in words that follow its name; empty where they can."""
+        """Why policies on an action grid cannot follow it, in words that follow its name; empty where they can."""
         return ""
 
     def step(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:

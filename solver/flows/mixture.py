@@ -44,7 +44,9 @@ class MixtureFlow(Flow):
         mix_policies(p, q, self.mdp.log_mass, self.mdp.temperature, *self.weights(dt), out)
         return out
 
-    def log_step(self, log_p: FloatArray, q: FloatArray, dt: float, log_out: FloatArray, out: FloatArray) -> FloatArray:
+    def log_step(
+        self, log_p: FloatArray, q: FloatArray, dt: float, log_out: FloatArray, out: FloatArray
+    ) -> FloatArray:
         """See `Flow.log_step`."""
         mix_logarithms(log_p, q, self.mdp.log_mass, self.mdp.temperature, *self.weights(dt), log_out, out)
         return out

@@ -2,15 +2,15 @@
 
     p' = argmin  tau KL(p'|g) + W2^2(p', p) / (2 eta)      in every state,     g the Gibbs policy of Q^p
 
-The step eta belongs to the algorithm, and the number of steps times eta is called the flow time; as eta goes to zero the
-steps follow the Wasserstein flow, to first order, and as it goes to infinity they are soft policy iteration, p' = g.
-W2 is that of distributions uniform within cells (`solver.flux.transport`), for which no step is too short to move mass;
-the minimum is found by Newton's method (`solver.flux.proximal`).
+The step eta belongs to the algorithm, and the number of steps times eta is called the flow time; as eta goes to zero
+the steps follow the Wasserstein flow, to first order, and as it goes to infinity they are soft policy iteration,
+p' = g.  W2 is that of distributions uniform within cells (`solver.flux.transport`), for which no step is too short to
+move mass; the minimum is found by Newton's method (`solver.flux.proximal`).
 
 As p itself is admissible, tau KL(p'|g) + W2^2/(2 eta) <= tau KL(p|g) on the grid for any eta: a descent step.  In the
-continuum, where Q + tau ln(dp'/dmu) has slope (T - id)/eta by the optimality condition, KL' <= KL/(1 + alpha eta) under a
-log-Sobolev inequality of rate alpha, and KL' <= KL/(1 + kappa eta)^2 where Q + tau U is kappa-convex (Ambrosio, Gigli &
-Savare, Gradient Flows, Birkhauser 2008, chapter 4).  Late, the gap falls by (1 + lambda eta)^{-2} each step.
+continuum, where Q + tau ln(dp'/dmu) has slope (T - id)/eta by the optimality condition, KL' <= KL/(1 + alpha eta) under
+a log-Sobolev inequality of rate alpha, and KL' <= KL/(1 + kappa eta)^2 where Q + tau U is kappa-convex (Ambrosio,
+Gigli & Savare, Gradient Flows, Birkhauser 2008, chapter 4).  Late, the gap falls by (1 + lambda eta)^{-2} each step.
 
 The map of optimal transport is monotone on one axis with two ends; on a circle, and with several axes, it is not
 known by its distribution functions, and the step is not defined here.  There is no dissipation to state: V falls by a

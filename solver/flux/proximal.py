@@ -1,24 +1,25 @@
 """The proximal step in Wasserstein space on one line of cells: a convex minimisation by Newton's method.
 
-    p' = argmin  tau KL(p' | g) + W2^2(p', p) / (2 eta)          (Jordan, Kinderlehrer, Otto 1998, doi:10.1137/S0036141096303359)
+    p' = argmin  tau KL(p' | g) + W2^2(p', p) / (2 eta)
 
-W2 is that of `solver.flux.transport`.  In the masses C_k left of the edges every cell adds to the Hessian
+(Jordan, Kinderlehrer & Otto 1998, doi:10.1137/S0036141096303359); W2 is that of `solver.flux.transport`.  In the masses
+C_k left of the edges every cell adds to the Hessian, with a = dC_k and b = dC_{k+1},
 
-    kappa (b - a)^2 + A a^2 + 2 B a b + D b^2,        a = dC_k, b = dC_{k+1},   kappa = tau / p'_k,   A, D >= 0, A D >= B^2,
+    kappa (b - a)^2 + A a^2 + 2 B a b + D b^2,        kappa = tau / p'_k,    A, D >= 0,    A D >= B^2,
 
-so that it is tridiagonal.  Elimination from the left keeps S_k, what is left of edge k as a function of dC_k alone:
+so that it is tridiagonal.  Elimination from the left keeps S_k, the Hessian of all cells left of edge k in dC_k alone:
 
     S_{k+1} = [ D S_k + (A D - B^2) + kappa (S_k + A + D + 2 B) ] / (S_k + A + kappa),
 
 a sum of positive terms: neighbouring cells may differ by any factor.  All is written in units of masses, S_k p'_k and
-dC_{k+1} / p'_k, and what substitution gives is the relative change d ln p' of every cell, also where it is the difference of two
-much larger moved masses.
+dC_{k+1} / p'_k, and substitution gives the relative change of every cell, dp'/p', also where dp' is the difference of
+two much larger moved masses.
 
 Where a relative change d is at most 1/2 the new mass is p' (1 + d); elsewhere, in tails that rise or fall by orders of
-magnitude, it is p' e^d, the exact minimiser of entropy alone, and the sum of all is made what it was.  Moved masses follow
-the changes: they take the linear change as substitution gives it and add what exponentials differ from it, so that wells
-deeper than rounding keep theirs.  A cell whose change turns its sign from one iteration to the next goes half as far from
-then on, and twice as far again when it does not: tails find their place within tens of iterations on any grid.
+magnitude, it is p' e^d, the exact minimiser of entropy alone, and the sum of all is made what it was.  Moved masses
+take the linear change as substitution gives it, and what exponentials differ from it is added, so that wells deeper
+than rounding keep theirs.  A cell whose change turns its sign from one iteration to the next goes half as far from then
+on, and twice as far again when it does not: tails find their place within tens of iterations on any grid.
 
 The objective falls in every iteration: a step that raises it is halved.  As p itself is where the iteration begins,
 

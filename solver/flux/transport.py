@@ -18,9 +18,9 @@ step moves mass by less than a cell: no step is so short that mass stays where i
 cell centres.
 
 Old positions are found from the smallest of three numbers: the new mass on the left, that on the right, and the
-*moved mass*, the difference of new and old mass on the left.  So they keep their relative accuracy in both tails, and in
-wells deeper than rounding, where distribution functions are all alike.  Displacements y - T are sums of widths, and short
-ones are known to full relative precision, too.
+*moved mass*, the difference of new and old mass on the left.  So they keep their relative accuracy in both tails, and
+in wells deeper than rounding, where distribution functions are all alike.  Displacements y - T are sums of widths, and
+short ones are known to full relative precision, too.
 
 References: Santambrogio, Optimal Transport for Applied Mathematicians (Birkhauser 2015), section 2.1.
 """
