@@ -42,9 +42,10 @@ from wpoflow.solver.flux.transport import cell_integrals, old_position, sums_fro
 
 SMALL = 1e-6
 NEGLIGIBLE = 1e-28  # of tau: a decrease of the objective that relative changes of 1e-14 would make
-ROUNDING = 1e-15  # of the objective
+ROUNDING = 1e-15  # of the objective, where KL is about one at least
+LITTLE = 1e-14  # of the objective, beyond which tails alone differ
 MOST, PATIENCE = 400, 60  # iterations
-HALVINGS = 40
+HALVINGS, FREE = 40, 4
 LEAST, LOG_LEAST = 1e-280, -644.7238260383328  # of a mass: smaller ones count as this one in what moves others
 PARTS = 64
 (
@@ -68,7 +69,7 @@ def newton_direction(
     -------
     objective : float
     largest : float
-        Relative change, among cells of more than `LEAST`.
+        Relative change, among cells that have or get more than `LEAST`.
     decrease : float
         Twice what the objective would fall by were it quadratic.
     """
@@ -114,7 +115,7 @@ def newton_direction(
     for k in range(n - 1, -1, -1):
         change = rows[HERE, k] * shift + rows[HERE_FORCE, k] if k else shift
         rows[CHANGE, k] = change
-        if rows[LOG_NEW, k] > LOG_LEAST:
+        if rows[LOG_NEW, k] + max(change, 0.0) > LOG_LEAST:
             largest = max(largest, abs(change))
         if k:
             shift = rows[ONWARD, k] * shift + rows[ONWARD_FORCE, k]
@@ -189,7 +190,7 @@ def proximal_line(rows: FloatArray, widths: FloatArray, step: float, temperature
     sums_from_both_ends(rows[OLD, :n], rows[LEFT], rows[RIGHT])
     _begin(rows, n)
     objective, largest, decrease = newton_direction(rows, widths, step, temperature)
-    rounding = ROUNDING * abs(objective)
+    rounding = ROUNDING * (abs(objective) + temperature)
     for iteration in range(1, MOST + 1):
         for k in range(n):
             wanted, before, limit = rows[CHANGE, k], rows[APPLIED, k], 2.0 * rows[LIMIT, k]
@@ -208,16 +209,20 @@ def proximal_line(rows: FloatArray, widths: FloatArray, step: float, temperature
         while not objective <= start + rounding and halvings < HALVINGS:
             length *= 0.5
             halvings += 1
+            if halvings == FREE:
+                length = 1.0
+                for k in range(n):
+                    rows[LIMIT, k], rows[APPLIED, k] = np.inf, rows[WANTED, k]
             _go(rows, n, length)
             objective, largest, decrease = newton_direction(rows, widths, step, temperature)
         if halvings:
             for k in range(n):
                 rows[APPLIED, k] *= length
         if halvings == HALVINGS or (
-            iteration >= PATIENCE and decrease <= ROUNDING * abs(objective) + NEGLIGIBLE * temperature
+            iteration >= PATIENCE and decrease <= LITTLE * abs(objective) + NEGLIGIBLE * temperature
         ):
             break
-    negligible = decrease <= ROUNDING * abs(objective) + NEGLIGIBLE * temperature
+    negligible = decrease <= LITTLE * abs(objective) + NEGLIGIBLE * temperature
     return iteration, 0.0 if negligible else largest
 
 
@@ -252,10 +257,12 @@ def proximal_steps(
     for part in numba.prange(parts):
         rows = np.empty((ROWS, n + 1))
         for i in range(part * n_states // parts, (part + 1) * n_states // parts):
-            top = -np.inf
+            least, top = np.inf, -np.inf
+            for k in range(n):
+                least = min(least, q[i, k])
             for k in range(n):
                 rows[OLD, k] = p[i, k]
-                rows[GIBBS, k] = log_mass[k] - q[i, k] * inverse_temperature
+                rows[GIBBS, k] = log_mass[k] - (q[i, k] - least) * inverse_temperature
                 top = max(top, rows[GIBBS, k])
             total = 0.0
             for k in range(n):

@@ -32,6 +32,8 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.compile import kernel
 
+LEAST = 1e-300  # of a mass whose inverse is a number; smaller ones add nothing to a sum
+
 
 @kernel()
 def sums_from_both_ends(p: FloatArray, left: FloatArray, right: FloatArray) -> None:
@@ -214,6 +216,6 @@ def squared_distances(p: FloatArray, new: FloatArray, widths: FloatArray, out: F
                 cell, beyond, displacement = old_position(
                     p[i], left, right, widths, k, new_left[k], new_right[k], moved_left, cell
                 )
-            if new[i, k] > 0.0:
+            if new[i, k] > LEAST:
                 total += new[i, k] * cell_integrals(p[i], widths, new[i, k], widths[k], cell, beyond, displacement)[2]
         out[i] = total
