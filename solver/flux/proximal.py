@@ -21,7 +21,8 @@ take the linear change as substitution gives it, and what exponentials differ fr
 than rounding keep theirs.  A cell whose change turns its sign from one iteration to the next goes half as far from then
 on, and twice as far again when it does not: tails find their place within tens of iterations on any grid.
 
-The objective falls in every iteration: a step that raises it is halved.  As p itself is where the iteration begins,
+The objective falls in every iteration: a step that raises it is halved, and, as Newton's own direction alone is sure to
+be one of descent, soon taken without such limits.  As p itself is where the iteration begins,
 
     tau KL(p' | g) + W2^2(p', p) / (2 eta)  <=  tau KL(p | g)
 
@@ -47,6 +48,7 @@ LITTLE = 1e-14  # of the objective, beyond which tails alone differ
 MOST, PATIENCE = 400, 60  # iterations
 HALVINGS, FREE = 40, 4
 LEAST, LOG_LEAST = 1e-280, -644.7238260383328  # of a mass: smaller ones count as this one in what moves others
+LOG_SEEN = LOG_LEAST + 23.0  # of a mass that is waited for: 1e-270
 PARTS = 64
 (
     OLD, LEFT, RIGHT, GIBBS, NEW, LOG_NEW, MOVED, NEW_LEFT, NEW_RIGHT, CHANGE, SHIFT,
@@ -69,7 +71,7 @@ def newton_direction(
     -------
     objective : float
     largest : float
-        Relative change, among cells that have or get more than `LEAST`.
+        Relative change, among cells that have or get more than 1e-270.
     decrease : float
         Twice what the objective would fall by were it quadratic.
     """
@@ -115,7 +117,7 @@ def newton_direction(
     for k in range(n - 1, -1, -1):
         change = rows[HERE, k] * shift + rows[HERE_FORCE, k] if k else shift
         rows[CHANGE, k] = change
-        if rows[LOG_NEW, k] + max(change, 0.0) > LOG_LEAST:
+        if rows[LOG_NEW, k] + max(change, 0.0) > LOG_SEEN:
             largest = max(largest, abs(change))
         if k:
             shift = rows[ONWARD, k] * shift + rows[ONWARD_FORCE, k]
@@ -184,13 +186,17 @@ def proximal_line(rows: FloatArray, widths: FloatArray, step: float, temperature
     -------
     iterations : int
     residual : float
-        Largest relative change of an iteration more; zero where what is left is rounding of the objective.
+        Largest relative change of an iteration more; zero where what is left is rounding of the objective, and NaN
+        where that is no number.
     """
     n = widths.size
     sums_from_both_ends(rows[OLD, :n], rows[LEFT], rows[RIGHT])
     _begin(rows, n)
     objective, largest, decrease = newton_direction(rows, widths, step, temperature)
+    if objective != objective:
+        return 0, objective
     rounding = ROUNDING * (abs(objective) + temperature)
+    negligible = False
     for iteration in range(1, MOST + 1):
         for k in range(n):
             wanted, before, limit = rows[CHANGE, k], rows[APPLIED, k], 2.0 * rows[LIMIT, k]
@@ -213,16 +219,16 @@ def proximal_line(rows: FloatArray, widths: FloatArray, step: float, temperature
                 length = 1.0
                 for k in range(n):
                     rows[LIMIT, k], rows[APPLIED, k] = np.inf, rows[WANTED, k]
+            if halvings == HALVINGS:
+                length = 0.0
             _go(rows, n, length)
             objective, largest, decrease = newton_direction(rows, widths, step, temperature)
         if halvings:
             for k in range(n):
                 rows[APPLIED, k] *= length
-        if halvings == HALVINGS or (
-            iteration >= PATIENCE and decrease <= LITTLE * abs(objective) + NEGLIGIBLE * temperature
-        ):
+        negligible = decrease <= LITTLE * abs(objective) + NEGLIGIBLE * temperature
+        if halvings == HALVINGS or (iteration >= PATIENCE and negligible):
             break
-    negligible = decrease <= LITTLE * abs(objective) + NEGLIGIBLE * temperature
     return iteration, 0.0 if negligible else largest
 
 

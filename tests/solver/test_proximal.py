@@ -306,7 +306,7 @@ def test_a_resumed_run_is_the_uninterrupted_one(tmp_path: Path) -> None:
     whole = evolve(mdp, flow="proximal", step=0.1, until={"steps": 12, "time": 9.0}, output=tmp_path / "whole.h5")
     part = evolve(mdp, flow="proximal", step=0.1, until={"steps": 5, "time": 9.0}, output=tmp_path / "part.h5")
     assert part.attributes["steps"] == 5
-    resumed = resume(tmp_path / "part.h5", until={"steps": 12, "time": 9.0})
+    resumed = resume(tmp_path / "part.h5", mdp=mdp, until={"steps": 12, "time": 9.0})
     assert np.array_equal(whole.policy, resumed.policy)
     assert whole.attributes["steps"] == resumed.attributes["steps"] == 12
 
@@ -351,8 +351,8 @@ def test_axes_of_one_cell_are_no_further_axes() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ([], "--step"),
-        (["--accuracy", "1e-4"], "accuracy"),
+        ([], "flow.step: must be given"),
+        (["--step", "0.1", "--accuracy", "1e-4"], "--step and --accuracy: give one of them"),
         (["--step", "0.1", "--scheme", "euler"], "scheme"),
         (["--step", "-1"], "--step"),
     ],
