@@ -47,7 +47,7 @@ ROUNDING = 1e-15  # of the objective, where KL is about one at least
 LITTLE = 1e-14  # of the objective, beyond which tails alone differ
 MOST, PATIENCE = 400, 60  # iterations
 HALVINGS, FREE = 40, 4
-LEAST, LOG_LEAST = 1e-280, -644.7238260383328  # of a mass: smaller ones count as this one in what moves others
+LEAST, LOG_LEAST = 1e-280, -644.7238260383328  # of old, new and Gibbs masses: smaller ones count as this one
 LOG_SEEN = LOG_LEAST + 23.0  # of a mass that is waited for: 1e-270
 PARTS = 64
 (
@@ -170,9 +170,10 @@ def _go(rows: FloatArray, n: int, length: float) -> None:
 
 @kernel()
 def _begin(rows: FloatArray, n: int) -> None:
-    """NEW is OLD, and no cell has a limit."""
+    """NEW is OLD, no smaller than the least mass, and no cell has a limit."""
     for k in range(n):
-        rows[NEW, k] = max(rows[OLD, k], LEAST)
+        rows[OLD, k] = max(rows[OLD, k], LEAST)
+        rows[NEW, k] = rows[OLD, k]
         rows[LOG_NEW, k] = log(rows[NEW, k])
         rows[MOVED, k], rows[SHIFT, k] = 0.0, 0.0
         rows[LIMIT, k], rows[APPLIED, k] = np.inf, 0.0
@@ -190,8 +191,8 @@ def proximal_line(rows: FloatArray, widths: FloatArray, step: float, temperature
         where that is no number.
     """
     n = widths.size
-    sums_from_both_ends(rows[OLD, :n], rows[LEFT], rows[RIGHT])
     _begin(rows, n)
+    sums_from_both_ends(rows[OLD, :n], rows[LEFT], rows[RIGHT])
     objective, largest, decrease = newton_direction(rows, widths, step, temperature)
     if objective != objective:
         return 0, objective
@@ -275,7 +276,10 @@ def proximal_steps(
                 total += exp(rows[GIBBS, k] - top)
             top += log(total)
             for k in range(n):
-                rows[GIBBS, k] -= top
+                rows[GIBBS, k] = max(rows[GIBBS, k] - top, LOG_LEAST)
             residual[i] = proximal_line(rows, widths, step, temperature)[1]
             for k in range(n):
-                out[i, k] = rows[NEW, k] if rows[LOG_NEW, k] > LOG_LEAST else exp(rows[LOG_NEW, k])
+                found = rows[LOG_NEW, k]
+                if found <= LOG_SEEN and rows[GIBBS, k] == LOG_LEAST:
+                    found = log_mass[k] - (q[i, k] - least) * inverse_temperature - top
+                out[i, k] = rows[NEW, k] if found > LOG_LEAST else exp(found)
