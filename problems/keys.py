@@ -69,8 +69,8 @@ MEANINGS: dict[str, str] = {
     "flow.until.wall": "Stop after so many seconds.",
     "flow.scheme": "Time scheme; see [speed and memory](../howto/speed.md).",
     "flow.accuracy": "Steps of controlled error: relative to what is left, p − g, for each unit of its progress.",
-    "flow.step": "Steps of this fixed size, instead of `accuracy`; of `mirror` the step η of the algorithm, which must be "
-    "given.",
+    "flow.step": "Steps of this fixed size, instead of `accuracy`; of `mirror` the step η of the algorithm, "
+    "which must be given.",
     "flow.beta": "Weight β of the Fisher–Rao part of `wasserstein-fisher-rao`.",
     "record.series.first": "First time of rows that are geometric in time, with `per_decade`.",
     "record.series.per_decade": "Rows in each factor of ten of time.",
@@ -84,9 +84,7 @@ _DEFAULTS = {
     "problem.title": "name of the file",
     **{
         f"flow.{key}": "; ".join(
-            f"{entry.parameters[key]:g} for `{name}`"
-            for name, entry in FLOWS.items()
-            if key in entry.parameters
+            f"{entry.parameters[key]:g} for `{name}`" for name, entry in FLOWS.items() if key in entry.parameters
         )
         for key in parameter_keys()
     },

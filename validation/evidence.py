@@ -15,7 +15,7 @@ import numpy as np
 
 from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.solver.entropy import relative_entropy_to_gibbs
-from wpoflow.solver.flows.flow import Flow, as_flow
+from wpoflow.solver.flows.flow import Flow, as_flow, flow_class
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.registry import FLOWS, own_step_flows
@@ -125,6 +125,11 @@ class Evidence:
         return self.flow is not None or self.flow_name == "wasserstein"
 
     @property
+    def contracts(self) -> bool:
+        """Whether a step is one unsplit backward Euler step, which contracts KL(p|g) by 1/(1 + 2 alpha dt)."""
+        return self.wasserstein and not self.split
+
+    @property
     def flow_name(self) -> str:
         """The flow that the run followed."""
         return str(self.run.attributes.get("flow", "wasserstein"))
@@ -132,8 +137,24 @@ class Evidence:
     @property
     def flow_parameters(self) -> dict[str, float]:
         """Numbers that the flow of the run was made with."""
+        known = FLOWS[self.flow_name].parameters if self.flow_name in FLOWS else {}
+        return {name: value for name, value in self._parameters.items() if name in known}
+
+    @property
+    def _parameters(self) -> dict[str, float]:
         found: dict[str, float] = json.loads(str(self.run.attributes.get("flow_parameters", "{}")))
-        return {name: found[name] for name in FLOWS[self.flow_name].parameters if name in found}
+        return found
+
+    @property
+    def _kind(self) -> type[Flow]:
+        """The class of the flow of the run, or of the one that is judged in its place."""
+        name = "wasserstein" if self.wasserstein else self.flow_name
+        return flow_class(name) if name in FLOWS else Flow
+
+    @cached_property
+    def sharp_rate(self) -> float:
+        """The rate at which the gap falls in the end, in the slowest state; not a number of a flow not known."""
+        return self._kind.late_rate(float(self.spectral_gaps[self.slowest]), self.temperature, **self._parameters)
 
     @property
     def own_step(self) -> float | None:
@@ -183,7 +204,14 @@ class Evidence:
 
     @cached_property
     def alpha_now(self) -> FloatArray:
-        """For every row a lower bound of alpha(Gibbs policy of Q^p), valid then and for all later times, (rows,)."""
+        """For every row a lower bound of alpha(Gibbs policy of Q^p), valid then and for all later times, (rows,).
+
+        Zero of a flow that is not known to dissipate as much as the Wasserstein flow: nothing is guaranteed of it so.
+        """
+        return self._transport_alpha if self._kind.transports else np.zeros_like(self._transport_alpha)
+
+    @cached_property
+    def _transport_alpha(self) -> FloatArray:
         return future_alpha(self.alpha, self.run.series["gap_sup"], self.discount, self.temperature)
 
     @cached_property
@@ -263,7 +291,8 @@ class Evidence:
         judged and not taken for rounding; and a row that is not a number is judged, too, and fails.
         """
         gap = self.run.series["gap"]
-        share = self.rate_rounding_share(gap, np.maximum(self.local_rate, self.guaranteed_rate))
+        least = static_rate(1.0, self.run.series["occupancy_ratio"]) * self._transport_alpha
+        share = self.rate_rounding_share(gap, np.maximum(self.local_rate, least))
         return np.asarray(~(gap <= 0.0) & ~(share > LARGEST_ROUNDING_SHARE))
 
     @cached_property

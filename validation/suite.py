@@ -121,10 +121,11 @@ def problem_evidence(problem: ProblemFile, level: Level) -> Evidence:
     mdp = make({})
     asked = problem.flow
     try:
-        scheme = chosen_scheme(mdp, asked.scheme, asked.step, asked.kind, asked.accuracy)
+        chosen_scheme(mdp, asked.scheme, asked.step, asked.kind, asked.accuracy)
     except ValueError as error:  # it begins with the word scheme
         raise ProblemError(f"{problem.label}: flow.{error}") from error
-    how = {"scheme": scheme, "step": asked.step, "accuracy": asked.accuracy, "flow": as_flow(mdp, asked.kind, asked.parameters)}
+    followed = as_flow(mdp, asked.kind, asked.parameters)
+    how = {"scheme": asked.scheme, "step": asked.step, "accuracy": asked.accuracy, "flow": followed}
     run = _long_run(mdp, level, asked.until.gap, asked.until.time, how)
     smaller = [replace(axis, points=cells.get(axis.name, axis.points)) for axis in axes]
     own = {axis.name: axis.points for axis in axes}

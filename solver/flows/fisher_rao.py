@@ -31,6 +31,11 @@ class FisherRaoFlow(MixtureFlow):
         """See `MixtureFlow.weights`."""
         return max(math.exp(-self.decay * dt), LEAST_WEIGHT), -math.expm1(-self.decay * dt)
 
+    @staticmethod
+    def late_rate(spectral_gap: float, temperature: float, **parameters: float) -> float:
+        """2 tau; see `Flow.late_rate`."""
+        return 2.0 * temperature
+
     def dissipation(self, p: FloatArray, q: FloatArray) -> FloatArray:
         """Var_p(delta) per state, (S,)."""
         return self.variance(p, q)

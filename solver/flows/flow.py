@@ -7,6 +7,7 @@ carries the solver.  A flow is the limit of its descent steps as dt goes to zero
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
@@ -41,6 +42,8 @@ class Flow:
     decay : float
         Of a logarithmic flow that is continuous in time, the rate at which ln(p/g) decays while Q is frozen: a step of
         length dt leaves exp(-decay dt) of it. Zero of any other.
+    transports : bool
+        Whether it dissipates at least as much as the Wasserstein flow, so that what is guaranteed to that is to it.
     own_step : bool
         Whether the step belongs to the algorithm: it is never shortened, and the n-th step ends at n times its length.
     """
@@ -49,6 +52,7 @@ class Flow:
     generator: ClassVar[bool] = False
     logarithmic: ClassVar[bool] = False
     decay: float = 0.0
+    transports: ClassVar[bool] = False
     own_step: ClassVar[bool] = False
 
     def __init__(self, mdp: GridMDP) -> None:
@@ -101,6 +105,20 @@ class Flow:
     def parameters(self) -> Mapping[str, float]:
         """What it was made with besides the problem, by the key of a problem file."""
         return {}
+
+    @staticmethod
+    def late_rate(spectral_gap: float, temperature: float, **parameters: float) -> float:
+        """The rate at which the gap of a state falls in the end; not a number if it is not known.
+
+        Parameters
+        ----------
+        spectral_gap : float
+            lambda, of the Wasserstein flow at the optimal policy, in that state.
+        temperature : float
+        **parameters
+            As a run file keeps them: `parameters`, and the ``step`` of a flow that has its own.
+        """
+        return math.nan
 
     def dissipation(self, p: FloatArray, q: FloatArray) -> FloatArray | None:
         """-d/dt of sum_k p_k (Q_k + tau ln(p_k/m_k)) along the flow with Q frozen, per state (S,).
@@ -160,8 +178,11 @@ def name_of(flow: AnyFlow) -> str:
     """The name that a flow is recorded by: that of the registry, or of the class of an object that is not of it."""
     if isinstance(flow, str):
         return flow
-    registered = isinstance(flow, Flow) and flow.name in FLOWS and type(flow) is flow_class(flow.name)
-    return flow.name if registered else type(flow).__name__  # type: ignore[union-attr]
+    if not isinstance(flow, Flow) or flow.name not in FLOWS or type(flow) is not flow_class(flow.name):
+        return type(flow).__name__
+    # with other parameters than the registry has, its name would not bring it back
+    known = flow.parameters.keys() <= FLOWS[flow.name].parameters.keys()
+    return flow.name if known else type(flow).__name__
 
 
 def parameters_of(flow: AnyFlow) -> Mapping[str, float]:

@@ -1,18 +1,19 @@
-"""Mirror descent with the relative entropy, which is the natural policy gradient of softmax policies in other units.
+"""Mirror descent with relative entropy: the natural policy gradient of softmax policies in other units.
 
-    p' = argmin_p eta sum_k p_k (Q_k + tau ln(p_k/m_k)) + KL(p | p_n),     so p' ∝ p^{1/(1+tau eta)} g^{tau eta/(1+tau eta)}
+    p' = argmin_r eta sum_k r_k (Q_k + tau ln(r_k/m_k)) + KL(r | p)  ∝  p^x g^(1-x),     x = 1/(1 + tau eta)
 
 The step eta belongs to the algorithm: it is the implicit Euler step of the Fisher–Rao flow, and a Fisher–Rao step of
-length dt is one with eta = (e^{tau dt} - 1)/tau.  Natural policy gradient with entropy, p' ∝ p^{1 - tau eta'} e^{-eta' Q} m^..,
-has eta = eta'/(1 - tau eta') (Cen, Cheng, Chen, Wei & Chi, arXiv:2007.06558, whose step is (1-gamma) eta').  As eta goes to
-infinity the step is soft policy iteration, p' = g: from eta = 1e300 on to the last bit.  The number of steps times
-eta is called the flow time.
+length dt is one with eta = (e^{tau dt} - 1)/tau.  The natural policy gradient with entropy and step eta', of weight
+x = 1 - tau eta', is mirror descent with eta = eta'/(1 - tau eta') (Cen, Cheng, Chen, Wei & Chi, arXiv:2007.06558, whose
+step is (1 - gamma) eta').  As eta goes to infinity the step is soft policy iteration, p' = g: from eta = 1e300 on to
+rounding.  The number of steps times eta is called the flow time.
 
-There is no dissipation to state, as this is no flow: V falls by a finite amount each step.
+Each step lowers V by a finite amount: there is no dissipation to state.
 """
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 from wpoflow.solver.flows.mixture import MixtureFlow
@@ -25,6 +26,12 @@ class MirrorDescent(MixtureFlow):
 
     name = "mirror"
     own_step: ClassVar[bool] = True
+
+    @staticmethod
+    def late_rate(spectral_gap: float, temperature: float, **parameters: float) -> float:
+        """2 ln(1 + tau eta)/eta, as the gap falls by (1 + tau eta)^-2 a step; see `Flow.late_rate`."""
+        step = parameters["step"]
+        return 2.0 * math.log1p(temperature * step) / step
 
     def weights(self, dt: float) -> tuple[float, float]:
         """See `MixtureFlow.weights`."""

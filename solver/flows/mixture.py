@@ -1,7 +1,7 @@
 """Steps that are a mixture of logarithms, p' ∝ p^x g^(1-x), g the Gibbs policy of Q: one formula of several flows.
 
-With L = ln(p/g) a step leaves x L, up to a constant: KL(p'|g) <= KL(p|g), as KL along the geometric mean falls towards g,
-so that it is a descent step whatever x in [0, 1) is.  Rounding: ln p' is wrong by a few eps (|ln p| + osc(Q)/tau).
+With L = ln(p/g) a step leaves x L, up to a constant.  KL(.|g) falls along the geometric mean towards g, so it is a
+descent step whatever x in [0, 1) is.  Rounding: ln p' is wrong by a few eps (|ln p| + osc(Q)/tau).
 """
 
 from __future__ import annotations
@@ -44,9 +44,7 @@ class MixtureFlow(Flow):
         mix_policies(p, q, self.mdp.log_mass, self.mdp.temperature, *self.weights(dt), out)
         return out
 
-    def log_step(
-        self, log_p: FloatArray, q: FloatArray, dt: float, log_out: FloatArray, out: FloatArray
-    ) -> FloatArray:
+    def log_step(self, log_p: FloatArray, q: FloatArray, dt: float, log_out: FloatArray, out: FloatArray) -> FloatArray:
         """See `Flow.log_step`."""
         mix_logarithms(log_p, q, self.mdp.log_mass, self.mdp.temperature, *self.weights(dt), log_out, out)
         return out

@@ -124,9 +124,7 @@ def _moments(
 
 
 @kernel(parallel=True, largest=0)
-def advantage_variance(
-    p: FloatArray, q: FloatArray, log_mass: FloatArray, temperature: float, out: FloatArray
-) -> None:
+def advantage_variance(p: FloatArray, q: FloatArray, log_mass: FloatArray, temperature: float, out: FloatArray) -> None:
     """out[i] = variance under p_i of Q_i + tau ln(p_i/m): arrays p, q (S, A), log_mass (A,), out (S,).
 
     In two passes, the second about the mean, so that small variances keep their digits.

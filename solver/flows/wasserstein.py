@@ -22,6 +22,7 @@ class WassersteinFlow(Flow):
 
     name = "wasserstein"
     generator = True
+    transports = True
 
     def __init__(self, mdp: GridMDP) -> None:
         super().__init__(mdp)
@@ -39,6 +40,11 @@ class WassersteinFlow(Flow):
         if source is not out:
             out[:] = source
         return out
+
+    @staticmethod
+    def late_rate(spectral_gap: float, temperature: float, **parameters: float) -> float:
+        """2 lambda; see `Flow.late_rate`."""
+        return 2.0 * spectral_gap
 
     def dissipation(self, p: FloatArray, q: FloatArray) -> FloatArray:
         """tau sum_faces J (ln x_k - ln x_{k+1}) per state, (S,): the entropy dissipation of identity (I4)."""

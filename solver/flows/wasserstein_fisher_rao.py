@@ -4,9 +4,9 @@
 
 A step is the Wasserstein step (`solver.flows.wasserstein`) followed by a Fisher–Rao step of length beta dt
 (`solver.flows.fisher_rao`), both with Q frozen.  Each lowers KL(p|g), so together they are a descent step, and with
-one action axis KL'' <= KL/(1 + 2 alpha dt) as of the Wasserstein step alone.  The first gives mass to every cell: no zero
-lasts, and the state is p itself.  Neither part is symmetric in time (the first is backward Euler), so a symmetric splitting
-would be of order one as this is, and is not done; scheme ``extrapolated`` makes the order of it.
+one action axis KL'' <= KL/(1 + 2 alpha dt), as of the Wasserstein step alone.  The first gives mass to every cell: no
+zero lasts, and the state is p itself.  Scheme ``extrapolated`` makes the order of it.  (A symmetric splitting does not:
+backward Euler is not symmetric in time, so it would be of order one, too.)
 
 The dissipation is the sum of both: tau sum_faces J (ln x_k - ln x_{k+1}) + beta Var_p(delta).
 """
@@ -39,6 +39,7 @@ class WassersteinFisherRaoFlow(Flow):
     """
 
     name = "wasserstein-fisher-rao"
+    transports = True
 
     def __init__(self, mdp: GridMDP, beta: float = 1.0) -> None:
         super().__init__(mdp)
@@ -56,6 +57,11 @@ class WassersteinFisherRaoFlow(Flow):
         """See `Flow.step`."""
         self._transport.step(p, q, dt, out)
         return self._growth.step(out, q, self.beta * dt, out)
+
+    @staticmethod
+    def late_rate(spectral_gap: float, temperature: float, **parameters: float) -> float:
+        """2 (lambda + beta tau); see `Flow.late_rate`."""
+        return 2.0 * (spectral_gap + parameters["beta"] * temperature)
 
     def dissipation(self, p: FloatArray, q: FloatArray) -> FloatArray:
         """See `Flow.dissipation`."""

@@ -3,8 +3,8 @@
 Two times within 1e-12 of each other, relatively, are one: 0.3 and 3 * 0.1 differ by rounding, and a step between them
 would mean nothing.  With error control every time is landed on.  With a fixed step the step is not cut for geometric
 schedules: rows and snapshots are taken at the first step at or after their time; times that are listed or equally
-spaced, and the end, are landed on.  A step that belongs to the flow is not cut for any of them: what is due is taken at the
-first step at or after its time.
+spaced, and the end, are landed on.  A step that belongs to the flow is not cut for any of them: what is due is taken at
+the first step at or after its time.
 """
 
 from __future__ import annotations

@@ -268,7 +268,13 @@ class Settings(Table):
         record = {"series": series, "snapshots": _as_table(snapshots)}
         named = flow in FLOWS
         raw = {
-            "flow": {"kind": flow if named else "wasserstein", "until": until, "scheme": scheme, **lengths, **(parameters or {})},
+            "flow": {
+                "kind": flow if named else "wasserstein",
+                "until": until,
+                "scheme": scheme,
+                **lengths,
+                **(parameters or {}),
+            },
             "record": {name: value for name, value in record.items() if value is not None},
             "own_flow": "" if named else flow,
             "linear_solver": linear_solver,

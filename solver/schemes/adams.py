@@ -1,4 +1,4 @@
-"""Scheme ``adams``: exponential Adams formulas for flows of logarithms, orders one to six, one Bellman evaluation a step.
+"""Scheme ``adams``: exponential Adams formulas of orders one to six for flows of logarithms, one evaluation a step.
 
 The Fisher–Rao flow is linear in ln p but for Q, which is affine in V:
 
@@ -6,19 +6,21 @@ The Fisher–Rao flow is linear in ln p but for Q, which is affine in V:
 
     p(t + dt) ∝ p(t)^x g^(1-x),    x = e^{-tau dt},    g the Gibbs policy of c + gamma P <V>,
 
-<V> the average of V over the step with a weight that decays backwards (`solver.schemes.decaying_average`).  V of the step
-is extrapolated by the polynomial through V at the last d + 1 times: a formula of order d + 1 (Nørsett 1969,
-doi:10.1007/BFb0060031; Hochbruck & Ostermann, Acta Numerica 2010, doi:10.1017/S0962492910000048, section 4), of which only
-values (S,) are kept.  Every step is a mixture: positive, of mass one, in ln p, and exact where Q does not move.
+<V> the average of V over the step with a weight that decays backwards (`solver.arithmetic.decaying_average`).  There V
+is extrapolated by the polynomial through its values at the last d + 1 times: a formula of order d + 1 (Nørsett 1969,
+doi:10.1007/BFb0060031; Hochbruck & Ostermann, Acta Numerica 2010, doi:10.1017/S0962492910000048), of which only values
+(S,) are kept.  Every step is a mixture: positive, of mass one, in ln p, and exact where Q does not move.
 
-Once V is known at the end, its difference D to the extrapolated one tells what the average left out: ln p is wrong by at most
+Once V is known at the end, its difference D to the extrapolated one tells what the average left out: ln p is wrong by
+at most
 
-    e = (1 - x) gamma k/(2 tau) max osc_a (P D)(s, .)
+    e = (1 - x) gamma k/(2 tau) osc_a (P D)(s, .)
 
-in a state, k a number of the formula, wherever its mass is: tails that are to carry the policy later are as accurate as
-its bulk.  e is held to ``accuracy`` times the progress ||p' - p|| and the floor of rounding (`solver.schemes.error_control`);
-the degree is the one that allows the longest next step.  Where V does not fall the integrator takes mixtures with Q of
-their start instead.  Between the ends of a step the same formula gives the policy at any time.
+in a state, k a number of the formula, wherever its mass is: tails that are to carry the policy later are as accurate
+as its bulk.  e is held to ``accuracy`` times the progress ||p' - p|| and the floor of rounding
+(`solver.schemes.error_control`); the degree is the one that allows the longest next step.  Where V does not fall the
+integrator takes mixtures with Q of their start instead.  Between the ends of a step the same formula gives the policy
+at any time.
 
 With a fixed step the order is four.  The first three steps, and those after a fall-back, have no past: there V of the
 step is the cubic through its own values at four times within the step, found by four iterations from a constant,
@@ -36,12 +38,12 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.brief import briefly
 from wpoflow.grids.grid import Grid
+from wpoflow.solver.arithmetic.decaying_average import DecayingAverage
 from wpoflow.solver.arithmetic.extremes import oscillations
 from wpoflow.solver.bellman.evaluation import Evaluation, q_of_value
 from wpoflow.solver.flows.flow import Flow
 from wpoflow.solver.flows.mixture import log_of
 from wpoflow.solver.flows.mixture_kernels import oscillation_of_rows, squared_progress
-from wpoflow.solver.schemes.decaying_average import DecayingAverage
 from wpoflow.solver.schemes.scheme import Problem, Ring, Scheme, State, Trial, values
 
 HIGHEST_DEGREE = 5  # of the extrapolation of V

@@ -33,12 +33,12 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.solver.arithmetic.combination import combination_squared
 from wpoflow.solver.arithmetic.extremes import error_ratios, largest_entry, mean_and_maximum
 from wpoflow.solver.bellman.evaluation import Evaluation
 from wpoflow.solver.bellman.system import EPS, SOUGHT
 from wpoflow.solver.entropy import distance_squared, gibbs_policy
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.schemes.combination import combination_squared
 
 ROUNDING_FLOOR = 3e-14
 BELLMAN_SHARE = 1e-3  # of the allowed error, spent on inexact values between substeps

@@ -21,9 +21,9 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.brief import briefly
 from wpoflow.grids.grid import Grid
+from wpoflow.solver.arithmetic.combination import combine
 from wpoflow.solver.bellman.evaluation import Evaluation
 from wpoflow.solver.flows.flow import Flow
-from wpoflow.solver.schemes.combination import combine
 from wpoflow.solver.schemes.scheme import Problem, Ring, Scheme, State, Trial, values
 
 HIGHEST = 6

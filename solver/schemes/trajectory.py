@@ -131,8 +131,9 @@ def flow(
     ----------
     mdp : GridMDP
     step, accuracy : float, optional
-        Fixed step in flow time, which is the algorithm's own for `MirrorDescent`, or local error relative to p - g (see `solver.schemes.error_control`).  A fixed step is
-        shortened only to meet the landings in a whole number of equal steps.
+        Fixed step in flow time, or local error relative to p - g (see `solver.schemes.error_control`).  A fixed step is
+        shortened only to meet the landings in a whole number of equal steps; the step of a flow that has its own, as
+        mirror descent, must be given and is never shortened.
     scheme : str
         Name of the time scheme; automatic is the best there is for the problem, see `solver.schemes`.
     flow : str, Flow or DescentStep

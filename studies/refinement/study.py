@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from wpoflow.grids.grid import Grid
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.flow import as_flow, flow_class
 from wpoflow.solver.mdp import GridMDP
@@ -126,9 +127,7 @@ def refine(
             raise ValueError(f"direction {name}: there is no axis of more than one point to refine")
         plans[name] = plan
     own = own_step if flow in own_step_flows() else None
-    runner = _Runner(
-        make_mdp, list(times), quantities, functions or {}, scheme, accuracy, flow, parameters or {}, own
-    )
+    runner = _Runner(make_mdp, list(times), quantities, functions or {}, scheme, accuracy, flow, parameters or {}, own)
     entries = []
     for name, plan in plans.items():
         outcomes = []
@@ -147,8 +146,9 @@ def _of_fixed_step(scheme: str, flow: str) -> str:
         return DESCENT
     if scheme == AUTOMATIC:
         return "adams" if kind.logarithmic else "extrapolated"
-    if scheme not in fixed_step_schemes():
-        choices = ", ".join([AUTOMATIC, *fixed_step_schemes()])
+    applying = [name for name in fixed_step_schemes() if not scheme_class(name).obstacle(Grid(()), kind)]
+    if scheme not in applying:
+        choices = ", ".join([AUTOMATIC, *applying])
         raise ValueError(f"scheme {scheme!r} takes no fixed steps that could be refined; choose one of {choices}")
     return scheme
 

@@ -15,7 +15,7 @@ from wpoflow.problems.load import load_problem
 from wpoflow.problems.problem_file import parse_problem
 from wpoflow.problems.tables import Tables
 from wpoflow.solver.records.layout import ATTRIBUTES, OPTIMUM_ATTRIBUTES, PROBLEM_ARRAYS, variables
-from wpoflow.solver.registry import scheme_names
+from wpoflow.solver.registry import FLOWS, scheme_names
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.storage.problem_arrays import problem_arrays
 from wpoflow.validation.claims import CLAIMS, exact_solution
@@ -46,7 +46,7 @@ def test_kinds_ranges_and_defaults_come_from_the_models() -> None:
     assert rows["`running`"] == ("expression", "must be given")
     assert rows["`potential`"] == ("expression", "`0`")
     assert rows["`boundary`"] == ('`"clamp"`, `"reflect"`, `"periodic"`', "`clamp`")
-    assert rows["`kind`"] == ('`"wasserstein"`', "`wasserstein`")
+    assert rows["`kind`"] == (", ".join(f'`"{name}"`' for name in FLOWS), "`wasserstein`")
     assert rows["`scheme`"] == (", ".join(f'`"{name}"`' for name in scheme_names()), "`automatic`")
     assert rows["`snapshots`"][1] == "30"
     assert rows["`NAME`"] == ("number", "–")

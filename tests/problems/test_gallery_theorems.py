@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.solver import theorems
+from tests.solver.test_evolve import flow_for
 from wpoflow.problems.gallery import gallery_names
 from wpoflow.problems.load import load_problem
 from wpoflow.solver.bellman.evaluation import evaluate
@@ -56,7 +57,7 @@ def test_the_identities_hold(mdp: GridMDP) -> None:
 
 @pytest.mark.parametrize("scheme", [AUTOMATIC, *fixed_step_schemes()])
 def test_a_run_keeps_them(mdp: GridMDP, scheme: str) -> None:
-    run = evolve(mdp, until={"steps": 60}, scheme=scheme, accuracy=1e-2)
+    run = evolve(mdp, until={"steps": 60}, scheme=scheme, flow=flow_for(scheme), accuracy=1e-2)
     scale = np.abs(evaluate(mdp, mdp.initial_policy).value).max()
     eps = np.finfo(np.float64).eps
     assert run.series["mass_error"].max() <= 1e-13 + 2e-16 * 60

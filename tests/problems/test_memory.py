@@ -99,9 +99,11 @@ def test_solver_and_scheme_are_known_without_building_anything(name: str, cells:
         ("lqr", {"x": 400, "u": 4500}, ["--scheme", "multistep", "--accuracy", "1e-4"]),
         ("bandit", {"a": 2000000}, ["--scheme", "exponential", "--accuracy", "1e-4"]),
         ("lqr", {"x": 16, "u": 16}, ["--scheme", "extrapolated", "--accuracy", "1e-4"]),
+        ("lqr", {"x": 1000, "u": 1000}, ["--scheme", "adams", "--accuracy", "1e-4", "--set", "flow.kind='fisher-rao'"]),
+        ("lqr", {"x": 1000, "u": 1000}, ["--scheme", "euler", "--step", "0.01", "--set", "flow.kind='fisher-rao'"]),
         ("lqr", {"x": 2000, "u": 16}, ["--scheme", "euler", "--step", "0.01", "--set", "problem.discount=0.997"]),
     ],
-    ids=["navigation", "pendulum", "lqr", "multistep", "exponential", "small", "dense"],
+    ids=["navigation", "pendulum", "lqr", "multistep", "exponential", "small", "adams", "logarithms", "dense"],
 )
 def test_the_estimate_is_near_the_peak(tmp_path: Path, name: str, cells: dict[str, int], options: list[str]) -> None:
     changed = dict(option.split("=") for option in options if "=" in option)

@@ -22,7 +22,7 @@ from wpoflow.problems.gallery import gallery_names, gallery_text, gallery_titles
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.problem_file import parse_problem, read_problem
 from wpoflow.solver.records.settings import FlowTable
-from wpoflow.solver.registry import AUTOMATIC, FLOWS, default_accuracy, scheme_names
+from wpoflow.solver.registry import AUTOMATIC, FLOWS, default_accuracy, own_step_flows, scheme_names
 
 MINIMAL: dict[str, Any] = {
     "problem": {"discount": 0.9, "temperature": 0.2},
@@ -130,7 +130,8 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "both controls": ({"flow.step": 0.1, "flow.accuracy": 1e-3}, "flow: give either accuracy or step, not both"),
     "scheme": (
         {"flow.scheme": "rk4"},
-        "flow.scheme: 'rk4' is not a choice; choose 'automatic', 'multistep', 'exponential', 'extrapolated' or 'euler'",
+        "flow.scheme: 'rk4' is not a choice; choose 'automatic', 'multistep', 'adams', 'exponential', "
+        "'extrapolated' or 'euler'",
     ),
     "kind": ({"flow.kind": "heat"}, "flow.kind: 'heat' is not a choice; choose 'wasserstein'"),
     "series": (
@@ -250,7 +251,8 @@ def test_minimal_problem_gets_the_documented_defaults() -> None:
 def test_choices_are_those_of_the_registry() -> None:
     for key, names in (("flow.scheme", scheme_names()), ("flow.kind", tuple(FLOWS))):
         for name in names:
-            parse_problem(changed({key: name}))
+            step = {"flow.step": 0.1} if name in own_step_flows() else {}
+            parse_problem(changed({key: name, **step}))
         with pytest.raises(ProblemError, match=f"{key}: 'none' is not a .*{names[-1]}"):
             parse_problem(changed({key: "none"}))
 

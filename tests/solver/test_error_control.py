@@ -10,6 +10,7 @@ import pytest
 from tests.solver.random_mdps import random_policy
 from tests.solver.small_problems import small_problem
 from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.arithmetic.combination import combination_squared
 from wpoflow.solver.bellman.differences import ValueDifferences
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.bellman.ilu import IncompleteLU
@@ -18,7 +19,6 @@ from wpoflow.solver.entropy import distance_squared
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.runs.observables import Observer
-from wpoflow.solver.schemes.combination import combination_squared
 from wpoflow.solver.schemes.error_control import LEAST_STEP, ErrorControl
 from wpoflow.solver.schemes.trajectory import flow
 from wpoflow.validation.exact_cases.bandits import double_well

@@ -16,12 +16,12 @@ from tests.solver.small_problems import small_problem
 from tests.solver.test_evolve import side_by_side
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.transitions.sparse_kernels import scalar_product
+from wpoflow.solver.arithmetic.combination import combine
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.evolve import evolve
-from wpoflow.solver.schemes.combination import combine
 from wpoflow.solver.schemes.error_control import ErrorControl
 from wpoflow.solver.schemes.integrator import (
     DESCENT_TRIALS,

@@ -17,7 +17,7 @@ import pytest
 
 from tests.same_run import differences
 from tests.solver.faults import Stagnating
-from tests.solver.test_evolve import problem_for
+from tests.solver.test_evolve import problem_for, small_problem
 from wpoflow.grids.grid import Grid
 from wpoflow.problems.gallery import gallery_names
 from wpoflow.problems.load import load_problem
@@ -44,6 +44,17 @@ CONTROLS: list[tuple[str, dict[str, Any]]] = [
     ("euler", {"accuracy": 1e-2}),
     ("euler", {"step": 0.05}),
 ]
+FOLLOWED: list[tuple[str, str, dict[str, Any]]] = [
+    *(("wasserstein", scheme, control) for scheme, control in CONTROLS),
+    ("fisher-rao", "adams", {"accuracy": 1e-4}),
+    ("fisher-rao", "adams", {"step": 0.05}),
+    ("fisher-rao", "euler", {"accuracy": 1e-2}),
+    ("fisher-rao", "euler", {"step": 0.05}),
+    ("mirror", "automatic", {"step": 0.05}),
+    ("wasserstein-fisher-rao", "extrapolated", {"accuracy": 1e-4}),
+    ("wasserstein-fisher-rao", "euler", {"step": 0.05}),
+]
+"""Every flow by schemes that are for it."""
 LINKS = 6
 CELLS: dict[str, dict[str, int]] = {
     "bandit": {"a": 48},
@@ -70,11 +81,14 @@ def numbers(state: FlowState) -> tuple[Any, ...]:
     )
 
 
-@pytest.mark.parametrize("kind", FLOWS)
+def test_every_flow_is_followed() -> None:
+    assert {kind for kind, _, _ in FOLLOWED} == FLOWS.keys()
+
+
 @pytest.mark.parametrize("solver", LINEAR_SOLVERS)
-@pytest.mark.parametrize(("scheme", "control"), CONTROLS)
+@pytest.mark.parametrize(("kind", "scheme", "control"), FOLLOWED)
 def test_a_flow_goes_on_as_if_it_had_not_been_left(
-    scheme: str, control: dict[str, Any], solver: str, kind: str
+    kind: str, scheme: str, control: dict[str, Any], solver: str
 ) -> None:
     mdp = problem_for(scheme)
 
@@ -92,14 +106,14 @@ def test_a_flow_goes_on_as_if_it_had_not_been_left(
         assert [numbers(state) for state in islice(states(arrays), 40 - k)] == left_alone[k:], f"after state {k}"
 
 
-@pytest.mark.parametrize(("scheme", "control"), CONTROLS)
-def test_a_state_that_comes_back_is_the_state_that_went(scheme: str, control: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("kind", "scheme", "control"), FOLLOWED)
+def test_a_state_that_comes_back_is_the_state_that_went(kind: str, scheme: str, control: dict[str, Any]) -> None:
     """All of it: the arrays and numbers of the state gone on from are those that were kept."""
     mdp = problem_for(scheme)
-    states = flow(mdp, scheme=scheme, landings=LANDINGS, **control)
+    states = flow(mdp, scheme=scheme, flow=kind, landings=LANDINGS, **control)
     state = next(state for state in states if state.evaluation and state.steps >= 9 and not state.interpolated)
     kept = copied(state.arrays())
-    restored = next(flow(mdp, scheme=scheme, landings=LANDINGS, resume=kept, **control))
+    restored = next(flow(mdp, scheme=scheme, flow=kind, landings=LANDINGS, resume=kept, **control))
     assert numbers(state) == numbers(restored)
     found = restored.arrays()
     assert found.keys() == kept.keys()
@@ -107,10 +121,10 @@ def test_a_state_that_comes_back_is_the_state_that_went(scheme: str, control: di
         np.testing.assert_array_equal(found[name], value, err_msg=name)
 
 
-@pytest.mark.parametrize(("scheme", "control"), CONTROLS)
-def test_what_is_no_state_of_the_problem_is_refused_by_name(scheme: str, control: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("kind", "scheme", "control"), FOLLOWED)
+def test_what_is_no_state_of_the_problem_is_refused_by_name(kind: str, scheme: str, control: dict[str, Any]) -> None:
     mdp = problem_for(scheme)
-    states = flow(mdp, scheme=scheme, **control)
+    states = flow(mdp, scheme=scheme, flow=kind, **control)
     arrays = copied(next(state for state in states if state.evaluation and state.steps >= 6).arrays())
     for name, value in arrays.items():
         wrong: list[Any] = [np.zeros((2, 3, 4)), "text"]
@@ -118,11 +132,31 @@ def test_what_is_no_state_of_the_problem_is_refused_by_name(scheme: str, control
             wrong.append(np.full_like(value, np.nan))
         for instead in wrong:
             with pytest.raises(ValueError, match=name.removeprefix("scheme.").split(".")[0]):
-                flow(mdp, scheme=scheme, resume={**arrays, name: instead}, **control)
+                flow(mdp, scheme=scheme, flow=kind, resume={**arrays, name: instead}, **control)
     with pytest.raises(ValueError, match="is missing"):
-        flow(mdp, scheme=scheme, resume={name: arrays[name] for name in list(arrays)[1:]}, **control)
+        flow(mdp, scheme=scheme, flow=kind, resume={name: arrays[name] for name in list(arrays)[1:]}, **control)
     with pytest.raises(ValueError, match="'more' is not part of it"):
-        flow(mdp, scheme=scheme, resume={**arrays, "scheme.more": 1}, **control)
+        flow(mdp, scheme=scheme, flow=kind, resume={**arrays, "scheme.more": 1}, **control)
+
+
+def test_cells_without_mass_come_back_as_they_were() -> None:
+    """ln 0 is part of the state, and a state that has mass there is refused."""
+    mdp = small_problem()
+    policy = mdp.initial_policy.copy()
+    policy[:, 3:5] = 0.0
+    mdp = replace(mdp, initial_policy=policy / policy.sum(axis=1, keepdims=True))
+    how: dict[str, Any] = {"flow": "fisher-rao", "accuracy": 1e-4}
+    left_alone = []
+    for state in islice(flow(mdp, **how), 20):
+        assert np.all(state.policy[:, 3:5] == 0.0)
+        if state.steps == 6:
+            kept = copied(state.arrays())
+        if state.steps >= 6:
+            left_alone.append(numbers(state))
+    assert [numbers(state) for state in islice(flow(mdp, resume=kept, **how), 14)] == left_alone
+    full = {**kept, "scheme.log_policy": np.full_like(policy, np.inf)}
+    with pytest.raises(ValueError, match="log_policy"):
+        flow(mdp, resume=full, **how)
 
 
 def test_values_known_to_rounding_are_not_refined_again() -> None:

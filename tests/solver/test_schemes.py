@@ -82,6 +82,10 @@ def test_the_automatic_choice() -> None:
         (indifferent(CIRCLE), None, "wasserstein", "multistep"),
         (coupled, 0.1, "wasserstein", "extrapolated"),
         (plane, None, "wasserstein", "extrapolated"),
+        (coupled, None, "fisher-rao", "adams"),
+        (plane, 0.1, "fisher-rao", "adams"),
+        (plane, 0.1, "mirror", "euler"),
+        (coupled, None, "wasserstein-fisher-rao", "extrapolated"),
     ):
         assert chosen_scheme(mdp, AUTOMATIC, step, flow_name) == expected
     assert chosen_scheme(bandit, AUTOMATIC, None, Own()) == "extrapolated"
@@ -107,6 +111,15 @@ def test_what_does_not_apply_is_refused_in_one_line_that_says_why() -> None:
         (plane, "exponential", None, "wasserstein", "one action axis"),
         (coupled, "exponential", None, "wasserstein", "two ends; choose multistep, extrapolated"),
         (indifferent(CIRCLE), "exponential", None, "wasserstein", "two ends; choose multistep, extrapolated or euler"),
+        (
+            coupled,
+            "adams",
+            None,
+            "wasserstein",
+            "continuous flows of logarithms; choose multistep, extrapolated or euler",
+        ),
+        (coupled, "extrapolated", 0.1, "fisher-rao", "their logarithms; choose adams or euler"),
+        (coupled, "extrapolated", 0.1, "mirror", "the step belongs to mirror, which has no scheme; give step alone"),
         (bandit, "best", None, "wasserstein", f"choose one of {', '.join(scheme_names())}"),
     ):
         with pytest.raises(ValueError, match=reason) as error:
@@ -127,9 +140,9 @@ def test_controls_that_contradict_or_mean_nothing_are_refused() -> None:
 @pytest.mark.parametrize("scheme", scheme_names())
 def test_each_scheme_has_a_default_accuracy(scheme: str) -> None:
     assert scheme_names() == (AUTOMATIC, *SCHEMES)
-    mdp = replace(double_well(1.0).grid(8), discount=0.5)
+    mdp, name = replace(double_well(1.0).grid(8), discount=0.5), "fisher-rao" if scheme == "adams" else "wasserstein"
     default, explicit = (
-        next(state for state in flow(mdp, scheme=scheme, accuracy=accuracy) if state.steps == 3)
+        next(state for state in flow(mdp, scheme=scheme, flow=name, accuracy=accuracy) if state.steps == 3)
         for accuracy in (None, default_accuracy(scheme))
     )
     assert default.time == explicit.time

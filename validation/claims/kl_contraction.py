@@ -33,13 +33,13 @@ def judge(evidence: Evidence) -> Judgement:
     assert mdp is not None
     unsplit = Hypothesis(
         "one action axis, solved at once",
-        not evidence.split,
-        f"{len(mdp.actions.axes)} axes solved one after the other",
+        evidence.contracts,
+        f"{len(mdp.actions.axes)} axes solved one after the other" if evidence.wasserstein else "another flow",
     )
     measurements, largest = [], 0.0
     for label, policy in _policies(evidence, mdp):
         q = evaluate(mdp, policy).q
-        alpha = np.zeros(len(q)) if evidence.split else lower_bounds(evidence.generators(q)).best
+        alpha = lower_bounds(evidence.generators(q)).best if evidence.contracts else np.zeros(len(q))
         before = evidence.divergence(policy, q)
         rounding = _rounding(evidence, q)
         meant = ~(before <= 1e6 * rounding)  # what is not a number is judged, and fails

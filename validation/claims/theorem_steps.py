@@ -30,14 +30,14 @@ def step_measurements(evidence: Evidence, weighted: bool) -> list[Measurement]:
     now = evaluate(mdp, policy)
     gaps = suboptimality(mdp, policy, evidence.optimum.q, now.system)
     start = float(mdp.rho @ gaps) if weighted else float(gaps[mdp.counted].max())
-    alpha = 0.0 if evidence.split else float(lower_bounds(evidence.generators(now.q)).best.min())
+    alpha = float(lower_bounds(evidence.generators(now.q)).best.min()) if evidence.contracts else 0.0
     before = evidence.divergence(policy, now.q)
     found = []
     for dt in STEPS:
         stepped = evidence.followed.step(policy, now.q, dt, np.empty_like(policy))
         after = evaluate(mdp, stepped, now.value)
         left = suboptimality(mdp, stepped, evidence.optimum.q, after.system)
-        if evidence.split:
+        if not evidence.contracts:
             changed = before > 0.0
             theta = float(np.min(1.0 - evidence.divergence(stepped, now.q)[changed] / before[changed]))
         else:
@@ -49,7 +49,7 @@ def step_measurements(evidence: Evidence, weighted: bool) -> list[Measurement]:
         share_start, share_end = evidence.rounding_share(np.array([start, end]))
         found.append(
             Measurement(
-                "one step's factor, " + ("a posteriori" if evidence.split else "theorem"),
+                "one step's factor, " + ("theorem" if evidence.contracts else "a posteriori"),
                 end / start,
                 factor,
                 "<=",

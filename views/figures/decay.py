@@ -3,7 +3,8 @@ r"""Decay of the gap over all its decades, and its local rate, beside what theor
     guaranteed    gap(0) exp(-∫ 2 alpha/kappa dt), alpha the lower bound that is certified from each row on; kappa is
                   known in the rows only, and the smaller rate of the two about an interval is taken in between
     paper         likewise with 2 alpha (1 - gamma)/|d*/rho|_sup
-    sharp         2 lambda of the slowest state that is visited, a line through the last gap above rounding
+    sharp         2 lambda of the slowest state that is visited, or what another flow has for it; a line through the
+                  last gap above rounding
 
 The local rate is the file's ``rate_observed``; faint where rounding decides it.
 """
@@ -34,12 +35,16 @@ RATE_RANGE = 1e-5
 
 @dataclass(frozen=True)
 class Rates:
-    """Rates of a run by row, (rows,), the sharp one a number, nan where its spectrum was not found."""
+    """Rates of a run by row, (rows,), the sharp one a number, nan where its spectrum was not found.
+
+    ``other``: whether they are of another flow than the Wasserstein flow.
+    """
 
     guaranteed: FloatArray
     paper: FloatArray
     judged: BoolArray
     sharp: float
+    other: bool
 
 
 def why_not(run: Run) -> str:
@@ -62,10 +67,10 @@ def rates_of(run: Run) -> Rates:
         paper = np.array([paper_rate(float(a), evidence.discount, evidence.density_ratio) for a in evidence.alpha_now])
         guaranteed, judged = evidence.guaranteed_rate, evidence.judged
     try:
-        sharp = 2.0 * float(evidence.spectral_gaps[evidence.slowest])
+        sharp = evidence.sharp_rate
     except SpectrumError:
         sharp = np.nan
-    return Rates(guaranteed, paper, judged, sharp)
+    return Rates(guaranteed, paper, judged, sharp, not evidence.wasserstein)
 
 
 def bound_line(time: FloatArray, gap: FloatArray, rate: FloatArray) -> FloatArray:
@@ -107,7 +112,7 @@ def gap_panel(panel: Axes, run: Run, *, short: bool = False) -> None:
         inside = line <= panel.get_ylim()[1]
         panel.plot(
             np.where(inside, time, np.nan), line, color=BLACK, linestyle="-.", linewidth=0.8,
-            label="sharp" if short else r"sharp, $2\lambda_{\min}$",
+            label="sharp" if short or rates.other else r"sharp, $2\lambda_{\min}$",
         )  # fmt: skip
     floor = run.optimum.gap_floor
     low, high = panel.get_ylim()

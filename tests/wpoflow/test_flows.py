@@ -1,0 +1,131 @@
+"""Every flow from the command line: run, check, info, resume, and what validation may say of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.same_run import differences
+from tests.wpoflow.conftest import Call, check_refusal
+from wpoflow.problems.load import load_problem
+from wpoflow.solver.flows.wasserstein_fisher_rao import WassersteinFisherRaoFlow
+from wpoflow.solver.registry import FLOWS, own_step_flows
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.storage.writer import open_run
+from wpoflow.validation.finding import Verdict
+from wpoflow.validation.suite import LEVELS, validate_problem, validate_run
+
+SMALL = ["lqr", "--cells", "x=12", "--cells", "u=12"]
+OF_TRANSPORT = ("static_inequality", "decay_weighted", "decay_sup_norm", "decay_paper", "certificate", "late_rate")
+
+
+def control(name: str) -> list[str]:
+    return ["--step", "0.25"] if name in own_step_flows() else []
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_every_flow_runs_and_says_so(call: Call, name: str) -> None:
+    status, out, err = call("check", *SMALL, "--flow", name, *control(name))
+    assert (status, err) == (0, "")
+    assert any(line.split()[:2] in (["flow", name], ["flow", f"{name},"]) for line in out.splitlines())
+    status, out, err = call("run", *SMALL, "--flow", name, *control(name), "--until", "1.0", "-o", "a.h5")
+    assert (status, err) == (0, "")
+    run = open_run("a.h5")
+    assert run.attributes["flow"] == name
+    assert np.all(np.diff(run.series["gap"]) < 0.0)
+    assert run.series["mass_error"].max() < 1e-13
+    found = json.loads(str(run.attributes["flow_parameters"]))
+    assert found == {**FLOWS[name].parameters, **({"step": 0.25} if name in own_step_flows() else {})}
+    assert name in out
+    status, out, _ = call("info", "a.h5")
+    assert name in out
+
+
+def test_the_weight_reaches_the_flow_and_a_longer_run(call: Call) -> None:
+    """Also through the file, when the run is extended; and as an object in Python."""
+    how = ["--flow", "wasserstein-fisher-rao", "--set", "flow.beta=3.0", "--step", "0.125"]
+    assert call("run", *SMALL, *how, "--until", "2.0", "-o", "whole.h5", "--quiet")[0] == 0
+    assert call("run", *SMALL, *how, "--until", "1.0", "-o", "part.h5", "--quiet")[0] == 0
+    assert call("resume", "part.h5", "--until", "2.0", "--quiet")[0] == 0
+    whole, part = open_run("whole.h5"), open_run("part.h5")
+    assert json.loads(str(part.attributes["flow_parameters"])) == {"beta": 3.0}
+    np.testing.assert_array_equal(whole.policy, part.policy)
+    mdp = load_problem("lqr", cells={"x": 12, "u": 12})
+    same = evolve(mdp, until=2.0, flow=WassersteinFisherRaoFlow(mdp, beta=3.0), step=0.125)
+    other = evolve(mdp, until=2.0, flow="wasserstein-fisher-rao", step=0.125)
+    np.testing.assert_array_equal(same.policy, whole.policy)
+    assert same.attributes["flow_parameters"] == whole.attributes["flow_parameters"]
+    assert np.abs(other.policy - whole.policy).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", ["fisher-rao", "mirror"])
+def test_a_run_of_logarithms_that_is_extended_is_the_longer_run(call: Call, name: str) -> None:
+    how = ["--flow", name, "--step", "0.25"]
+    assert call("run", *SMALL, *how, "--until", "3.0", "-o", "whole.h5", "--quiet")[0] == 0
+    assert call("run", *SMALL, *how, "--until", "1.5", "-o", "part.h5", "--quiet")[0] == 0
+    assert call("resume", "part.h5", "--until", "3.0", "--quiet")[0] == 0
+    np.testing.assert_array_equal(open_run("whole.h5").policy, open_run("part.h5").policy)
+    assert not [name for name in differences(Path("whole.h5"), Path("part.h5")) if name.startswith("optimum")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--flow", "mirror"], "lqr (gallery): flow.step: must be given: the step of mirror belongs to the algorithm"),
+        (
+            ["--flow", "mirror", "--step", "0.1", "--scheme", "euler"],
+            "--scheme: is not a key of mirror: its step belongs",
+        ),
+        (
+            ["--flow", "fisher-rao", "--set", "flow.beta=2.0"],
+            "--set flow.beta: is not a key of fisher-rao: choose among",
+        ),
+        (
+            ["--flow", "fisher-rao", "--scheme", "multistep"],
+            "--scheme 'multistep' is for flows with a generator; choose ",
+        ),
+        (["--flow", "fisher-rao", "--scheme", "extrapolated"], "choose adams or euler"),
+        (["--scheme", "adams"], "--scheme 'adams' is for continuous flows of logarithms; choose multistep"),
+        (["--flow", "wfr"], "--flow: 'wfr' is not a choice; choose 'wasserstein', 'fisher-rao', 'mirror' or"),
+    ],
+)
+def test_what_a_flow_does_not_take_is_refused_in_one_line(call: Call, arguments: list[str], says: str) -> None:
+    check_refusal(call, ["run", *SMALL, *arguments], 2, says)
+
+
+@pytest.mark.parametrize("name", [name for name in FLOWS if name != "wasserstein"])
+def test_claims_of_the_wasserstein_flow_are_not_made_of_others(name: str) -> None:
+    """Of a run file, and of the problem, where steps are tried; what does apply holds."""
+    given = {"flow.kind": f'"{name}"'} | ({"flow.step": "0.5"} if name in own_step_flows() else {})
+    changes = {**given, "flow.until": "{ gap = 1e-6, steps = 200 }"}
+    evidence = []
+    result = validate_problem(
+        "lqr", LEVELS["quick"], cells={"x": 10, "u": 10}, set=changes, watch=lambda seen: evidence.append(seen)
+    )
+    from_file = validate_run(evidence[0].run, "run")
+    for found in (*result.findings, *from_file.findings):
+        assert found.verdict is not Verdict.FAILS, found
+        if found.claim in (*OF_TRANSPORT, "kl_contraction"):
+            assert found.verdict is Verdict.NOT_CERTIFIED
+    verdicts = {found.claim: found.verdict for found in result.findings}
+    assert verdicts["pointwise_descent"] is Verdict.HOLDS
+    assert verdicts["structure"] is Verdict.HOLDS
+
+
+def test_no_rate_is_guaranteed_that_is_of_another_flow() -> None:
+    """Late rates are the flows' own, and what is observed comes to them; guarantees are those that hold."""
+    mdp = load_problem("lqr", cells={"x": 12, "u": 12})
+    for name in FLOWS:
+        control = {"step": 0.5} if name in own_step_flows() else {"accuracy": 1e-6}
+        run = evolve(mdp, until={"gap": 1e-13}, flow=name, **control, series={"every": 0.5})  # type: ignore[arg-type]
+        rates = validate_run(run, name, only=["structure"]).cases[name]["rates"]
+        late = -np.diff(np.log(run.series["gap"]))[-4:-2] / 0.5
+        np.testing.assert_allclose(late, rates["sharp"], rtol=0.05)
+        transports = name in ("wasserstein", "wasserstein-fisher-rao")
+        assert (rates["guaranteed"][-1] > 0.0) == transports
+        assert (rates["paper"][-1] > 0.0) == transports
+        if transports:
+            assert rates["guaranteed"][-1] <= late[-1]
