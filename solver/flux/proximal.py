@@ -48,12 +48,19 @@ LITTLE = 1e-14  # of the objective, beyond which tails alone differ
 MOST, PATIENCE = 400, 60  # iterations
 HALVINGS, FREE = 40, 4
 LEAST, LOG_LEAST = 1e-280, -644.7238260383328  # of old, new and Gibbs masses: smaller ones count as this one
+LEAVING = 20.0  # what a cell of the least mass may rise by at once, less than to be seen
 LOG_SEEN = LOG_LEAST + 23.0  # of a mass that is waited for: 1e-270
 PARTS = 64
 (
     OLD, LEFT, RIGHT, GIBBS, NEW, LOG_NEW, MOVED, NEW_LEFT, NEW_RIGHT, CHANGE, SHIFT,
     BASE, LOG_BASE, BASE_MOVED, WANTED, BASE_SHIFT, LIMIT, APPLIED, ONWARD, ONWARD_FORCE, HERE, HERE_FORCE, ROWS,
 ) = range(23)  # fmt: skip
+
+
+@kernel()
+def _content(rows: FloatArray, k: int) -> bool:
+    """Whether a cell has the least mass, and would have less: such cells neither give nor take."""
+    return rows[LOG_NEW, k] <= LOG_LEAST and rows[GIBBS, k] < LOG_LEAST
 
 
 @kernel()
@@ -86,6 +93,8 @@ def newton_direction(
     for k in range(n):
         h, mass = widths[k], new[k]
         excess = rows[LOG_NEW, k] - rows[GIBBS, k]
+        if _content(rows, k):
+            excess = 0.0
         beyond, displacement = p[0], 0.0
         if k:
             cell, beyond, displacement = old_position(
@@ -117,7 +126,7 @@ def newton_direction(
     for k in range(n - 1, -1, -1):
         change = rows[HERE, k] * shift + rows[HERE_FORCE, k] if k else shift
         rows[CHANGE, k] = change
-        if rows[LOG_NEW, k] + max(change, 0.0) > LOG_SEEN:
+        if rows[LOG_NEW, k] + max(change, 0.0) > LOG_SEEN and not _content(rows, k):
             largest = max(largest, abs(change))
         if k:
             shift = rows[ONWARD, k] * shift + rows[ONWARD_FORCE, k]
@@ -204,7 +213,8 @@ def proximal_line(rows: FloatArray, widths: FloatArray, step: float, temperature
             if wanted * before < 0.0 and abs(wanted) > 0.5:
                 limit = max(0.5, 0.5 * min(abs(wanted), abs(before)))
             rows[LIMIT, k] = limit
-            rows[WANTED, k], rows[APPLIED, k] = wanted, min(max(wanted, -limit), limit)
+            highest = min(limit, LEAVING) if _content(rows, k) else limit
+            rows[WANTED, k], rows[APPLIED, k] = wanted, min(max(wanted, -limit), highest)
             rows[BASE, k], rows[LOG_BASE, k] = rows[NEW, k], rows[LOG_NEW, k]
             rows[BASE_MOVED, k], rows[BASE_SHIFT, k] = rows[MOVED, k], rows[SHIFT, k]
         _go(rows, n, 1.0)
@@ -276,10 +286,10 @@ def proximal_steps(
                 total += exp(rows[GIBBS, k] - top)
             top += log(total)
             for k in range(n):
-                rows[GIBBS, k] = max(rows[GIBBS, k] - top, LOG_LEAST)
+                rows[GIBBS, k] -= top
             residual[i] = proximal_line(rows, widths, step, temperature)[1]
             for k in range(n):
                 found = rows[LOG_NEW, k]
-                if found <= LOG_SEEN and rows[GIBBS, k] == LOG_LEAST:
-                    found = log_mass[k] - (q[i, k] - least) * inverse_temperature - top
+                if found <= LOG_SEEN and rows[GIBBS, k] < LOG_LEAST:
+                    found = rows[GIBBS, k]
                 out[i, k] = rows[NEW, k] if found > LOG_LEAST else exp(found)
