@@ -18,6 +18,10 @@ from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.registry import FLOWS
 
 
+class UnsuitableFlowError(ValueError):
+    """Policies on an action grid cannot follow a flow."""
+
+
 class UnsolvedStepError(ArithmeticError):
     """The equations of a step could not be solved."""
 

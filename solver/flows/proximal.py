@@ -26,7 +26,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
-from wpoflow.solver.flows.flow import Flow, UnsolvedStepError
+from wpoflow.solver.flows.flow import Flow, UnsolvedStepError, UnsuitableFlowError
 from wpoflow.solver.flux.proximal import SMALL, proximal_steps
 from wpoflow.solver.flux.transport import squared_distances
 from wpoflow.solver.mdp import GridMDP
@@ -42,7 +42,7 @@ class ProximalFlow(Flow):
 
     Raises
     ------
-    ValueError
+    UnsuitableFlowError
         Another action grid.
     """
 
@@ -52,7 +52,7 @@ class ProximalFlow(Flow):
     def __init__(self, mdp: GridMDP) -> None:
         super().__init__(mdp)
         if words := self.obstacle(mdp.actions):
-            raise ValueError(f"flow {self.name!r} {words}")
+            raise UnsuitableFlowError(f"flow {self.name!r} {words}")
         lines = _lines(mdp.actions)
         self._widths = lines[0].widths if lines else np.ones(1)
         self._residual = np.empty(mdp.states.size)

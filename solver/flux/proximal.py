@@ -60,7 +60,7 @@ PARTS = 64
 @kernel()
 def _content(rows: FloatArray, k: int) -> bool:
     """Whether a cell has the least mass, and would have less: such cells neither give nor take."""
-    return rows[LOG_NEW, k] <= LOG_LEAST and rows[GIBBS, k] < LOG_LEAST
+    return bool(rows[LOG_NEW, k] <= LOG_LEAST and rows[GIBBS, k] < LOG_LEAST)
 
 
 @kernel()
