@@ -33,6 +33,8 @@ NAMES = (
     "evolve",
     "integrator",
     "toys",
+    "relatives",
+    "adams",
 )
 TESTS = (*(f"tests/solver/test_{name}.py" for name in NAMES), "tests/convergence/test_time.py")
 
@@ -78,8 +80,8 @@ MUTANTS = {
     ),
     "Q not refreshed": Mutant(
         "solver/schemes/substeps.py",
-        "self.flow.step(out, q, dt / count, out)",
-        "self.flow.step(out, evaluation.q, dt / count, out)",
+        "self._step(out, q, dt / count, out, logs",
+        "self._step(out, evaluation.q, dt / count, out, logs",
     ),
     "entropy sign": Mutant("solver/entropy.py", "(cost[k] + temperature * (", "(cost[k] - temperature * ("),
     "Bernoulli functions exchanged": Mutant(
@@ -131,6 +133,44 @@ MUTANTS = {
         "lost = self._flow.dissipation(policy, evaluation.q)",
         "from wpoflow.solver.flows.wasserstein import WassersteinFlow as W; "
         "lost = W(mdp).dissipation(policy, evaluation.q)",
+    ),
+    "twice the mixture": Mutant(
+        "solver/flows/fisher_rao.py",
+        "return max(math.exp(-self.decay * dt)",
+        "return max(math.exp(-2.0 * self.decay * dt)",
+    ),
+    "mirror step of the flow": Mutant(
+        "solver/flows/mirror.py", "kept = 1.0 / (1.0 + product)", "kept = math.exp(-product)"
+    ),
+    "reference measure left out": Mutant(
+        "solver/flows/mixture_kernels.py", "share * (log_mass[k] - (q[k]", "share * (-(q[k]"
+    ),
+    "variance of another centre": Mutant(
+        "solver/flows/mixture_kernels.py", "max(second - first * first, 0.0)", "second + first * first + mean"
+    ),
+    "growth left out": Mutant(
+        "solver/flows/wasserstein_fisher_rao.py",
+        "return self._growth.step(out, q, self.beta * dt, out)",
+        "return out",
+    ),
+    "growth at its own weight": Mutant(
+        "solver/flows/wasserstein_fisher_rao.py", "q, self.beta * dt, out)", "q, dt, out)"
+    ),
+    "logarithms of probabilities": Mutant(
+        "solver/schemes/euler.py",
+        "return LogState(policy, evaluation, size, log_of(policy))",
+        "return LogState(policy, evaluation, size, log_of(policy) + 1e-9)",
+    ),
+    "V frozen over the step": Mutant(
+        "solver/schemes/adams.py",
+        "average, guess = formula.of(history, used)",
+        "average, guess = formula.of(history, 0)",
+    ),
+    "weight that does not decay": Mutant(
+        "solver/arithmetic/decaying_average.py", "WEIGHTS * np.exp(-z * (1.0 - NODES))", "WEIGHTS * np.exp(0.0 * NODES)"
+    ),
+    "adams not checked": Mutant(
+        "solver/schemes/adams.py", "    automatic = True\n", "    automatic = monotone = True\n"
     ),
     "past not kept": Mutant("solver/runs/conduct.py", "part_of(last.arrays, OF_FLOW)", "None"),
     "occupancy not transposed": Mutant(

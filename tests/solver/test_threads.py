@@ -74,6 +74,9 @@ for solver, axes, make in cases:
         ]
         assert both[0] == both[1], (solver, axes, scheme, "repeated")
         print(solver, axes, make is wide, scheme, both[0])
+for flow in ("fisher-rao", "wasserstein-fisher-rao"):
+    for axes in (1, 2):
+        print(flow, axes, digest(wpo.evolve(small(axes), until={"steps": 3}, flow=flow, accuracy=1e-3)))
 """
 
 
@@ -91,7 +94,7 @@ def run(kernel_threads: int, blas_threads: int) -> str:
 
 def test_runs_do_not_depend_on_the_number_of_threads() -> None:
     alone = run(1, 1)
-    assert len(alone.splitlines()) == 21
+    assert len(alone.splitlines()) == 25
     assert run(2, 2) == alone
     assert run(2, 1) == alone
 

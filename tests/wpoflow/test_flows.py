@@ -129,3 +129,13 @@ def test_no_rate_is_guaranteed_that_is_of_another_flow() -> None:
         assert (rates["paper"][-1] > 0.0) == transports
         if transports:
             assert rates["guaranteed"][-1] <= late[-1]
+
+
+def test_a_first_policy_without_mass_somewhere_is_told_where_it_stays_so(call: Call) -> None:
+    narrow = ["--set", "initial.policy_density='exp(-(u/0.01)**2)'"]
+    status, _, err = call("check", *SMALL, *narrow, "--flow", "fisher-rao")
+    assert status == 0
+    assert "warning: initial.policy_density has no mass in 120 of 144 cells, as in x = -4, u = -3.6" in err
+    assert "fisher-rao never gives any to a cell that has none" in err
+    assert call("check", *SMALL, *narrow, "--flow", "wasserstein-fisher-rao")[2] == ""
+    assert call("check", *SMALL, *narrow)[2] == ""

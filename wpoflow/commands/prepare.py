@@ -39,7 +39,23 @@ def build(problem: ProblemFile) -> Prepared:
     statement = read_statement(problem)
     expected = estimate(statement, problem.flow)
     refuse_if_too_large(problem.label, expected.plan, expected.needed)
-    return Prepared(problem, expected, build_problem(problem), tuple(unmatched_seams(statement)))
+    mdp = build_problem(problem)
+    return Prepared(problem, expected, mdp, (*unmatched_seams(statement), *_without_mass(problem, mdp)))
+
+
+def _without_mass(problem: ProblemFile, mdp: GridMDP) -> list[str]:
+    """That the first policy has no mass in some cells, to which its flow will give none; empty where neither is so."""
+    from wpoflow.solver.flows.flow import flow_class
+
+    empty = mdp.initial_policy == 0.0
+    if not flow_class(problem.flow.kind).logarithmic or not empty.any():
+        return []
+    state, cell = (int(index[0]) for index in empty.nonzero())
+    place = ", ".join(filter(None, (mdp.states.describe(state), mdp.actions.describe(cell))))
+    return [
+        f"initial.policy_density has no mass in {int(empty.sum()):,} of {empty.size:,} cells, as in {place}; "
+        f"{problem.flow.kind} never gives any to a cell that has none"
+    ]
 
 
 def scheme_used(prepared: Prepared, asked: Mapping[str, Any]) -> str:
