@@ -19,6 +19,7 @@ finite amount each step.
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -67,6 +68,11 @@ class ProximalFlow(Flow):
         if lines and lines[0].boundary != "no-flux":
             return f"needs an action axis with boundary 'no-flux'; {lines[0].name} is {lines[0].boundary!r}"
         return ""
+
+    @staticmethod
+    def late_rate(spectral_gap: float, temperature: float, **parameters: float) -> float:
+        """2 ln(1 + lambda eta)/eta, as the gap falls by (1 + lambda eta)^-2 a step; see `Flow.late_rate`."""
+        return 2.0 * math.log1p(spectral_gap * parameters["step"]) / parameters["step"]
 
     def step(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
         """See `Flow.step`.

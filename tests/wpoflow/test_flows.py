@@ -89,7 +89,7 @@ def test_a_run_of_logarithms_that_is_extended_is_the_longer_run(call: Call, name
         ),
         (["--flow", "fisher-rao", "--scheme", "extrapolated"], "choose adams or euler"),
         (["--scheme", "adams"], "--scheme 'adams' is for continuous flows of logarithms; choose multistep"),
-        (["--flow", "wfr"], "--flow: 'wfr' is not a choice; choose 'wasserstein', 'fisher-rao', 'mirror' or"),
+        (["--flow", "wfr"], "--flow: 'wfr' is not a choice; choose 'wasserstein', 'fisher-rao', 'mirror', 'proximal' or"),
     ],
 )
 def test_what_a_flow_does_not_take_is_refused_in_one_line(call: Call, arguments: list[str], says: str) -> None:
