@@ -71,7 +71,10 @@ class ProximalFlow(Flow):
 
     @staticmethod
     def late_rate(spectral_gap: float, temperature: float, **parameters: float) -> float:
-        """2 ln(1 + lambda eta)/eta, as the gap falls by (1 + lambda eta)^-2 a step; see `Flow.late_rate`."""
+        """2 ln(1 + lambda eta)/eta, as the gap falls by (1 + lambda eta)^-2 a step; see `Flow.late_rate`.
+
+        Of fine cells: lambda is that of the Wasserstein flow's own fluxes, from which W2 differs to second order.
+        """
         return 2.0 * math.log1p(spectral_gap * parameters["step"]) / parameters["step"]
 
     def step(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
