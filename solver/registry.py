@@ -76,6 +76,7 @@ FLOWS: dict[str, FlowEntry] = {
     "wasserstein": FlowEntry("wpoflow.solver.flows.wasserstein:WassersteinFlow"),
     "fisher-rao": FlowEntry("wpoflow.solver.flows.fisher_rao:FisherRaoFlow"),
     "mirror": FlowEntry("wpoflow.solver.flows.mirror:MirrorDescent", own_step=True),
+    "proximal": FlowEntry("wpoflow.solver.flows.proximal:ProximalFlow", own_step=True),
     "wasserstein-fisher-rao": FlowEntry(
         "wpoflow.solver.flows.wasserstein_fisher_rao:WassersteinFisherRaoFlow", parameters={"beta": 1.0}
     ),

@@ -37,6 +37,7 @@ NAMES = (
     "toys",
     "relatives",
     "adams",
+    "proximal",
 )
 TESTS = (*(f"tests/solver/test_{name}.py" for name in NAMES), "tests/convergence/test_time.py")
 
@@ -137,6 +138,20 @@ MUTANTS = {
     ),
     "reference measure left out": Mutant(
         "solver/flows/mixture_kernels.py", "share * (log_mass[k] - (q[k]", "share * (-(q[k]"
+    ),
+    "half the proximal step": Mutant(
+        "solver/flux/proximal.py", "inverse * (h * at_left + passed)", "2.0 * inverse * (h * at_left + passed)"
+    ),
+    "transport of the other end": Mutant(
+        "solver/flux/proximal.py",
+        "excess_before, passed = excess, h * at_right",
+        "excess_before, passed = excess, h * at_left",
+    ),
+    "mass that is locked": Mutant(
+        "solver/flux/transport.py",
+        "    if abs(moved) <= min(new_left, new_right):",
+        "    if abs(moved) <= 1e-3 * p[edge]:\n        return edge, p[edge], 0.0\n"
+        "    if abs(moved) <= min(new_left, new_right):",
     ),
     "variance of another centre": Mutant(
         "solver/flows/mixture_kernels.py", "max(second - first * first, 0.0)", "second + first * first + mean"

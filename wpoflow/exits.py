@@ -42,6 +42,7 @@ class CommandError(TravellingError):
 _BY_NAME = {
     "ProblemError": Exit.UNUSABLE,
     "FigureError": Exit.UNUSABLE,
+    "UnsuitableFlowError": Exit.UNUSABLE,
     "FileExistsError": Exit.UNUSABLE,
     "RunFileError": Exit.RUN_FILE,
     "BellmanError": Exit.SHORT_OF_GOAL,

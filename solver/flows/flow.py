@@ -16,8 +16,17 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.registry import choices, load
 from wpoflow.core.text import did_you_mean
+from wpoflow.grids.grid import Grid
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.registry import FLOWS
+
+
+class UnsuitableFlowError(ValueError):
+    """Policies on an action grid cannot follow a flow."""
+
+
+class UnsolvedStepError(ArithmeticError):
+    """The equations of a step could not be solved."""
 
 
 class Flow:
@@ -55,6 +64,11 @@ class Flow:
 
     def __init__(self, mdp: GridMDP) -> None:
         self.mdp = mdp
+
+    @staticmethod
+    def obstacle(actions: Grid) -> str:
+        """Why policies on an action grid cannot follow it, in words that follow its name; empty where they can."""
+        return ""
 
     def step(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
         """One descent step of length ``dt`` with Q frozen.

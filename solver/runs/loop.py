@@ -13,6 +13,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import NotFiniteError
 from wpoflow.solver.bellman.system import BellmanError
+from wpoflow.solver.flows.flow import UnsolvedStepError
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.records.schedule import reached
@@ -194,6 +195,8 @@ class RunLoop:
             ending = StopKind.NOT_FINITE, f"not finite after flow time {self._time():.6g}: {error}"
         except BellmanError as error:
             ending = StopKind.STAGNATED, f"Bellman solve stagnated after flow time {self._time():.6g}: {error}"
+        except UnsolvedStepError as error:
+            ending = StopKind.STAGNATED, f"step not solved after flow time {self._time():.6g}: {error}"
         except MassError as error:
             ending = StopKind.MASS, f"mass not kept after flow time {self._time():.6g}: {error}"
         except StepVanishedError as error:

@@ -9,7 +9,7 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.core.registry import choices, load
 from wpoflow.core.text import did_you_mean
 from wpoflow.grids.grid import Grid
-from wpoflow.solver.flows.flow import AnyFlow, Flow, OwnFlow, flow_class
+from wpoflow.solver.flows.flow import AnyFlow, Flow, OwnFlow, UnsuitableFlowError, flow_class, name_of
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.registry import AUTOMATIC, DESCENT, SCHEMES, default_accuracy, scheme_names
 from wpoflow.solver.schemes.error_control import ErrorControl
@@ -41,11 +41,15 @@ def chosen_scheme(
     ------
     ValueError
         An unknown scheme or flow, or a scheme that does not apply to this problem; says why.
+    UnsuitableFlowError
+        A flow that does not apply to this problem, likewise.
     """
     if scheme not in scheme_names():
         near = did_you_mean(scheme, scheme_names())
         raise ValueError(f"scheme {scheme!r}; choose one of {', '.join(scheme_names())}{near}")
     kind = flow_class(flow) if isinstance(flow, str) else type(flow) if isinstance(flow, Flow) else OwnFlow
+    if words := kind.obstacle(problem.actions):
+        raise UnsuitableFlowError(f"flow {name_of(flow)!r} {words}")
     if kind.own_step:
         return _of_own_step(kind.name, scheme, step, accuracy)
 
