@@ -291,13 +291,19 @@ def test_a_weight_that_is_not_positive_and_finite_is_refused(beta: float) -> Non
         WassersteinFisherRaoFlow(small_problem(), beta=beta)
 
 
-@given(grid_mdps(), st.sampled_from([1e-1, 1e-3, 1e-6]), st.sampled_from(["adams", "euler"]))
-@settings(max_examples=40)
-def test_controlled_steps_of_logarithms_keep_mass_positivity_and_descent(
-    mdp: GridMDP, accuracy: float, scheme: str
+CONTROLS = st.one_of(
+    st.sampled_from([{"accuracy": 1e-1}, {"accuracy": 1e-3}, {"accuracy": 1e-6}]),
+    st.floats(np.log(1e-4), np.log(1e4)).map(lambda x: {"step": float(np.exp(x))}),
+)
+
+
+@given(grid_mdps(), CONTROLS, st.sampled_from(["adams", "euler"]))
+@settings(max_examples=80)
+def test_steps_of_logarithms_keep_mass_positivity_and_descent(
+    mdp: GridMDP, control: dict[str, float], scheme: str
 ) -> None:
     before: FloatArray | None = None
-    for state in islice(flow(mdp, scheme=scheme, flow="fisher-rao", accuracy=accuracy), 13):
+    for state in islice(flow(mdp, scheme=scheme, flow="fisher-rao", **control), 13):  # type: ignore[arg-type]
         assert np.abs(state.policy.sum(axis=1) - 1.0).max() <= 2e-15 * mdp.actions.size
         assert state.policy.min() >= 0.0
         if before is not None:
