@@ -119,7 +119,7 @@ def _formed_again(evidence: Evidence) -> list[Measurement]:
         return []
     geometry = Geometry.of(mdp.actions)
     best_q, best_log, _ = soft_optimal(mdp, evidence.optimum.value)
-    occupancy, found = PolicyValues(mdp, np.exp(best_log)).occupancy, {name: (0.0, "") for name in FORMED}
+    occupancy, found = PolicyValues(mdp, np.exp(best_log)).occupancy, dict.fromkeys(FORMED, (0.0, ""))
     for index, entry in enumerate(evidence.certificates):
         if not entry.gap > 100.0 * evidence.gap_floor:
             continue

@@ -25,7 +25,9 @@ On **two coupled axes** of two cells, cost -x y, let a be the mass of the better
 of every face.  Base and fibres have the log-Sobolev constants betabar = 8 c and beta = 2 lambda (2 a - 1)/ln(a/(1 -
 a)), lambda = 2 c/(a (1 - a)) (Diaconis & Saloff-Coste); the one flow of a fibre, from (a, 1 - a) to equal halves, has F
 = a - 1/2, s = (3/2 - a)/2 and t of R = (2 (1 - a))^(-1/2), so that the price is 4 (1 + t^2) F^2/s and the two-scale
-bound a closed form.  The product with the flat reference is exact there: no other bound exceeds the minimised alpha.  A bound that is not in this list is held below alpha.
+bound a closed form.  The product with the flat reference is exact there: no other bound exceeds the minimised alpha.
+
+A bound that is not in this list is held below alpha.
 """
 
 from __future__ import annotations

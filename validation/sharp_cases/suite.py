@@ -201,7 +201,7 @@ CASES: dict[str, SharpCase] = {
             "spike",
             problems.spike,
             {"until": _SHORT[-1], "accuracy": 1e-6, "series": {"times": _SHORT[:-1]}},
-            {"static_inequality": 1.02, "constants_ordered": INF},
+            {"static_inequality": 1.03, "constants_ordered": INF},
         ),
         SharpCase(
             "barrier",
