@@ -96,7 +96,9 @@ def test_a_run_alone_is_judged_alike_where_that_is_enough(long_run: Evidence) ->
     assert set(whole) - set(alone) == {
         "recomputed", "trajectory", "kl_contraction", "policy_iteration", "decay_any_rho",
     }  # fmt: skip
-    assert all(whole[claim] is verdict for claim, verdict in alone.items())
+    # without the problem single steps are not judged, which may be all that has content
+    assert all(verdict in (whole[claim], Verdict.EMPTY) for claim, verdict in alone.items())
+    assert all(whole[claim] is HOLDS for claim, verdict in alone.items() if verdict is not whole[claim])
 
 
 def test_guaranteed_below_observed_below_and_towards_sharp(name: str, long_run: Evidence) -> None:

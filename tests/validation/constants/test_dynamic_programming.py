@@ -15,6 +15,7 @@ from tests.validation.constants.chains import axis_of, chain, chains, unit_chain
 from tests.validation.constants.search_bounds import search
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.validation.constants.bound_dynamic_programming import bound_dynamic_programming, certifies
+from wpoflow.validation.constants.dynamic_programming_kernels import HIGH, INNER, LOW, WHOLE, inner_minimum
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.log_sobolev import minimise_log_sobolev
 from wpoflow.validation.constants.lower_bounds import lower_bounds
@@ -61,6 +62,22 @@ CASES = {
     "corner, steep": corner(12, 120.0, 0.7),
     **{f"random walk {seed}": random_walk(24, seed) for seed in range(6)},
 }
+
+
+@pytest.mark.parametrize("square", [1e-2, 1.0, 1e3])
+@pytest.mark.parametrize("kappa", [1e-3, 1.0, 1e3])
+def test_the_inner_piece_is_below_the_minimum_over_its_interval_however_far_y_is(square: float, kappa: float) -> None:
+    """The square that is right for y near 1 would exceed kappa psi, which grows like y ln y, from some y on."""
+    kept = np.zeros(6)
+    kept[[WHOLE, LOW, HIGH]] = square, -INNER, INNER
+    inside = INNER * np.linspace(-1.0, 1.0, 2001)
+    for excess in [*np.geomspace(1.01 * INNER, 1e6, 60), *-np.geomspace(1.01 * INNER, 1.0 - 1e-9, 60)]:
+        log_y = np.log1p(excess)
+        exact = float((square * inside**2 + kappa * (excess - inside) * (log_y - np.log1p(inside))).min())
+        value = inner_minimum(kept, kappa, excess, log_y, 1.0 + excess)[0]
+        assert value <= exact * (1.0 + 1e-9)
+        if abs(excess) > 1e3 * INNER:  # there all of it is the jump from the nearest X
+            assert value >= exact - 1.1 * square * INNER**2
 
 
 @pytest.mark.parametrize("case", CASES)
