@@ -8,7 +8,7 @@ failure.  Prints a table and exits 1 if a mutant survives.  Takes about a minute
 compilation.
 
 With ``--suite`` the mutants are those of `tests.suite_mutants`, of theory and solver, and what must catch them are
-claims of the validation suite, not tests.
+claims of the validation suite, not tests; what caught each is written to ``docs/mutants.md``.
 """
 
 from __future__ import annotations

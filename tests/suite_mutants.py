@@ -8,10 +8,10 @@ minute to compile.
 from __future__ import annotations
 
 from tests.mutant import Mutant
+from tests.suite_mutants_theory import THEORY
 
 EVALUATION, OBSERVABLES = "solver/bellman/evaluation.py", "solver/runs/observables.py"
-RATES, EVIDENCE, BOUNDS = "validation/rates.py", "validation/evidence.py", "validation/constants"
-CLAIMS, COEFFICIENTS = "validation/claims", "validation/constants/coefficients.py"
+EVIDENCE, CLAIMS = "validation/evidence.py", "validation/claims"
 FLOW, AXIS, TRAJECTORY, LOOP = (
     "solver/flows/wasserstein.py",
     "grids/axis.py",
@@ -119,148 +119,7 @@ GROUPS: dict[str, dict[str, Mutant]] = {
             OBSERVABLES, "touching |= (index == 0) | (index == axis.size - 1)", "touching |= index == 0"
         ),
     },
-    "lambda": {
-        "1 % too large": Mutant(
-            f"{BOUNDS}/spectral_gap.py",
-            "        path_gaps(rates.right, rates.left, gaps[rows])\n    return gaps",
-            "        path_gaps(rates.right, rates.left, gaps[rows])\n    return 1.01 * gaps",
-        ),
-        "1 % too large in several axes": Mutant(
-            f"{BOUNDS}/spectral_gap.py",
-            "return slow_modes(generators, 0)[0]",
-            "return 1.01 * slow_modes(generators, 0)[0]",
-        ),
-        "of the fastest state": Mutant(
-            EVIDENCE,
-            "np.argmin(np.where(self.reached, self.spectral_gaps, np.inf))",
-            "np.argmax(np.where(self.reached, self.spectral_gaps, 0.0))",
-        ),
-    },
-    "alpha": {
-        "of the best state": Mutant(
-            EVIDENCE, "return float(self.bounds.best.min())", "return float(self.bounds.best.max())"
-        ),
-        "1.1 times the bound": Mutant(
-            EVIDENCE, "return float(self.bounds.best.min())", "return 1.1 * float(self.bounds.best.min())"
-        ),
-        "lambda in its place": Mutant(
-            EVIDENCE, "return float(self.bounds.best.min())", "return float(self.spectral_gaps.min()) * 1.05"
-        ),
-        "minimised in its place, 1.1": Mutant(
-            f"{CLAIMS}/constants_ordered.py",
-            "lower, gaps = evidence.bounds.best,",
-            "lower, gaps = 1.1 * evidence.bounds.best,",
-        ),
-    },
-    "bounds, 1.1 times": {
-        "Bakry–Émery": Mutant(
-            f"{BOUNDS}/bound_bakry_emery.py",
-            "rounded_down(np.log(out), generators)",
-            "rounded_down(np.log(1.1 * out), generators)",
-        ),
-        "Barthe–Roberto, both": Mutant(
-            f"{BOUNDS}/bound_barthe_roberto.py",
-            "return rounded_down(out, generators)",
-            "return 1.1 * rounded_down(out, generators)",
-        ),
-        "reference": Mutant(
-            f"{BOUNDS}/bound_reference.py", "math.log(constant) + least", "math.log(1.1 * constant) + least"
-        ),
-        "Holley–Stroock": Mutant(
-            f"{BOUNDS}/bound_holley_stroock.py",
-            "return rounded_down(found, generators)",
-            "return 1.1 * rounded_down(found, generators)",
-        ),
-        "Holley–Stroock, flat": Mutant(
-            f"{BOUNDS}/bound_holley_stroock.py", "math.log(flat) - np.ptp", "math.log(1.1 * flat) - np.ptp"
-        ),
-        "circle": Mutant(
-            f"{BOUNDS}/bound_circle.py",
-            "    return rounded_down(out, generators)\n",
-            "    return 1.1 * rounded_down(out, generators)\n",
-        ),
-        "product": Mutant(
-            f"{BOUNDS}/bound_product.py",
-            "return rounded_down(best, generators)",
-            "return 1.1 * rounded_down(best, generators)",
-        ),
-        "unit cycle of odd length": Mutant(
-            f"{BOUNDS}/bound_reference.py", "(cells + cells % 2)) ** 2", "(cells - cells % 2)) ** 2"
-        ),
-    },
-    "certificate": {
-        "without its exponent": Mutant(
-            RATES, "alpha * np.exp(-discount * np.asarray(gap) / temperature)", "alpha * np.exp(0.0 * np.asarray(gap))"
-        ),
-        "half the exponent": Mutant(
-            RATES, "np.exp(-discount * np.asarray(gap)", "np.exp(-0.5 * discount * np.asarray(gap)"
-        ),
-        "of gap(rho)": Mutant(EVIDENCE, 'self.alpha, self.run.series["gap_sup"]', 'self.alpha, self.run.series["gap"]'),
-    },
-    "kappa": {
-        "inverted": Mutant(
-            OBSERVABLES,
-            "(best[reached] / np.maximum(visited[reached], np.finfo(np.float64).tiny)).max()",
-            "(visited[reached] / np.maximum(best[reached], np.finfo(np.float64).tiny)).max()",
-        ),
-        "mean": Mutant(OBSERVABLES, "np.finfo(np.float64).tiny)).max())", "np.finfo(np.float64).tiny)).mean())"),
-        "one": Mutant(
-            EVIDENCE,
-            'static_rate(1.0, self.run.series["occupancy_ratio"])',
-            'static_rate(1.0, 1.0 + 0.0 * self.run.series["gap"])',
-        ),
-        "one in the weighted decay": Mutant(
-            f"{CLAIMS}/decay_weighted.py", "        1.0 / kappa,\n", "        1.0 + 0.0 * kappa,\n"
-        ),
-        "one in weighted steps": Mutant(
-            f"{CLAIMS}/theorem_steps.py",
-            "1.0 / density_ratio(evidence.optimum.occupancy, visits) if weighted",
-            "1.0 if weighted",
-        ),
-    },
-    "rates": {
-        "2.2 alpha in the static inequality": Mutant(RATES, "return 2.0 * alpha / kappa", "return 2.2 * alpha / kappa"),
-        "2.2 alpha in the sup norm": Mutant(
-            RATES, "return 2.0 * alpha * (1.0 - discount)\n", "return 2.2 * alpha * (1.0 - discount)\n"
-        ),
-        "1 - gamma dropped from the sup norm": Mutant(
-            RATES, "return 2.0 * alpha * (1.0 - discount)\n", "return 2.0 * alpha\n"
-        ),
-        "1 - gamma dropped from the paper's": Mutant(
-            RATES, "return 2.0 * alpha * (1.0 - discount) / density_ratio", "return 2.0 * alpha / density_ratio"
-        ),
-        "1 - gamma added to the static inequality": Mutant(
-            RATES, "return 2.0 * alpha / kappa", "return 0.1 * 2.0 * alpha / kappa"
-        ),
-        "1 - gamma dropped from the fall in the sup norm": Mutant(
-            f"{CLAIMS}/decay_sup_norm.py",
-            "contraction = evidence.run.series, 1.0 - evidence.discount",
-            "contraction = evidence.run.series, 1.0",
-        ),
-        "1 - gamma dropped from the fall of the paper's": Mutant(
-            f"{CLAIMS}/decay_paper.py", "(1.0 - evidence.discount) / ratio,\n", "1.0 / ratio,\n"
-        ),
-        "1 - gamma dropped from steps": Mutant(f"{CLAIMS}/theorem_steps.py", "else 1.0 - mdp.discount\n", "else 1.0\n"),
-        "contraction of KL by 2.2 alpha": Mutant(
-            f"{CLAIMS}/kl_contraction.py", "1.0 / (1.0 + 2.0 * alpha * dt)", "1.0 / (1.0 + 2.2 * alpha * dt)"
-        ),
-        "policy iteration by 1.1 of Hoeffding's constant": Mutant(
-            f"{CLAIMS}/policy_iteration.py",
-            "constant = mdp.discount**2 / (8.0 *",
-            "constant = mdp.discount**2 / (8.8 *",
-        ),
-    },
-    "|d*/rho|": {
-        "least": Mutant(
-            COEFFICIENTS, "np.max(occupancy[charged] / rho[charged])", "np.min(occupancy[charged] / rho[charged])"
-        ),
-        "mean": Mutant(
-            COEFFICIENTS, "np.max(occupancy[charged] / rho[charged])", "np.mean(occupancy[charged] / rho[charged])"
-        ),
-        "left out of the paper's rate": Mutant(
-            RATES, "return 2.0 * alpha * (1.0 - discount) / density_ratio", "return 2.0 * alpha * (1.0 - discount)"
-        ),
-    },
+    **THEORY,
     "series": {
         "clamped mass not recorded": Mutant(
             OBSERVABLES, '"clamped_mass": float(moved)', '"clamped_mass": 0.0 * float(moved)'

@@ -1,5 +1,7 @@
 """Run the validation suite on mutants of theory and solver, and say which claims catch each: a table in Markdown.
 
+The table is the page ``docs/mutants.md`` of the manual: a run of all groups, or of some, writes its rows there.
+
 Each of a few copies of the sources is changed and put back, so that kernels once compiled for its place stay so; a
 mutant of a kernel compiles anew.  A mutant on which the suite stops with an error counts as survived: no claim said
 anything.
@@ -15,10 +17,36 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.mutant import Mutant, copy_tree
+from tests.mutant import ROOT, Mutant, copy_tree
 from tests.suite_mutants import GROUPS
 
 SECONDS = 900
+PAGE = ROOT / "docs" / "mutants.md"
+HEAD = "| group | mutant | caught by |\n| --- | --- | --- |\n"
+NOT_TRIED = "not tried since it was written"
+
+
+def rows_of(page: str) -> dict[tuple[str, str], str]:
+    """What caught each mutant, by group and name, as the table of a page says."""
+    lines = page.partition(HEAD)[2].splitlines()
+    # a group's name may hold bars of its own, which stand escaped
+    cells = [line.replace("\\|", "\0").split("|")[1:-1] for line in lines if line.startswith("|")]
+    clean = [[cell.strip().replace("\0", "|") for cell in row] for row in cells]
+    return {(group, name): caught for group, name, caught in clean}
+
+
+def row(group: str, name: str, caught: str) -> str:
+    """One line of the table."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in (group, name, caught)) + " |\n"
+
+
+def with_rows(page: str, found: dict[tuple[str, str], str]) -> str:
+    """A page with the rows of all mutants that there are: as found, else as they stood."""
+    known = {**rows_of(page), **found}
+    keys = [(group, name) for group, mutants in GROUPS.items() for name in mutants]
+    caught = sum(known.get(key, NOT_TRIED).startswith("`") for key in keys)
+    table = "".join(row(*key, known.get(key, NOT_TRIED)) for key in keys)
+    return f"{page.partition(HEAD)[0]}{HEAD}{table}\n{caught} of {len(keys)} caught.\n"
 
 
 def _verdict(tree: Path) -> tuple[int, str]:
@@ -71,13 +99,15 @@ def run(chosen: list[str], jobs: int) -> int:
             status, text = _verdict(trees.queue[0])
             if status:
                 raise SystemExit(f"the suite fails without any mutant: {text}")
-            print("| group | mutant | caught by |\n| --- | --- | --- |", flush=True)
+            print(HEAD, end="", flush=True)
             tasks = [(group, name, mutant) for group, found in groups.items() for name, mutant in found.items()]
-            survived = 0
+            survived, found = 0, {}
             for (of, name, _), (is_caught, text) in zip(
                 tasks, pool.map(lambda task: caught_by(task[2], trees), tasks), strict=True
             ):
                 survived += not is_caught
-                print(f"| {of} | {name} | {text} |", flush=True)
+                found[of, name] = text
+                print(row(of, name, text), end="", flush=True)
+            PAGE.write_text(with_rows(PAGE.read_text(encoding="utf-8"), found), encoding="utf-8")
     print(f"\n{len(tasks) - survived} of {len(tasks)} caught")
     return survived

@@ -33,7 +33,13 @@ DECAYS = ("decay_weighted", "decay_sup_norm", "decay_paper", "certificate")
 LATE = ("late_rate", "late_mixture")
 NOT_YET: dict[tuple[str, str], set[str]] = {
     ("navigation", "controlled"): {"kl_contraction"},  # two axes
-    ("navigation", "euler"): {"kl_contraction", *LATE},
+}
+EULER = {*LATE, "decay_any_rho"}  # of unsplit steps, too: these two speak of the flow itself
+NOT_YET["navigation", "euler"] = {"kl_contraction", "sharp_certificate", *EULER}
+SAYS_NOTHING: dict[tuple[str, str], set[str]] = {  # the certified alpha of the rows is below 1e-6 of what is seen
+    ("bandit", "euler"): {"decay_paper", "certificate"},
+    ("navigation", "controlled"): {"decay_paper"},
+    ("navigation", "euler"): {"decay_paper"},
 }
 
 
@@ -68,25 +74,31 @@ def verdicts(evidence: Evidence) -> dict[str, Verdict]:
     return {finding.claim: finding.verdict for finding in judge(evidence, LEVELS["quick"])}
 
 
-def expected(name: str, not_certified: set[str]) -> dict[str, Verdict]:
+def expected(name: str, how: str, usual: set[str]) -> dict[str, Verdict]:
+    not_certified = NOT_YET.get((name, how), usual)
     found = {claim: NOT_CERTIFIED if claim in not_certified else HOLDS for claim in CLAIMS if claim not in FAMILY}
+    found |= dict.fromkeys(SAYS_NOTHING.get((name, how), set()), Verdict.EMPTY)
     if name == "bandit":  # Q does not depend on the policy: one iteration ends it
         found["policy_iteration"] = Verdict.EMPTY
     return found
 
 
 def test_controlled_runs(name: str, long_run: Evidence) -> None:
-    assert verdicts(long_run) == expected(name, NOT_YET.get((name, "controlled"), set()))
+    assert verdicts(long_run) == expected(name, "controlled", set())
 
 
 def test_backward_euler_runs(name: str, euler_run: Evidence) -> None:
-    assert verdicts(euler_run) == expected(name, NOT_YET.get((name, "euler"), set(LATE)))
+    assert verdicts(euler_run) == expected(name, "euler", EULER)
 
 
 def test_a_run_alone_is_judged_alike_where_that_is_enough(long_run: Evidence) -> None:
     whole, alone = verdicts(long_run), verdicts(altered(long_run))
-    assert set(whole) - set(alone) == {"recomputed", "trajectory", "kl_contraction", "policy_iteration"}
-    assert all(whole[claim] is verdict for claim, verdict in alone.items())
+    assert set(whole) - set(alone) == {
+        "recomputed", "trajectory", "kl_contraction", "policy_iteration", "decay_any_rho",
+    }  # fmt: skip
+    # without the problem single steps are not judged, which may be all that has content
+    assert all(verdict in (whole[claim], Verdict.EMPTY) for claim, verdict in alone.items())
+    assert all(whole[claim] is HOLDS for claim, verdict in alone.items() if verdict is not whole[claim])
 
 
 def test_guaranteed_below_observed_below_and_towards_sharp(name: str, long_run: Evidence) -> None:
@@ -269,7 +281,10 @@ def test_other_fixed_steps_are_judged_by_what_they_removed(name_and_scheme: tupl
     """The a-posteriori form: as long as every step lowers KL(p|g) in every state, by the part that it removed."""
     evidence = fixed(*name_and_scheme)
     found = verdicts(evidence)
-    assert {found[claim] for claim in DECAYS} == {HOLDS}
+    empty = SAYS_NOTHING.get(name_and_scheme, set())
+    assert {claim: found[claim] for claim in DECAYS} == {
+        claim: Verdict.EMPTY if claim in empty else HOLDS for claim in DECAYS
+    }
     assert {found[claim] for claim in LATE} == {NOT_CERTIFIED}
     excess = evidence.run.series["kl_ratio_excess"]
     raised = np.append(excess[:-1], 1e-3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -11,8 +12,10 @@ import pytest
 
 from tests.mutant import ROOT
 from tests.suite_mutants import GROUPS
+from tests.suite_mutants_run import HEAD, NOT_TRIED, PAGE, row, rows_of, with_rows
 from wpoflow.solver.bellman.evaluation import evaluate, occupancy
-from wpoflow.validation.claims import CLAIMS, decay_paper, decays
+from wpoflow.validation.claims import CLAIMS, decay_paper, decays, exact_solution
+from wpoflow.validation.constants.proven import ProvenBound
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Finding, Verdict
 from wpoflow.validation.independent.generator import Frozen, Geometry
@@ -77,16 +80,19 @@ def test_a_rate_a_tenth_off_fails(
     module: Any, function: str, case: str, claim: str, factor: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sound = getattr(module, function)
-    monkeypatch.setattr(module, function, lambda rate, *rest: sound(factor * rate, *rest))
+    if function == "paper_rate":  # of a proven bound: nothing but what it gives can be off
+        monkeypatch.setattr(module, function, lambda *given: factor * sound(*given))
+    else:
+        monkeypatch.setattr(module, function, lambda rate, *rest: sound(factor * rate, *rest))
     assert found(case, claim).verdict is Verdict.FAILS
 
 
-def without_exponent(alpha: float, gap: Any, discount: float, temperature: float) -> Any:
-    return alpha * np.exp(0.0 * np.asarray(gap))
+def without_exponent(bound: ProvenBound, largest: Any, discount: float, temperature: float) -> ProvenBound:
+    return bound.lowered(np.exp(0.0 * np.asarray(largest)))
 
 
 def test_a_certificate_without_its_exponent_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wpoflow.validation.evidence.future_alpha", without_exponent)
+    monkeypatch.setattr("wpoflow.validation.evidence.future_bound", without_exponent)
     assert found("barrier", "recomputed").verdict is Verdict.FAILS
 
 
@@ -124,3 +130,21 @@ def test_mutants_apply_to_the_sources(group: str) -> None:
     for name, mutant in GROUPS[group].items():
         text = (ROOT / mutant.file).read_text(encoding="utf-8")
         assert mutant.applied(text) != text, name
+
+
+def test_the_page_of_mutants_has_the_rows_of_the_command() -> None:
+    found = rows_of(PAGE.read_text(encoding="utf-8"))
+    assert list(found) == [(group, name) for group, mutants in GROUPS.items() for name in mutants]
+    claims = {*CLAIMS, constants_attained.NAME, exact_solution.NAME}
+    for caught in found.values():
+        named = set(re.findall("`([^`]*)`", caught))
+        assert caught.startswith("the control ") or caught == NOT_TRIED or (named and named <= claims), caught
+
+
+def test_a_run_of_some_groups_leaves_the_other_rows() -> None:
+    page = "words\n" + HEAD + row("|d*/rho|", "mean", "`decay_paper` on chain") + row("gone", "gone", "`structure`")
+    after = rows_of(with_rows(page, {("kappa", "mean"): "`recomputed` on flat path"}))
+    assert after["|d*/rho|", "mean"] == "`decay_paper` on chain"
+    assert after["kappa", "mean"] == "`recomputed` on flat path"
+    assert after["kappa", "one"] == NOT_TRIED
+    assert ("gone", "gone") not in after

@@ -105,6 +105,7 @@ def _triangles(dt: FloatArray, rate: FloatArray) -> tuple[FloatArray, BoolArray]
     turns = np.pad(np.diff(np.diff(rate) / dt), 2, constant_values=np.nan)
     nodes = np.lib.stride_tricks.sliding_window_view(turns, 4)[: dt.size]  # from the one before the interval
     known = np.all(nodes >= 0.0, axis=1) | np.all(nodes <= 0.0, axis=1)
+    known |= np.isnan(rate[1:]) | np.isnan(rate[:-1])  # not left out: what is not a number fails
     before, after = np.abs(nodes[:, 1]), np.abs(nodes[:, 2])
     share = before * after / np.where(before + after > 0.0, before + after, 1.0)
     return 0.5 * dt**2 * np.where(known, share, 0.0), known

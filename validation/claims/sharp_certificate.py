@@ -4,6 +4,11 @@ From each snapshot |V - V*|_sup and gap(rho) must stay below what the certificat
 where the problem is at hand the dissipation of each snapshot above the guarantee of that instant.  Runs of unsplit
 backward Euler steps are held to the fully discrete form, in which no time error enters; error-controlled runs to that
 of the flow.  Steps of another kind follow neither, and nothing is certified of them.
+
+On problems small enough for dense code every certificate is formed again from its statement
+(`validation.independent.certificate`), and must not say more.  That sees what rows with room to spare cannot: an
+exponent, K(M), m or a level left out.  It is compared to 1e-5 of itself where the suboptimality exceeds a hundred
+times its rounding floor.
 """
 
 from __future__ import annotations
@@ -14,8 +19,18 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.validation.certificate.statement import Certificate, best
 from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.claims.static_inequality import above_rounding
+from wpoflow.validation.constants.generators import Generators
+from wpoflow.validation.constants.lower_bounds import lower_bounds
 from wpoflow.validation.evidence import LARGEST_ROUNDING_SHARE, Evidence
 from wpoflow.validation.finding import Hypothesis, Measurement
+from wpoflow.validation.independent.certificate import CertificateAgain
+from wpoflow.validation.independent.generator import Geometry
+from wpoflow.validation.independent.policy import PolicyValues
+from wpoflow.validation.independent.series import soft_optimal
+
+MOST_WORK = 1e5  # states times cubed actions
+AGAIN = 1e-5
+FORMED = ("certified rate of |V - V*|_sup", "least price of gap(rho)", "guarantee of the instant")
 
 
 @claim(
@@ -41,6 +56,7 @@ def judge(evidence: Evidence) -> Judgement:
     series = {"|V - V*|_sup": evidence.run.series["gap_sup"], "gap(rho)": evidence.run.series["gap"]}
     found = [_worst(evidence, name, certificates[name], series[name]) for name in series]
     found.append(_instants(evidence))
+    found += _formed_again(evidence)
     ends = {"|V - V*|_sup": best(issued[-1].sup_norm), "gap(rho)": best(issued[-1].along_rho)}
     last = {name: entry for name, entry in ends.items() if entry is not None}
     sharp = 2.0 * float(evidence.spectral_gaps[evidence.slowest])
@@ -94,3 +110,34 @@ def _instants(evidence: Evidence) -> Measurement | None:
     worst = int(np.argmax(np.where(meant, ratio - share, -np.inf)))
     quantity, where = "guaranteed over actual dissipation", f"t = {known[worst].time:.4g}"
     return Measurement(quantity, ratio[worst], 1.0, "<=", where, rounding=share[worst])
+
+
+def _formed_again(evidence: Evidence) -> list[Measurement]:
+    """The least favourable certificate of each kind over what its statement gives; nothing of large problems."""
+    mdp, snapshots = evidence.mdp, evidence.run.snapshots
+    if mdp is None or snapshots is None or mdp.states.size * float(mdp.actions.size) ** 3 > MOST_WORK:
+        return []
+    geometry = Geometry.of(mdp.actions)
+    best_q, best_log, _ = soft_optimal(mdp, evidence.optimum.value)
+    occupancy, found = PolicyValues(mdp, np.exp(best_log)).occupancy, dict.fromkeys(FORMED, (0.0, ""))
+    for index, entry in enumerate(evidence.certificates):
+        if not entry.gap > 100.0 * evidence.gap_floor:
+            continue
+        policy = snapshots.policy_at(index)
+        values = PolicyValues(mdp, policy)
+        present = lower_bounds(Generators.of(mdp, values.q)).best
+        again = CertificateAgain(mdp, geometry, policy, best_q, best_log, values, evidence.bounds.best, present)
+        ratios = [(FORMED[0], one.rate / again.rate(one.level)) for one in entry.sup_norm]
+        ratios += [
+            (FORMED[1], again.square(occupancy) / max((1.0 - one.share) * one.excess, 1e-300))
+            for one in entry.along_rho
+        ]
+        ratios.append((FORMED[2], entry.instantaneous / again.instantaneous()))
+        for name, ratio in ratios:
+            if not ratio <= found[name][0]:
+                found[name] = ratio, f"t = {entry.time:.4g}"
+    return [
+        Measurement(f"{name}, formed again", ratio, 1.0, "<=", where, rounding=AGAIN)
+        for name, (ratio, where) in found.items()
+        if where
+    ]

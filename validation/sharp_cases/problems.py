@@ -30,6 +30,12 @@ circle look alike.
 iteration leaves B optimal and D with the Gibbs policy of a Q that is wrong by gamma e in one of two equal cells, for
 which Hoeffding's lemma is an equality to leading order: e' = gamma^2 e^2/(8 tau).
 
+**Spike.** One state, two cells, a linear cost and the policy for which D/(2 KL) is alpha: lambda, which is 1.7 times
+alpha here, cannot stand for it in the static inequality.
+
+**Coupled.** Two cells along each of two axes, the cost of the product of their places: everything is known of the
+fibres, and of what is transported between them.
+
 **Tilt.** One state, a cost linear in the action, equal cells: g is geometric, its mass at a wall and lambda = u + w - 2
 sqrt(u w) cos(pi/n), u and w the two rates, are known.
 """
@@ -43,6 +49,8 @@ from wpoflow.grids.axis import edges_axis, uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import tabulated_transition
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.validation.independent.generator import Frozen, Geometry
+from wpoflow.validation.sharp_cases.two_cells import least_favourable
 
 TEMPERATURE = 0.2
 DISCOUNT = 0.01  # of the flat cases
@@ -51,6 +59,8 @@ COST = 2000.0  # C of the chain in units of tau
 MARGIN, DELTA = 6.0, 2e-3
 CHAIN_DISCOUNT = 0.5
 BARRIER = 5.0
+COUPLING = 0.4
+SPIKE = 4.0
 SMALL = 1e-4  # probability of the actions that do not waste
 WASTE = 10.0
 
@@ -103,6 +113,21 @@ def _graded_bandit(actions: Grid) -> GridMDP:
     a = 2.0 * np.pi * actions.points[:, 0]
     cost = 0.3 * np.cos(2.0 * a) + 0.2 * np.sin(a)
     return _bandit(actions, cost, actions.volumes * (1.0 + 0.5 * np.cos(a + 0.4)), TEMPERATURE, 0.9)
+
+
+def spike() -> GridMDP:
+    """Two tilted cells from the policy of least D/(2 KL)."""
+    mdp = tilt(2, SPIKE)
+    frozen = Frozen.of(Geometry.of(mdp.actions), mdp.cost, mdp.reference_mass, mdp.temperature)
+    policy = least_favourable(frozen, 0)
+    return _bandit(mdp.actions, mdp.cost[0], policy, TEMPERATURE, DISCOUNT)
+
+
+def coupled() -> GridMDP:
+    """Two cells along each of two axes, the cost of the product of their places: two wells in opposite corners."""
+    actions = Grid(tuple(uniform_axis(f"a{j}", -1.0, 1.0, 2, "no-flux") for j in range(2)))
+    cost = -COUPLING * actions.points[:, 0] * actions.points[:, 1]
+    return _bandit(actions, cost, np.ones(actions.size), TEMPERATURE, DISCOUNT)
 
 
 def tilt(cells: int, slope: float) -> GridMDP:

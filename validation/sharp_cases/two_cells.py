@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from wpoflow.core.arrays import FloatArray
 from wpoflow.validation.independent.generator import Frozen
 from wpoflow.validation.independent.policy import relative_entropy
 
@@ -19,6 +20,17 @@ NODES = 160
 
 def exact_alpha(frozen: Frozen, state: int) -> float:
     """alpha of a state with two cells, to 1e-8."""
+    return _minimised(frozen, state)[0]
+
+
+def least_favourable(frozen: Frozen, state: int) -> FloatArray:
+    """The law (2,) for which the ratio is alpha."""
+    logit = _minimised(frozen, state)[1]
+    return np.exp(np.array([-np.logaddexp(0.0, logit), -np.logaddexp(0.0, -logit)]))
+
+
+def _minimised(frozen: Frozen, state: int) -> tuple[float, float]:
+    """The least ratio, and ln(q/(1 - q)) there."""
     log_g = frozen.log_g[state]
     center = float(log_g[1] - log_g[0])
     one = Frozen(frozen.geometry, frozen.right[[state]], frozen.left[[state]], log_g[None, :], frozen.temperature)
@@ -37,4 +49,6 @@ def exact_alpha(frozen: Frozen, state: int) -> float:
     k = int(np.nanargmin(values))
     around = grid[max(k - 1, 0)], grid[min(k + 1, NODES - 1)]
     found = minimize_scalar(ratio, bounds=around, method="bounded", options={"xatol": 1e-10})
-    return min(float(found.fun), float(values[k]))
+    if float(found.fun) <= values[k]:
+        return float(found.fun), float(found.x)
+    return float(values[k]), float(grid[k])

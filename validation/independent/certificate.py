@@ -1,0 +1,143 @@
+r"""The certificate of |V - V*|_sup formed again from its statement: dense values, dense spectral gaps, plain bisection.
+
+For a policy p, g the Gibbs policy of its own Q, u = V - V*, delta_s = max_a (Q - Q*)/tau, x = p/g, phi(x) = x ln x - x
++ 1 and any M > 1,
+
+    beta_s(M) = lambda_s (1 + e^(-u_s/(2 tau)))/K(M),   K(M) = phi(M)/(sqrt(M) - 1)^2,
+    T_s(M)    = e^-delta sum_k g_k (2 phi(x_k e^delta) - phi(M))_+,  and 0 for M >= max x e^delta,
+
+lambda_s = e^-delta times the larger of the gaps of p* and g.  What is certified down to an excess L is at most
+
+    2 min_s max(alpha_s, beta_s(M_s)) share,   M_s the least with tau T_s(M_s) <= (1 - gamma) L,
+    share = max(1 - gamma, (1 - gamma/(2 sqrt 2) sqrt(r/(tau (1 - gamma))))_+^2),
+    r = min(max u, tau max delta/gamma).
+
+alpha_s is taken as given: a bound, judged elsewhere.  What a certificate along rho gives away, 1 - share = r and its
+excess, obey r excess >= b^2 >= tau/(8 (1 - gamma)) sum d*_s delta_s^2, as no bound of later occupancies is below d*.
+At an instant the guaranteed rate is 2 tau/(1 - gamma) sum d_s beta_s KL(p_s|g_s)/gap, beta_s the larger of alpha_s and
+lambda_s max_M (1 + m)/K(M) (1 - T/Ent) of g itself, m = sum sqrt(p g), T = sum over x > M of g phi(x); between values
+of x T is constant and K increases, so that the maximum is at one of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.validation.independent.generator import Frozen, Geometry
+from wpoflow.validation.independent.policy import PolicyValues, bregman, relative_entropy
+
+HALVINGS = 80
+
+
+def _factor(log_most: float) -> float:
+    """K(M) of ln M; 2 at M = 1."""
+    if log_most < 1e-5:  # K = 2 + ln(M)/3 + ...
+        return 2.0 + log_most / 3.0
+    root = np.expm1(0.5 * log_most)
+    return float(bregman(np.array(log_most)) / root**2)
+
+
+@dataclass(frozen=True, eq=False)
+class OneState:
+    """x = p/g in logarithms and g, (A,); delta, e^(-u/(2 tau)), and bounds alpha and lambda of all later policies."""
+
+    log_x: FloatArray
+    g: FloatArray
+    delta: float
+    mean: float
+    alpha: float
+    gap: float
+
+    def tails(self, log_most: float) -> float:
+        """T of ln M."""
+        moved = 2.0 * bregman(self.log_x + self.delta) - bregman(np.array(log_most))
+        above = self.log_x + self.delta > 0.0
+        return float((self.g * np.exp(-self.delta) * np.where(above, np.maximum(moved, 0.0), 0.0)).sum())
+
+    def best(self, allowed: float) -> float:
+        """The largest beta whose tails are no more than allowed."""
+        high, low = max(float(self.log_x.max()) + self.delta, 1e-12), 0.0
+        for _ in range(HALVINGS):
+            middle = 0.5 * (low + high)
+            low, high = (low, middle) if self.tails(middle) <= allowed else (middle, high)
+        return max(self.alpha, self.gap * min((1.0 + self.mean) / _factor(high), 1.0))
+
+
+class CertificateAgain:
+    """What can be certified of a policy.
+
+    Parameters
+    ----------
+    mdp : GridMDP
+    geometry : Geometry
+    policy, best_q, best_log : arrays (S, A)
+        p, Q* and ln p*.
+    values : PolicyValues
+        Of the policy.
+    alpha_best, alpha_now : arrays (S,)
+        Lower bounds of alpha of p* and of the Gibbs policy of the policy's Q.
+    """
+
+    def __init__(
+        self, mdp: GridMDP, geometry: Geometry, policy: FloatArray, best_q: FloatArray, best_log: FloatArray,
+        values: PolicyValues, alpha_best: FloatArray, alpha_now: FloatArray,
+    ) -> None:  # fmt: skip
+        self.mdp, self.values, self.alpha_now = mdp, values, alpha_now
+        tau, gamma = mdp.temperature, mdp.discount
+        self.present = Frozen.of(geometry, values.q, mdp.reference_mass, tau)
+        optimal = Frozen.of(geometry, best_q, mdp.reference_mass, tau)
+        self.to_best = relative_entropy(policy, best_log)
+        self.u = values.solve(tau * self.to_best)
+        self.delta = gamma * mdp.transition.expect(np.where(mdp.counted, self.u, 0.0)).max(axis=1) / tau
+        self.policy, self.g = policy, np.exp(self.present.log_g)
+        with np.errstate(divide="ignore"):
+            self.log_x = np.log(policy) - self.present.log_g
+        states = range(len(policy))
+        self.gap_now = np.array([self.present.spectral_gap(k) for k in states])
+        kept = np.exp(-self.delta)
+        gap = kept * np.maximum(self.gap_now, [optimal.spectral_gap(k) for k in states])
+        alpha, mean = kept * np.maximum(alpha_best, alpha_now), np.exp(-self.u / (2.0 * tau))
+        self.states = [
+            OneState(self.log_x[k], self.g[k], float(self.delta[k]), float(mean[k]), float(alpha[k]), float(gap[k]))
+            for k in states
+        ]
+
+    @property
+    def share(self) -> float:
+        """What of 2 beta reaches the sup norm."""
+        tau, gamma, meant = self.mdp.temperature, self.mdp.discount, self.mdp.counted
+        reach = min(float(self.u[meant].max()), tau * float(self.delta[meant].max()) / gamma)
+        left = max(1.0 - gamma / (2.0 * np.sqrt(2.0)) * np.sqrt(reach / (tau * (1.0 - gamma))), 0.0)
+        return float(max(1.0 - gamma, left**2))
+
+    def rate(self, level: float) -> float:
+        """The largest rate of |V - V*|_sup that can be certified down to a level."""
+        allowed = level * self.share * (1.0 - self.mdp.discount) / self.mdp.temperature
+        meant = np.flatnonzero(np.broadcast_to(self.mdp.counted, self.u.shape))
+        return 2.0 * self.share * min(self.states[int(k)].best(allowed) for k in meant)
+
+    def square(self, occupancy: FloatArray) -> float:
+        """The least b^2 of gap(rho), from d*."""
+        scale = self.mdp.temperature / (8.0 * (1.0 - self.mdp.discount))
+        return float(scale * (occupancy * self.delta**2).sum())
+
+    def instantaneous(self) -> float:
+        """The guaranteed dissipation(rho)/gap(rho) of the policy itself."""
+        tau, gamma = self.mdp.temperature, self.mdp.discount
+        entropy = relative_entropy(self.policy, self.present.log_g)
+        total = 0.0
+        for k in range(len(self.u)):
+            mean = float(np.sqrt(self.policy[k] * self.g[k]).sum())
+            density = np.where(self.policy[k] > 0.0, self.g[k] * bregman(self.log_x[k]), self.g[k])
+            places = np.append(self.log_x[k][self.log_x[k] > 0.0], 0.0)
+            tails = np.array([density[self.log_x[k] > place].sum() for place in places])
+            kept = np.maximum(1.0 - tails / max(entropy[k], 1e-300), 0.0)
+            shares = [(1.0 + mean) / _factor(float(place)) * left for place, left in zip(places, kept, strict=True)]
+            beta = max(float(self.alpha_now[k]), float(self.gap_now[k]) * min(max(shares), 1.0))
+            total += float(self.values.occupancy[k]) * beta * float(entropy[k])
+        gap = tau / (1.0 - gamma) * float(self.values.occupancy @ self.to_best)
+        return 2.0 * tau / (1.0 - gamma) * total / gap
