@@ -7,8 +7,17 @@ of p*_s, Var falls at 2R, R falls in time, and R >= lambda.  Hence between two s
     2 lambda(s) dt  <=  fall of ln KL(p_s|p*_s)  <=  2 R_a dt,
 
 up to what the size of x and the movement of the target leave open (`validation.deviations`): third_a + third_b +
-drift_a/sqrt(Var_b).  No mode need be left before: in every state in which these are at most a hundredth of the fall both
-sides are judged, between neighbouring snapshots, of which the pair that leaves least open is taken.
+drift_a/sqrt(Var_b), and up to the time error of the run.  No mode need be left before: in every state in which all these
+are at most a hundredth of the fall both sides are judged, between neighbouring snapshots, of which the pair that leaves
+least open is taken.
+
+Time error of one state: a step's error in any state is at most ``accuracy`` times the progress of the state that moves
+most, not of its own (`solver.schemes.error_control`).  With y = sqrt(2 KL) for the norm, a state's speed is y times
+production/(2 KL), y at most sqrt(2), as the controller's norm is; the largest speed P(t) is a maximum of log-convex
+functions of time, hence below its geometric interpolation between the snapshots, and an error made at t has decayed by
+exp(-lambda (b - t)) at b.  So y_b is off by at most accuracy I, I = int P(t) exp(-lambda (b - t)) dt, and ln KL by twice
+I/y_b of it; the factor two more, and the one beside the e-folds, are those of `Evidence.time_error`:
+4 accuracy (1 + max(fall, 2 I/y_b)).
 
 In the slowest state visited KL falls at 2 lambda itself, once faster modes are left too: R_a/lambda - 1, and the above,
 at most 1e-3 together.  Of the snapshots that are so late the earliest is taken, so that the fall of ln KL that
@@ -84,6 +93,25 @@ def _left_open(a: Deviations, b: Deviations) -> FloatArray:
         return np.asarray(a.third + b.third + a.drift / np.sqrt(b.variance))
 
 
+def _speed(evidence: Evidence, at: Deviations) -> float:
+    """The largest speed of a state, in the norm that a step's error is held to."""
+    counted = np.ones(evidence.run.states.size, dtype=np.bool_) if evidence.mdp is None else evidence.mdp.counted
+    with np.errstate(all="ignore"):
+        speeds = np.minimum(np.sqrt(2.0 * at.divergence), np.sqrt(2.0)) * at.production / (2.0 * at.divergence)
+    return float(np.fmax.reduce(speeds[counted]))
+
+
+def _time_error(evidence: Evidence, a: Deviations, b: Deviations) -> FloatArray:
+    """Of ln KL_a - ln KL_b in every state, (S,)."""
+    accuracy, dt = evidence.accuracy or 0.0, b.time - a.time
+    first, last = _speed(evidence, a), _speed(evidence, b)
+    with np.errstate(all="ignore"):
+        excess = np.log(first / last) - evidence.spectral_gaps * dt
+        grown = np.where(np.abs(excess) < 1e-8, 1.0, np.expm1(excess) / excess)
+        own = last * dt * grown / np.sqrt(2.0 * b.divergence)
+        return np.asarray(4.0 * accuracy * (1.0 + np.maximum(np.abs(_fall(a, b)), 2.0 * own)))
+
+
 def _fall(a: Deviations, b: Deviations) -> FloatArray:
     with np.errstate(all="ignore"):
         return np.asarray(np.log(a.divergence / b.divergence))
@@ -102,7 +130,7 @@ def _best(evidence: Evidence) -> tuple[FloatArray, np.ndarray]:
     for k, (a, b) in enumerate(pairwise(late)):
         fall = _fall(a, b)
         with np.errstate(all="ignore"):
-            share = _left_open(a, b) / np.abs(fall)
+            share = (_left_open(a, b) + _time_error(evidence, a, b)) / np.abs(fall)
         usable = evidence.reached & _above_rounding(evidence, b) & (np.abs(fall) > np.log(FALLEN)) & (share <= OPEN)
         better = usable & (share < best)
         best[better], which[better] = share[better], k
@@ -115,6 +143,7 @@ def _sides(evidence: Evidence) -> list[Measurement]:
     best, which = _best(evidence)
     below: tuple[float, Measurement] | None = None
     above: tuple[float, Measurement] | None = None
+    errors = [_time_error(evidence, a, b) for a, b in pairwise(late)]
     for state in np.flatnonzero(np.isfinite(best)):
         a, b = late[which[state]], late[which[state] + 1]
         dt, fall = b.time - a.time, float(_fall(a, b)[state])
@@ -123,7 +152,7 @@ def _sides(evidence: Evidence) -> list[Measurement]:
         gap = evidence.temperature / (1.0 - evidence.discount) * float(b.divergence[state])
         parts = {
             "theory": float(_left_open(a, b)[state]) / dt,
-            "discretisation": float(evidence.time_error(abs(fall))) / dt,
+            "discretisation": float(errors[which[state]][state]) / dt,
             "rounding": float(2.0 * evidence.rounding_share(np.array([gap]))[0]) / dt,
         }
         place = evidence.run.states.describe(int(state)) or "the only state"
@@ -148,8 +177,8 @@ def _slowest(evidence: Evidence, sharp: float) -> list[Measurement]:
         for a in late[:j]:
             fall, dt = float(_fall(a, b)[state]), b.time - a.time
             modes = max(0.0, 2.0 * float(a.form[state] / a.variance[state]) / sharp - 1.0)
-            size = float(_left_open(a, b)[state])
-            if not (fall > np.log(FALLEN) and modes + size <= LATE):
+            size, error = float(_left_open(a, b)[state]), float(_time_error(evidence, a, b)[state])
+            if not (fall > np.log(FALLEN) and modes + size <= LATE and error <= RESOLVED * fall):
                 continue
             gap = evidence.temperature / (1.0 - evidence.discount) * float(b.divergence[state])
             place = evidence.run.states.describe(state) or "the only state"
@@ -161,7 +190,7 @@ def _slowest(evidence: Evidence, sharp: float) -> list[Measurement]:
                     "=",
                     f"{place}, t = {a.time:.4g} to {b.time:.4g}",
                     theory=modes * sharp + size / dt,
-                    discretisation=float(evidence.time_error(fall)) / dt,
+                    discretisation=float(_time_error(evidence, a, b)[state]) / dt,
                     rounding=float(2.0 * evidence.rounding_share(np.array([gap]))[0]) / dt,
                 )
             ]
