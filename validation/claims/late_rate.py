@@ -11,10 +11,11 @@ drift_a/sqrt(Var_b), and up to the time error of the run.  No mode need be left 
 are at most a hundredth of the fall both sides are judged, between neighbouring snapshots, of which the pair that leaves
 least open is taken.
 
-Time error of one state: a step's error in any state is at most ``accuracy`` times the progress of the state that moves
-most, not of its own (`solver.schemes.error_control`).  With y = sqrt(2 KL) for the norm, a state's speed is y times
-production/(2 KL), y at most sqrt(2), as the controller's norm is; the largest speed P(t) is a maximum of log-convex
-functions of time, hence below its geometric interpolation between the snapshots, and an error made at t has decayed by
+Time error of one state: a step's error in a state s is at most ``accuracy`` times the progress of the state that moves
+most, and times 1/sqrt(w_s) of the weighted mean progress, w of d* + rho; but not of its own
+(`solver.schemes.error_control`).  With y = sqrt(2 KL) for the norm, a state's speed is y times
+production/(2 KL), y at most sqrt(2), as the controller's norm is; either speed P(t), the largest or the mean over sqrt(w_s), is
+made of log-convex functions of time, hence below its geometric interpolation between the snapshots, and an error made at t has decayed by
 exp(-lambda (b - t)) at b.  So y_b is off by at most accuracy I, I = int P(t) exp(-lambda (b - t)) dt, and ln KL by twice
 I/y_b of it; the factor two more, and the one beside the e-folds, are those of `Evidence.time_error`:
 4 accuracy (1 + max(fall, 2 I/y_b)).
@@ -93,22 +94,30 @@ def _left_open(a: Deviations, b: Deviations) -> FloatArray:
         return np.asarray(a.third + b.third + a.drift / np.sqrt(b.variance))
 
 
-def _speed(evidence: Evidence, at: Deviations) -> float:
-    """The largest speed of a state, in the norm that a step's error is held to."""
+def _speeds(evidence: Evidence, at: Deviations) -> FloatArray:
+    """Speed of every state, in the norm that a step's error is held to, (S,); zero in states that do not count."""
     counted = np.ones(evidence.run.states.size, dtype=np.bool_) if evidence.mdp is None else evidence.mdp.counted
     with np.errstate(all="ignore"):
         speeds = np.minimum(np.sqrt(2.0 * at.divergence), np.sqrt(2.0)) * at.production / (2.0 * at.divergence)
-    return float(np.fmax.reduce(speeds[counted]))
+    return np.where(counted & (at.divergence > 0.0), speeds, 0.0)
 
 
 def _time_error(evidence: Evidence, a: Deviations, b: Deviations) -> FloatArray:
     """Of ln KL_a - ln KL_b in every state, (S,)."""
     accuracy, dt = evidence.accuracy or 0.0, b.time - a.time
-    first, last = _speed(evidence, a), _speed(evidence, b)
+    weights = evidence.optimum.occupancy + evidence.run.rho
+    weights = weights / np.add.reduce(weights)
+    first, last = _speeds(evidence, a), _speeds(evidence, b)
     with np.errstate(all="ignore"):
-        excess = np.log(first / last) - evidence.spectral_gaps * dt
-        grown = np.where(np.abs(excess) < 1e-8, 1.0, np.expm1(excess) / excess)
-        own = last * dt * grown / np.sqrt(2.0 * b.divergence)
+        errors = []
+        for begin, end in (
+            (np.fmax.reduce(first), np.fmax.reduce(last)),
+            (np.sqrt(np.add.reduce(weights * first**2) / weights), np.sqrt(np.add.reduce(weights * last**2) / weights)),
+        ):
+            excess = np.log(begin / end) - evidence.spectral_gaps * dt
+            grown = np.where(np.abs(excess) < 1e-8, 1.0, np.expm1(excess) / excess)
+            errors.append(end * dt * grown / np.sqrt(2.0 * b.divergence))
+        own = np.fmin(*errors)
         return np.asarray(4.0 * accuracy * (1.0 + np.maximum(np.abs(_fall(a, b)), 2.0 * own)))
 
 
