@@ -38,7 +38,7 @@ from wpoflow.validation.sharp_cases.suite import sharp_findings
 FURTHER = 1e-10  # the gap a run is followed to, relative to the one its file asks for
 LONGER = 4.0
 FINEST = 1e-4
-"""Runs of controlled error are of this accuracy, or of the file's own if that is finer: late rates are judged to 1 %."""
+"""Accuracy of runs of controlled error, or the file's own if that is finer: late rates are judged to 1 %."""
 FLOORS = 1e9  # the gap stays this many rounding floors away
 SNAPSHOTS = 40
 CONTROL_CELLS = {"x": 24, "u": 24}

@@ -77,7 +77,8 @@ def any_rho_hypotheses(evidence: Evidence) -> tuple[Hypothesis, ...]:
 def any_rho_measurements(evidence: Evidence) -> tuple[Measurement, ...]:
     """From a few snapshots the least favourable later row of each; the hypotheses must be met, the problem known."""
     mdp, snapshots, series = evidence.mdp, evidence.run.snapshots, evidence.run.series
-    assert mdp is not None and snapshots is not None
+    assert mdp is not None
+    assert snapshots is not None
     theta, rate = theta_of(evidence), any_rho_factor(evidence)
     law = _law(mdp, evidence.optimum.policy, theta)
     rows = np.flatnonzero(evidence.judged)

@@ -2,15 +2,15 @@ r"""The gap's late local rate: the mixture of all states' own rates, 2 lambda(s)
 
 Linearised at the optimum, gap = tau/(1-gamma) sum_s d*_s KL(p_s|p*_s) falls at the local rate
 
-    2 sum_s d*_s Var_s R_s / sum_s d*_s Var_s,     R = E/Var the Rayleigh quotient of p_s/p*_s - 1 for the generator of p*_s,
+    2 sum_s d*_s Var_s R_s / sum_s d*_s Var_s,
 
-at every instant whose deviations are small, faster modes left or not.  What that leaves open is measured, link by link
-and relative to the two sums: 2 KL for Var and the entropy production for E (in every state; where third moments are above
-5e-3 of Var, KL and production themselves take their place), the visits d of the policy for d*, and the Gibbs policy g
-that p follows for p*: by the triangle inequality of the root of sum_s d*_s E_s, 2 sqrt(sum d* E(g/p*) / sum d* E(p/p*)).
-Hypothesis: all together at most 5e-3, and states of small deviations carry half of the gap at least.  The recorded rate
-is then judged to 1e-2, at the snapshots that lie at a row, or between rows whose rates differ by no more than that.
-Needs the problem.
+R = E/Var the Rayleigh quotient of p_s/p*_s - 1 for the generator of p*_s, at every instant whose deviations are small,
+faster modes left or not.  What that leaves open is measured, link by link and relative to the two sums: 2 KL for Var and
+the entropy production for E (where third moments are above 5e-3 of Var, KL and production themselves take their
+place), the visits d of the policy for d*, and the Gibbs policy g that p follows for p*: by the triangle inequality of
+the root of sum_s d*_s E_s, 2 sqrt(sum d* E(g/p*) / sum d* E(p/p*)).  Hypothesis: all together at most 5e-3, and states
+of small deviations carry half of the gap at least.  The recorded rate is then judged to 1e-2, at the snapshots that lie
+at a row, or between rows whose rates differ by no more than that.  Needs the problem.
 
 Once the states that carry the gap are in their slowest modes (modes and left open, in their weighted mean, at most 5e-3)
 the rates at all later rows are predicted from lambda alone: sum_s w_s exp(-2 lambda(s) t), w_s = d*_s KL_s at that
@@ -35,7 +35,7 @@ LEAST_SHARE = 0.5
 
 @claim(
     "late_mixture",
-    "the gap's late local rate is the mixture of all states' rates: of Rayleigh quotients, and of 2 lambda(s) at the end",
+    "the gap's late local rate is the mixture of all states' rates: Rayleigh quotients, in the end 2 lambda(s)",
     "linearisation at the optimum: frozen Fokker–Planck flow in each state; V is stationary at p*",
 )
 def judge(evidence: Evidence) -> Judgement:
@@ -104,7 +104,7 @@ def _quotients(evidence: Evidence, at: Deviations) -> float | None:
 
 
 def _recorded(evidence: Evidence, at: Deviations) -> tuple[float, float, float] | None:
-    """The recorded rate at a snapshot, what interpolating it leaves open, and its relative rounding; None if unknown."""
+    """The recorded rate at a snapshot, what interpolation leaves open, and its relative rounding; None if unknown."""
     series, row = evidence.run.series, at.row
     time, rate = series["time"], series["rate_observed"]
     if not evidence.judged[row]:

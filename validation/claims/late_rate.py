@@ -1,29 +1,29 @@
 """The sharp late-time rate: each state relaxes at its own 2 lambda(s), and the slowest at its 2 lambda in the end.
 
 Near the optimum Q^pi - Q* is of second order, so the flow linearised there is the frozen Fokker–Planck flow of p* in
-each state.  With x = p_s/p*_s - 1, its variance Var, Dirichlet form E and Rayleigh quotient R = E/Var under the generator
-of p*_s, Var falls at 2R, R falls in time, and R >= lambda.  Hence between two snapshots a and b dt apart
+each state.  With x = p_s/p*_s - 1, its variance Var, Dirichlet form E and Rayleigh quotient R = E/Var under the
+generator of p*_s, Var falls at 2R, R falls in time, and R >= lambda.  Hence between two snapshots a and b dt apart
 
     2 lambda(s) dt  <=  fall of ln KL(p_s|p*_s)  <=  2 R_a dt,
 
 up to what the size of x and the movement of the target leave open (`validation.deviations`): third_a + third_b +
-drift_a/sqrt(Var_b), and up to the time error of the run.  No mode need be left before: in every state in which all these
-are at most a hundredth of the fall both sides are judged, between neighbouring snapshots, of which the pair that leaves
-least open is taken.
+drift_a/sqrt(Var_b), and up to the time error of the run.  No mode need be left before: in every state in which all
+these are at most a hundredth of the fall both sides are judged, between neighbouring snapshots, of which the pair that
+leaves least open is taken.
 
 Time error of one state: a step's error in a state s is at most ``accuracy`` times the progress of the state that moves
 most, and times 1/sqrt(w_s) of the weighted mean progress, w of d* + rho; but not of its own
-(`solver.schemes.error_control`).  With y = sqrt(2 KL) for the norm, a state's speed is y times
-production/(2 KL), y at most sqrt(2), as the controller's norm is; either speed P(t), the largest or the mean over sqrt(w_s), is
-made of log-convex functions of time, hence below its geometric interpolation between the snapshots, and an error made at t has decayed by
-exp(-lambda (b - t)) at b.  So y_b is off by at most accuracy I, I = int P(t) exp(-lambda (b - t)) dt, and ln KL by twice
-I/y_b of it; the factor two more, and the one beside the e-folds, are those of `Evidence.time_error`:
+(`solver.schemes.error_control`).  With y = sqrt(2 KL) for the norm, a state's speed is y times production/(2 KL), y at
+most sqrt(2), as the controller's norm is.  Either speed P(t), the largest or the mean over sqrt(w_s), is made of
+log-convex functions of time, hence below its geometric interpolation between the snapshots, and an error made at t has
+decayed by exp(-lambda (b - t)) at b.  So y_b is off by at most accuracy I, I = int P(t) exp(-lambda (b - t)) dt, and
+ln KL by twice I/y_b of it; the factor two more, and the one beside the e-folds, are those of `Evidence.time_error`:
 4 accuracy (1 + max(fall, 2 I/y_b)).
 
 In the slowest state visited KL falls at 2 lambda itself, once faster modes are left too: R_a/lambda - 1, and the above,
 at most 1e-3 together.  Of the snapshots that are so late the earliest is taken, so that the fall of ln KL that
-the rate is read from is long and its errors count little.  Where the run ends before, this third measurement is left out.
-For a single state Q - Q* is a constant and the target rests.
+the rate is read from is long and its errors count little.  Where the run ends before, this third measurement is left
+out.  For a single state Q - Q* is a constant and the target rests.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import BoolArray, FloatArray, IntArray
 from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.claims.decays import known_time_error
 from wpoflow.validation.deviations import Deviations
@@ -126,14 +126,14 @@ def _fall(a: Deviations, b: Deviations) -> FloatArray:
         return np.asarray(np.log(a.divergence / b.divergence))
 
 
-def _above_rounding(evidence: Evidence, at: Deviations) -> FloatArray:
+def _above_rounding(evidence: Evidence, at: Deviations) -> BoolArray:
     """Where KL, as a suboptimality, is far above the floor, (S,) of bool."""
     own = evidence.temperature / (1.0 - evidence.discount) * at.divergence
     return np.asarray(own >= FLOORS * evidence.gap_floor)
 
 
-def _best(evidence: Evidence) -> tuple[FloatArray, np.ndarray]:
-    """For every visited state what is left open, relative to the fall, by its best pair; and which; infinite if none."""
+def _best(evidence: Evidence) -> tuple[FloatArray, IntArray]:
+    """What is left open in every state, relative to the fall, by its best pair, and which that is; infinite if none."""
     late = evidence.late_deviations
     best, which = np.full(evidence.run.states.size, np.inf), np.zeros(evidence.run.states.size, dtype=np.int64)
     for k, (a, b) in enumerate(pairwise(late)):

@@ -150,7 +150,7 @@ class Frozen:
 
 
 def implicit_step(generator: FloatArray, law: FloatArray, dt: float) -> FloatArray:
-    """(I - dt L)^{-1} p for a generator whose columns sum to zero, (A, A) and (A,): no subtraction, every entry precise.
+    """(I - dt L)^{-1} p for a generator whose columns sum to zero, (A, A) and (A,): without subtraction.
 
     Elimination from the last cell to the first; the diagonal of a column is the sum of what it kills (one, and what
     eliminated cells passed on) and of what it sends to the cells that are left (Grassmann, Taksar & Heyman 1985).
