@@ -6,8 +6,9 @@ certificate, hence increasing along the run.
 
 Where the optimal policy visits states that rho does not hold, |d*/rho|_sup is infinite and that rate is zero.  The
 theorem then still speaks of the law nu_theta in place of rho, for which the ratio is finite, and gives
-2 alpha (1 - gamma/theta) from gap(nu_theta)/(1 - theta) on (`decay_any_rho`, with the proof).  That is what is judged then, under the name "main
-theorem for nu_theta"; it needs the problem and controlled error, and else nothing is certified.
+2 alpha (1 - gamma/theta) from gap(nu_theta)/(1 - theta) on (`decay_any_rho`, with the proof).  That is what is judged
+then, under the name "main theorem for nu_theta"; it needs the problem and controlled error, and else nothing is
+certified.
 """
 
 from __future__ import annotations

@@ -5,12 +5,12 @@ Linearised at the optimum, gap = tau/(1-gamma) sum_s d*_s KL(p_s|p*_s) falls at 
     2 sum_s d*_s Var_s R_s / sum_s d*_s Var_s,
 
 R = E/Var the Rayleigh quotient of p_s/p*_s - 1 for the generator of p*_s, at every instant whose deviations are small,
-faster modes left or not.  What that leaves open is measured, link by link and relative to the two sums: 2 KL for Var and
-the entropy production for E (where third moments are above 5e-3 of Var, KL and production themselves take their
+faster modes left or not.  What that leaves open is measured, link by link and relative to the two sums: 2 KL for Var
+and the entropy production for E (where third moments are above 5e-3 of Var, KL and production themselves take their
 place), the visits d of the policy for d*, and the Gibbs policy g that p follows for p*: by the triangle inequality of
 the root of sum_s d*_s E_s, 2 sqrt(sum d* E(g/p*) / sum d* E(p/p*)).  Hypothesis: all together at most 5e-3, and states
-of small deviations carry half of the gap at least.  The recorded rate is then judged to 1e-2, at the snapshots that lie
-at a row, or between rows whose rates differ by no more than that.  Needs the problem.
+of small deviations carry half of the gap at least.  The recorded rate is then judged to 1e-2, at snapshots that lie at
+a row, or between rows whose rates differ by no more than that.  Needs the problem.
 
 Once the states that carry the gap are in their slowest modes (modes and left open, in their weighted mean, at most 5e-3)
 the rates at all later rows are predicted from lambda alone: sum_s w_s exp(-2 lambda(s) t), w_s = d*_s KL_s at that
