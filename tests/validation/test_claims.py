@@ -99,7 +99,9 @@ def test_a_run_alone_is_judged_alike_where_that_is_enough(long_run: Evidence) ->
         "policy_iteration",
         "decay_any_rho",
     }
-    assert all(whole[claim] is verdict for claim, verdict in alone.items())
+    # its slowest modes are not left alone, and Rayleigh quotients of the gap need the problem
+    more = {"late_mixture"} if long_run.name == "navigation" else set()
+    assert {claim for claim, verdict in alone.items() if whole[claim] is not verdict} == more
 
 
 def test_guaranteed_below_observed_below_and_towards_sharp(name: str, long_run: Evidence) -> None:
@@ -355,7 +357,10 @@ def test_other_fixed_steps_are_judged_by_what_they_removed(name_and_scheme: tupl
     """The a-posteriori form: as long as every step lowers KL(p|g) in every state, by the part that it removed."""
     evidence = fixed(*name_and_scheme)
     found = verdicts(evidence)
-    assert {found[claim] for claim in DECAYS} == {HOLDS}
+    empty = EMPTY.get((name_and_scheme[0], "euler"), set()) & {"decay_paper"} if evidence.split else set()
+    assert {claim: found[claim] for claim in DECAYS} == {
+        claim: Verdict.EMPTY if claim in empty else HOLDS for claim in DECAYS
+    }
     assert {found[claim] for claim in LATE} == {NOT_CERTIFIED}
     excess = evidence.run.series["kl_ratio_excess"]
     raised = np.append(excess[:-1], 1e-3)

@@ -12,7 +12,7 @@ the root of sum_s d*_s E_s, 2 sqrt(sum d* E(g/p*) / sum d* E(p/p*)).  Hypothesis
 of small deviations carry half of the gap at least.  The recorded rate is then judged to 1e-2, at snapshots that lie at
 a row, or between rows whose rates differ by no more than that.  Needs the problem.
 
-Once the states that carry the gap are in their slowest modes (modes and left open, in their weighted mean, at most 5e-3)
+Once the states that carry the gap are in their slowest modes (modes and left open at most 5e-3, in their weighted mean)
 the rates at all later rows are predicted from lambda alone: sum_s w_s exp(-2 lambda(s) t), w_s = d*_s KL_s at that
 snapshot.  Judged to 1e-2, besides the time error of one e-fold and rounding.
 """
