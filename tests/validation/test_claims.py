@@ -24,7 +24,7 @@ from wpoflow.studies.refinement.plan import RefinedAxis
 from wpoflow.validation.case_numbers import case_numbers
 from wpoflow.validation.claims import CLAIMS, kl_contraction, orders
 from wpoflow.validation.constants.generators import Generators
-from wpoflow.validation.constants.lower_bounds import LowerBounds
+from wpoflow.validation.constants.lower_bounds import LowerBounds, lower_bounds
 from wpoflow.validation.controls import BrokenFlow
 from wpoflow.validation.evidence import Evidence, EvidenceError, Family
 from wpoflow.validation.finding import Verdict
@@ -99,8 +99,8 @@ def test_a_run_alone_is_judged_alike_where_that_is_enough(long_run: Evidence) ->
         "policy_iteration",
         "decay_any_rho",
     }
-    # its slowest modes are not left alone, and Rayleigh quotients of the gap need the problem
-    more = {"late_mixture"} if long_run.name == "navigation" else set()
+    # between rows the bound of kappa alone says nothing; single steps, which need the problem, say more
+    more = {"decay_weighted"} if long_run.name == "navigation" else set()
     assert {claim for claim, verdict in alone.items() if whole[claim] is not verdict} == more
 
 
@@ -297,16 +297,17 @@ def test_with_two_action_axes_the_unsplit_step_is_held_to_the_theorem_and_the_sp
     assert len(split) == len(unsplit) == 8
     assert all(entry.bound == 1.0 for entry in split)
     assert all(entry.bound < 1.0 for entry in unsplit)
+    assert finding.slack is not None
     assert finding.slack < 5.0
 
 
 def test_with_two_action_axes_a_larger_alpha_and_a_step_the_wrong_way_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     evidence = fixed("navigation", "euler", time=0.5)
     assert evidence.mdp is not None
-    slack = judged("kl_contraction", evidence).slack
+    slack = judged("kl_contraction", evidence).slack or np.nan
     backwards = BrokenFlow(evidence.mdp, lambda q, dt: (-q, dt))
     assert judged("kl_contraction", Evidence("back", evidence.run, evidence.mdp, backwards)).verdict is FAILS
-    sound = kl_contraction.lower_bounds
+    sound = lower_bounds
 
     def larger(generators: Generators) -> LowerBounds:
         return LowerBounds({name: 1.02 * slack * values for name, values in sound(generators).values.items()})

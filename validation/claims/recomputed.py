@@ -118,7 +118,7 @@ def _allowances(evidence: Evidence, found: dict[str, float], row: int, noise: fl
         "gap": (share + RELATIVE) * found["gap"] + floor,
         "gap_sup": (2.0 * np.sqrt(floor / max(found["gap_sup"], floor)) + RELATIVE) * found["gap_sup"] + floor,
         "kl_sup": (2.0 * np.sqrt(scale / max(found["kl_sup"], scale)) + shift) * found["kl_sup"] + scale,
-        "dissipation": (rate_share + RELATIVE) * found["dissipation"],
+        "dissipation": (rate_share + RELATIVE) * found["dissipation"] if found["dissipation"] else 0.0,
         "rate_observed": (rate_share + share + RELATIVE) * found["rate_observed"] if gap[0] > 0.0 else np.inf,
         "bellman_residual": tau * (2.0 * np.sqrt(residual) * error + error**2) + RELATIVE * found["bellman_residual"],
         "q_slope_max": RELATIVE * found["q_slope_max"] + _quotient(evidence, noise, 1),
