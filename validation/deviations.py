@@ -17,18 +17,41 @@ A run file alone gives drift = gamma |V - V*|_sup/tau, the same for all states, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate, occupancy
-
-if TYPE_CHECKING:
-    from wpoflow.validation.evidence import Evidence
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Optimum, Run
+from wpoflow.validation.constants.generators import Generators
 
 LATEST = 16
 """Snapshots looked at, from the last backwards."""
+
+
+class _Case(Protocol):
+    """What is needed of the evidence (`validation.evidence.Evidence`)."""
+
+    @property
+    def run(self) -> Run: ...
+    @property
+    def mdp(self) -> GridMDP | None: ...
+    @property
+    def optimum(self) -> Optimum: ...
+    @property
+    def discount(self) -> float: ...
+    @property
+    def temperature(self) -> float: ...
+    @property
+    def gap_floor(self) -> float: ...
+    @property
+    def largest_gap(self) -> FloatArray: ...
+    @property
+    def optimal_generators(self) -> Generators: ...
+    def generators(self, q: FloatArray) -> Generators: ...
+    def divergence(self, policy: FloatArray, q: FloatArray) -> FloatArray: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,14 +87,14 @@ class Deviations:
     visits: FloatArray | None
 
 
-def late_deviations(evidence: Evidence) -> tuple[Deviations, ...]:
+def late_deviations(evidence: _Case) -> tuple[Deviations, ...]:
     """Of the latest snapshots, in the order of time; those of the start left out."""
     snapshots = evidence.run.snapshots
     count = 0 if snapshots is None else len(snapshots.time)
     return tuple(_deviations(evidence, j) for j in range(max(1, count - LATEST), count))
 
 
-def _deviations(evidence: Evidence, j: int) -> Deviations:
+def _deviations(evidence: _Case, j: int) -> Deviations:
     snapshots, series = evidence.run.snapshots, evidence.run.series
     assert snapshots is not None
     policy, time = snapshots.policy_at(j), float(snapshots.time[j])
