@@ -252,6 +252,14 @@ CONTROLS: dict[str, Control] = {
             "steps 2 % short", "a flat cost, steps 0.98 of what they say", _SLOWER, {"kl_contraction": FAILS}, _flat
         ),
         Control(
+            "late decay 2 % too slow",
+            "a flat cost, the flow runs at 0.98 of its speed",
+            _SLOWER,
+            {"late_rate": FAILS},
+            _flat,
+            controlled=True,
+        ),
+        Control(
             "constants 2 % too large",
             "a flat cost, where alpha's bound is alpha",
             None,
@@ -283,7 +291,7 @@ CONTROLS: dict[str, Control] = {
             "dissipation 2 % too large",
             "as recorded",
             None,
-            {"dissipation_identity": FAILS, "recomputed": FAILS},
+            {"dissipation_identity": FAILS, "recomputed": FAILS, "late_mixture": FAILS},
             controlled=True,
             falsify=_recorded(dissipation=_scaled, rate_observed=_scaled),
         ),

@@ -29,6 +29,7 @@ from wpoflow.validation.constants.lower_bounds import LowerBounds, lower_bounds
 from wpoflow.validation.constants.proven import ProvenBound
 from wpoflow.validation.constants.spectral_gap import spectral_gap
 from wpoflow.validation.constants.verified_gap import proven_gap
+from wpoflow.validation.deviations import Deviations, late_deviations
 from wpoflow.validation.rates import future_bound, static_rate
 
 EPS = float(np.finfo(np.float64).eps)
@@ -69,6 +70,9 @@ class Evidence:
         The problem on other grids, for claims about refinement.
     own_grid : mapping of axis to int, optional
         Points of the axes as the problem states them, where it is judged on a coarser grid; else those of the run.
+    bounds_level : str
+        Level of the lower bounds of alpha, as for `lower_bounds`; the costly ones are evaluated where the least of the
+        states the optimal policy visits is decided.
     """
 
     name: str
@@ -77,6 +81,7 @@ class Evidence:
     flow: Flow | None = None
     family: Family | None = None
     own_grid: Mapping[str, int] | None = None
+    bounds_level: str = "quick"
 
     def __post_init__(self) -> None:
         if self.run.optimum is None:
@@ -199,7 +204,7 @@ class Evidence:
     @cached_property
     def bounds(self) -> LowerBounds:
         """Guaranteed lower bounds of alpha of the optimal policy in every state."""
-        return lower_bounds(self.optimal_generators)
+        return lower_bounds(self.optimal_generators, self.bounds_level, self.reached)
 
     @cached_property
     def proven_alpha(self) -> ProvenBound:
@@ -254,6 +259,11 @@ class Evidence:
     def certified_rho(self) -> CertifiedRates:
         """Likewise of gap(rho); needs the problem, else zero."""
         return certified_along_rho(self)
+
+    @cached_property
+    def late_deviations(self) -> tuple[Deviations, ...]:
+        """How far from their targets the states are at the latest snapshots."""
+        return late_deviations(self)
 
     @cached_property
     def reached(self) -> BoolArray:

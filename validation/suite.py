@@ -38,6 +38,8 @@ from wpoflow.validation.sharp_cases.suite import sharp_findings
 
 FURTHER = 1e-10  # the gap a run is followed to, relative to the one its file asks for
 LONGER = 4.0
+FINEST = 1e-4
+"""Accuracy of runs of controlled error, or the file's own if that is finer: late rates are judged to 1 %."""
 FLOORS = 1e9  # the gap stays this many rounding floors away
 SNAPSHOTS = 40
 CONTROL_CELLS = {"x": 24, "u": 24}
@@ -59,6 +61,8 @@ class Level:
         Grids on which exact solutions are compared.
     families : bool
         Whether claims that need several grids are judged.
+    bounds : str
+        Level of the lower bounds of alpha (`constants.lower_bounds`).
     """
 
     name: str
@@ -66,11 +70,12 @@ class Level:
     steps: int
     exact_grids: int
     families: bool
+    bounds: str
 
 
 LEVELS = {
-    "quick": Level("quick", 1500.0, 800, 3, False),
-    "full": Level("full", math.inf, 5000, 4, True),
+    "quick": Level("quick", 1500.0, 800, 3, False, "quick"),
+    "full": Level("full", math.inf, 5000, 4, True, "full"),
 }
 
 
@@ -128,11 +133,12 @@ def problem_evidence(problem: ProblemFile, level: Level) -> Evidence:
     except ValueError as error:  # it begins with the word scheme
         raise ProblemError(f"{problem.label}: flow.{error}") from error
     followed = as_flow(mdp, asked.kind, asked.parameters)
-    how = {"scheme": asked.scheme, "step": asked.step, "accuracy": asked.accuracy, "flow": followed}
+    accuracy = None if asked.accuracy is None else min(asked.accuracy, FINEST)
+    how = {"scheme": asked.scheme, "step": asked.step, "accuracy": accuracy, "flow": followed}
     run = _long_run(mdp, level, asked.until.gap, asked.until.time, how)
     smaller = [replace(axis, points=cells.get(axis.name, axis.points)) for axis in axes]
     own = {axis.name: axis.points for axis in axes}
-    return Evidence(problem.name, run, mdp, family=Family(make, smaller), own_grid=own)
+    return Evidence(problem.name, run, mdp, family=Family(make, smaller), own_grid=own, bounds_level=level.bounds)
 
 
 def _long_run(mdp: GridMDP, level: Level, gap: float | None, time: float | None, how: dict[str, Any]) -> Run:
@@ -217,7 +223,8 @@ def validate_problem(
     if isinstance(problem, GridMDP | ProblemFile) and (cells or set):
         raise ValueError("cells and set replace values of a file that is still to be read")
     if isinstance(problem, GridMDP):
-        evidence = Evidence(problem.title or "problem", _long_run(problem, level, None, None, {}), problem)
+        run = _long_run(problem, level, None, None, {})
+        evidence = Evidence(problem.title or "problem", run, problem, bounds_level=level.bounds)
     else:
         stated = problem if isinstance(problem, ProblemFile) else read_problem(problem, cells=cells, set=set)
         evidence = problem_evidence(stated, level)

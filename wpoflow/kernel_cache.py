@@ -40,7 +40,7 @@ from wpoflow.validation.suite import Level, validate_problem
 
 PAIRS, STEPS, TIME = 600.0, 8, 0.05
 MANY_STATES = 1200  # so many that incomplete factors precondition the Bellman equation
-LEVEL = Level("compile", math.inf, STEPS, 1, True)
+LEVEL = Level("compile", math.inf, STEPS, 1, True, "full")
 WAYS = {"without threads": door.LEAST_THREADED, "with threads": 1}
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.solver.faults import Still
-from tests.validation.cases import CELLS, altered, at_row, controlled, fixed, judged, small_problem
+from tests.validation.cases import CELLS, SNAPSHOTS, altered, at_row, controlled, fixed, judged, small_problem
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
@@ -21,8 +22,10 @@ from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.studies.refinement.plan import RefinedAxis
 from wpoflow.validation.case_numbers import case_numbers
-from wpoflow.validation.claims import CLAIMS, orders
-from wpoflow.validation.constants.lower_bounds import LowerBounds
+from wpoflow.validation.claims import CLAIMS, kl_contraction, orders
+from wpoflow.validation.constants.generators import Generators
+from wpoflow.validation.constants.lower_bounds import LowerBounds, lower_bounds
+from wpoflow.validation.controls import BrokenFlow
 from wpoflow.validation.evidence import Evidence, EvidenceError, Family
 from wpoflow.validation.finding import Verdict
 from wpoflow.validation.suite import LEVELS, judge
@@ -31,12 +34,10 @@ HOLDS, FAILS, NOT_CERTIFIED = Verdict.HOLDS, Verdict.FAILS, Verdict.NOT_CERTIFIE
 FAMILY = {"orders", "regularity"}
 DECAYS = ("decay_weighted", "decay_sup_norm", "decay_paper", "certificate")
 LATE = ("late_rate", "late_mixture")
-NOT_YET: dict[tuple[str, str], set[str]] = {
-    ("navigation", "controlled"): {"kl_contraction"},  # two axes
-}
-EULER = {*LATE, "decay_any_rho"}  # of unsplit steps, too: these two speak of the flow itself
-NOT_YET["navigation", "euler"] = {"kl_contraction", "sharp_certificate", *EULER}
-SAYS_NOTHING: dict[tuple[str, str], set[str]] = {  # the certified alpha of the rows is below 1e-6 of what is seen
+NOT_YET: dict[tuple[str, str], set[str]] = {}
+EULER = {*LATE, "decay_any_rho"}  # of unsplit steps, too: these speak of the flow itself
+NOT_YET["navigation", "euler"] = {"sharp_certificate", *EULER}
+EMPTY: dict[tuple[str, str], set[str]] = {  # the certified alpha of the rows is below 1e-6 of what is seen
     ("bandit", "euler"): {"decay_paper", "certificate"},
     ("navigation", "controlled"): {"decay_paper"},
     ("navigation", "euler"): {"decay_paper"},
@@ -74,12 +75,13 @@ def verdicts(evidence: Evidence) -> dict[str, Verdict]:
     return {finding.claim: finding.verdict for finding in judge(evidence, LEVELS["quick"])}
 
 
-def expected(name: str, how: str, usual: set[str]) -> dict[str, Verdict]:
-    not_certified = NOT_YET.get((name, how), usual)
+def expected(name: str, run: str, usual: set[str]) -> dict[str, Verdict]:
+    not_certified = NOT_YET.get((name, run), usual)
     found = {claim: NOT_CERTIFIED if claim in not_certified else HOLDS for claim in CLAIMS if claim not in FAMILY}
-    found |= dict.fromkeys(SAYS_NOTHING.get((name, how), set()), Verdict.EMPTY)
     if name == "bandit":  # Q does not depend on the policy: one iteration ends it
         found["policy_iteration"] = Verdict.EMPTY
+    for claim in EMPTY.get((name, run), ()):
+        found[claim] = Verdict.EMPTY
     return found
 
 
@@ -198,6 +200,21 @@ def test_backward_euler_decay_is_held_to_the_discrete_theorem(lqr_euler: Evidenc
         assert judged(claim, altered(lqr_euler, {name: stays})).verdict is FAILS
 
 
+def replace_run(evidence: Evidence, **series: FloatArray) -> Evidence:
+    """The same run with other series, the problem still known."""
+    return Evidence(evidence.name, altered(evidence, series).run, evidence.mdp)
+
+
+def at_other_times(evidence: Evidence, factor: float) -> Evidence:
+    """All times multiplied by a factor."""
+    other = altered(evidence, {"time": factor * evidence.run.series["time"]}).run
+    assert other.snapshots is not None
+    later = copy(other.snapshots)
+    vars(later)["time"] = factor * np.asarray(other.snapshots.time)
+    vars(other)["snapshots"] = later
+    return Evidence(evidence.name, other, evidence.mdp)
+
+
 class Slowed(WassersteinFlow):
     """Steps a quarter as long as asked for."""
 
@@ -269,11 +286,70 @@ def test_rho_that_leaves_out_visited_states() -> None:
     assert judged("decay_weighted", altered(evidence, thinned)).verdict is NOT_CERTIFIED
 
 
-def test_two_action_axes_do_not_certify_the_contraction() -> None:
+def test_with_two_action_axes_the_unsplit_step_is_held_to_the_theorem_and_the_split_one_to_descent() -> None:
     finding = judged("kl_contraction", fixed("navigation", "euler", time=0.5))
-    assert finding.verdict is NOT_CERTIFIED
-    assert "2 axes" in finding.reason
-    assert 0.0 < finding.notes["largest ratio"] < 1.0
+    assert finding.verdict is HOLDS
+    split, unsplit = (
+        [entry for entry in finding.measurements if entry.quantity.endswith(f", {kind} step")]
+        for kind in ("split", "unsplit")
+    )
+    assert len(split) == len(unsplit) == 8
+    assert all(entry.bound == 1.0 for entry in split)
+    assert all(entry.bound < 1.0 for entry in unsplit)
+    assert finding.slack is not None
+    assert finding.slack < 5.0
+
+
+def test_with_two_action_axes_a_larger_alpha_and_a_step_the_wrong_way_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence = fixed("navigation", "euler", time=0.5)
+    assert evidence.mdp is not None
+    slack = judged("kl_contraction", evidence).slack or np.nan
+    backwards = BrokenFlow(evidence.mdp, lambda q, dt: (-q, dt))
+    assert judged("kl_contraction", Evidence("back", evidence.run, evidence.mdp, backwards)).verdict is FAILS
+    sound = lower_bounds
+
+    def larger(generators: Generators) -> LowerBounds:
+        return LowerBounds({name: 1.02 * slack * values for name, values in sound(generators).values.items()})
+
+    monkeypatch.setattr(kl_contraction, "lower_bounds", larger)
+    assert judged("kl_contraction", evidence).verdict is FAILS
+
+
+@pytest.mark.parametrize("factor", [1.0 / 1.02, 1.02])
+def test_late_rates_fail_narrowly_on_every_problem(long_run: Evidence, factor: float) -> None:
+    """The gap's rate at 2 % off; time that passes 2 % faster or slower than the snapshots say."""
+    faster = replace_run(long_run, rate_observed=factor * long_run.run.series["rate_observed"])
+    assert judged("late_mixture", faster).verdict is FAILS
+    assert judged("late_rate", at_other_times(long_run, factor)).verdict is FAILS
+
+
+def test_late_rates_know_a_larger_spectral_gap_on_every_problem(long_run: Evidence) -> None:
+    evidence = replace_run(long_run)
+    vars(evidence)["spectral_gaps"] = 1.02 * long_run.spectral_gaps
+    below = [entry for entry in judged("late_rate", evidence).measurements if "from below" in entry.quantity]
+    assert len(below) == 1
+    assert not below[0].holds
+
+
+def test_late_rates_need_not_wait_for_the_slowest_mode() -> None:
+    """The run ends before the slowest state is in its slowest mode; its Rayleigh quotients are judged all the same."""
+    evidence = controlled("navigation", time=10.0)
+    finding = judged("late_rate", evidence)
+    assert finding.verdict is HOLDS
+    assert judged("late_mixture", evidence).verdict is HOLDS
+
+
+@pytest.mark.parametrize("claim", ["decay_paper", "decay_any_rho"])
+def test_where_rho_leaves_out_visited_states_the_theorem_is_judged_for_another_law(claim: str) -> None:
+    mdp = nowhere_but_in_the_first_state(small_problem("lqr"))
+    run = evolve(mdp, until={"gap": 1e-9}, accuracy=1e-4, snapshots=SNAPSHOTS)
+    evidence = Evidence("one state", run, mdp)
+    finding = judged(claim, evidence)
+    assert evidence.density_ratio == np.inf
+    assert finding.verdict is HOLDS
+    assert all("nu" in entry.quantity for entry in finding.measurements)
+    stays = np.full_like(run.series["gap"], run.series["gap"][0])
+    assert judged(claim, replace_run(evidence, gap=stays)).verdict is FAILS
 
 
 @pytest.mark.parametrize("name_and_scheme", [("bandit", "extrapolated"), ("navigation", "euler")])
@@ -281,7 +357,7 @@ def test_other_fixed_steps_are_judged_by_what_they_removed(name_and_scheme: tupl
     """The a-posteriori form: as long as every step lowers KL(p|g) in every state, by the part that it removed."""
     evidence = fixed(*name_and_scheme)
     found = verdicts(evidence)
-    empty = SAYS_NOTHING.get(name_and_scheme, set())
+    empty = EMPTY.get(name_and_scheme, set())
     assert {claim: found[claim] for claim in DECAYS} == {
         claim: Verdict.EMPTY if claim in empty else HOLDS for claim in DECAYS
     }
@@ -309,7 +385,7 @@ def test_a_short_run_certifies_no_late_rate() -> None:
 
 def test_a_run_that_ends_before_one_mode_is_left_certifies_no_late_rate() -> None:
     """The slowest state has long been falling; its deviation is still large and the target still moves."""
-    finding = judged("late_rate", controlled("lqr", time=4.0))
+    finding = judged("late_rate", controlled("lqr", time=2.0))
     assert finding.verdict is NOT_CERTIFIED
     assert finding.reason.startswith("late")
 

@@ -41,28 +41,49 @@ LEFT = 1e-16
 )
 def judge(evidence: Evidence) -> Judgement:
     """From a few snapshots to all later rows."""
-    mdp, snapshots, series = evidence.mdp, evidence.run.snapshots, evidence.run.series
-    assert mdp is not None
-    theta = 0.5 * (1.0 + evidence.discount)
-    rate = any_rho_rate(1.0, evidence.discount, theta)
-    controlled = Hypothesis(
-        "controlled time error, and the Wasserstein flow", evidence.accuracy is not None and evidence.wasserstein
-    )
-    issued = _issued(evidence)
+    assert evidence.mdp is not None
     hypotheses = (
         positive_alpha(evidence),
         above_rounding(evidence),
         known_time_error(evidence),
-        controlled,
-        Hypothesis("a snapshot before rows above rounding", bool(issued)),
+        *any_rho_hypotheses(evidence),
     )
     if not all(hypothesis.met for hypothesis in hypotheses):
         return hypotheses, (), {}
+    notes = {"theta": theta_of(evidence), "rate in the end": evidence.alpha * any_rho_factor(evidence)}
+    return hypotheses, any_rho_measurements(evidence), notes
+
+
+def theta_of(evidence: Evidence) -> float:
+    """theta, half way between gamma and one."""
+    return 0.5 * (1.0 + evidence.discount)
+
+
+def any_rho_factor(evidence: Evidence) -> float:
+    """The rate over alpha."""
+    return any_rho_rate(1.0, evidence.discount, theta_of(evidence))
+
+
+def any_rho_hypotheses(evidence: Evidence) -> tuple[Hypothesis, ...]:
+    """What this form of the theorem needs besides a positive alpha and a known time error."""
+    return (
+        Hypothesis(
+            "controlled time error, and the Wasserstein flow", evidence.accuracy is not None and evidence.wasserstein
+        ),
+        Hypothesis("a snapshot before rows above rounding", bool(_issued(evidence))),
+    )
+
+
+def any_rho_measurements(evidence: Evidence) -> tuple[Measurement, ...]:
+    """From a few snapshots the least favourable later row of each; the hypotheses must be met, the problem known."""
+    mdp, snapshots, series = evidence.mdp, evidence.run.snapshots, evidence.run.series
+    assert mdp is not None
     assert snapshots is not None
+    theta, rate = theta_of(evidence), any_rho_factor(evidence)
     law = _law(mdp, evidence.optimum.policy, theta)
     rows = np.flatnonzero(evidence.judged)
     measurements = []
-    for j, row in issued:
+    for j, row in _issued(evidence):
         policy = snapshots.policy_at(j)
         missing = suboptimality(mdp, policy, evidence.optimum.q, evaluate(mdp, policy).system)
         start = float(law @ missing) / (1.0 - theta)
@@ -86,7 +107,7 @@ def judge(evidence: Evidence) -> Judgement:
                 slack=min(inflatable(float(f), float(o)) for f, o in zip(fall, owed, strict=True)),
             )
         )
-    return hypotheses, tuple(measurements), {"theta": theta, "rate in the end": evidence.alpha * rate}
+    return tuple(measurements)
 
 
 def _issued(evidence: Evidence) -> list[tuple[int, int]]:

@@ -1,36 +1,47 @@
-"""The sharp late-time rate: each state relaxes at its own 2 lambda(s); judged at the slowest.
+"""The sharp late-time rate: each state relaxes at its own 2 lambda(s), and the slowest at its 2 lambda in the end.
 
 Near the optimum Q^pi - Q* is of second order, so the flow linearised there is the frozen Fokker–Planck flow of p* in
-each state: KL(p_s|p*_s) decays like exp(-2 lambda(s) t), and gap = tau/(1-gamma) sum_s d*_s KL(p_s|p*_s) at the local
-rate of sum_s w_s exp(-2 lambda(s) t), w_s = d*_s KL_s at some late time.  The least lambda alone is reached only much
-later when slow states are few; on a continuum of states the approach is like dim/(2t) (noted, not judged).
+each state.  With x = p_s/p*_s - 1, its variance Var, Dirichlet form E and Rayleigh quotient R = E/Var under the
+generator of p*_s, Var falls at 2R, R falls in time, and R >= lambda.  Hence between two snapshots a and b dt apart
 
-Hypothesis: it is late.  With x = p_s/p*_s - 1, its variance Var and Dirichlet form E under the generator of p*_s,
-three terms bound what the theory leaves open, relatively:
+    2 lambda(s) dt  <=  fall of ln KL(p_s|p*_s)  <=  2 R_a dt,
 
-    faster modes    E/(lambda Var) - 1 >= 0: what the rate of the variance, 2 E/Var, is above 2 lambda, now and, as it
-                    only falls in time, at any later time;
-    size            |KL - Var/2| <= E_g|x|^3/2, hence |2 KL/Var - 1| <= E_g|x|^3/Var, at either end;
-    moving target   g, which p follows, differs from p* by at most gamma |V - V*|_sup/(2 tau) in ln g, which falls at
-                    twice the rate of x: it moves |x| by no more than that, and KL by twice as much.
+up to what the size of x and the movement of the target leave open (`validation.deviations`): third_a + third_b +
+drift_a/sqrt(Var_b), and up to the time error of the run.  No mode need be left before: in every state in which all
+these are at most a hundredth of the fall both sides are judged, between neighbouring snapshots, of which the pair that
+leaves least open is taken.
 
-For a single state Q - Q* is a constant and the target rests.  The sum is what a state's lateness is; it must not be
-above 1e-3 at the slowest state.  Of the snapshots that are so late the earliest is taken, so that the fall of ln KL
-that the rate is read from is long and its errors count little.
+Time error of one state: a step's error in a state s is at most ``accuracy`` times the progress of the state that moves
+most, and times 1/sqrt(w_s) of the weighted mean progress, w of d* + rho; but not of its own
+(`solver.schemes.error_control`).  With y = sqrt(2 KL) for the norm, a state's speed is y times production/(2 KL), y at
+most sqrt(2), as the controller's norm is.  Either speed P(t), the largest or the mean over sqrt(w_s), is made of
+log-convex functions of time, hence below its geometric interpolation between the snapshots, and an error made at t has
+decayed by exp(-lambda (b - t)) at b.  So y_b is off by at most accuracy I, I = int P(t) exp(-lambda (b - t)) dt, and
+ln KL by twice I/y_b of it; the factor two more, and the one beside the e-folds, are those of `Evidence.time_error`:
+4 accuracy (1 + max(fall, 2 I/y_b)).
+
+In the slowest state visited KL falls at 2 lambda itself, once faster modes are left too: R_a/lambda - 1, and the above,
+at most 1e-3 together.  Of the snapshots that are so late the earliest is taken, so that the fall of ln KL that
+the rate is read from is long and its errors count little.  Where the run ends before, this third measurement is left
+out.  For a single state Q - Q* is a constant and the target rests.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.arrays import BoolArray, FloatArray, IntArray
 from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.claims.decays import known_time_error
+from wpoflow.validation.deviations import Deviations
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Hypothesis, Measurement
 from wpoflow.validation.rates import late_rate
 
 LATE = 1e-3
+OPEN = 1e-2
 RESOLVED = 1e-2
 FALLEN = 1.5
 FLOORS = 1e8
@@ -38,14 +49,14 @@ FLOORS = 1e8
 
 @claim(
     "late_rate",
-    "late KL decays at 2 lambda in the slowest state",
+    "late KL decays in each state between 2 lambda and twice its Rayleigh quotient; at 2 lambda in the slowest",
     "linearisation at the optimum: frozen Fokker–Planck flow in each state; V is stationary at p*",
 )
 def judge(evidence: Evidence) -> Judgement:
-    """KL at the slowest state between two late snapshots; the gap's local rate after the first of them."""
+    """All states of small deviations; KL at the slowest state between two late snapshots."""
     snapshots = evidence.run.snapshots
-    times = np.zeros(0) if snapshots is None else snapshots.time
-    enough = Hypothesis("three snapshots", times.size >= 3, f"{times.size} in the run")
+    count = 0 if snapshots is None else len(snapshots.time)
+    enough = Hypothesis("three snapshots", count >= 3, f"{count} in the run")
     controlled = known_time_error(evidence)
     if controlled.met:
         controlled = Hypothesis(
@@ -53,91 +64,143 @@ def judge(evidence: Evidence) -> Judgement:
         )
     if not (enough.met and controlled.met):
         return (enough, controlled), (), {}
-    assert snapshots is not None
-    divergences = {j: evidence.divergence(snapshots.policy_at(j), evidence.optimum.q) for j in range(times.size)}
-    state = evidence.slowest
-    sharp = 2.0 * float(evidence.spectral_gaps[state])
-    pair = _late_pair(evidence, times, divergences, state)
-    late = Hypothesis(
-        "late: the slowest state is in its slowest mode",
-        pair is not None,
-        "faster modes or large deviations are left until rounding takes over, or until the run ends",
-    )
-    if pair is None:
-        return (enough, controlled, late), (), {"2 lambda of the slowest state": sharp}
-    a, b, modes, size = pair
-    dt = float(times[b] - times[a])
-    fall = float(np.log(divergences[a][state] / divergences[b][state]))
-    budget = float(evidence.time_error(fall)) / fall
+    budget = float(evidence.time_error(1.0))
     resolved = Hypothesis(
         "time error of the rate below a hundredth", budget <= RESOLVED, f"{budget:.2g} of it: ask for a finer accuracy"
     )
-    rounding = evidence.rounding_share(np.array([_own_gap(evidence, divergences[b], state)]))
-    measurements = [
-        Measurement(
-            "rate of KL at the slowest state",
-            fall / dt,
-            sharp,
-            "=",
-            f"{evidence.run.states.describe(state) or 'the only state'}, t = {times[a]:.4g} to {times[b]:.4g}",
-            theory=modes * sharp + size / dt,
-            discretisation=float(evidence.time_error(fall)) / dt,
-            rounding=float(2.0 * rounding[0]) / dt,
-        )
-    ]
+    sharp = 2.0 * float(evidence.spectral_gaps[evidence.slowest])
+    measurements = _sides(evidence)
+    late = Hypothesis(
+        "late: a state whose deviation is small",
+        bool(measurements),
+        "large deviations are left until rounding takes over, or until the run ends",
+    )
     last = float(evidence.run.series["time"][-1])
     notes = {
         "2 lambda of the slowest state": sharp,
         "2 lambda + dim/(2t) at the end": late_rate(sharp / 2.0, evidence.run.states.dim, last) if last else sharp,
         "observed rate at the end": float(evidence.run.series["rate_observed"][-1]),
+        "states judged": int(np.count_nonzero(np.isfinite(_best(evidence)[0]))),
     }
-    return (enough, controlled, late, resolved), tuple(measurements), notes
+    if not (resolved.met and late.met):
+        return (enough, controlled, resolved, late), (), notes
+    slowest = _slowest(evidence, sharp)
+    return (enough, controlled, resolved, late), (*measurements, *slowest), notes
 
 
-def _own_gap(evidence: Evidence, divergence: FloatArray, state: int) -> float:
-    """What a state's KL would be as a suboptimality: for comparison with the floor."""
-    return evidence.temperature / (1.0 - evidence.discount) * float(divergence[state])
+def _left_open(a: Deviations, b: Deviations) -> FloatArray:
+    """What size and moving target leave open of ln KL_a - ln KL_b, (S,); no number if unknown."""
+    with np.errstate(all="ignore"):
+        return np.asarray(a.third + b.third + a.drift / np.sqrt(b.variance))
 
 
-def _late_pair(
-    evidence: Evidence, times: FloatArray, divergences: dict[int, FloatArray], state: int
-) -> tuple[int, int, float, float] | None:
-    """The latest snapshot above rounding, the earliest before it in which the state is late, and how late."""
-    snapshots = evidence.run.snapshots
-    assert snapshots is not None
-    chosen, policy_at = np.array([state]), snapshots.policy_at
-    found: tuple[int, int, float, float] | None = None
-    for b in range(times.size - 1, 1, -1):
-        if _own_gap(evidence, divergences[b], state) < FLOORS * evidence.optimum.gap_floor:
+def _speeds(evidence: Evidence, at: Deviations) -> FloatArray:
+    """Speed of every state, in the norm that a step's error is held to, (S,); zero in states that do not count."""
+    counted = np.ones(evidence.run.states.size, dtype=np.bool_) if evidence.mdp is None else evidence.mdp.counted
+    with np.errstate(all="ignore"):
+        speeds = np.minimum(np.sqrt(2.0 * at.divergence), np.sqrt(2.0)) * at.production / (2.0 * at.divergence)
+    return np.where(counted & (at.divergence > 0.0), speeds, 0.0)
+
+
+def _time_error(evidence: Evidence, a: Deviations, b: Deviations) -> FloatArray:
+    """Of ln KL_a - ln KL_b in every state, (S,)."""
+    accuracy, dt = evidence.accuracy or 0.0, b.time - a.time
+    weights = evidence.optimum.occupancy + evidence.run.rho
+    weights = weights / np.add.reduce(weights)
+    first, last = _speeds(evidence, a), _speeds(evidence, b)
+    with np.errstate(all="ignore"):
+        errors = []
+        for begin, end in (
+            (np.fmax.reduce(first), np.fmax.reduce(last)),
+            (np.sqrt(np.add.reduce(weights * first**2) / weights), np.sqrt(np.add.reduce(weights * last**2) / weights)),
+        ):
+            excess = np.log(begin / end) - evidence.spectral_gaps * dt
+            grown = np.where(np.abs(excess) < 1e-8, 1.0, np.expm1(excess) / excess)
+            errors.append(end * dt * grown / np.sqrt(2.0 * b.divergence))
+        own = np.fmin(*errors)
+        return np.asarray(4.0 * accuracy * (1.0 + np.maximum(np.abs(_fall(a, b)), 2.0 * own)))
+
+
+def _fall(a: Deviations, b: Deviations) -> FloatArray:
+    with np.errstate(all="ignore"):
+        return np.asarray(np.log(a.divergence / b.divergence))
+
+
+def _above_rounding(evidence: Evidence, at: Deviations) -> BoolArray:
+    """Where KL, as a suboptimality, is far above the floor, (S,) of bool."""
+    own = evidence.temperature / (1.0 - evidence.discount) * at.divergence
+    return np.asarray(own >= FLOORS * evidence.gap_floor)
+
+
+def _best(evidence: Evidence) -> tuple[FloatArray, IntArray]:
+    """What is left open in every state, relative to the fall, by its best pair, and which that is; infinite if none."""
+    late = evidence.late_deviations
+    best, which = np.full(evidence.run.states.size, np.inf), np.zeros(evidence.run.states.size, dtype=np.int64)
+    for k, (a, b) in enumerate(pairwise(late)):
+        fall = _fall(a, b)
+        with np.errstate(all="ignore"):
+            share = (_left_open(a, b) + _time_error(evidence, a, b)) / np.abs(fall)
+        usable = evidence.reached & _above_rounding(evidence, b) & (np.abs(fall) > np.log(FALLEN)) & (share <= OPEN)
+        better = usable & (share < best)
+        best[better], which[better] = share[better], k
+    return best, which
+
+
+def _sides(evidence: Evidence) -> list[Measurement]:
+    """The least favourable state from below, against lambda, and from above, against the Rayleigh quotient."""
+    late = evidence.late_deviations
+    best, which = _best(evidence)
+    below: tuple[float, Measurement] | None = None
+    above: tuple[float, Measurement] | None = None
+    errors = [_time_error(evidence, a, b) for a, b in pairwise(late)]
+    for state in np.flatnonzero(np.isfinite(best)):
+        a, b = late[which[state]], late[which[state] + 1]
+        dt, fall = b.time - a.time, float(_fall(a, b)[state])
+        least = 2.0 * float(evidence.spectral_gaps[state])
+        most = 2.0 * float(a.form[state] / a.variance[state])
+        gap = evidence.temperature / (1.0 - evidence.discount) * float(b.divergence[state])
+        parts = {
+            "theory": float(_left_open(a, b)[state]) / dt,
+            "discretisation": float(errors[which[state]][state]) / dt,
+            "rounding": float(2.0 * evidence.rounding_share(np.array([gap]))[0]) / dt,
+        }
+        place = evidence.run.states.describe(int(state)) or "the only state"
+        where = f"{place}, t = {a.time:.4g} to {b.time:.4g}"
+        rate = fall / dt
+        low = Measurement("rate of KL, from below by lambda", rate, least, ">=", where, slack=rate / least, **parts)
+        high = Measurement("rate of KL, from above by E/Var", rate, most, "<=", where, **parts)
+        if below is None or not (low.excess - low.tolerance) / least <= below[0]:
+            below = (low.excess - low.tolerance) / least, low
+        if above is None or not (high.excess - high.tolerance) / most <= above[0]:
+            above = (high.excess - high.tolerance) / most, high
+    return [found[1] for found in (below, above) if found is not None]
+
+
+def _slowest(evidence: Evidence, sharp: float) -> list[Measurement]:
+    """KL of the slowest state from the earliest late snapshot to the latest above rounding."""
+    late, state = evidence.late_deviations, evidence.slowest
+    for j in range(len(late) - 1, 0, -1):
+        b = late[j]
+        if not _above_rounding(evidence, b)[state]:
             continue
-        for a in range(b - 1, 0, -1):
-            if divergences[a][state] > FALLEN * divergences[b][state]:
-                modes, size = (float(part[0]) for part in lateness(evidence, float(times[a]), policy_at(a), chosen))
-                if not modes + size <= LATE:
-                    break
-                found = a, b, modes, size
-        if found is not None:
-            return found
-    return None
-
-
-def lateness(evidence: Evidence, time: float, policy: FloatArray, states: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Faster modes, relative to the rate; size and moving target, relative to KL at both ends.  Infinite if unknown."""
-    series = evidence.run.series
-    row = int(np.searchsorted(series["time"], time * (1.0 + 1e-12), side="right")) - 1
-    moving = 0.0 if evidence.run.states.size == 1 else evidence.discount * series["gap_sup"][row] / evidence.temperature
-    modes, size = np.full((2, states.size), np.inf)
-    for rows, block in evidence.optimal_generators.select(states).blocks():
-        rates, faces = block.rates, block.faces
-        g = np.exp(block.log_gibbs)
-        # far from the end x may be beyond double precision: that is not late, either
-        with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-            # p* from Q* by logarithms, so that x is not a difference of two roundings
-            x = np.where(g > 0.0, np.expm1(np.log(policy[states[rows]]) - block.log_gibbs), 0.0)
-            variance = (g * x**2).sum(axis=1)
-            form = (np.exp(rates.log_conductance) * (x[:, faces.there] - x[:, faces.here]) ** 2).sum(axis=1)
-            ratio = form / (evidence.spectral_gaps[states[rows]] * variance)
-            third = (g * np.abs(x) ** 3).sum(axis=1) / variance
-            modes[rows] = np.maximum(ratio - 1.0, 0.0)
-            size[rows] = 2.0 * third + moving / np.sqrt(variance)
-    return np.where(np.isnan(modes), np.inf, modes), np.where(np.isnan(size), np.inf, size)
+        for a in late[:j]:
+            fall, dt = float(_fall(a, b)[state]), b.time - a.time
+            modes = max(0.0, 2.0 * float(a.form[state] / a.variance[state]) / sharp - 1.0)
+            size, error = float(_left_open(a, b)[state]), float(_time_error(evidence, a, b)[state])
+            if not (fall > np.log(FALLEN) and modes + size <= LATE and error <= RESOLVED * fall):
+                continue
+            gap = evidence.temperature / (1.0 - evidence.discount) * float(b.divergence[state])
+            place = evidence.run.states.describe(state) or "the only state"
+            return [
+                Measurement(
+                    "rate of KL at the slowest state",
+                    fall / dt,
+                    sharp,
+                    "=",
+                    f"{place}, t = {a.time:.4g} to {b.time:.4g}",
+                    theory=modes * sharp + size / dt,
+                    discretisation=float(_time_error(evidence, a, b)[state]) / dt,
+                    rounding=float(2.0 * evidence.rounding_share(np.array([gap]))[0]) / dt,
+                )
+            ]
+    return []

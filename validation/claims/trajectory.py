@@ -112,6 +112,7 @@ def _between_snapshots(evidence: Evidence, mdp: GridMDP) -> list[Measurement]:
     found = []
     _, best_log, _ = soft_optimal(mdp, evidence.optimum.value)
     gaps = [_gap(mdp, snapshots.policy_at(j), best_log) for j in range(len(snapshots.time))]
+    # with one action there is no gap at all
     falls = [j for j in range(len(gaps) - 1) if gaps[j + 1] > 0.0 and np.log(gaps[j] / gaps[j + 1]) > LEAST_FALL]
     for j in sorted({falls[0], falls[len(falls) // 2]}) if falls else []:
         begin, end = (float(snapshots.time[k]) for k in (j, j + 1))

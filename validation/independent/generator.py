@@ -147,3 +147,24 @@ class Frozen:
         np.add.at(out, there, flux.T)
         np.add.at(out, here, -flux.T)
         return np.ascontiguousarray(out.T)
+
+
+def implicit_step(generator: FloatArray, law: FloatArray, dt: float) -> FloatArray:
+    """(I - dt L)^{-1} p for a generator whose columns sum to zero, (A, A) and (A,): without subtraction.
+
+    Elimination from the last cell to the first; the diagonal of a column is the sum of what it kills (one, and what
+    eliminated cells passed on) and of what it sends to the cells that are left (Grassmann, Taksar & Heyman 1985).
+    """
+    sends, out = dt * generator, np.array(law, dtype=np.float64)
+    np.fill_diagonal(sends, 0.0)
+    kills, diagonal = np.ones(len(out)), np.ones(len(out))
+    for j in range(len(out) - 1, -1, -1):
+        diagonal[j] = kills[j] + sends[:j, j].sum()
+        share = sends[:j, j] / diagonal[j]
+        into = sends[j, :j]
+        sends[:j, :j] += share[:, None] * into
+        kills[:j] += into * (kills[j] / diagonal[j])
+        out[:j] += share * out[j]
+    for j in range(len(out)):
+        out[j] = (out[j] + sends[j, :j] @ out[:j]) / diagonal[j]
+    return out

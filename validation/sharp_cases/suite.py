@@ -146,7 +146,13 @@ CASES: dict[str, SharpCase] = {
             "flat box",
             lambda: problems.flat((4, 6)),
             {"until": {"gap": 1e-14}, "accuracy": 1e-6, "snapshots": 40},
-            {"recomputed": INF, "trajectory": INF, "constants_ordered": 1.0001, "static_inequality": 1.0001},
+            {
+                "recomputed": INF,
+                "trajectory": INF,
+                "constants_ordered": 1.0001,
+                "static_inequality": 1.0001,
+                "kl_contraction": 1.02,
+            },
         ),
         SharpCase(
             "graded circle",
