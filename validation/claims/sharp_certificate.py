@@ -127,12 +127,12 @@ def _formed_again(evidence: Evidence) -> list[Measurement]:
         values = PolicyValues(mdp, policy)
         present = lower_bounds(Generators.of(mdp, values.q)).best
         again = CertificateAgain(mdp, geometry, policy, best_q, best_log, values, evidence.bounds.best, present)
-        ratios = [(FORMED[0], one.rate / again.rate(one.level)) for one in entry.sup_norm]
+        ratios = [(FORMED[0], _over(one.rate, again.rate(one.level))) for one in entry.sup_norm]
         ratios += [
             (FORMED[1], again.square(occupancy) / max((1.0 - one.share) * one.excess, 1e-300))
             for one in entry.along_rho
         ]
-        ratios.append((FORMED[2], entry.instantaneous / again.instantaneous()))
+        ratios.append((FORMED[2], _over(entry.instantaneous, again.instantaneous())))
         for name, ratio in ratios:
             if not ratio <= found[name][0]:
                 found[name] = ratio, f"t = {entry.time:.4g}"
@@ -141,3 +141,8 @@ def _formed_again(evidence: Evidence) -> list[Measurement]:
         for name, (ratio, where) in found.items()
         if where
     ]
+
+
+def _over(said: float, formed: float) -> float:
+    """said/formed; infinite where something is said and nothing can be formed, none where neither is."""
+    return said / formed if formed != 0.0 else np.inf if said > 0.0 else 0.0
