@@ -26,7 +26,7 @@ def exact_alpha(frozen: Frozen, state: int) -> float:
 def least_favourable(frozen: Frozen, state: int) -> FloatArray:
     """The law (2,) for which the ratio is alpha."""
     logit = _minimised(frozen, state)[1]
-    return np.exp(np.array([-np.logaddexp(0.0, logit), -np.logaddexp(0.0, -logit)]))
+    return np.asarray(np.exp(np.array([-np.logaddexp(0.0, logit), -np.logaddexp(0.0, -logit)])))
 
 
 def _minimised(frozen: Frozen, state: int) -> tuple[float, float]:
