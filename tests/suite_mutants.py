@@ -80,9 +80,7 @@ GROUPS: dict[str, dict[str, Mutant]] = {
         "temperature of the flux 1 % too large": Mutant(
             FLOW, "self._temperature = mdp.temperature", "self._temperature = 1.01 * mdp.temperature"
         ),
-        "time 2 % too large": Mutant(
-            TRAJECTORY, "end = start.time + taken.dt\n", "end = start.time + 1.02 * taken.dt\n"
-        ),
+        "time 2 % too large": Mutant(TRAJECTORY, "else start.time + taken.dt\n", "else start.time + 1.02 * taken.dt\n"),
         "step size 2 % too large": Mutant(
             TRAJECTORY, "            step_size=taken.dt,\n", "            step_size=1.02 * taken.dt,\n"
         ),

@@ -51,6 +51,7 @@ FOLLOWED: list[tuple[str, str, dict[str, Any]]] = [
     ("fisher-rao", "euler", {"accuracy": 1e-2}),
     ("fisher-rao", "euler", {"step": 0.05}),
     ("mirror", "automatic", {"step": 0.05}),
+    ("proximal", "automatic", {"step": 0.05}),
     ("wasserstein-fisher-rao", "extrapolated", {"accuracy": 1e-4}),
     ("wasserstein-fisher-rao", "euler", {"step": 0.05}),
 ]
@@ -81,6 +82,11 @@ def numbers(state: FlowState) -> tuple[Any, ...]:
     )
 
 
+def problem_of(kind: str, scheme: str) -> GridMDP:
+    """A problem that the flow and the scheme are for."""
+    return problem_for("exponential" if kind == "proximal" else scheme)
+
+
 def test_every_flow_is_followed() -> None:
     assert {kind for kind, _, _ in FOLLOWED} == FLOWS.keys()
 
@@ -90,7 +96,7 @@ def test_every_flow_is_followed() -> None:
 def test_a_flow_goes_on_as_if_it_had_not_been_left(
     kind: str, scheme: str, control: dict[str, Any], solver: str
 ) -> None:
-    mdp = problem_for(scheme)
+    mdp = problem_of(kind, scheme)
 
     def states(resume: Arrays | None = None) -> Iterator[FlowState]:
         return flow(mdp, scheme=scheme, linear_solver=solver, flow=kind, landings=LANDINGS, resume=resume, **control)
@@ -109,7 +115,7 @@ def test_a_flow_goes_on_as_if_it_had_not_been_left(
 @pytest.mark.parametrize(("kind", "scheme", "control"), FOLLOWED)
 def test_a_state_that_comes_back_is_the_state_that_went(kind: str, scheme: str, control: dict[str, Any]) -> None:
     """All of it: the arrays and numbers of the state gone on from are those that were kept."""
-    mdp = problem_for(scheme)
+    mdp = problem_of(kind, scheme)
     states = flow(mdp, scheme=scheme, flow=kind, landings=LANDINGS, **control)
     state = next(state for state in states if state.evaluation and state.steps >= 9 and not state.interpolated)
     kept = copied(state.arrays())
@@ -123,7 +129,7 @@ def test_a_state_that_comes_back_is_the_state_that_went(kind: str, scheme: str, 
 
 @pytest.mark.parametrize(("kind", "scheme", "control"), FOLLOWED)
 def test_what_is_no_state_of_the_problem_is_refused_by_name(kind: str, scheme: str, control: dict[str, Any]) -> None:
-    mdp = problem_for(scheme)
+    mdp = problem_of(kind, scheme)
     states = flow(mdp, scheme=scheme, flow=kind, **control)
     arrays = copied(next(state for state in states if state.evaluation and state.steps >= 6).arrays())
     for name, value in arrays.items():

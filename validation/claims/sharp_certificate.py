@@ -16,6 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.validation.certificate.statement import Certificate, best
 from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.claims.static_inequality import above_rounding
@@ -125,7 +126,8 @@ def _formed_again(evidence: Evidence) -> list[Measurement]:
             continue
         policy = snapshots.policy_at(index)
         values = PolicyValues(mdp, policy)
-        present = lower_bounds(Generators.of(mdp, values.q)).best
+        # taken as given, of the same digits of Q: iterated bounds may jump with the last of them
+        present = lower_bounds(Generators.of(mdp, evaluate(mdp, policy).q)).best
         again = CertificateAgain(mdp, geometry, policy, best_q, best_log, values, evidence.bounds.best, present)
         ratios = [(FORMED[0], _over(one.rate, again.rate(one.level))) for one in entry.sup_norm]
         ratios += [

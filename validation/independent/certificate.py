@@ -86,7 +86,7 @@ class CertificateAgain:
         self, mdp: GridMDP, geometry: Geometry, policy: FloatArray, best_q: FloatArray, best_log: FloatArray,
         values: PolicyValues, alpha_best: FloatArray, alpha_now: FloatArray,
     ) -> None:  # fmt: skip
-        self.mdp, self.values, self.alpha_now = mdp, values, alpha_now
+        self.mdp, self.values = mdp, values
         tau, gamma = mdp.temperature, mdp.discount
         self.present = Frozen.of(geometry, values.q, mdp.reference_mass, tau)
         optimal = Frozen.of(geometry, best_q, mdp.reference_mass, tau)
@@ -97,9 +97,10 @@ class CertificateAgain:
         with np.errstate(divide="ignore"):
             self.log_x = np.log(policy) - self.present.log_g
         states = range(len(policy))
+        kept, at_best = np.exp(-self.delta), np.array([optimal.spectral_gap(k) for k in states])
         self.gap_now = np.array([self.present.spectral_gap(k) for k in states])
-        kept = np.exp(-self.delta)
-        gap = kept * np.maximum(self.gap_now, [optimal.spectral_gap(k) for k in states])
+        self.alpha_now = np.maximum(alpha_now, kept * alpha_best)  # Holley and Stroock: p* may know more of it
+        gap = kept * np.maximum(self.gap_now, at_best)
         alpha, mean = kept * np.maximum(alpha_best, alpha_now), np.exp(-self.u / (2.0 * tau))
         self.states = [
             OneState(self.log_x[k], self.g[k], float(self.delta[k]), float(mean[k]), float(alpha[k]), float(gap[k]))

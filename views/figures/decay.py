@@ -89,7 +89,7 @@ def draw(cut: Slice) -> Figure:
     figure = new_figure(SINGLE, 3.9)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.6, 1.0])
     gap_panel(above, cut.run)
-    above.plot([], [], color=PURPLE, label="certified, from now on")
+    above.plot([], [], color=PURPLE, label="certified")
     legend_above(above, 2)
     rate_panel(below, cut.run)
     above.set_xlabel("")
