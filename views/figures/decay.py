@@ -89,7 +89,8 @@ def draw(cut: Slice) -> Figure:
     figure = new_figure(SINGLE, 3.9)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.6, 1.0])
     gap_panel(above, cut.run)
-    above.plot([], [], color=PURPLE, label="certified")
+    if _somewhere(rates_of(cut.run).certified):
+        above.plot([], [], color=PURPLE, marker=".", linestyle="none", label="certified")
     legend_above(above, 2)
     rate_panel(below, cut.run)
     above.set_xlabel("")
@@ -106,7 +107,7 @@ def gap_panel(panel: Axes, run: Run, *, short: bool = False) -> None:
         (rates.guaranteed, GREEN, (0, (5, 1.5)), r"guaranteed, $2\alpha/\kappa$"),
         (rates.paper, VERMILION, (0, (1, 1.2)), r"paper, $2\alpha(1-\gamma)/\|d^*\!/\rho\|_\infty$"),
     ):
-        if gap[0] > 0.0:
+        if gap[0] > 0.0 and (_somewhere(rate) or not rates.other):
             line = bound_line(time, gap, rate)
             panel.plot(time, line, color=colour, linestyle=dashes, label=label.split(",")[0] if short else label)
     rows = np.flatnonzero(rates.judged & np.isfinite(gap))
@@ -139,11 +140,15 @@ def rate_panel(panel: Axes, run: Run) -> None:
     for rate, colour, dashes in (
         (rates.guaranteed, GREEN, (0, (5, 1.5))),
         (rates.paper, VERMILION, (0, (1, 1.2))),
-        (rates.certified, PURPLE, "-"),
     ):
-        if np.any(np.isfinite(rate) & (rate > 0.0)):
+        if _somewhere(rate):
             panel.plot(time, np.where(rate > 0.0, rate, np.nan), color=colour, linestyle=dashes)
             compared.append(rate[-1:])
+    # most certificates are issued, at a snapshot, down to a level that the rows after it soon pass: no line
+    if _somewhere(rates.certified):
+        certified = np.where(rates.certified > 0.0, rates.certified, np.nan)
+        panel.plot(time, certified, color=PURPLE, marker=".", markersize=4.0, linestyle="none", zorder=4)
+        compared.append(rates.certified[-1:])
     if np.isfinite(rates.sharp) and rates.sharp > 0.0:
         panel.axhline(rates.sharp, color=BLACK, linestyle="-.", linewidth=0.8)
         compared.append(np.array([rates.sharp]))
@@ -152,6 +157,11 @@ def rate_panel(panel: Axes, run: Run) -> None:
     log_scale(panel, [part[part >= RATE_RANGE * largest] for part in compared])
     panel.set_ylabel("local rate [1]")
     _linear_time(panel, time)
+
+
+def _somewhere(rate: FloatArray) -> bool:
+    """Whether a rate says anything in any row."""
+    return bool(np.any(np.isfinite(rate) & (rate > 0.0)))
 
 
 def _linear_time(panel: Axes, time: FloatArray) -> None:
