@@ -12,6 +12,19 @@ from wpoflow.core.compile import kernel
 
 
 @kernel()
+def _next_cell(position: IntArray, low: IntArray, high: IntArray) -> bool:
+    """Move on to the next cell of a box, the last axis fastest; False after the last one."""
+    j = position.size - 1
+    while j >= 0:
+        position[j] += 1
+        if position[j] < high[j]:
+            return True
+        position[j] = low[j]
+        j -= 1
+    return False
+
+
+@kernel()
 def log_unit_constant(cells: int) -> float:
     """ln 2/beta of the path with masses and conductances one."""
     return math.log(0.5) - 2.0 * math.log(math.sin(0.5 * math.pi / cells))
@@ -54,14 +67,7 @@ def block_constant(
         for j in range(dim):
             if position[j] + 1 < high[j]:
                 least[j] = min(least[j], log_conductance[face_after[j, cell]])
-        j = dim - 1
-        while j >= 0:
-            position[j] += 1
-            if position[j] < high[j]:
-                break
-            position[j] = low[j]
-            j -= 1
-        if j < 0:
+        if not _next_cell(position, low, high):
             break
     worst, axis = -math.inf, 0
     for j in range(dim):
@@ -166,12 +172,5 @@ def block_masses(
                 for j in range(dim):
                     cell += position[j] * strides[j]
                 log_masses[i, cell] = mass
-                j = dim - 1
-                while j >= 0:
-                    position[j] += 1
-                    if position[j] < high[j]:
-                        break
-                    position[j] = low[j]
-                    j -= 1
-                if j < 0:
+                if not _next_cell(position, low, high):
                     break
