@@ -43,8 +43,8 @@ class Stencil:
     base : int32 array (S, A)
         Flat node number of the lowest corner; negative where the pair terminates.
     fraction : array (S, A, d)
-        Weight of the upper node on each axis with more than one node; before it, on axes with two laws, that of the
-        second law.
+        Weight of the upper node on each axis with more than one node; on axes with noise two, of one step to the next
+        node and of another (`Places`).
     offsets : array (2**d,)
         Flat node number of every corner minus that of the lowest, last axis fastest.
     """
@@ -53,13 +53,33 @@ class Stencil:
     fraction: FloatArray
     offsets: IndexArray
 
+    @property
+    def rows_of_three(self) -> int:
+        """On two axes with noise, the last of them of unit stride, the distance of rows of nodes; else 0."""
+        offsets = self.offsets
+        plane = offsets.size == 16 and offsets[1] == offsets[2] == 1 and offsets[4] == offsets[8]
+        return int(offsets[4]) if plane else 0
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where mean next states lie among three nodes each, arrays of any one shape.
+
+    The weights of the nodes lowest, lowest + 1, lowest + 2 are those of two steps, each to the next node, of
+    probabilities ``first`` and ``second``: (1 - first)(1 - second), first + second - 2 first second, first second.
+    """
+
+    lowest: IntArray
+    first: FloatArray
+    second: FloatArray
+
 
 def empty_stencil(
     n_states: int,
     n_actions: int,
     shape: Sequence[int],
-    laws: Sequence[int] | None = None,
     axes: Sequence[Axis] | None = None,
+    noisy: Sequence[bool] | None = None,
 ) -> Stencil:
     """Stencil with zero corners and weights on nodes of the given shape.
 
@@ -68,27 +88,24 @@ def empty_stencil(
     n_states, n_actions : int
     shape : sequence of int
         Numbers of nodes.
-    laws : sequence of int, optional
-        2 for axes that have every node twice, first all of them with one law and then with another: the share of the
-        second is a weight of its own, before that of the upper node.  By default 1 for all.
     axes : sequence of Axis, optional
         Along the shocks among them there is one corner, as nothing is interpolated.
+    noisy : sequence of bool, optional
+        Along which axes places are among three nodes: two steps of two corners each.  None by default.
 
     Raises
     ------
     ValueError
         More nodes than an int32 can number.
     """
-    counts = [size * n for size, n in zip(shape, laws or [1] * len(shape), strict=True)]
-    if math.prod(counts) > np.iinfo(np.int32).max:
-        raise ValueError(f"{math.prod(counts)} nodes are more than an index of 32 bits can number; use fewer cells")
+    if math.prod(shape) > np.iinfo(np.int32).max:
+        raise ValueError(f"{math.prod(shape)} nodes are more than an index of 32 bits can number; use fewer cells")
     offsets = np.zeros(1, dtype=np.int32)
     for j, size in enumerate(shape):
-        stride = math.prod(counts[j + 1 :])
         between = size > 1 and not (axes is not None and axes[j].boundary == SHOCK)
-        steps = [stride * size] * (counts[j] > size) + [stride] * between
-        for step in steps:
-            offsets = (offsets[:, None] + np.array([0, step], dtype=np.int32)).ravel()
+        steps = 2 if noisy is not None and noisy[j] else int(between)
+        for _ in range(steps):
+            offsets = (offsets[:, None] + np.array([0, math.prod(shape[j + 1 :])], dtype=np.int32)).ravel()
     active = offsets.size.bit_length() - 1
     base = np.zeros((n_states, n_actions), dtype=np.int32)
     return Stencil(base, np.zeros((n_states, n_actions, active)), offsets)
@@ -101,22 +118,21 @@ def fill_stencil(
     f: Sequence[FloatArray],
     axes: Sequence[Axis],
     nodes: Sequence[FloatArray],
-    shares: Sequence[FloatArray | None] | None = None,
+    places: Sequence[Places | None] | None = None,
 ) -> None:
     """Locate the mean next states f (one array (stop - start, A) per axis) of the states start ... stop - 1.
 
-    ``shares`` holds, for axes with two laws, the shares of the second, shaped like f; None for axes with one.
+    ``places`` holds, for axes with noise, where they lie among three nodes; None for others.
     """
     active = 0
-    seconds = [None] * len(axes) if shares is None else shares
     for j, axis in enumerate(axes):
-        second = seconds[j]
-        if second is not None:
-            stencil.fraction[start:stop, :, active] = second
-            active += 1
-        later = zip(nodes[j + 1 :], seconds[j + 1 :], strict=True)
-        stride = math.prod(n.size * (1 + (s is not None)) for n, s in later)
-        if axis.boundary == SHOCK:
+        stride, place = math.prod(n.size for n in nodes[j + 1 :]), None if places is None else places[j]
+        if place is not None:
+            stencil.base[start:stop] += (stride * place.lowest).astype(np.int32)
+            stencil.fraction[start:stop, :, active] = place.first
+            stencil.fraction[start:stop, :, active + 1] = place.second
+            active += 2
+        elif axis.boundary == SHOCK:
             stencil.base[start:stop] += (stride * _present(axis, f[j])).astype(np.int32)
         elif nodes[j].size > 1:
             base, fraction = stencil.base[start:stop], stencil.fraction[start:stop]

@@ -75,6 +75,11 @@ class Banded:
             blocks[0].columns,
         )
 
+    def part(self, first: int, last: int) -> Banded:
+        """Rows first ... last - 1."""
+        low, high = self.indptr[first], self.indptr[last]
+        return Banded(self.start[first:last], self.indptr[first : last + 1] - low, self.data[low:high], self.columns)
+
     @property
     def rows(self) -> int:
         """Number of rows."""
@@ -234,16 +239,20 @@ def axis_nodes(axis: Axis, sigma: float, reached: tuple[float, float]) -> FloatA
     Returns
     -------
     array (m,)
-        The points; a periodic axis ends with the image of its first point, a clamped one with noise
-        goes on beyond the box.
+        The points; a periodic axis ends with the image of its first point.  With noise there is at least one more
+        node at either end: the image of a point beyond reflecting and periodic ends, and on a clamped axis nodes go on
+        to one beyond what is reached.
     """
     points = axis.points
     if axis.size == 1:
         return points
     if axis.periodic:
-        return np.append(points, points[0] + axis.length)
-    if axis.boundary == "reflect" or sigma == 0.0:
+        nodes = np.append(points, points[0] + axis.length)
+        return nodes if sigma == 0.0 else np.append(points[-1] - axis.length, nodes)
+    if sigma == 0.0:
         return points
+    if axis.boundary == "reflect":
+        return np.concatenate(([2.0 * axis.lower - points[0]], points, [2.0 * axis.upper - points[-1]]))
     below = min(max(axis.lower - reached[0], 0.0), REACH * sigma) / axis.distances[0]
     above = min(max(reached[1] - axis.upper, 0.0), REACH * sigma) / axis.distances[-1]
     if not (below + above) * axis.size <= MOST_OUTSIDE:
@@ -251,8 +260,8 @@ def axis_nodes(axis: Axis, sigma: float, reached: tuple[float, float]) -> FloatA
             f"axis {axis.name}: next states lie {max(below, above):.2g} cells outside the box, and noise of {sigma:g} "
             "leads them back; widen the box, or lower its cells or the noise"
         )
-    head = points[0] - axis.distances[0] * np.arange(math.ceil(below), 0, -1)
-    tail = points[-1] + axis.distances[-1] * np.arange(1, math.ceil(above) + 1)
+    head = points[0] - axis.distances[0] * np.arange(math.ceil(below) + 1, 0, -1)
+    tail = points[-1] + axis.distances[-1] * np.arange(1, math.ceil(above) + 2)
     return np.concatenate((head, points, tail))
 
 

@@ -119,8 +119,9 @@ def matrix_bytes(n_states: int, row_entries: float, linear_solver: str, smoothed
 def row_entries(statement: Statement) -> float:
     """Mean number of entries in a row of P^pi, from a sample of states and actions.
 
-    Each mean next state touches the corners of the cell it lies in, twice on axes with constant noise; an axis with a
-    single point has one corner.  Noise that varies with state or action reaches any state, at most.
+    Each mean next state touches the corners of the cell it lies in, on axes with constant noise the nearest point and
+    its two neighbours; an axis with a single point has one corner.  Noise that varies with state or action reaches any
+    state, at most.
     """
     states, plan = statement.states, statement.plan
     if states.dim == 0:
@@ -146,9 +147,10 @@ def row_entries(statement: Statement) -> float:
                 left = np.searchsorted(axis.points, boundary_map(axis, mean), side="right") - 1
                 most = 1 if axis.boundary == SHOCK else axis.size
                 corners = np.stack([left, left + 1])[:most] % axis.size
-                if statement.has_two_laws(axis, outcome):
-                    corners = np.concatenate([corners, corners + axis.size])
-                nodes = (nodes[:, None, :] * 2 * axis.size + corners[None, :, :]).reshape(-1, actions.size)
+                if statement.noisy_steps(axis, outcome):
+                    near = np.searchsorted(axis.points[:-1] + 0.5 * np.diff(axis.points), boundary_map(axis, mean))
+                    corners = np.stack([near, near + 1, near + 2])  # from the node before the first point on
+                nodes = (nodes[:, None, :] * (axis.size + 2) + corners[None, :, :]).reshape(-1, actions.size)
             touched.update(np.unique(nodes).tolist())
         counts.append(len(touched))
     return float(np.mean(counts))
@@ -174,9 +176,8 @@ def smoothing_size(statement: Statement) -> tuple[int, int]:
                 else:
                     cells = np.ceil((high - low) / axis.length * axis.size)
                 entries = int(np.minimum(cells, axis.size).sum())
-                laws = 1 + statement.has_two_laws(axis, outcome)
-                held += 8 * laws * entries
-                work += laws * entries * (math.prod(sizes) // axis.size)
+                held += 8 * entries
+                work += entries * (math.prod(sizes) // axis.size)
     return held, work
 
 

@@ -167,12 +167,12 @@ class Statement:
         """Sizes and the kind of transition."""
         kinds = [transition_kind(self.states.dim, any(map(callable, o.noise.values()))) for o in self.branches]
         clamped = any(axis.boundary == "clamp" for axis in self.states.axes)
-        noisy = [sum(self.has_two_laws(axis, outcome) for axis in self.states.axes) for outcome in self.branches]
+        noisy = [sum(self.noisy_steps(axis, outcome) for axis in self.states.axes) for outcome in self.branches]
         return Plan(self.states.shape, self.actions.shape, tuple(kinds), clamped, self._mixed, max(noisy))
 
     @staticmethod
-    def has_two_laws(axis: Axis, outcome: Outcome) -> bool:
-        """Whether the nodes of an axis hold two laws of constant noise (grids/exact_smoothing.py)."""
+    def noisy_steps(axis: Axis, outcome: Outcome) -> bool:
+        """Whether next states are placed among three nodes of an axis: constant noise (grids/exact_smoothing.py)."""
         sigma = outcome.noise.get(axis.name, 0.0)
         return not callable(sigma) and sigma > 0.0 and axis.size > 1
 

@@ -5,8 +5,8 @@
 W(y) = E[V(boundary(y + σ ξ))] is smoothed once per evaluation at nodes (grids/smoothing.py) and then
 interpolated at f(s, a) (grids/interpolation.py), so nothing of size S × A × S exists: a pair costs
 4 + 8·dim bytes, and 8 more for every axis with noise.  Without noise, W = V at the points and boundary(f) is
-interpolated.  With it every node has two laws, of which the pair takes shares, so that the variance of its next state
-is σ² wherever f lies between the nodes (grids/exact_smoothing.py).
+interpolated.  With it f is placed among three nodes of each axis, so that the next state has the variance σ² wherever
+f lies between them (grids/exact_smoothing.py).
 
 Preserved exactly: weights are non-negative and rows sum to one to rounding, or to one minus the
 termination probability.  Second order in the cell widths where V is smooth.
@@ -33,7 +33,7 @@ from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, real_array
 from wpoflow.core.brief import briefly
 from wpoflow.core.travel import staying
 from wpoflow.grids.axis import SHOCK, Axis
-from wpoflow.grids.exact_smoothing import law_count, noise_matrix, shares_of_second
+from wpoflow.grids.exact_smoothing import NodeLaws, node_laws, noise_matrix, places_among_three
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import (
     NextPoints,
@@ -54,6 +54,7 @@ from wpoflow.grids.smoothing import (
 )
 from wpoflow.grids.transitions.base import Resolution, StateFunction, StateSet, checked_weights, resolution_of
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
+from wpoflow.grids.transitions.noisy_plane_kernels import noisy_plane_combine, noisy_plane_expect
 from wpoflow.grids.transitions.partly_noisy import NoisyColumns, PartlyNoisyTransition, uncertain
 from wpoflow.grids.transitions.policy_pairs import ENTRIES_PER_PAIR, MOST_ENTRIES, PolicyPairs
 from wpoflow.grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of, pattern_of_entries
@@ -146,6 +147,8 @@ class InterpolatedTransition:
             stencil_expect_1(base, fraction, values, out)
         elif fraction.shape[2] == 2 and offsets[1] == 1:
             stencil_expect_2(base, fraction, int(offsets[2]), values, out)
+        elif self.stencil.rows_of_three:
+            noisy_plane_expect(base, fraction, self.stencil.rows_of_three, values, out)
         elif fraction.shape[2] == 4 and offsets[1] == 1:
             stencil_expect_4(base, fraction, offsets, values, out)
         else:
@@ -194,6 +197,8 @@ class InterpolatedTransition:
             stencil_combine_1(base, fraction, weights, *places)
         elif fraction.shape[2] == 2 and offsets[1] == 1:
             stencil_combine_2(base, fraction, int(offsets[2]), weights, *places)
+        elif stencil.rows_of_three:
+            noisy_plane_combine(base, fraction, stencil.rows_of_three, weights, *places)
         else:
             stencil_combine(base, fraction, offsets, weights, *places)
         if self._folded is None:
@@ -291,13 +296,14 @@ def interpolated_transition(
     random = np.array([uncertain(axis, float(s)) for axis, s in zip(states.axes, noise, strict=True)], bool)
     exact = terminal is not None and not np.any(used & random)
     mixed = bool(np.any(used & random) and np.any(used & ~random))
-    smoothing = _smoothing(states, nodes, noise, None if exact or mixed else terminal)
-    laws = [law_count(y, float(s)) for y, s in zip(nodes, noise, strict=True)]
-    stencil = empty_stencil(states.size, actions, [n.size for n in nodes], laws, states.axes)
+    laws = [node_laws(axis, y, float(s)) for axis, y, s in zip(states.axes, nodes, noise, strict=True)]
+    smoothing = _smoothing(states, nodes, noise, laws, None if exact or mixed else terminal)
+    noisy = [law is not None for law in laws]
+    stencil = empty_stencil(states.size, actions, [n.size for n in nodes], states.axes, noisy)
     clamped: FloatArray | None = None
     for start, stop in state_chunks(states.size, actions):
         f = points(start, stop)
-        fill_stencil(stencil, start, stop, f, states.axes, nodes, shares_of_second(states.axes, nodes, noise, f))
+        fill_stencil(stencil, start, stop, f, states.axes, nodes, places_among_three(states.axes, laws, f))
         if exact and terminal is not None:
             ends = [boundary_map(axis, y) for axis, y in zip(states.axes, f, strict=True)]
             dead = np.broadcast_to(np.asarray(terminal(*ends), dtype=np.bool_), (stop - start, actions))
@@ -312,7 +318,7 @@ def interpolated_transition(
     whole = InterpolatedTransition(states, stencil, smoothing, mean, noise, nodes, judged, clamped, ended is not None)
     if not mixed or terminal is None:
         return whole
-    part = replace(whole, smoothing=_smoothing(states, nodes, noise, terminal), terminal=staying(terminal))
+    part = replace(whole, smoothing=_smoothing(states, nodes, noise, laws, terminal), terminal=staying(terminal))
     return PartlyNoisyTransition(whole, part, states, noise, nodes, staying(terminal), mean)
 
 
@@ -325,19 +331,25 @@ def _reach(states: Grid, points: NextPoints, actions: int) -> list[tuple[float, 
     return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
 
 
-def _smoothing(states: Grid, nodes: Sequence[FloatArray], noise: FloatArray, terminal: StateSet | None) -> Smoothing:
+def _smoothing(
+    states: Grid,
+    nodes: Sequence[FloatArray],
+    noise: FloatArray,
+    laws: Sequence[NodeLaws | None],
+    terminal: StateSet | None,
+) -> Smoothing:
     """Matrices from states to nodes, with what is alive of every column if a set is given."""
     spread: list[Banded | None] = []
     split: list[Banded | None] = []
     ends = []
-    for axis, y, s in zip(states.axes, nodes, noise, strict=True):
+    for axis, y, s, law in zip(states.axes, nodes, noise, laws, strict=True):
         points = np.arange(axis.size)
         ends.append(terminal is not None and axis.boundary == "clamp" and bool(s > 0.0))
         split.append(Banded.copying([0, *points, axis.size - 1], axis.size) if ends[-1] else None)
         if axis.table is not None:
             spread.append(Banded.from_dense(axis.table))
         elif s > 0.0:
-            spread.append(noise_matrix(axis, y, float(s), split=ends[-1]))
+            spread.append(noise_matrix(axis, y, float(s), law, split=ends[-1]))
         else:
             spread.append(Banded.copying([*points, 0], axis.size) if y.size > axis.size else None)
     if terminal is None:

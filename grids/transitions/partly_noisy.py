@@ -26,7 +26,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.brief import briefly
 from wpoflow.grids.axis import SHOCK, Axis
-from wpoflow.grids.exact_smoothing import law_count, noise_matrix, shares_of_second
+from wpoflow.grids.exact_smoothing import NodeLaws, node_laws, noise_matrix, places_among_three
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import NextPoints, boundary_map, empty_stencil, fill_stencil, state_chunks
 from wpoflow.grids.quadrature import CHUNK_POINTS, points_in_cells
@@ -58,16 +58,18 @@ class NoisyColumns:
         self.summed = [j for j in range(states.dim) if used[j] and drawn[j]]
         self._certain = [j for j in range(states.dim) if used[j] and not drawn[j]]
         self._nodes = [nodes[j] for j in self.summed]
-        self._noise = [float(noise[j]) for j in self.summed]
+        self._laws: list[NodeLaws | None] = []
         self._matrices: list[Banded] = []
         self._tables: list[FloatArray] = []
         for j in self.summed:
             axis, ends = states.axes[j], states.axes[j].boundary == "clamp"
+            laws = node_laws(axis, nodes[j], float(noise[j]))
+            self._laws.append(laws)
             if axis.table is not None:
                 self._matrices.append(Banded.from_dense(axis.table))
                 self._tables.append(axis.points[:, None])
                 continue
-            self._matrices.append(noise_matrix(axis, nodes[j], float(noise[j]), split=ends))
+            self._matrices.append(noise_matrix(axis, nodes[j], float(noise[j]), laws, split=ends))
             self._tables.append(samples(axis, subcells(int(np.sum(noise[self.summed] > 0.0))), ends))
 
     def ended(
@@ -117,12 +119,11 @@ class NoisyColumns:
         """Mean of the row's column values under the law of each pair."""
         sizes = tuple(table.shape[0] for table in self._tables)
         spread = SeparableMap((None, *self._matrices), (columns.shape[0], *sizes))
-        laws = [law_count(y, s) for y, s in zip(self._nodes, self._noise, strict=True)]
         axes = [self._axes[j] for j in self.summed]
-        stencil = empty_stencil(1, row.size, [n.size for n in self._nodes], laws, axes)
+        noisy = [law is not None for law in self._laws]
+        stencil = empty_stencil(1, row.size, [n.size for n in self._nodes], axes, noisy)
         means = [np.ascontiguousarray(y[None]) for y in f]
-        shares = shares_of_second(axes, self._nodes, self._noise, means)
-        fill_stencil(stencil, 0, 1, means, axes, self._nodes, shares)
+        fill_stencil(stencil, 0, 1, means, axes, self._nodes, places_among_three(axes, self._laws, means))
         stencil.base[0] += (row * math.prod(matrix.rows for matrix in self._matrices)).astype(np.int32)
         out = np.empty(row.size)
         values = spread.apply(columns.reshape(-1))

@@ -18,6 +18,7 @@ import scipy.sparse as sp
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.interpolation import Stencil
 from wpoflow.grids.smoothing import Smoothing
+from wpoflow.grids.transitions.noisy_plane_kernels import noisy_plane_matvec
 from wpoflow.grids.transitions.pair_kernels import pairs_matvec, pairs_matvec_4, pairs_rmatvec
 from wpoflow.grids.transitions.policy_rows import PolicyRows
 
@@ -62,6 +63,9 @@ class PolicyPairs:
         out = np.empty(self.n_states)
         values = np.ascontiguousarray(x) if self.smoothing.identity else self.smoothing.apply(x)
         stencil = self.stencil
+        if stencil.rows_of_three:
+            noisy_plane_matvec(stencil.base, stencil.fraction, stencil.rows_of_three, self.weights, values, out)
+            return out
         unit = stencil.fraction.shape[2] == 4 and stencil.offsets[1] == 1
         product = pairs_matvec_4 if unit else pairs_matvec
         product(stencil.base, stencil.fraction, stencil.offsets, self.weights, values, out)

@@ -19,6 +19,7 @@ from wpoflow.grids.transitions import (
     mixture_transition,
 )
 from wpoflow.grids.transitions.base import in_words
+from wpoflow.grids.transitions.policy_pairs import PolicyPairs
 
 KINDS = ("clamp", "reflect", "periodic")
 
@@ -56,18 +57,17 @@ def test_mean_and_variance_are_exact_at_every_point(kind: str, in_spacings: floa
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("sigma", [0.3, 0.6, 2.0])
-def test_on_graded_axes_the_mean_square_is_exact(kind: str, sigma: float) -> None:
+def test_so_they_are_on_graded_axes(kind: str, sigma: float) -> None:
     axis = sinh_axis("x", -50.0, 50.0, 101, kind, focus=0.0, ratio=4.0)
     h = np.diff(axis.points)
     means = np.linspace(-3.0, 3.0, 41)
     left = np.searchsorted(axis.points, means, side="right") - 1
     w = (means - axis.points[left]) / h[left]
-    rows = rows_of(axis, means, sigma)
-    mean, square = moments(axis, rows, means)
+    mean, square = moments(axis, rows_of(axis, means, sigma), means)
+    wide = sigma >= h[left]  # so that no law of a node is sure, and means of nodes are in line
+    assert np.abs(mean).max() <= 1e-12
+    assert square[wide] == pytest.approx(np.full(wide.sum(), sigma**2), rel=1e-10)
     assert square == pytest.approx(np.maximum(sigma**2, h[left] ** 2 * w * (1.0 - w)), rel=0.02)
-    points = axis.points[45:56]  # at nodes, exactly
-    assert moments(axis, rows_of(axis, points, sigma), points)[1] == pytest.approx(np.full(11, sigma**2), rel=1e-10)
-    assert np.abs(mean).max() <= 0.02 * h.max()
 
 
 def test_images_of_a_reflecting_wall_are_interpolated_between_like_points() -> None:
@@ -78,6 +78,36 @@ def test_images_of_a_reflecting_wall_are_interpolated_between_like_points() -> N
         folded = rows_of(circle, means, sigma)
         folded = folded[:, :8] + folded[:, :7:-1]
         assert rows_of(wall, means, sigma) == pytest.approx(folded, abs=1e-13)
+
+
+@pytest.mark.parametrize("kinds", [("clamp", "reflect"), ("periodic", "clamp"), ("reflect", "periodic")])
+def test_noise_on_two_axes_is_that_of_each(kinds: tuple[str, str]) -> None:
+    """Rows on a plane are products of rows on lines: expectations, policies as rows, and policies over pairs."""
+    lines = [uniform_axis("x", -1.0, 2.0, 7, kinds[0]), sinh_axis("y", 0.0, 1.0, 6, kinds[1], focus=0.5, ratio=2.0)]
+    plane, random = Grid(tuple(lines)), np.random.default_rng(5)
+    means = random.uniform((-1.5, -0.4), (2.5, 1.3), (plane.size, 4, 2))
+    transition = interpolated_transition(plane, means, [0.4, 0.15])
+    one, other = (
+        rows_of(axis, means[..., j].ravel(), s) for j, (axis, s) in enumerate(zip(lines, (0.4, 0.15), strict=True))
+    )
+    rows = np.einsum("ra,rb->rab", one, other).reshape(plane.size, 4, plane.size)
+    value, policy = random.standard_normal(plane.size), random.dirichlet(np.ones(4), plane.size)
+    law = np.einsum("sk,skt->st", policy, rows)
+    assert transition.expect(value) == pytest.approx(rows @ value, abs=1e-13)
+    assert transition.under(policy).dense() == pytest.approx(law, abs=1e-14)
+    pairs = PolicyPairs(transition.stencil, policy, transition.smoothing, transition._rows)
+    assert pairs.matvec(value) == pytest.approx(law @ value, abs=1e-13)
+    assert pairs.rmatvec(value) == pytest.approx(law.T @ value, abs=1e-13)
+
+
+def test_spacings_of_any_kind_give_laws() -> None:
+    """Where cells change by factors of ten no weights give the variance wanted; rows remain laws with their mean."""
+    for kind in KINDS:
+        axis = Axis("x", np.array([-9.0, -6.0, -5.9, -5.8, -1.0, 0.0, 0.01, 0.02, 0.03, 3.0, 3.5, 9.0]), kind)
+        for sigma in (1e-9, 0.05, 0.6, 3.0):
+            rows = rows_of(axis, np.linspace(-9.0, 9.0, 91), sigma)
+            assert rows.min() >= 0.0
+            assert np.abs(rows.sum(axis=1) - 1.0).max() <= 1e-14
 
 
 @pytest.mark.parametrize("cells", [21, 41, 81, 161])
