@@ -254,7 +254,7 @@ def test_a_lower_bound_above_alpha_is_found_out(lqr: Evidence, lift: float, verd
 
 
 def test_a_wrong_spectral_gap_is_found_out_by_the_slowest_state(lqr: Evidence) -> None:
-    evidence = altered(lqr)
+    evidence = Evidence("wrong", altered(lqr).run, lqr.mdp)
     vars(evidence)["spectral_gaps"] = 1.001 * lqr.spectral_gaps
     entry = next(e for e in judged("late_rate", evidence).measurements if "slowest" in e.quantity)
     assert not entry.holds
