@@ -95,22 +95,31 @@ def test_a_signal_that_is_dropped_comes_again(tmp_path: Path, where: str) -> Non
     assert (process.returncode, said) == (130, "wpoflow: interrupted\n")
 
 
-def test_a_call_of_the_compiler_is_not_cut_short(tmp_path: Path) -> None:
-    """Objects of LLVM do not survive that: the interruption waits until the call returns."""
-    place = Path(llvmlite.__file__).parent / "binding" / "any_module.py"
-    called = "print('compiling', flush=True)\ntry: time.sleep(1)\nfinally: print('left', flush=True)\ntold.append('whole')"
+CALLED = """
+print("within", flush=True)
+try:
+    time.sleep(1)
+finally:
+    print("left", flush=True)
+told.append("whole")
+"""
+
+
+@pytest.mark.parametrize("place", [Path(llvmlite.__file__).parent / "any_module.py", "<frozen importlib._bootstrap>"])
+def test_what_would_be_left_half_made_is_not_cut_short(tmp_path: Path, place: object) -> None:
+    """Objects of LLVM do not survive that, nor do modules: the interruption waits until the call returns."""
     more = (
         "import time\nimport wpoflow.commands.gallery as gallery\n"
-        "def compiling(**_):\n"
+        "def working(**_):\n"
         "    told = []\n"
-        f"    try: exec(compile({called!r}, {str(place)!r}, 'exec'), {{'time': time, 'told': told}})\n"
+        f"    try: exec(compile({CALLED!r}, {str(place)!r}, 'exec'), {{'time': time, 'told': told}})\n"
         "    finally: print(*told, flush=True)\n"
         "    time.sleep(60)\n"
-        "gallery.main = compiling\n"
+        "gallery.main = working\n"
     )
     process = started(tmp_path, ["gallery"], more)
     assert process.stdout is not None
-    assert process.stdout.readline() == "compiling\n"
+    assert process.stdout.readline() == "within\n"
     process.send_signal(signal.SIGTERM)
     shown, said = process.communicate(timeout=30)
     assert (process.returncode, said) == (130, "wpoflow: interrupted\n")

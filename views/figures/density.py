@@ -10,7 +10,15 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.records.run import Run
 from wpoflow.views.figures.canvas import BLACK, DOUBLE, MAP, SINGLE, new_figure
 from wpoflow.views.figures.fields import Slice, densities, long_axes, no_moving_policy, some_snapshots, time_words
-from wpoflow.views.figures.panels import DENSITY, axes_map, axis_label, colour_bar, density_norm, few_ticks, legend_above
+from wpoflow.views.figures.panels import (
+    DENSITY,
+    axes_map,
+    axis_label,
+    colour_bar,
+    density_norm,
+    few_ticks,
+    legend_above,
+)
 
 LINES, MAPS = 5, 3
 why_not = no_moving_policy

@@ -73,22 +73,22 @@ def line_panel(panel: Axes, run: Run) -> None:
     along = long_axes(run.states)
     if not along:
         time = run.series["time"]
-        sign, label = signed_value(run, NOW.replace("(s)", r"(\rho)"))
+        sign, label = signed_value(run, NOW.replace("(s)", r"(\rho)"), short=True)
         panel.plot(time, sign * run.series["value_rho"], color=BLUE, label=label, marker="o", markersize=2.0)
-        _, label = signed_value(run, BEST.replace("(s)", r"(\rho)"))
+        _, label = signed_value(run, BEST.replace("(s)", r"(\rho)"), short=True)
         best = sign * float(run.rho @ run.optimum.value)
         panel.axhline(best, color=BLACK, linestyle="--", linewidth=1.0, label=label)
         time_scale(panel, time)
-        panel.set_ylabel("value")
+        panel.set_ylabel("value" if sign > 0.0 else "value, rewards")
         return
-    axis, (sign, best_label) = run.states.axes[along[0]], signed_value(run, BEST)
+    axis, (sign, label) = run.states.axes[along[0]], signed_value(run, BEST, short=True)
     for row, colour in _chosen_rows(run):
         assert run.snapshots is not None
-        label = time_words(float(run.snapshots.time[row]))
-        panel.plot(axis.points, sign * run.snapshots.value_at(row), color=colour, label=label)
-    panel.plot(axis.points, sign * run.optimum.value, color=BLACK, linestyle="--", linewidth=1.0, label=best_label)
+        when = time_words(float(run.snapshots.time[row]))
+        panel.plot(axis.points, sign * run.snapshots.value_at(row), color=colour, label=when)
+    panel.plot(axis.points, sign * run.optimum.value, color=BLACK, linestyle="--", linewidth=1.0, label=label)
     panel.set_xlabel(axis_label(axis))
-    panel.set_ylabel(signed_value(run, NOW)[1] if snapshot_times(run).size else best_label)
+    panel.set_ylabel(signed_value(run, NOW if snapshot_times(run).size else BEST)[1])
     panel.set_xlim(axis.lower, axis.upper)
     panel.xaxis.set_major_locator(few_ticks(5))
 
