@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import reprlib
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -24,7 +25,8 @@ def worded(entry: Any, model: type[BaseModel]) -> tuple[str, str]:
             return key, "is missing"
         case "extra_forbidden":
             known = _keys_at(model, location[:-1])
-            return key, f"is not a known key; choose among {', '.join(known)}{did_you_mean(location[-1], known)}"
+            near = _elsewhere(model, str(location[-1])) or did_you_mean(location[-1], known)
+            return key, f"is not a known key; choose among {', '.join(known)}{near}"
         case "value_error":
             return key, str(entry["ctx"]["error"])
         case "literal_error":
@@ -34,6 +36,24 @@ def worded(entry: Any, model: type[BaseModel]) -> tuple[str, str]:
     message = entry["msg"].replace("Input should", "must").replace("List should", "must")
     message = re.sub(r" or instance of \w+", "", message.replace("a valid dictionary", "a table"))
     return key, f"{message}, not {given}" if "not" not in message else f"{message}: {given}"
+
+
+def _elsewhere(model: type[BaseModel], name: str) -> str:
+    """``; did you mean 'TABLE.NAME'?`` for a key that tables of other places have; empty if none has it."""
+    places = [place for place in _places(model) if place.rpartition(".")[2] == name]
+    return f"; did you mean {' or '.join(map(repr, places[:3]))}?" if places else ""
+
+
+def _places(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """All keys of tables within tables, with dots; NAME stands for what may be called anything."""
+    for name, field in model.model_fields.items():
+        table = _inner_table(field.annotation)
+        if table is None:
+            if prefix:
+                yield f"{prefix}{name}"
+            continue
+        within = {dict: "NAME.", list: "0."}.get(getattr(field.annotation, "__origin__", None), "")
+        yield from _places(table, f"{prefix}{name}.{within}")
 
 
 def _shown(value: object) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
+from wpoflow.core.text import one_line
 from wpoflow.grids.labels import check_label, check_units
 from wpoflow.solver.records.settings import FlowTable, Positive, RecordTable, Table, check_rows
 
@@ -34,12 +35,23 @@ class ProblemTable(Table):
     temperature: Positive
 
 
+def _graded(spacing: object) -> object:
+    """``sinh``, or a ValueError with what every graded axis is stated by."""
+    if spacing != "sinh":
+        raise ValueError(
+            f"{one_line(repr(spacing), 40)} is not a choice; cells that are fine about one point and grow away from "
+            'it are spacing = "sinh", with focus = that point and ratio = widest over narrowest, as in ratio = 20.0; '
+            "any others are edges = [...] instead of bounds and cells"
+        )
+    return spacing
+
+
 class AxisTable(Table):
     """[state.NAME] or [action.NAME]: bounds and cells, perhaps graded, or edges."""
 
     bounds: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
     cells: Annotated[int, Field(ge=1, le=MAX_CELLS)] | None = None
-    spacing: Literal["sinh"] | None = None
+    spacing: Annotated[Literal["sinh"], BeforeValidator(_graded)] | None = None
     focus: float | None = None
     ratio: Annotated[float, Field(ge=1.0)] | None = None
     edges: Annotated[list[float], Field(min_length=2)] | None = None

@@ -60,14 +60,14 @@ def shown(until: Mapping[str, float]) -> Iterator[ProgressView]:
 
 
 class BeforeFirstStep:
-    """Says, now and then, what is being waited for while no step has been taken.
+    """Says what is being waited for while no step has been taken, everything once.
 
     Parameters
     ----------
     compiling : function
         Name of the kernel that is being compiled right now, empty if none is.
     first : float
-        Seconds until the first line; each further one after half as long again.
+        Seconds until the first line; a further one after half as long again at least.
     otherwise : str
         What is said while nothing is compiled.
     """
@@ -99,12 +99,14 @@ class BeforeFirstStep:
             self._thread.join()
 
     def _watch(self) -> None:
+        said = {""}
         while not self._over.wait(self._next_line - self.seconds):
             kernel = self._compiling()
             what = f"compiling kernels (once): {kernel}" if kernel else self._otherwise
-            if not what:
+            if what in said:
                 self._next_line = self.seconds + QUIET_LOOK
                 continue
+            said.add(what)
             show(f"  {self.seconds:6.0f} s  {what}")
             self._next_line = 1.5 * max(self._next_line, self.seconds)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
@@ -24,6 +23,7 @@ from wpoflow.options import (
     Choice,
     Invocation,
     Output,
+    RunFile,
     anyway_option,
     checkpoint_option,
     debug_option,
@@ -45,6 +45,7 @@ from wpoflow.solver.records.provenance import VERSION
 from wpoflow.views.figures import EXTENSIONS
 
 FORMER_NAMES = {"bend": "limits"}
+LONGEST_SENTENCE = 1000
 WITH_KERNELS = {"check", "doctor", "limits", "optimum", "plot", "refine", "resume", "rollout", "run", "validate"}
 
 
@@ -62,6 +63,13 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """A command by its name or by a former one."""
         return super().get_command(ctx, FORMER_NAMES.get(cmd_name, cmd_name))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Names and first sentences, which are wrapped and never cut."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, command.get_short_help_str(LONGEST_SENTENCE)) for name, command in self.commands.items()]
+            )
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -285,7 +293,7 @@ def seal(**arguments: Any) -> None:
 
 
 @cli.command(help=plot_help())
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN.h5 ...")
+@click.argument("files", nargs=-1, required=True, type=RunFile(), metavar="RUN.h5 ...")
 @click.option(
     "-o", "--output", required=True, type=Output(), metavar="FILE",
     help=f"Where to write: {', '.join(EXTENSIONS)}.",

@@ -44,6 +44,7 @@ _BY_NAME = {
     "FigureError": Exit.UNUSABLE,
     "UnsuitableFlowError": Exit.UNUSABLE,
     "FileExistsError": Exit.UNUSABLE,
+    "NoFolderError": Exit.UNUSABLE,
     "RunFileError": Exit.RUN_FILE,
     "BellmanError": Exit.SHORT_OF_GOAL,
     "NotFiniteError": Exit.SHORT_OF_GOAL,

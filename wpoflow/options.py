@@ -17,6 +17,7 @@ import click
 from wpoflow.core.interrupt import CommandSignals
 from wpoflow.core.registry import choices
 from wpoflow.core.text import did_you_mean
+from wpoflow.problems.gallery import gallery_names
 from wpoflow.solver.registry import (
     AUTOMATIC,
     FLOWS,
@@ -210,6 +211,20 @@ class Output(click.Path):
         return super().convert(value, param, ctx)
 
 
+class RunFile(click.Path):
+    """The name of a file that is read, of which a gallery problem has none before it is run."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(path_type=Path, **how)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse the name of a problem, with what to do."""
+        name = os.fspath(value)
+        if name in gallery_names() and not os.path.exists(name):
+            raise click.UsageError(f"{name} is a problem of the gallery; run it first: wpoflow run {name}")
+        return super().convert(value, param, ctx)
+
+
 def report_option(writes: str) -> Callable[[Command], Command]:
     """``--report DIR``; ``writes`` is its help."""
 
@@ -223,7 +238,7 @@ def report_option(writes: str) -> Callable[[Command], Command]:
 
 problem_options = _gathered(_problem_options, "name_or_path", "cells", "set")
 flow_options = _gathered(_flow_options, "until", "scheme", "step", "accuracy", "flow")
-run_file = click.argument("file", type=click.Path(path_type=Path), metavar="RUN.h5")
+run_file = click.argument("file", type=RunFile(), metavar="RUN.h5")
 quiet_option = click.option("--quiet", is_flag=True, help="Print errors only.")
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1, max=MOST_THREADS), metavar="N", callback=_use_threads, expose_value=False,
@@ -237,7 +252,7 @@ checkpoint_option = click.option(
     help="Time between checkpoints; inf keeps none. Default: as often as takes 2 % of the time.",
 )  # fmt: skip
 from_option = click.option(
-    "--from", "initial", type=click.Path(path_type=Path, dir_okay=False), metavar="RUN.h5",
+    "--from", "initial", type=RunFile(dir_okay=False), metavar="RUN.h5",
     help="Begin from the last policy of this run, carried over to the problem's grids.",
 )  # fmt: skip
 force_option = click.option("--force", is_flag=True, help="Replace the output, if it is a file of wpoflow.")

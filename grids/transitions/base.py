@@ -7,6 +7,7 @@ E[V(s') | s, a] = Σ_j P(j | i, k) V_j and, for a policy p, the matrix P^p[i, j]
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -19,6 +20,7 @@ from wpoflow.grids.grid import Grid
 
 StateFunction = Callable[..., FloatArray]
 StateSet = Callable[..., BoolArray]
+MOST_CELLS = 1_000_000  # of an axis, that are spoken of
 
 
 class PolicyTransition(Protocol):
@@ -130,22 +132,39 @@ class Resolution(NamedTuple):
     ratio : float
         Largest distance of neighbouring points over the least standard deviation above zero.
     kept : bool
-        Whether the variance of a step is kept wherever the grid allows it; otherwise interpolation adds to it.
+        Whether the variance of a step is kept wherever the grid allows it, which it does up to a ratio of 2; otherwise
+        interpolation adds up to a quarter of the squared spacing, and 1/2 is little enough.
+    intervals : int
+        Distances of neighbouring points, one less than cells where the ends of the box are points.
+    ends : bool
+        Whether they are.
     """
 
     axis: str
     ratio: float
     kept: bool
+    intervals: int = 1
+    ends: bool = False
+
+    @property
+    def allowed(self) -> float:
+        """The largest ratio at which the variance of the noise is right."""
+        return 2.0 if self.kept else 0.5
+
+    @property
+    def enough(self) -> float:
+        """Least number of cells, alike or graded as these are, at which the ratio is allowed; perhaps infinite."""
+        finer = self.intervals * (self.ratio / self.allowed) * (1.0 - 1e-12)
+        return math.ceil(finer) + self.ends if math.isfinite(finer) else math.inf
 
     @property
     def in_words(self) -> str:
-        """The ratio, and what is wrong with it if it is too large."""
+        """The ratio, and if it is too large how many cells would do."""
         said = f"spacing/sigma of {self.axis} {self.ratio:.3g}"
-        if self.kept and self.ratio > 2.0:
-            return f"{said}, above 2: too coarse for the variance of the noise to be kept between points"
-        if not self.kept and self.ratio > 0.5:
-            return f"{said}, above 1/2: interpolation adds up to spacing^2/4 to the variance of the noise"
-        return said
+        if self.ratio <= self.allowed:
+            return said
+        most = f"{self.enough:,.0f}" if self.enough <= MOST_CELLS else f"more than {MOST_CELLS:,}"
+        return f"{said}, above {'2' if self.kept else '1/2'}: {most} cells would do"
 
 
 def resolution_of(axis: Axis, sigma: FloatArray, *, kept: bool) -> tuple[Resolution, ...]:
@@ -154,7 +173,9 @@ def resolution_of(axis: Axis, sigma: FloatArray, *, kept: bool) -> tuple[Resolut
     if axis.size == 1 or not noisy.size:
         return ()
     with np.errstate(over="ignore"):
-        return (Resolution(axis.name, float(axis.distances.max() / noisy.min()), kept),)
+        ratio = float(axis.distances.max() / noisy.min())
+    ends = axis.boundary == "clamp"
+    return (Resolution(axis.name, ratio, kept, axis.size - ends, ends),)
 
 
 def resolutions(transition: Transition) -> tuple[Resolution, ...]:

@@ -33,7 +33,7 @@ from filelock import FileLock, Timeout
 
 from wpoflow.core.text import one_line
 from wpoflow.core.travel import TravellingError
-from wpoflow.solver.storage.ours import MAGIC, foreign_entry, is_ours, same_as
+from wpoflow.solver.storage.ours import MAGIC, foreign_entry, is_ours, problem_to_run, same_as
 from wpoflow.solver.storage.ours import TRAILER_LENGTH as TRAILER_LENGTH
 
 _BLOCK = 1 << 20
@@ -49,6 +49,10 @@ class RunFileError(TravellingError):
 
 class NoTrailerError(RunFileError):
     """A file that does not end in a trailer."""
+
+
+class NoFolderError(FileNotFoundError):
+    """A file is to be written into a folder that does not exist."""
 
 
 def final_path(path: str | os.PathLike[str]) -> Path:
@@ -95,7 +99,7 @@ def check_output(
     FileExistsError
         Writing would destroy something, and ``force`` is off; or there is what is never replaced: something other than
         a regular file, a file that is not of wpoflow, or one of those that are read.
-    FileNotFoundError
+    NoFolderError
         The folder does not exist; it is not made.
     ValueError
         No file can have this name.
@@ -107,7 +111,7 @@ def check_output(
     final, part, lock, reads = final_path(path), part_path(path), lock_path(path), list(reads)
     folder = final.parent
     if not folder.is_dir():
-        raise FileNotFoundError(f"{path}: there is no folder {folder}")
+        raise NoFolderError(f"{path}: there is no folder {folder}")
     for place in (final, part):
         if place.is_symlink() or (place.exists() and not place.is_file()):
             raise FileExistsError(f"{place} exists and is not a regular file; choose another name")
@@ -267,6 +271,8 @@ def check_trailer(path: str | os.PathLike[str]) -> None:
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # reading from a pipe or a device would not end
             raise RunFileError(f"{path}: {'a directory' if path.is_dir() else 'not a regular file'}")
+        if problem := problem_to_run(path):
+            raise RunFileError(f"{path} is a problem file; run it first: wpoflow run {problem}")
         with path.open("rb") as stream:
             length = path.stat().st_size - TRAILER_LENGTH
             if length < 0:

@@ -38,6 +38,16 @@ def is_ours(path: Path, unfinished: bool = False) -> bool:
     return known and (_MARK in head or _MARK in tail)
 
 
+def problem_to_run(path: Path) -> str:
+    """What ``wpoflow run`` would be given for a file that states a problem; empty for a file of another kind."""
+    with path.open("rb") as stream:
+        head = stream.read(_LOOKED_AT)
+    written = path.suffix.lower() == ".toml" or any(line.strip() == b"[problem]" for line in head.splitlines())
+    if not written or head.startswith(_KINDS[0]):
+        return ""
+    return str(path) if path.suffix == ".toml" or path.name != str(path) else f"./{path}"
+
+
 def _is_blank(head: bytes, tail: bytes) -> bool:
     """Whether nothing was written but HDF5's first bytes, as a run leaves it that is killed in its first moments."""
     begun = head.startswith(_KINDS[0]) or not any(head[:_SUPERBLOCK])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.schemes.trajectory import flow
 
 BINS = 90
 
@@ -70,3 +72,17 @@ def test_what_errors_are_held_to_beyond_the_accuracy_is_recorded() -> None:
     mild = evolve(engine(0.9, 1.0), until={"steps": 20})
     assert 0.0 < float(mild.attributes["accuracy_floor"]) < 1e-12
     assert "accuracy_floor" not in evolve(engine(0.9, 1.0), until={"steps": 2}, step=0.1).attributes
+
+
+@pytest.mark.parametrize("scheme", ["multistep", "extrapolated"])
+def test_the_largest_floor_of_the_way_is_recorded(scheme: str) -> None:
+    """Values that fall to a fraction end with a smaller floor than they began with; a run resumed has not forgotten."""
+    mdp = engine(0.999999, 0.05)
+    run = evolve(mdp, until={"time": 50.0, "steps": 400}, scheme=scheme, accuracy=1e-4, series={"times": []})
+    assert run.snapshots is not None
+    first, last = (float(np.abs(run.snapshots.value_at(row)).max()) for row in (0, -1))
+    assert last < 0.5 * first
+    floor = 2.0 * np.finfo(float).eps * first / mdp.temperature
+    assert float(run.attributes["accuracy_floor"]) >= floor
+    floors = [state.error_floor for state in islice(flow(mdp, scheme=scheme, accuracy=1e-4), 30)]
+    assert floors == sorted(floors)

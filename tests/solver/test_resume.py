@@ -306,6 +306,30 @@ def test_a_run_that_is_refused_leaves_what_it_was_to_replace(
     assert differences(tmp_path / "whole.h5", path) == []
 
 
+@pytest.mark.parametrize("checkpoint", [None, math.inf])
+def test_a_run_that_is_refused_leaves_nothing(checkpoint: float | None, tmp_path: Path) -> None:
+    """In an empty folder: it stays empty, and the same name can be written to without force."""
+    mdp, path = problem_for("multistep"), tmp_path / "run.h5"
+    for asked, broken in (({"gap": 1e-28}, mdp), ({"time": 1.0}, broken_optimum(mdp))):
+        with pytest.raises((ValueError, ArithmeticError)):
+            evolve(broken, until=asked, output=path, checkpoint=checkpoint)
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("older", ["none", "interrupted"])
+def test_a_run_that_breaks_before_its_first_checkpoint_leaves_none(older: str, tmp_path: Path) -> None:
+    mdp, path = problem_for("multistep"), tmp_path / "run.h5"
+    if older == "interrupted":
+        evolve(mdp, until=2.0, output=path, progress=interrupting(4))
+
+    def breaks(_: Progress) -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        evolve(mdp, until=2.0, output=path, force=True, progress=breaks)
+    assert list(tmp_path.glob("*.checkpoint*")) == []
+
+
 def test_what_a_run_replaces_goes_when_it_has_begun(tmp_path: Path) -> None:
     mdp, path = problem_for("multistep"), tmp_path / "run.h5"
     evolve(mdp, until=2.0, output=path, progress=interrupting(4))

@@ -128,6 +128,20 @@ def test_standing_still_is_explained(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().out == ""
 
 
+def test_nothing_is_said_twice(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it takes, and however often compiling comes between."""
+    monkeypatch.setattr("wpoflow.views.progress.QUIET_LOOK", 0.01)
+    kernels = iter(["improve", "", "improve", "evaluate", "", ""])
+    with BeforeFirstStep(lambda: next(kernels, ""), first=0.01):
+        time.sleep(0.6)
+    said = [line.partition(" s  ")[2] for line in capsys.readouterr().out.splitlines()]
+    assert said == [
+        "compiling kernels (once): improve",
+        "preparing: transition, optimum, first step",
+        "compiling kernels (once): evaluate",
+    ]
+
+
 def test_what_is_quick_needs_no_explanation(capsys: pytest.CaptureFixture[str]) -> None:
     started = time.monotonic()
     with BeforeFirstStep(lambda: "improve"):

@@ -163,7 +163,7 @@ def test_what_stands_in_the_place_of_lock_and_checkpoints_is_left_alone(call: Ca
 )
 def test_folders_are_not_made_unasked(call: Call, arguments: list[str]) -> None:
     small_run(Path("run.h5"))
-    check_refusal(call, arguments, 4, "there is no folder missing")
+    check_refusal(call, arguments, 2, "there is no folder missing")
 
 
 def test_a_folder_that_is_asked_for_is_made(call: Call) -> None:

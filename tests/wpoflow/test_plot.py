@@ -69,7 +69,7 @@ def test_a_refinement_study(call: Call) -> None:
         (["plot", "run.h5"], 2, "Missing option '-o'"),
         (["plot", "run.h5", "-o", "a.txt"], 2, "a.txt: a figure ends in .png, .pdf, .svg"),
         (["plot", "run.h5", "-o", "png"], 2, "png: a figure ends in"),
-        (["plot", "run.h5", "-o", "no/a.png"], 4, "there is no folder no"),
+        (["plot", "run.h5", "-o", "no/a.png"], 2, "there is no folder no"),
         (
             ["plot", "run.h5", "-o", "a.png", "--kind", "decai"],
             2,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+import scipy.sparse as sparse
+import scipy.sparse.linalg as sparse_linalg
 
 from tests.wpoflow.conftest import Call
+from wpoflow.estimate import entries_of_factors
+from wpoflow.problems.load import load_problem
 
 PROBLEM = """
 [problem]
@@ -39,8 +44,9 @@ def written(lower: float = 0.0, upper: float = 1.0, cells: int = 3, noise: str =
     ("noise", "words"),
     [
         ("0.1", "spacing/sigma of x 1;"),
-        ("0.04", "spacing/sigma of x 2.5, above 2"),
-        ('"0.1 + 0.05*abs(x)"', "spacing/sigma of x 1, above 1/2"),
+        ("0.04", "spacing/sigma of x 2.5, above 2: 26 cells would do;"),
+        ('"0.1 + 0.05*abs(x)"', "spacing/sigma of x 1, above 1/2: 41 cells would do;"),
+        ("1e-9", "above 2: more than 1,000,000 cells would do;"),
     ],
 )
 def test_check_run_and_info_say_how_noise_is_resolved_and_what_ends(call: Call, noise: str, words: str) -> None:
@@ -50,6 +56,43 @@ def test_check_run_and_info_say_how_noise_is_resolved_and_what_ends(call: Call, 
         assert status == 0
         assert words in out + err, arguments
         assert "of 63 pairs can end, with probability at most" in out + err, arguments
+
+
+@pytest.mark.parametrize("boundary", ["clamp", "reflect", "periodic"])
+@pytest.mark.parametrize(("noise", "limit"), [("0.013", "above 2"), ('"0.03 + 0.001*x"', "above 1/2")])
+def test_the_cells_that_would_do_do(call: Call, boundary: str, noise: str, limit: str) -> None:
+    """As many as are said, and not one fewer."""
+    file = written(noise=noise)
+    options = ["--set", f"state.x.boundary='{boundary}'"]
+
+    def said(*more: str) -> str:
+        status, out, _ = call("check", file, *options, *more)
+        assert status == 0
+        return next(line for line in out.splitlines() if "spacing/sigma of x" in line)
+
+    cells = int(re.findall(limit + r": ([\d,]+) cells would do", said())[0].replace(",", ""))
+    if "x" in noise:  # the least noise of a grid, as of its ends, is not that of another: near enough
+        cells = cells + cells // 20
+    assert "above" not in said("--cells", f"x={cells}")
+    assert limit in said("--cells", f"x={cells - 1 if 'x' not in noise else cells - cells // 10}")
+
+
+def test_what_factoring_takes_is_said(call: Call) -> None:
+    """By the entries of SuperLU's factors, within a factor of three, on one and two state axes and of wide noise."""
+    for name, cells in (
+        ("pendulum", {"theta": 41, "speed": 41}),
+        ("double_integrator", {"x": 32, "v": 32}),
+        ("lqr", {}),
+    ):
+        mdp = load_problem(name, cells=cells)
+        matrix = sparse.eye_array(mdp.states.size) - mdp.discount * mdp.transition.under(mdp.initial_policy).sparse()
+        factors = sparse_linalg.splu(sparse.csc_array(matrix.T), permc_spec="COLAMD", diag_pivot_thresh=0.0)
+        assert entries_of_factors(mdp) / 3.0 < factors.nnz < 3.0 * entries_of_factors(mdp)
+    status, out, _ = call("check", "pendulum")
+    step, longer = (float(found) for found in re.findall(r"(?:about|up to) (\S+) s (?:a step|where)", out))
+    assert status == 0
+    assert longer > 5.0 * step
+    assert "up to" not in call("check", "bandit")[1]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import llvmlite
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -94,6 +95,37 @@ def test_a_signal_that_is_dropped_comes_again(tmp_path: Path, where: str) -> Non
     assert (process.returncode, said) == (130, "wpoflow: interrupted\n")
 
 
+CALLED = """
+print("within", flush=True)
+try:
+    time.sleep(1)
+finally:
+    print("left", flush=True)
+told.append("whole")
+"""
+
+
+@pytest.mark.parametrize("place", [Path(llvmlite.__file__).parent / "any_module.py", "<frozen importlib._bootstrap>"])
+def test_what_would_be_left_half_made_is_not_cut_short(tmp_path: Path, place: object) -> None:
+    """Objects of LLVM do not survive that, nor do modules: the interruption waits until the call returns."""
+    more = (
+        "import time\nimport wpoflow.commands.gallery as gallery\n"
+        "def working(**_):\n"
+        "    told = []\n"
+        f"    try: exec(compile({CALLED!r}, {str(place)!r}, 'exec'), {{'time': time, 'told': told}})\n"
+        "    finally: print(*told, flush=True)\n"
+        "    time.sleep(60)\n"
+        "gallery.main = working\n"
+    )
+    process = started(tmp_path, ["gallery"], more)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "within\n"
+    process.send_signal(signal.SIGTERM)
+    shown, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (130, "wpoflow: interrupted\n")
+    assert shown == "left\nwhole\n"
+
+
 def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
     """As nohup and shells do for what runs in the background."""
     process = subprocess.Popen(
@@ -110,11 +142,20 @@ def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
     assert (process.returncode, said) == (0, b"")
 
 
-def test_the_handlers_of_the_process_are_given_back() -> None:
-    """Where `main` is called by another program."""
+def test_the_handlers_of_the_process_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where `main` is called by another program: after a command, after one that fails, and after `--version`."""
     from wpoflow.cli import main
+    from wpoflow.commands import gallery
 
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)], sys.unraisablehook
-    with pytest.raises(SystemExit):
-        main(["--version"])
-    assert ([signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)], sys.unraisablehook) == before
+    def hooks() -> list[object]:
+        return [*map(signal.getsignal, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)), sys.unraisablehook]
+
+    before, within = hooks(), []
+    monkeypatch.setattr(gallery, "main", lambda name: within.append(hooks()) or [1 / len(name)])
+    for arguments in (["gallery", "x"], ["gallery", ""], ["--version"], ["nothing"]):
+        with pytest.raises(SystemExit):
+            main(arguments)
+        assert hooks() == before
+    assert len(within) == 2
+    for taken in within:  # all of them were taken over
+        assert not any(a == b for a, b in zip(taken, before, strict=True))

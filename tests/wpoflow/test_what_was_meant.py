@@ -14,6 +14,7 @@ import wpoflow as wpo
 from tests.wpoflow.conftest import Call, check_refusal
 from wpoflow.problems.gallery import gallery_text
 from wpoflow.problems.keys import described
+from wpoflow.solver.storage.atomic import RunFileError
 from wpoflow.solver.storage.writer import open_run
 from wpoflow.views.figures.panels import axis_label
 
@@ -35,6 +36,10 @@ from wpoflow.views.figures.panels import axis_label
         (["check", "pendulum", "--set", "noise.sped=1"], "did you mean 'speed'?"),
         (["check", "lqr", "--set", "cost.running='gian*x'"], "did you mean 'gain'?"),
         (["check", "lqr", "--set", "cost.running='sqr(x)'"], "did you mean 'sqrt'?"),
+        (["check", "lqr", "--set", "temperature=0.1"], "did you mean 'problem.temperature'?"),
+        (["check", "lqr", "--set", "running='x'"], "did you mean 'cost.running' or 'reward.running'?"),
+        (["check", "lqr", "--set", "flow.cells=3"], "did you mean 'state.NAME.cells' or 'action.NAME.cells'?"),
+        (["check", "lqr", "--set", "state.x.spacing='log'"], 'spacing = "sinh", with focus = that point and ratio ='),
         (["keys", "boundry"], "did you mean 'boundary'?"),
         (["limits", "discont"], "did you mean 'discount'?"),
         (["refine", "lqr", "--axis", "stats"], "did you mean 'states'?"),
@@ -47,6 +52,33 @@ from wpoflow.views.figures.panels import axis_label
 )
 def test_a_name_near_another_is_answered_with_it(call: Call, arguments: list[str], says: str) -> None:
     check_refusal(call, arguments, 2, says)
+
+
+READERS = (
+    ["info"],
+    ["seal"],
+    ["resume"],
+    ["plot", "-o", "a.png"],
+    ["movie", "-o", "a.gif"],
+    ["rollout", "--env", "Pendulum-v1"],
+)
+
+
+@pytest.mark.parametrize("command", READERS, ids=lambda command: command[0])
+def test_a_problem_where_a_run_is_wanted_is_to_be_run_first(call: Call, command: list[str]) -> None:
+    """Whatever the file is called; a gallery problem, too; and what is no problem is not said to be one."""
+    text = gallery_text("bandit")
+    for name in ("own.toml", "own.txt", "own"):
+        Path(name).write_text(text, encoding="utf-8")
+        as_argument = name if name.endswith(".toml") else f"./{name}"
+        says = f"{name} is a problem file; run it first: wpoflow run {as_argument}\n"
+        check_refusal(call, [command[0], name, *command[1:]], 3, says)
+    Path("other").write_text(text.replace("[problem]", "[something]"), encoding="utf-8")
+    check_refusal(call, [command[0], "other", *command[1:]], 3, "no trailer")
+    says = "bandit is a problem of the gallery; run it first: wpoflow run bandit"
+    check_refusal(call, [command[0], "bandit", *command[1:]], 2, says)
+    with pytest.raises(RunFileError, match="problem file; run it first"):
+        open_run("own.toml")
 
 
 def test_python_is_answered_with_the_nearest_name_too() -> None:

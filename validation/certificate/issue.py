@@ -24,6 +24,7 @@ from wpoflow.validation.constants.proven import ProvenBound, proven
 from wpoflow.validation.rates import sup_norm_rate
 
 NOT_A_NUMBER = float("nan")
+MOST_SNAPSHOTS = 200  # each takes milliseconds, and seconds on large grids
 
 
 class _Known(Protocol):
@@ -63,6 +64,8 @@ class Issued:
 
     Attributes
     ----------
+    snapshot : int
+        Its number in the file.
     time : float
     sup_norm, along_rho : tuples of Certificate
         For one level after the other; empty where nothing can be said.
@@ -72,6 +75,7 @@ class Issued:
         Guaranteed and actual dissipation(rho)/gap(rho) of the snapshot itself; no number without the problem.
     """
 
+    snapshot: int
     time: float
     sup_norm: tuple[Certificate, ...]
     along_rho: tuple[Certificate, ...]
@@ -93,23 +97,28 @@ class CertifiedRates:
 
 
 def issue(evidence: _Known) -> tuple[Issued, ...]:
-    """The certificates of every snapshot, in order of time; none for other flows, or a single action."""
+    """The certificates of every snapshot, in order of time; none for other flows, or a single action.
+
+    Of more than `MOST_SNAPSHOTS` so many are taken, evenly spread, the first and the last among them.
+    """
     run, snapshots = evidence.run, evidence.run.snapshots
     if snapshots is None or not evidence.wasserstein or not evidence.optimal_generators.axes:
         return ()
     constants = Constants(evidence.proven_alpha, evidence.proven_gap)
     mdp = evidence.mdp
     visits = () if mdp is None else later_visits(mdp, evidence.optimum)
-    found = []
-    for index, time in enumerate(snapshots.time.tolist()):
+    count, found = len(snapshots.time), []
+    for index in np.unique(np.linspace(0, count - 1, min(count, MOST_SNAPSHOTS)).round().astype(int)).tolist():
+        time = float(snapshots.time[index])
         policy = snapshots.policy_at(index)
         if mdp is None:
             row = int(np.searchsorted(run.series["time"], time, side="right")) - 1
-            found.append(_of_file(evidence, time, policy, max(row, 0), constants))
+            found.append(_of_file(evidence, index, time, policy, max(row, 0), constants))
             continue
         known = instant_of_problem(time, policy, evidence.optimum, evidence.gap_floor, constants, mdp)
         found.append(
             Issued(
+                snapshot=index,
                 time=time,
                 sup_norm=sup_norm_certificates(known, mdp.discount, mdp.temperature),
                 along_rho=rho_certificates(known, visits, mdp.discount, mdp.temperature),
@@ -121,7 +130,9 @@ def issue(evidence: _Known) -> tuple[Issued, ...]:
     return tuple(found)
 
 
-def _of_file(evidence: _Known, time: float, policy: FloatArray, row: int, constants: Constants) -> Issued:
+def _of_file(
+    evidence: _Known, snapshot: int, time: float, policy: FloatArray, row: int, constants: Constants
+) -> Issued:
     """The certificates of a snapshot by what the file holds of it and of the last row before."""
     gap = float(above_rounding(evidence.run.series["gap"][row], evidence.gap_floor))
     discount, temperature = evidence.discount, evidence.temperature
@@ -130,6 +141,7 @@ def _of_file(evidence: _Known, time: float, policy: FloatArray, row: int, consta
         *(evidence.optimum, evidence.optimal_generators, constants, discount),
     )
     return Issued(
+        snapshot=snapshot,
         time=time,
         sup_norm=sup_norm_certificates(at, discount, temperature),
         along_rho=rho_certificates(at, (), discount, temperature),

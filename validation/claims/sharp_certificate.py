@@ -121,10 +121,10 @@ def _formed_again(evidence: Evidence) -> list[Measurement]:
     geometry = Geometry.of(mdp.actions)
     best_q, best_log, _ = soft_optimal(mdp, evidence.optimum.value)
     occupancy, found = PolicyValues(mdp, np.exp(best_log)).occupancy, dict.fromkeys(FORMED, (0.0, ""))
-    for index, entry in enumerate(evidence.certificates):
+    for entry in evidence.certificates:
         if not entry.gap > 100.0 * evidence.gap_floor:
             continue
-        policy = snapshots.policy_at(index)
+        policy = snapshots.policy_at(entry.snapshot)
         values = PolicyValues(mdp, policy)
         # taken as given, of the same digits of Q: iterated bounds may jump with the last of them
         present = lower_bounds(Generators.of(mdp, evaluate(mdp, policy).q)).best

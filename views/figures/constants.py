@@ -97,7 +97,7 @@ def _chart(generators: Generators) -> Figure:
     shown_rates = [max(rate, left) for _, rate, _ in entries]
     panel.set_xlim(min(shown_rates) / 1.5, max(shown_rates) * 1.5)
     log_ticks(panel.xaxis, *panel.get_xlim(), 5)
-    panel.set_xlabel(r"rate [1]; green: lower bounds of $\alpha$")
+    panel.set_xlabel(r"rate; green: lower bounds of $\alpha$")
     return figure
 
 
@@ -116,7 +116,7 @@ def _lines(axis: Axis, generators: Generators) -> Figure:
     log_scale(panel, [gaps, bound, found])
     panel.set_xlim(axis.lower, axis.upper)
     panel.set_xlabel(axis_label(axis))
-    panel.set_ylabel("rate [1]")
+    panel.set_ylabel("rate")
     legend_above(panel, 2)
     return figure
 
@@ -129,9 +129,9 @@ def _maps(first: Axis, second: Axis, generators: Generators) -> Figure:
     panels = figure.subplots(1, 3, sharey=True)
     shape = (first.size, second.size)
     for panel, values, label in (
-        (panels[0], gaps, r"$\lambda(s)$ [1]"),
-        (panels[1], bound, r"$\alpha(s)$, lower bound [1]"),
-        (panels[2], quotient, r"lower bound over $\lambda(s)$ [1]"),
+        (panels[0], gaps, r"$\lambda(s)$"),
+        (panels[1], bound, r"$\alpha(s)$, lower bound"),
+        (panels[2], quotient, r"lower bound over $\lambda(s)$"),
     ):
         last = panel is panels[2]
         norm = linear_norm(values) if last else (log_norm(values) or linear_norm(values))

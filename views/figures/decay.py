@@ -155,7 +155,7 @@ def rate_panel(panel: Axes, run: Run) -> None:
     # a bound that starts at exp(-100) would press all else together
     largest = max(float(np.max(part, where=np.isfinite(part), initial=0.0)) for part in compared)
     log_scale(panel, [part[part >= RATE_RANGE * largest] for part in compared])
-    panel.set_ylabel("local rate [1]")
+    panel.set_ylabel("local rate")
     _linear_time(panel, time)
 
 

@@ -10,7 +10,15 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.records.run import Run
 from wpoflow.views.figures.canvas import BLACK, DOUBLE, MAP, SINGLE, new_figure
 from wpoflow.views.figures.fields import Slice, densities, long_axes, no_moving_policy, some_snapshots, time_words
-from wpoflow.views.figures.panels import axes_map, axis_label, colour_bar, density_norm, few_ticks, legend_above
+from wpoflow.views.figures.panels import (
+    DENSITY,
+    axes_map,
+    axis_label,
+    colour_bar,
+    density_norm,
+    few_ticks,
+    legend_above,
+)
 
 LINES, MAPS = 5, 3
 why_not = no_moving_policy
@@ -45,7 +53,7 @@ def draw(cut: Slice) -> Figure:
             colour, dashes = (tuple(colours[number]), "-") if number < len(rows) else (BLACK, "--")
             panel.plot(axes[0].points, values, color=colour, linestyle=dashes, label=label)
         panel.set_xlabel(axis_label(axes[0]))
-        panel.set_ylabel(r"$\pi_t(a|s)$ [1]")
+        panel.set_ylabel(DENSITY)
         panel.set_xlim(axes[0].lower, axes[0].upper)
         panel.set_ylim(bottom=0.0)
         panel.xaxis.set_major_locator(few_ticks(5))
@@ -58,5 +66,5 @@ def draw(cut: Slice) -> Figure:
             mesh = axes_map(panel, axes[0], axes[1], values, norm)
             panel.set_title(label)
             panel.label_outer()
-        colour_bar(mesh, list(panels), r"$\pi_t(a|s)$ [1]", "right")
+        colour_bar(mesh, list(panels), DENSITY, "right")
     return figure

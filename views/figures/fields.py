@@ -23,6 +23,16 @@ NO_SNAPSHOTS = "the file holds no snapshots of a policy"
 NO_ACTIONS = "there is one action cell, and the policy cannot move"
 
 
+def signed_value(run: Run, symbol: str, *, short: bool = False) -> tuple[float, str]:
+    """Factor and label with which a value is drawn: of a problem stated in rewards minus V, which is what is earned.
+
+    ``symbol`` is V with its arguments, as in ``V^*(s)``; ``short``, as for a legend: without a word.
+    """
+    if str(run.attributes.get("objective", "")).startswith("maximise"):  # the first word of `solver.mdp.REWARDS`
+        return -1.0, f"$-{symbol}$" if short else f"$-{symbol}$, rewards"
+    return 1.0, f"${symbol}$"
+
+
 def long_axes(grid: Grid) -> list[int]:
     """Positions of the axes of more than one point."""
     return [k for k, axis in enumerate(grid.axes) if axis.size > 1]

@@ -19,6 +19,7 @@ from wpoflow.views.figures.fields import (
     time_words,
 )
 from wpoflow.views.figures.panels import (
+    DENSITY,
     axis_label,
     colour_bar,
     density_norm,
@@ -43,8 +44,8 @@ def history(cut: Slice, k: int) -> FloatArray:
 def density_label(run: Run, k: int) -> str:
     """Symbol of the density that is drawn; of one axis alone where there are several."""
     if len(long_axes(run.actions)) == 1:
-        return r"$\pi_t(a|s)$ [1]"
-    return rf"$\pi_t$ of {plain(run.actions.axes[k].name)} alone [1]"
+        return DENSITY
+    return rf"density $\pi_t$ of {plain(run.actions.axes[k].name)} alone"
 
 
 def draw(cut: Slice) -> Figure:
@@ -77,7 +78,7 @@ def _side(panel: Axes, cut: Slice, k: int) -> None:
     if run.optimum is not None:
         best = marginal(run, run.optimum.policy[cut.rows[0]], k)
         panel.plot(best, axis.points, color=BLACK, linestyle="--", linewidth=0.8, label=r"$\pi^*$")
-    panel.set_xlabel("density [1]")
+    panel.set_xlabel("density")
     panel.set_xlim(left=0.0)
     panel.xaxis.set_major_locator(few_ticks(3))
     legend_above(panel, 3, narrow=True)

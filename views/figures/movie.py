@@ -28,7 +28,7 @@ from wpoflow.views.figures.canvas import BLACK, BLUE, DOUBLE, VERMILION, heading
 from wpoflow.views.figures.density import plane
 from wpoflow.views.figures.fields import Slice, long_axes, marginal, snapshot_times
 from wpoflow.views.figures.formats import FigureError
-from wpoflow.views.figures.panels import axes_map, axis_label, colour_bar, density_norm, legend_above
+from wpoflow.views.figures.panels import DENSITY, axes_map, axis_label, colour_bar, density_norm, legend_above
 
 MOVIES = (".gif", ".apng", ".png", ".mp4")
 DOTS = 130
@@ -194,7 +194,7 @@ def _lines(panel: Axes, cut: Slice) -> Update:
     panel.set_xlim(axis.lower, axis.upper)
     panel.set_ylim(0.0, 1.05 * float(max(highest)))
     panel.set_xlabel(axis_label(axis))
-    panel.set_ylabel(r"$\pi_t(a|s)$ [1]; dashed: $\pi^*$" if run.optimum is not None else r"$\pi_t(a|s)$ [1]")
+    panel.set_ylabel(f"{DENSITY}; dashed: $\\pi^*$" if run.optimum is not None else DENSITY)
 
     def update(number: int) -> None:
         line.set_ydata(values[number])
@@ -213,7 +213,7 @@ def _map(panel: Axes, cut: Slice) -> Update:
         values = np.array([plane(run, policy[0]) for policy in policies])
     across, up = [*cut.axes, *axes]
     mesh = axes_map(panel, across, up, values[0], density_norm(values))
-    colour_bar(mesh, panel, r"$\pi_t(a|s)$ [1]", "right")
+    colour_bar(mesh, panel, DENSITY, "right")
 
     def update(number: int) -> None:
         mesh.set_array(np.ma.masked_invalid(values[number].T))

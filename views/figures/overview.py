@@ -68,4 +68,4 @@ def _policy(panel: Axes, cut: Slice) -> None:
 
 
 def _dissipation(panel: Axes, cut: Slice) -> None:
-    steps.series_panel(panel, cut.run, "dissipation", BLUE, r"$-\frac{d}{dt}V^{\pi_t}(\rho)$ [1]")
+    steps.series_panel(panel, cut.run, "dissipation", BLUE, r"$-\frac{d}{dt}V^{\pi_t}(\rho)$")

@@ -16,8 +16,9 @@ from wpoflow.grids.axis import Axis
 from wpoflow.views.figures.canvas import MAP
 from wpoflow.views.figures.fields import geometric
 
-TIME = "flow time $t$ [1]"
-GAP = r"$V^{\pi_t}(\rho)-V^*(\rho)$ [1]"
+TIME = "flow time $t$"
+DENSITY = r"density $\pi_t(a|s)$"
+GAP = r"$V^{\pi_t}(\rho)-V^*(\rho)$"
 LONGEST_NAME, LONGEST_LABEL = 18, 36
 DEEPEST = 1e120  # from the lower to the upper end of a logarithmic axis
 DECADES = 12  # most decades of a logarithmic colour scale
@@ -35,8 +36,13 @@ def plain(text: str, longest: int = LONGEST_NAME) -> str:
 
 
 def axis_label(axis: Axis) -> str:
-    """Name and unit of an axis."""
-    return f"{plain(axis.label, LONGEST_LABEL) or plain(axis.name)} [{plain(axis.units or '1')}]"
+    """Name of an axis, and its unit if it has one."""
+    return f"{plain(axis.label, LONGEST_LABEL) or plain(axis.name)}{in_units(axis)}"
+
+
+def in_units(axis: Axis) -> str:
+    """The unit of an axis in brackets; nothing of a number without one."""
+    return f" [{plain(axis.units)}]" if axis.units else ""
 
 
 def log_scale(panel: Axes, values: Sequence[FloatArray], pad: float = 1.5) -> None:

@@ -19,7 +19,7 @@ from wpoflow.problems.statement import Value
 from wpoflow.solver.records.run import Run
 from wpoflow.views.figures.canvas import BLACK, MAP, SINGLE, new_figure
 from wpoflow.views.figures.fields import NO_OPTIMUM, Slice, long_axes
-from wpoflow.views.figures.panels import axes_map, colour_bar, linear_norm, plain
+from wpoflow.views.figures.panels import axes_map, colour_bar, in_units, linear_norm, plain
 
 NODES = 41
 CIRCLE_MAP = "twilight"
@@ -82,14 +82,14 @@ def mean_actions(run: Run, rows: IntArray) -> tuple[FloatArray, str, bool]:
     policy, axes = run.optimum.policy[rows], long_axes(run.actions)
     if len(axes) == 1:
         axis, values = run.actions.axes[axes[0]], run.actions.points[:, axes[0]]
-        label = rf"mean of {plain(axis.name)} under $\pi^*$ [{plain(axis.units or '1')}]"
+        label = rf"mean of {plain(axis.name)} under $\pi^*${in_units(axis)}"
         if axis.periodic:
             turn = 2.0 * np.pi / axis.length
             angle = np.angle(policy @ np.exp(1j * turn * (values - axis.lower)))
             return axis.lower + np.mod(angle, 2.0 * np.pi) / turn, label, True
         return policy @ values, label, False
     mean = policy @ run.actions.points
-    return np.sqrt((mean[:, axes] ** 2).sum(axis=1)), r"modulus of the mean action under $\pi^*$ [1]", False
+    return np.sqrt((mean[:, axes] ** 2).sum(axis=1)), r"modulus of the mean action under $\pi^*$", False
 
 
 def draw(cut: Slice) -> Figure:

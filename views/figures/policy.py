@@ -57,7 +57,7 @@ def draw(cut: Slice) -> Figure:
             mesh = axes_map(panel, cut.axes[0], actions[k], values, norm)
             panel.set_title(label)
             panel.label_outer()
-        colour_bar(mesh, list(row), "density [1]", "right")
+        colour_bar(mesh, list(row), "density", "right")
     return figure
 
 
@@ -69,7 +69,7 @@ def line_panel(panel: Axes, cut: Slice, k: int) -> None:
         dashed = colour is BLACK
         panel.plot(axis.points, values[0], color=colour, label=label, linestyle="--" if dashed else "-")
     panel.set_xlabel(axis_label(axis))
-    panel.set_ylabel("density [1]")
+    panel.set_ylabel("density")
     panel.set_ylim(bottom=0.0)
     legend_above(panel, 3)
 
@@ -80,4 +80,4 @@ def map_panel(panel: Axes, cut: Slice) -> None:
     shown = policies(cut, k)
     label, values = shown[min(1, len(shown) - 1)]
     mesh = axes_map(panel, cut.axes[0], cut.run.actions.axes[k], values, density_norm(values))
-    colour_bar(mesh, panel, f"density of {label} [1]", "right")
+    colour_bar(mesh, panel, f"density of {label}", "right")

@@ -124,8 +124,8 @@ def _panel(panel: Axes, entry: Mapping[str, Any], factor: float) -> None:
         panel.set_yscale("log", nonpositive="mask")
         panel.yaxis.set_major_locator(LogLocator(numticks=7))
     what = "step" if list(entry["refined"]) == ["step"] else "mesh size"
-    panel.set_xlabel(f"{what} over the coarsest [1]; dotted: order {entry['design_order']:g}")
-    panel.set_ylabel("difference of levels [1]")
+    panel.set_xlabel(f"{what} over the coarsest; dotted: order {entry['design_order']:g}")
+    panel.set_ylabel("difference of levels")
     panel.set_title(f"{entry['direction']} ({', '.join(entry['refined'])})", parse_math=False, loc="left", pad=3.0)
     panel.legend(loc="best")
 

@@ -58,7 +58,7 @@ def overlay_decay(runs: Sequence[Run], labels: Sequence[str]) -> Figure:
     largest = max((float(np.max(part, where=np.isfinite(part), initial=0.0)) for part in rates), default=0.0)
     positive_scale(below, [part[part >= RATE_RANGE * largest] for part in rates])
     above.set_ylabel(GAP)
-    below.set_ylabel("local rate [1]")
+    below.set_ylabel("local rate")
     below.set_xlabel(TIME)
     below.xaxis.set_major_locator(few_ticks(5))
     legend_above(above, 1)
@@ -78,8 +78,8 @@ def overlay_steps(runs: Sequence[Run], labels: Sequence[str]) -> Figure:
     times = np.unique(np.concatenate([run.series["time"] for run in runs]))
     time_scale(below, times)
     above.set_xlabel("")
-    above.set_ylabel(r"$-\frac{d}{dt}V^{\pi_t}(\rho)$ [1]")
-    below.set_ylabel(r"step $\Delta t$ [1]")
+    above.set_ylabel(r"$-\frac{d}{dt}V^{\pi_t}(\rho)$")
+    below.set_ylabel(r"step $\Delta t$")
     legend_above(above, 1)
     return figure
 

@@ -21,8 +21,8 @@ def draw(cut: Slice) -> Figure:
     """Dissipation above, step size below."""
     figure = new_figure(SINGLE, 3.4)
     above, below = figure.subplots(2, 1, sharex=True)
-    series_panel(above, cut.run, "dissipation", BLUE, r"$-\frac{d}{dt}V^{\pi_t}(\rho)$ [1]")
-    series_panel(below, cut.run, "step_size", VERMILION, r"step $\Delta t$ [1]")
+    series_panel(above, cut.run, "dissipation", BLUE, r"$-\frac{d}{dt}V^{\pi_t}(\rho)$")
+    series_panel(below, cut.run, "step_size", VERMILION, r"step $\Delta t$")
     above.set_xlabel("")
     return figure
 

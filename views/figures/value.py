@@ -18,6 +18,7 @@ from wpoflow.views.figures.fields import (
     NO_ROWS,
     Slice,
     long_axes,
+    signed_value,
     snapshot_times,
     some_snapshots,
     time_words,
@@ -36,6 +37,7 @@ from wpoflow.views.figures.panels import (
 )
 
 LINES = 5
+NOW, BEST = r"V^{\pi_t}(s)", "V^*(s)"
 
 
 def why_not(run: Run) -> str:
@@ -71,20 +73,22 @@ def line_panel(panel: Axes, run: Run) -> None:
     along = long_axes(run.states)
     if not along:
         time = run.series["time"]
-        panel.plot(time, run.series["value_rho"], color=BLUE, label=r"$V^{\pi_t}(\rho)$", marker="o", markersize=2.0)
-        best = float(run.rho @ run.optimum.value)
-        panel.axhline(best, color=BLACK, linestyle="--", linewidth=1.0, label=r"$V^*(\rho)$")
+        sign, label = signed_value(run, NOW.replace("(s)", r"(\rho)"), short=True)
+        panel.plot(time, sign * run.series["value_rho"], color=BLUE, label=label, marker="o", markersize=2.0)
+        _, label = signed_value(run, BEST.replace("(s)", r"(\rho)"), short=True)
+        best = sign * float(run.rho @ run.optimum.value)
+        panel.axhline(best, color=BLACK, linestyle="--", linewidth=1.0, label=label)
         time_scale(panel, time)
-        panel.set_ylabel("value [1]")
+        panel.set_ylabel("value" if sign > 0.0 else "value, rewards")
         return
-    axis = run.states.axes[along[0]]
+    axis, (sign, label) = run.states.axes[along[0]], signed_value(run, BEST, short=True)
     for row, colour in _chosen_rows(run):
         assert run.snapshots is not None
-        label = time_words(float(run.snapshots.time[row]))
-        panel.plot(axis.points, run.snapshots.value_at(row), color=colour, label=label)
-    panel.plot(axis.points, run.optimum.value, color=BLACK, linestyle="--", linewidth=1.0, label="$V^*(s)$")
+        when = time_words(float(run.snapshots.time[row]))
+        panel.plot(axis.points, sign * run.snapshots.value_at(row), color=colour, label=when)
+    panel.plot(axis.points, sign * run.optimum.value, color=BLACK, linestyle="--", linewidth=1.0, label=label)
     panel.set_xlabel(axis_label(axis))
-    panel.set_ylabel(r"$V^{\pi_t}(s)$ [1]" if snapshot_times(run).size else "$V^*(s)$ [1]")
+    panel.set_ylabel(signed_value(run, NOW if snapshot_times(run).size else BEST)[1])
     panel.set_xlim(axis.lower, axis.upper)
     panel.xaxis.set_major_locator(few_ticks(5))
 
@@ -108,7 +112,7 @@ def _differences(panel: Axes, run: Run) -> None:
         shown.append(above)
     log_scale(panel, shown)
     panel.set_xlabel(axis_label(axis))
-    panel.set_ylabel(r"$V^{\pi_t}(s)-V^*(s)$ [1]")
+    panel.set_ylabel(r"$V^{\pi_t}(s)-V^*(s)$")
     panel.set_xlim(axis.lower, axis.upper)
 
 
@@ -118,9 +122,10 @@ def _maps(cut: Slice) -> Figure:
     assert run.optimum is not None
     best = cut.of(run.optimum.value)
     times = snapshot_times(run)
-    shown = [("$V^*(s)$ [1]", best)]
+    sign, best_label = signed_value(run, BEST)
+    shown = [(best_label, sign * best)]
     if run.snapshots is not None and times.size:
-        shown.insert(0, (_label(times[0]), cut.of(run.snapshots.value_at(0))))
+        shown.insert(0, (_label(run, times[0]), sign * cut.of(run.snapshots.value_at(0))))
     figure = new_figure(DOUBLE if len(shown) > 1 else SINGLE, 2.9)
     panels = figure.subplots(1, 3 if len(shown) > 1 else 1, sharey=True, squeeze=False)[0]
     for panel, (label, values) in zip(panels, shown, strict=False):
@@ -130,7 +135,7 @@ def _maps(cut: Slice) -> Figure:
         norm = log_norm(above)
         shown_above = above if norm is None else np.where(above > 0.0, above, np.nan)
         mesh = axes_map(panels[2], cut.axes[0], cut.axes[1], shown_above, norm or linear_norm(above), SECOND_MAP)
-        colour_bar(mesh, panels[2], rf"$V^{{\pi_t}}(s)-V^*(s)$ [1], {time_words(float(times[-1]))}")
+        colour_bar(mesh, panels[2], rf"$V^{{\pi_t}}(s)-V^*(s)$, {time_words(float(times[-1]))}")
     for panel in panels:
         panel.label_outer()
     return figure
@@ -144,15 +149,16 @@ def _map(panel: Axes, cut: Slice, label: str, values: FloatArray, where: str = "
     colour_bar(mesh, panel, label, where)
 
 
-def _label(time: float) -> str:
-    return rf"$V^{{\pi_t}}(s)$ [1], {time_words(float(time))}"
+def _label(run: Run, time: float) -> str:
+    return f"{signed_value(run, NOW)[1]}, {time_words(float(time))}"
 
 
 def map_panel(panel: Axes, cut: Slice) -> None:
     """The last value, or the optimum where there is no flow, as a map with its scale."""
-    times = snapshot_times(cut.run)
-    assert cut.run.optimum is not None
+    run, times = cut.run, snapshot_times(cut.run)
+    sign, best_label = signed_value(run, BEST)
+    assert run.optimum is not None
     if times.size:
-        _map(panel, cut, _label(times[-1]), cut.of(cut.run.value), "right")
+        _map(panel, cut, _label(run, times[-1]), sign * cut.of(run.value), "right")
     else:
-        _map(panel, cut, "$V^*(s)$ [1]", cut.of(cut.run.optimum.value), "right")
+        _map(panel, cut, best_label, sign * cut.of(run.optimum.value), "right")

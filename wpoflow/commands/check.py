@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from wpoflow.commands.prepare import build, refuse_gap_below_rounding, scheme_used
 from wpoflow.core.text import one_line
-from wpoflow.estimate import seconds_per_step
+from wpoflow.estimate import seconds_if_factored, seconds_per_step
 from wpoflow.exits import Exit
 from wpoflow.problems.problem_file import read_problem
 from wpoflow.views.terminal import bytes_text, grid_rows, show, table
@@ -54,6 +54,8 @@ def main(*, asked: Mapping[str, Any]) -> Exit:
         ("memory", f"about {bytes_text(expected.needed)} of {bytes_text(expected.available)} available"),
         ("time", f"about {seconds:.1g} s a step, within a factor of three"),
     ]
+    if expected.linear_solver == "krylov" and (longer := seconds_if_factored(mdp, expected, used)) > 2.0 * seconds:
+        rows.append(("", f"up to {longer:.1g} s where the Krylov method stagnates and systems are factored"))
     prepared.tell_doubts()
     rows += [("actions", f"{name}: {ORDER}") for name in whole_numbered(mdp.actions)]
     show(f"# {stated.label}, as resolved with defaults filled in\n{stated.text}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -64,9 +64,10 @@ def problem_text(shape: Shape, title: str) -> str:
 
 
 @cache
-def small_run(name: str, title: str = "A small regulator") -> Run:
-    """A run of a few steps of the problem of that shape."""
+def small_run(name: str, title: str = "A small regulator", rewards: bool = False) -> Run:
+    """A run of a few steps of the problem of that shape; its cost as minus a reward, if that is said."""
     mdp = build_problem(parse_problem(problem_text(SHAPES[name], title)))
+    mdp = replace(mdp, rewards=True, statement="") if rewards else mdp
     return evolve(mdp, until=3.0, accuracy=1e-2, snapshots=6)
 
 

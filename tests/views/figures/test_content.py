@@ -193,3 +193,37 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(kind: str, run: str, state:
 
 def test_kinds_are_described() -> None:
     assert all(kind.shows and kind.name == name for name, kind in FIGURES.items())
+
+
+@pytest.mark.parametrize("rewards", [False, True])
+def test_values_have_the_sign_their_label_says(rewards: bool) -> None:
+    """Of a problem stated in rewards what is earned is drawn, minus V; the gap is that of V in both."""
+    sign, minus, word = (-1.0, "-", ", rewards") if rewards else (1.0, "", "")
+    bandit, over_line, plane = (small_run(name, rewards=rewards) for name in ("bandit", "line", "plane"))
+    assert bandit.optimum is not None
+    assert over_line.optimum is not None
+    assert over_line.snapshots is not None
+    assert plane.optimum is not None
+    for kind, panel in (("value", 0), ("overview", 1)):
+        shown = plot(bandit, kind).axes[panel]
+        np.testing.assert_array_equal(line(shown, f"${minus}V^{{")[1], sign * bandit.series["value_rho"])
+        np.testing.assert_allclose(line(shown, f"${minus}V^*")[1], sign * bandit.rho @ bandit.optimum.value)
+        assert shown.get_ylabel() == f"value{word}"
+        shown = plot(over_line, kind).axes[panel]
+        np.testing.assert_array_equal(line(shown, f"${minus}V^*")[1], sign * over_line.optimum.value)
+        np.testing.assert_array_equal(line(shown, "$t=3$")[1], sign * over_line.snapshots.value_at(-1))
+        assert shown.get_ylabel() == rf"${minus}V^{{\pi_t}}(s)${word}"
+        assert any(str(panel.get_ylabel()).startswith("$V^{\\pi_t}") for panel in plot(over_line, kind).axes)
+    figure = plot(plane, "value")
+    np.testing.assert_array_equal(image(figure, 1).ravel(), sign * plane.optimum.value)
+    labels = [text for panel in figure.axes for text in (panel.get_xlabel(), panel.get_ylabel())]
+    assert f"${minus}V^*(s)${word}" in labels
+
+
+@pytest.mark.parametrize(("name", "kind"), [("line", "density"), ("line", "kymograph"), ("line", "overview")])
+def test_densities_are_called_so(name: str, kind: str) -> None:
+    """A policy is a density where it is drawn as one: probabilities of cells are not what is shown."""
+    labels = [text for panel in plot(small_run(name), kind).axes for text in (panel.get_xlabel(), panel.get_ylabel())]
+    of_policies = [label for label in labels if "pi_t" in label and "V^" not in label]
+    assert of_policies
+    assert all("density" in label for label in of_policies)

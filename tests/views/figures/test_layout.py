@@ -17,6 +17,7 @@ OF_POLICIES = {"decay", "policy", "kymograph", "density", "constants"}
 def check(figure: Figure, monkeypatch: pytest.MonkeyPatch) -> None:
     """What must hold of any figure."""
     assert misplaced(figure, monkeypatch) == []
+    assert not any("[1]" in text for text, _ in drawn_texts(figure, monkeypatch)), "a unit of what has none"
     for panel in figure.axes:
         assert panel.has_data() or panel.texts, "an empty panel"
 
@@ -33,6 +34,12 @@ def test_every_kind_on_every_shape(name: str, monkeypatch: pytest.MonkeyPatch) -
     for kind in expected:
         figure = plot(run, kind)
         check(figure, monkeypatch)
+
+
+@pytest.mark.parametrize("name", ["bandit", "line", "plane"])
+@pytest.mark.parametrize("kind", ["overview", "value"])
+def test_values_of_rewards_fit(name: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    check(plot(small_run(name, rewards=True), kind), monkeypatch)
 
 
 @pytest.mark.parametrize("name", ENDINGS)
