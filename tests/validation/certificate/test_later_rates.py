@@ -90,4 +90,4 @@ def test_on_random_problems_every_row_falls_faster_than_certified() -> None:
             allowed = case.rate_rounding_share(run.series["gap"][rows], observed)
             assert np.all(rate <= observed * (1.0 + allowed))
             said += np.count_nonzero(rate > 0.0)
-    assert said > 100
+    assert said > 50
