@@ -28,9 +28,11 @@ from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.studies.refinement.problem_grids import coarsened, refined_axes, with_cells
 from wpoflow.validation.constants.bound_dynamic_programming import bound_dynamic_programming, certifies
+from wpoflow.validation.constants.bound_two_scale import bound_two_scale
 from wpoflow.validation.constants.bounds_one_axis import CIRCLE_BOUNDS, PATH_BOUNDS
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.log_sobolev import minimise_log_sobolev
+from wpoflow.validation.constants.log_sobolev_sharp import log_sobolev_sharp
 from wpoflow.validation.constants.lower_bounds import PRODUCT_BOUNDS, lower_bounds
 from wpoflow.validation.constants.spectral_gap import spectral_gap
 from wpoflow.validation.exact_cases.bandits import double_well
@@ -90,7 +92,12 @@ def row(label: str, generators: Generators) -> None:
     alpha = minimise_log_sobolev(generators.select(chosen))
     slow = int(np.argmin(alpha))
     times, entries = milliseconds(generators), []
-    for name, values in [("best", bounds.best), *((name, bounds.values[name]) for name in bounds.names)]:
+    shown = {"best": bounds.best, **{name: bounds.values[name] for name in bounds.names}}
+    if len(generators.axes) > 1:
+        sharp = np.zeros(generators.size)
+        sharp[chosen] = bound_two_scale(generators.select(chosen), log_sobolev_sharp)
+        shown |= {"two_scale_sharp": sharp, "best of all": np.maximum(bounds.best, sharp)}
+    for name, values in shown.items():
         share = values[chosen] / alpha
         spread = f" ({np.median(share):.3g})" if share.size > 1 else ""
         spent = f" [{times[name]:.2g} ms]" if name in times else ""

@@ -311,6 +311,14 @@ CONTROLS: dict[str, Control] = {
             controlled=True,
             falsify=_recorded(descent_defect=lambda values: values + 1e-9),
         ),
+        Control(
+            "largest kappa of the steps too small",
+            "as recorded",
+            None,
+            {"recomputed": FAILS},
+            controlled=True,
+            falsify=_recorded(occupancy_ratio_largest=lambda values: 0.98 * values),
+        ),
         *(
             Control(
                 f"{name} 2 % too large",

@@ -20,8 +20,9 @@ from wpoflow.solver.records.stop import StopKind
 if TYPE_CHECKING:
     from wpoflow.grids.grid import Grid
 
-SCHEMA_VERSION = 2
-"""Of files that are written; those of lower ones are read as well (in 1 ``accuracy`` and ``step`` are texts)."""
+SCHEMA_VERSION = 3
+"""Of files that are written; those of lower ones are read as well (in 1 ``accuracy`` and ``step`` are texts; series of
+``SINCE`` are missing before)."""
 CONVENTIONS = "CF-1.11"
 STATES, ACTIONS = "states", "actions"
 """In the table, these stand for the dimensions of all state axes and of all action axes."""

@@ -13,7 +13,8 @@ from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.brief import briefly
 from wpoflow.core.display import Displayed
 from wpoflow.grids.grid import Grid
-from wpoflow.solver.records.layout import BOUND, OPTIMUM_ARRAYS, OPTIMUM_ATTRIBUTES, variables
+from wpoflow.solver.records.layout import BOUND, OPTIMUM_ARRAYS, OPTIMUM_ATTRIBUTES, SCHEMA_VERSION, variables
+from wpoflow.solver.records.series import SINCE
 
 if TYPE_CHECKING:
     import xarray
@@ -199,7 +200,9 @@ class Run(Displayed):
 
     def _arrays(self) -> dict[str, FloatArray | IntArray]:
         """All arrays of the run by the paths of their variables."""
-        found: dict[str, FloatArray | IntArray] = {**self.series, **axis_arrays(self.states, self.actions)}
+        schema = int(self.attributes.get("schema_version", SCHEMA_VERSION))
+        series = {name: array for name, array in self.series.items() if SINCE.get(name, 0) <= schema}
+        found: dict[str, FloatArray | IntArray] = {**series, **axis_arrays(self.states, self.actions)}
         found |= {"reference_mass": self.reference_mass, "rho": self.rho}
         if self.optimum is not None:
             found |= {f"optimum/{name}": getattr(self.optimum, name) for name in OPTIMUM_ARRAYS}

@@ -1,7 +1,7 @@
 """The scalar series of a run: one name, one meaning, in one place.
 
-Every row of a run holds every series.  The run file, the terminal and later readers take names and
-their meaning from here; all are dimensionless (unit "1"), flow time included.
+Every row of a run holds every series; one that a file of an earlier schema does not hold is nan.  The run file, the
+terminal and later readers take names and their meaning from here; all are dimensionless (unit "1"), flow time included.
 """
 
 from __future__ import annotations
@@ -33,6 +33,10 @@ SERIES: dict[str, str] = {
     "clamped_mass": "probability under the occupancy that clamping moved the next state",
     "descent_defect": "largest increase of a state's value in a step since the last row",
     "kl_ratio_excess": "largest excess over one of the ratio of relative entropies in a step since the last row",
+    "occupancy_ratio_largest": "bound of occupancy_ratio in this row and at the ends of the steps since the last row",
     "limited_cells": "cells whose face fluxes were limited since the last row",
     "bellman_evaluations": "Bellman evaluations since the last row",
 }
+
+SINCE: dict[str, int] = {"occupancy_ratio_largest": 3}
+"""The schema since which run files hold a series, of those that came later than the first."""

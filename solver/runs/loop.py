@@ -153,9 +153,10 @@ class RunLoop:
         self._signals.stepping = True
         try:
             for state in states:
-                before = self._observer.occupancy
                 if self._mark is not None and not state.interpolated:
-                    self._monitor.observe(self._mark.state, state)
+                    ratio = self._observer.occupancy_ratio(state.evaluation)
+                    self._monitor.observe(self._mark.state, state, ratio)
+                before = self._observer.occupancy
                 self._state = state
                 stop = None if self._goes_on else self._stop(state)
                 ends = stop is not None and stop is not StopKind.WALL
@@ -262,7 +263,9 @@ class RunLoop:
         row["mass_error"] = max(row["mass_error"], statistics.mass_drift)
         if state.steps == 0:
             statistics.bellman_evaluations = state.bellman_evaluations
+        largest = max(row["occupancy_ratio"], statistics.occupancy_ratio)
         row = {"time": state.time, "step_size": state.step_size, **row, **statistics.row()}
+        row["occupancy_ratio_largest"] = largest
         _refuse_nan(row, self._observer.dissipation_stated)
         self._row = row
         if state.steps == 0:

@@ -19,6 +19,7 @@ class StepStatistics:
 
     descent_defect: float = 0.0
     kl_ratio_excess: float = -1.0
+    occupancy_ratio: float = 0.0
     limited_cells: int = 0
     bellman_evaluations: int = 0
     mass_drift: float = 0.0
@@ -44,8 +45,11 @@ class StepMonitor:
         self._before = np.empty(self.mdp.states.size)
         self._after = np.empty(self.mdp.states.size)
 
-    def observe(self, before: FlowState, after: FlowState) -> None:
-        """Take one step into account; the policy of ``before`` is still in its buffer."""
+    def observe(self, before: FlowState, after: FlowState, occupancy_ratio: float) -> None:
+        """Take one step into account; the policy of ``before`` is still in its buffer.
+
+        ``occupancy_ratio`` is that of ``after``, or a bound of it.
+        """
         mdp, now = self.mdp, self.statistics
         rise = (after.value - before.value)[self.mdp.counted]
         now.descent_defect = max(now.descent_defect, float(rise.max()))
@@ -56,6 +60,7 @@ class StepMonitor:
         if np.any(meaningful):
             ratio = float((self._after[meaningful] / self._before[meaningful]).max())
             now.kl_ratio_excess = max(now.kl_ratio_excess, ratio - 1.0)
+        now.occupancy_ratio = max(now.occupancy_ratio, occupancy_ratio)
         now.limited_cells += after.limited_cells - before.limited_cells
         now.mass_drift = max(now.mass_drift, after.mass_drift)
         now.bellman_evaluations += after.bellman_evaluations - before.bellman_evaluations

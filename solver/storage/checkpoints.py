@@ -29,7 +29,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.records.provenance import package_versions, source_hash
 from wpoflow.solver.records.run import Optimum
-from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.records.series import SERIES, SINCE
 from wpoflow.solver.records.settings import Settings
 from wpoflow.solver.storage.atomic import TRAILER_LENGTH, RunFileError, checkpoint_folder, final_path
 from wpoflow.solver.storage.sealed_arrays import read_sealed, write_sealed
@@ -289,6 +289,10 @@ def checkpoint_of(content: dict[str, Any], number: int, passed_over: str = "") -
     """A checkpoint from `content_of`; raises ValueError or LookupError where it cannot be one."""
     arrays = dict(content)
     table, names, snapshots = arrays.pop(ROWS), arrays.pop(NAMES).tolist(), arrays.pop(SNAPSHOTS)
+    if later := [name for name in SINCE if name in SERIES and name not in names]:
+        raise ValueError(
+            f"an earlier wpoflow wrote it, without the series {', '.join(later)}; it cannot be gone on with"
+        )
     if names != list(SERIES) or table.ndim != 2 or not len(table):
         raise ValueError("its rows are not those of a run")
     rows = [dict(zip(names, row, strict=True)) for row in table.tolist()]

@@ -14,12 +14,12 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.text import one_line
 from wpoflow.grids.grid import Grid
-from wpoflow.solver.records.layout import OPTIMUM_ARRAYS, PROBLEM_ARRAYS, Variable, variables
+from wpoflow.solver.records.layout import OPTIMUM_ARRAYS, PROBLEM_ARRAYS, SCHEMA_VERSION, Variable, variables
 from wpoflow.solver.records.notices import RunFileWarning
 from wpoflow.solver.records.run import Optimum, Run, Snapshots
-from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.records.series import SERIES, SINCE
 from wpoflow.solver.storage.atomic import RunFileError
-from wpoflow.solver.storage.contents import DAMAGE, Contents, DamagedContents, Scalar, reading
+from wpoflow.solver.storage.contents import DAMAGE, LEAST_SCHEMA, Contents, DamagedContents, Scalar, reading
 from wpoflow.solver.storage.plausible import of_attributes, of_optimum
 from wpoflow.solver.storage.seal import check_seal
 
@@ -83,11 +83,14 @@ def _read(contents: Contents) -> Run:
     states, actions = (_grid(contents, attributes, kind) for kind in ("state", "action"))
     contents.judge(of_attributes(attributes))
     table = variables(states, actions)
-    rows = contents.rows([table[name] for name in SERIES])
+    held = [name for name in SERIES if SINCE.get(name, LEAST_SCHEMA) <= _schema(attributes)]
+    rows = contents.rows([table[name] for name in held])
     return Run(
         states=states,
         actions=actions,
-        series={name: contents.at_once(table[name], rows) for name in SERIES},
+        series={
+            name: contents.at_once(table[name], rows) if name in held else np.full(rows, np.nan) for name in SERIES
+        },
         snapshots=_snapshots(contents, table) if contents.has("snapshot") else None,
         optimum=contents.later(partial(_optimum, table=table)) if contents.has("optimum") else None,
         reference_mass=contents.at_once(table["reference_mass"]),
@@ -95,6 +98,12 @@ def _read(contents: Contents) -> Run:
         attributes=attributes,
         problem_arrays=contents.later(partial(_problem, table=table)) if contents.has("problem") else None,
     )
+
+
+def _schema(attributes: Mapping[str, Scalar]) -> int:
+    """The schema of a file; the present one of a damaged file that does not say."""
+    found = attributes.get("schema_version", SCHEMA_VERSION)
+    return found if isinstance(found, int) else SCHEMA_VERSION
 
 
 def _grid(contents: Contents, attributes: Mapping[str, Scalar], kind: str) -> Grid:

@@ -276,12 +276,13 @@ def nowhere_but_in_the_first_state(mdp: GridMDP) -> GridMDP:
 
 
 def test_rho_that_leaves_out_visited_states() -> None:
-    """No paper's rate; the weighted one is known from row to row where every step is a row."""
+    """No paper's rate; the weighted one is known, in files of schema 2 from row to row where every step is a row."""
     evidence = fixed("lqr", "euler", mdp=nowhere_but_in_the_first_state(small_problem("lqr")))
     found = verdicts(evidence)
     assert (found["decay_paper"], found["decay_weighted"], found["decay_sup_norm"]) == (NOT_CERTIFIED, HOLDS, HOLDS)
     assert evidence.density_ratio == np.inf
-    rows = evidence.run.series
+    earlier = {"occupancy_ratio_largest": np.full_like(evidence.run.series["time"], np.nan)}  # a file of schema 2
+    rows = evidence.run.series | earlier
     thinned = {name: values[::3] for name, values in rows.items()}
     assert judged("decay_weighted", altered(evidence, thinned)).verdict is NOT_CERTIFIED
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import wpoflow as wpo
+from tests.validation.cases import altered
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.validation.claims import CLAIMS
 from wpoflow.validation.evidence import Evidence
@@ -52,7 +53,11 @@ def test_the_paper_s_theorem_is_judged_for_another_law_and_says_why(mdp: GridMDP
 
 
 def test_the_states_are_named_with_a_way_out(mdp: GridMDP) -> None:
-    finding = judged(mdp, "decay_weighted")
+    """In a file of an earlier schema, which does not hold the largest ratios of the steps; else they are known."""
+    evidence = Evidence("walk", wpo.evolve(mdp, until=2.0), mdp)
+    assert CLAIMS["decay_weighted"].finding(evidence).verdict == "holds"
+    unknown = np.full_like(evidence.run.series["time"], np.nan)
+    finding = CLAIMS["decay_weighted"].finding(altered(evidence, {"occupancy_ratio_largest": unknown}))
     assert finding.verdict == "not certified"
     words = next(h.detail for h in finding.hypotheses if not h.met)
     # with the default law, the one point inside the set that is interpolated with is visited, and left out

@@ -16,6 +16,17 @@ of gamma e/tau, gives tau/(1 - gamma) sum d_s KL_s >= (sqrt(y) - b)_+^2, also fo
 falls.  And (sqrt(y) - b)^2 >= (1 - r) y - b^2/r + b^2; where y is to
 be worth most r = b/sqrt(y) is best.
 
+*In later rows.*  b is of the instant of issue, and y falls faster than b^2 would have to: r (1 - level/y) soon is zero,
+until the next snapshot.  But beta, T, v, w and B hold for ever, and o_s <= gamma e/tau with the e = |V - V*|_sup of a
+later row, which runs record.  There the local rate is at least
+
+    2 beta [ (1 - b/sqrt(y))_+^2 - L/y ],      b^2 the smaller of that of the issue and
+                                                tau/(8 (1 - gamma)) (sum v + w) (gamma e/tau)^2,
+
+and of all certificates issued until then the best counts.  The largest number that any row had so far is *not* a bound
+of later local rates: y may come near L or b^2.  What never falls from row to row is the bound for a given pair of y
+and e, since no certificate is ever withdrawn; for L = 0 and b/sqrt(y) -> 0, as at the end of a run, that is 2 beta.
+
 *Steps.*  By (I1) y - y' >= theta tau/(1 - gamma) sum_s d'_s (KL_s - T_s - [B] KL_s), d' the occupancy of p'.  The sum
 of KL_s is at least y + d'(gamma (P' - P*) u)/(1 - gamma), where |gamma (P' - P*) u|_s <= (tau o_s/2) |p'_s - p*_s|_1;
 by Pinsker, Cauchy and (I2) for p' it is at least y - 2 b sqrt(y'), and 2 b sqrt(y') <= r y + b^2/r.  Both end in (1 -
@@ -46,7 +57,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.bellman.system import DiscountedSystem
 from wpoflow.solver.mdp import GridMDP
@@ -58,6 +69,7 @@ from wpoflow.validation.certificate.statement import ALONG_RHO, MARGIN, TARGETS,
 from wpoflow.validation.constants.proven import ProvenBound, proven
 
 ROOM = (0.5, 0.1, 0.02, 0.004)  # eta in units of 1/gamma - 1
+LATER = (1e-6, 1e-8)  # further targets, for the rows up to the next snapshot
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +96,59 @@ def later_visits(mdp: GridMDP, optimum: Optimum) -> tuple[Visits, ...]:
     return tuple(found)
 
 
-def rho_certificates(
-    instant: Instant, visits: tuple[Visits, ...], discount: float, temperature: float
-) -> tuple[Certificate, ...]:
-    """Certificates of gap(rho), for one level after the other: each the best over eta and the sets B.
+@dataclass(frozen=True, eq=False)
+class LaterRate:
+    """What a snapshot guarantees of the local rate of gap(rho) in a later row, of which |V - V*|_sup is known.
+
+    Attributes
+    ----------
+    beta : ProvenBound
+        Of shape ().
+    square, weight, beyond : float
+        b^2 at the snapshot, sum v + w, and L.
+    """
+
+    beta: ProvenBound
+    square: float
+    weight: float
+    beyond: float
+
+    def squares(self, largest: FloatArray, discount: float, temperature: float) -> FloatArray:
+        """b^2 in rows with these |V - V*|_sup, (rows,)."""
+        own = self.weight * (discount * largest) ** 2 / (8.0 * (1.0 - discount) * temperature) * ENLARGED
+        return np.minimum(self.square, own)
+
+    def rates(self, gap: FloatArray, squares: FloatArray) -> FloatArray:
+        """Of rows with these gaps > 0, (rows,); below zero where nothing is said."""
+        share = np.maximum(1.0 - np.sqrt(squares / gap), 0.0) ** 2 - self.beyond / gap
+        return np.asarray(2.0 * float(proven(self.beta)) * share)
+
+    def levels(self, squares: FloatArray) -> FloatArray:
+        """Below which nothing is said, (rows,)."""
+        return np.asarray((np.sqrt(squares) + math.sqrt(self.beyond)) ** 2)
+
+
+@dataclass(frozen=True, eq=False)
+class AlongRho:
+    """What is guaranteed of gap(rho) from an instant on: certificates, and rates of later rows."""
+
+    certificates: tuple[Certificate, ...] = ()
+    later: tuple[LaterRate, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """For sets B of the states of least beta, one more in each: beta outside, L; and b^2, sum v + w."""
+
+    order: IntArray
+    beta: FloatArray
+    beyond: FloatArray
+    square: float
+    weight: float
+
+
+def along_rho(instant: Instant, visits: tuple[Visits, ...], discount: float, temperature: float) -> AlongRho:
+    """What is guaranteed of gap(rho), for one level after the other: each the best over eta and the sets B.
 
     Parameters
     ----------
@@ -98,29 +159,30 @@ def rho_certificates(
 
     Returns
     -------
-    tuple of Certificate
-        Empty where none of them says anything: the policy is too far from the optimal one.
+    AlongRho
+        Without certificates where the policy is too far from the optimal one.
     """
     gap = instant.gap
     if not (math.isfinite(gap) and gap > 0.0 and np.all(np.isfinite(instant.drift))):
-        return ()
+        return AlongRho()
     everywhere = np.zeros_like(instant.drift)
     reached = [entry for entry in (_reach(instant, one, discount) for one in visits) if entry is not None]
-    found = []
-    for target in TARGETS:
+    found, later = [], []
+    for target in (*TARGETS, *LATER):
         part = 0.5 * MARGIN * target * gap * (1.0 - discount) / temperature
         tries = [(decided(instant, np.full_like(everywhere, part), temperature), [(everywhere, 1.0)])]
         if reached:
             seldom = 1.0 / (len(everywhere) * np.maximum(visits[-1].bound, 1e-300))
             tries.append((decided(instant, part * np.maximum(1.0, seldom), temperature), reached))
         level = min(target, 1.0) * gap
-        entries = [
-            _certificate(instant, one, *pair, level, discount, temperature) for one, pairs in tries for pair in pairs
-        ]
-        known = [entry for entry in entries if entry is not None]
-        if known:
-            found.append(max(known, key=lambda entry: entry.worth(level)))
-    return tuple(found)
+        for known, pairs in tries:
+            sums = [_sums(instant, known, *pair, discount, temperature) for pair in pairs]
+            later += [entry for entry in (_later(known, one, level) for one in sums) if entry is not None]
+            if target in TARGETS:
+                entries = [_certificate(instant, known, one, level) for one in sums]
+                found += [(level, entry) for entry in entries if entry is not None]
+    best = {level: max((e for at, e in found if at == level), key=lambda e: e.worth(level)) for level, _ in found}
+    return AlongRho(tuple(best.values()), tuple(later))
 
 
 def _reach(instant: Instant, visits: Visits, discount: float) -> tuple[FloatArray, float] | None:
@@ -134,34 +196,53 @@ def _reach(instant: Instant, visits: Visits, discount: float) -> tuple[FloatArra
     return visits.bound, factor / (1.0 - lost) * float(visits.bound @ spilt) * ENLARGED
 
 
-def _certificate(
-    instant: Instant, known: Decided, visits: FloatArray, wide: float, level: float, discount: float, temperature: float
-) -> Certificate | None:
-    """That of the set B which is worth most at a level; None if it is worth nothing there."""
+def _sums(
+    instant: Instant, known: Decided, visits: FloatArray, wide: float, discount: float, temperature: float
+) -> _Sums:
     counted, beta, tails = instant.counted, proven(known.beta), known.tails
     seen, drift, gaps = (np.where(counted, values, 0.0) for values in (visits, instant.drift, instant.gaps))
     square = temperature / (8.0 * (1.0 - discount)) * (seen @ drift**2 + wide * float(drift.max()) ** 2)
-    lost = math.sqrt(square / level) * ENLARGED
-    if not lost < 1.0:
-        return None
     order = np.argsort(beta, kind="stable")
     apart = np.concatenate([[0.0], np.cumsum((seen * gaps)[order])[:-1]])
     highest = np.concatenate([[0.0], np.maximum.accumulate(gaps[order])[:-1]])
-    excess = apart + wide * highest + temperature * (float(seen @ tails) + wide * float(tails.max()))
-    excess = (excess / (1.0 - discount) + lost * level) * ENLARGED
-    worth = beta[order] * ((1.0 - lost) - excess / level)
-    chosen = int(np.argmax(np.where(np.isfinite(worth), worth, -np.inf)))
-    if not worth[chosen] > 0.0:
+    beyond = apart + wide * highest + temperature * (float(seen @ tails) + wide * float(tails.max()))
+    weight = (float(seen.sum()) + wide) * ENLARGED
+    return _Sums(order, beta[order], beyond / (1.0 - discount) * ENLARGED, square * ENLARGED, weight)
+
+
+def _chosen(worth: FloatArray) -> int | None:
+    """Where something is worth most; None if nothing is worth anything."""
+    best = int(np.argmax(np.where(np.isfinite(worth), worth, -np.inf)))
+    return best if worth[best] > 0.0 else None
+
+
+def _later(known: Decided, sums: _Sums, level: float) -> LaterRate | None:
+    """That of the set B which is worth most at a level, whatever b will be."""
+    chosen = _chosen(sums.beta * (1.0 - sums.beyond / level))
+    if chosen is None:
+        return None
+    beta = known.beta.select(sums.order[chosen : chosen + 1]).least()
+    return LaterRate(beta, sums.square, sums.weight, float(sums.beyond[chosen]))
+
+
+def _certificate(instant: Instant, known: Decided, sums: _Sums, level: float) -> Certificate | None:
+    """That of the set B which is worth most at a level; None if it is worth nothing there."""
+    lost = math.sqrt(sums.square / level) * ENLARGED
+    if not lost < 1.0:
+        return None
+    excess = (sums.beyond + lost * level) * ENLARGED
+    chosen = _chosen(sums.beta * ((1.0 - lost) - excess / level))
+    if chosen is None:
         return None
     return Certificate(
         quantity=ALONG_RHO,
         time=instant.time,
         now=instant.gap,
-        beta=known.beta.select(order[chosen : chosen + 1]).least(),
+        beta=known.beta.select(sums.order[chosen : chosen + 1]).least(),
         share=1.0 - lost,
         share_of_steps=1.0 - lost,
         excess=float(excess[chosen]),
-        state=int(order[chosen]),
+        state=int(sums.order[chosen]),
         set_apart=chosen,
     )
 

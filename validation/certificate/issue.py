@@ -15,7 +15,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum, Run
-from wpoflow.validation.certificate.along_rho import instantaneous_rate, later_visits, rho_certificates
+from wpoflow.validation.certificate.along_rho import LaterRate, along_rho, instantaneous_rate, later_visits
 from wpoflow.validation.certificate.instant import Constants, above_rounding, instant_of_file, instant_of_problem
 from wpoflow.validation.certificate.statement import Certificate
 from wpoflow.validation.certificate.sup_norm import share_of_flow, sup_norm_certificates
@@ -71,6 +71,8 @@ class Issued:
         For one level after the other; empty where nothing can be said.
     gap : float
         At least gap(rho).
+    later : tuple of LaterRate
+        What is guaranteed of the local rate of gap(rho) in later rows.
     instantaneous, observed : float
         Guaranteed and actual dissipation(rho)/gap(rho) of the snapshot itself; no number without the problem.
     """
@@ -80,6 +82,7 @@ class Issued:
     sup_norm: tuple[Certificate, ...]
     along_rho: tuple[Certificate, ...]
     gap: float
+    later: tuple[LaterRate, ...] = ()
     instantaneous: float = NOT_A_NUMBER
     observed: float = NOT_A_NUMBER
 
@@ -89,7 +92,9 @@ class CertifiedRates:
     """Rates (rows,) of one quantity in each row, and the levels (rows,) of the certificates that give them.
 
     A certificate of rate r down to l says -dy/dt >= r (y - l), hence r (1 - l/y) for the local rate of y: that number
-    is given, so that it never lies above the rate that is observed.  Zero where there is none.
+    is given, so that it never lies above the rate that is observed.  Zero where there is none.  In each row the best of
+    all certificates issued until then counts, with what the row itself is known to be; the largest of earlier rows is
+    no bound of later local rates (`along_rho`).
     """
 
     rate: FloatArray
@@ -116,13 +121,15 @@ def issue(evidence: _Known) -> tuple[Issued, ...]:
             found.append(_of_file(evidence, index, time, policy, max(row, 0), constants))
             continue
         known = instant_of_problem(time, policy, evidence.optimum, evidence.gap_floor, constants, mdp)
+        along = along_rho(known, visits, mdp.discount, mdp.temperature)
         found.append(
             Issued(
                 snapshot=index,
                 time=time,
                 sup_norm=sup_norm_certificates(known, mdp.discount, mdp.temperature),
-                along_rho=rho_certificates(known, visits, mdp.discount, mdp.temperature),
+                along_rho=along.certificates,
                 gap=known.gap,
+                later=along.later,
                 instantaneous=instantaneous_rate(known, mdp.discount, mdp.temperature),
                 observed=known.dissipation / known.gap if known.gap > 0.0 else NOT_A_NUMBER,
             )
@@ -140,17 +147,19 @@ def _of_file(
         *(time, policy, float(evidence.largest_gap[row]), gap),
         *(evidence.optimum, evidence.optimal_generators, constants, discount),
     )
+    along = along_rho(at, (), discount, temperature)
     return Issued(
         snapshot=snapshot,
         time=time,
         sup_norm=sup_norm_certificates(at, discount, temperature),
-        along_rho=rho_certificates(at, (), discount, temperature),
+        along_rho=along.certificates,
         gap=gap,
+        later=along.later,
     )
 
 
 def certified_sup_norm(evidence: _Known) -> CertifiedRates:
-    """Of |V - V*|_sup: the best certificate issued so far, or what gap_sup of the row alone gives with alpha.
+    """Of |V - V*|_sup: the best of the certificates issued so far, or what gap_sup of the row alone gives with alpha.
 
     With alpha there is no level, and of a row nothing but gap_sup is needed: 2 alpha e^(-gamma gap_sup/tau) share.
     """
@@ -161,30 +170,28 @@ def certified_sup_norm(evidence: _Known) -> CertifiedRates:
     alone = sup_norm_rate(evidence.alpha_from_now_on, evidence.discount) * share / (1.0 - evidence.discount)
     alone = np.where(np.isfinite(alone), alone, 0.0) if evidence.wasserstein else np.zeros_like(share)
     issued = [one for entry in evidence.certificates for one in entry.sup_norm]
-    return _best(evidence.run.series["time"], largest, issued, share, alone)
-
-
-def certified_along_rho(evidence: _Known) -> CertifiedRates:
-    """Of gap(rho): the best certificate issued so far."""
-    issued = [one for entry in evidence.certificates for one in entry.along_rho]
-    time = evidence.run.series["time"]
-    none = np.zeros_like(time)
-    return _best(time, evidence.run.series["gap"], issued, none, none)
-
-
-def _best(
-    time: FloatArray, now: FloatArray, issued: list[Certificate], share: FloatArray, alone: FloatArray
-) -> CertifiedRates:
-    """In every row that of the certificates issued until then which gives the largest rate at once.
-
-    ``share`` (rows,) is that which the row's own |V - V*|_sup gives, where it is larger than a certificate's.
-    """
-    rate, level = alone.copy(), np.zeros_like(alone)
+    time, rate, level = evidence.run.series["time"], alone.copy(), np.zeros_like(alone)
     for entry in issued:
         reaches = np.maximum(entry.share, share)
-        applies = (time >= entry.time) & (now > 0.0)
-        left = reaches - entry.excess / np.where(applies, now, 1.0)
+        applies = (time >= entry.time) & (largest > 0.0)
+        left = reaches - entry.excess / np.where(applies, largest, 1.0)
         gives = np.where(applies, 2.0 * float(proven(entry.beta)) * left, 0.0)
         level = np.where(gives > rate, entry.excess / reaches, level)
         rate = np.maximum(rate, gives)
+    return CertifiedRates(rate, level)
+
+
+def certified_along_rho(evidence: _Known) -> CertifiedRates:
+    """Of gap(rho): the best of the certificates issued so far, with the row's own |V - V*|_sup (`along_rho`)."""
+    time, gap = evidence.run.series["time"], evidence.run.series["gap"]
+    rate, level = np.zeros_like(gap), np.zeros_like(gap)
+    largest = np.where(np.isfinite(evidence.largest_gap), evidence.largest_gap, np.inf)
+    for issued in evidence.certificates:
+        applies = (time >= issued.time) & (gap > 0.0)
+        left = np.where(applies, gap, 1.0)
+        for entry in issued.later:
+            squares = entry.squares(largest, evidence.discount, evidence.temperature)
+            gives = np.where(applies, entry.rates(left, squares), 0.0)
+            level = np.where(gives > rate, entry.levels(squares), level)
+            rate = np.maximum(rate, gives)
     return CertifiedRates(rate, level)

@@ -62,6 +62,11 @@ def judge(evidence: Evidence) -> Judgement:
         policy = snapshots.policy_at(j)
         found, now = recomputed_series(mdp, geometry, policy, best_log, best.occupancy)
         allowed = _allowances(evidence, found, row, noise)
+        largest = float(evidence.run.series["occupancy_ratio_largest"][row])
+        if not np.isnan(largest):  # of the steps since the row before as well
+            ratio = found["occupancy_ratio"]
+            quantity, allowed_below = "occupancy_ratio_largest", RELATIVE * ratio
+            _keep(worst, Measurement(quantity, largest, ratio, ">=", evidence.when(row), rounding=allowed_below))
         for name, number in found.items():
             entry = _entry(evidence, name, row, number, allowed.get(name, RELATIVE * abs(number)))
             _keep(worst, entry)
@@ -236,7 +241,12 @@ def _of_step(
     meant = mdp.counted
     rise = max(0.0, float((now.value - then.value)[mdp.counted].max()))
     where = evidence.when(row)
+    ratio = _concentrability(evidence, now.occupancy)
+    largest = float(series["occupancy_ratio_largest"][row])
+    if evidence.run.attributes["bellman_solver"] == "krylov":  # then the a-priori bound may stand for it
+        ratio = max(ratio, _concentrability(evidence, (1.0 - evidence.discount) * evidence.run.rho))
     found = [
+        Measurement("occupancy_ratio_largest, one step", largest, ratio, "<=", where, rounding=RELATIVE * ratio),
         Measurement("step_size", size, dt, "=", where, rounding=1e-9 * dt),
         Measurement("bellman_evaluations", solved, 1.0, ">=", where),
         Measurement("limited_cells", float(series["limited_cells"][row]), 0.0, ">=", where),
@@ -246,6 +256,13 @@ def _of_step(
         ratio = float((kl_after[meant] / kl_before[meant]).max()) - 1.0
         found.append(Measurement("kl_ratio_excess", series["kl_ratio_excess"][row], ratio, "=", where, rounding=1e-9))
     return found
+
+
+def _concentrability(evidence: Evidence, visits: FloatArray) -> float:
+    """max d*/d; infinite where d is zero in a state that the optimal policy visits."""
+    best = evidence.optimum.occupancy
+    with np.errstate(divide="ignore", over="ignore"):
+        return float((best[best > 0.0] / visits[best > 0.0]).max())
 
 
 def _rates(evidence: Evidence) -> list[Measurement]:

@@ -19,7 +19,7 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.validation.certificate.statement import Certificate, best
 from wpoflow.validation.claims.claim import Judgement, claim
-from wpoflow.validation.claims.static_inequality import above_rounding
+from wpoflow.validation.claims.static_inequality import above_rounding, rate_measurement
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.lower_bounds import lower_bounds
 from wpoflow.validation.evidence import LARGEST_ROUNDING_SHARE, Evidence
@@ -57,6 +57,10 @@ def judge(evidence: Evidence) -> Judgement:
     series = {"|V - V*|_sup": evidence.run.series["gap_sup"], "gap(rho)": evidence.run.series["gap"]}
     found = [_worst(evidence, name, certificates[name], series[name]) for name in series]
     found.append(_instants(evidence))
+    if evidence.dissipates:
+        found.append(
+            rate_measurement(evidence, "certified over observed rate of gap(rho)", evidence.certified_rho.rate)
+        )
     found += _formed_again(evidence)
     ends = {"|V - V*|_sup": best(issued[-1].sup_norm), "gap(rho)": best(issued[-1].along_rho)}
     last = {name: entry for name, entry in ends.items() if entry is not None}

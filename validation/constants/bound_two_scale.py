@@ -30,12 +30,13 @@ betabar/(1 + eps) being the constant of the base for C/(1 + eps).
 eps^2 + (1 - b_k - R_k) eps - R_k = 0, b_k = betabar/beta_k.  The largest root over k gives betabar/(1 + eps).
 
 **Use.**  Every axis is tried as the fibre, and the base of a grid of three axes is bounded in the same way: all orders.
-The constants of one axis are those of `log_sobolev_lines`, or any others given.  An additive potential has F = 0 and
-the least constant of its axes; sup |d_k d_l Phi| of Otto and Reznikoff is the limit of fine cells.
+The constants of one axis are those of `log_sobolev_lines`, or any others given, as the dearer `log_sobolev_sharp`.  An
+additive potential has F = 0 and the least constant of its axes; sup |d_k d_l Phi| of Otto and Reznikoff is the limit
+of fine cells.
 
-**Never fails**: 0.3–0.9 of alpha, about the share that the constants of one axis keep.  **Rounding**: sums of positive
-terms in logarithms; differences of partial sums are raised by their error before they are squared, and the
-price by its own.
+**Never fails**: 0.3–0.9 of alpha, about the share that the constants of one axis keep; 0.5–0.95 with sharp ones.
+**Rounding**: sums of positive terms in logarithms; differences of partial sums are raised by their error before they
+are squared, and the price by its own.
 
 Sources: Otto & Reznikoff, A new criterion for the logarithmic Sobolev inequality and two applications, J. Funct. Anal.
 243 (2007) 121, doi:10.1016/j.jfa.2006.10.002; Grunewald, Otto, Villani & Westdickenberg, A two-scale approach to

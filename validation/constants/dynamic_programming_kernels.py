@@ -1,4 +1,7 @@
-"""Does D >= 2 alpha Ent hold on a path?  The dynamic programme, cell by cell; see `bound_dynamic_programming`."""
+"""Does D >= 2 alpha Ent hold on a path?  The dynamic programme, cell by cell; see `bound_dynamic_programming`.
+
+``plain`` asks for the log-Sobolev inequality instead, in which psi(X, y) = 4 (sqrt y - sqrt X)^2.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,12 @@ from wpoflow.validation.constants.lower_envelope_kernels import (
     SELF,
     WIDTH,
     difference,
-    exponent,
+    distance,
     minimise_over_pieces,
     over_chord,
     over_piece,
     set_slopes,
+    stationary,
 )
 
 INNER = 1e-4  # |X - 1| up to which v is bounded by a square
@@ -93,7 +97,9 @@ def nodes(low: float, high: float, near: float, far: float) -> tuple[FloatArray,
 
 
 @kernel()
-def inner_minimum(kept: FloatArray, kappa: float, excess: float, log_y: float, y: float) -> tuple[float, float]:
+def inner_minimum(
+    kept: FloatArray, kappa: float, excess: float, log_y: float, y: float, plain: bool
+) -> tuple[float, float]:
     """A lower bound, convex in y, of min over LOW <= X - 1 <= HIGH of WHOLE (X - 1)^2 + kappa psi(X, y); and its slope.
 
     For y outside: the larger of the minimum over all X with (y - X)^2/max(X, y) for psi, and of kappa psi(nearest, y).
@@ -110,9 +116,9 @@ def inner_minimum(kept: FloatArray, kappa: float, excess: float, log_y: float, y
         value = 0.5 * slope * excess
         nearest = kept[LOW]
     ratio = log_y - math.log1p(nearest)
-    jump = kappa * (excess - nearest) * ratio
+    jump = distance(kappa, excess - nearest, ratio, 1.0 + nearest, y, plain)
     if jump > value:
-        return jump, kappa * (ratio - math.expm1(-ratio))
+        return jump, -4.0 * kappa * math.expm1(-0.5 * ratio) if plain else kappa * (ratio - math.expm1(-ratio))
     return value, slope
 
 
@@ -147,19 +153,21 @@ def fill_rows(
     kept: FloatArray,
     best: IntArray,
     table: FloatArray,
+    plain: bool,
 ) -> None:
     """w at the nodes begin..end, and by how much it may fall below its chords between them."""
     if k > 0:
-        set_slopes(pieces, count, kappa)
-        minimise_over_pieces(pieces, knots, count, kappa, points[:, begin : end + 1], best[begin : end + 1])
+        set_slopes(pieces, count, kappa, plain)
+        minimise_over_pieces(pieces, knots, count, kappa, points[:, begin : end + 1], best[begin : end + 1], plain)
     for i in range(begin, end + 1):
         excess, log_y, y = points[EXCESS, i], points[LOG, i], points[SELF, i]
         if k == 0:  # X is 1, v is 0
-            outer, place_excess, place, at_place = kappa * excess * log_y, 0.0, 1.0, 0.0
+            outer = distance(kappa, excess, log_y, 1.0, y, plain)
+            place_excess, place, at_place = 0.0, 1.0, 0.0
             table[BOUND, i], table[BOUND_SLOPE, i] = math.inf, 0.0
         else:
-            outer, place_excess, place, at_place = over_piece(best[i], pieces, knots, kappa, excess, log_y, y)
-            table[BOUND, i], table[BOUND_SLOPE, i] = inner_minimum(kept, kappa, excess, log_y, y)
+            outer, place_excess, place, at_place = over_piece(best[i], pieces, knots, kappa, excess, log_y, y, plain)
+            table[BOUND, i], table[BOUND_SLOPE, i] = inner_minimum(kept, kappa, excess, log_y, y, plain)
         table[PLACE_EXCESS, i], table[PLACE, i], table[AT_PLACE, i] = place_excess, place, at_place
         table[VALUE, i] = min(outer, table[BOUND, i])
         moved = kappa * abs(difference(y, excess, place, place_excess))
@@ -178,23 +186,27 @@ def chord_depth(
     knots: FloatArray,
     best: IntArray,
     table: FloatArray,
+    plain: bool,
 ) -> float:
     """By how much w may fall below its chord between the nodes i and i + 1."""
     start, start_excess = points[SELF, i], points[EXCESS, i]
     length = difference(points[SELF, i + 1], points[EXCESS, i + 1], start, start_excess)
     value = table[VALUE, i]
     slope = (table[VALUE, i + 1] - value) / length
-    t = exponent(-slope / kappa)
+    # psi(X, y) = X psi(1, y/X), symmetric in its arguments: the y/X where its derivative is slope/kappa
+    growth, psi = stationary(-slope / kappa, plain)
     depth = 0.0
     for j in range(i, i + 2):
         gap = difference(table[PLACE, j], table[PLACE_EXCESS, j], start, start_excess)
-        depth = max(depth, over_chord(gap, table[PLACE, j], table[AT_PLACE, j], kappa, value, length, slope, t))
+        depth = max(
+            depth, over_chord(gap, table[PLACE, j], table[AT_PLACE, j], kappa, value, length, slope, growth, psi)
+        )
     if not table[BOUND, i] < math.inf:
         return depth
     for p in range(best[i] + 1, best[i + 1] + 1):
         there = min(pieces[RIGHT, p - 1], pieces[LEFT, p])
         gap = difference(knots[SELF, p], knots[EXCESS, p], start, start_excess)
-        depth = max(depth, over_chord(gap, knots[SELF, p], there, kappa, value, length, slope, t))
+        depth = max(depth, over_chord(gap, knots[SELF, p], there, kappa, value, length, slope, growth, psi))
     turn = table[BOUND_SLOPE, i + 1] - table[BOUND_SLOPE, i]
     if turn > 0.0:  # where the tangents of the inner minimum meet
         along = (table[BOUND, i] - table[BOUND, i + 1] + table[BOUND_SLOPE, i + 1] * length) / turn
@@ -218,10 +230,15 @@ def next_pieces(
     pieces: FloatArray,
     knots: FloatArray,
     count: int,
+    plain: bool,
+    log_largest: float,
 ) -> int:
-    """Replace v_k by v_{k+1}; the number of its pieces."""
+    """Replace v_k by v_{k+1}; the number of its pieces.  ``log_largest`` is that of the largest X of v_k."""
     theta, rest = math.exp(log_theta), math.exp(log_rest)
     lowest, highest = min(table[VALUE, begin], kept[FLOOR]), table[VALUE, end]
+    if plain:  # v is not negative
+        nearest = math.exp(0.5 * log_largest)
+        highest = min(highest, (1.0 - ROUNDING) * 4.0 * kappa * (math.sqrt(points[SELF, end]) - nearest) ** 2)
     old = 1
     while old < count and knots[SELF, old] < points[SELF, begin]:
         lowest = min(lowest, min(pieces[LEFT, old], pieces[RIGHT, old]))
@@ -278,7 +295,9 @@ def next_pieces(
 
 
 @kernel()
-def certify_path(log_gibbs: FloatArray, log_conductance: FloatArray, alpha: float, near: float, far: float) -> bool:
+def certify_path(
+    log_gibbs: FloatArray, log_conductance: FloatArray, alpha: float, near: float, far: float, plain: bool
+) -> bool:
     """Whether the programme, begun at cell 0, proves D >= 2 alpha Ent for one path."""
     n = log_gibbs.size
     shares = np.empty((3, n))
@@ -300,20 +319,37 @@ def certify_path(log_gibbs: FloatArray, log_conductance: FloatArray, alpha: floa
         while points[LOG, end - 1] >= REACH - min(shares[1, k], shares[1, k + 1]):
             end -= 1
         # above the last node the minimum over rho rises, if v is at most kappa (y - X) there
-        if not (kappa > LEAST_KAPPA and kept[LARGEST] <= kappa * (points[SELF, end] - math.exp(-shares[1, k]))):
+        rises = plain or kept[LARGEST] <= kappa * (points[SELF, end] - math.exp(-shares[1, k]))
+        if not (kappa > LEAST_KAPPA and rises):
             return False
-        fill_rows(k, kappa, begin, end, points, pieces, knots, count, kept, best, table)
+        fill_rows(k, kappa, begin, end, points, pieces, knots, count, kept, best, table, plain)
         for i in range(begin, end):
-            table[DEPTH, i] = chord_depth(i, kappa, points, pieces, knots, best, table) if i != inner else 0.0
+            table[DEPTH, i] = chord_depth(i, kappa, points, pieces, knots, best, table, plain) if i != inner else 0.0
         theta, rest = shares[1, k + 1], shares[2, k + 1]
-        count = next_pieces(alpha, kappa, theta, rest, begin, end, inner, points, table, kept, pieces, knots, count)
+        count = next_pieces(
+            alpha,
+            kappa,
+            theta,
+            rest,
+            begin,
+            end,
+            inner,
+            points,
+            table,
+            kept,
+            pieces,
+            knots,
+            count,
+            plain,
+            -shares[1, k],
+        )
         if not kept[SQUARE] > 0.0:  # v is not positive: the cells 0..k+1 alone need not obey the inequality
             return False
     return True
 
 
 @kernel()
-def certify_oriented(log_gibbs: FloatArray, log_conductance: FloatArray, alpha: float) -> bool:
+def certify_oriented(log_gibbs: FloatArray, log_conductance: FloatArray, alpha: float, plain: bool) -> bool:
     """`certify_path` from the end that is nearer to the mass, where chords cost less, on nodes fit for the length."""
     n = log_gibbs.size
     centre = 0.0
@@ -321,22 +357,30 @@ def certify_oriented(log_gibbs: FloatArray, log_conductance: FloatArray, alpha: 
         centre += k * math.exp(log_gibbs[k])
     near = min(NEAR, SPREAD / math.sqrt(n))
     if 2.0 * centre > n - 1:
-        return certify_path(log_gibbs[::-1].copy(), log_conductance[::-1].copy(), alpha, near, FAR)
-    return certify_path(log_gibbs.copy(), log_conductance.copy(), alpha, near, FAR)
+        return certify_path(log_gibbs[::-1].copy(), log_conductance[::-1].copy(), alpha, near, FAR, plain)
+    return certify_path(log_gibbs.copy(), log_conductance.copy(), alpha, near, FAR, plain)
 
 
 @kernel(parallel=True)
-def certify_paths(log_gibbs: FloatArray, log_conductance: FloatArray, alpha: FloatArray, out: BoolArray) -> None:
+def certify_paths(
+    log_gibbs: FloatArray, log_conductance: FloatArray, alpha: FloatArray, plain: bool, out: BoolArray
+) -> None:
     """`certify_oriented` of every state.  Arrays (S, n), (S, n - 1), (S,), (S,)."""
     for i in numba.prange(log_gibbs.shape[0]):
-        out[i] = certify_oriented(log_gibbs[i], log_conductance[i], alpha[i])
+        out[i] = certify_oriented(log_gibbs[i], log_conductance[i], alpha[i], plain)
 
 
 @kernel(parallel=True)
 def largest_certified(
-    log_gibbs: FloatArray, log_conductance: FloatArray, low: FloatArray, high: FloatArray, out: FloatArray
+    log_gibbs: FloatArray,
+    log_conductance: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    plain: bool,
+    resolution: float,
+    out: FloatArray,
 ) -> None:
-    """Fill with a certified rate of every state that is within RESOLUTION of one that is not.
+    """Fill with a certified rate of every state that is within the resolution, relative, of one that is not.
 
     Parameters
     ----------
@@ -348,10 +392,10 @@ def largest_certified(
     """
     for i in numba.prange(log_gibbs.shape[0]):
         out[i], least, most = 0.0, low[i], high[i]
-        middle = most / (1.0 + RESOLUTION)  # alpha is often the spectral gap itself
+        middle = most / (1.0 + resolution)  # alpha is often the spectral gap itself
         while 0.0 < least < middle:
-            if certify_oriented(log_gibbs[i], log_conductance[i], middle):
+            if certify_oriented(log_gibbs[i], log_conductance[i], middle, plain):
                 out[i], least = middle, middle
             else:
                 most = middle
-            middle = min(math.sqrt(least * most), most / (1.0 + RESOLUTION))
+            middle = min(math.sqrt(least * most), most / (1.0 + resolution))

@@ -6,14 +6,15 @@ on the state: Bakry–Émery for convex potentials (0.95 of alpha), the sharpene
 (0.36–0.76), the convex reference in between, the unit chain for nearly flat ones.
 
 Bounds have a price.  Those of level ``quick`` are evaluated in all states.  Level ``full`` adds the costly ones, on
-paths dynamic programming (0.99 of alpha), where the least bound is decided: in the state that has it, then, with this
+paths dynamic programming (0.99 of alpha), with several axes two scales with the log-Sobolev constants of each axis by
+dynamic programming (0.5 to 0.95), where the least bound is decided: in the state that has it, then, with this
 state's new bound as all that is asked for, in the states whose bound is below it, and so on until the state of least
 bound is one of these.  The rest cannot lower the minimum, and keep their quick bounds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,7 @@ from wpoflow.validation.constants.bound_two_scale import bound_two_scale
 from wpoflow.validation.constants.bound_weighted_gap import bound_weighted_gap
 from wpoflow.validation.constants.bounds_one_axis import CIRCLE_BOUNDS, COSTLY_PATH_BOUNDS, PATH_BOUNDS
 from wpoflow.validation.constants.generators import Generators
+from wpoflow.validation.constants.log_sobolev_sharp import log_sobolev_sharp
 from wpoflow.validation.constants.proven import ProvenBound
 
 Bound = Callable[[Generators], FloatArray]
@@ -35,6 +37,16 @@ PRODUCT_BOUNDS: dict[str, Bound] = {
     "two_scale": bound_two_scale,
     "weighted_gap": bound_weighted_gap,
 }
+CostlyBound = Callable[[Generators, float], FloatArray]
+"""Of generators, and a rate above which it need not look."""
+
+
+def two_scale_sharp(generators: Generators, at_most: float) -> FloatArray:
+    """Two scales, the constants of paths in them by dynamic programming, (S,)."""
+    return bound_two_scale(generators, log_sobolev_sharp)
+
+
+COSTLY_PRODUCT_BOUNDS: dict[str, CostlyBound] = {"two_scale_sharp": two_scale_sharp}
 SINGLE_CELL = "single_cell"
 LEVELS = ("quick", "full")
 BATCH = 64
@@ -106,20 +118,29 @@ def lower_bounds(generators: Generators, level: str = "quick", counted: BoolArra
         )
     if not generators.axes:
         return LowerBounds({SINGLE_CELL: np.full(generators.size, np.inf)})
-    family = PATH_BOUNDS if generators.is_path else CIRCLE_BOUNDS if generators.is_circle else PRODUCT_BOUNDS
+    family: Mapping[str, Bound]
+    costly: Mapping[str, CostlyBound]
+    if generators.is_path:
+        family, costly = PATH_BOUNDS, COSTLY_PATH_BOUNDS
+    elif generators.is_circle:
+        family, costly = CIRCLE_BOUNDS, {}
+    else:
+        family, costly = PRODUCT_BOUNDS, COSTLY_PRODUCT_BOUNDS
     values = {name: np.empty(generators.size) for name in family}
     for rows, block in generators.blocks():
         for name, bound in family.items():
             values[name][rows] = bound(block)
     bounds = LowerBounds(values)
-    if level == "full" and generators.is_path:
-        return _refined(bounds, generators, counts)
+    if level == "full" and costly:
+        return _refined(bounds, generators, counts, costly)
     return bounds
 
 
-def _refined(bounds: LowerBounds, generators: Generators, counted: BoolArray) -> LowerBounds:
+def _refined(
+    bounds: LowerBounds, generators: Generators, counted: BoolArray, costly: Mapping[str, CostlyBound]
+) -> LowerBounds:
     """With the costly bounds of the states that decide the minimum over those counted."""
-    values = {name: np.zeros(generators.size) for name in COSTLY_PATH_BOUNDS}
+    values = {name: np.zeros(generators.size) for name in costly}
     best = np.where(counted, bounds.best, np.inf)
     refined = ~counted
     least, batch = np.inf, 1
@@ -129,7 +150,7 @@ def _refined(bounds: LowerBounds, generators: Generators, counted: BoolArray) ->
             return LowerBounds({**bounds.values, **values})
         chosen = open_states[np.argsort(best[open_states], kind="stable")[:batch]]
         block = generators.select(chosen)
-        for name, bound in COSTLY_PATH_BOUNDS.items():
+        for name, bound in costly.items():
             values[name][chosen] = bound(block, least)
             best[chosen] = np.maximum(best[chosen], values[name][chosen])
         refined[chosen] = True

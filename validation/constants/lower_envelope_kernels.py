@@ -1,17 +1,20 @@
 r"""The step of the dynamic programme: minima of v(X) + kappa psi(X, y) over X, v linear between knots.
 
-psi(X, y) = (y - X)(ln y - ln X) is convex, homogeneous of degree one, and its mixed derivative -1/X - 1/y is negative
-(Monge's condition): whatever v is, a minimiser X*(y) does not fall as y grows.
+psi(X, y) is (y - X)(ln y - ln X) or, ``plain``, 4 (sqrt y - sqrt X)^2. Both are convex, homogeneous of degree one, and
+their mixed derivatives -1/X - 1/y and -2/sqrt(X y) are negative (Monge's condition): whatever v is, a minimiser X*(y)
+does not fall as y grows.
 
-**One piece.**  On a piece with slope s the minimiser is y e^{-t}, t + e^t = 1 + s/kappa, or the end of the piece that
-is nearer to it.  **All pieces.**  Rows (the y) are taken in the order of a bisection, each between the minimisers of
-its neighbours found before: N log N evaluations.  A row evaluated wrongly by e can cost the rows taken after it at
-most e more, since v(X) + kappa psi(X, .) minus the same of X' < X falls; so errors only add along the log N rounds.
+**One piece.**  On a piece with slope s the minimiser is y e^{-t}, t + e^t = 1 + s/kappa, plain y/(1 + s/(4 kappa))^2,
+or the end of the piece that is nearer to it; the right end if s <= -4 kappa.  **All pieces.**  Rows (the y) are taken
+in the order of a bisection, each between the minimisers of its neighbours found before: N log N evaluations.  A row
+evaluated wrongly by e can cost the rows taken after it at most e more, since v(X) + kappa psi(X, .) minus the same of
+X' < X falls; so errors only add along the log N rounds.
 
 **Between two rows** y_i < y_{i+1} the minimum w stays above its chord less
 
     delta = max over X in {X*_i, X*_{i+1} and the knots between them} of
-            max over y of chord(y) - v(X) - kappa psi(X, y),        y = r X,   ln r + 1 - 1/r = (slope of chord)/kappa.
+            max over y of chord(y) - v(X) - kappa psi(X, y),        y = r X,   ln r + 1 - 1/r = (slope of chord)/kappa,
+            plain 4 (1 - r^(-1/2)) = (slope of chord)/kappa, and without a maximum inside if that is 4 or more.
 
 For by Monge's condition a minimiser at y lies between X*_i and X*_{i+1}; on a piece chord - v - kappa psi is concave
 in (X, y), and affine along rays through the origin moved with the affine parts, psi being homogeneous.  So its
@@ -26,7 +29,7 @@ from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.compile import kernel
 
 LEFT, RIGHT, WIDTH, SLOPE, SHRINK, OFFSET = range(6)
-"""Rows of an array of pieces: v at both ends, length in X, slope, e^{-t} - 1, and kappa (1 - e^{-t}) t."""
+"""Rows of an array of pieces: v at both ends, length in X, slope, X*/y - 1, and kappa psi(X*, y)/y."""
 EXCESS, LOG, SELF = range(3)
 """Rows of an array of points X > 0: X - 1, ln X and X, each to relative accuracy, however close X is to 1 or 0."""
 SETTLED = 1e-9  # last relative step of Newton's method, after which its error is of the order of the square
@@ -47,36 +50,57 @@ def exponent(z: float) -> float:
 
 
 @kernel()
+def distance(kappa: float, gap: float, log_ratio: float, x: float, y: float, plain: bool) -> float:
+    """Kappa psi(X, y), of gap = y - X and ln y - ln X."""
+    if plain:
+        return 4.0 * kappa * (gap / (math.sqrt(x) + math.sqrt(y))) ** 2
+    return kappa * gap * log_ratio
+
+
+@kernel()
+def stationary(z: float, plain: bool) -> tuple[float, float]:
+    """r - 1 and psi(r, 1) of the r where the derivative of psi(r, 1) by r is -z; infinite where there is none."""
+    if plain:
+        root = 1.0 + 0.25 * z
+        if root <= 0.0:
+            return math.inf, math.inf
+        fall = -0.25 * z / root  # sqrt r - 1
+        return fall * (2.0 + fall), 4.0 * fall * fall
+    t = exponent(z)
+    return math.expm1(-t), -math.expm1(-t) * t
+
+
+@kernel()
 def difference(a: float, a_excess: float, b: float, b_excess: float) -> float:
     """a - b, from a - 1 and b - 1 where these know more digits."""
     return a - b if a < 0.5 else a_excess - b_excess
 
 
 @kernel()
-def set_slopes(pieces: FloatArray, count: int, kappa: float) -> None:
+def set_slopes(pieces: FloatArray, count: int, kappa: float, plain: bool) -> None:
     """Slopes of the pieces and what follows from them for this kappa."""
     for p in range(count):
         slope = (pieces[RIGHT, p] - pieces[LEFT, p]) / pieces[WIDTH, p] if pieces[LEFT, p] < math.inf else 0.0
-        t = exponent(slope / kappa)
-        pieces[SLOPE, p] = slope
-        pieces[SHRINK, p] = math.expm1(-t)
-        pieces[OFFSET, p] = -kappa * pieces[SHRINK, p] * t
+        shrink, psi = stationary(slope / kappa, plain)
+        pieces[SLOPE, p], pieces[SHRINK, p], pieces[OFFSET, p] = slope, shrink, kappa * psi
 
 
 @kernel()
 def over_piece(
-    p: int, pieces: FloatArray, knots: FloatArray, kappa: float, excess: float, log_y: float, y: float
+    p: int, pieces: FloatArray, knots: FloatArray, kappa: float, excess: float, log_y: float, y: float, plain: bool
 ) -> tuple[float, float, float, float]:
     """Minimum over piece p of v(X) + kappa psi(X, y), where v is infinite or linear; and X - 1, X and v(X) there."""
     gap = difference(y, excess, knots[SELF, p], knots[EXCESS, p])
     from_left = gap + y * pieces[SHRINK, p]
     if from_left <= 0.0:
         value = pieces[LEFT, p]
-        return value + kappa * gap * (log_y - knots[LOG, p]), knots[EXCESS, p], knots[SELF, p], value
+        jump = distance(kappa, gap, log_y - knots[LOG, p], knots[SELF, p], y, plain)
+        return value + jump, knots[EXCESS, p], knots[SELF, p], value
     if from_left >= pieces[WIDTH, p]:
         value = pieces[RIGHT, p]
         gap = difference(y, excess, knots[SELF, p + 1], knots[EXCESS, p + 1])
-        return value + kappa * gap * (log_y - knots[LOG, p + 1]), knots[EXCESS, p + 1], knots[SELF, p + 1], value
+        jump = distance(kappa, gap, log_y - knots[LOG, p + 1], knots[SELF, p + 1], y, plain)
+        return value + jump, knots[EXCESS, p + 1], knots[SELF, p + 1], value
     value = pieces[LEFT, p] + pieces[SLOPE, p] * from_left
     move = y * pieces[SHRINK, p]
     return value + pieces[OFFSET, p] * y, excess + move, y + move, value
@@ -84,7 +108,7 @@ def over_piece(
 
 @kernel()
 def minimise_over_pieces(
-    pieces: FloatArray, knots: FloatArray, count: int, kappa: float, rows: FloatArray, best: IntArray
+    pieces: FloatArray, knots: FloatArray, count: int, kappa: float, rows: FloatArray, best: IntArray, plain: bool
 ) -> None:
     """Fill ``best`` with the piece of least minimum for every row y, (R,).
 
@@ -105,7 +129,9 @@ def minimise_over_pieces(
             last = best[row + stride] if row + stride < n else count - 1
             least, place = math.inf, first
             for p in range(first, last + 1):
-                value = over_piece(p, pieces, knots, kappa, rows[EXCESS, row], rows[LOG, row], rows[SELF, row])[0]
+                value = over_piece(p, pieces, knots, kappa, rows[EXCESS, row], rows[LOG, row], rows[SELF, row], plain)[
+                    0
+                ]
                 if value < least:
                     least, place = value, p
             best[row] = place
@@ -114,7 +140,15 @@ def minimise_over_pieces(
 
 @kernel()
 def over_chord(
-    gap: float, x: float, value: float, kappa: float, start_value: float, length: float, slope: float, t: float
+    gap: float,
+    x: float,
+    value: float,
+    kappa: float,
+    start_value: float,
+    length: float,
+    slope: float,
+    growth: float,
+    psi: float,
 ) -> float:
     """max over y of chord(y) - v(X) - kappa psi(X, y), at least zero.
 
@@ -124,11 +158,10 @@ def over_chord(
         X less the left end of the chord, X and v(X).
     start_value, length, slope : float
         The chord: w at its left end, its length in y and its slope.
-    t : float
-        t + e^t = 1 - slope/kappa: the y sought is X e^{-t}.
+    growth, psi : float
+        The y sought is X (1 + growth), and psi(X, y) there X psi.
     """
-    shrink = math.expm1(-t)
-    along = gap + x * shrink
+    along = gap + x * growth
     if not 0.0 < along < length:
         return 0.0
-    return max(0.0, start_value + slope * along - value * (1.0 - ROUNDING) + kappa * x * shrink * t)
+    return max(0.0, start_value + slope * along - value * (1.0 - ROUNDING) - kappa * x * psi)

@@ -3,8 +3,8 @@ r"""Decay of the gap over all its decades, and its local rate, beside what theor
     guaranteed    gap(0) exp(-∫ 2 alpha/kappa dt), alpha the lower bound that is certified from each row on; kappa is
                   known in the rows only, and the smaller rate of the two about an interval is taken in between
     paper         likewise with 2 alpha (1 - gamma)/|d*/rho|_sup
-    certified     for the local rate alone: what certificates of gap(rho) issued until then give, by the run file alone
-                  (`validation.certificate`)
+    certified     for the local rate alone: what certificates of gap(rho) issued until then give in each row, by the run
+                  file alone (`validation.certificate`); zero, and not drawn, before the first that says something
     sharp         2 lambda of the slowest state that is visited, or what another flow has for it; a line through the
                   last gap above rounding
 
@@ -90,7 +90,7 @@ def draw(cut: Slice) -> Figure:
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[1.6, 1.0])
     gap_panel(above, cut.run)
     if _somewhere(rates_of(cut.run).certified):
-        above.plot([], [], color=PURPLE, marker=".", linestyle="none", label="certified")
+        above.plot([], [], color=PURPLE, linewidth=1.2, label="certified")
     legend_above(above, 2)
     rate_panel(below, cut.run)
     above.set_xlabel("")
@@ -144,10 +144,9 @@ def rate_panel(panel: Axes, run: Run) -> None:
         if _somewhere(rate):
             panel.plot(time, np.where(rate > 0.0, rate, np.nan), color=colour, linestyle=dashes)
             compared.append(rate[-1:])
-    # most certificates are issued, at a snapshot, down to a level that the rows after it soon pass: no line
     if _somewhere(rates.certified):
         certified = np.where(rates.certified > 0.0, rates.certified, np.nan)
-        panel.plot(time, certified, color=PURPLE, marker=".", markersize=4.0, linestyle="none", zorder=4)
+        panel.plot(time, certified, color=PURPLE, marker=marker, markersize=3.0, linewidth=1.2, zorder=4)
         compared.append(rates.certified[-1:])
     if np.isfinite(rates.sharp) and rates.sharp > 0.0:
         panel.axhline(rates.sharp, color=BLACK, linestyle="-.", linewidth=0.8)

@@ -22,7 +22,7 @@ from wpoflow.solver.entropy import gibbs_policy, relative_entropy_to_gibbs
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
-from wpoflow.validation.certificate.along_rho import Visits, instantaneous_rate, later_visits, rho_certificates
+from wpoflow.validation.certificate.along_rho import Visits, along_rho, instantaneous_rate, later_visits
 from wpoflow.validation.certificate.entropy import entropy_factor
 from wpoflow.validation.certificate.instant import (
     Constants,
@@ -46,7 +46,7 @@ def best_sup_norm(instant: Instant, discount: float, temperature: float) -> Cert
 
 
 def best_rho(instant: Instant, visits: tuple[Visits, ...], discount: float, temperature: float) -> Certificate | None:
-    return best(rho_certificates(instant, visits, discount, temperature))
+    return best(along_rho(instant, visits, discount, temperature).certificates)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -238,7 +238,7 @@ def test_the_speed_of_the_gap_is_what_the_certificate_says(seed: int) -> None:
         if known.gap < 1e9 * optimum.gap_floor:
             continue
         with np.errstate(all="ignore"):
-            issued = rho_certificates(instant, visits, mdp.discount, mdp.temperature)
+            issued = along_rho(instant, visits, mdp.discount, mdp.temperature).certificates
         for found in issued:
             assert known.dissipation >= found.rate * (known.gap - found.level) * (1.0 - 1e-6)
 

@@ -76,7 +76,7 @@ def test_the_inner_piece_is_below_the_minimum_over_its_interval_however_far_y_is
     for excess in [*np.geomspace(1.01 * INNER, 1e6, 60), *-np.geomspace(1.01 * INNER, 1.0 - 1e-9, 60)]:
         log_y = np.log1p(excess)
         exact = float((square * inside**2 + kappa * (excess - inside) * (log_y - np.log1p(inside))).min())
-        value = inner_minimum(kept, kappa, excess, log_y, 1.0 + excess)[0]
+        value = inner_minimum(kept, kappa, excess, log_y, 1.0 + excess, False)[0]
         assert value <= exact * (1.0 + 1e-9)
         if abs(excess) > 1e3 * INNER:  # there all of it is the jump from the nearest X
             assert value >= exact - 1.1 * square * INNER**2

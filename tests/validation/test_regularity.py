@@ -1,0 +1,88 @@
+"""Roughness in the action is seen on fine action grids at a few states, also where all axes together hide it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tests.validation.cases import judged
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.problems.statement import Statement, build
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.studies.refinement.plan import RefinedAxis
+from wpoflow.validation.claims.regularity import at_few_states
+from wpoflow.validation.evidence import Evidence, Family
+from wpoflow.validation.finding import Verdict
+
+CELLS = {"s": 24, "a": 48}
+
+
+def circle(sizes: Mapping[str, int], jump: float) -> GridMDP:
+    """A circle of states; the cost jumps where the action is above 0.3."""
+
+    def cost(s: FloatArray, a: FloatArray) -> FloatArray:
+        return np.asarray(1.0 - np.cos(s) + a**2 + jump * (a > 0.3))
+
+    return build(
+        Statement(
+            states=Grid((uniform_axis("s", 0.0, 2.0 * np.pi, sizes["s"], "periodic"),)),
+            actions=Grid((uniform_axis("a", -1.0, 1.0, sizes["a"]),)),
+            discount=0.8,
+            temperature=0.5,
+            cost=cost,
+            dynamics={"s": lambda s, a: s + 0.5 * a},
+            noise={"s": 0.4},
+        )
+    )
+
+
+def evidence(jump: float) -> Evidence:
+    def make(sizes: Mapping[str, int]) -> GridMDP:
+        return circle({**CELLS, **sizes}, jump)
+
+    axes = [RefinedAxis("s", "state", CELLS["s"]), RefinedAxis("a", "action", CELLS["a"])]
+    return Evidence("circle", evolve(make({}), until=1.0, accuracy=1e-3), make({}), family=Family(make, axes))
+
+
+def test_a_smooth_cost_holds_and_a_jump_does_not() -> None:
+    assert judged("regularity", evidence(0.0)).verdict is Verdict.HOLDS
+    assert judged("regularity", evidence(0.5)).verdict is Verdict.NOT_CERTIFIED
+
+
+def test_slopes_of_a_small_jump_show_on_fine_action_grids_alone() -> None:
+    """0.01 over a cell of the coarse grids is less than the slope beside it."""
+    finding = judged("regularity", evidence(0.01))
+    assert finding.verdict is Verdict.NOT_CERTIFIED
+    slopes = [hypothesis for hypothesis in finding.hypotheses if hypothesis.name.startswith("q_slope_max")]
+    together, fine = slopes
+    assert together.met
+    assert together.detail.endswith("on three grids")
+    assert not fine.met
+    assert fine.detail.endswith("on three action grids at a few states")
+
+
+def test_axes_given_by_edges_are_named() -> None:
+    known = evidence(0.0)
+    assert known.family is not None
+    axes = [RefinedAxis("s", "state", CELLS["s"]), RefinedAxis("a", "action", CELLS["a"], by_edges=True)]
+    given = Evidence("circle", known.run, known.mdp, family=Family(known.family.make_mdp, axes))
+    finding = judged("regularity", given)
+    assert finding.verdict is Verdict.NOT_CERTIFIED
+    assert "axis a is given by edges" in finding.reason
+
+
+def test_few_states_and_as_many_action_cells_as_pairs_allow() -> None:
+    def make(sizes: Mapping[str, int]) -> GridMDP:
+        raise AssertionError(sizes)
+
+    axes = [RefinedAxis("x", "state", 50), RefinedAxis("y", "state", 40), RefinedAxis("a", "action", 9)]
+    sizes = {axis.name: axis.points for axis in at_few_states(Family(make, axes))}
+    assert sizes["x"] * sizes["y"] < 60
+    assert 15000 < sizes["x"] * sizes["y"] * sizes["a"] < 17000
+    one = [RefinedAxis("a", "action", 64)]
+    assert [axis.points for axis in at_few_states(Family(make, one))] == [800]
+    assert at_few_states(Family(make, [RefinedAxis("x", "state", 9), RefinedAxis("a", "action", 1)])) == []
