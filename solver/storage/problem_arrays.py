@@ -21,7 +21,6 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import TabulatedTransition
-from wpoflow.grids.transitions.base import in_words
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.layout import Variable, check_axis_names, standing_attributes, variables
 from wpoflow.solver.records.run import Attributes, axis_arrays
@@ -59,7 +58,7 @@ def problem_head(mdp: GridMDP, attributes: Attributes) -> Head:
         "title": mdp.title,
         "discount": mdp.discount,
         "temperature": mdp.temperature,
-        "transition": in_words(mdp.transition),
+        "transition": mdp.transition_in_words,
         "objective": mdp.objective,
     }
     stated = {"problem": mdp.statement} if mdp.statement else {}

@@ -36,6 +36,7 @@ PRODUCT_BOUNDS: dict[str, Bound] = {
     "weighted_gap": bound_weighted_gap,
 }
 SINGLE_CELL = "single_cell"
+LABELLED = "labels"
 LEVELS = ("quick", "full")
 BATCH = 64
 """Most states in which a costly bound is evaluated at a time."""
@@ -90,7 +91,8 @@ def lower_bounds(generators: Generators, level: str = "quick", counted: BoolArra
     Returns
     -------
     LowerBounds
-        With one action cell there is nothing to relax and the only value is +inf.
+        With one action cell there is nothing to relax and the only value is +inf; with labels nothing relaxes, and it
+        is zero.
 
     Raises
     ------
@@ -104,6 +106,8 @@ def lower_bounds(generators: Generators, level: str = "quick", counted: BoolArra
         raise ValueError(
             f"counted: {counts.dtype} of shape {counts.shape}; it must be bool, of {generators.size} states"
         )
+    if generators.severed:
+        return LowerBounds({LABELLED: np.zeros(generators.size)})
     if not generators.axes:
         return LowerBounds({SINGLE_CELL: np.full(generators.size, np.inf)})
     family = PATH_BOUNDS if generators.is_path else CIRCLE_BOUNDS if generators.is_circle else PRODUCT_BOUNDS
