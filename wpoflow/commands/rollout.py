@@ -28,6 +28,7 @@ def main(
         raise CommandError(Exit.UNUSABLE, f"--env: {error}") from error
     run = open_run(file)
     acting = GridPolicy.from_run(run, policy, mode)
+    mode = acting.mode
     started = time.monotonic()
     done = rollout(acting, environment, episodes=episodes, seed=seed)
     seconds = time.monotonic() - started
