@@ -333,4 +333,6 @@ def label_axis(name: str, labels: Sequence[str]) -> Axis:
     """
     if isinstance(labels, str):
         raise ValueError(f"axis {name}: labels must be a list of texts, not {labels!r}")
+    if not labels:
+        raise ValueError(f"axis {name}: labels are none; at least one is needed")
     return Axis(name, _label_edges(len(labels)), LABELS, labels=tuple(labels))

@@ -84,10 +84,15 @@ def problem_arrays(mdp: GridMDP) -> dict[str, FloatArray | IntArray]:
 
 
 def problem_digest(mdp: GridMDP) -> str:
-    """SHA-256, in hexadecimal, of all numbers of a problem; of its kernel by an expectation of random values."""
+    """SHA-256, in hexadecimal, of all numbers of a problem, and of the labels of actions.
+
+    Of its kernel by an expectation of random values.
+    """
     values = np.random.default_rng(0).standard_normal(mdp.states.size)
     axes = [axis.edges for axis in (*mdp.states.axes, *mdp.actions.axes)]
     digest = hashlib.sha256(f"{mdp.discount!r} {mdp.temperature!r} {mdp.states.shape} {mdp.actions.shape}".encode())
+    for axis in mdp.actions.axes:
+        digest.update("\0".join(axis.labels).encode())
     for array in (
         *axes,
         mdp.cost,
