@@ -177,7 +177,7 @@ class GridPolicy:
 
     def _check_observation(self, env: Any, observe: Callable[[FloatArray], FloatArray] | None) -> None:
         """Raise ProblemError unless states of as many numbers as the grid has axes follow from observations."""
-        blank = np.zeros(env.observation_space.shape or (1,))
+        blank = np.full(env.observation_space.shape or (1,), getattr(env.observation_space, "start", 0.0))
         found = blank.size if observe is None else np.shape(observe(blank))[-1]
         if found != self.states.dim:
             what, hint = "state", ""
