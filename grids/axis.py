@@ -26,10 +26,9 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray, real_array
 from wpoflow.core.text import did_you_mean
-from wpoflow.grids.labels import check_label, check_labels, check_units
+from wpoflow.grids.labels import LABELS, check_label, check_labels, check_units
 
 SHOCK = "shock"
-LABELS = "labels"
 BOUNDARIES = ("clamp", "reflect", "periodic", "no-flux", SHOCK, LABELS)
 LEAST_LENGTH, LARGEST_LENGTH = 1e-100, 1e100  # of a box: squares of widths are floating-point numbers
 LEAST_SHARE = 1e-16  # of the box, in its narrowest cell
@@ -311,7 +310,7 @@ def shock_axis(name: str, points: Sequence[float] | FloatArray, table: Sequence[
 
 def _label_edges(count: int) -> FloatArray:
     """Edges of unit cells about 0, 1, ..., count - 1."""
-    return np.arange(count + 1) - 0.5
+    return np.arange(-0.5, count, dtype=np.float64)
 
 
 def label_axis(name: str, labels: Sequence[str]) -> Axis:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+LABELS = "labels"
+"""Boundary of an axis of labels."""
 LONGEST = 100
 MOST_LABELS = 10_000
 _TIME_UNITS = ("day", "hour", "minute", "second", "millisecond", "microsecond", "nanosecond")

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.grids.axis import LABELS, SHOCK, Axis
+from wpoflow.grids.axis import SHOCK, Axis
+from wpoflow.grids.labels import LABELS
 
 CHUNK_POINTS = 1 << 19
 

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from wpoflow.grids.axis import LABELS
 from wpoflow.grids.labels import check_label, check_labels, check_units
 from wpoflow.solver.records.settings import FlowTable, Positive, RecordTable, Table, check_rows
 
@@ -96,7 +95,7 @@ class ActionAxis(AxisTable):
 
     labels: Annotated[list[str], AfterValidator(lambda labels: list(check_labels(labels)))] | None = None
     feasible: Annotated[list[Formula], Field(min_length=2, max_length=2)] | None = None
-    boundary: Literal["no-flux", "periodic", "labels"] = "no-flux"
+    boundary: Literal["no-flux", "periodic"] = "no-flux"
 
     @field_validator("feasible", mode="before")
     @classmethod
@@ -110,17 +109,13 @@ class ActionAxis(AxisTable):
     def _labels_alone(cls, data: Any) -> Any:
         if not isinstance(data, dict) or "labels" not in data:
             return data
-        if data.get("boundary") == LABELS:  # as the resolved text says
-            data = {key: value for key, value in data.items() if key != "boundary"}
         other = [key for key in data if key not in _OF_LABELS and key in cls.model_fields]
         if other:
             raise ValueError(f"labels have neither order nor distance: {', '.join(other)} cannot be given with them")
-        return {**data, "boundary": LABELS}
+        return data
 
     @model_validator(mode="after")
     def _one_range(self) -> ActionAxis:
-        if self.boundary == LABELS and self.labels is None:
-            raise ValueError('boundary = "labels" is that of axes given by labels = ["…", …]')
         if self.feasible is not None and self.bounds is not None:
             raise ValueError("give either bounds or feasible, not both")
         return self
@@ -262,4 +257,8 @@ class Tables(Table):
 
     def dump(self) -> dict[str, Any]:
         """All keys with defaults filled in, empty tables left out; ready to be written as TOML."""
-        return {key: value for key, value in self.model_dump(exclude_none=True).items() if value not in ({}, [])}
+        dumped = self.model_dump(exclude_none=True)
+        for axis in dumped["action"].values():
+            if "labels" in axis:  # which have no boundary
+                del axis["boundary"]
+        return {key: value for key, value in dumped.items() if value not in ({}, [])}

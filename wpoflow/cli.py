@@ -332,7 +332,6 @@ def movie(**arguments: Any) -> None:
 @click.option(
     "--mode",
     type=Choice(["median", "mean", "mode", "sampled"]),
-    default="",
     help="Act by the policy's median, mean or mode, or draw from it. Default median; mode where actions are labels.",
 )
 @click.option(

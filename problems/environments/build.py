@@ -174,7 +174,15 @@ def _of_labels(
     steps = _all_pairs(called.step, numbered_states(grid.size), actions)
     law = frequencies(env, grid.size) if rho is None else rho
     return finite_problem(
-        name, step_table(name, steps), steps.reward, steps.terminated * 1.0, law, grid, actions, discount, temperature
+        name,
+        step_table(name, steps),
+        steps.reward,
+        steps.terminated.astype(np.float64),
+        law,
+        grid,
+        actions,
+        discount,
+        temperature,
     )
 
 

@@ -85,7 +85,7 @@ class GridPolicy:
     dtype: DTypeLike = np.float64
     low: ArrayLike | None = None
     high: ArrayLike | None = None
-    origin: ArrayLike = 0.0
+    origin: FloatArray | float = 0.0
     _random: np.random.Generator = field(default_factory=np.random.default_rng, init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -19,7 +19,8 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.memory import available_bytes
-from wpoflow.grids.axis import LABELS, SHOCK, Axis
+from wpoflow.grids.axis import SHOCK, Axis
+from wpoflow.grids.labels import LABELS
 from wpoflow.solver.records.layout import ATTRIBUTES, OPTIMUM_ATTRIBUTES, SCHEMA_VERSION, Attribute, Variable
 from wpoflow.solver.records.run import Rows
 from wpoflow.solver.records.series import MAX_ROWS, MAX_SNAPSHOTS

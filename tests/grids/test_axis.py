@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wpoflow.grids.axis import BOUNDARIES, LABELS, SHOCK, Axis, edges_axis, sinh_axis, uniform_axis
+from wpoflow.grids.axis import BOUNDARIES, SHOCK, Axis, edges_axis, sinh_axis, uniform_axis
 from wpoflow.grids.grid import Grid
+from wpoflow.grids.labels import LABELS
 
 boundaries = st.sampled_from([rule for rule in BOUNDARIES if rule not in (SHOCK, LABELS)])  # whose points are given
 sizes = st.integers(1, 40)

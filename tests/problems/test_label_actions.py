@@ -103,8 +103,8 @@ def test_mixed_products_follow_the_fisher_rao_flow_of_their_cells() -> None:
         **{name: getattr(mdp, name) for name in ("discount", "temperature", "cost", "transition", "reference_mass")},
         **{name: getattr(mdp, name) for name in ("rho", "initial_policy")},
     )
-    for how in ({"flow": "fisher-rao", "step": 0.1}, {"flow": "mirror", "step": 0.1}):
-        one, other = (evolve(problem, until=2.0, **how) for problem in (mdp, flat))
+    for name in ("fisher-rao", "mirror"):
+        one, other = (evolve(problem, until=2.0, flow=name, step=0.1) for problem in (mdp, flat))
         np.testing.assert_array_equal(one.policy, other.policy)
 
 
@@ -154,7 +154,7 @@ def test_the_resolved_text_reads_back_as_itself() -> None:
         ({"action.move.labels": ["up", "up"]}, "labels: hold 'up' twice"),
         ({"action.move.labels": "up"}, "action.move.labels: must be a valid list"),
         ({"action.move.labels": ["up", 3]}, "action.move.labels.1: must be a valid string"),
-        ({"action.move": {"boundary": "labels", "bounds": [0, 1], "cells": 2}}, "is that of axes given by labels"),
+        ({"action.move.boundary": "labels"}, "boundary cannot be given with them"),
         ({"state.x.labels": ["a"]}, "state.x.labels"),
     ],
 )

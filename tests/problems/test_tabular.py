@@ -6,6 +6,7 @@ chain (Strens 2000).  The independent implementation below shares no code with t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -62,7 +63,7 @@ def chain(n: int = 5, slip: float = 0.2) -> Table:
     return P, cost, np.zeros_like(cost)
 
 
-TABLES = {
+TABLES: dict[str, Callable[[], Table]] = {
     "FrozenLake 4x4": lambda: of_gymnasium("FrozenLake-v1", map_name="4x4", is_slippery=True),
     "FrozenLake 8x8": lambda: of_gymnasium("FrozenLake-v1", map_name="8x8", is_slippery=True),
     "Taxi": lambda: of_gymnasium("Taxi-v4"),
@@ -181,8 +182,10 @@ def test_environments_are_their_tables(name: str) -> None:
     env = gymnasium.make({"FrozenLake 4x4": "FrozenLake-v1", "Taxi": "Taxi-v4"}.get(name, "CliffWalking-v1"), **options)
     mdp, given = wpo.from_environment(env, discount=DISCOUNT, temperature=tau(name)), problem(name)
     np.testing.assert_allclose(mdp.cost, given.cost, rtol=1e-15)
-    assert mdp.transition.termination is not None
-    np.testing.assert_allclose(mdp.transition.termination, given.transition.termination, rtol=1e-15)
+    ends, stated = mdp.transition.termination, given.transition.termination
+    assert ends is not None
+    assert stated is not None
+    np.testing.assert_allclose(ends, stated, rtol=1e-15)
     V = np.random.default_rng(0).standard_normal(mdp.states.size)
     np.testing.assert_allclose(mdp.transition.expect(V), given.transition.expect(V), rtol=1e-13, atol=1e-15)
     np.testing.assert_array_equal(mdp.rho, env.unwrapped.initial_state_distrib)  # type: ignore[attr-defined]
@@ -190,7 +193,7 @@ def test_environments_are_their_tables(name: str) -> None:
 
 def test_sparse_rows_rewards_and_defaults() -> None:
     P, cost, _ = river_swim()
-    given = {"discount": 0.9, "temperature": 0.1}
+    given: dict[str, Any] = {"discount": 0.9, "temperature": 0.1}
     dense = wpo.tabular_mdp(P, cost, **given)
     sparse = wpo.tabular_mdp(sp.csr_array(P.reshape(12, 6)), reward=-cost, labels=["left", "right"], **given)
     np.testing.assert_array_equal(dense.cost, sparse.cost)

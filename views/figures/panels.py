@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -62,7 +63,7 @@ def name_ticks(ticks: XAxis | YAxis, axis: Axis) -> None:
         ticks.set_tick_params(labelrotation=90.0)
 
 
-def profile_look(axis: Axis, linestyle: str = "-") -> dict[str, str]:
+def profile_look(axis: Axis, linestyle: str = "-") -> dict[str, Any]:
     """How a function of the points of an axis is drawn: by a line, or by marks where nothing lies between points."""
     return (
         {"linestyle": "none", "marker": "o" if linestyle == "-" else "x"} if axis.labels else {"linestyle": linestyle}

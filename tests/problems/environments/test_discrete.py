@@ -12,10 +12,10 @@ import wpoflow as wpo
 from wpoflow.problems.environments.discrete import KNOWN_LABELS
 from wpoflow.problems.errors import ProblemError
 
-NUMBERS = {"discount": 0.95, "temperature": 1e-3}
+NUMBERS: dict[str, Any] = {"discount": 0.95, "temperature": 1e-3}
 
 
-class Walk(gymnasium.Env[int, Any]):
+class Walk(gymnasium.Env[Any, Any]):
     """Seven places counted from ten; two numbers from 1 say how far and which way; it ends at either end."""
 
     P: Any
@@ -56,7 +56,7 @@ class Lost(Walk):
         return self.s, reward, False, False, more
 
 
-class Cart(gymnasium.Env[Any, int]):
+class Cart(gymnasium.Env[Any, Any]):
     """x moves by -0.5, 0 or 0.5; having ended once it pays nothing until it is reset, as CartPole."""
 
     def __init__(self) -> None:
