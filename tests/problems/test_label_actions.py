@@ -13,6 +13,7 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import edges_axis, uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.problems.errors import ProblemError
+from wpoflow.problems.keys import described
 from wpoflow.problems.load import build_problem, read_statement
 from wpoflow.problems.problem_file import parse_problem, read_problem
 from wpoflow.problems.statement import Statement, build
@@ -200,3 +201,7 @@ def test_the_optimum_is_that_of_the_numbers() -> None:
         least = q.min(axis=1, keepdims=True)
         value = least[:, 0] - 0.2 * np.log(np.exp(-(q - least) / 0.2) @ mdp.reference_mass)
     np.testing.assert_allclose(solve_optimum(mdp).value, value, rtol=1e-12)
+
+
+def test_the_list_of_keys_says_that_labels_are_texts() -> None:
+    assert described()["action.AXIS.labels"].given == "list of texts"

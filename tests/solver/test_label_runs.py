@@ -50,6 +50,17 @@ def test_a_file_keeps_the_labels(path: Path) -> None:
     assert (policy.mode, policy(2.0).shape) == ("mode", (1,))
 
 
+def test_an_optimum_file_keeps_them_too(tmp_path: Path) -> None:
+    mdp = problem()
+    best = wpo.solve_optimum(mdp)
+    wpo.save_optimum(mdp, best, tmp_path / "best.h5")
+    run = wpo.open_run(tmp_path / "best.h5")
+    assert run.actions.axes[0].labels == LABELS
+    np.testing.assert_array_equal(
+        wpo.open_policy(tmp_path / "best.h5")(np.arange(4.0)[:, None])[:, 0], best.policy.argmax(axis=1)
+    )
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
