@@ -44,8 +44,8 @@ MEANINGS: dict[str, str] = {
     **{f"state.AXIS.{key}": meaning for key, meaning in _AXIS.items()},
     "state.AXIS.boundary": "Where a next state outside the box goes: to the end, back inside, or around.",
     **{f"action.AXIS.{key}": meaning for key, meaning in _AXIS.items()},
-    "action.AXIS.labels": 'Actions that are names in no order, as `["up", "down"]`; besides only `label` and `units`. See '
-    "[actions that are labels](../howto/state_in_a_file.md#actions-that-are-labels).",
+    "action.AXIS.labels": 'Actions that are names in no order, as `["up", "down"]`; besides, only `label` and '
+    "`units`. See [actions that are labels](../howto/state_in_a_file.md#actions-that-are-labels).",
     "action.AXIS.feasible": "Ends between which the action is feasible, instead of `bounds`: of states and of actions "
     "further up. The axis of the grid is then `AXIS_share`, in [0, 1]; see [actions whose range depends on the "
     "state](../howto/state_in_a_file.md#actions-whose-range-depends-on-the-state).",

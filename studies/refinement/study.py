@@ -126,7 +126,7 @@ def refine(
         plan = plan_direction(name, axes, levels, factor, first)
         if plan is None:
             raise ValueError(
-                f"direction {name}: there is no axis to refine; those of one point, and labels, stay as they are"
+                f"direction {name}: there is no axis of more than one point to refine (labels stay as they are)"
             )
         plans[name] = plan
     own = own_step if flow in own_step_flows() else None

@@ -36,4 +36,4 @@ def test_refinement_keeps_labels_and_says_so_of_their_axis(call: Call, tmp_path:
     assert status == 0
     assert "move 3, u 16" in out
     file.write_text(changed({}, BASE), encoding="utf-8")
-    check_refusal(call, [*asked, "--axis", "actions"], 2, "there is no axis to refine; those of one point, and labels")
+    check_refusal(call, [*asked, "--axis", "actions"], 2, "no axis of more than one point to refine (labels stay as")
