@@ -15,19 +15,17 @@ from pathlib import Path
 
 from benchmarks.commands import wpoflow
 from wpoflow.problems.gallery import gallery_names
-from wpoflow.problems.load import read_statement
 from wpoflow.problems.problem_file import read_problem
 from wpoflow.solver.storage.writer import open_run
+from wpoflow.studies.refinement.problem_grids import refined_axes
 
 
 def tenth(name: str) -> list[str]:
-    """Options that leave about a tenth of the state-action pairs, all axes coarsened alike."""
-    statement = read_statement(read_problem(name))
-    axes = [axis for axis in (*statement.states.axes, *statement.actions.axes) if axis.size > 1]
-    factor = 0.1 ** (1.0 / len(axes))
+    """Options that leave about a tenth of the state-action pairs, all axes that can be coarsened alike."""
+    axes = [axis for axis in refined_axes(read_problem(name)) if not axis.by_edges and not axis.fixed]
     options = []
     for axis in axes:
-        options += ["--cells", f"{axis.name}={max(2, math.floor(axis.size * factor))}"]
+        options += ["--cells", f"{axis.name}={max(2, math.floor(axis.points * 0.1 ** (1.0 / len(axes))))}"]
     return options
 
 

@@ -9,6 +9,10 @@ A **shock** axis holds the points of a Markov chain and its table of transition 
 nothing is interpolated between them, and they are counted: the cells around them are of width one, so that a density on
 such an axis is a weight for each point.
 
+A **labels** axis is one of actions that are names, in no order: no cell neighbours another, nothing lies between two of
+them, and no mass moves along it.  Its points are the numbers 0, 1, ... of the labels, and they are counted, too: cells
+are of width one, a density is a weight for each label.
+
 Boundaries: ``clamp``, ``reflect`` and ``periodic`` say where a next state outside the box goes;
 ``no-flux`` and ``periodic`` say what the policy's flux does at the ends of the action box.
 """
@@ -22,10 +26,10 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray, real_array
 from wpoflow.core.text import did_you_mean
-from wpoflow.grids.labels import check_label, check_units
+from wpoflow.grids.labels import LABELS, check_label, check_labels, check_units
 
 SHOCK = "shock"
-BOUNDARIES = ("clamp", "reflect", "periodic", "no-flux", SHOCK)
+BOUNDARIES = ("clamp", "reflect", "periodic", "no-flux", SHOCK, LABELS)
 LEAST_LENGTH, LARGEST_LENGTH = 1e-100, 1e100  # of a box: squares of widths are floating-point numbers
 LEAST_SHARE = 1e-16  # of the box, in its narrowest cell
 ROW_TOLERANCE = 1e-12  # of the sum of a row of a table, for each of its entries
@@ -41,7 +45,7 @@ class Axis:
         Name of the variable.
     edges : array (n + 1,)
         Cell edges, strictly increasing, finite.
-    boundary : {"clamp", "reflect", "periodic", "no-flux", "shock"}
+    boundary : {"clamp", "reflect", "periodic", "no-flux", "shock", "labels"}
         What happens at the ends.
     label, units : str, optional
         What figures and files call the axis, and its unit; its name and "1" by default.
@@ -49,6 +53,8 @@ class Axis:
         Points of a shock axis, one between each two edges; use `shock_axis`.
     table : array (n, n), optional
         Of a shock axis, probabilities of the next point, a row for each present one; not known of one read from a run.
+    labels : tuple of str, optional
+        Of a labels axis, what its points stand for; use `label_axis`.
 
     Attributes
     ----------
@@ -58,14 +64,14 @@ class Axis:
         Cell widths.
     distances : array (n - 1,), periodic (n,)
         Distance between neighbouring points; on a periodic axis the last joins the last point to
-        the first and is half the sum of the two widths.
+        the first and is half the sum of the two widths.  Labels have no neighbours, and there are none, (0,).
 
     Raises
     ------
     ValueError
         Unknown boundary, edges that are not finite and strictly increasing, a box too short or too long, a cell too
         narrow beside it, a label or unit that cannot be written, points of a shock that do not lie between its edges,
-        or rows of its table that are no probabilities.
+        rows of its table that are no probabilities, labels that are not all different, or as many as there are cells.
     """
 
     name: str
@@ -75,11 +81,14 @@ class Axis:
     units: str = ""
     given: FloatArray | None = None
     table: FloatArray | None = None
+    labels: tuple[str, ...] = ()
     points: FloatArray = field(init=False)
     widths: FloatArray = field(init=False)
     distances: FloatArray = field(init=False)
 
     def __repr__(self) -> str:
+        if self.labels:
+            return f"Axis({self.name!r}, {self.size} labels)"
         return f"Axis({self.name!r}, {self.size} cells on [{self.edges[0]:.6g}, {self.edges[-1]:.6g}], {self.boundary})"
 
     def __post_init__(self) -> None:
@@ -110,7 +119,11 @@ class Axis:
             raise ValueError(f"axis {self.name}: points are given of shock axes, and of no others")
         if self.given is not None:
             points, widths = self._shock_points(edges), np.ones(points.size)
-        distances = np.diff(points)
+        if (self.boundary == LABELS) != bool(self.labels):
+            raise ValueError(f"axis {self.name}: labels are given of labels axes, and of no others")
+        if self.labels:
+            self._check_labels(edges)
+        distances = np.zeros(0) if self.labels else np.diff(points)
         if self.boundary == "periodic":
             distances = np.append(distances, 0.5 * (widths[0] + widths[-1]))
         for name, values in (("edges", edges), ("points", points), ("widths", widths), ("distances", distances)):
@@ -141,6 +154,23 @@ class Axis:
             object.__setattr__(self, "table", table)
         object.__setattr__(self, "given", points)
         return points
+
+    def _check_labels(self, edges: FloatArray) -> None:
+        try:
+            object.__setattr__(self, "labels", check_labels(self.labels))
+        except ValueError as error:
+            raise ValueError(f"axis {self.name}: labels {error}") from error
+        if not np.array_equal(edges, _label_edges(len(self.labels))):
+            raise ValueError(f"axis {self.name}: its {len(self.labels)} labels are the points 0, 1, ... of unit cells")
+
+    def word(self, index: int) -> str:
+        """A point in words: its label, or its coordinate."""
+        return self.labels[index] if self.labels else f"{self.points[index]:.6g}"
+
+    @property
+    def connected(self) -> bool:
+        """Whether there are several cells and each has neighbours, between which mass can move."""
+        return self.size > 1 and not self.labels
 
     @property
     def size(self) -> int:
@@ -276,3 +306,32 @@ def shock_axis(name: str, points: Sequence[float] | FloatArray, table: Sequence[
     first, last = (0.5, 0.5) if values.size == 1 else (between[0] - values[0], values[-1] - between[-1])
     edges = np.concatenate(([values[0] - first], between, [values[-1] + last]))
     return Axis(name, edges, SHOCK, given=values, table=real_array(table, f"axis {name}: table"))
+
+
+def _label_edges(count: int) -> FloatArray:
+    """Edges of unit cells about 0, 1, ..., count - 1."""
+    return np.arange(-0.5, count, dtype=np.float64)
+
+
+def label_axis(name: str, labels: Sequence[str]) -> Axis:
+    """Action axis of labels: names in no order, of which a policy gives each a probability.
+
+    Functions and densities see the number of a label, from zero; a reference potential or a density on it is a weight
+    for each label, and the uniform law is the default.
+
+    Parameters
+    ----------
+    name : str
+    labels : sequence of str
+        At least one, all different, each one line of printable characters.
+
+    Raises
+    ------
+    ValueError
+        Labels that are not.
+    """
+    if isinstance(labels, str):
+        raise ValueError(f"axis {name}: labels must be a list of texts, not {labels!r}")
+    if not labels:
+        raise ValueError(f"axis {name}: labels are none; at least one is needed")
+    return Axis(name, _label_edges(len(labels)), LABELS, labels=tuple(labels))

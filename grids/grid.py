@@ -70,10 +70,10 @@ class Grid:
         return np.asarray(_product([axis.widths for axis in self.axes]).prod(axis=1))
 
     def describe(self, index: int) -> str:
-        """Coordinates of one point in words, for error lines: ``x = 0.5, v = -1``."""
-        return ", ".join(
-            f"{axis.name} = {value:.6g}" for axis, value in zip(self.axes, self.points[index], strict=True)
-        )
+        """Coordinates of one point in words, for error lines: ``x = 0.5, move = up``."""
+        index = range(self.size)[index]
+        places = np.unravel_index(index, self.shape) if self.axes else ()
+        return ", ".join(f"{axis.name} = {axis.word(int(k))}" for axis, k in zip(self.axes, places, strict=True))
 
 
 def _product(columns: list[FloatArray]) -> FloatArray:

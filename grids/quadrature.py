@@ -9,13 +9,14 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import SHOCK, Axis
+from wpoflow.grids.labels import LABELS
 
 CHUNK_POINTS = 1 << 19
 
 
 def gauss_nodes(axis: Axis, order: int) -> FloatArray:
-    """Gauss-Legendre nodes in every cell, (n, order); the points of a shock axis, repeated."""
-    if axis.boundary == SHOCK:
+    """Gauss-Legendre nodes in every cell, (n, order); points of shocks and labels, which are counted, repeated."""
+    if axis.boundary in (SHOCK, LABELS):
         return np.tile(axis.points[:, None], (1, order))
     x, _ = np.polynomial.legendre.leggauss(order)
     return np.asarray(axis.edges[:-1, None] + axis.widths[:, None] * (0.5 + 0.5 * x))

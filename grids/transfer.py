@@ -5,7 +5,7 @@
 The mass of an action cell goes to the new cells in proportion to what they share of it, axis by axis, so that mass is
 kept exactly and stays positive; I interpolates linearly between the state points, constant beyond the first and the
 last and around a periodic axis, and its rows are non-negative and sum to one.  Axes that are the same are left alone:
-between equal grids the policy is carried over bit for bit.
+between equal grids the policy is carried over bit for bit.  Labels must be the same, in the same order.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ def differences(kind: str, old: Grid, new: Grid) -> str:
     for before, after in zip(old.axes, new.axes, strict=True):
         if before.boundary != after.boundary:
             return f"its {kind} axis {after.name} is {before.boundary}, that of the problem {after.boundary}"
+        if before.labels != after.labels:
+            given = [", ".join(axis.labels) for axis in (before, after)]
+            return f"its {kind} axis {after.name} has the labels {given[0]}; that of the problem {given[1]}"
         ends = [f"[{axis.lower:.17g}, {axis.upper:.17g}]" for axis in (before, after)]
         if ends[0] != ends[1]:
             return f"its {kind} axis {after.name} lies on {ends[0]}, that of the problem on {ends[1]}"

@@ -76,7 +76,7 @@ def resolve_numbers(raw: Mapping[str, Any]) -> list[Fault]:
         if not isinstance(text, str):
             return text
         try:
-            expression = parse_expression(text, [*known, *sum(axis_names(raw), ())])
+            expression = parse_expression(text, [*known, *sum(axis_names(raw), ())], axis_labels(raw))
             if depends := sorted(scope.variables(expression)):
                 raise ExpressionError(f"{text!r} depends on {', '.join(depends)}; here only constants can occur")
             return constant_value(expression, scope)
@@ -131,6 +131,16 @@ def axis_names(raw: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]
     return (*_table(raw, "shock"), *_table(raw, "state")), tuple(actions)
 
 
+def axis_labels(raw: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Labels of the action axes that have some."""
+    found = {name: axis.get("labels") for name, axis in _table(raw, "action").items() if isinstance(axis, dict)}
+    return {
+        name: [label for label in given if isinstance(label, str)]
+        for name, given in found.items()
+        if isinstance(given, list)
+    }
+
+
 def share_name(action: str) -> str:
     """Name of the axis of the share of the way between the feasible ends of an action."""
     return f"{action}_share"
@@ -160,37 +170,40 @@ def read_scope(raw: Mapping[str, Any]) -> tuple[Scope, list[Fault]]:
     between = [name for name in _table(raw, "action") if _feasible(raw, name)]
     known = [*states, *actions, *between, *PREDEFINED, *_table(raw, "constants")]
     definitions: dict[str, Expression] = {}
+    labels = axis_labels(raw)
     for name, value in _table(raw, "definitions").items():
         text = _text(value)
         try:
-            definitions[name] = _ZERO if text is None else parse_expression(text, known)
+            definitions[name] = _ZERO if text is None else parse_expression(text, known, labels)
         except ExpressionError as error:
             wrong.append((f"definitions.{name}", str(error)))
             definitions[name] = _ZERO
         known.append(name)
     if not between:
-        return Scope(constants, definitions), wrong
+        return Scope(constants, definitions, labels), wrong
     for number, name in enumerate(_table(raw, "action")):
         if name in between:
             earlier = [*actions[:number], *(other for other in between[: between.index(name)])]
             names = [*states, *earlier, *constants, *_table(raw, "definitions")]
-            definitions[name] = _between(name, _feasible(raw, name), names, wrong)
-    return Scope(constants, _in_order(definitions, between, wrong)), wrong
+            definitions[name] = _between(name, _feasible(raw, name), names, labels, wrong)
+    return Scope(constants, _in_order(definitions, between, wrong), labels), wrong
 
 
-def _between(action: str, ends: Sequence[Any], names: Sequence[str], wrong: list[Fault]) -> Expression:
+def _between(
+    action: str, ends: Sequence[Any], names: Sequence[str], labels: Mapping[str, Sequence[str]], wrong: list[Fault]
+) -> Expression:
     """The action as an expression in its share; zero where an end does not parse, which is added to what is wrong."""
     texts = []
     for number, value in enumerate(ends):
         try:
-            texts.append(parse_expression(_text(value) or "0", names).text)
+            texts.append(parse_expression(_text(value) or "0", names, labels).text)
         except ExpressionError as error:
             wrong.append((f"action.{action}.feasible.{number}", str(error)))
     if len(texts) < len(ends):
         return _ZERO
     share = share_name(action)
     try:
-        return parse_expression(f"(1 - {share})*({texts[0]}) + {share}*({texts[1]})", [*names, share])
+        return parse_expression(f"(1 - {share})*({texts[0]}) + {share}*({texts[1]})", [*names, share], labels)
     except ExpressionError as error:
         wrong.append((f"action.{action}.feasible", str(error)))
         return _ZERO
@@ -225,7 +238,7 @@ def read_expression(place: Place, scope: Scope) -> Expression:
     ExpressionError
         It does not parse, or depends on an axis that means nothing there.
     """
-    expression = parse_expression(place.text, [*place.axes, *scope.constants, *scope.definitions])
+    expression = parse_expression(place.text, [*place.axes, *scope.constants, *scope.definitions], scope.labels)
     foreign = sorted(scope.variables(expression) - set(place.axes))
     if foreign:
         valid = f"only {', '.join(place.axes)} can occur" if place.axes else "no axis can occur"
@@ -287,6 +300,8 @@ def _size_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
 def _cells(axis: object) -> int:
     if not isinstance(axis, dict):
         return 1
+    if isinstance(axis.get("labels"), list):
+        return max(1, len(axis["labels"]))
     if isinstance(axis.get("edges"), list):
         return max(1, len(axis["edges"]) - 1)
     if isinstance(axis.get("points"), list):

@@ -8,6 +8,9 @@ plain loop over array elements is written out, one assignment per operation, whi
     + - * / // % **    < <= > >= == !=    and or not    where(cond, a, b)
     sin cos tan exp log sqrt abs tanh arctan2 min max clip sign floor    pi
 
+An axis of labels stands for the number of its label, from zero, and is compared with a label by its name in quotes,
+``move == "up"`` or ``move != 'up'``, which is replaced by its number where the expression is read.
+
 Problem files add the names ``discount`` and ``temperature``, the values of [problem].
 
 All arithmetic is in float64 with IEEE and NumPy's conventions: 1/0 is inf, 0/0 and log(-1) are nan,
@@ -28,6 +31,7 @@ from dataclasses import dataclass, field
 
 from wpoflow.core.text import did_you_mean, one_line
 from wpoflow.core.travel import TravellingError
+from wpoflow.problems.label_numbers import WHERE, number_labels
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50
@@ -62,6 +66,7 @@ _COMPARE: dict[type[ast.cmpop], str] = {
 }
 
 
+_QUOTED = re.compile(r"'[^'\\]*'|\"[^\"\\]*\"")
 _OTHER_NAMES = {
     "ln": "; the natural logarithm is log",
     "log10": "; write log(x)/log(10)",
@@ -112,7 +117,9 @@ def valid_name(name: str) -> bool:
     return name.isascii() and name.isidentifier() and not word
 
 
-def parse_expression(text: str, names: Collection[str]) -> Expression:
+def parse_expression(
+    text: str, names: Collection[str], labels: Mapping[str, Sequence[str]] | None = None
+) -> Expression:
     """Check an expression against the whitelist.
 
     Parameters
@@ -121,6 +128,8 @@ def parse_expression(text: str, names: Collection[str]) -> Expression:
         The expression; line breaks count as spaces.
     names : collection of str
         Names it may use, besides functions and ``pi``.
+    labels : mapping of str to sequence of str, optional
+        Of the names that are axes of labels, their labels.
 
     Raises
     ------
@@ -132,7 +141,8 @@ def parse_expression(text: str, names: Collection[str]) -> Expression:
         raise ExpressionError(f"{_short(text)} is {len(text)} characters long; at most {MAX_LENGTH}")
     if not text:
         raise ExpressionError("the expression is empty")
-    foreign = [character for character in text if character == "#" or not " " <= character <= "~"]
+    bare = _QUOTED.sub("", text) if labels else text  # labels may be of any letters
+    foreign = [character for character in bare if character == "#" or not " " <= character <= "~"]
     if foreign:
         raise ExpressionError(f"{foreign[0]!r} in {_short(text)} does not belong to the language")
     try:
@@ -153,6 +163,8 @@ def parse_expression(text: str, names: Collection[str]) -> Expression:
         if depth > MAX_DEPTH:
             raise ExpressionError(f"{_short(text)} is nested too deeply; at most {MAX_DEPTH} levels")
         try:
+            if isinstance(node, ast.Compare) and (wrong := number_labels(node, labels or {})):
+                raise ExpressionError(wrong)
             children = _checked_children(node, names, used)
         except ExpressionError as error:
             part = ast.get_source_segment(text, node) or text
@@ -171,6 +183,8 @@ def _checked_children(node: ast.expr, names: Collection[str], used: set[str]) ->
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
             _number(value)
             return []
+        case ast.Constant(value=str()):
+            raise ExpressionError(WHERE)
         case ast.Name(id=name):
             if name not in names and name not in CONSTANTS:
                 known = [*CONSTANTS, *names]
@@ -242,10 +256,13 @@ class Scope:
     constants : mapping of str to float
     definitions : mapping of str to Expression
         In order; each may use constants, variables and earlier definitions.
+    labels : mapping of str to sequence of str
+        Of the variables that are axes of labels, their labels.
     """
 
     constants: Mapping[str, float] = field(default_factory=dict)
     definitions: Mapping[str, Expression] = field(default_factory=dict)
+    labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def variables(self, expression: Expression) -> frozenset[str]:
         """Variables the expression depends on, also through definitions."""

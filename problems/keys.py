@@ -44,10 +44,13 @@ MEANINGS: dict[str, str] = {
     **{f"state.AXIS.{key}": meaning for key, meaning in _AXIS.items()},
     "state.AXIS.boundary": "Where a next state outside the box goes: to the end, back inside, or around.",
     **{f"action.AXIS.{key}": meaning for key, meaning in _AXIS.items()},
+    "action.AXIS.labels": 'Actions that are names in no order, as `["up", "down"]`; besides, only `label` and '
+    "`units`. See [actions that are labels](../howto/state_in_a_file.md#actions-that-are-labels).",
     "action.AXIS.feasible": "Ends between which the action is feasible, instead of `bounds`: of states and of actions "
     "further up. The axis of the grid is then `AXIS_share`, in [0, 1]; see [actions whose range depends on the "
     "state](../howto/state_in_a_file.md#actions-whose-range-depends-on-the-state).",
-    "action.AXIS.boundary": "Whether the policy's flux stops at the ends of the box or goes around.",
+    "action.AXIS.boundary": "Whether the policy's flux stops at the ends of the box or goes around; not given with "
+    "`labels`, between which there is none.",
     "dynamics.AXIS": "Next state along this axis, before noise; one for every state axis. Of states and actions.",
     "noise.AXIS": "Standard deviation of Gaussian noise added to it; an axis left out has none. Of states and actions.",
     "outcome[].probability": "Probability of this outcome, of states and actions; together they are one.",
@@ -151,6 +154,8 @@ def kind(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
         return "list of two expressions"
     if origin is list and get_origin(arguments[0]) is list:
         return "list of rows of numbers"
+    if origin is list and arguments[0] is str:
+        return "list of texts"
     if origin is list:
         return f"list of numbers{_range(get_args(_flat(arguments[0]))[1:])}"
     if _is_table(annotation):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from wpoflow.grids.axis import Axis, edges_axis, shock_axis, sinh_axis, uniform_axis
+from wpoflow.grids.axis import Axis, edges_axis, label_axis, shock_axis, sinh_axis, uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.markov_chains import rouwenhorst, tauchen
 from wpoflow.problems.checks import axis_names, places, read_expression, read_scope
@@ -16,7 +16,7 @@ from wpoflow.problems.generated import compile_expressions
 from wpoflow.problems.memory import refuse_if_too_large
 from wpoflow.problems.problem_file import ProblemFile, parse_problem, read_problem
 from wpoflow.problems.statement import Outcome, Statement, Value, build
-from wpoflow.problems.tables import ShockTable
+from wpoflow.problems.tables import ActionAxis, ShockTable
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.settings import Until
 
@@ -134,6 +134,8 @@ def _axis(name: str, table: Any) -> Axis:
 def _unlabelled(name: str, table: Any) -> Axis:
     if isinstance(table, ShockTable):
         return _shock(name, table)
+    if isinstance(table, ActionAxis) and table.labels is not None:
+        return label_axis(name, table.labels)
     if table.edges is not None:
         return edges_axis(name, table.edges, table.boundary)
     lower, upper = table.box

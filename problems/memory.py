@@ -28,7 +28,7 @@ from wpoflow.solver.bellman.ilu import LEAST_STATES, MOST_ROW_ENTRIES
 from wpoflow.solver.bellman.linear_solver import choose_linear_solver
 from wpoflow.solver.flows.flow import flow_class
 from wpoflow.solver.records.settings import FlowTable
-from wpoflow.solver.registry import AUTOMATIC
+from wpoflow.solver.registry import AUTOMATIC, DESCENT
 from wpoflow.solver.schemes.choice import chosen_scheme, scheme_class
 
 PROCESS_BYTES = 222_000_000
@@ -64,16 +64,21 @@ class Estimate:
 
 
 def estimate(statement: Statement, asked: FlowTable) -> Estimate:
-    """Estimate a run that writes a run file, by the scheme that is asked for or chosen."""
-    scheme = asked.scheme
-    if scheme == AUTOMATIC:
+    """Estimate a run that writes a run file, by the scheme that is asked for or chosen.
+
+    Of a flow that the problem cannot follow, which is told where it is to be followed, as if by its descent steps.
+    """
+    scheme, kind = asked.scheme, flow_class(asked.kind)
+    if kind.obstacle(statement.actions):
+        scheme = DESCENT
+    elif scheme == AUTOMATIC:
         scheme = chosen_scheme(statement, scheme, asked.step, asked.kind)
     plan = statement.plan
     n_states, entries = plan.n_states, row_entries(statement)
     held, work = smoothing_size(statement)
     linear_solver = choose_linear_solver(n_states, int(n_states * entries + work), statement.discount)
     used, controlled = scheme_class(scheme), int(asked.step is None)
-    arrays = used.pair_arrays[controlled] + flow_class(asked.kind).logarithmic * used.log_arrays[controlled]
+    arrays = used.pair_arrays[controlled] + kind.logarithmic * used.log_arrays[controlled]
     matrices = matrix_bytes(n_states, entries, linear_solver, smoothed=held > 0)
     needed = PROCESS_BYTES + transition_bytes(plan) + held + int(8 * plan.pairs * arrays) + matrices
     return Estimate(plan, entries, linear_solver, needed, available_bytes())

@@ -287,6 +287,8 @@ def _apply_cells(raw: dict[str, Any], cells: Mapping[str, int]) -> list[str]:
         if name not in called:
             known = ", ".join(axes) or "none"
             wrong.append(f"cells[{name!r}]: is not an axis; axes are {known}{did_you_mean(name, called)}")
+        elif "labels" in called[name]:
+            wrong.append(f"cells[{name!r}]: the axis is given by labels, which cannot be refined")
         elif "edges" in called[name]:
             wrong.append(f"cells[{name!r}]: the axis is given by edges; its cells cannot be replaced")
         elif "transition" in called[name]:

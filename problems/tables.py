@@ -12,11 +12,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from wpoflow.core.text import one_line
-from wpoflow.grids.labels import check_label, check_units
+from wpoflow.grids.labels import check_label, check_labels, check_units
 from wpoflow.solver.records.settings import FlowTable, Positive, RecordTable, Table, check_rows
 
 MAX_CELLS = 10_000_000
 MAX_SHOCK_POINTS = 500
+_OF_LABELS = ("labels", "label", "units")  # keys that an axis of labels may have
 
 
 def _formula(value: object) -> object:
@@ -58,8 +59,14 @@ class AxisTable(Table):
     label: Annotated[str, AfterValidator(check_label)] | None = None
     units: Annotated[str, AfterValidator(check_units)] | None = None
 
+    def _without_box(self) -> bool:
+        """Whether the axis is given by neither bounds nor edges."""
+        return False
+
     @model_validator(mode="after")
     def _one_way(self) -> AxisTable:
+        if self._without_box():
+            return self
         graded, box = (self.spacing, self.focus, self.ratio), self.box
         if self.edges is not None:
             if (box, self.cells, *graded) != (None,) * 5:
@@ -96,8 +103,9 @@ class StateAxis(AxisTable):
 
 
 class ActionAxis(AxisTable):
-    """[action.NAME]; with ``feasible`` the axis of the grid is the share of the way between two ends."""
+    """[action.NAME]: an axis, or labels; with ``feasible`` its axis of the grid is the share between two ends."""
 
+    labels: Annotated[list[str], AfterValidator(lambda labels: list(check_labels(labels)))] | None = None
     feasible: Annotated[list[Formula], Field(min_length=2, max_length=2)] | None = None
     boundary: Literal["no-flux", "periodic"] = "no-flux"
 
@@ -108,6 +116,16 @@ class ActionAxis(AxisTable):
             raise ValueError(f'give the two ends of an interval, as in ["0", "wealth"], not {value!r}')
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _labels_alone(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "labels" not in data:
+            return data
+        other = [key for key in data if key not in _OF_LABELS and key in cls.model_fields]
+        if other:
+            raise ValueError(f"labels have neither order nor distance: {', '.join(other)} cannot be given with them")
+        return data
+
     @model_validator(mode="after")
     def _one_range(self) -> ActionAxis:
         if self.feasible is not None and self.bounds is not None:
@@ -116,8 +134,16 @@ class ActionAxis(AxisTable):
 
     @property
     def box(self) -> list[float] | None:
-        """Lower and upper end of the axis of the grid: of shares, 0 and 1."""
+        """Lower and upper end of the axis of the grid: of shares, 0 and 1; None of labels."""
         return self.bounds if self.feasible is None else [0.0, 1.0]
+
+    @property
+    def size(self) -> int:
+        """Number of cells."""
+        return super().size if self.labels is None else len(self.labels)
+
+    def _without_box(self) -> bool:
+        return self.labels is not None
 
 
 class ShockTable(Table):
@@ -243,4 +269,8 @@ class Tables(Table):
 
     def dump(self) -> dict[str, Any]:
         """All keys with defaults filled in, empty tables left out; ready to be written as TOML."""
-        return {key: value for key, value in self.model_dump(exclude_none=True).items() if value not in ({}, [])}
+        dumped = self.model_dump(exclude_none=True)
+        for axis in dumped["action"].values():
+            if "labels" in axis:  # which have no boundary
+                del axis["boundary"]
+        return {key: value for key, value in dumped.items() if value not in ({}, [])}

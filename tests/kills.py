@@ -30,6 +30,7 @@ CASES: dict[str, list[str]] = {
     "bandit": ["--cells", "a=48", "--until", "time=3"],
     "bandit exponential": ["--cells", "a=48", "--until", "time=3", "--scheme", "exponential"],
     "double_integrator": ["--cells", "x=9", "--cells", "v=9", "--cells", "u=11", "--until", "time=2"],
+    "grid_world": ["--until", "time=20"],
     "inventory": ["--cells", "stock=16", "--cells", "order=12", "--until", "time=2"],
     "lqr": ["--cells", "x=16", "--cells", "u=16", "--until", "gap=1e-6"],
     "lqr euler": ["--cells", "x=16", "--cells", "u=16", "--until", "time=2", "--scheme", "euler", "--step", "0.05"],

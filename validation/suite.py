@@ -21,7 +21,7 @@ from wpoflow.problems.gallery import gallery_names
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import ProblemFile, read_problem
 from wpoflow.solver.bellman.optimum import solve_optimum
-from wpoflow.solver.flows.flow import as_flow
+from wpoflow.solver.flows.flow import UnsuitableFlowError, as_flow, check_suitable, flow_class, suitable_flows
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.runs.evolve import evolve
@@ -118,7 +118,7 @@ def problem_evidence(problem: ProblemFile, level: Level) -> Evidence:
     Raises
     ------
     ProblemError
-        The scheme its file names does not apply.
+        The flow or the scheme its file names does not apply.
     """
     axes = refined_axes(problem)
     cells = coarsened(axes, level.most_pairs)
@@ -128,6 +128,10 @@ def problem_evidence(problem: ProblemFile, level: Level) -> Evidence:
 
     mdp = make({})
     asked = problem.flow
+    try:
+        check_suitable(flow_class(asked.kind), asked.kind, mdp.actions)
+    except UnsuitableFlowError as error:
+        raise ProblemError(f"{problem.label}: {error}") from error
     try:
         chosen_scheme(mdp, asked.scheme, asked.step, asked.kind, asked.accuracy)
     except ValueError as error:  # it begins with the word scheme
@@ -191,7 +195,8 @@ def validate_problem(
     ----------
     problem : str, Path, ProblemFile or GridMDP
         A gallery name or a file, as for `load_problem`; or a grid problem, which is judged on its own grid at either
-        level, by all claims but those that need several grids.
+        level, by all claims but those that need several grids, along the Wasserstein flow, or where that does not suit
+        it, along the Fisher–Rao flow.
     level : str
         ``quick`` coarsens grids to about fifteen hundred pairs and leaves out what needs several; ``full`` takes the
         problem's own grid and judges everything.
@@ -223,7 +228,7 @@ def validate_problem(
     if isinstance(problem, GridMDP | ProblemFile) and (cells or set):
         raise ValueError("cells and set replace values of a file that is still to be read")
     if isinstance(problem, GridMDP):
-        run = _long_run(problem, level, None, None, {})
+        run = _long_run(problem, level, None, None, {"flow": suitable_flows(problem.actions)[0]})
         evidence = Evidence(problem.title or "problem", run, problem, bounds_level=level.bounds)
     else:
         stated = problem if isinstance(problem, ProblemFile) else read_problem(problem, cells=cells, set=set)

@@ -149,6 +149,8 @@ def _number(tree: ast.expr) -> tuple[str, int]:
     if _is_condition(tree):
         return row(IVERSON, condition(tree), CLOSING), ATOM
     match tree:
+        case ast.Constant(kind=str() as label):
+            return f"<mtext>{escape(label)}</mtext>", ATOM
         case ast.Constant(value=int() | float() as value):
             return number(value), ATOM if "e" not in repr(value) else PRODUCT
         case ast.Name(id=name):

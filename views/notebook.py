@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import singledispatch
 
-from wpoflow.grids.transitions.base import in_words
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.validation.finding import Finding
@@ -33,7 +32,7 @@ def _mdp(mdp: GridMDP) -> str:
             *grid_rows(mdp),
             ("discount", number_text(mdp.discount)),
             ("temperature", number_text(mdp.temperature)),
-            ("transition", in_words(mdp.transition)),
+            ("transition", mdp.transition_in_words),
             ("cost", f"{number_text(float(mdp.cost.min()))} to {number_text(float(mdp.cost.max()))}"),
         ],
     )

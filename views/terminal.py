@@ -10,9 +10,12 @@ from wpoflow.core.onlooker import output
 from wpoflow.core.text import escaped_line, one_line, printable
 
 if TYPE_CHECKING:
+    from wpoflow.grids.axis import Axis
     from wpoflow.grids.grid import Grid
     from wpoflow.solver.mdp import GridMDP
     from wpoflow.solver.records.run import Run
+
+MOST_LABELS = 8  # named in a line
 
 
 def table(rows: Iterable[tuple[str, str]]) -> str:
@@ -50,12 +53,16 @@ def path_text(path: object) -> str:
 
 
 def grid_line(grid: Grid) -> str:
-    """A grid in words: ``x 128 on [-4, 4] clamp``, its axes separated by commas."""
-    boxes = [(a.points[0], a.points[-1]) if a.boundary == "shock" else (a.lower, a.upper) for a in grid.axes]
-    return ", ".join(
-        f"{axis.name} {axis.size} on [{lower:.6g}, {upper:.6g}] {axis.boundary}"
-        for axis, (lower, upper) in zip(grid.axes, boxes, strict=True)
-    )
+    """A grid in words: ``x 128 on [-4, 4] clamp``, ``move 3 labels (up, down, wait)``, axes separated by commas."""
+    return ", ".join(map(_axis_words, grid.axes))
+
+
+def _axis_words(axis: Axis) -> str:
+    if axis.labels:
+        more = f" and {axis.size - MOST_LABELS} more" if axis.size > MOST_LABELS else ""
+        return f"{axis.name} {_count(axis.size, 'label')} ({', '.join(axis.labels[:MOST_LABELS])}{more})"
+    lower, upper = (axis.points[0], axis.points[-1]) if axis.boundary == "shock" else (axis.lower, axis.upper)
+    return f"{axis.name} {axis.size} on [{lower:.6g}, {upper:.6g}] {axis.boundary}"
 
 
 def grid_rows(of: GridMDP | Run) -> list[tuple[str, str]]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from wpoflow.grids.axis import Axis as Axis
     from wpoflow.grids.axis import edges_axis as edges_axis
+    from wpoflow.grids.axis import label_axis as label_axis
     from wpoflow.grids.axis import shock_axis as shock_axis
     from wpoflow.grids.axis import sinh_axis as sinh_axis
     from wpoflow.grids.axis import uniform_axis as uniform_axis
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from wpoflow.problems.statement import Outcome as Outcome
     from wpoflow.problems.statement import Statement as Statement
     from wpoflow.problems.statement import build as build
+    from wpoflow.problems.tabular import tabular_mdp as tabular_mdp
     from wpoflow.solver.bellman.evaluation import NotFiniteError as NotFiniteError
     from wpoflow.solver.bellman.optimum import solve_optimum as solve_optimum
     from wpoflow.solver.bellman.system import BellmanError as BellmanError

@@ -340,9 +340,7 @@ def movie(**arguments: Any) -> None:
 @click.option(
     "--mode",
     type=Choice(["median", "mean", "mode", "sampled"]),
-    default="median",
-    show_default=True,
-    help="Act by the policy's median, mean or mode, or draw from it.",
+    help="Act by the policy's median, mean or mode, or draw from it. Default median; mode where actions are labels.",
 )
 @click.option(
     "--policy",

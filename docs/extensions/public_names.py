@@ -7,8 +7,18 @@ import inspect
 import wpoflow
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "Problems": ("load_problem", "Statement", "Outcome", "build", "GridMDP"),
-    "Grids": ("Axis", "uniform_axis", "sinh_axis", "edges_axis", "shock_axis", "rouwenhorst", "tauchen", "Grid"),
+    "Problems": ("load_problem", "Statement", "Outcome", "build", "tabular_mdp", "GridMDP"),
+    "Grids": (
+        "Axis",
+        "uniform_axis",
+        "sinh_axis",
+        "edges_axis",
+        "label_axis",
+        "shock_axis",
+        "rouwenhorst",
+        "tauchen",
+        "Grid",
+    ),
     "Masses": ("potential_masses", "density_masses", "policy_masses"),
     "Transitions": (
         "interpolated_transition",

@@ -12,7 +12,7 @@ from wpoflow.solver.records.series import SERIES
 
 _OWN = (
     "Each data set has the attributes `long_name`, its meaning below, and `units`, always `1`; axes `boundary` and "
-    "`bounds`, too, values a `comment`."
+    "`bounds`, too, labels of actions their names in `labels`, a JSON list, values a `comment`."
 )
 _TITLES = {
     "series": "Scalar series",

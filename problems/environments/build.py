@@ -5,6 +5,9 @@
 Every pair of state point and action cell is stepped once, by a vectorised model where one is known
 (problems/environments/models.py) and by calling the environment elsewhere.  Whether a pair ends is taken from
 ``terminated`` of its own step; a time limit (``truncated``) is none of the problem's business and ends nothing.
+
+Finitely many actions are labels.  With finitely many states as well the problem is a table: that of the environment,
+``unwrapped.P``, in which outcomes may be random, or that of its steps.
 """
 
 from __future__ import annotations
@@ -23,10 +26,22 @@ from wpoflow.grids.masses import potential_masses
 from wpoflow.grids.transitions import interpolated_transition
 from wpoflow.grids.transitions.cell_integrated import hat_means
 from wpoflow.problems.environments.calls import CalledEnvironment
-from wpoflow.problems.environments.gym import action_box, make_environment, name_of
+from wpoflow.problems.environments.discrete import (
+    action_maker,
+    check_labels_of,
+    finite_problem,
+    frequencies,
+    is_discrete,
+    label_grid,
+    states_of_table,
+    step_table,
+    table_problem,
+)
+from wpoflow.problems.environments.gym import action_box, gymnasium, make_environment, name_of
 from wpoflow.problems.environments.hats import hat_weights
 from wpoflow.problems.environments.models import Box, Steps, known_model
 from wpoflow.problems.errors import ProblemError
+from wpoflow.problems.tabular import numbered_states
 from wpoflow.solver.mdp import GridMDP
 
 STATE_CELLS, ACTION_CELLS = 101, 21
@@ -58,9 +73,11 @@ def from_environment(
         Numbers of cells of the axes that are not given as grids.  Axes of Pendulum-v1: theta, speed, torque; of
         MountainCarContinuous-v0: position, velocity, force; by default 101 cells for a state and 21 for an action.
     states : Grid, optional
-        Needed for all other environments: axes in the order of ``unwrapped.state``.
+        Needed for all other environments of infinitely many states: axes in the order of ``unwrapped.state``. Of
+        finitely many by default the points 0, 1, ... of an axis ``state``, or any other grid of as many points.
     actions : Grid, optional
-        By default the environment's box, its axes called ``action``, or ``action_0``, ``action_1`` ... if several.
+        By default the environment's box, its axes called ``action``, or ``action_0``, ``action_1`` ... if several; or
+        axes of labels, one for each number of a Discrete or MultiDiscrete space.
     vectorised : bool
         False calls the environment at every pair even where its model is known.
     rho : array (S,), optional
@@ -76,14 +93,18 @@ def from_environment(
     Raises
     ------
     ProblemError
-        No such environment, no bounded box of actions, no settable state, a state grid that is missing or of another
-        dimension, an environment that is random, or an unknown axis in ``cells``.
+        No such environment, actions that are neither a bounded box nor finitely many, neither a table nor a settable
+        state, a state grid that is missing or of another dimension, an environment without a table that is random, or
+        an unknown axis in ``cells``.
     ValueError
         A next state or reward that is not finite, or a number out of range; named.
     ImportError
         Gymnasium is not installed.
     """
     env = make_environment(environment)
+    if is_discrete(env.action_space):
+        _sizes(name_of(env), (), (), cells or {})
+        return _of_labels(env, discount, temperature, states, actions, rho)
     space, name, model = action_box(env), name_of(env), known_model(env)
     if states is None and model is None:
         raise ProblemError(f"environment {name}: the grid of its states is needed, states=Grid(...)")
@@ -103,6 +124,14 @@ def from_environment(
     if states.dim != dim:
         raise ProblemError(f"environment {name}: its state has {dim} numbers, the grid of states {states.dim} axes")
     steps = _all_pairs(step, states, actions)
+    law = _law(states, first_states(), smoothed=sampled) if rho is None else rho
+    return _interpolated(name, steps, states, actions, discount, temperature, law)
+
+
+def _interpolated(
+    name: str, steps: Steps, states: Grid, actions: Grid, discount: float, temperature: float, rho: FloatArray
+) -> GridMDP:
+    """The grid problem of the steps of all pairs, next states lying between the points."""
     ended = steps.terminated if steps.terminated.any() else None
     mass = potential_masses(actions, lambda *a: np.zeros_like(a[0]))
     return GridMDP(
@@ -113,10 +142,47 @@ def from_environment(
         cost=-steps.reward,
         transition=interpolated_transition(states, steps.state, ended=ended, n_actions=actions.size),
         reference_mass=mass,
-        rho=_law(states, first_states(), smoothed=sampled) if rho is None else rho,
+        rho=rho,
         initial_policy=np.tile(mass, (states.size, 1)),
         title=name,
         rewards=True,
+    )
+
+
+def _of_labels(
+    env: Any, discount: float, temperature: float, states: Grid | None, actions: Grid | None, rho: FloatArray | None
+) -> GridMDP:
+    """The grid problem of an environment of finitely many actions."""
+    name, finite = name_of(env), isinstance(env.observation_space, gymnasium().spaces.Discrete)
+    actions = label_grid(env) if actions is None else actions
+    check_labels_of(env, actions)
+    if hasattr(env.unwrapped, "P"):
+        return table_problem(env, discount=discount, temperature=temperature, states=states, actions=actions, rho=rho)
+    if states is None and not finite:
+        raise ProblemError(f"environment {name}: the grid of its states is needed, states=Grid(...)")
+    called = CalledEnvironment(env, action_maker(env))
+    if not finite:
+        assert states is not None
+        if states.dim != called.dim:
+            raise ProblemError(
+                f"environment {name}: its state has {called.dim} numbers, the grid of states {states.dim} axes"
+            )
+        steps = _all_pairs(called.step, states, actions)
+        law = _law(states, called.first_states(), smoothed=True) if rho is None else rho
+        return _interpolated(name, steps, states, actions, discount, temperature, law)
+    grid = states_of_table(env, states)
+    steps = _all_pairs(called.step, numbered_states(grid.size), actions)
+    law = frequencies(env, grid.size) if rho is None else rho
+    return finite_problem(
+        name,
+        step_table(name, steps),
+        steps.reward,
+        steps.terminated.astype(np.float64),
+        law,
+        grid,
+        actions,
+        discount,
+        temperature,
     )
 
 

@@ -1,17 +1,18 @@
 """Steps of any environment with a settable state, by calling it: the generic counterpart of a model.
 
 The environment is unwrapped, so that no time limit ends an episode; its state is set, one step is made, and the
-state it is left in is the next state.
+state it is left in is the next state.  After a step that terminates it is reset, as some remember that they ended.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.problems.environments.gym import name_of
+from wpoflow.problems.environments.gym import gymnasium, name_of
 from wpoflow.problems.environments.models import Steps
 from wpoflow.problems.errors import ProblemError
 
@@ -25,7 +26,10 @@ class CalledEnvironment:
     Parameters
     ----------
     env : gymnasium.Env
-        Its ``unwrapped.state`` can be read as numbers and set, and determines the next state.
+        Its ``unwrapped.state`` can be read as numbers and set, and determines the next state; of one whose states are
+        whole numbers it may be called ``unwrapped.s``.
+    act : callable, optional
+        From the numbers (d,) of an action to what ``step`` takes; by default they have the shape of the action space.
 
     Raises
     ------
@@ -33,10 +37,15 @@ class CalledEnvironment:
         The environment has no attribute ``state`` of numbers.
     """
 
-    def __init__(self, env: Any) -> None:
+    def __init__(self, env: Any, act: Callable[[FloatArray], Any] | None = None) -> None:
         self._env, self._name = env.unwrapped, name_of(env)
-        self._shape = env.action_space.shape
+        shape = env.action_space.shape
+        self._act = act or (lambda action: action.reshape(shape))
+        space = env.observation_space
+        self._whole = isinstance(space, gymnasium().spaces.Discrete)
+        self._first = int(space.start) if self._whole else 0
         env.reset(seed=0)
+        self._attribute = "s" if self._whole and not hasattr(self._env, "state") else "state"
         try:
             first = self._read()
         except (AttributeError, TypeError, ValueError) as error:
@@ -46,7 +55,10 @@ class CalledEnvironment:
         self.dim = first.size
 
     def _read(self) -> FloatArray:
-        return np.array(self._env.state, dtype=np.float64).reshape(-1)
+        return np.array(getattr(self._env, self._attribute), dtype=np.float64).reshape(-1) - self._first
+
+    def _write(self, state: FloatArray) -> None:
+        setattr(self._env, self._attribute, int(state[0]) + self._first if self._whole else state.copy())
 
     def step(self, states: FloatArray, actions: FloatArray) -> Steps:
         """Steps from states (n, dim) by actions (n, d); a few are repeated, and must lead to the same.
@@ -70,10 +82,12 @@ class CalledEnvironment:
         n = len(states)
         found = Steps(np.empty_like(states), np.empty(n), np.empty(n, dtype=np.bool_))
         for i in range(n):
-            self._env.state = states[i].copy()
-            _, reward, terminated, _, _ = self._env.step(actions[i].reshape(self._shape))
+            self._write(states[i])
+            _, reward, terminated, _, _ = self._env.step(self._act(actions[i]))
             found.state[i] = self._read()
             found.reward[i], found.terminated[i] = reward, terminated
+            if terminated:
+                self._env.reset(seed=0)
         return found
 
     def first_states(self) -> FloatArray:

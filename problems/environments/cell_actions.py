@@ -13,6 +13,8 @@ On either side of its point the density is e^{g t}, 0 < t < w, with x = g w:
 
     mass  w (e^x − 1)/x,      mean  w φ(x),   φ(x) = 1/(1 − e^{−x}) − 1/x,      quantile of v  ln(1 + v (e^x − 1))/g
 
+Nothing lies between labels: there the action is the label of the cell.
+
 Several action axes: along each axis on its own, the other cell indices being fixed.
 """
 
@@ -44,6 +46,9 @@ def cell_means(actions: Grid, p: FloatArray) -> FloatArray:
     """
     means = np.empty((*p.shape, actions.dim))
     for j in range(actions.dim):
+        if actions.axes[j].labels:
+            means[..., j] = actions.points[:, j]
+            continue
         left, right = (x.reshape(p.shape) for x in _exponents(actions, p, j))
         lower, upper = _half_widths(actions, j)
         share = _share(left, right, lower, upper)
@@ -56,6 +61,9 @@ def cell_quantiles(actions: Grid, p: FloatArray, cells: IntArray, levels: FloatA
     rows = np.arange(len(cells))
     found = np.empty(levels.shape)
     for j in range(actions.dim):
+        if actions.axes[j].labels:
+            found[:, j] = actions.points[cells, j]
+            continue
         left, right = (x.reshape(p.shape)[rows, cells] for x in _exponents(actions, p, j))
         lower, upper = (width[cells] for width in _half_widths(actions, j))
         share, level = 1.0 - _share(left, right, lower, upper), levels[:, j]

@@ -88,15 +88,12 @@ def action_box(env: Any) -> Any:
     Raises
     ------
     ProblemError
-        It is discrete, of another kind, or unbounded.
+        It is of another kind, or unbounded.
     """
     space = env.action_space
-    if isinstance(space, gymnasium().spaces.Discrete | gymnasium().spaces.MultiDiscrete):
-        where = "its table is env.unwrapped.P" if hasattr(env.unwrapped, "P") else "its probabilities and rewards"
-        raise ProblemError(
-            f"environment {name_of(env)}: its actions are {space}, not a box; a problem of finitely many actions is "
-            f"given by tables ({where}): wpoflow.tabulated_transition and GridMDP"
-        )
     if not isinstance(space, gymnasium().spaces.Box) or not space.is_bounded():
-        raise ProblemError(f"environment {name_of(env)}: its actions are {space}; a bounded Box is needed")
+        raise ProblemError(
+            f"environment {name_of(env)}: its actions are {space}; a bounded Box is needed, or finitely many (Discrete "
+            "or MultiDiscrete)"
+        )
     return space

@@ -8,6 +8,8 @@ problems/environments/cell_actions.py.  With p_ik the cell probabilities and m_i
     mode       the mean action of the cell with the largest density Σ_i w_i p_ik / width_k
     sampled    an action drawn from the density of Σ_i w_i p_ik
 
+Labels have neither median nor mean: an action is one of them, the likeliest or drawn, and nothing between two.
+
 The mean of two wells lies between them and may be an action that the policy never takes: by the mean, a pendulum that
 hangs still is left hanging, and a flow that stalls with some mass in the wrong well acts worse than its policy is.
 The median lies in the heavier well, and moves continuously within it; docs/environments.md has returns of all four.
@@ -30,7 +32,8 @@ from wpoflow.core.text import did_you_mean
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import state_chunks
 from wpoflow.problems.environments.cell_actions import cell_means, cell_quantiles
-from wpoflow.problems.environments.gym import action_box, make_environment, name_of
+from wpoflow.problems.environments.discrete import check_labels_of, is_discrete, origin_of, states_of_table
+from wpoflow.problems.environments.gym import action_box, gymnasium, make_environment, name_of
 from wpoflow.problems.environments.hats import hat_weights
 from wpoflow.problems.environments.models import known_model
 from wpoflow.problems.errors import ProblemError
@@ -52,8 +55,8 @@ class GridPolicy:
     states, actions : Grid
     probabilities : array (S, A)
         Cell probabilities: non-negative, one over each row.
-    mode : {"median", "mean", "mode", "sampled"}
-        How an action is taken from the policy.
+    mode : {"median", "mean", "mode", "sampled"}, optional
+        How an action is taken from the policy; by default the median, and the mode where some actions are labels.
     observe : callable, optional
         States (..., dim) from observations (..., n); without it an observation is the state.
     shape : tuple of int, optional
@@ -62,11 +65,13 @@ class GridPolicy:
         Of the actions returned.
     low, high : arrays of d numbers, optional
         Bounds of the actions returned; by default the ends of the action axes.
+    origin : array of d numbers, optional
+        Added to the actions returned: where an environment counts its actions from another number than zero.
 
     Raises
     ------
     ProblemError
-        An unknown mode, or median or mean on a periodic action axis, where there is none.
+        An unknown mode, or median or mean on an action axis that is periodic or labels, where there is none.
     ValueError
         Probabilities of the wrong shape.
     """
@@ -74,15 +79,19 @@ class GridPolicy:
     states: Grid
     actions: Grid
     probabilities: FloatArray
-    mode: str = "median"
+    mode: str = ""
     observe: Callable[[FloatArray], FloatArray] | None = None
     shape: tuple[int, ...] | None = None
     dtype: DTypeLike = np.float64
     low: ArrayLike | None = None
     high: ArrayLike | None = None
+    origin: FloatArray | float = 0.0
     _random: np.random.Generator = field(default_factory=np.random.default_rng, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        labelled = [axis.name for axis in self.actions.axes if axis.labels]
+        if not self.mode:
+            object.__setattr__(self, "mode", "mode" if labelled else "median")
         if self.mode not in MODES:
             near = did_you_mean(self.mode, MODES)
             raise ProblemError(f"mode {self.mode!r}; choose one of {', '.join(MODES)}{near}")
@@ -92,9 +101,11 @@ class GridPolicy:
         round_axes = [axis.name for axis in self.actions.axes if axis.periodic]
         if self.mode in ("median", "mean") and round_axes:
             raise ProblemError(f"mode {self.mode!r}: action axis {round_axes[0]} is periodic; choose mode or sampled")
+        if self.mode in ("median", "mean") and labelled:
+            raise ProblemError(f"mode {self.mode!r}: action axis {labelled[0]} is labels; choose mode or sampled")
 
     @classmethod
-    def from_run(cls, run: Run, policy: str | None = None, mode: str = "median") -> GridPolicy:
+    def from_run(cls, run: Run, policy: str | None = None, mode: str = "") -> GridPolicy:
         """The policy of a run: the last one its flow kept ("flow"), or the soft optimum ("optimum").
 
         By default that of the flow, or the optimum where no flow was run.
@@ -125,9 +136,17 @@ class GridPolicy:
         Raises
         ------
         ProblemError
-            State or actions have another number of axes than the grids, or the action grid lies beyond the bounds.
+            State or actions have another number of axes than the grids, the action grid lies beyond the bounds, or the
+            actions are labels where the environment's are not, or the other way round.
         """
         env = make_environment(environment)
+        if is_discrete(env.action_space):
+            return self._for_labels(env, observe)
+        if labelled := [axis.name for axis in self.actions.axes if axis.labels]:
+            raise ProblemError(
+                f"environment {name_of(env)}: its actions are {env.action_space}, those of the policy ({labelled[0]}) "
+                "are labels"
+            )
         space, name, model = action_box(env), name_of(env), known_model(env)
         low, high = np.ravel(space.low).astype(np.float64), np.ravel(space.high).astype(np.float64)
         if low.size != self.actions.dim:
@@ -144,17 +163,30 @@ class GridPolicy:
                 )
         if observe is None and model is not None:
             observe = model.state_of
-        blank = np.zeros(env.observation_space.shape or ())
+        self._check_observation(env, observe)
+        return replace(self, observe=observe, shape=space.shape, dtype=space.dtype, low=low, high=high)
+
+    def _for_labels(self, env: Any, observe: Callable[[FloatArray], FloatArray] | None) -> GridPolicy:
+        """The same policy for an environment of finitely many actions."""
+        check_labels_of(env, self.actions)
+        seen, space = env.observation_space, env.action_space
+        if observe is None and isinstance(seen, gymnasium().spaces.Discrete):
+            observe = _NumberedStates(self.states, int(seen.start), states_of_table(env, self.states).size)
+        self._check_observation(env, observe)
+        return replace(self, observe=observe, shape=space.shape, dtype=space.dtype, origin=origin_of(space))
+
+    def _check_observation(self, env: Any, observe: Callable[[FloatArray], FloatArray] | None) -> None:
+        """Raise ProblemError unless states of as many numbers as the grid has axes follow from observations."""
+        blank = np.full(env.observation_space.shape or (1,), getattr(env.observation_space, "start", 0.0))
         found = blank.size if observe is None else np.shape(observe(blank))[-1]
         if found != self.states.dim:
             what, hint = "state", ""
             if observe is None:
                 what, hint = "observation", "; say with observe= how states follow from observations"
             raise ProblemError(
-                f"environment {name}: its {what} has {found} numbers, the policy {self.states.dim} state axes "
+                f"environment {name_of(env)}: its {what} has {found} numbers, the policy {self.states.dim} state axes "
                 f"({_names(self.states)}){hint}"
             )
-        return replace(self, observe=observe, shape=space.shape, dtype=space.dtype, low=low, high=high)
 
     @property
     def draws(self) -> int:
@@ -162,7 +194,7 @@ class GridPolicy:
         return 2 + self.actions.dim
 
     def __call__(self, observation: ArrayLike, rng: np.random.Generator | None = None) -> AnyArray:
-        """Actions for one observation, (n,), or for a batch, (batch, n).
+        """Actions for one observation, a number or (n,), or for a batch, (batch, n).
 
         Parameters
         ----------
@@ -179,7 +211,7 @@ class GridPolicy:
         ValueError
             An observation of the wrong shape or not finite.
         """
-        observed = np.asarray(observation, dtype=np.float64)
+        observed = np.atleast_1d(np.asarray(observation, dtype=np.float64))
         batch = observed if observed.ndim > 1 else observed[None]
         levels = None
         if self.mode == "sampled":
@@ -218,7 +250,9 @@ class GridPolicy:
         low = [axis.lower for axis in self.actions.axes] if self.low is None else self.low
         high = [axis.upper for axis in self.actions.axes] if self.high is None else self.high
         shape = (self.actions.dim,) if self.shape is None else self.shape
-        return np.clip(found, low, high).astype(self.dtype).reshape(len(states), *shape)
+        named = [j for j, axis in enumerate(self.actions.axes) if axis.labels]
+        found[:, named] = np.rint(found[:, named])  # means over points around a state are off by rounding
+        return (np.clip(found, low, high) + self.origin).astype(self.dtype).reshape(len(states), *shape)
 
     def predict(
         self, observation: ArrayLike, state: None = None, episode_start: object = None, deterministic: bool = True
@@ -267,6 +301,21 @@ class GridPolicy:
         return cell_quantiles(self.actions, p, _first_above(p, levels[:, 1]), levels[:, 2:])
 
 
+@dataclass(frozen=True, eq=False)
+class _NumberedStates:
+    """States of a grid from their numbers, which begin with ``first``."""
+
+    states: Grid
+    first: int
+    count: int
+
+    def __call__(self, observations: FloatArray) -> FloatArray:
+        numbers = np.asarray(observations)[..., 0] - self.first
+        if not np.all((numbers >= 0) & (numbers < self.count) & (numbers == np.floor(numbers))):
+            raise ValueError(f"an observation is none of the {self.count} states")
+        return self.states.points[numbers.astype(np.int64)]
+
+
 def chosen_source(run: Run, policy: str | None) -> str:
     """Which policy of a run is meant: "flow" or "optimum"; raises ProblemError where there is none of the flow."""
     kept = run.snapshots is not None and len(run.snapshots.time) > 0
@@ -279,7 +328,7 @@ def chosen_source(run: Run, policy: str | None) -> str:
     return chosen
 
 
-def open_policy(path: str | os.PathLike[str], policy: str | None = None, mode: str = "median") -> GridPolicy:
+def open_policy(path: str | os.PathLike[str], policy: str | None = None, mode: str = "") -> GridPolicy:
     """The policy of a run file or of an optimum file; see `GridPolicy.from_run`.
 
     Raises

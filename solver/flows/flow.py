@@ -51,6 +51,8 @@ class Flow:
         length dt leaves exp(-decay dt) of it. Zero of any other.
     transports : bool
         Whether it dissipates at least as much as the Wasserstein flow, so that what is guaranteed to that is to it.
+    moves_mass : bool
+        Whether it moves mass between neighbouring cells, along every action axis of more than one cell.
     own_step : bool
         Whether the step belongs to the algorithm: it is never shortened, and the n-th step ends at n times its length.
     """
@@ -60,14 +62,18 @@ class Flow:
     logarithmic: ClassVar[bool] = False
     decay: float = 0.0
     transports: ClassVar[bool] = False
+    moves_mass: ClassVar[bool] = False
     own_step: ClassVar[bool] = False
 
     def __init__(self, mdp: GridMDP) -> None:
         self.mdp = mdp
 
-    @staticmethod
-    def obstacle(actions: Grid) -> str:
+    @classmethod
+    def obstacle(cls, actions: Grid) -> str:
         """Why policies on an action grid cannot follow it, in words that follow its name; empty where they can."""
+        lists = [axis.name for axis in actions.axes if axis.labels and axis.size > 1]
+        if cls.moves_mass and lists:
+            return f"moves mass between neighbouring actions, and the labels of {', '.join(lists)} have no neighbours"
         return ""
 
     def step(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
@@ -174,6 +180,17 @@ def flow_class(name: str) -> type[Flow]:
     return found
 
 
+def suitable_flows(actions: Grid) -> list[str]:
+    """Names of the flows that policies on an action grid can follow."""
+    return [name for name in FLOWS if not flow_class(name).obstacle(actions)]
+
+
+def check_suitable(kind: type[Flow], name: str, actions: Grid) -> None:
+    """Raise UnsuitableFlowError, which names flows that suit, if policies on an action grid cannot follow this one."""
+    if words := kind.obstacle(actions):
+        raise UnsuitableFlowError(f"flow {name!r} {words}; choose {choices(suitable_flows(actions))}")
+
+
 def as_flow(mdp: GridMDP, flow: AnyFlow, parameters: Mapping[str, float] | None = None) -> Flow:
     """The flow of a problem, by name and its parameters, or as it is given.
 
@@ -181,9 +198,13 @@ def as_flow(mdp: GridMDP, flow: AnyFlow, parameters: Mapping[str, float] | None 
     ------
     ValueError
         As `flow_class`; and what is given is no flow, or one of another problem.
+    UnsuitableFlowError
+        The flow does not apply to this problem.
     """
     if isinstance(flow, str):
-        return flow_class(flow)(mdp, **(parameters or {}))
+        kind = flow_class(flow)
+        check_suitable(kind, flow, mdp.actions)
+        return kind(mdp, **(parameters or {}))
     if isinstance(flow, Flow):
         if not _alike(getattr(flow, "mdp", mdp), mdp):
             raise ValueError(f"flow: the {type(flow).__name__} given is of another problem: make it of this one")
@@ -205,7 +226,7 @@ def _alike(one: GridMDP, other: GridMDP) -> bool:
         (one.temperature, one.cost.shape, one.actions.shape)
         == (other.temperature, other.cost.shape, other.actions.shape)
         and np.array_equal(one.reference_mass, other.reference_mass)
-        and all(a.boundary == b.boundary and np.array_equal(a.edges, b.edges) for a, b in axes)
+        and all(a.boundary == b.boundary and a.labels == b.labels and np.array_equal(a.edges, b.edges) for a, b in axes)
     )
 
 

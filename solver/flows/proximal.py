@@ -27,7 +27,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
-from wpoflow.solver.flows.flow import Flow, UnsolvedStepError, UnsuitableFlowError
+from wpoflow.solver.flows.flow import Flow, UnsolvedStepError, check_suitable
 from wpoflow.solver.flux.proximal import SMALL, proximal_steps
 from wpoflow.solver.flux.transport import squared_distances
 from wpoflow.solver.mdp import GridMDP
@@ -49,18 +49,20 @@ class ProximalFlow(Flow):
 
     name = "proximal"
     own_step: ClassVar[bool] = True
+    moves_mass: ClassVar[bool] = True
 
     def __init__(self, mdp: GridMDP) -> None:
         super().__init__(mdp)
-        if words := self.obstacle(mdp.actions):
-            raise UnsuitableFlowError(f"flow {self.name!r} {words}")
+        check_suitable(type(self), self.name, mdp.actions)
         lines = _lines(mdp.actions)
         self._widths = lines[0].widths if lines else np.ones(1)
         self._residual = np.empty(mdp.states.size)
 
-    @staticmethod
-    def obstacle(actions: Grid) -> str:
+    @classmethod
+    def obstacle(cls, actions: Grid) -> str:
         """See `Flow.obstacle`."""
+        if words := super().obstacle(actions):
+            return words
         lines = _lines(actions)
         if len(lines) > 1:
             names = ", ".join(axis.name for axis in lines)

@@ -12,20 +12,28 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.flows.flow import Flow
+from wpoflow.solver.flows.flow import Flow, check_suitable
 from wpoflow.solver.flux.scharfetter_gummel import add_axis_dissipation, backward_euler_axis
 from wpoflow.solver.mdp import GridMDP
 
 
 class WassersteinFlow(Flow):
-    """Backward Euler steps of the Wasserstein flow, split by action axes."""
+    """Backward Euler steps of the Wasserstein flow, split by action axes.
+
+    Raises
+    ------
+    UnsuitableFlowError
+        Actions that are labels, and have no neighbours.
+    """
 
     name = "wasserstein"
     generator = True
     transports = True
+    moves_mass = True
 
     def __init__(self, mdp: GridMDP) -> None:
         super().__init__(mdp)
+        check_suitable(type(self), self.name, mdp.actions)
         self._log_density = mdp.log_reference_density
         self._temperature = mdp.temperature
         axes = zip(mdp.actions.axes, mdp.actions.strides, strict=True)

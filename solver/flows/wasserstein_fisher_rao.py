@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.flows.fisher_rao import FisherRaoFlow
-from wpoflow.solver.flows.flow import Flow
+from wpoflow.solver.flows.flow import Flow, check_suitable
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 
@@ -36,13 +36,17 @@ class WassersteinFisherRaoFlow(Flow):
     ------
     ValueError
         A weight that is not.
+    UnsuitableFlowError
+        Actions that are labels, and have no neighbours.
     """
 
     name = "wasserstein-fisher-rao"
     transports = True
+    moves_mass = True
 
     def __init__(self, mdp: GridMDP, beta: float = 1.0) -> None:
         super().__init__(mdp)
+        check_suitable(type(self), self.name, mdp.actions)
         if not (math.isfinite(beta) and beta > 0.0):
             raise ValueError(f"beta = {beta} must be positive and finite")
         self.beta = float(beta)

@@ -9,6 +9,7 @@ run has them, and of ``problem`` each array only where the problem needs it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -51,6 +52,8 @@ class Variable:
         Meaning at more length, where the manual has more to say.
     boundary : str
         Of an axis, what happens at its ends.
+    labels : tuple of str
+        Of the points of an axis of labels, what they stand for; their attribute is JSON.
     units : str
         Of an axis, if it has one.
     comment : str
@@ -69,6 +72,7 @@ class Variable:
     kind: str = "f8"
     explained: str = ""
     boundary: str = ""
+    labels: tuple[str, ...] = ()
     units: str = "1"
     comment: str = ""
     bounds: str = ""
@@ -98,7 +102,8 @@ class Variable:
     @property
     def attributes(self) -> dict[str, str]:
         """Attributes of the data set."""
-        further = {"boundary": self.boundary, "comment": self.comment, "bounds": self.bounds}
+        labels = json.dumps(self.labels, ensure_ascii=False) if self.labels else ""
+        further = {"boundary": self.boundary, "labels": labels, "comment": self.comment, "bounds": self.bounds}
         named = {name: text for name, text in further.items() if text}
         return {"units": self.units, "long_name": self.long_name, **named}
 
@@ -237,7 +242,9 @@ def variables(states: Grid, actions: Grid) -> dict[str, Variable]:
             edges, bounds, units = f"{name}_edges", f"{name}_bounds", axis.units or "1"
             size = axis.size
             points = axis.label or f"points {of}"
-            found[name] = Variable(name, (name,), points, boundary=rule, bounds=bounds, units=units, shape=(size,))
+            found[name] = Variable(
+                name, (name,), points, boundary=rule, labels=axis.labels, bounds=bounds, units=units, shape=(size,)
+            )
             found[edges] = Variable(edges, (edges,), f"cell edges {of}", boundary=rule, units=units, shape=(size + 1,))
             found[bounds] = Variable(bounds, (name, BOUND), f"cell bounds {of}", units=units, shape=(size, 2))
     grids = {STATES: states, ACTIONS: actions}

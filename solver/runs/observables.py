@@ -127,7 +127,7 @@ class Observer:
         least, largest, total, score, slope, curvature, ends = np.zeros((7, mdp.states.size))
         density_range(policy, mdp.reference_mass, least, largest, total)
         for axis, stride in zip(mdp.actions.axes, mdp.actions.strides, strict=True):
-            if axis.size > 1:
+            if axis.connected:
                 add_axis_slopes(policy, q, mdp.log_mass, axis.distances, axis.size, stride, score, slope, curvature)
         masked_mass(policy, self._end_cells, ends)
         return {
@@ -142,9 +142,9 @@ class Observer:
 
 
 def end_cells(actions: Grid) -> BoolArray:
-    """Which action cells, (A,), touch an end of the box on some axis; a corner is one cell."""
+    """Which action cells, (A,), touch an end of the box on some axis; a corner is one cell, and labels have no end."""
     touching = np.zeros(actions.size, dtype=np.bool_)
     for axis, index in zip(actions.axes, np.unravel_index(np.arange(actions.size), actions.shape), strict=True):
-        if not axis.periodic and axis.size > 1:
+        if not axis.periodic and axis.connected:
             touching |= (index == 0) | (index == axis.size - 1)
     return touching

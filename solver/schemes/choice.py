@@ -9,7 +9,7 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.core.registry import choices, load
 from wpoflow.core.text import did_you_mean
 from wpoflow.grids.grid import Grid
-from wpoflow.solver.flows.flow import AnyFlow, Flow, OwnFlow, UnsuitableFlowError, flow_class, name_of
+from wpoflow.solver.flows.flow import AnyFlow, Flow, OwnFlow, check_suitable, flow_class, name_of
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.registry import AUTOMATIC, DESCENT, SCHEMES, default_accuracy, scheme_names
 from wpoflow.solver.schemes.error_control import ErrorControl
@@ -48,8 +48,7 @@ def chosen_scheme(
         near = did_you_mean(scheme, scheme_names())
         raise ValueError(f"scheme {scheme!r}; choose one of {', '.join(scheme_names())}{near}")
     kind = flow_class(flow) if isinstance(flow, str) else type(flow) if isinstance(flow, Flow) else OwnFlow
-    if words := kind.obstacle(problem.actions):
-        raise UnsuitableFlowError(f"flow {name_of(flow)!r} {words}")
+    check_suitable(kind, name_of(flow), problem.actions)
     if kind.own_step:
         return _of_own_step(kind.name, scheme, step, accuracy)
 

@@ -20,6 +20,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.memory import available_bytes
 from wpoflow.grids.axis import SHOCK, Axis
+from wpoflow.grids.labels import LABELS
 from wpoflow.solver.records.layout import ATTRIBUTES, OPTIMUM_ATTRIBUTES, SCHEMA_VERSION, Attribute, Variable
 from wpoflow.solver.records.run import Rows
 from wpoflow.solver.records.series import MAX_ROWS, MAX_SNAPSHOTS
@@ -112,13 +113,17 @@ class Contents:
         return float(read_attribute(self.file["optimum"], name, OPTIMUM_ATTRIBUTES))
 
     def axis(self, name: str) -> Axis:
-        """An axis, by its edges; a shock by its points as well, its table is the problem's."""
+        """An axis, by its edges; a shock by its points as well, its table is the problem's; and by its labels."""
         edges = find_data(self.file, Variable(f"{name}_edges", (f"{name}_edges",), ""))
         self._take_room(edges)
         points = find_data(self.file, Variable(name, (name,), ""))
         words = dict.fromkeys(("boundary", "long_name", "units"), Attribute(str, ""))
         boundary = str(read_attribute(edges, "boundary", words))
         given = {key: str(read_attribute(points, key, words)) for key in ("long_name", "units") if key in points.attrs}
+        if boundary == LABELS:
+            found = json.loads(str(read_attribute(points, "labels", {"labels": Attribute(str, "")})))
+            if not isinstance(found, list):
+                raise ValueError(f"the labels of axis {name} are no list")
         unlabelled = [f"points of the {kind} axis {name}" for kind in ("state", "action")]
         label, units = given.get("long_name", unlabelled[0]), given.get("units", "1")
         return Axis(
@@ -128,6 +133,7 @@ class Contents:
             label="" if label in unlabelled else label,
             units="" if units == "1" else units,
             given=points[()] if boundary == SHOCK else None,
+            labels=tuple(found) if boundary == LABELS else (),
         )
 
     def rows(self, entries: Sequence[Variable]) -> int:

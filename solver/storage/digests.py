@@ -29,7 +29,7 @@ from wpoflow.solver.records.layout import ATTRIBUTES, MAY_DIFFER, OPTIMUM_ATTRIB
 from wpoflow.solver.storage.contents import DAMAGE, GROUPS, read_attribute
 
 NAME = "digests"
-DESCRIBED = ("units", "long_name", "boundary", "comment", "bounds")
+DESCRIBED = ("units", "long_name", "boundary", "labels", "comment", "bounds")
 """Attributes of data sets that their digests cover."""
 BLOCK = 1 << 17  # numbers read at once
 

@@ -21,7 +21,6 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import TabulatedTransition
-from wpoflow.grids.transitions.base import in_words
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.layout import Variable, check_axis_names, standing_attributes, variables
 from wpoflow.solver.records.run import Attributes, axis_arrays
@@ -59,7 +58,7 @@ def problem_head(mdp: GridMDP, attributes: Attributes) -> Head:
         "title": mdp.title,
         "discount": mdp.discount,
         "temperature": mdp.temperature,
-        "transition": in_words(mdp.transition),
+        "transition": mdp.transition_in_words,
         "objective": mdp.objective,
     }
     stated = {"problem": mdp.statement} if mdp.statement else {}
@@ -85,10 +84,15 @@ def problem_arrays(mdp: GridMDP) -> dict[str, FloatArray | IntArray]:
 
 
 def problem_digest(mdp: GridMDP) -> str:
-    """SHA-256, in hexadecimal, of all numbers of a problem; of its kernel by an expectation of random values."""
+    """SHA-256, in hexadecimal, of all numbers of a problem, and of the labels of actions.
+
+    Of its kernel by an expectation of random values.
+    """
     values = np.random.default_rng(0).standard_normal(mdp.states.size)
     axes = [axis.edges for axis in (*mdp.states.axes, *mdp.actions.axes)]
     digest = hashlib.sha256(f"{mdp.discount!r} {mdp.temperature!r} {mdp.states.shape} {mdp.actions.shape}".encode())
+    for axis in mdp.actions.axes:
+        digest.update("\0".join(axis.labels).encode())
     for array in (
         *axes,
         mdp.cost,

@@ -5,8 +5,8 @@ An axis of n points has m = n intervals, a clamped one m = n - 1 (its points inc
     m_k = m_0 f^k intervals (rounded),   f = 2 or sqrt(2),   k = 0 .. L-1,
 
 m_0 such that the finest level is about the problem's own grid: what is judged is the grid that is used.  With f = 2
-points of clamped axes are nested, n -> 2n - 1.  Axes of one point stay as they are.  What a direction does not refine
-stays at the middle level, and the steps of the direction ``time`` are h, h/f, h/f^2, ... on that grid.
+points of clamped axes are nested, n -> 2n - 1.  Axes of one point, and of labels, stay as they are.  What a direction
+does not refine stays at the middle level, and the steps of the direction ``time`` are h, h/f, h/f^2, ... on that grid.
 
     states, actions    the axes of one kind together
     grid               all axes
@@ -48,6 +48,8 @@ class RefinedAxis:
         Whether its points include both ends.
     by_edges : bool
         Whether it is given by edges, and so cannot be refined.
+    labelled : bool
+        Whether its points are labels, of which there are no more.
     """
 
     name: str
@@ -55,11 +57,17 @@ class RefinedAxis:
     points: int
     clamped: bool = False
     by_edges: bool = False
+    labelled: bool = False
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it stays as it is, since there is nothing between its points, or only one."""
+        return self.labelled or self.points == 1
 
     def sizes(self, levels: int, factor: float) -> list[int]:
         """Points on each level, coarsest first."""
-        if self.points == 1:
-            return [1] * levels
+        if self.fixed:
+            return [self.points] * levels
         own = self.points - self.clamped
         coarsest = max(FEWEST_INTERVALS, round(own / factor ** (levels - 1)))
         return [round(coarsest * factor**k) + self.clamped for k in range(levels)]
@@ -98,7 +106,7 @@ def plan_direction(
     Raises
     ------
     ValueError
-        Unknown direction, an axis given by edges, fewer than three levels, or no step where one is needed.
+        Unknown direction, an axis given by edges or by labels, fewer than three levels, or no step where one is needed.
     """
     if levels < 3:
         raise ValueError(f"levels = {levels}: an order needs three grids at least")
@@ -113,7 +121,9 @@ def plan_direction(
             f"axis {', '.join(edged)} is given by edges, which cannot be refined; give bounds and cells, "
             "or refine other axes by name"
         )
-    chosen = [axis for axis in chosen if axis.points > 1]
+    if name in names and chosen[0].labelled:
+        raise ValueError(f"axis {name} is labels, which cannot be refined; refine other axes by name")
+    chosen = [axis for axis in chosen if not axis.fixed]
     stepped = name in ("time", "all") and name not in names
     if not chosen and not stepped:
         return None
@@ -145,7 +155,7 @@ def _refines(direction: str, axis: RefinedAxis, names: Sequence[str]) -> bool:
 
 def default_directions(axes: Sequence[RefinedAxis]) -> list[str]:
     """States, actions, both where there are both, and time."""
-    kinds = [f"{kind}s" for kind in ("state", "action") if any(a.kind == kind and a.points > 1 for a in axes)]
+    kinds = [f"{kind}s" for kind in ("state", "action") if any(a.kind == kind and not a.fixed for a in axes)]
     return [*kinds, *(["grid"] if len(kinds) > 1 else []), "time"]
 
 

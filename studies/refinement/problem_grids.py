@@ -19,7 +19,8 @@ def refined_axes(problem: ProblemFile) -> list[RefinedAxis]:
         for name, axis in tables.state.items()
     ]
     actions = [
-        RefinedAxis(name, "action", axis.size, by_edges=axis.edges is not None) for name, axis in tables.action.items()
+        RefinedAxis(name, "action", axis.size, by_edges=axis.edges is not None, labelled=axis.labels is not None)
+        for name, axis in tables.action.items()
     ]
     return states + actions
 
@@ -36,9 +37,9 @@ def with_cells(problem: ProblemFile, sizes: Mapping[str, int]) -> ProblemFile:
 
 
 def coarsened(axes: Sequence[RefinedAxis], most_pairs: float) -> dict[str, int]:
-    """Cells of all axes that are not given by edges, so that there are about ``most_pairs`` pairs, at most."""
+    """Cells of all axes that can have others, so that there are about ``most_pairs`` pairs, at most."""
     pairs = math.prod(axis.points for axis in axes)
-    free = [axis for axis in axes if not axis.by_edges and axis.points > 1]
+    free = [axis for axis in axes if not axis.by_edges and not axis.fixed]
     if pairs <= most_pairs or not free:
         return {axis.name: axis.points for axis in free}
     factor = (most_pairs / pairs) ** (1.0 / len(free))

@@ -125,7 +125,9 @@ def refine(
     for name in chosen:
         plan = plan_direction(name, axes, levels, factor, first)
         if plan is None:
-            raise ValueError(f"direction {name}: there is no axis of more than one point to refine")
+            raise ValueError(
+                f"direction {name}: there is no axis of more than one point to refine (labels stay as they are)"
+            )
         plans[name] = plan
     own = own_step if flow in own_step_flows() else None
     runner = _Runner(make_mdp, list(times), quantities, functions or {}, scheme, accuracy, flow, parameters or {}, own)

@@ -21,6 +21,7 @@ MOST_PAIRS = 400
 def prepare(folder: Path) -> Callable[[bytes], str]:
     """The judge of problem files, all kernels loaded; expressions are interpreted, as compiling takes a second each."""
     import wpoflow.core.compile as door
+    from tests.gallery import on_cells
     from wpoflow.problems.gallery import gallery_names
     from wpoflow.problems.load import build_problem
     from wpoflow.problems.problem_file import read_problem
@@ -34,9 +35,7 @@ def prepare(folder: Path) -> Callable[[bytes], str]:
     door.kernel = kernel
     os.environ["XDG_CACHE_HOME"] = str(folder)  # read when a generated module is stored
     for name in gallery_names():
-        problem = read_problem(name)
-        small = dict.fromkeys((*problem.tables.state, *problem.tables.action), 3)
-        build_problem(read_problem(name, cells=small))
+        build_problem(read_problem(name, cells=on_cells(name, 3)))
     path = folder / "fuzz.toml"
 
     def judge(content: bytes) -> str:

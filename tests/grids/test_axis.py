@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from wpoflow.grids.axis import BOUNDARIES, SHOCK, Axis, edges_axis, sinh_axis, uniform_axis
 from wpoflow.grids.grid import Grid
+from wpoflow.grids.labels import LABELS
 
-boundaries = st.sampled_from([boundary for boundary in BOUNDARIES if boundary != SHOCK])  # whose points are given
+boundaries = st.sampled_from([rule for rule in BOUNDARIES if rule not in (SHOCK, LABELS)])  # whose points are given
 sizes = st.integers(1, 40)
 ends = st.tuples(st.floats(-50, 50), st.floats(0.01, 100)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 

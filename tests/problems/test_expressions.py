@@ -188,7 +188,7 @@ REFUSED = {
     "[x for x in u]": "ListComp",
     "lambda: x": "Lambda",
     "x if u else 1": "where(condition, a, b)",
-    "'text'": "Constant",
+    "'text'": "a text can only be compared",
     "f'{x}'": "JoinedStr",
     "1j": "Constant",
     "True": "Constant",

@@ -1,4 +1,4 @@
-"""The theorems that hold exactly on the grid, on every problem of the gallery, small."""
+"""The theorems that hold exactly on the grid, on every problem of the gallery with neighbouring actions, small."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tests.gallery import CONNECTED
 from tests.solver import theorems
 from tests.solver.test_evolve import flow_for
-from wpoflow.problems.gallery import gallery_names
 from wpoflow.problems.load import load_problem
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
@@ -30,7 +30,7 @@ CELLS = {
 STEPS = (1e-6, 1e-2, 1.0, 1e4, 1e12)
 
 
-@pytest.fixture(scope="module", params=gallery_names())
+@pytest.fixture(scope="module", params=CONNECTED)
 def mdp(request: pytest.FixtureRequest) -> GridMDP:
     return load_problem(request.param, cells=CELLS[request.param])
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import wpoflow as wpo
+from tests.gallery import on_cells
 from wpoflow.core.arrays import FloatArray
 from wpoflow.exits import CommandError, Exit
 from wpoflow.problems.expressions import ExpressionError
@@ -81,8 +82,7 @@ def fail(number: int) -> None:
 
 def small(name: str) -> wpo.GridMDP:
     """A gallery problem on a few cells."""
-    tables = read_problem(name).tables
-    return wpo.load_problem(name, cells=dict.fromkeys((*tables.state, *tables.action), 6))
+    return wpo.load_problem(name, cells=on_cells(name, 6))
 
 
 def same(first: wpo.GridMDP, second: wpo.GridMDP) -> bool:

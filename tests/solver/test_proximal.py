@@ -375,4 +375,6 @@ def test_the_command_says_why_a_circle_will_not_do(tmp_path: Path, capsys: pytes
         main(["run", "torus", "--flow", "proximal", "--step", "0.1", "-o", str(tmp_path / "run.h5")])
     error = capsys.readouterr().err
     assert end.value.code == 2
-    assert error == "wpoflow: flow 'proximal' needs an action axis with boundary 'no-flux'; a is 'periodic'\n"
+    said = "needs an action axis with boundary 'no-flux'; a is 'periodic'"
+    others = "choose wasserstein, fisher-rao, mirror or wasserstein-fisher-rao"
+    assert error == f"wpoflow: --flow 'proximal' {said}; {others}\n"

@@ -21,6 +21,7 @@ from tests.solver.test_evolve import problem_for, small_problem
 from wpoflow.grids.grid import Grid
 from wpoflow.problems.gallery import gallery_names
 from wpoflow.problems.load import load_problem
+from wpoflow.problems.problem_file import read_problem
 from wpoflow.problems.resume import resume
 from wpoflow.solver.bellman.linear_solver import LINEAR_SOLVERS
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
@@ -60,6 +61,7 @@ LINKS = 6
 CELLS: dict[str, dict[str, int]] = {
     "bandit": {"a": 48},
     "double_integrator": {"x": 8, "v": 8, "u": 10},
+    "grid_world": {},
     "inventory": {"stock": 16, "order": 12},
     "lqr": {"x": 16, "u": 16},
     "mountain_car": {"position": 12, "velocity": 11, "force": 9},
@@ -205,6 +207,7 @@ def chain(mdp: GridMDP, path: Path, every: int, **settings: Any) -> list[Run]:
 def test_chains_of_links_leave_the_same_file(name: str, tmp_path: Path) -> None:
     mdp = load_problem(name, cells=CELLS[name])
     settings: dict[str, Any] = {"until": {"steps": 40, "time": 50.0}, "snapshots": {"times": [0.0, 1e-3, 0.5]}}
+    settings["flow"] = read_problem(name).flow.kind
     evolve(mdp, output=tmp_path / "whole.h5", **settings)
     links = chain(mdp, tmp_path / "chain.h5", 5, **settings)
     assert len(links) == LINKS + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ import pytest
 import xarray
 
 from tests.solver.small_problems import small_problem
-from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.axis import label_axis, uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import tabulated_transition
 from wpoflow.problems.load import load_problem
+from wpoflow.solver.flows.flow import suitable_flows
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Run
 from wpoflow.solver.records.series import SERIES
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.storage.writer import open_run
@@ -36,6 +39,12 @@ def given_by_arrays() -> GridMDP:
     return GridMDP(states, actions, 0.8, 0.5, rng.random((2, 3)), transition, third, half, np.tile(third, (2, 1)))
 
 
+def labelled() -> GridMDP:
+    """The same with actions that are labels, beside an axis of one."""
+    mdp = given_by_arrays()
+    return replace(mdp, actions=Grid((label_axis("move", ("up", "höher", "it's")), uniform_axis("u", 0.0, 1.0, 1))))
+
+
 PROBLEMS = {
     "bandit": lambda: load_problem("bandit", cells={"a": 20}),
     "one axis each": lambda: load_problem("lqr", cells={"x": 7, "u": 6}),
@@ -43,7 +52,14 @@ PROBLEMS = {
     "terminal set": lambda: load_problem("mountain_car", cells={"position": 8, "velocity": 6, "force": 5}),
     "functions": lambda: small_problem(5, 6),
     "arrays": given_by_arrays,
+    "labels": labelled,
 }
+
+
+def short_run(mdp: GridMDP, output: Path | None = None) -> Run:
+    """A few steps of the first flow that suits."""
+    flow = suitable_flows(mdp.actions)[0]
+    return evolve(mdp, until=0.05, step=0.01, snapshots=3, output=output, flow=flow)
 
 
 @pytest.fixture(scope="module", params=PROBLEMS)
@@ -51,7 +67,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     """A problem and the file of a short run of it."""
     mdp = PROBLEMS[request.param]()
     path = tmp_path_factory.mktemp("xarray") / "run.h5"
-    evolve(mdp, until=0.05, step=0.01, snapshots=3, output=path)
+    short_run(mdp, path)
     return mdp, path
 
 
@@ -75,7 +91,7 @@ def test_what_xarray_reads_is_what_the_run_gives(case: tuple[GridMDP, Path], eng
 
 def test_a_run_in_memory_gives_what_its_file_would(case: tuple[GridMDP, Path]) -> None:
     mdp, path = case
-    kept, stored = evolve(mdp, until=0.05, step=0.01, snapshots=3).to_xarray(), open_run(path).to_xarray()
+    kept, stored = short_run(mdp).to_xarray(), open_run(path).to_xarray()
     for tree in (kept, stored):
         for name in (*CLOCKS, OF_FILES):
             tree.attrs.pop(name, None)

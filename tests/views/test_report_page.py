@@ -124,6 +124,19 @@ def test_nothing_is_loaded_from_elsewhere(content: dict[str, Any], view: CaseVie
     assert "default-src 'none'" in text
 
 
+def test_axes_of_every_boundary_are_said_in_words() -> None:
+    """A Markov shock among the states and labels among the actions, whose names are no HTML either."""
+    shock = {"points": [0.0, 1.0], "transition": [[0.9, 0.1], [0.5, 0.5]]}
+    labels = {"action.move": {"labels": ["up & <b>", "down"]}, "flow.kind": "fisher-rao"}
+    problem = parse_problem(changed({"shock": {"z": shock}, **labels}))
+    run = evolve(build_problem(problem), until=0.1, flow="fisher-rao")
+    text = page_html(as_dict(validate_run(run, "mixed", only=["structure"])), {"mixed": case_view(run, kinds=())})
+    found = Page(text).text
+    assert "a Markov chain of its own" in found
+    assert "up & <b>, down" in found
+    assert "no flux through the ends" in found
+
+
 def test_links_lead_somewhere(page: Page) -> None:
     ids = [value for _, name, value in page.attributes if name == "id"]
     assert len(ids) == len(set(ids))

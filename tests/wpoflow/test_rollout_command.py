@@ -58,7 +58,7 @@ def test_failed_episodes_are_counted(call: Call) -> None:
     ("options", "status", "words"),
     [
         (["--env", "Pendulum-v9"], 2, "Pendulum-v9"),
-        (["--env", "CartPole-v1"], 2, "its actions are Discrete(2), not a box"),
+        (["--env", "CartPole-v1"], 2, "the action grid is u of no labels; it must be of 2 labels"),
         (["--env", "Pendulum-v1"], 2, "its state has 2 numbers, the policy 1 state axes (x)"),
         (["--env", "Pendulum-v1", "--mode", "greedy"], 2, "'median', 'mean', 'mode', 'sampled'"),
         (["--env", "Pendulum-v1", "--episodes", "0"], 2, "--episodes"),

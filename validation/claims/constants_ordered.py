@@ -25,14 +25,18 @@ RELATIVE = 1e-9
 )
 def judge(evidence: Evidence) -> Judgement:
     """The slowest states visited, the states of least bound, and some in between."""
-    relaxing = Hypothesis("more than one action cell", bool(evidence.optimal_generators.axes))
+    generators = evidence.optimal_generators
+    relaxing = Hypothesis(
+        "more than one action cell, and no labels, which no mass moves between",
+        bool(generators.axes) and not generators.severed,
+    )
     if not relaxing.met:
         return (relaxing,), (), {}
     lower, gaps = evidence.bounds.best, evidence.spectral_gaps
     order = np.argsort(np.where(evidence.reached, gaps, np.inf), kind="stable")
     spread = order[np.linspace(0, order.size - 1, STATES // 2).astype(np.int64)]
     chosen = np.unique(np.concatenate([order[: STATES // 4], np.argsort(lower, kind="stable")[: STATES // 4], spread]))
-    alpha = minimise_log_sobolev(evidence.optimal_generators.select(chosen))
+    alpha = minimise_log_sobolev(generators.select(chosen))
     below, above, where = lower[chosen] / alpha, alpha / gaps[chosen], evidence.run.states.describe
     over, under = int(np.argmax(below)), int(np.argmax(above))
     measurements = (

@@ -45,11 +45,11 @@ def slopes(values: FloatArray, actions: Grid) -> FloatArray:
     values : array (S, A)
         Q, or a logarithm of densities: -inf where the density is zero, next to which the slope is infinite.
     actions : Grid
-        Axes of one cell have slope zero.
+        Axes of one cell, and of labels, have slope zero.
     """
     out = np.zeros((len(values), actions.dim))
     for j, axis in enumerate(actions.axes):
-        if axis.size > 1:
+        if axis.connected:
             out[:, j] = np.max(np.abs(_differences(_along(values, actions, j))) / axis.distances, axis=(1, 2))
     return out
 
@@ -62,7 +62,7 @@ def curvatures(values: FloatArray, actions: Grid) -> tuple[FloatArray, FloatArra
     values : array (S, A)
         Finite.
     actions : Grid
-        Axes of fewer than three cells have curvature zero.
+        Axes of fewer than three cells, and of labels, have curvature zero.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def curvatures(values: FloatArray, actions: Grid) -> tuple[FloatArray, FloatArra
         raise ValueError("curvatures need finite values: a density is zero somewhere")
     least, most = np.zeros((2, len(values), actions.dim))
     for j, axis in enumerate(actions.axes):
-        if axis.size > 2:
+        if axis.size > 2 and axis.connected:
             # 2 (f_+ - f_0)/(D_+ (D_+ + D_-)) - 2 (f_0 - f_-)/(D_- (D_+ + D_-)), at every cell of a circle
             quotients, distances = np.diff(_along(values, actions, j), axis=-1) / axis.distances, axis.distances
             if axis.periodic:

@@ -27,7 +27,7 @@ from wpoflow.validation.constants.rate_kernels import face_rates
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """Faces between action cells, all axes one after the other; F of them.
+    """Faces between action cells, all axes that have neighbours one after the other; F of them.
 
     Attributes
     ----------
@@ -105,18 +105,23 @@ class Generators:
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:
-        """The action axes that have faces: those of more than one cell."""
-        return tuple(axis for axis in self.actions.axes if axis.size > 1)
+        """The action axes that have faces: those of more than one cell, none of labels."""
+        return tuple(axis for axis in self.actions.axes if axis.connected)
+
+    @property
+    def severed(self) -> bool:
+        """Whether some cells cannot be reached from others, as no mass moves between labels: all rates are zero."""
+        return any(axis.labels and axis.size > 1 for axis in self.actions.axes)
 
     @property
     def is_path(self) -> bool:
         """Whether every state's generator is a birth–death chain: one no-flux axis."""
-        return len(self.axes) == 1 and not self.axes[0].periodic
+        return not self.severed and len(self.axes) == 1 and not self.axes[0].periodic
 
     @property
     def is_circle(self) -> bool:
         """Whether every state's generator lives on a circle: one periodic axis."""
-        return len(self.axes) == 1 and self.axes[0].periodic
+        return not self.severed and len(self.axes) == 1 and self.axes[0].periodic
 
     @cached_property
     def faces(self) -> Faces:
@@ -125,7 +130,7 @@ class Generators:
         lengths: list[tuple[FloatArray, FloatArray, FloatArray]] = []
         cells = np.arange(self.actions.size)
         for axis, stride in zip(self.actions.axes, self.actions.strides, strict=True):
-            if axis.size == 1:
+            if not axis.connected:
                 continue
             position = (cells // stride) % axis.size
             n_faces = axis.distances.size

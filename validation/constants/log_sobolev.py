@@ -52,7 +52,7 @@ def log_sobolev_minimiser(generators: Generators) -> tuple[FloatArray, FloatArra
     -------
     alpha : array (S,)
         Rates, in units of 1/time: upper bounds for alpha, at most the spectral gap; infinite where there is a single
-        action cell.
+        action cell, zero where actions are labels.
     log_x : array (S, A)
         ln x of the smallest ratio found, zero at the largest g; where alpha equals the spectral gap the infimum
         is the limit of small multiples of its eigenfunction, and this is not a minimiser.
@@ -64,6 +64,8 @@ def log_sobolev_minimiser(generators: Generators) -> tuple[FloatArray, FloatArra
     """
     n = generators.actions.size
     found, log_x = np.full(generators.size, np.inf), np.zeros((generators.size, n))
+    if generators.severed:
+        return np.zeros(generators.size), log_x
     if not generators.axes:
         return found, log_x
     order = elimination_order(generators)

@@ -48,6 +48,7 @@ def two_scale_sharp(generators: Generators, at_most: float) -> FloatArray:
 
 COSTLY_PRODUCT_BOUNDS: dict[str, CostlyBound] = {"two_scale_sharp": two_scale_sharp}
 SINGLE_CELL = "single_cell"
+LABELLED = "labels"
 LEVELS = ("quick", "full")
 BATCH = 64
 """Most states in which a costly bound is evaluated at a time."""
@@ -102,7 +103,8 @@ def lower_bounds(generators: Generators, level: str = "quick", counted: BoolArra
     Returns
     -------
     LowerBounds
-        With one action cell there is nothing to relax and the only value is +inf.
+        With one action cell there is nothing to relax and the only value is +inf; with labels nothing relaxes, and it
+        is zero.
 
     Raises
     ------
@@ -116,6 +118,8 @@ def lower_bounds(generators: Generators, level: str = "quick", counted: BoolArra
         raise ValueError(
             f"counted: {counts.dtype} of shape {counts.shape}; it must be bool, of {generators.size} states"
         )
+    if generators.severed:
+        return LowerBounds({LABELLED: np.zeros(generators.size)})
     if not generators.axes:
         return LowerBounds({SINGLE_CELL: np.full(generators.size, np.inf)})
     family: Mapping[str, Bound]

@@ -76,13 +76,15 @@ def spectral_gap(generators: Generators) -> FloatArray:
     -------
     array (S,)
         Rates, in units of 1/time; infinite where there is a single action cell, 0 where the gap is below the smallest
-        floating-point numbers (1e-300 on a path, 1e-280 otherwise).
+        floating-point numbers (1e-300 on a path, 1e-280 otherwise), and where actions are labels.
 
     Raises
     ------
     SpectrumError
         The iteration did not converge; the line names the state.
     """
+    if generators.severed:
+        return np.zeros(generators.size)
     if not generators.axes:
         return np.full(generators.size, np.inf)
     if not generators.is_path:
@@ -119,6 +121,8 @@ def slow_modes(generators: Generators, count: int) -> tuple[FloatArray, FloatArr
     """
     n = generators.actions.size
     gaps, modes = np.full(generators.size, np.inf), np.zeros((generators.size, count, n))
+    if generators.severed:
+        return np.zeros(generators.size), modes
     if not generators.axes:
         return gaps, modes
     order = elimination_order(generators)

@@ -75,6 +75,8 @@ def verified_spectral_gap(generators: Generators) -> FloatArray:
         Rates, in units of 1/time, at most lambda; infinite where there is a single action cell, zero where nothing
         could be proved.
     """
+    if generators.severed:
+        return np.zeros(generators.size)
     gaps = np.full(generators.size, np.inf)
     if generators.axes:
         for rows, block in generators.blocks():

@@ -61,7 +61,7 @@ class Geometry:
             along = [1] * len(shape)
             along[j] = n
             volume = volume * width.reshape(along)
-            if n == 1:
+            if n == 1 or axis.boundary == "labels":
                 continue
             circle = axis.boundary == "periodic"
             if not circle:

@@ -39,9 +39,11 @@ FOUND_LABEL = r"$\alpha$, minimised"
 
 
 def why_not(run: Run) -> str:
-    """The optimum and an action axis are needed."""
+    """The optimum and an action axis are needed, and none of labels."""
     if not long_axes(run.actions):
         return NO_ACTIONS
+    if names := [axis.name for axis in run.actions.axes if axis.labels and axis.size > 1]:
+        return f"no mass moves between the labels of {', '.join(names)}"
     return NO_OPTIMUM if run.optimum is None else ""
 
 

@@ -1,4 +1,4 @@
-"""The policy at one state at several flow times: lines over one action axis, maps over two."""
+"""The policy at one state at several flow times: lines over one action axis, marks over labels, maps over two axes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from wpoflow.views.figures.panels import (
     density_norm,
     few_ticks,
     legend_above,
+    name_ticks,
+    profile_look,
 )
 
 LINES, MAPS = 5, 3
@@ -51,12 +53,13 @@ def draw(cut: Slice) -> Figure:
         colours = matplotlib.colormaps[MAP](np.linspace(0.0, 0.88, max(len(rows), 2)))
         for number, (label, values) in enumerate(shown):
             colour, dashes = (tuple(colours[number]), "-") if number < len(rows) else (BLACK, "--")
-            panel.plot(axes[0].points, values, color=colour, linestyle=dashes, label=label)
+            panel.plot(axes[0].points, values, color=colour, label=label, **profile_look(axes[0], dashes))
         panel.set_xlabel(axis_label(axes[0]))
         panel.set_ylabel(DENSITY)
         panel.set_xlim(axes[0].lower, axes[0].upper)
         panel.set_ylim(bottom=0.0)
         panel.xaxis.set_major_locator(few_ticks(5))
+        name_ticks(panel.xaxis, axes[0])
         legend_above(panel, 3)
     else:
         figure = new_figure(DOUBLE, 2.5)

@@ -26,7 +26,9 @@ from wpoflow.views.figures.panels import (
     few_ticks,
     legend_above,
     map_of,
+    name_ticks,
     plain,
+    profile_look,
     time_scale,
 )
 
@@ -66,6 +68,7 @@ def strip_panel(panel: Axes, cut: Slice, k: int) -> None:
     times, axis, values = snapshot_times(cut.run), cut.run.actions.axes[k], history(cut, k)
     mesh = map_of(panel, time_edges(times), axis.edges, values, density_norm(values))
     time_scale(panel, times)
+    name_ticks(panel.yaxis, axis)
     panel.set_ylabel(axis_label(axis))
     colour_bar(mesh, panel, density_label(cut.run, k), "right")
 
@@ -73,11 +76,12 @@ def strip_panel(panel: Axes, cut: Slice, k: int) -> None:
 def _side(panel: Axes, cut: Slice, k: int) -> None:
     """First, last and optimal density."""
     run, axis, times, values = cut.run, cut.run.actions.axes[k], snapshot_times(cut.run), history(cut, k)
-    panel.plot(values[0], axis.points, color=ORANGE, linewidth=1.0, label=time_words(float(times[0])))
-    panel.plot(values[-1], axis.points, color=BLUE, label=time_words(float(times[-1])))
+    look = profile_look(axis)
+    panel.plot(values[0], axis.points, color=ORANGE, linewidth=1.0, label=time_words(float(times[0])), **look)
+    panel.plot(values[-1], axis.points, color=BLUE, label=time_words(float(times[-1])), **look)
     if run.optimum is not None:
         best = marginal(run, run.optimum.policy[cut.rows[0]], k)
-        panel.plot(best, axis.points, color=BLACK, linestyle="--", linewidth=0.8, label=r"$\pi^*$")
+        panel.plot(best, axis.points, color=BLACK, linewidth=0.8, label=r"$\pi^*$", **profile_look(axis, "--"))
     panel.set_xlabel("density")
     panel.set_xlim(left=0.0)
     panel.xaxis.set_major_locator(few_ticks(3))

@@ -28,7 +28,16 @@ from wpoflow.views.figures.canvas import BLACK, BLUE, DOUBLE, VERMILION, heading
 from wpoflow.views.figures.density import plane
 from wpoflow.views.figures.fields import Slice, long_axes, marginal, snapshot_times
 from wpoflow.views.figures.formats import FigureError
-from wpoflow.views.figures.panels import DENSITY, axes_map, axis_label, colour_bar, density_norm, legend_above
+from wpoflow.views.figures.panels import (
+    DENSITY,
+    axes_map,
+    axis_label,
+    colour_bar,
+    density_norm,
+    legend_above,
+    name_ticks,
+    profile_look,
+)
 
 MOVIES = (".gif", ".apng", ".png", ".mp4")
 DOTS = 130
@@ -185,14 +194,15 @@ def _lines(panel: Axes, cut: Slice) -> Update:
     """Density over the action axis."""
     run, (k,) = cut.run, long_axes(cut.run.actions)
     axis, values = run.actions.axes[k], kymograph.history(cut, k)
-    (line,) = panel.plot(axis.points, values[0], color=BLUE)
+    (line,) = panel.plot(axis.points, values[0], color=BLUE, **profile_look(axis))
     highest = [values.max()]
     if run.optimum is not None:
         best = marginal(run, run.optimum.policy[cut.rows[0]], k)
-        panel.plot(axis.points, best, color=BLACK, linestyle="--", linewidth=0.8)
+        panel.plot(axis.points, best, color=BLACK, linewidth=0.8, **profile_look(axis, "--"))
         highest.append(best.max())
     panel.set_xlim(axis.lower, axis.upper)
     panel.set_ylim(0.0, 1.05 * float(max(highest)))
+    name_ticks(panel.xaxis, axis)
     panel.set_xlabel(axis_label(axis))
     panel.set_ylabel(f"{DENSITY}; dashed: $\\pi^*$" if run.optimum is not None else DENSITY)
 

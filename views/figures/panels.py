@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm, Normalize
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator, SymmetricalLogLocator
+from matplotlib.ticker import (
+    FixedFormatter,
+    FixedLocator,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+    SymmetricalLogLocator,
+)
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis
@@ -19,7 +29,8 @@ from wpoflow.views.figures.fields import geometric
 TIME = "flow time $t$"
 DENSITY = r"density $\pi_t(a|s)$"
 GAP = r"$V^{\pi_t}(\rho)-V^*(\rho)$"
-LONGEST_NAME, LONGEST_LABEL = 18, 36
+LONGEST_NAME, LONGEST_LABEL, LONGEST_TICK = 18, 36, 12
+MOST_NAMES, SHORT_NAMES = 12, 20  # ticks that are labels; their letters in all, side by side
 DEEPEST = 1e120  # from the lower to the upper end of a logarithmic axis
 DECADES = 12  # most decades of a logarithmic colour scale
 
@@ -43,6 +54,25 @@ def axis_label(axis: Axis) -> str:
 def in_units(axis: Axis) -> str:
     """The unit of an axis in brackets; nothing of a number without one."""
     return f" [{plain(axis.units)}]" if axis.units else ""
+
+
+def name_ticks(ticks: XAxis | YAxis, axis: Axis) -> None:
+    """At an axis of labels these as ticks, evenly thinned where they are many; other axes keep their ticks."""
+    if not axis.labels:
+        return
+    step = -(-axis.size // MOST_NAMES)
+    names = [plain(label, LONGEST_TICK) for label in axis.labels[::step]]
+    ticks.set_major_locator(FixedLocator(axis.points[::step].tolist()))
+    ticks.set_major_formatter(FixedFormatter(names))
+    if isinstance(ticks, XAxis) and sum(map(len, names)) > SHORT_NAMES:
+        ticks.set_tick_params(labelrotation=90.0)
+
+
+def profile_look(axis: Axis, linestyle: str = "-") -> dict[str, Any]:
+    """How a function of the points of an axis is drawn: by a line, or by marks where nothing lies between points."""
+    return (
+        {"linestyle": "none", "marker": "o" if linestyle == "-" else "x"} if axis.labels else {"linestyle": linestyle}
+    )
 
 
 def log_scale(panel: Axes, values: Sequence[FloatArray], pad: float = 1.5) -> None:
@@ -127,7 +157,10 @@ def axes_map(
     """Cells of two axes in colour, both named; on a row of panels follow it by ``label_outer``."""
     panel.set_xlabel(axis_label(across))
     panel.set_ylabel(axis_label(up))
-    return map_of(panel, across.edges, up.edges, values, norm, cmap)
+    mesh = map_of(panel, across.edges, up.edges, values, norm, cmap)
+    name_ticks(panel.xaxis, across)
+    name_ticks(panel.yaxis, up)
+    return mesh
 
 
 def linear_norm(*values: FloatArray) -> Normalize:
@@ -161,14 +194,19 @@ def log_norm(*values: FloatArray) -> LogNorm | None:
     return LogNorm(low, high)
 
 
-def colour_bar(mesh: QuadMesh, panels: Axes | Sequence[Axes], label: str, where: str = "top") -> None:
-    """Colour scale with few ticks, above the panel or panels it belongs to, or at their right."""
+def colour_bar(
+    mesh: QuadMesh, panels: Axes | Sequence[Axes], label: str, where: str = "top", names: Sequence[str] = ()
+) -> None:
+    """Colour scale with few ticks, or with names at 0, 1, ..., above the panel or panels, or at their right."""
     figure = mesh.get_figure(root=True)
     assert figure is not None
     bar = figure.colorbar(mesh, ax=panels, location=where, label=label, aspect=18, pad=0.03)
     if isinstance(mesh.norm, LogNorm):
         log_ticks(bar.ax.yaxis if where in ("left", "right") else bar.ax.xaxis, *mesh.get_clim(), 5)
         bar.minorticks_off()
+    elif names:
+        step = -(-len(names) // MOST_NAMES)
+        bar.set_ticks(list(range(0, len(names), step)), labels=[plain(name, LONGEST_TICK) for name in names[::step]])
     else:
         bar.locator = few_ticks(4)
         bar.update_ticks()

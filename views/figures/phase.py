@@ -1,5 +1,7 @@
 """Phase portrait: mean motion of the state under the optimal policy as streamlines, the mean action as colour.
 
+Labels have no mean: where there are no other actions, the colour is the likeliest label.
+
 The dynamics are those of the problem text in the run file, before noise; clamped and reflecting boundaries act on
 them, periodic ones do not, so that streamlines run on over the end.  On a periodic action axis the mean is that on
 the circle.  With more than two state axes the motion in the slice is shown, projected onto it.
@@ -76,10 +78,25 @@ def _at_boundary(there: FloatArray, axis: Axis) -> FloatArray:
     return there
 
 
+def likeliest_axis(run: Run) -> int | None:
+    """The first axis of labels, where all long action axes are such; None where there is another."""
+    axes = long_axes(run.actions)
+    return axes[0] if axes and not any(run.actions.axes[k].connected for k in axes) else None
+
+
 def mean_actions(run: Run, rows: IntArray) -> tuple[FloatArray, str, bool]:
-    """Mean action of the optimal policy, or its modulus with several axes; its label; whether it is an angle."""
+    """Mean action of the optimal policy, its modulus with several axes, or the number of the likeliest label.
+
+    And what that is called, and whether it is an angle.
+    """
     assert run.optimum is not None
-    policy, axes = run.optimum.policy[rows], long_axes(run.actions)
+    policy = run.optimum.policy[rows]
+    if (named := likeliest_axis(run)) is not None:
+        cells = policy.reshape(len(rows), *run.actions.shape)
+        others = tuple(j + 1 for j in range(run.actions.dim) if j != named)
+        label = rf"likeliest {plain(run.actions.axes[named].name)} under $\pi^*$"
+        return cells.sum(axis=others).argmax(axis=1).astype(np.float64), label, False
+    axes = [k for k in long_axes(run.actions) if run.actions.axes[k].connected]
     if len(axes) == 1:
         axis, values = run.actions.axes[axes[0]], run.actions.points[:, axes[0]]
         label = rf"mean of {plain(axis.name)} under $\pi^*${in_units(axis)}"
@@ -110,7 +127,8 @@ def draw(cut: Slice) -> Figure:
         )
     panel.set_xlim(first.lower, first.upper)
     panel.set_ylim(second.lower, second.upper)
-    colour_bar(mesh, panel, label)
+    named = likeliest_axis(cut.run)
+    colour_bar(mesh, panel, label, names=() if named is None else cut.run.actions.axes[named].labels)
     return figure
 
 

@@ -13,7 +13,15 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.records.run import Run
 from wpoflow.views.figures.canvas import BLACK, BLUE, DOUBLE, ORANGE, SINGLE, new_figure
 from wpoflow.views.figures.fields import NO_ACTIONS, NO_OPTIMUM, Slice, long_axes, marginal, snapshot_times, time_words
-from wpoflow.views.figures.panels import axes_map, axis_label, colour_bar, density_norm, legend_above
+from wpoflow.views.figures.panels import (
+    axes_map,
+    axis_label,
+    colour_bar,
+    density_norm,
+    legend_above,
+    name_ticks,
+    profile_look,
+)
 
 MOST_AXES = 3
 
@@ -66,11 +74,12 @@ def line_panel(panel: Axes, cut: Slice, k: int) -> None:
     axis, shown = cut.run.actions.axes[k], policies(cut, k)
     colours = [ORANGE, BLUE, BLACK]
     for (label, values), colour in zip(shown, colours[3 - len(shown) :], strict=True):
-        dashed = colour is BLACK
-        panel.plot(axis.points, values[0], color=colour, label=label, linestyle="--" if dashed else "-")
+        look = profile_look(axis, "--" if colour is BLACK else "-")
+        panel.plot(axis.points, values[0], color=colour, label=label, **look)
     panel.set_xlabel(axis_label(axis))
     panel.set_ylabel("density")
     panel.set_ylim(bottom=0.0)
+    name_ticks(panel.xaxis, axis)
     legend_above(panel, 3)
 
 

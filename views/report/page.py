@@ -23,6 +23,8 @@ BOUNDARIES = {
     "reflect": "reflected at the ends",
     "periodic": "periodic",
     "no-flux": "no flux through the ends",
+    "shock": "a Markov chain of its own",
+    "labels": "labels",
 }
 ROWS_SHOWN = 12
 

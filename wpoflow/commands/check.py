@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from wpoflow.grids.grid import Grid
 
 
-ORDER = "whole numbers; if they are labels, mass still moves between neighbours only: their order makes barriers"
+ORDER = (
+    "whole numbers; if they are labels, mass still moves between neighbours only: their order makes barriers; "
+    "actions without one are stated by labels = [...]"
+)
 
 
 def whole_numbered(actions: Grid) -> list[str]:
     """Action axes whose points are three or more consecutive whole numbers, as labels are written."""
-    return [axis.name for axis in actions.axes if axis.size > 2 and _whole(axis.points.tolist())]
+    return [axis.name for axis in actions.axes if axis.connected and axis.size > 2 and _whole(axis.points.tolist())]
 
 
 def _whole(points: list[float]) -> bool:

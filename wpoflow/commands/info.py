@@ -63,6 +63,7 @@ def as_dict(run: Run) -> dict[str, Any]:
                 "cells": axis.size,
                 "bounds": [axis.lower, axis.upper],
                 "boundary": axis.boundary,
+                **({"labels": list(axis.labels)} if axis.labels else {}),
             }
             for kind, axis in axes
         },

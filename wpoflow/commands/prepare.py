@@ -59,10 +59,17 @@ def _without_mass(problem: ProblemFile, mdp: GridMDP) -> list[str]:
 
 
 def scheme_used(prepared: Prepared, asked: Mapping[str, Any]) -> str:
-    """Name of the time scheme a run will use; raises CommandError if the one that is asked for does not apply."""
+    """Name of the time scheme a run will use; raises CommandError if it, or the flow, does not apply."""
+    from wpoflow.solver.flows.flow import check_suitable, flow_class, suitable_flows
     from wpoflow.solver.schemes.choice import chosen_scheme
 
     flow = prepared.problem.flow
+    try:
+        check_suitable(flow_class(flow.kind), flow.kind, prepared.mdp.actions)
+    except ValueError as error:  # it begins with the word flow
+        blamed = "--" if "flow" in asked else f"{prepared.problem.label}: "
+        hint = "" if "flow" in asked else f", as by --flow {suitable_flows(prepared.mdp.actions)[0]}"
+        raise CommandError(Exit.UNUSABLE, f"{blamed}{error}{hint}") from error
     try:
         return chosen_scheme(prepared.mdp, flow.scheme, flow.step, flow.kind, flow.accuracy)
     except ValueError as error:  # it begins with the word scheme

@@ -19,7 +19,7 @@ from wpoflow.views.terminal import hand_out, path_text, show, table
 
 
 def main(
-    *, file: Path, environment: str, episodes: int, seed: int, mode: str, policy: str | None, as_json: bool
+    *, file: Path, environment: str, episodes: int, seed: int, mode: str | None, policy: str | None, as_json: bool
 ) -> Exit:
     """Play the policy of a run file or optimum file, and print the returns."""
     try:
@@ -27,16 +27,16 @@ def main(
     except ProblemError as error:
         raise CommandError(Exit.UNUSABLE, f"--env: {error}") from error
     run = open_run(file)
-    acting = GridPolicy.from_run(run, policy, mode)
+    acting = GridPolicy.from_run(run, policy, mode or "")
     started = time.monotonic()
     done = rollout(acting, environment, episodes=episodes, seed=seed)
     seconds = time.monotonic() - started
     source = chosen_source(run, policy)
     if as_json:
-        found = {"file": str(file), "policy": source, "mode": mode, "seconds": seconds, **as_dict(done)}
+        found = {"file": str(file), "policy": source, "mode": acting.mode, "seconds": seconds, **as_dict(done)}
         hand_out(json.dumps(found, indent=2, allow_nan=False))
         return Exit.DONE
-    show(table([*_policy_rows(file, run, source, mode), *_rows(done), ("seconds", f"{seconds:.2f}")]))
+    show(table([*_policy_rows(file, run, source, acting.mode), *_rows(done), ("seconds", f"{seconds:.2f}")]))
     return Exit.DONE
 
 

@@ -109,7 +109,7 @@ def two_axes() -> Grid:
     ("arguments", "words"),
     [
         ({"environment": "Pendulum-v7"}, "Pendulum-v7"),
-        ({"environment": "CartPole-v1"}, "a problem of finitely many actions is given by tables"),
+        ({"environment": "CartPole-v1"}, "the grid of its states is needed"),
         ({"environment": "Pendulum-v1", "cells": {"angle": 3}}, "cells for angle; choose among theta, speed, torque"),
         ({"environment": "Pendulum-v1", "cells": {"torqe": 3}}, "speed, torque; did you mean 'torque'"),
         ({"environment": Point()}, "the grid of its states is needed"),

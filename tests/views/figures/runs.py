@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -18,6 +19,8 @@ from wpoflow.solver.runs.evolve import evolve
 
 HARD_TITLE = r"A $\frac{1}{$ of 50% <b>x_1</b> & {y}^2 \alpha \$: " + "a title that is much too long for two lines " * 4
 
+LABELS = ("up", "$ down_1 <b>", "wait")
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -26,6 +29,7 @@ class Shape:
     states: tuple[int, ...]
     actions: tuple[int, ...]
     periodic: bool = False
+    labels: tuple[str, ...] = ()
 
 
 SHAPES = {
@@ -36,6 +40,11 @@ SHAPES = {
     "plane": Shape((7, 6), (8,)),
     "plane of two actions": Shape((5, 6), (6, 5)),
     "space of three actions": Shape((4, 3, 3), (3, 4, 3)),
+    "bandit of labels": Shape((), (3,), labels=LABELS),
+    "line of labels": Shape((9,), (3,), labels=LABELS),
+    "line of labels and a force": Shape((6,), (3, 5), labels=LABELS),
+    "plane of labels": Shape((7, 6), (3,), labels=LABELS),
+    "line of many labels": Shape((6,), (30,), labels=tuple(f"a long label, the {k}th" for k in range(30))),
     "one action cell": Shape((7,), (1,)),
     "one point beside a line": Shape((1, 7), (6, 1)),
 }
@@ -50,6 +59,9 @@ def problem_text(shape: Shape, title: str) -> str:
         boundary = "periodic" if shape.periodic else "clamp"
         lines += [f"[state.{name}]", "bounds = [-1.0, 1.5]", f"cells = {cells}", f'boundary = "{boundary}"']
     for name, cells in zip(actions, shape.actions, strict=True):
+        if name == "push_0" and shape.labels:
+            lines += [f"[action.{name}]", f"labels = {json.dumps(shape.labels)}"]
+            continue
         boundary = "periodic" if shape.periodic else "no-flux"
         lines += [f"[action.{name}]", "bounds = [-2.0, 2.0]", f"cells = {cells}", f'boundary = "{boundary}"']
     if states:
@@ -59,16 +71,17 @@ def problem_text(shape: Shape, title: str) -> str:
         lines += [f"{name} = 0.2" for name in states]
     cost = " + ".join([f"{name}**2" for name in states] + [f"0.3*({name} - 0.4)**2" for name in actions])
     lines += ["[cost]", f'running = "{cost}"', "[initial]", f'policy_density = "exp(-{actions[0]}**2)"']
-    lines += ["[flow]", "until = { time = 3.0 }"]
+    lines += ["[flow]", "until = { time = 3.0 }", *(['kind = "fisher-rao"'] if shape.labels else [])]
     return "\n".join(lines)
 
 
 @cache
 def small_run(name: str, title: str = "A small regulator", rewards: bool = False) -> Run:
     """A run of a few steps of the problem of that shape; its cost as minus a reward, if that is said."""
-    mdp = build_problem(parse_problem(problem_text(SHAPES[name], title)))
+    problem = parse_problem(problem_text(SHAPES[name], title))
+    mdp = build_problem(problem)
     mdp = replace(mdp, rewards=True, statement="") if rewards else mdp
-    return evolve(mdp, until=3.0, accuracy=1e-2, snapshots=6)
+    return evolve(mdp, until=3.0, accuracy=1e-2, snapshots=6, flow=problem.flow.kind)
 
 
 def made_up(gap: FloatArray | list[float], *, optimum: bool = True, snapshots: int = 1, title: str = "Made up") -> Run:
