@@ -108,6 +108,10 @@ class Flow:
         """
         raise NotImplementedError
 
+    def at_temperature_of(self, mdp: GridMDP) -> Flow:
+        """The same flow of the same problem at another temperature."""
+        return type(self)(mdp, **self.parameters)
+
     @property
     def parameters(self) -> Mapping[str, float]:
         """What it was made with besides the problem, by the key of a problem file."""
