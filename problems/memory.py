@@ -67,7 +67,7 @@ def estimate(statement: Statement, asked: FlowTable) -> Estimate:
     """Estimate a run that writes a run file, by the scheme that is asked for or chosen."""
     scheme = asked.scheme
     if scheme == AUTOMATIC:
-        scheme = chosen_scheme(statement, scheme, asked.step, asked.kind)
+        scheme = chosen_scheme(statement, scheme, asked.step, asked.kind, annealed=asked.anneal is not None)
     plan = statement.plan
     n_states, entries = plan.n_states, row_entries(statement)
     held, work = smoothing_size(statement)

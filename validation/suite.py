@@ -129,12 +129,14 @@ def problem_evidence(problem: ProblemFile, level: Level) -> Evidence:
     mdp = make({})
     asked = problem.flow
     try:
-        chosen_scheme(mdp, asked.scheme, asked.step, asked.kind, asked.accuracy)
+        chosen_scheme(mdp, asked.scheme, asked.step, asked.kind, asked.accuracy, asked.anneal is not None)
     except ValueError as error:  # it begins with the word scheme
         raise ProblemError(f"{problem.label}: flow.{error}") from error
     followed = as_flow(mdp, asked.kind, asked.parameters)
     accuracy = None if asked.accuracy is None else min(asked.accuracy, FINEST)
-    how = {"scheme": asked.scheme, "step": asked.step, "accuracy": accuracy, "flow": followed}
+    how: dict[str, Any] = {"scheme": asked.scheme, "step": asked.step, "accuracy": accuracy, "flow": followed}
+    if asked.anneal is not None:
+        how["anneal"] = asked.anneal.model_dump()
     run = _long_run(mdp, level, asked.until.gap, asked.until.time, how)
     smaller = [replace(axis, points=cells.get(axis.name, axis.points)) for axis in axes]
     own = {axis.name: axis.points for axis in axes}

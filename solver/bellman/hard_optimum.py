@@ -20,9 +20,11 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.solver.bellman.evaluation import NotFiniteError, occupancy, q_of_value
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
-from wpoflow.solver.bellman.system import ACCEPTED, EPS, DiscountedSystem
+from wpoflow.solver.bellman.system import EPS, DiscountedSystem
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
+
+ROUNDINGS = 8.0  # of the largest value, that a solve or a sum may be wrong by besides its residual
 
 
 def solve_hard_optimum(mdp: GridMDP, value: FloatArray | None = None, linear_solver: str | None = None) -> Optimum:
@@ -70,6 +72,7 @@ def solve_hard_optimum(mdp: GridMDP, value: FloatArray | None = None, linear_sol
         gap_floor=4.0 * error / (1.0 - mdp.discount),
         occupancy=occupancy(mdp, system),
         iterations=iterations,
+        temperature=0.0,
     )
 
 
@@ -99,6 +102,6 @@ def _evaluated(
     q = q_of_value(mdp, value)
     if not np.all(np.isfinite(q)):
         raise NotFiniteError(f"hard optimum: costs of up to {mdp.largest_cost:.3g} are too large for floats")
-    rounding = ACCEPTED * EPS * max(float(np.abs(value).max()), float(np.abs(q).max()))
+    rounding = ROUNDINGS * EPS * max(float(np.abs(value).max()), float(np.abs(q).max()))
     error = mdp.discount * (residual + rounding) / (1.0 - mdp.discount) + rounding
     return value, q, error, system

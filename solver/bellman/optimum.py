@@ -144,6 +144,7 @@ def solve_optimum(
         gap_floor=floor,
         occupancy=occupancy(mdp, system),
         iterations=iteration,
+        temperature=mdp.temperature,
     )
 
 

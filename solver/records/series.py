@@ -6,6 +6,8 @@ their meaning from here; all are dimensionless (unit "1"), flow time included.
 
 from __future__ import annotations
 
+LATER_SERIES = ("temperature", "cost_rho", "cost_gap")
+"""Series that files of earlier versions do not hold."""
 MAX_ROWS = 1_000_000
 """Of a run, which hold 0.2 GB; its start and its stop are rows besides."""
 MAX_SNAPSHOTS = 100_000
@@ -35,4 +37,7 @@ SERIES: dict[str, str] = {
     "kl_ratio_excess": "largest excess over one of the ratio of relative entropies in a step since the last row",
     "limited_cells": "cells whose face fluxes were limited since the last row",
     "bellman_evaluations": "Bellman evaluations since the last row",
+    "temperature": "temperature, which values, gaps and entropies are at",
+    "cost_rho": "discounted expected cost of the policy, without the entropy, averaged over rho",
+    "cost_gap": "cost_rho minus the least there is, by a sum of what is lost; nan at constant temperature",
 }

@@ -46,7 +46,7 @@ class StepMonitor:
 
     def observe(self, before: FlowState, after: FlowState) -> None:
         """Take one step into account; the policy of ``before`` is still in its buffer."""
-        mdp, now = self.mdp, self.statistics
+        mdp, now = before.evaluation.mdp, self.statistics
         rise = (after.value - before.value)[self.mdp.counted]
         now.descent_defect = max(now.descent_defect, float(rise.max()))
         relative_entropies_to_gibbs(

@@ -64,7 +64,8 @@ def scheme_used(prepared: Prepared, asked: Mapping[str, Any]) -> str:
 
     flow = prepared.problem.flow
     try:
-        return chosen_scheme(prepared.mdp, flow.scheme, flow.step, flow.kind, flow.accuracy)
+        annealed = flow.anneal is not None
+        return chosen_scheme(prepared.mdp, flow.scheme, flow.step, flow.kind, flow.accuracy, annealed)
     except ValueError as error:  # it begins with the word scheme
         blamed = "--" if "scheme" in asked else f"{prepared.problem.label}: flow."
         raise CommandError(Exit.UNUSABLE, f"{blamed}{error}") from error
