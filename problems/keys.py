@@ -71,8 +71,8 @@ MEANINGS: dict[str, str] = {
     "flow.accuracy": "Steps of controlled error: relative to what is left, p − g, for each unit of its progress.",
     "flow.step": "Steps of this fixed size, instead of `accuracy`; of `mirror` the step η of the algorithm, "
     "which must be given.",
-    "flow.anneal.schedule": "The temperature falls from that of the problem: as τ/(1 + rt), τ exp(−rt) or τ/ln(e + rt). Of "
-    "continuous flows.",
+    "flow.anneal.schedule": "The temperature falls from that of the problem, as τ/(1 + rt), τ exp(−rt) or "
+    "τ/ln(e + rt); of `wasserstein`, `fisher-rao` and `wasserstein-fisher-rao`.",
     "flow.anneal.rate": "r, per unit of flow time.",
     "flow.beta": "Weight β of the Fisher–Rao part of `wasserstein-fisher-rao`.",
     "record.series.first": "First time of rows that are geometric in time, with `per_decade`.",
@@ -82,7 +82,11 @@ MEANINGS: dict[str, str] = {
     "record.snapshots": "How many values and policies are kept, geometric in time, both ends included.",
     "record.snapshots.times": "Keep them at these times, instead.",
 }
-_CHOICES = {"flow.kind": tuple(FLOWS), "flow.scheme": scheme_names(), "flow.anneal.schedule": SCHEDULES}  # for the models these are text
+_CHOICES = {
+    "flow.kind": tuple(FLOWS),
+    "flow.scheme": scheme_names(),
+    "flow.anneal.schedule": SCHEDULES,
+}  # for the models these are text
 _DEFAULTS = {
     "problem.title": "name of the file",
     **{

@@ -8,10 +8,10 @@ A step from t over dt needs, with A(s) the integral of tau from s to t + dt,
 
     A(t),       B = int_t^{t+dt} e^{-A(s)} ds,       <theta^m>: averages over the step with the weight e^{-A(s)},
 
-as the linear equation u' = -tau(s) (u - u_m) + f(s) has the solution u_m + e^{-A} (u - u_m) + B <f>.  A is a closed form
-or, of the logarithmic schedule, a Gauss–Legendre sum over intervals on which e + r s at most doubles.  B and the
-averages are Gauss–Legendre sums over intervals on which tau at most doubles and A at most grows by four, or A is below
-rounding: where nothing of the weight is left they end.  Twenty nodes to an interval make both exact to rounding.
+as u' = -tau(s) (u - u_m) + f(s) has the solution u_m + e^{-A} (u - u_m) + B <f>.  A is a closed form or, of the
+logarithmic schedule, a Gauss–Legendre sum over intervals on which e + r s at most doubles.  B and the averages are
+Gauss–Legendre sums over intervals on which tau at most doubles and A at most grows by four, or A is below rounding:
+where nothing of the weight is left they end.  Twenty nodes to an interval make both exact to rounding.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.core.registry import choices
 from wpoflow.solver.arithmetic.decaying_average import NODES, WEIGHTS
-from wpoflow.solver.registry import SCHEDULES
 
+KINDS = ("harmonic", "exponential", "logarithmic")
 MOST_FALLEN = 2.0  # factor by which tau may change over an interval
 MOST_DECAYED = 4.0  # what A may grow by over an interval
 NOTHING = 1e-17  # A below which the weight is one to rounding
@@ -58,8 +58,8 @@ class Annealing:
     initial: float
 
     def __post_init__(self) -> None:
-        if self.schedule not in SCHEDULES:
-            raise ValueError(f"anneal: schedule {self.schedule!r}; choose {choices(SCHEDULES)}")
+        if self.schedule not in KINDS:
+            raise ValueError(f"anneal: schedule {self.schedule!r}; choose one of {', '.join(KINDS)}")
         for name in ("rate", "initial"):
             number = getattr(self, name)
             if not (math.isfinite(number) and number > 0.0):
@@ -86,7 +86,7 @@ class Annealing:
         doublings = max(1, math.ceil(math.log2(float((1.0 + grown / base).max()))))
         total = np.zeros(np.broadcast(start, length).shape)
         edges = [base * np.expm1(np.log1p(grown / base) * j / doublings) for j in range(doublings + 1)]
-        for low, high in zip(edges[:-1], edges[1:], strict=True):
+        for low, high in pairwise(edges):
             inside = base[..., None] + low[..., None] + (high - low)[..., None] * NODES
             total += (high - low) / rate * self.initial * ((1.0 / np.log(inside)) @ WEIGHTS)
         return total

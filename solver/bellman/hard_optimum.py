@@ -77,7 +77,7 @@ def solve_hard_optimum(mdp: GridMDP, value: FloatArray | None = None, linear_sol
 
 
 def cost_gap(mdp: GridMDP, policy: FloatArray, visited: FloatArray, hard: Optimum) -> float:
-    """Expected discounted cost of a policy (S, A) above the least one, averaged over rho, as a sum of what is lost:
+    """Expected discounted cost of a policy (S, A) above the least one, averaged over rho, as a sum of what is lost.
 
         cost(p) - min cost = 1/(1 - gamma) sum_i d_i sum_k p_ik (Q_ik - min Q_i),     Q of the optimum at tau = 0,
 

@@ -38,7 +38,9 @@ class Observer:
         To solve the first one from; that of the last row of a run that goes on.
     """
 
-    def __init__(self, mdp: GridMDP, reference: Reference | Optimum, flow: Flow, occupancy: FloatArray | None = None) -> None:
+    def __init__(
+        self, mdp: GridMDP, reference: Reference | Optimum, flow: Flow, occupancy: FloatArray | None = None
+    ) -> None:
         self.reference = reference if isinstance(reference, Reference) else Reference(reference)
         self._mdp, self._flow = mdp, flow
         self.occupancy = occupancy

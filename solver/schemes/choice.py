@@ -58,7 +58,9 @@ def chosen_scheme(
     if words := kind.obstacle(problem.actions):
         raise UnsuitableFlowError(f"flow {name_of(flow)!r} {words}")
     if annealed and name_of(flow) not in annealed_flows():
-        raise ValueError(f"anneal: flow {name_of(flow)!r} has a constant temperature; choose {choices(annealed_flows())}")
+        raise ValueError(
+            f"anneal: flow {name_of(flow)!r} has a constant temperature; choose {choices(annealed_flows())}"
+        )
     if kind.own_step:
         return _of_own_step(kind.name, scheme, step, accuracy)
 

@@ -191,7 +191,9 @@ class MultistepScheme(Scheme):
         left = self._norms[4].copy()
         retry = MultistepState(*state[:8], left, gibbs_value, state.noise)
         if not error <= 1.0:
-            return Trial(PlainState(new, None, state.size, time), self._shortened(retry, dt, error, state.order), np.inf)
+            return Trial(
+                PlainState(new, None, state.size, time), self._shortened(retry, dt, error, state.order), np.inf
+            )
         enough = BELLMAN_SHARE * control.allowed(float(left[0])) * mdp.temperature * (1.0 - mdp.discount)
         # hardly ever is there a negative entry, and to count states is faster than to sum
         negative = int(self._negative.sum()) if np.count_nonzero(self._negative) else 0

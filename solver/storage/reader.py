@@ -91,7 +91,9 @@ def _read(contents: Contents) -> Run:
         actions=actions,
         series=with_later_series(series, attributes),
         snapshots=_snapshots(contents, table) if contents.has("snapshot") else None,
-        optimum=contents.later(partial(_optimum, table=table, attributes=attributes)) if contents.has("optimum") else None,
+        optimum=contents.later(partial(_optimum, table=table, attributes=attributes))
+        if contents.has("optimum")
+        else None,
         reference_mass=contents.at_once(table["reference_mass"]),
         rho=contents.at_once(table["rho"]),
         attributes=attributes,

@@ -12,7 +12,7 @@ from wpoflow.problems.problem_file import parse_problem, read_problem
 from wpoflow.solver.records.settings import Settings
 from wpoflow.solver.registry import FLOWS, own_step_flows
 
-CONTROL_WORDS = "kind, until, scheme, accuracy and step"
+CONTROL_WORDS = "kind, until, scheme, accuracy, step and anneal"
 
 
 def with_flow(lines: str) -> str:
@@ -59,6 +59,16 @@ def test_the_resolved_text_of_every_flow_reads_back_as_itself(name: str) -> None
         ('kind = "wasserstein-fisher-rao"\nbeta = inf', "flow.beta: must be a finite number"),
         ('kind = "wasserstein-fisher-rao"\nbeta = "1"', "flow.beta: must be a valid number"),
         ('kind = "fisher_rao"', "flow.kind: 'fisher_rao' is not a choice; choose 'wasserstein', 'fisher-rao', "),
+        (
+            'kind = "mirror"\nstep = 0.1\nanneal = { schedule = "harmonic", rate = 1.0 }',
+            "flow.anneal: is not a key of mirror: choose among kind, until and step",
+        ),
+        (
+            'anneal = { schedule = "linear", rate = 1.0 }',
+            "flow.anneal.schedule: 'linear' is not a choice; choose 'harmonic', 'exponential' or 'logarithmic'",
+        ),
+        ('anneal = { schedule = "harmonic", rate = 0.0 }', "flow.anneal.rate: must be greater than 0"),
+        ('anneal = "harmonic"', "flow.anneal: must be a table"),
         ('kind = "mirror"\nstep = -1.0', "flow.step: must be greater than 0"),
     ],
 )
