@@ -20,7 +20,6 @@ import math
 import sys
 from dataclasses import dataclass
 from itertools import pairwise
-from itertools import pairwise
 
 import numpy as np
 
