@@ -45,12 +45,15 @@ class FlowEntry:
         Whether the step belongs to the algorithm: it must be given, and there is neither scheme nor accuracy.
     annealed : bool
         Whether it may be followed while the temperature falls.
+    step : float or None
+        The only step of a flow that counts its steps.
     """
 
     place: str
     parameters: Mapping[str, float] = field(default_factory=dict)
     own_step: bool = False
     annealed: bool = False
+    step: float | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -82,6 +85,7 @@ FLOWS: dict[str, FlowEntry] = {
     "wasserstein": FlowEntry("wpoflow.solver.flows.wasserstein:WassersteinFlow", annealed=True),
     "fisher-rao": FlowEntry("wpoflow.solver.flows.fisher_rao:FisherRaoFlow", annealed=True),
     "mirror": FlowEntry("wpoflow.solver.flows.mirror:MirrorDescent", own_step=True),
+    "policy-iteration": FlowEntry("wpoflow.solver.flows.policy_iteration:PolicyIteration", own_step=True, step=1.0),
     "proximal": FlowEntry("wpoflow.solver.flows.proximal:ProximalFlow", own_step=True),
     "wasserstein-fisher-rao": FlowEntry(
         "wpoflow.solver.flows.wasserstein_fisher_rao:WassersteinFisherRaoFlow", parameters={"beta": 1.0}, annealed=True

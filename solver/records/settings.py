@@ -141,6 +141,8 @@ class FlowTable(Table):
         kind, scheme = data.get("kind", "wasserstein"), data.get("scheme", AUTOMATIC)
         entry = FLOWS.get(kind) if isinstance(kind, str) else None
         found = {} if entry is None else {**entry.parameters}
+        if entry is not None and entry.step is not None:
+            found["step"] = entry.step
         if "accuracy" not in data and "step" not in data and isinstance(scheme, str):
             found |= {} if entry is not None and entry.own_step else {"accuracy": default_accuracy(scheme)}
         return found | data
@@ -158,6 +160,9 @@ class FlowTable(Table):
         kind = info.data.get("kind")
         if value is None and kind in own_step_flows():
             raise ValueError(f"must be given: the step of {kind} belongs to the algorithm")
+        only = FLOWS[kind].step if kind in FLOWS else None
+        if only is not None and value != only:
+            raise ValueError(f"is {only:g} for {kind}, whose flow time counts its steps")
         return value
 
     @property

@@ -13,7 +13,7 @@ from wpoflow.solver.arithmetic.annealing import Annealing
 from wpoflow.solver.flows.flow import AnyFlow, Flow, OwnFlow, UnsuitableFlowError, flow_class, name_of
 from wpoflow.solver.flows.tempered import Tempered
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.registry import AUTOMATIC, DESCENT, SCHEMES, annealed_flows, default_accuracy, scheme_names
+from wpoflow.solver.registry import AUTOMATIC, DESCENT, FLOWS, SCHEMES, annealed_flows, default_accuracy, scheme_names
 from wpoflow.solver.schemes.error_control import ErrorControl
 from wpoflow.solver.schemes.scheme import Problem, Scheme
 from wpoflow.solver.schemes.substeps import Substeps
@@ -88,6 +88,9 @@ def _of_own_step(flow: str, scheme: str, step: float | None, accuracy: float | N
         raise ValueError(f"scheme {scheme!r}: the step belongs to {flow}, which has no scheme; give step alone")
     if step is None or accuracy is not None:
         raise ValueError(f"step: belongs to {flow} and must be given, without scheme and accuracy")
+    only = FLOWS[flow].step if flow in FLOWS else None
+    if only is not None and step != only:
+        raise ValueError(f"step: is {only:g} for {flow}, whose flow time counts its steps")
     return DESCENT
 
 

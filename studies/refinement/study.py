@@ -34,7 +34,14 @@ from wpoflow.solver.registry import AUTOMATIC, DESCENT, fixed_step_schemes, own_
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.schemes.choice import scheme_class
 from wpoflow.studies.refinement.orders import extrapolate, observed_order
-from wpoflow.studies.refinement.plan import Level, RefinedAxis, coarsest_step, default_directions, plan_direction
+from wpoflow.studies.refinement.plan import (
+    Level,
+    RefinedAxis,
+    coarsest_step,
+    default_directions,
+    plan_direction,
+    refuse_only_step,
+)
 from wpoflow.studies.refinement.result import DirectionStudy, QuantityStudy, RefinementStudy
 from wpoflow.studies.refinement.rounding import Rounding
 
@@ -118,7 +125,8 @@ def refine(
     """
     scheme = _of_fixed_step(scheme, flow)
     _check(times, quantities, functions or {}, factor)
-    chosen = default_directions(axes) if directions is None else list(directions)
+    chosen = default_directions(axes, flow) if directions is None else list(directions)
+    refuse_only_step(chosen, flow)
     stepped = any(name in ("time", "all") for name in chosen)
     first = coarsest_step(times, step) if stepped else None
     plans = {}

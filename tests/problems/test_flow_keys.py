@@ -33,7 +33,7 @@ def test_the_weight_has_a_default_where_there_is_one() -> None:
 
 @pytest.mark.parametrize("name", FLOWS)
 def test_the_resolved_text_of_every_flow_reads_back_as_itself(name: str) -> None:
-    step = "step = 0.5" if name in own_step_flows() else ""
+    step = f"step = {FLOWS[name].step or 0.5}" if name in own_step_flows() else ""
     problem = parse_problem(with_flow(f'kind = "{name}"\n{step}'))
     assert parse_problem(problem.text).flow == problem.flow
     settings = Settings(flow=problem.flow)
@@ -68,6 +68,14 @@ def test_the_resolved_text_of_every_flow_reads_back_as_itself(name: str) -> None
             "flow.anneal.schedule: 'linear' is not a choice; choose 'harmonic', 'exponential' or 'logarithmic'",
         ),
         ('anneal = { schedule = "harmonic", rate = 0.0 }', "flow.anneal.rate: must be greater than 0"),
+        (
+            'kind = "policy-iteration"\nstep = 0.5',
+            "flow.step: is 1 for policy-iteration, whose flow time counts its steps",
+        ),
+        (
+            'kind = "policy-iteration"\naccuracy = 0.5',
+            "flow.accuracy: is not a key of policy-iteration: its step belongs to the algorithm; choose among kind, ",
+        ),
         ('anneal = "harmonic"', "flow.anneal: must be a table"),
         ('kind = "mirror"\nstep = -1.0', "flow.step: must be greater than 0"),
     ],

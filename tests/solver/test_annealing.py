@@ -298,7 +298,7 @@ def test_a_gap_to_stop_at_is_that_of_the_moment_and_changes_no_row(tmp_path: Pat
 @pytest.mark.parametrize("kind", FLOWS)
 def test_what_cannot_follow_a_falling_temperature_says_so(kind: str) -> None:
     mdp = double_well(0.5).grid(8)
-    control: dict[str, Any] = {"step": 0.1} if FLOWS[kind].own_step else {}
+    control: dict[str, Any] = {"step": FLOWS[kind].step or 0.1} if FLOWS[kind].own_step else {}
     if not FLOWS[kind].annealed:
         with pytest.raises(ValueError, match=f"anneal: is not a key of {kind}") as caught:
             evolve(mdp, until=1.0, flow=kind, anneal=ANNEAL, **control)

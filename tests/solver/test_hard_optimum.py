@@ -55,6 +55,7 @@ def test_it_is_the_solution_of_the_linear_programme(seed: int) -> None:
     n_states, n_actions = cost.shape
     constraints = np.repeat(np.eye(n_states), n_actions, axis=0) - discount * rows.reshape(-1, n_states)
     found = linprog(-np.ones(n_states), A_ub=constraints, b_ub=cost.ravel(), bounds=(None, None), method="highs")
+    assert found.x is not None
     np.testing.assert_allclose(best.value, found.x, rtol=1e-7, atol=1e-7 / (1.0 - discount))
     # exactly: no action is better than those it takes, and they have these values
     chosen = best.policy.argmax(axis=1)
