@@ -33,6 +33,7 @@ from wpoflow.validation.controls import CONTROLS, Control, caught, run_control
 from wpoflow.validation.evidence import Evidence, Family
 from wpoflow.validation.exact_cases.cases import CASES
 from wpoflow.validation.finding import Finding, Verdict
+from wpoflow.validation.other_controls import OTHER_CONTROLS, run_other_control
 from wpoflow.validation.sharp_cases import constants_attained
 from wpoflow.validation.sharp_cases.suite import sharp_findings
 
@@ -42,6 +43,11 @@ FINEST = 1e-4
 """Accuracy of runs of controlled error, or the file's own if that is finer: late rates are judged to 1 %."""
 FLOORS = 1e9  # the gap stays this many rounding floors away
 SNAPSHOTS = 40
+FOLLOWED: dict[str, tuple[str, dict[str, str]]] = {
+    "lqr, annealed": ("lqr", {"flow.kind": '"fisher-rao"', "flow.anneal": '{ schedule = "harmonic", rate = 0.3 }'}),
+    "lqr, policy iteration": ("lqr", {"flow.kind": '"policy-iteration"'}),
+}
+"""Problems followed in other ways than their files say, by the name of the case."""
 CONTROL_CELLS = {"x": 24, "u": 24}
 Progress = Callable[[str], None]
 
@@ -261,6 +267,10 @@ def validate_everything(
         for name in gallery_names():
             tell(f"problem {name}")
             _judged(result, problem_evidence(read_problem(name), level), level, only, watch)
+        for name, (problem, changes) in FOLLOWED.items():
+            tell(f"problem {name}")
+            evidence = problem_evidence(read_problem(problem, set=changes), level)
+            _judged(result, replace(evidence, name=name), level, only, watch)
     if not only or exact_solution.NAME in only:
         for case in CASES.values():
             tell(f"exact solution {case.name}")
@@ -271,6 +281,10 @@ def validate_everything(
         for control in CONTROLS.values():
             tell(f"negative control: {control.name}")
             findings = run_control(control, mdp)
+            result.controls[control.name] = (control, findings, caught(control, findings))
+        for control in OTHER_CONTROLS.values():
+            tell(f"negative control: {control.name}")
+            findings = run_other_control(control, mdp)
             result.controls[control.name] = (control, findings, caught(control, findings))
     return result
 

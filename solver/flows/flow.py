@@ -53,6 +53,8 @@ class Flow:
         Whether it dissipates at least as much as the Wasserstein flow, so that what is guaranteed to that is to it.
     own_step : bool
         Whether the step belongs to the algorithm: it is never shortened, and the n-th step ends at n times its length.
+    annealed : bool
+        Whether it may be followed while the temperature falls, by `at_temperature_of`.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Flow:
     decay: float = 0.0
     transports: ClassVar[bool] = False
     own_step: ClassVar[bool] = False
+    annealed: ClassVar[bool] = False
 
     def __init__(self, mdp: GridMDP) -> None:
         self.mdp = mdp

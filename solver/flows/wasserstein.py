@@ -23,6 +23,7 @@ class WassersteinFlow(Flow):
     name = "wasserstein"
     generator = True
     transports = True
+    annealed = True
 
     def __init__(self, mdp: GridMDP) -> None:
         super().__init__(mdp)

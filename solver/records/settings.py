@@ -247,10 +247,10 @@ class Settings(Table):
     def flow_parameters(self) -> dict[str, Any]:
         """What the flow was made with, its own step and its annealing included, as a run file keeps it."""
         table = self.flow
-        if self.own_flow:
-            return {}
-        step = {"step": table.step} if FLOWS[table.kind].own_step and table.step is not None else {}
         anneal = {} if table.anneal is None else {"anneal": table.anneal.model_dump()}
+        if self.own_flow:
+            return anneal
+        step = {"step": table.step} if FLOWS[table.kind].own_step and table.step is not None else {}
         return {**table.parameters, **step, **anneal}
 
     @property

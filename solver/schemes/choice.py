@@ -57,7 +57,7 @@ def chosen_scheme(
     kind = flow_class(flow) if isinstance(flow, str) else type(flow) if isinstance(flow, Flow) else OwnFlow
     if words := kind.obstacle(problem.actions):
         raise UnsuitableFlowError(f"flow {name_of(flow)!r} {words}")
-    if annealed and name_of(flow) not in annealed_flows():
+    if annealed and not kind.annealed:
         raise ValueError(
             f"anneal: flow {name_of(flow)!r} has a constant temperature; choose {choices(annealed_flows())}"
         )
