@@ -141,9 +141,10 @@ def problem_evidence(problem: ProblemFile, level: Level) -> Evidence:
     followed = as_flow(mdp, asked.kind, asked.parameters)
     accuracy = None if asked.accuracy is None else min(asked.accuracy, FINEST)
     how: dict[str, Any] = {"scheme": asked.scheme, "step": asked.step, "accuracy": accuracy, "flow": followed}
-    if asked.anneal is not None:
-        how["anneal"] = asked.anneal.model_dump()
-    run = _long_run(mdp, level, asked.until.gap, asked.until.time, how)
+    how["anneal"] = asked.annealing
+    longer = LONGER if asked.anneal is None else 1.0  # or the temperature might vanish
+    time = None if asked.until.time is None else longer * asked.until.time
+    run = _long_run(mdp, level, asked.until.gap, time, how)
     smaller = [replace(axis, points=cells.get(axis.name, axis.points)) for axis in axes]
     own = {axis.name: axis.points for axis in axes}
     return Evidence(problem.name, run, mdp, family=Family(make, smaller), own_grid=own, bounds_level=level.bounds)
@@ -155,7 +156,7 @@ def _long_run(mdp: GridMDP, level: Level, gap: float | None, time: float | None,
     goal = FURTHER * (1.0 if gap is None else gap)
     criteria: dict[str, float] = {"gap": max(goal, FLOORS * optimum.gap_floor), "steps": level.steps}
     if time is not None:
-        criteria["time"] = LONGER * time
+        criteria["time"] = time
     return evolve(mdp, until=criteria, optimum=optimum, snapshots=SNAPSHOTS, **how)
 
 

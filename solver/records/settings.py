@@ -121,6 +121,11 @@ class AnnealTable(Table):
     schedule: Annotated[str, AfterValidator(lambda name: _known(SCHEDULES, name))]
     rate: FlowTime
 
+    @property
+    def words(self) -> str:
+        """How the temperature falls."""
+        return f"falls, {self.schedule} at the rate {self.rate:g}"
+
 
 class FlowTable(Table):
     """[flow]: which flow, until when, and by which steps."""
@@ -164,6 +169,11 @@ class FlowTable(Table):
         if only is not None and value != only:
             raise ValueError(f"is {only:g} for {kind}, whose flow time counts its steps")
         return value
+
+    @property
+    def annealing(self) -> dict[str, Any] | None:
+        """``anneal`` as `evolve` takes it."""
+        return None if self.anneal is None else self.anneal.model_dump()
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -247,7 +257,7 @@ class Settings(Table):
     def flow_parameters(self) -> dict[str, Any]:
         """What the flow was made with, its own step and its annealing included, as a run file keeps it."""
         table = self.flow
-        anneal = {} if table.anneal is None else {"anneal": table.anneal.model_dump()}
+        anneal = {} if table.annealing is None else {"anneal": table.annealing}
         if self.own_flow:
             return anneal
         step = {"step": table.step} if FLOWS[table.kind].own_step and table.step is not None else {}

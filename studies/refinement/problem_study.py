@@ -125,6 +125,7 @@ def refine(
         flow=stated.flow.kind,
         parameters=stated.flow.parameters,
         own_step=stated.flow.step,
+        anneal=stated.flow.annealing,
         **given,  # type: ignore[arg-type]
     )
     return replace(found, times_from=why)
@@ -178,7 +179,7 @@ def _own_time(
     table = stated.flow
     how: dict[str, Any] = {"step": table.step} if table.kind in own_step_flows() else {"accuracy": LOOSE}
     followed = as_flow(mdp, table.kind, table.parameters)
-    run = evolve(mdp, until=criteria, snapshots=0, optimum=optimum, flow=followed, **how)
+    run = evolve(mdp, until=criteria, snapshots=0, optimum=optimum, flow=followed, anneal=table.annealing, **how)
     met = _first_time(run, criteria["gap"])
     if met > 0.0:
         return [met], f"where the gap of flow.until, {criteria['gap']:.3g}, is met on the middle grid"

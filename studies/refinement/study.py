@@ -80,6 +80,7 @@ def refine(
     flow: str = "wasserstein",
     parameters: Mapping[str, float] | None = None,
     own_step: float | None = None,
+    anneal: Mapping[str, Any] | None = None,
     functions: Mapping[str, Callable[[Run], float]] | None = None,
     progress: Callable[[str, Level], None] | None = None,
 ) -> RefinementStudy:
@@ -111,6 +112,8 @@ def refine(
         Which flow, and what it is made with besides the problem.
     own_step : float, optional
         The step of a flow that has one of its own, where steps are not refined.
+    anneal : mapping, optional
+        How the temperature falls, as of `evolve`.
     functions : mapping of name to callable, optional
         Further numbers, computed from the whole run; its snapshot is that of the last time.
     progress : callable, optional
@@ -136,7 +139,9 @@ def refine(
             raise ValueError(f"direction {name}: there is no axis of more than one point to refine")
         plans[name] = plan
     own = own_step if flow in own_step_flows() else None
-    runner = _Runner(make_mdp, list(times), quantities, functions or {}, scheme, accuracy, flow, parameters or {}, own)
+    runner = _Runner(
+        make_mdp, list(times), quantities, functions or {}, scheme, accuracy, flow, parameters or {}, own, anneal
+    )
     entries = []
     for name, plan in plans.items():
         outcomes = []
@@ -192,6 +197,7 @@ class _Runner:
     flow: str
     parameters: Mapping[str, float]
     own_step: float | None
+    anneal: Mapping[str, Any] | None
     title: str = ""
     _done: dict[tuple[tuple[tuple[str, int], ...], float | None], Outcome] = field(default_factory=dict)
     _last: tuple[Mapping[str, int], GridMDP, Optimum] | None = None
@@ -223,6 +229,7 @@ class _Runner:
             accuracy=None if step is not None else self.accuracy,
             scheme=AUTOMATIC if own or level.step is None else self.scheme,
             flow=as_flow(mdp, self.flow, self.parameters),
+            anneal=self.anneal,
             series={"times": self.times},
             snapshots=0,
             optimum=optimum,

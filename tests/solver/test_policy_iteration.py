@@ -82,5 +82,5 @@ def test_its_step_is_one_iteration_and_is_not_refined() -> None:
     with pytest.raises(ValueError, match="direction time: the step of policy-iteration is 1, and cannot be refined"):
         refine("lqr", directions=["time"], times=[2.0], set={"flow.kind": '"policy-iteration"'})
     study = refine("lqr", 3, times=[2.0], set={"flow.kind": '"policy-iteration"'}, cells={"x": 24, "u": 24})
-    assert {entry.direction for entry in study.entries} == {"states", "actions", "grid"}
+    assert {entry.name for entry in study.directions} == {"states", "actions", "grid"}
     assert load_problem("lqr", cells={"x": 8, "u": 8}).temperature == 0.2
