@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from wpoflow.problems.tables import Tables, _formula
-from wpoflow.solver.registry import AUTOMATIC, FLOWS, default_accuracy, parameter_keys, scheme_names
+from wpoflow.solver.registry import AUTOMATIC, FLOWS, SCHEDULES, default_accuracy, parameter_keys, scheme_names
 
 _AXIS = {
     "label": "What figures call the axis, and the run file's `long_name`; by default its name.",
@@ -74,6 +74,9 @@ MEANINGS: dict[str, str] = {
     "flow.accuracy": "Steps of controlled error: relative to what is left, p − g, for each unit of its progress.",
     "flow.step": "Steps of this fixed size, instead of `accuracy`; of `mirror` the step η of the algorithm, "
     "which must be given.",
+    "flow.anneal.schedule": "The temperature falls from that of the problem, as τ/(1 + rt), τ exp(−rt) or "
+    "τ/ln(e + rt); of `wasserstein`, `fisher-rao` and `wasserstein-fisher-rao`.",
+    "flow.anneal.rate": "r, per unit of flow time.",
     "flow.beta": "Weight β of the Fisher–Rao part of `wasserstein-fisher-rao`.",
     "record.series.first": "First time of rows that are geometric in time, with `per_decade`.",
     "record.series.per_decade": "Rows in each factor of ten of time.",
@@ -82,7 +85,11 @@ MEANINGS: dict[str, str] = {
     "record.snapshots": "How many values and policies are kept, geometric in time, both ends included.",
     "record.snapshots.times": "Keep them at these times, instead.",
 }
-_CHOICES = {"flow.kind": tuple(FLOWS), "flow.scheme": scheme_names()}  # for the models these are text
+_CHOICES = {
+    "flow.kind": tuple(FLOWS),
+    "flow.scheme": scheme_names(),
+    "flow.anneal.schedule": SCHEDULES,
+}  # for the models these are text
 _DEFAULTS = {
     "problem.title": "name of the file",
     **{

@@ -72,7 +72,7 @@ def estimate(statement: Statement, asked: FlowTable) -> Estimate:
     if kind.obstacle(statement.actions):
         scheme = DESCENT
     elif scheme == AUTOMATIC:
-        scheme = chosen_scheme(statement, scheme, asked.step, asked.kind)
+        scheme = chosen_scheme(statement, scheme, asked.step, asked.kind, annealed=asked.anneal is not None)
     plan = statement.plan
     n_states, entries = plan.n_states, row_entries(statement)
     held, work = smoothing_size(statement)

@@ -303,7 +303,7 @@ def _leave_to_other_flows(raw: dict[str, Any], kind: Any) -> None:
     table, entry = raw.get("flow"), FLOWS.get(kind) if isinstance(kind, str) else None
     if entry is None or not isinstance(table, dict):
         return
-    for key in {*CONTROL, *parameter_keys()} - {*entry.keys}:
+    for key in {*CONTROL, "anneal", *parameter_keys()} - {*entry.keys}:
         table.pop(key, None)
 
 

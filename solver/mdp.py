@@ -9,6 +9,7 @@ an entropy-regularised MDP, so the theory's identities hold on it exactly.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -30,10 +31,15 @@ REWARDS = (
     "maximise discounted rewards minus temperature x KL(policy | reference); costs are minus rewards, and values and Q "
     "are minus the sum maximised"
 )
+LEAST_TEMPERATURE = 1e-150  # below it, squares of costs over temperatures are no floats
 STATE_BOUNDARIES = ("clamp", "reflect", "periodic", "shock")
 IN_ORDER = "actions are cells on a line in this order, which makes barriers if they are labels (then: label_axis)"
 MOST_WITHOUT_ORDER = 2  # actions, which have one order and its mirror image
 ACTION_BOUNDARIES = ("no-flux", "periodic", "labels")
+
+
+class TooColdError(ArithmeticError):
+    """A temperature fell so low that quotients by it are no floating-point numbers."""
 
 
 def check_problem(mdp: object) -> None:
@@ -184,6 +190,24 @@ class GridMDP(Displayed, Travelling):
                 f"{name} at state {state} ({self.states.describe(state)}) must be non-negative and sum to one; "
                 f"its sum is {policy[state].sum():.17g}"
             )
+
+    def at_temperature(self, temperature: float) -> GridMDP:
+        """The same problem at another temperature; all arrays are shared, and the text it was stated by is left out.
+
+        Raises
+        ------
+        TooColdError
+            A temperature below 1e-150, or none.
+        """
+        if temperature == self.temperature:
+            return self
+        if not LEAST_TEMPERATURE <= temperature < np.inf:
+            raise TooColdError(f"temperature {temperature:.3g}: quotients by it are no floating-point numbers")
+        _ = self.log_mass, self.log_reference_density, self.largest_cost  # shared, too
+        other = copy(self)
+        other.__dict__.pop("_made", None)
+        other.__dict__.update(temperature=temperature, statement="")
+        return other
 
     @property
     def objective(self) -> str:

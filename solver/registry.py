@@ -25,6 +25,8 @@ from dataclasses import dataclass, field
 AUTOMATIC = "automatic"
 DESCENT = "euler"
 """The scheme that takes descent steps one after another, as they are."""
+SCHEDULES = ("harmonic", "exponential", "logarithmic")
+"""Of temperatures that fall."""
 CONTROL = ("scheme", "accuracy", "step")
 """Keys of [flow] that say by which steps a flow is followed."""
 
@@ -41,16 +43,23 @@ class FlowEntry:
         Keys of [flow] that are its own, which are arguments of its class, with their defaults.
     own_step : bool
         Whether the step belongs to the algorithm: it must be given, and there is neither scheme nor accuracy.
+    annealed : bool
+        Whether it may be followed while the temperature falls.
+    step : float or None
+        The only step of a flow that counts its steps.
     """
 
     place: str
     parameters: Mapping[str, float] = field(default_factory=dict)
     own_step: bool = False
+    annealed: bool = False
+    step: float | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:
         """All keys of [flow] that it knows."""
-        return ("kind", "until", *(("step",) if self.own_step else CONTROL), *self.parameters)
+        control = ("step",) if self.own_step else CONTROL
+        return ("kind", "until", *control, *(("anneal",) if self.annealed else ()), *self.parameters)
 
 
 @dataclass(frozen=True)
@@ -73,12 +82,13 @@ class SchemeEntry:
 
 
 FLOWS: dict[str, FlowEntry] = {
-    "wasserstein": FlowEntry("wpoflow.solver.flows.wasserstein:WassersteinFlow"),
-    "fisher-rao": FlowEntry("wpoflow.solver.flows.fisher_rao:FisherRaoFlow"),
+    "wasserstein": FlowEntry("wpoflow.solver.flows.wasserstein:WassersteinFlow", annealed=True),
+    "fisher-rao": FlowEntry("wpoflow.solver.flows.fisher_rao:FisherRaoFlow", annealed=True),
     "mirror": FlowEntry("wpoflow.solver.flows.mirror:MirrorDescent", own_step=True),
+    "policy-iteration": FlowEntry("wpoflow.solver.flows.policy_iteration:PolicyIteration", own_step=True, step=1.0),
     "proximal": FlowEntry("wpoflow.solver.flows.proximal:ProximalFlow", own_step=True),
     "wasserstein-fisher-rao": FlowEntry(
-        "wpoflow.solver.flows.wasserstein_fisher_rao:WassersteinFisherRaoFlow", parameters={"beta": 1.0}
+        "wpoflow.solver.flows.wasserstein_fisher_rao:WassersteinFisherRaoFlow", parameters={"beta": 1.0}, annealed=True
     ),
 }
 """The flows; each is imported only when it is used."""
@@ -110,6 +120,11 @@ def default_accuracy(scheme: str) -> float:
 def own_step_flows() -> tuple[str, ...]:
     """Flows whose step belongs to the algorithm."""
     return tuple(name for name, entry in FLOWS.items() if entry.own_step)
+
+
+def annealed_flows() -> tuple[str, ...]:
+    """Flows that may be followed while the temperature falls."""
+    return tuple(name for name, entry in FLOWS.items() if entry.annealed)
 
 
 def parameter_keys() -> tuple[str, ...]:

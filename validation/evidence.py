@@ -7,13 +7,16 @@ its action axes, reference masses and Q*.  With the problem at hand claims may a
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.solver.arithmetic.annealing import Annealing
 from wpoflow.solver.entropy import relative_entropy_to_gibbs
 from wpoflow.solver.flows.flow import Flow, as_flow, flow_class
 from wpoflow.solver.mdp import GridMDP
@@ -130,8 +133,17 @@ class Evidence:
 
     @property
     def wasserstein(self) -> bool:
-        """Whether the run followed the Wasserstein flow, or the one that is judged here as if it were."""
-        return self.flow is not None or self.flow_name == "wasserstein"
+        """Whether the run followed the Wasserstein flow, or the one that is judged here as if it were.
+
+        At a constant temperature: what is claimed of it is claimed of that.
+        """
+        return (self.flow is not None or self.flow_name == "wasserstein") and self.annealing is None
+
+    @cached_property
+    def annealing(self) -> Annealing | None:
+        """How the temperature fell; None if it was constant."""
+        stated = self._parameters.get("anneal")
+        return None if stated is None else Annealing(stated["schedule"], stated["rate"], self.temperature)
 
     @property
     def contracts(self) -> bool:
@@ -150,8 +162,8 @@ class Evidence:
         return {name: value for name, value in self._parameters.items() if name in known}
 
     @property
-    def _parameters(self) -> dict[str, float]:
-        found: dict[str, float] = json.loads(str(self.run.attributes.get("flow_parameters", "{}")))
+    def _parameters(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(str(self.run.attributes.get("flow_parameters", "{}")))
         return found
 
     @property
@@ -162,7 +174,12 @@ class Evidence:
 
     @cached_property
     def sharp_rate(self) -> float:
-        """The rate at which the gap falls in the end, in the slowest state; not a number of a flow not known."""
+        """The rate at which the gap falls in the end, in the slowest state; not a number of a flow not known.
+
+        Nor where the temperature falls, and the optimum moves.
+        """
+        if self.annealing is not None:
+            return math.nan
         return self._kind.late_rate(float(self.spectral_gaps[self.slowest]), self.temperature, **self._parameters)
 
     @property
@@ -232,7 +249,8 @@ class Evidence:
 
         Zero of a flow that is not known to dissipate as much as the Wasserstein flow: nothing is guaranteed of it so.
         """
-        return self._of_transport if self._kind.transports else self._of_transport.lowered(0.0)
+        transports = self._kind.transports and self.annealing is None
+        return self._of_transport if transports else self._of_transport.lowered(0.0)
 
     @cached_property
     def _of_transport(self) -> ProvenBound:

@@ -33,6 +33,7 @@ from wpoflow.validation.controls import CONTROLS, Control, caught, run_control
 from wpoflow.validation.evidence import Evidence, Family
 from wpoflow.validation.exact_cases.cases import CASES
 from wpoflow.validation.finding import Finding, Verdict
+from wpoflow.validation.other_controls import OTHER_CONTROLS, run_other_control
 from wpoflow.validation.sharp_cases import constants_attained
 from wpoflow.validation.sharp_cases.suite import sharp_findings
 
@@ -42,6 +43,11 @@ FINEST = 1e-4
 """Accuracy of runs of controlled error, or the file's own if that is finer: late rates are judged to 1 %."""
 FLOORS = 1e9  # the gap stays this many rounding floors away
 SNAPSHOTS = 40
+FOLLOWED: dict[str, tuple[str, dict[str, str]]] = {
+    "lqr, annealed": ("lqr", {"flow.kind": '"fisher-rao"', "flow.anneal": '{ schedule = "harmonic", rate = 0.3 }'}),
+    "lqr, policy iteration": ("lqr", {"flow.kind": '"policy-iteration"'}),
+}
+"""Problems followed in other ways than their files say, by the name of the case."""
 CONTROL_CELLS = {"x": 24, "u": 24}
 Progress = Callable[[str], None]
 
@@ -133,13 +139,16 @@ def problem_evidence(problem: ProblemFile, level: Level) -> Evidence:
     except UnsuitableFlowError as error:
         raise ProblemError(f"{problem.label}: {error}") from error
     try:
-        chosen_scheme(mdp, asked.scheme, asked.step, asked.kind, asked.accuracy)
+        chosen_scheme(mdp, asked.scheme, asked.step, asked.kind, asked.accuracy, asked.anneal is not None)
     except ValueError as error:  # it begins with the word scheme
         raise ProblemError(f"{problem.label}: flow.{error}") from error
     followed = as_flow(mdp, asked.kind, asked.parameters)
     accuracy = None if asked.accuracy is None else min(asked.accuracy, FINEST)
-    how = {"scheme": asked.scheme, "step": asked.step, "accuracy": accuracy, "flow": followed}
-    run = _long_run(mdp, level, asked.until.gap, asked.until.time, how)
+    how: dict[str, Any] = {"scheme": asked.scheme, "step": asked.step, "accuracy": accuracy, "flow": followed}
+    how["anneal"] = asked.annealing
+    longer = LONGER if asked.anneal is None else 1.0  # or the temperature might vanish
+    time = None if asked.until.time is None else longer * asked.until.time
+    run = _long_run(mdp, level, asked.until.gap, time, how)
     smaller = [replace(axis, points=cells.get(axis.name, axis.points)) for axis in axes]
     own = {axis.name: axis.points for axis in axes}
     return Evidence(problem.name, run, mdp, family=Family(make, smaller), own_grid=own, bounds_level=level.bounds)
@@ -151,7 +160,7 @@ def _long_run(mdp: GridMDP, level: Level, gap: float | None, time: float | None,
     goal = FURTHER * (1.0 if gap is None else gap)
     criteria: dict[str, float] = {"gap": max(goal, FLOORS * optimum.gap_floor), "steps": level.steps}
     if time is not None:
-        criteria["time"] = LONGER * time
+        criteria["time"] = time
     return evolve(mdp, until=criteria, optimum=optimum, snapshots=SNAPSHOTS, **how)
 
 
@@ -264,6 +273,10 @@ def validate_everything(
         for name in gallery_names():
             tell(f"problem {name}")
             _judged(result, problem_evidence(read_problem(name), level), level, only, watch)
+        for name, (problem, changes) in FOLLOWED.items():
+            tell(f"problem {name}")
+            evidence = problem_evidence(read_problem(problem, set=changes), level)
+            _judged(result, replace(evidence, name=name), level, only, watch)
     if not only or exact_solution.NAME in only:
         for case in CASES.values():
             tell(f"exact solution {case.name}")
@@ -274,6 +287,10 @@ def validate_everything(
         for control in CONTROLS.values():
             tell(f"negative control: {control.name}")
             findings = run_control(control, mdp)
+            result.controls[control.name] = (control, findings, caught(control, findings))
+        for control in OTHER_CONTROLS.values():
+            tell(f"negative control: {control.name}")
+            findings = run_other_control(control, mdp)
             result.controls[control.name] = (control, findings, caught(control, findings))
     return result
 

@@ -179,12 +179,16 @@ def resume(**arguments: Any) -> None:
 
 @cli.command()
 @problem_options
+@click.option(
+    "--temperature", type=click.FloatRange(min=0.0), metavar="TAU",
+    help="Instead of the problem's; at 0 the optimum of the costs alone, by policy iteration.",
+)  # fmt: skip
 @output_option
 @threads_option
 @quiet_option
 @force_option
 def optimum(**arguments: Any) -> None:
-    """Compute the soft-optimal value and policy only; -o stores them."""
+    """Compute the soft-optimal value and policy only, or those of the costs alone; -o stores them."""
     _call("optimum", **arguments)
 
 

@@ -94,7 +94,7 @@ def _all_schemes(mdp: GridMDP) -> None:
 def _ways(flow: str) -> Iterator[tuple[str, float | None]]:
     """Schemes and steps a flow may be followed by."""
     if FLOWS[flow].own_step:
-        yield AUTOMATIC, TIME / STEPS
+        yield AUTOMATIC, FLOWS[flow].step or TIME / STEPS
         return
     for name, entry in SCHEMES.items():
         for step in (TIME / STEPS, None) if entry.fixed_steps else (None,):

@@ -61,7 +61,9 @@ class DecayingAverage:
     ----------
     times : array (m,)
         Of the past, newest first, relative to the start of the step.
-    dt, decay : float
+    dt : float
+    weights : array (m + 1,)
+        <theta^j> for j = 0, ..., m, as `moments` of decay * dt.
 
     Attributes
     ----------
@@ -69,10 +71,9 @@ class DecayingAverage:
         <omega_d>, and omega_d(1), of the Newton basis over the step: of degree d.
     """
 
-    def __init__(self, times: FloatArray, dt: float, decay: float) -> None:
+    def __init__(self, times: FloatArray, dt: float, weights: FloatArray) -> None:
         self._nodes = times / dt
         basis = newton_basis(self._nodes)
-        weights = moments(decay * dt, len(basis))
         self.average = np.array([row @ weights[: row.size] for row in basis])
         self.ahead = np.array([row.sum() for row in basis])
 

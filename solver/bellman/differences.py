@@ -37,7 +37,7 @@ class ValueDifferences:
     """
 
     def __init__(self, mdp: GridMDP, linear_solver: str, incomplete: IncompleteLU) -> None:
-        self._mdp, self._linear_solver, self._incomplete = mdp, linear_solver, incomplete
+        self._linear_solver, self._incomplete = linear_solver, incomplete
         self._base: Evaluation | None = None
         self._base_divergence, self._rhs = np.empty((2, mdp.states.size))
         self._q = np.empty((0, 0))
@@ -67,8 +67,9 @@ class ValueDifferences:
         NotFiniteError
             The policy is not finite; names the state and cell.
         """
-        mdp, base = self._mdp, self._base
+        base = self._base
         assert base is not None
+        mdp = base.mdp
         self._relative_entropy(policy, base, self._rhs)
         self._rhs -= self._base_divergence
         self._rhs *= mdp.temperature
@@ -89,4 +90,4 @@ class ValueDifferences:
         return q, change
 
     def _relative_entropy(self, policy: FloatArray, base: Evaluation, out: FloatArray) -> None:
-        relative_entropy_to_gibbs(policy, base.q, self._mdp.log_mass, self._mdp.temperature, out)
+        relative_entropy_to_gibbs(policy, base.q, base.mdp.log_mass, base.mdp.temperature, out)

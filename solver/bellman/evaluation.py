@@ -21,7 +21,12 @@ from wpoflow.solver.arithmetic.extremes import largest_entry
 from wpoflow.solver.bellman.ilu import IncompleteLU
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.bellman.system import EPS, BellmanError, DiscountedSystem
-from wpoflow.solver.entropy import regularised_cost, relative_entropy_to_gibbs, soft_minimum
+from wpoflow.solver.entropy import (
+    regularised_cost,
+    relative_entropy_to_gibbs,
+    relative_entropy_to_reference,
+    soft_minimum,
+)
 from wpoflow.solver.mdp import GridMDP
 
 OCCUPANCY_SWEEPS = 50
@@ -45,9 +50,13 @@ class Evaluation:
         Receives Q; not to be used for anything else while this object lives.
     reward : array (S,), optional
         Right-hand side r, for `refined`.
+    entropy : array (S,), optional
+        KL(p | m) of the policy, for `at`.
 
     Attributes
     ----------
+    mdp : GridMDP
+        At the temperature that V is of.
     value : array (S,)
         V^pi; its distance to the exact one is at most ``residual / (1 - gamma)``.
     q : array (S, A)
@@ -66,11 +75,13 @@ class Evaluation:
         system: DiscountedSystem,
         out: FloatArray | None = None,
         reward: FloatArray | None = None,
+        entropy: FloatArray | None = None,
     ) -> None:
+        self.mdp = mdp
         self.value = value
         self.residual = residual
         self.system = system
-        self._mdp, self._out, self._reward = mdp, out, reward
+        self._out, self._reward, self._entropy = out, reward, entropy
         self._exact: Evaluation | None = None
 
     def refined(self) -> Evaluation:
@@ -78,8 +89,30 @@ class Evaluation:
         if self._exact is None:
             assert self._reward is not None
             value, residual = self.system.solve(self._reward, self.value)
-            self._exact = Evaluation(self._mdp, value, residual, self.system, reward=self._reward).taken_as_exact()
+            found = Evaluation(self.mdp, value, residual, self.system, None, self._reward, self._entropy)
+            self._exact = found.taken_as_exact()
         return self._exact
+
+    def at(self, mdp: GridMDP) -> Evaluation:
+        """Of the same policy at the temperature tau' of ``mdp``: V + (tau' - tau) H, where H = KL(p|m) + gamma P^pi H.
+
+        Raises
+        ------
+        BellmanError
+            As `evaluate`, of the first call at another temperature.
+        """
+        change = mdp.temperature - self.mdp.temperature
+        if change == 0.0:
+            return self
+        discounted, residual = self._discounted_entropy
+        return Evaluation(
+            mdp, self.value + change * discounted, self.residual + abs(change) * residual, self.system
+        ).taken_as_exact()
+
+    @cached_property
+    def _discounted_entropy(self) -> tuple[FloatArray, float]:
+        assert self._entropy is not None
+        return self.system.solve(self._entropy)
 
     @property
     def exact(self) -> bool:
@@ -94,7 +127,7 @@ class Evaluation:
     @cached_property
     def q(self) -> FloatArray:
         """Q^pi, (S, A)."""
-        return q_of_value(self._mdp, self.value, self._out)
+        return q_of_value(self.mdp, self.value, self._out)
 
 
 def q_of_value(mdp: GridMDP, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
@@ -112,6 +145,7 @@ def evaluate(
     out: FloatArray | None = None,
     incomplete: IncompleteLU | None = None,
     tolerance: float = 0.0,
+    temperatures: bool = False,
 ) -> Evaluation:
     """Soft evaluation of a policy.
 
@@ -128,6 +162,8 @@ def evaluate(
         Arrays of the preconditioner, to be shared with other evaluations.
     tolerance : float
         Residual that suffices where it lies above rounding; V is then within it over (1 - gamma).
+    temperatures : bool
+        Whether it will be asked for at other temperatures (`Evaluation.at`).
 
     Raises
     ------
@@ -151,7 +187,15 @@ def evaluate(
         linear_solver = linear_solver_of(mdp)
     system = DiscountedSystem(transition, mdp.discount, linear_solver, incomplete)
     value, residual = system.solve(reward, guess, tolerance)
-    return Evaluation(mdp, value, residual, system, out, reward)
+    entropy = entropy_of(mdp, policy) if temperatures else None
+    return Evaluation(mdp, value, residual, system, out, reward, entropy)
+
+
+def entropy_of(mdp: GridMDP, policy: FloatArray) -> FloatArray:
+    """KL(p | m) in every state, (S,)."""
+    found = np.empty(mdp.states.size)
+    relative_entropy_to_reference(policy, mdp.log_mass, found)
+    return found
 
 
 def occupancy(mdp: GridMDP, system: DiscountedSystem, guess: FloatArray | None = None) -> FloatArray:

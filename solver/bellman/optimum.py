@@ -20,9 +20,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, real_array
 from wpoflow.core.renamed import renamed
 from wpoflow.solver.bellman.evaluation import NotFiniteError, evaluate, occupancy
+from wpoflow.solver.bellman.hard_optimum import solve_hard_optimum
 from wpoflow.solver.bellman.ilu import IncompleteLU
 from wpoflow.solver.bellman.improvement import improve
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
@@ -39,9 +40,14 @@ TARGET_SHARE = 0.25  # of a residual asked for: what a step may leave
 
 @renamed(solver="linear_solver")
 def solve_optimum(
-    mdp: GridMDP, start: FloatArray | None = None, linear_solver: str | None = None, residual: float | None = None
+    mdp: GridMDP,
+    start: FloatArray | None = None,
+    linear_solver: str | None = None,
+    residual: float | None = None,
+    value: FloatArray | None = None,
+    temperature: float | None = None,
 ) -> Optimum:
-    """Soft-optimal value and policy.
+    """Soft-optimal value and policy, or those of the costs alone at temperature zero.
 
     Parameters
     ----------
@@ -51,9 +57,18 @@ def solve_optimum(
         By default chosen from the sizes.
     residual : float, optional
         Stop at this soft Bellman residual instead of where it stops falling.
+    value : array (S,), optional
+        V to begin from, instead of a policy.
+    temperature : float, optional
+        Instead of the problem's.  At zero there is no regularisation: the policy is deterministic, by policy iteration
+        to the end (`solver.bellman.hard_optimum`), and neither ``start`` nor ``residual`` is of use.
 
     Raises
     ------
+    ValueError
+        A temperature that is negative or not finite, a value of another shape, or what cannot be given together.
+    TooColdError
+        A temperature other than zero and below 1e-150.
     NotFiniteError
         Costs so large for the temperature that the rounding floor of the gap is not finite.
     BellmanError
@@ -61,14 +76,29 @@ def solve_optimum(
         where none is.
     """
     check_problem(mdp)
+    if temperature is not None and not 0.0 <= temperature < np.inf:
+        raise ValueError(f"temperature = {temperature} must not be negative, and finite")
+    if value is not None:
+        value = np.array(real_array(value, "value"))
+        if start is not None:
+            raise ValueError("give either a policy to start from or a value, not both")
+        if value.shape != mdp.rho.shape:
+            raise ValueError(f"value has shape {value.shape}; it must be {mdp.rho.shape}")
+        if not np.all(np.isfinite(value)):
+            raise ValueError(f"value is not finite at {mdp.states.describe(int(np.argmin(np.isfinite(value))))}")
+    if temperature == 0.0:
+        if start is not None or residual is not None:
+            raise ValueError("start and residual are of the soft optimum; at temperature 0 give a value, or neither")
+        return solve_hard_optimum(mdp, value, linear_solver)
+    mdp = mdp if temperature is None else mdp.at_temperature(temperature)
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
     policy = np.tile(mdp.reference_mass, (mdp.states.size, 1)) if start is None else start.copy()
     incomplete = IncompleteLU()
     least, most = float(mdp.cost.min()), float(mdp.cost.max())
     if most - least == np.inf:
         raise NotFiniteError(f"soft optimum: costs from {least:.3g} to {most:.3g} lie too far apart for floats")
-    first = evaluate(mdp, policy, None, linear_solver, None, incomplete, INEXACT * (most - least))
-    value, system = first.value, first.system
+    if value is None:
+        value = evaluate(mdp, policy, None, linear_solver, None, incomplete, INEXACT * (most - least)).value
     q, improved = np.empty_like(policy), np.empty_like(value)
     previous = np.empty_like(policy) if residual is None else policy
     _improve(mdp, value, q, policy, improved)
@@ -114,6 +144,7 @@ def solve_optimum(
         gap_floor=floor,
         occupancy=occupancy(mdp, system),
         iterations=iteration,
+        temperature=mdp.temperature,
     )
 
 

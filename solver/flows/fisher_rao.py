@@ -22,6 +22,7 @@ class FisherRaoFlow(MixtureFlow):
     """Mixtures of weight e^{-tau dt}."""
 
     name = "fisher-rao"
+    annealed = True
 
     def __init__(self, mdp: GridMDP) -> None:
         super().__init__(mdp)

@@ -55,6 +55,8 @@ class Flow:
         Whether it moves mass between neighbouring cells, along every action axis of more than one cell.
     own_step : bool
         Whether the step belongs to the algorithm: it is never shortened, and the n-th step ends at n times its length.
+    annealed : bool
+        Whether it may be followed while the temperature falls, by `at_temperature_of`.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Flow:
     transports: ClassVar[bool] = False
     moves_mass: ClassVar[bool] = False
     own_step: ClassVar[bool] = False
+    annealed: ClassVar[bool] = False
 
     def __init__(self, mdp: GridMDP) -> None:
         self.mdp = mdp
@@ -113,6 +116,10 @@ class Flow:
             ``out``.
         """
         raise NotImplementedError
+
+    def at_temperature_of(self, mdp: GridMDP) -> Flow:
+        """The same flow of the same problem at another temperature."""
+        return type(self)(mdp, **self.parameters)
 
     @property
     def parameters(self) -> Mapping[str, float]:

@@ -30,6 +30,7 @@ class WassersteinFlow(Flow):
     generator = True
     transports = True
     moves_mass = True
+    annealed = True
 
     def __init__(self, mdp: GridMDP) -> None:
         super().__init__(mdp)

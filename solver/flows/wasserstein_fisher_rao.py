@@ -43,6 +43,7 @@ class WassersteinFisherRaoFlow(Flow):
     name = "wasserstein-fisher-rao"
     transports = True
     moves_mass = True
+    annealed = True
 
     def __init__(self, mdp: GridMDP, beta: float = 1.0) -> None:
         super().__init__(mdp)

@@ -223,7 +223,8 @@ MAY_DIFFER = frozenset(["wall_seconds", "compile_seconds", "run_id", "resumed"])
 OPTIMUM_ATTRIBUTES: dict[str, Attribute] = {
     "bellman_residual": Attribute(float, "max |V − TV|; the error of V is at most this over 1 − γ", required=True),
     "gap_floor": Attribute(float, "rounding floor of a gap measured against this optimum", required=True),
-    "iterations": Attribute(int, "soft policy iterations done", required=True),
+    "iterations": Attribute(int, "policy iterations done", required=True),
+    "temperature": Attribute(float, "τ at which it is the optimum; that of the file where it is absent"),
 }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ BLOCK = 1 << 20  # numbers read at once
 @briefly
 @dataclass(frozen=True, eq=False)
 class Optimum(Displayed):
-    """The soft optimum and how well it is known.
+    """The soft optimum, or at temperature zero that of the costs alone, and how well it is known.
 
     Attributes
     ----------
@@ -45,7 +46,9 @@ class Optimum(Displayed):
     occupancy : array (S,)
         Discounted occupancy of p* from rho.
     iterations : int
-        Soft policy iterations done.
+        Policy iterations done.
+    temperature : float
+        tau, at which it is one; not a number of earlier versions, then that of the problem.
     """
 
     value: FloatArray
@@ -55,6 +58,11 @@ class Optimum(Displayed):
     gap_floor: float
     occupancy: FloatArray
     iterations: int
+    temperature: float = math.nan
+
+    def stated(self, temperature: float) -> Optimum:
+        """The same; where its temperature is not known, at this one."""
+        return replace(self, temperature=temperature) if math.isnan(self.temperature) else self
 
 
 class Snapshots:

@@ -36,7 +36,10 @@ SERIES: dict[str, str] = {
     "occupancy_ratio_largest": "bound of occupancy_ratio in this row and at the ends of the steps since the last row",
     "limited_cells": "cells whose face fluxes were limited since the last row",
     "bellman_evaluations": "Bellman evaluations since the last row",
+    "temperature": "temperature, which values, gaps and entropies are at",
+    "cost_rho": "discounted expected cost of the policy, without the entropy, averaged over rho",
+    "cost_gap": "cost_rho minus the least there is, by a sum of what is lost; nan at constant temperature",
 }
 
-SINCE: dict[str, int] = {"occupancy_ratio_largest": 3}
+SINCE = dict.fromkeys(("occupancy_ratio_largest", "temperature", "cost_rho", "cost_gap"), 3)
 """The schema since which run files hold a series, of those that came later than the first."""

@@ -33,6 +33,7 @@ from wpoflow.solver.registry import (
     CONTROL,
     DESCENT,
     FLOWS,
+    SCHEDULES,
     default_accuracy,
     own_step_flows,
     scheme_names,
@@ -114,6 +115,18 @@ FlowName = Annotated[str, AfterValidator(lambda name: _known(FLOWS, name))]
 SchemeName = Annotated[str, AfterValidator(lambda name: _known(scheme_names(), name))]
 
 
+class AnnealTable(Table):
+    """flow.anneal: the temperature falls with flow time."""
+
+    schedule: Annotated[str, AfterValidator(lambda name: _known(SCHEDULES, name))]
+    rate: FlowTime
+
+    @property
+    def words(self) -> str:
+        """How the temperature falls."""
+        return f"falls, {self.schedule} at the rate {self.rate:g}"
+
+
 class FlowTable(Table):
     """[flow]: which flow, until when, and by which steps."""
 
@@ -122,6 +135,7 @@ class FlowTable(Table):
     scheme: SchemeName = AUTOMATIC
     accuracy: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
     step: Annotated[FlowTime | None, Field(validate_default=True)] = None
+    anneal: AnnealTable | None = None
     beta: FlowTime | None = None
 
     @model_validator(mode="before")
@@ -132,11 +146,13 @@ class FlowTable(Table):
         kind, scheme = data.get("kind", "wasserstein"), data.get("scheme", AUTOMATIC)
         entry = FLOWS.get(kind) if isinstance(kind, str) else None
         found = {} if entry is None else {**entry.parameters}
+        if entry is not None and entry.step is not None:
+            found["step"] = entry.step
         if "accuracy" not in data and "step" not in data and isinstance(scheme, str):
             found |= {} if entry is not None and entry.own_step else {"accuracy": default_accuracy(scheme)}
         return found | data
 
-    @field_validator("scheme", "accuracy", "beta")
+    @field_validator("scheme", "accuracy", "anneal", "beta")
     @classmethod
     def _of_this_flow(cls, value: Any, info: ValidationInfo) -> Any:
         if value is not None and value != AUTOMATIC and info.field_name is not None:
@@ -149,7 +165,15 @@ class FlowTable(Table):
         kind = info.data.get("kind")
         if value is None and kind in own_step_flows():
             raise ValueError(f"must be given: the step of {kind} belongs to the algorithm")
+        only = FLOWS[kind].step if kind in FLOWS else None
+        if only is not None and value != only:
+            raise ValueError(f"is {only:g} for {kind}, whose flow time counts its steps")
         return value
+
+    @property
+    def annealing(self) -> dict[str, Any] | None:
+        """``anneal`` as `evolve` takes it."""
+        return None if self.anneal is None else self.anneal.model_dump()
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -230,13 +254,14 @@ class Settings(Table):
         return self.own_flow or self.flow.kind
 
     @property
-    def flow_parameters(self) -> dict[str, float]:
-        """What the flow was made with, its own step included, as a run file keeps it."""
+    def flow_parameters(self) -> dict[str, Any]:
+        """What the flow was made with, its own step and its annealing included, as a run file keeps it."""
         table = self.flow
+        anneal = {} if table.annealing is None else {"anneal": table.annealing}
         if self.own_flow:
-            return {}
+            return anneal
         step = {"step": table.step} if FLOWS[table.kind].own_step and table.step is not None else {}
-        return {**table.parameters, **step}
+        return {**table.parameters, **step, **anneal}
 
     @property
     def scheme_used(self) -> str:
@@ -256,6 +281,7 @@ class Settings(Table):
         snapshots: SnapshotTimes = None,
         linear_solver: str | None = None,
         checkpoint: float | None = None,
+        anneal: Mapping[str, Any] | None = None,
     ) -> Settings:
         """From arguments of Python, where numbers and lists may be NumPy's and times in any order.
 
@@ -273,6 +299,7 @@ class Settings(Table):
                 "until": until,
                 "scheme": scheme,
                 **lengths,
+                **({} if anneal is None else {"anneal": anneal}),
                 **(parameters or {}),
             },
             "record": {name: value for name, value in record.items() if value is not None},

@@ -11,20 +11,22 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.arithmetic.annealing import Annealing
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.flow import AnyFlow, as_flow
-from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.mdp import GridMDP, TooColdError
 from wpoflow.solver.records.likeness import check_like
 from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.records.schedule import landings, series_times, snapshot_times
-from wpoflow.solver.records.settings import Settings, UntilTable
+from wpoflow.solver.records.settings import FlowTable, Settings, UntilTable
 from wpoflow.solver.records.stop import FAILURES, StopKind
 from wpoflow.solver.runs.checkpointing import Checkpoints
 from wpoflow.solver.runs.compile_timer import CompileTimer
-from wpoflow.solver.runs.loop import OCCUPANCY, OF_FLOW, OF_STEPS, Progress, RunLoop, part_of
+from wpoflow.solver.runs.loop import OCCUPANCY, OF_FLOW, OF_STEPS, REFERENCE, Progress, RunLoop, part_of
 from wpoflow.solver.runs.monitor import StepStatistics
 from wpoflow.solver.runs.observables import Observer
 from wpoflow.solver.runs.recorder import Recorder
+from wpoflow.solver.runs.reference import AnnealedReference, Reference
 from wpoflow.solver.runs.signals import StopSignals
 from wpoflow.solver.schemes.trajectory import flow as iterate_flow
 from wpoflow.solver.storage.checkpoints import Checkpoint, CheckpointFolder, RunStart, content_of, of_this_run
@@ -105,7 +107,12 @@ def conduct(
             return {name: spent[name] + now for name, now in zip(SPENT, seconds, strict=True)} | {"resumed": resumed}
 
         checkpoints = None if keeping is None else Checkpoints(keeping, recorder, settings.checkpoint, last)
-        observer = Observer(mdp, optimum, followed, None if last is None else last.arrays.get(OCCUPANCY))
+        annealing, known = annealing_of(mdp, settings.flow), {} if last is None else last.arrays
+        reference = Reference(optimum)
+        if annealing is not None:
+            hard = solve_optimum(mdp, temperature=0.0, linear_solver=settings.linear_solver)
+            reference = AnnealedReference(optimum, hard, settings.linear_solver, known.get(REFERENCE))
+        observer = Observer(mdp, reference, followed, known.get(OCCUPANCY))
         with nullcontext() if last is None or folder is None else of_this_run(folder.path):
             statistics = None if last is None else _statistics(last)
             loop = RunLoop(
@@ -132,8 +139,9 @@ def conduct(
                 weights=optimum.occupancy + mdp.rho,
                 watch=loop.watch,
                 resume=None if last is None else part_of(last.arrays, OF_FLOW),
+                anneal=annealing,
             )
-        last = None  # its arrays are many, and have been taken up
+        last, known = None, {}  # its arrays are many, and have been taken up
         kind, sentence = loop.run(
             states, series_times(settings.record.series), snapshot_times(settings.record, until.time)
         )
@@ -175,6 +183,21 @@ def _statistics(last: Checkpoint) -> StepStatistics:
     found = part_of(last.arrays, OF_STEPS)
     check_like(found, vars(StepStatistics()))
     return StepStatistics(**found)
+
+
+def annealing_of(mdp: GridMDP, flow: FlowTable) -> Annealing | None:
+    """How the temperature falls; None if it does not."""
+    return None if flow.anneal is None else Annealing(flow.anneal.schedule, flow.anneal.rate, mdp.temperature)
+
+
+def refuse_too_cold(mdp: GridMDP, flow: FlowTable) -> None:
+    """Raise ValueError if the temperature would not stay a floating-point number until the time that is asked for."""
+    annealing, time = annealing_of(mdp, flow), flow.until.time
+    if annealing is not None and time is not None:
+        try:
+            mdp.at_temperature(annealing.temperature(time))
+        except TooColdError as error:
+            raise ValueError(f"anneal: at flow time {time:g} the {error}") from error
 
 
 def refuse_gap_below_floor(until: UntilTable, optimum: Optimum) -> None:

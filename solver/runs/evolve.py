@@ -16,6 +16,7 @@ import os
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from typing import Any
 
 from wpoflow.core.arguments import check_kind
 from wpoflow.core.display import shown_progress
@@ -30,7 +31,7 @@ from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.records.settings import Series, Settings, SnapshotTimes, Until
 from wpoflow.solver.registry import AUTOMATIC, own_step_flows
 from wpoflow.solver.runs.beginning import Beginning, Initial, beginning_of, refuse_own_beginning
-from wpoflow.solver.runs.conduct import conduct
+from wpoflow.solver.runs.conduct import conduct, refuse_too_cold
 from wpoflow.solver.runs.loop import Progress as Progress
 from wpoflow.solver.schemes.choice import chosen_scheme
 from wpoflow.solver.storage.atomic import OutputLock, check_output
@@ -57,6 +58,7 @@ def evolve(
     checkpoint: float | None = None,
     origin: Mapping[str, str] | None = None,
     initial: Initial | None = None,
+    anneal: Mapping[str, Any] | None = None,
 ) -> Run:
     """Run the flow and return what was recorded.
 
@@ -96,6 +98,11 @@ def evolve(
     initial : Run, path of a run file, or array (S, A), optional
         Begin from the last policy of another run, or from these cell probabilities, instead of ``mdp.initial_policy``.
         A policy on other grids of the same boxes is carried over (see `grids.transfer`). The run file says which.
+    anneal : mapping, optional
+        ``{"schedule": "harmonic", "rate": r}``: the temperature falls from that of the problem, as tau0/(1 + r t); with
+        "exponential" as tau0 e^{-rt}, with "logarithmic" as tau0/ln(e + rt).  Values and gaps are then at the
+        temperature of the moment, and the rows tell the cost without entropy, ``cost_rho``, and what it lies above the
+        least one, ``cost_gap``.  For the flows wasserstein, fisher-rao and wasserstein-fisher-rao.
 
     Returns
     -------
@@ -133,6 +140,7 @@ def evolve(
         snapshots=snapshots,
         linear_solver=linear_solver,
         checkpoint=checkpoint,
+        anneal=anneal,
     )
     if output is not None and isinstance(initial, str | os.PathLike):
         refuse_own_beginning(output, initial)
@@ -195,7 +203,8 @@ def run_settings(
 def _resolved(mdp: GridMDP, asked: Settings, flow: AnyFlow) -> Settings:
     """The settings with the scheme and the linear solver that are used; ValueError if the scheme does not apply."""
     table = asked.flow
-    scheme = chosen_scheme(mdp, table.scheme, table.step, flow, table.accuracy)
+    scheme = chosen_scheme(mdp, table.scheme, table.step, flow, table.accuracy, table.anneal is not None)
+    refuse_too_cold(mdp, table)
     if not asked.own_flow and table.kind in own_step_flows():
         scheme = AUTOMATIC  # it has none to be named
     return asked.model_copy(

@@ -14,7 +14,7 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import NotFiniteError
 from wpoflow.solver.bellman.system import BellmanError
 from wpoflow.solver.flows.flow import UnsolvedStepError
-from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.mdp import GridMDP, TooColdError
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.records.schedule import reached
 from wpoflow.solver.records.settings import UntilTable
@@ -29,7 +29,7 @@ from wpoflow.solver.schemes.trajectory import FlowState
 from wpoflow.solver.storage.checkpoints import Checkpoint
 
 METASTABLE = 0.1  # e-folds the gap would fall by if the run went on for as long again
-OF_FLOW, OF_STEPS, OCCUPANCY = "flow.", "steps.", "occupancy"  # names in a checkpoint
+OF_FLOW, OF_STEPS, OCCUPANCY, REFERENCE = "flow.", "steps.", "occupancy", "reference"  # names in a checkpoint
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,18 @@ class Mark:
     state: FlowState
     statistics: StepStatistics
     occupancy: FloatArray | None
+    reference: FloatArray | None
     rows: int
     snapshots: int
 
     def arrays(self) -> dict[str, Any]:
         """As arrays and numbers by name; arrays may be views."""
-        occupancy = {} if self.occupancy is None else {OCCUPANCY: self.occupancy}
-        return {**prefixed(OF_FLOW, self.state.arrays()), **prefixed(OF_STEPS, asdict(self.statistics)), **occupancy}
+        kept = {OCCUPANCY: self.occupancy, REFERENCE: self.reference}
+        return {
+            **prefixed(OF_FLOW, self.state.arrays()),
+            **prefixed(OF_STEPS, asdict(self.statistics)),
+            **{name: array for name, array in kept.items() if array is not None},
+        }
 
 
 def prefixed(prefix: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,13 +79,14 @@ def part_of(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
 
 
-def _refuse_nan(row: Mapping[str, float], stated: bool) -> None:
+def _refuse_nan(row: Mapping[str, float], observer: Observer) -> None:
     """Raise NotFiniteError for a number that is none, rather than record it.
 
     A dissipation is infinite where a policy has zeros, and not known where the flow does not state it; a rate of
-    nothing is unknown.
+    nothing is unknown, and so is the least cost where the temperature is constant.
     """
-    unknown = {"rate_observed"} if stated else {"rate_observed", "dissipation"}
+    unknown = {"rate_observed"} if observer.dissipation_stated else {"rate_observed", "dissipation"}
+    unknown |= {"cost_gap"} if observer.reference.hard is None else set()
     for name, value in row.items():
         missing = math.isnan(value) and name not in unknown
         if missing or (math.isinf(value) and row["density_min"] > 0.0):
@@ -192,7 +198,7 @@ class RunLoop:
                 if stop is not None:
                     self._record_last()
                     return stop, self._sentence(stop, state)
-        except NotFiniteError as error:
+        except (NotFiniteError, TooColdError) as error:
             ending = StopKind.NOT_FINITE, f"not finite after flow time {self._time():.6g}: {error}"
         except BellmanError as error:
             ending = StopKind.STAGNATED, f"Bellman solve stagnated after flow time {self._time():.6g}: {error}"
@@ -217,9 +223,9 @@ class RunLoop:
 
     def _note(self, state: FlowState, occupancy: FloatArray | None) -> None:
         recorder = self._recorder
-        self._mark = Mark(
-            state, replace(self._monitor.statistics), occupancy, len(recorder.rows), recorder.snapshots
-        )  # fmt: skip
+        reference = self._observer.reference.value
+        statistics, rows = replace(self._monitor.statistics), len(recorder.rows)
+        self._mark = Mark(state, statistics, occupancy, reference, rows, recorder.snapshots)
 
     def checkpoint(self) -> Checkpoint:
         """The last end of a step, to go on from; arrays may be views that the next step overwrites."""
@@ -266,7 +272,7 @@ class RunLoop:
         largest = max(row["occupancy_ratio"], statistics.occupancy_ratio)
         row = {"time": state.time, "step_size": state.step_size, **row, **statistics.row()}
         row["occupancy_ratio_largest"] = largest
-        _refuse_nan(row, self._observer.dissipation_stated)
+        _refuse_nan(row, self._observer)
         self._row = row
         if state.steps == 0:
             self._first_gap = self._row["gap"]
@@ -318,7 +324,8 @@ class RunLoop:
         missed = asked is not None and not gap <= asked
         if missed:
             met += f", the gap not reached: {gap:.3g} is above the {asked:.3g} asked for"
-        begun = state.time > self._sweep  # before, little progress is no sign of a stall
+        # before, little progress is no sign of a stall; nor is it where the optimum moves
+        begun = state.time > self._sweep and self._observer.reference.hard is None
         if kind is StopKind.TIME and begun and gap > 1e-6 * self._first_gap and rate * state.time < METASTABLE:
             return (
                 f"{met}, in a metastable state: the gap {gap:.3g} falls at the rate {rate:.3g} only, "

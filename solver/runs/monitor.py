@@ -50,7 +50,7 @@ class StepMonitor:
 
         ``occupancy_ratio`` is that of ``after``, or a bound of it.
         """
-        mdp, now = self.mdp, self.statistics
+        mdp, now = before.evaluation.mdp, self.statistics
         rise = (after.value - before.value)[self.mdp.counted]
         now.descent_defect = max(now.descent_defect, float(rise.max()))
         relative_entropies_to_gibbs(

@@ -14,12 +14,14 @@ import numpy as np
 from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.bellman.evaluation import ROUNDINGS, Evaluation, occupancy
+from wpoflow.solver.bellman.hard_optimum import cost_gap
 from wpoflow.solver.bellman.system import EPS
 from wpoflow.solver.entropy import relative_entropy_to_gibbs, relative_entropy_to_reference
 from wpoflow.solver.flows.flow import Flow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.runs.monitor_kernels import add_axis_slopes, density_range, masked_mass
+from wpoflow.solver.runs.reference import Reference
 
 
 class Observer:
@@ -28,31 +30,40 @@ class Observer:
     Parameters
     ----------
     mdp : GridMDP
-    optimum : Optimum
+    reference : Reference or Optimum
         What suboptimality is measured against.
     flow : Flow
-        Whose dissipation is recorded, if it states one.
+        Whose dissipation is recorded, if it states one: that at the temperature of the moment.
     occupancy : array (S,), optional
         To solve the first one from; that of the last row of a run that goes on.
     """
 
-    def __init__(self, mdp: GridMDP, optimum: Optimum, flow: Flow, occupancy: FloatArray | None = None) -> None:
-        self._mdp, self._optimum, self._flow = mdp, optimum, flow
+    def __init__(
+        self, mdp: GridMDP, reference: Reference | Optimum, flow: Flow, occupancy: FloatArray | None = None
+    ) -> None:
+        self.reference = reference if isinstance(reference, Reference) else Reference(reference)
+        self._mdp, self._flow = mdp, flow
         self.occupancy = occupancy
         self.dissipation_stated = True
         self._visited_by: Evaluation | None = None
         self._end_cells = end_cells(mdp.actions)
-        self._largest_ratio = self._occupancy_ratio((1.0 - mdp.discount) * mdp.rho)
-        left_out = bool(np.any((mdp.rho == 0.0) & (optimum.occupancy > 0.0)))
+        best = self.reference.optimum.occupancy if self.reference.hard is None else np.ones(mdp.states.size)
+        self._most_visited = best  # of an optimum that moves no more is known than that a probability is at most one
+        self._largest_ratio = _occupancy_ratio((1.0 - mdp.discount) * mdp.rho, best)
+        left_out = bool(np.any((mdp.rho == 0.0) & (best > 0.0)))
         self._no_bound = left_out or not math.isfinite(self._largest_ratio)
 
     def gap(self, policy: FloatArray, evaluation: Evaluation) -> float:
         """V^pi(rho) - V*(rho) by (I2): tau/(1 - gamma) sum_i d_i KL(p_i | p*_i)."""
-        return self._gap(self._occupancy(evaluation), self._divergence(policy))
+        mdp = evaluation.mdp
+        return _gap(mdp, self._occupancy(evaluation), _divergence(mdp, policy, self.reference.at(mdp)))
 
     def gap_within(self, bound: float, policy: FloatArray, evaluation: Evaluation) -> bool:
-        """Whether the gap is at most ``bound``; the occupancy is solved for only where V - V* leaves a doubt."""
-        mdp, best = self._mdp, self._optimum
+        """Whether the gap is at most ``bound``; it is solved for only where V - V* leaves a doubt.
+
+        V* at the temperature of the start is above that of lower ones.
+        """
+        mdp, best = self._mdp, self.reference.optimum
         difference = float(np.add.reduce(mdp.rho * (evaluation.value - best.value)))
         scale = float(np.abs(best.value).max() + np.abs(evaluation.value).max())
         doubt = (evaluation.residual + best.bellman_residual + ROUNDINGS * EPS * scale) / (1.0 - mdp.discount)
@@ -66,16 +77,18 @@ class Observer:
         gives the bound max d*/rho/(1 - gamma).
         """
         if self._no_bound or evaluation.system.linear_solver != "krylov":
-            return self._occupancy_ratio(self._occupancy(evaluation))
+            return _occupancy_ratio(self._occupancy(evaluation), self._most_visited)
         return self._largest_ratio
 
     def row(self, policy: FloatArray, evaluation: Evaluation) -> dict[str, float]:
         """All series that depend on the present policy alone."""
-        mdp, visited, divergence = self._mdp, self._occupancy(evaluation), self._divergence(policy)
-        horizon = 1.0 / (1.0 - mdp.discount)
+        mdp, visited = evaluation.mdp, self._occupancy(evaluation)
+        best, hard, horizon = self.reference.at(mdp), self.reference.hard, 1.0 / (1.0 - mdp.discount)
+        divergence = _divergence(mdp, policy, best)
         suboptimality, _ = evaluation.system.solve(mdp.temperature * divergence)
-        gap = self._gap(visited, divergence)
-        lost = self._flow.dissipation(policy, evaluation.q)
+        gap = _gap(mdp, visited, divergence)
+        flow = self._flow if mdp.temperature == self._mdp.temperature else self._flow.at_temperature_of(mdp)
+        lost = flow.dissipation(policy, evaluation.q)
         self.dissipation_stated = lost is not None
         # a policy with zeros dissipates infinitely, which is nothing where the state is never visited
         met = visited > 0.0
@@ -92,21 +105,16 @@ class Observer:
             "dissipation": dissipation,
             "rate_observed": dissipation / gap if gap > 0.0 else math.nan,
             "kl_sup": self._supremum(divergence),
-            "occupancy_ratio": self._occupancy_ratio(visited),
+            "occupancy_ratio": _occupancy_ratio(visited, best.occupancy),
             "bellman_residual": mdp.temperature * self._supremum(to_gibbs),
             "entropy": float(np.add.reduce(visited * to_reference)),
             "clamped_mass": float(moved),
+            "temperature": mdp.temperature,
+            "cost_rho": horizon * float(np.add.reduce(visited * np.einsum("ik,ik->i", policy, mdp.cost))),
+            "cost_gap": math.nan if hard is None else cost_gap(mdp, policy, visited, hard),
         }
+        self.reference.keep()
         return row | self._monitors(policy, evaluation.q)
-
-    def _divergence(self, policy: FloatArray) -> FloatArray:
-        divergence = np.empty(self._mdp.states.size)
-        relative_entropy_to_gibbs(policy, self._optimum.q, self._mdp.log_mass, self._mdp.temperature, divergence)
-        return divergence
-
-    def _gap(self, visited: FloatArray, divergence: FloatArray) -> float:
-        scale = self._mdp.temperature / (1.0 - self._mdp.discount)
-        return scale * float(np.add.reduce(visited * divergence))
 
     def _occupancy(self, evaluation: Evaluation) -> FloatArray:
         """Of the policy these are the values of; solved once each, from the one before."""
@@ -116,11 +124,6 @@ class Observer:
 
     def _supremum(self, values: FloatArray) -> float:
         return float(values[self._mdp.counted].max())
-
-    def _occupancy_ratio(self, visited: FloatArray) -> float:
-        best = self._optimum.occupancy
-        reached = best > 0.0
-        return float((best[reached] / np.maximum(visited[reached], np.finfo(np.float64).tiny)).max())
 
     def _monitors(self, policy: FloatArray, q: FloatArray) -> dict[str, float]:
         mdp = self._mdp
@@ -139,6 +142,24 @@ class Observer:
             "q_curvature_max": self._supremum(curvature),
             "end_mass": self._supremum(ends),
         }
+
+
+def _divergence(mdp: GridMDP, policy: FloatArray, best: Optimum) -> FloatArray:
+    """KL(p | p*) in every state, (S,)."""
+    divergence = np.empty(mdp.states.size)
+    relative_entropy_to_gibbs(policy, best.q, mdp.log_mass, mdp.temperature, divergence)
+    return divergence
+
+
+def _gap(mdp: GridMDP, visited: FloatArray, divergence: FloatArray) -> float:
+    scale = mdp.temperature / (1.0 - mdp.discount)
+    return scale * float(np.add.reduce(visited * divergence))
+
+
+def _occupancy_ratio(visited: FloatArray, best: FloatArray) -> float:
+    """Largest ratio of the optimal occupancy to the policy's, both (S,)."""
+    reached = best > 0.0
+    return float((best[reached] / np.maximum(visited[reached], np.finfo(np.float64).tiny)).max())
 
 
 def end_cells(actions: Grid) -> BoolArray:

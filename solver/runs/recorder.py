@@ -77,7 +77,7 @@ class Recorder:
 
     def optimum(self, optimum: Optimum) -> None:
         """Keep the soft optimum."""
-        self._optimum = optimum
+        self._optimum = optimum = optimum.stated(self._mdp.temperature)
         if self._writer is not None:
             self._writer.optimum(optimum)
 

@@ -90,6 +90,11 @@ class AdamsState(NamedTuple):
     averages: FloatArray
     used: int
 
+    @property
+    def time(self) -> float:
+        """See `State`."""
+        return self.times[0]
+
 
 class AdamsScheme(Scheme):
     """Exponential Adams formulas of variable order and step, or of order four with a fixed step."""
@@ -97,6 +102,7 @@ class AdamsScheme(Scheme):
     name = "adams"
     order = FIXED_DEGREE + 1
     automatic = True
+    annealed = True
     borrowed = ("policy", "log_policy")
     tuples: ClassVar[Mapping[str, str]] = {"times": "size", "past_values": "value"}
     pair_arrays = (14, 14)
@@ -149,15 +155,21 @@ class AdamsScheme(Scheme):
         else:
             formula, used = self._formula(state, dt), min(state.degree, len(history) - 1)
             average, guess = formula.of(history, used), formula.predictions(history)[used]
-            self._mix(state.log_policy, average, dt, log_out, out)
+            self._mix(state.log_policy, average, state.time, dt, log_out, out)
         made = state._replace(
-            policy=out, evaluation=None, log_policy=log_out, log_before=state.log_policy, averages=average, used=used
+            policy=out,
+            evaluation=None,
+            log_policy=log_out,
+            log_before=state.log_policy,
+            times=(state.time + dt, *state.times),
+            averages=average,
+            used=used,
         )
         tolerance = 0.0
         if control is not None:
-            control.note_scale(known.value)
+            mdp = known.mdp
+            control.note_scale(known.value, mdp.temperature)
             squared_progress(state.policy, out, self._squares[1])
-            mdp = self.problem.mdp
             allowed = control.allowed(control.mean(self._squares[1]))
             tolerance = BELLMAN_SHARE * allowed * mdp.temperature * (1.0 - mdp.discount)
         return Trial(made, state, negative=0, guess=guess, tolerance=tolerance)
@@ -171,15 +183,15 @@ class AdamsScheme(Scheme):
         kept = 1 + (HIGHEST_DEGREE if control is not None else FIXED_DEGREE)  # the next step needs one less
         following = made._replace(
             evaluation=evaluation,
-            times=(before.times[0] + dt, *before.times[:kept]),
+            times=made.times[: kept + 1],
             past_values=(values(before).value, *before.past_values[: kept - 1]),
         )
         if control is None:
             return trial._replace(state=following)
-        mdp, formula = self.problem.mdp, self._formula(before, dt)
+        formula, (mdp, flow, length) = self._formula(before, dt), self.problem.tempered.over(before.time, dt)
         guesses = formula.predictions(self._history(before))
         wrong = evaluation.value - guesses[made.used]
-        scale = -math.expm1(-self.problem.flow.decay * dt) * mdp.discount / (2.0 * mdp.temperature)
+        scale = -math.expm1(-flow.decay * length) * mdp.discount / (2.0 * mdp.temperature)
         oscillation_of_rows(mdp.transition.expect(wrong, self._q), self._oscillation)
         np.square(scale * formula.share(made.used) * self._oscillation, out=self._squares[0])
         ratio = control.measured(self._squares)
@@ -208,11 +220,11 @@ class AdamsScheme(Scheme):
         untried = best == len(guesses) - 1 < HIGHEST_DEGREE
         return best + int(untried), growth
 
-    def descend(self, trial: Trial, q: FloatArray, dt: float) -> FloatArray:
+    def descend(self, trial: Trial, flow: Flow, q: FloatArray, dt: float) -> FloatArray:
         """See `Scheme`."""
         assert isinstance(trial.state, AdamsState)
         assert isinstance(trial.retry, AdamsState)
-        return self.problem.flow.log_step(trial.retry.log_policy, q, dt, trial.state.log_policy, trial.state.policy)
+        return flow.log_step(trial.retry.log_policy, q, dt, trial.state.log_policy, trial.state.policy)
 
     def replaced(self, trial: Trial, dt: float, policy: FloatArray, evaluation: Evaluation | None) -> AdamsState:
         """See `Scheme`; the past is forgotten but for where the step began."""
@@ -237,9 +249,9 @@ class AdamsScheme(Scheme):
         if state.used >= 0:
             past = np.array(state.past_values)
             times = np.array(state.times[1:]) - state.times[1]
-            average = DecayingAverage(times, since, self.problem.flow.decay).of(past, state.used)
+            average = self._averaging(state.times[1], times, since).of(past, state.used)
         out = np.empty_like(self._q)
-        self._mix(state.log_before, average, since, np.empty_like(out), out)
+        self._mix(state.log_before, average, state.times[1], since, np.empty_like(out), out)
         return out
 
     @staticmethod
@@ -249,12 +261,18 @@ class AdamsScheme(Scheme):
 
     def _formula(self, state: AdamsState, dt: float) -> DecayingAverage:
         times = np.array(state.times[: HIGHEST_DEGREE + 1]) - state.times[0]
-        return DecayingAverage(times, dt, self.problem.flow.decay)
+        return self._averaging(state.time, times, dt)
 
-    def _mix(self, log_p: FloatArray, average: FloatArray, dt: float, log_out: FloatArray, out: FloatArray) -> None:
+    def _averaging(self, start: float, times: FloatArray, dt: float) -> DecayingAverage:
+        return DecayingAverage(times, dt, self.problem.tempered.moments(start, dt, times.size + 1))
+
+    def _mix(
+        self, log_p: FloatArray, average: FloatArray, start: float, dt: float, log_out: FloatArray, out: FloatArray
+    ) -> None:
         """A step of length dt with Q of an averaged V."""
         q_of_value(self.problem.mdp, average, self._q)
-        self.problem.flow.log_step(log_p, self._q, dt, log_out, out)
+        _, flow, length = self.problem.tempered.over(start, dt)
+        flow.log_step(log_p, self._q, length, log_out, out)
 
     def _without_past(
         self, state: AdamsState, known: Evaluation, dt: float, log_out: FloatArray, out: FloatArray
@@ -266,8 +284,9 @@ class AdamsScheme(Scheme):
         for sweep in range(SWEEPS):
             before = within.copy()
             for j in range(1, PARTS + 1):
-                average = DecayingAverage(nodes, nodes[j], self.problem.flow.decay).of(before, PARTS)
-                self._mix(state.log_policy, average, nodes[j], log_out, out)
+                average = self._averaging(state.time, nodes, nodes[j]).of(before, PARTS)
+                self._mix(state.log_policy, average, state.time, nodes[j], log_out, out)
                 if sweep < SWEEPS - 1:
-                    within[j] = self.problem.substeps.evaluate(out, within[j]).value
+                    mdp = self.problem.tempered.mdp(state.time + nodes[j])
+                    within[j] = self.problem.substeps.evaluate(out, within[j], mdp=mdp).value
         return average

@@ -9,9 +9,11 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.core.registry import choices, load
 from wpoflow.core.text import did_you_mean
 from wpoflow.grids.grid import Grid
+from wpoflow.solver.arithmetic.annealing import Annealing
 from wpoflow.solver.flows.flow import AnyFlow, Flow, OwnFlow, check_suitable, flow_class, name_of
+from wpoflow.solver.flows.tempered import Tempered
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.registry import AUTOMATIC, DESCENT, SCHEMES, default_accuracy, scheme_names
+from wpoflow.solver.registry import AUTOMATIC, DESCENT, FLOWS, SCHEMES, annealed_flows, default_accuracy, scheme_names
 from wpoflow.solver.schemes.error_control import ErrorControl
 from wpoflow.solver.schemes.scheme import Problem, Scheme
 from wpoflow.solver.schemes.substeps import Substeps
@@ -33,9 +35,14 @@ def scheme_class(name: str) -> type[Scheme]:
 
 
 def chosen_scheme(
-    problem: HasActions, scheme: str, step: float | None, flow: AnyFlow, accuracy: float | None = None
+    problem: HasActions,
+    scheme: str,
+    step: float | None,
+    flow: AnyFlow,
+    accuracy: float | None = None,
+    annealed: bool = False,
 ) -> str:
-    """Name of the scheme that is used where this one is asked for.
+    """Name of the scheme that is used where this one is asked for; ``annealed`` where the temperature falls.
 
     Raises
     ------
@@ -49,12 +56,18 @@ def chosen_scheme(
         raise ValueError(f"scheme {scheme!r}; choose one of {', '.join(scheme_names())}{near}")
     kind = flow_class(flow) if isinstance(flow, str) else type(flow) if isinstance(flow, Flow) else OwnFlow
     check_suitable(kind, name_of(flow), problem.actions)
+    if annealed and not kind.annealed:
+        raise ValueError(
+            f"anneal: flow {name_of(flow)!r} has a constant temperature; choose {choices(annealed_flows())}"
+        )
     if kind.own_step:
         return _of_own_step(kind.name, scheme, step, accuracy)
 
     def obstacle(name: str) -> str:
         if step is not None and not SCHEMES[name].fixed_steps:
             return "chooses its own steps"
+        if annealed and not scheme_class(name).annealed:
+            return "is for a constant temperature"
         words = scheme_class(name).obstacle(problem.actions, kind)
         if not words and isinstance(problem, GridMDP):
             words = scheme_class(name).obstacle_of_problem(problem, accuracy)
@@ -74,6 +87,9 @@ def _of_own_step(flow: str, scheme: str, step: float | None, accuracy: float | N
         raise ValueError(f"scheme {scheme!r}: the step belongs to {flow}, which has no scheme; give step alone")
     if step is None or accuracy is not None:
         raise ValueError(f"step: belongs to {flow} and must be given, without scheme and accuracy")
+    only = FLOWS[flow].step if flow in FLOWS else None
+    if only is not None and step != only:
+        raise ValueError(f"step: is {only:g} for {flow}, whose flow time counts its steps")
     return DESCENT
 
 
@@ -94,6 +110,7 @@ def make_scheme(
     flow: Flow,
     linear_solver: str,
     weights: FloatArray | None = None,
+    anneal: Annealing | None = None,
 ) -> Scheme:
     """A time scheme by name, of fixed step or controlled by an accuracy (`default_accuracy` if neither).
 
@@ -103,9 +120,9 @@ def make_scheme(
         As `check_control` and `chosen_scheme`.
     """
     check_control(step, accuracy)
-    scheme = chosen_scheme(mdp, scheme, step, flow, accuracy)
+    scheme = chosen_scheme(mdp, scheme, step, flow, accuracy, anneal is not None)
     control = None
     if step is None:
         control = ErrorControl(mdp, default_accuracy(scheme) if accuracy is None else accuracy, weights)
-    problem = Problem(mdp, flow, Substeps(mdp, flow, linear_solver), control, step)
+    problem = Problem(mdp, flow, Substeps(mdp, Tempered(mdp, flow, anneal), linear_solver), control, step)
     return scheme_class(scheme)(problem)

@@ -78,7 +78,7 @@ class ErrorControl:
         """
         if evaluation is self._base:
             return self._tolerance
-        mdp, q = self._mdp, evaluation.q
+        mdp, q = evaluation.mdp, evaluation.q
         gibbs_policy(q, mdp.log_mass, mdp.temperature, self.gibbs)
         largest = max(float(np.abs(evaluation.value).max()), float(q.max()), -float(q.min()), mdp.temperature)
         self._floor = max(ROUNDING_FLOOR, SOUGHT * EPS * largest / mdp.temperature)
@@ -164,16 +164,16 @@ class ErrorControl:
         """What is allowed of an error besides, which is rounding."""
         return self._floor
 
-    def note_scale(self, value: FloatArray, noise: float = 0.0) -> None:
-        """Set the floor for values of this size; |Q| is at most max |c| + gamma max |V|.
+    def note_scale(self, value: FloatArray, temperature: float, noise: float = 0.0) -> None:
+        """Set the floor for values of this size and a temperature; |Q| is at most max |c| + gamma max |V|.
 
         ``noise`` is the oscillation of the rounding of V over the states, in roundings of its largest entry.
         """
         mdp = self._mdp
         size = largest_entry(value)
-        largest = max(size, mdp.largest_cost + mdp.discount * size, mdp.temperature)
+        largest = max(size, mdp.largest_cost + mdp.discount * size, temperature)
         moved = max(SOUGHT * largest, 0.5 * mdp.discount * noise * size)
-        self._floor = max(ROUNDING_FLOOR, EPS * moved / mdp.temperature)
+        self._floor = max(ROUNDING_FLOOR, EPS * moved / temperature)
 
     def least_step(self, q: FloatArray) -> float:
         """1e-14 of the shortest time scale there is with this Q: h^2 / (tau + span of Q) of the narrowest cell."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import Evaluation
+from wpoflow.solver.flows.flow import Flow
 from wpoflow.solver.flows.mixture import log_of
 from wpoflow.solver.schemes.scheme import LogState, PlainState, Problem, Ring, Scheme, State, Trial, values
 
@@ -23,6 +24,7 @@ class EulerScheme(Scheme):
     name = "euler"
     order = 1
     monotone = True
+    annealed = True
     pair_arrays = (10, 13)
     log_arrays = (3, 4)
     work = (1, 1)
@@ -54,30 +56,31 @@ class EulerScheme(Scheme):
         if isinstance(state, LogState):
             log_p, log_out = state.log_policy, self._logs.free(state.log_policy)
         if control is None:
-            self._descent_steps(policy, known, dt, 1, out, log_p, log_out)
-            return Trial(self._following(state, out, log_out, state.size), state)
+            self._descent_steps(policy, known, state.time, dt, 1, out, log_p, log_out)
+            return Trial(self._following(state, dt, out, log_out, state.size), state)
         substeps.tolerance = control.start(policy, known)
         whole = self._ring.free(policy, out)
         log_whole = None if log_p is None or log_out is None else self._logs.free(log_p, log_out)
-        self._descent_steps(policy, known, dt, 1, whole, log_p, log_whole)
-        self._descent_steps(policy, known, dt, 2, out, log_p, log_out)
+        self._descent_steps(policy, known, state.time, dt, 1, whole, log_p, log_whole)
+        self._descent_steps(policy, known, state.time, dt, 2, out, log_p, log_out)
         ratio = control.ratio(out, whole, policy)
         factor = min(GROWTH, max(SHRINKING, SAFETY / max(ratio, 1e-12))) if ratio == ratio else SHRINKING
         # a step cut short to land on a time says nothing against the size it was cut from
         size = max(state.size, factor * dt) if factor >= 1.0 else factor * dt
-        return Trial(self._following(state, out, log_out, size), state._replace(size=factor * dt), ratio)
+        return Trial(self._following(state, dt, out, log_out, size), state._replace(size=factor * dt), ratio)
 
-    def descend(self, trial: Trial, q: FloatArray, dt: float) -> FloatArray:
+    def descend(self, trial: Trial, flow: Flow, q: FloatArray, dt: float) -> FloatArray:
         """See `Scheme`."""
         if isinstance(trial.state, LogState) and isinstance(trial.retry, LogState):
             before, after = trial.retry.log_policy, trial.state
-            return self.problem.flow.log_step(before, q, dt, after.log_policy, after.policy)
-        return super().descend(trial, q, dt)
+            return flow.log_step(before, q, dt, after.log_policy, after.policy)
+        return super().descend(trial, flow, q, dt)
 
     def _descent_steps(
         self,
         policy: FloatArray,
         known: Evaluation,
+        time: float,
         dt: float,
         count: int,
         out: FloatArray,
@@ -85,10 +88,10 @@ class EulerScheme(Scheme):
         log_out: FloatArray | None,
     ) -> None:
         logs = None if log_p is None or log_out is None else (log_p, log_out)
-        self.problem.substeps(policy, known, dt, count, out, logs)
+        self.problem.substeps(policy, known, time, dt, count, out, logs)
 
     @staticmethod
-    def _following(state: State, out: FloatArray, log_out: FloatArray | None, size: float) -> State:
+    def _following(state: State, dt: float, out: FloatArray, log_out: FloatArray | None, size: float) -> State:
         logs = {} if log_out is None else {"log_policy": log_out}
-        following: State = state._replace(policy=out, evaluation=None, size=size, **logs)
+        following: State = state._replace(policy=out, evaluation=None, size=size, time=state.time + dt, **logs)
         return following

@@ -60,6 +60,11 @@ class ExponentialState(NamedTuple):
     level: int
     fresh: int
 
+    @property
+    def time(self) -> float:
+        """See `State`; its generator does not change."""
+        return 0.0
+
 
 class ExponentialScheme(Scheme):
     """Steps of any length by the exponential of the generator."""
@@ -84,7 +89,7 @@ class ExponentialScheme(Scheme):
         self._ring = Ring(shape, 3)
         self._difference, self._gibbs = np.empty(shape), np.empty(shape)
         gibbs_policy(mdp.cost, mdp.log_mass, mdp.temperature, self._gibbs)
-        control.note_scale(np.zeros(1))
+        control.note_scale(np.zeros(1), mdp.temperature)
         self._squares, self._drift = np.empty((2, shape[0])), np.empty(shape[0])
         self._negative: IntArray = np.zeros(shape[0], dtype=np.int64)
 

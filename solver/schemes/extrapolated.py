@@ -51,6 +51,7 @@ class ExtrapolatedState(NamedTuple):
     evaluation: Evaluation | None
     size: float
     target: int
+    time: float = 0.0
 
 
 class ExtrapolatedScheme(Scheme):
@@ -59,6 +60,7 @@ class ExtrapolatedScheme(Scheme):
     name = "extrapolated"
     order = FIXED_ORDER
     automatic = True
+    annealed = True
     pair_arrays = (15, 16)
     work = (9, 12)
     call_seconds = 1e-3
@@ -85,12 +87,12 @@ class ExtrapolatedScheme(Scheme):
         control, substeps, policy, known = self.problem.control, self.problem.substeps, state.policy, values(state)
         if control is None:
             for j in range(1, FIXED_ORDER + 1):
-                substeps(policy, known, dt, j, self._parts[j - 1])
-            return self._combined(FIXED_ORDER, state, state)
+                substeps(policy, known, state.time, dt, j, self._parts[j - 1])
+            return self._combined(FIXED_ORDER, state._replace(time=state.time + dt), state)
         substeps.tolerance = control.start(policy, known)
         sizes, works = np.zeros(HIGHEST + 1), np.full(HIGHEST + 1, np.inf)
         for j in range(1, min(state.target + 1, HIGHEST) + 1):
-            substeps(policy, known, dt, j, self._parts[j - 1])
+            substeps(policy, known, state.time, dt, j, self._parts[j - 1])
             if j < 2:
                 continue
             weights = extrapolation_weights(j) - extrapolation_weights(j, skip=1)
@@ -118,7 +120,7 @@ class ExtrapolatedScheme(Scheme):
         proposed = min(float(proposed), GROWTH * dt)
         # a step cut short to land on a time says nothing against the size it was cut from
         size = max(proposed, state.size) if proposed >= dt else proposed
-        return state._replace(target=max(2, best), size=size)
+        return state._replace(target=max(2, best), size=size, time=state.time + dt)
 
     def _combined(self, order: int, following: ExtrapolatedState, retry: ExtrapolatedState) -> Trial:
         """The first parts combined.

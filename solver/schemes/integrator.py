@@ -19,10 +19,10 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.arithmetic.extremes import largest_entry, largest_rise
 from wpoflow.solver.bellman.evaluation import Evaluation, NotFiniteError
 from wpoflow.solver.bellman.system import EPS, BellmanError
-from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.mdp import GridMDP, TooColdError
 from wpoflow.solver.schemes.scheme import Problem, Scheme, State, Trial, values
 
-RECOVERABLE = (BellmanError, NotFiniteError)  # a shorter step may succeed
+RECOVERABLE = (BellmanError, NotFiniteError, TooColdError)  # a shorter step may succeed
 MASS_ROUNDING = 1e-13  # of a state's mass after one step; more is no rounding
 MOST_REJECTED = 60  # trials of one step
 MOST_FAILURES = 5  # trials in succession whose equations could not be solved
@@ -98,7 +98,7 @@ class Integrator:
 
         Raises
         ------
-        BellmanError, NotFiniteError
+        BellmanError, NotFiniteError, TooColdError
             Equations could not be solved, nor with five shorter steps; or the step is of fixed size.
         StepVanishedError
             60 trials were rejected, or errors are rounding whatever the length of the step, and the flow's own descent
@@ -194,7 +194,8 @@ class Integrator:
         evaluation = None
         if self.scheme.valued:
             guess = values(trial.retry).value if trial.guess is None else trial.guess
-            evaluation = self.problem.substeps.evaluate(trial.state.policy, guess, trial.tolerance)
+            mdp = self.problem.tempered.mdp(trial.state.time)
+            evaluation = self.problem.substeps.evaluate(trial.state.policy, guess, trial.tolerance, mdp)
             if trial.tolerance == 0.0:
                 evaluation.taken_as_exact()
         return self.scheme.finish(trial, dt, evaluation)
@@ -213,8 +214,11 @@ class Integrator:
         """The flow's own step in place of a trial's, into its array; and whether V fell."""
         scheme, retry = self.scheme, trial.retry
         before = values(retry).refined() if scheme.valued else self._evaluated(retry.policy)
-        policy = scheme.descend(trial, before.q, dt)
-        after = self.problem.substeps.evaluate(policy, before.value).taken_as_exact()
+        tempered = self.problem.tempered
+        mdp, flow, length = tempered.over(retry.time, dt)
+        policy = scheme.descend(trial, flow, before.at(mdp).q, length)
+        mdp = tempered.mdp(retry.time + dt)
+        after = self.problem.substeps.evaluate(policy, before.value, mdp=mdp).taken_as_exact()
         state = scheme.replaced(trial, dt, policy, after if scheme.valued else None)
         return trial._replace(state=state), descends(self.problem.mdp, before, after)
 

@@ -37,6 +37,7 @@ from wpoflow.solver.bellman.evaluation import Evaluation, q_of_value
 from wpoflow.solver.bellman.system import EPS
 from wpoflow.solver.entropy import gibbs_policy
 from wpoflow.solver.flows.flow import Flow
+from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.schemes.backward_differentiation import (
     HIGHEST_ORDER,
     formula,
@@ -101,6 +102,11 @@ class MultistepState(NamedTuple):
     gibbs_value: FloatArray
     noise: float
 
+    @property
+    def time(self) -> float:
+        """See `State`."""
+        return self.times[0]
+
 
 class MultistepScheme(Scheme):
     """Backward differentiation of variable order and step, with V extrapolated in time."""
@@ -108,6 +114,7 @@ class MultistepScheme(Scheme):
     name = "multistep"
     order = HIGHEST_ORDER
     automatic = True
+    annealed = True
     tuples: ClassVar[Mapping[str, str]] = {"times": "size", "policies": "policy", "past_values": "value"}
     dense = True
     pair_arrays = (20, 20)
@@ -165,12 +172,12 @@ class MultistepScheme(Scheme):
     def trial(self, state: State, dt: float) -> Trial:
         """See `Scheme`."""
         assert isinstance(state, MultistepState)
-        problem, mdp = self.problem, self.problem.mdp
-        control, known = problem.control, values(state)
+        control, known = self.problem.control, values(state)
         assert control is not None
         state, taken = self._placed(state, known)
-        control.note_scale(known.value, state.noise)
         slots, times, time = np.array(taken), np.array(state.times), state.times[0] + dt
+        mdp, flow, _ = self.problem.tempered.at(time)
+        control.note_scale(known.value, mdp.temperature, state.noise)
         new = self._rows[min(ALL_SLOTS.difference(taken))]
         c, weights = formula(times, time, state.order)
         combine_history(self._history, slots[: weights.size], weights, new)
@@ -178,17 +185,19 @@ class MultistepScheme(Scheme):
         extrapolate_values(self._values, slots, times, time, guesses)
         guess = guesses[state.degree]
         q_of_value(mdp, guess, self._q)
-        problem.flow.step(new, self._q, c, new)
-        gibbs_value = self._make_gibbs(state, guess)
+        flow.step(new, self._q, c, new)
+        gibbs_value = self._make_gibbs(mdp, state, guess)
         error = self._measure(times, time, state.order, slots, new, guesses)
         left = self._norms[4].copy()
         retry = MultistepState(*state[:8], left, gibbs_value, state.noise)
         if not error <= 1.0:
-            return Trial(PlainState(new, None, state.size), self._shortened(retry, dt, error, state.order), np.inf)
+            return Trial(
+                PlainState(new, None, state.size, time), self._shortened(retry, dt, error, state.order), np.inf
+            )
         enough = BELLMAN_SHARE * control.allowed(float(left[0])) * mdp.temperature * (1.0 - mdp.discount)
         # hardly ever is there a negative entry, and to count states is faster than to sum
         negative = int(self._negative.sum()) if np.count_nonzero(self._negative) else 0
-        return Trial(PlainState(new, None, state.size), retry, error, self._drift, negative, guess, enough)
+        return Trial(PlainState(new, None, state.size, time), retry, error, self._drift, negative, guess, enough)
 
     def finish(self, trial: Trial, dt: float, evaluation: Evaluation | None) -> Trial:
         """What the error of the extrapolated V may have done to the policy is an error, too; then the next step."""
@@ -196,13 +205,13 @@ class MultistepScheme(Scheme):
         assert isinstance(retry, MultistepState)
         assert evaluation is not None
         assert control is not None
-        mdp, wrong = self.problem.mdp, self._wrong[: min(len(retry.times), HIGHEST_DEGREE + 1)]
+        mdp, wrong = evaluation.mdp, self._wrong[: min(len(retry.times), HIGHEST_DEGREE + 1)]
         oscillations(evaluation.value, self._extrapolated[: wrong.size], control.counted, wrong)
         moved = mdp.discount * float(wrong[retry.degree]) / (2.0 * mdp.temperature)
         ratio = VALUE_SHARE * moved / control.allowed(float(retry.left[0]))
         if not ratio <= 1.0 and evaluation.residual > trial.tolerance:  # no better than rounding
             retry = retry._replace(noise=max(retry.noise, self._noise(trial.state.policy, evaluation)))
-            control.note_scale(evaluation.value, retry.noise)
+            control.note_scale(evaluation.value, mdp.temperature, retry.noise)
             ratio = VALUE_SHARE * moved / control.allowed(float(retry.left[0]))
         if not ratio <= 1.0:
             return trial._replace(retry=self._shortened(retry, dt, ratio, retry.degree), error=np.inf)
@@ -224,7 +233,8 @@ class MultistepScheme(Scheme):
 
     def _noise(self, policy: FloatArray, evaluation: Evaluation) -> float:
         """Oscillation of the rounding of V, in roundings: some times that of a change of last bits of p."""
-        again = self.problem.substeps.evaluate(np.nextafter(policy, 1.0), np.zeros_like(evaluation.value))
+        nothing = np.zeros_like(evaluation.value)
+        again = self.problem.substeps.evaluate(np.nextafter(policy, 1.0), nothing, mdp=evaluation.mdp)
         oscillations(again.value, evaluation.value[None], self.problem.mdp.counted, self._moved)
         return float(NOISES * self._moved[0] / (EPS * largest_entry(evaluation.value)))
 
@@ -268,11 +278,11 @@ class MultistepScheme(Scheme):
         slots = self._slots
         return [slots[id(policy)] for policy in (state.policy, *state.policies)]
 
-    def _make_gibbs(self, state: MultistepState, value: FloatArray) -> FloatArray:
+    def _make_gibbs(self, mdp: GridMDP, state: MultistepState, value: FloatArray) -> FloatArray:
         """Have at hand the Gibbs policy of the present Q, or the state's if it is as good; the V it was made of."""
-        mdp, control, found = self.problem.mdp, self.problem.control, state.gibbs_value
+        control, found = self.problem.control, state.gibbs_value
         assert control is not None
-        if state.left[0] > 0.0:
+        if state.left[0] > 0.0 and self.problem.tempered.annealing is None:
             oscillations(value, found[None], control.counted, self._moved)
             if mdp.discount * self._moved[0] <= GIBBS_SHARE * mdp.temperature * state.left[0]:
                 if found is self._gibbs_value:

@@ -25,6 +25,7 @@ from wpoflow.core.brief import briefly
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.bellman.evaluation import Evaluation
 from wpoflow.solver.flows.flow import Flow
+from wpoflow.solver.flows.tempered import Tempered
 from wpoflow.solver.flux.limiter import limit_fluxes
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.likeness import check_like, entries
@@ -49,6 +50,8 @@ class State(Protocol):
         V of the policy, as exact as the scheme needs it; None where it needs none, and before a trial is accepted.
     size : float
         Length of the next step to try, in flow time.
+    time : float
+        Flow time, which only schemes that say they are ``annealed`` need keep.
     """
 
     @property
@@ -64,6 +67,10 @@ class State(Protocol):
         """See above."""
 
     @property
+    def time(self) -> float:
+        """See above."""
+
+    @property
     def _fields(self) -> tuple[str, ...]: ...
 
     @property
@@ -72,11 +79,12 @@ class State(Protocol):
 
 @briefly
 class PlainState(NamedTuple):
-    """The state of a scheme that needs no more."""
+    """The state of a scheme that needs no more; ``time`` is that of the policy, where the temperature changes."""
 
     policy: FloatArray
     evaluation: Evaluation | None
     size: float
+    time: float = 0.0
 
 
 @briefly
@@ -87,6 +95,7 @@ class LogState(NamedTuple):
     evaluation: Evaluation | None
     size: float
     log_policy: FloatArray
+    time: float = 0.0
 
 
 def values(state: State) -> Evaluation:
@@ -115,12 +124,16 @@ def state_like(template: S, arrays: Mapping[str, Any], tuples: Mapping[str, str]
 
     ``tuples`` names the fields that are tuples of any length, and what each of their entries is like.
     """
+    earlier = {"time": 0.0} if "time" in template._fields else {}  # which earlier versions did not keep
+    arrays = {**earlier, **arrays}
     check_like(arrays, state_arrays(template), tuples)
     content: dict[str, Any] = {name: entries(arrays, name) for name in tuples}
     content |= {name: arrays[name] for name in template._fields if name not in tuples and name != "evaluation"}
     if template.evaluation is not None:
-        exact = bool(arrays["exact"])
-        content["evaluation"] = substeps.evaluation_of(arrays["policy"], arrays["value"], arrays["residual"], exact)
+        state, exact = template._replace(**content), bool(arrays["exact"])
+        mdp = substeps.tempered.mdp(state.time)
+        found = substeps.evaluation_of(arrays["policy"], arrays["value"], arrays["residual"], exact, mdp)
+        content["evaluation"] = found
     return cast(S, template._replace(**content))
 
 
@@ -163,6 +176,7 @@ class Problem:
     ----------
     mdp : GridMDP
     flow : Flow
+        At the temperature of the start.
     substeps : Substeps
         The flow's steps composed, and values of policies.
     control : ErrorControl or None
@@ -184,6 +198,11 @@ class Problem:
             return self.step
         narrowest = min(float(axis.widths.min()) for axis in self.mdp.actions.axes)
         return FIRST_STEP * narrowest**2 / self.mdp.temperature
+
+    @property
+    def tempered(self) -> Tempered:
+        """Problem and flow at the temperature of any time."""
+        return self.substeps.tempered
 
     @cached_property
     def _axes(self) -> tuple[IntArray, IntArray, IntArray]:
@@ -220,6 +239,8 @@ class Scheme:
         Fields of its states that hold what a step makes, in arrays of the scheme.
     tuples : mapping
         Fields of its states that are tuples of any length, and what each of their entries is like.
+    annealed : bool
+        Whether its steps follow a temperature that falls; then its states keep the time.
     dense : bool
         Whether `interpolate` gives the policy within a step, so that steps are not cut to land on times.
     pair_arrays : tuple of float
@@ -239,6 +260,7 @@ class Scheme:
     valued: ClassVar[bool] = True
     borrowed: tuple[str, ...] = ("policy",)
     tuples: ClassVar[Mapping[str, str]] = {}
+    annealed: ClassVar[bool] = False
     dense: bool = False
     pair_arrays: ClassVar[tuple[float, float]] = (20, 20)
     log_arrays: ClassVar[tuple[float, float]] = (0, 0)
@@ -286,13 +308,14 @@ class Scheme:
         """The state without its past, where that is no guide any more."""
         return state
 
-    def descend(self, trial: Trial, q: FloatArray, dt: float) -> FloatArray:
+    def descend(self, trial: Trial, flow: Flow, q: FloatArray, dt: float) -> FloatArray:
         """The flow's own step of length dt from where a trial began, with its Q, into the arrays of the trial."""
-        return self.problem.flow.step(trial.retry.policy, q, dt, trial.state.policy)
+        return flow.step(trial.retry.policy, q, dt, trial.state.policy)
 
     def replaced(self, trial: Trial, dt: float, policy: FloatArray, evaluation: Evaluation | None) -> State:
         """The state after a descent step of length dt that was taken in place of a trial's."""
-        state: State = trial.state._replace(policy=policy, evaluation=evaluation)
+        now = {"time": trial.retry.time + dt} if "time" in trial.state._fields else {}
+        state: State = trial.state._replace(policy=policy, evaluation=evaluation, **now)
         return state
 
     def interpolate(self, state: State, since: float) -> FloatArray:

@@ -6,11 +6,11 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.differences import ValueDifferences
-from wpoflow.solver.bellman.evaluation import Evaluation, evaluate
+from wpoflow.solver.bellman.evaluation import Evaluation, entropy_of, evaluate
 from wpoflow.solver.bellman.ilu import IncompleteLU
 from wpoflow.solver.bellman.system import DiscountedSystem
 from wpoflow.solver.entropy import regularised_cost
-from wpoflow.solver.flows.flow import Flow
+from wpoflow.solver.flows.tempered import Span, Tempered
 from wpoflow.solver.mdp import GridMDP
 
 INEXACT = 3e-17  # of p: what values between substeps may be wrong by even without error control
@@ -24,15 +24,15 @@ class Substeps:
 
     Attributes
     ----------
-    tolerance : float
-        The residual that suffices between substeps.
+    tolerance : float or None
+        The residual that suffices between substeps; rounding of the policy by default.
     evaluations : int
         Bellman evaluations of both kinds so far.
     """
 
-    def __init__(self, mdp: GridMDP, flow: Flow, linear_solver: str) -> None:
-        self.mdp, self.flow, self.linear_solver = mdp, flow, linear_solver
-        self.tolerance = INEXACT * mdp.temperature * (1.0 - mdp.discount)
+    def __init__(self, mdp: GridMDP, tempered: Tempered, linear_solver: str) -> None:
+        self.mdp, self.tempered, self.linear_solver = mdp, tempered, linear_solver
+        self.tolerance: float | None = None
         self.evaluations = 0
         self._incomplete = IncompleteLU()
         self._increments = ValueDifferences(mdp, linear_solver, self._incomplete)
@@ -41,42 +41,62 @@ class Substeps:
         self,
         p: FloatArray,
         evaluation: Evaluation,
+        time: float,
         dt: float,
         count: int,
         out: FloatArray,
         logs: tuple[FloatArray, FloatArray] | None = None,
     ) -> FloatArray:
-        """``count`` substeps of dt/count from p into out; count - 1 Bellman evaluations.
+        """``count`` substeps of dt/count from p, which is at ``time``, into out; count - 1 Bellman evaluations.
 
         ``logs`` holds, of a logarithmic flow, ln p and the array that receives that of the result.
         """
-        self._step(p, evaluation.q, dt / count, out, logs)
-        if count > 1:
-            self._increments.set_base(p, evaluation)
+        part = dt / count
+        span = self.tempered.over(time, part)
+        base = evaluation.at(span.mdp)
+        self._step(span, p, base.q, out, logs)
         change = np.zeros_like(evaluation.value)
-        for _ in range(count - 1):
+        for j in range(1, count):
             self.evaluations += 1
-            q, change = self._increments.q(out, change, self.tolerance)
-            self._step(out, q, dt / count, out, logs and (logs[1], logs[1]))
+            span = self.tempered.over(time + j * part, part)
+            base = evaluation.at(span.mdp)
+            self._increments.set_base(p, base)
+            tolerance = INEXACT * span.mdp.temperature * (1.0 - self.mdp.discount)
+            q, change = self._increments.q(out, change, tolerance if self.tolerance is None else self.tolerance)
+            self._step(span, out, q, out, logs and (logs[1], logs[1]))
         return out
 
+    @staticmethod
     def _step(
-        self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray, logs: tuple[FloatArray, FloatArray] | None
+        span: Span, p: FloatArray, q: FloatArray, out: FloatArray, logs: tuple[FloatArray, FloatArray] | None
     ) -> None:
         if logs is None:
-            self.flow.step(p, q, dt, out)
+            span.flow.step(p, q, span.length, out)
         else:
-            self.flow.log_step(logs[0], q, dt, logs[1], out)
+            span.flow.log_step(logs[0], q, span.length, logs[1], out)
 
-    def evaluate(self, p: FloatArray, guess: FloatArray, tolerance: float = 0.0) -> Evaluation:
-        """V and Q of a policy, warm-started, to rounding or to a Bellman residual that suffices."""
+    def evaluate(
+        self, p: FloatArray, guess: FloatArray, tolerance: float = 0.0, mdp: GridMDP | None = None
+    ) -> Evaluation:
+        """V and Q of a policy, warm-started, to rounding or to a Bellman residual that suffices.
+
+        ``mdp`` is the problem at the temperature of the moment, where that changes.
+        """
         self.evaluations += 1
-        return evaluate(self.mdp, p, guess, self.linear_solver, None, self._incomplete, tolerance)
+        mdp = self.mdp if mdp is None else mdp
+        return evaluate(mdp, p, guess, self.linear_solver, None, self._incomplete, tolerance, self._annealed)
 
-    def evaluation_of(self, p: FloatArray, value: FloatArray, residual: float, exact: bool) -> Evaluation:
+    @property
+    def _annealed(self) -> bool:
+        return self.tempered.annealing is not None
+
+    def evaluation_of(
+        self, p: FloatArray, value: FloatArray, residual: float, exact: bool, mdp: GridMDP | None = None
+    ) -> Evaluation:
         """The evaluation of a policy (S, A) whose V (S,), residual and exactness were found before."""
-        mdp, reward = self.mdp, np.empty(self.mdp.states.size)
+        mdp, reward = self.mdp if mdp is None else mdp, np.empty(self.mdp.states.size)
         regularised_cost(p, mdp.cost, mdp.log_mass, mdp.temperature, reward)
         system = DiscountedSystem(mdp.transition.under(p), mdp.discount, self.linear_solver, self._incomplete)
-        found = Evaluation(mdp, value, residual, system, reward=reward)
+        entropy = entropy_of(mdp, p) if self._annealed else None
+        found = Evaluation(mdp, value, residual, system, None, reward, entropy)
         return found.taken_as_exact() if exact else found

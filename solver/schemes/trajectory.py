@@ -16,6 +16,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.brief import briefly
 from wpoflow.core.renamed import renamed
+from wpoflow.solver.arithmetic.annealing import Annealing
 from wpoflow.solver.bellman.evaluation import Evaluation, evaluate
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.flows.flow import AnyFlow, as_flow
@@ -124,6 +125,7 @@ def flow(
     weights: FloatArray | None = None,
     watch: Callable[[], None] = lambda: None,
     resume: Mapping[str, Any] | None = None,
+    anneal: Annealing | None = None,
 ) -> Iterator[FlowState]:
     """Iterate over the time steps of the flow, for ever; the first state is the initial one.
 
@@ -151,6 +153,8 @@ def flow(
     resume : mapping, optional
         What `FlowState.arrays` gave: the flow goes on after that state, bit for bit as it would have, and that state
         comes first.
+    anneal : Annealing, optional
+        Temperatures that fall from that of the problem; flow and scheme must be able to follow.
 
     Raises
     ------
@@ -167,17 +171,17 @@ def flow(
     """
     check_problem(mdp)
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
-    made = make_scheme(mdp, scheme, step, accuracy, as_flow(mdp, flow), linear_solver, weights)
+    made = make_scheme(mdp, scheme, step, accuracy, as_flow(mdp, flow), linear_solver, weights, anneal)
     integrator = Integrator(made.problem, made, watch)
     policy = mdp.initial_policy if policy is None else policy
     mdp.check_policy(policy)
     start = _beginning(mdp, integrator, policy) if resume is None else _resumed(integrator, policy, resume)
-    return _iterate(mdp, integrator, start, merge(iter(landings)))
+    return _iterate(integrator, start, merge(iter(landings)))
 
 
 def _beginning(mdp: GridMDP, integrator: Integrator, policy: FloatArray) -> FlowState:
-    solver = integrator.problem.substeps.linear_solver
-    first = cache(lambda: evaluate(mdp, policy, None, solver))
+    solver, annealed = integrator.problem.substeps.linear_solver, integrator.problem.tempered.annealing is not None
+    first = cache(lambda: evaluate(mdp, policy, None, solver, temperatures=annealed))
     return FlowState(0.0, policy, integrator.scheme.init(policy, first() if integrator.scheme.valued else None), first)
 
 
@@ -191,14 +195,15 @@ def _resumed(integrator: Integrator, policy: FloatArray, arrays: Mapping[str, An
     check_like(own, {"value": nothing.value, **numbers})
     of_scheme = {name.removeprefix(OF_SCHEME): value for name, value in arrays.items() if name not in own}
     state = state_like(template, of_scheme, scheme.tuples, substeps)
-    found = substeps.evaluation_of(state.policy, own["value"], own["residual"], True)
+    mdp = substeps.tempered.mdp(state.time)
+    found = substeps.evaluation_of(state.policy, own["value"], own["residual"], True, mdp)
     if own["steps"]:
         integrator.guess = found.value
     kept = {name: own[name] for name in (*NUMBERS, *COUNTERS)}
     return FlowState(policy=state.policy, state=state, evaluate=lambda: found, **kept)
 
 
-def _iterate(mdp: GridMDP, integrator: Integrator, state: FlowState, landings: Iterator[float]) -> Iterator[FlowState]:
+def _iterate(integrator: Integrator, state: FlowState, landings: Iterator[float]) -> Iterator[FlowState]:
     yield state
     landing, dense, control = 0.0, integrator.scheme.dense, integrator.problem.control
     own_step = integrator.problem.flow.own_step
@@ -208,7 +213,7 @@ def _iterate(mdp: GridMDP, integrator: Integrator, state: FlowState, landings: I
         start = state
         taken = integrator.step(start.state, math.inf if dense else landing - start.time)
         while dense and landing < start.time + taken.dt * (1.0 - SAME_TIME):
-            inside = _interpolated(mdp, integrator, start, taken, landing, state)
+            inside = _interpolated(integrator, start, taken, landing, state)
             if inside is None:
                 taken = integrator.step(taken.retry, landing - start.time)
                 break
@@ -235,10 +240,11 @@ def _iterate(mdp: GridMDP, integrator: Integrator, state: FlowState, landings: I
 
 
 def _interpolated(
-    mdp: GridMDP, integrator: Integrator, start: FlowState, taken: Step, time: float, last: FlowState
+    integrator: Integrator, start: FlowState, taken: Step, time: float, last: FlowState
 ) -> FlowState | None:
     """The flow within a step, by dense output; None if V would not fall from the ``last`` state to it and on."""
     policy = integrator.scheme.interpolate(taken.state, time - start.time)
+    mdp = integrator.problem.tempered.mdp(time)
     found = evaluate(mdp, policy, last.value, integrator.problem.substeps.linear_solver).taken_as_exact()
     if not (descends(mdp, last.evaluation, found) and descends(mdp, found, values(taken.state).refined())):
         return None

@@ -1,4 +1,4 @@
-"""A file that holds the soft optimum alone: a run file of no steps."""
+"""A file that holds an optimum alone, the soft one or that of the costs: a run file of no steps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from wpoflow.solver.storage.writer import RunWriter
 def save_optimum(
     mdp: GridMDP, best: Optimum, path: str | os.PathLike[str], *, force: bool = False, seconds: float = 0.0
 ) -> None:
-    """Write grids, soft-optimal value, Q and policy; `solver.storage.writer.open_run` reads them.
+    """Write grids, optimal value, Q and policy; `solver.storage.writer.open_run` reads them.
 
     Parameters
     ----------
@@ -41,5 +41,6 @@ def save_optimum(
         if (found := np.shape(getattr(best, name))) != shape:
             raise ValueError(f"optimum: its {name} has shape {found}, not {shape}: it is of another problem")
     with OutputLock(path), RunWriter(path, problem_head(mdp, {}), arrays=problem_arrays(mdp), force=force) as writer:
-        writer.optimum(best)
-        writer.close("complete", "soft optimum computed; no flow was run", {"wall_seconds": seconds})
+        writer.optimum(best.stated(mdp.temperature))
+        kind = "optimum without regularisation" if best.temperature == 0.0 else "soft optimum"
+        writer.close("complete", f"{kind} computed; no flow was run", {"wall_seconds": seconds})

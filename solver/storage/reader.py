@@ -14,7 +14,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.text import one_line
 from wpoflow.grids.grid import Grid
-from wpoflow.solver.records.layout import OPTIMUM_ARRAYS, PROBLEM_ARRAYS, SCHEMA_VERSION, Variable, variables
+from wpoflow.solver.records.layout import PROBLEM_ARRAYS, SCHEMA_VERSION, Variable, variables
 from wpoflow.solver.records.notices import RunFileWarning
 from wpoflow.solver.records.run import Optimum, Run, Snapshots
 from wpoflow.solver.records.series import SERIES, SINCE
@@ -85,14 +85,15 @@ def _read(contents: Contents) -> Run:
     table = variables(states, actions)
     held = [name for name in SERIES if SINCE.get(name, LEAST_SCHEMA) <= _schema(attributes)]
     rows = contents.rows([table[name] for name in held])
+    series = {name: contents.at_once(table[name], rows) for name in held}
     return Run(
         states=states,
         actions=actions,
-        series={
-            name: contents.at_once(table[name], rows) if name in held else np.full(rows, np.nan) for name in SERIES
-        },
+        series=with_later_series(series, attributes),
         snapshots=_snapshots(contents, table) if contents.has("snapshot") else None,
-        optimum=contents.later(partial(_optimum, table=table)) if contents.has("optimum") else None,
+        optimum=contents.later(partial(_optimum, table=table, attributes=attributes))
+        if contents.has("optimum")
+        else None,
         reference_mass=contents.at_once(table["reference_mass"]),
         rho=contents.at_once(table["rho"]),
         attributes=attributes,
@@ -104,6 +105,19 @@ def _schema(attributes: Mapping[str, Scalar]) -> int:
     """The schema of a file; the present one of a damaged file that does not say."""
     found = attributes.get("schema_version", SCHEMA_VERSION)
     return found if isinstance(found, int) else SCHEMA_VERSION
+
+
+def with_later_series(series: dict[str, FloatArray], attributes: Mapping[str, Scalar]) -> dict[str, FloatArray]:
+    """All series, of a file of earlier versions, too: its temperature was constant."""
+    temperature, discount = (float(attributes.get(name, np.nan)) for name in ("temperature", "discount"))
+    with np.errstate(all="ignore"):
+        bought = temperature / (1.0 - discount) * series["entropy"]
+        known = {
+            "temperature": np.full_like(bought, temperature),
+            "cost_rho": series["value_rho"] - bought,
+        }
+    unknown = np.full_like(bought, np.nan)
+    return {name: series.get(name, known.get(name, unknown)) for name in SERIES}
 
 
 def _grid(contents: Contents, attributes: Mapping[str, Scalar], kind: str) -> Grid:
@@ -118,9 +132,18 @@ def _snapshots(contents: Contents, table: Mapping[str, Variable]) -> Snapshots:
     return Snapshots(contents.at_once(time, rows), contents.kept(value, rows), contents.kept(policy, rows))
 
 
-def _optimum(contents: Contents, table: Mapping[str, Variable]) -> Optimum:
+def _optimum(contents: Contents, table: Mapping[str, Variable], attributes: Mapping[str, Scalar]) -> Optimum:
+    stated = "temperature" in contents.file["optimum"].attrs  # earlier versions did not
+    temperature = contents.optimum_number("temperature") if stated else float(attributes.get("temperature", np.nan))
+    value, q, policy, occupancy = (
+        contents.array(table[f"optimum/{name}"]) for name in ("value", "q", "policy", "occupancy")
+    )
     found = Optimum(
-        **{name: contents.array(table[f"optimum/{name}"]) for name in OPTIMUM_ARRAYS},
+        value=value,
+        q=q,
+        policy=policy,
+        occupancy=occupancy,
+        temperature=temperature,
         bellman_residual=contents.optimum_number("bellman_residual"),
         gap_floor=contents.optimum_number("gap_floor"),
         iterations=int(np.nan_to_num(contents.optimum_number("iterations"))),

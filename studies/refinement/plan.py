@@ -25,6 +25,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wpoflow.core.text import did_you_mean
+from wpoflow.solver.registry import FLOWS
 
 DIRECTIONS = ("states", "actions", "grid", "time", "all")
 FACTORS = {"2": 2.0, "sqrt2": math.sqrt(2.0)}
@@ -153,10 +154,21 @@ def _refines(direction: str, axis: RefinedAxis, names: Sequence[str]) -> bool:
     return direction == f"{axis.kind}s"
 
 
-def default_directions(axes: Sequence[RefinedAxis]) -> list[str]:
-    """States, actions, both where there are both, and time."""
+def default_directions(axes: Sequence[RefinedAxis], flow: str = "wasserstein") -> list[str]:
+    """States, actions, both where there are both, and time where the flow has steps to refine."""
     kinds = [f"{kind}s" for kind in ("state", "action") if any(a.kind == kind and not a.fixed for a in axes)]
-    return [*kinds, *(["grid"] if len(kinds) > 1 else []), "time"]
+    return [*kinds, *(["grid"] if len(kinds) > 1 else []), *(["time"] if _only_step(flow) is None else [])]
+
+
+def _only_step(flow: str) -> float | None:
+    return FLOWS[flow].step if flow in FLOWS else None
+
+
+def refuse_only_step(directions: Sequence[str], flow: str) -> None:
+    """Raise ValueError if steps of a flow are to be refined that has only one."""
+    for name in directions:
+        if name in ("time", "all") and _only_step(flow) is not None:
+            raise ValueError(f"direction {name}: the step of {flow} is {_only_step(flow):g}, and cannot be refined")
 
 
 def coarsest_step(times: Sequence[float], step: float | None) -> float:

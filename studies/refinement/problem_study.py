@@ -26,7 +26,7 @@ from wpoflow.solver.records.run import Run
 from wpoflow.solver.registry import AUTOMATIC, fixed_step_schemes, own_step_flows
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.studies.refinement import study as studies
-from wpoflow.studies.refinement.plan import Level, default_directions, plan_direction
+from wpoflow.studies.refinement.plan import Level, default_directions, plan_direction, refuse_only_step
 from wpoflow.studies.refinement.problem_grids import refined_axes, with_cells
 from wpoflow.studies.refinement.result import RefinementStudy
 from wpoflow.studies.refinement.study import ACCURACY, QUANTITIES
@@ -106,7 +106,8 @@ def refine(
     if isinstance(problem, ProblemFile) and (cells or set):
         raise ValueError("cells and set replace values of a file that is still to be read")
     axes = refined_axes(stated)
-    chosen = default_directions(axes) if directions is None else list(directions)
+    chosen = default_directions(axes, stated.flow.kind) if directions is None else list(directions)
+    refuse_only_step(chosen, stated.flow.kind)
     plans = {name: plan_direction(name, axes, levels, factor, 1.0) for name in chosen}
     if scheme is None:
         scheme = stated.flow.scheme if stated.flow.scheme in fixed_step_schemes() else AUTOMATIC
@@ -124,6 +125,7 @@ def refine(
         flow=stated.flow.kind,
         parameters=stated.flow.parameters,
         own_step=stated.flow.step,
+        anneal=stated.flow.annealing,
         **given,  # type: ignore[arg-type]
     )
     return replace(found, times_from=why)
@@ -177,7 +179,7 @@ def _own_time(
     table = stated.flow
     how: dict[str, Any] = {"step": table.step} if table.kind in own_step_flows() else {"accuracy": LOOSE}
     followed = as_flow(mdp, table.kind, table.parameters)
-    run = evolve(mdp, until=criteria, snapshots=0, optimum=optimum, flow=followed, **how)
+    run = evolve(mdp, until=criteria, snapshots=0, optimum=optimum, flow=followed, anneal=table.annealing, **how)
     met = _first_time(run, criteria["gap"])
     if met > 0.0:
         return [met], f"where the gap of flow.until, {criteria['gap']:.3g}, is met on the middle grid"

@@ -34,7 +34,14 @@ from wpoflow.solver.registry import AUTOMATIC, DESCENT, fixed_step_schemes, own_
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.schemes.choice import scheme_class
 from wpoflow.studies.refinement.orders import extrapolate, observed_order
-from wpoflow.studies.refinement.plan import Level, RefinedAxis, coarsest_step, default_directions, plan_direction
+from wpoflow.studies.refinement.plan import (
+    Level,
+    RefinedAxis,
+    coarsest_step,
+    default_directions,
+    plan_direction,
+    refuse_only_step,
+)
 from wpoflow.studies.refinement.result import DirectionStudy, QuantityStudy, RefinementStudy
 from wpoflow.studies.refinement.rounding import Rounding
 
@@ -73,6 +80,7 @@ def refine(
     flow: str = "wasserstein",
     parameters: Mapping[str, float] | None = None,
     own_step: float | None = None,
+    anneal: Mapping[str, Any] | None = None,
     functions: Mapping[str, Callable[[Run], float]] | None = None,
     progress: Callable[[str, Level], None] | None = None,
 ) -> RefinementStudy:
@@ -104,6 +112,8 @@ def refine(
         Which flow, and what it is made with besides the problem.
     own_step : float, optional
         The step of a flow that has one of its own, where steps are not refined.
+    anneal : mapping, optional
+        How the temperature falls, as of `evolve`.
     functions : mapping of name to callable, optional
         Further numbers, computed from the whole run; its snapshot is that of the last time.
     progress : callable, optional
@@ -118,7 +128,8 @@ def refine(
     """
     scheme = _of_fixed_step(scheme, flow)
     _check(times, quantities, functions or {}, factor)
-    chosen = default_directions(axes) if directions is None else list(directions)
+    chosen = default_directions(axes, flow) if directions is None else list(directions)
+    refuse_only_step(chosen, flow)
     stepped = any(name in ("time", "all") for name in chosen)
     first = coarsest_step(times, step) if stepped else None
     plans = {}
@@ -130,7 +141,9 @@ def refine(
             )
         plans[name] = plan
     own = own_step if flow in own_step_flows() else None
-    runner = _Runner(make_mdp, list(times), quantities, functions or {}, scheme, accuracy, flow, parameters or {}, own)
+    runner = _Runner(
+        make_mdp, list(times), quantities, functions or {}, scheme, accuracy, flow, parameters or {}, own, anneal
+    )
     entries = []
     for name, plan in plans.items():
         outcomes = []
@@ -186,6 +199,7 @@ class _Runner:
     flow: str
     parameters: Mapping[str, float]
     own_step: float | None
+    anneal: Mapping[str, Any] | None
     title: str = ""
     _done: dict[tuple[tuple[tuple[str, int], ...], float | None], Outcome] = field(default_factory=dict)
     _last: tuple[Mapping[str, int], GridMDP, Optimum] | None = None
@@ -217,6 +231,7 @@ class _Runner:
             accuracy=None if step is not None else self.accuracy,
             scheme=AUTOMATIC if own or level.step is None else self.scheme,
             flow=as_flow(mdp, self.flow, self.parameters),
+            anneal=self.anneal,
             series={"times": self.times},
             snapshots=0,
             optimum=optimum,

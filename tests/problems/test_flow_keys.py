@@ -12,7 +12,7 @@ from wpoflow.problems.problem_file import parse_problem, read_problem
 from wpoflow.solver.records.settings import Settings
 from wpoflow.solver.registry import FLOWS, own_step_flows
 
-CONTROL_WORDS = "kind, until, scheme, accuracy and step"
+CONTROL_WORDS = "kind, until, scheme, accuracy, step and anneal"
 
 
 def with_flow(lines: str) -> str:
@@ -33,7 +33,7 @@ def test_the_weight_has_a_default_where_there_is_one() -> None:
 
 @pytest.mark.parametrize("name", FLOWS)
 def test_the_resolved_text_of_every_flow_reads_back_as_itself(name: str) -> None:
-    step = "step = 0.5" if name in own_step_flows() else ""
+    step = f"step = {FLOWS[name].step or 0.5}" if name in own_step_flows() else ""
     problem = parse_problem(with_flow(f'kind = "{name}"\n{step}'))
     assert parse_problem(problem.text).flow == problem.flow
     settings = Settings(flow=problem.flow)
@@ -59,6 +59,24 @@ def test_the_resolved_text_of_every_flow_reads_back_as_itself(name: str) -> None
         ('kind = "wasserstein-fisher-rao"\nbeta = inf', "flow.beta: must be a finite number"),
         ('kind = "wasserstein-fisher-rao"\nbeta = "1"', "flow.beta: must be a valid number"),
         ('kind = "fisher_rao"', "flow.kind: 'fisher_rao' is not a choice; choose 'wasserstein', 'fisher-rao', "),
+        (
+            'kind = "mirror"\nstep = 0.1\nanneal = { schedule = "harmonic", rate = 1.0 }',
+            "flow.anneal: is not a key of mirror: choose among kind, until and step",
+        ),
+        (
+            'anneal = { schedule = "linear", rate = 1.0 }',
+            "flow.anneal.schedule: 'linear' is not a choice; choose 'harmonic', 'exponential' or 'logarithmic'",
+        ),
+        ('anneal = { schedule = "harmonic", rate = 0.0 }', "flow.anneal.rate: must be greater than 0"),
+        (
+            'kind = "policy-iteration"\nstep = 0.5',
+            "flow.step: is 1 for policy-iteration, whose flow time counts its steps",
+        ),
+        (
+            'kind = "policy-iteration"\naccuracy = 0.5',
+            "flow.accuracy: is not a key of policy-iteration: its step belongs to the algorithm; choose among kind, ",
+        ),
+        ('anneal = "harmonic"', "flow.anneal: must be a table"),
         ('kind = "mirror"\nstep = -1.0', "flow.step: must be greater than 0"),
     ],
 )

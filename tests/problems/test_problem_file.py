@@ -72,7 +72,7 @@ def test_minimal_problem_gets_the_documented_defaults() -> None:
 def test_choices_are_those_of_the_registry() -> None:
     for key, names in (("flow.scheme", scheme_names()), ("flow.kind", tuple(FLOWS))):
         for name in names:
-            step = {"flow.step": 0.1} if name in own_step_flows() else {}
+            step = {"flow.step": FLOWS[name].step or 0.1} if name in own_step_flows() else {}
             parse_problem(changed({key: name, **step}))
         with pytest.raises(ProblemError, match=f"{key}: 'none' is not a .*{names[-1]}"):
             parse_problem(changed({key: "none"}))

@@ -197,7 +197,7 @@ def test_moments_of_the_decaying_weight(z: float) -> None:
 
 def test_averages_are_exact_for_polynomials_of_the_degree_and_tell_what_they_leave_out() -> None:
     times, dt, decay = np.array([0.0, -0.3, -0.5, -1.1]), 0.4, 1.7
-    formula = DecayingAverage(times, dt, decay)
+    formula = DecayingAverage(times, dt, moments(decay * dt, times.size + 1))
 
     def average(f: np.polynomial.Polynomial) -> float:
         top, whole = (quad(lambda s, g=g: np.exp(-decay * (dt - s)) * g(s), 0.0, dt)[0] for g in (f, lambda s: 1.0))

@@ -52,6 +52,7 @@ FOLLOWED: list[tuple[str, str, dict[str, Any]]] = [
     ("fisher-rao", "euler", {"accuracy": 1e-2}),
     ("fisher-rao", "euler", {"step": 0.05}),
     ("mirror", "automatic", {"step": 0.05}),
+    ("policy-iteration", "automatic", {"step": 1.0}),
     ("proximal", "automatic", {"step": 0.05}),
     ("wasserstein-fisher-rao", "extrapolated", {"accuracy": 1e-4}),
     ("wasserstein-fisher-rao", "euler", {"step": 0.05}),

@@ -54,5 +54,5 @@ class TwiceScheme(Scheme):
 
     def trial(self, state: State, dt: float) -> Trial:
         """See `Scheme`."""
-        out = self.problem.substeps(state.policy, values(state), dt, 2, self._ring.free(state.policy))
+        out = self.problem.substeps(state.policy, values(state), state.time, dt, 2, self._ring.free(state.policy))
         return Trial(PlainState(out, None, state.size), state)

@@ -165,6 +165,33 @@ def test_no_line_of_the_help_is_cut(call: Call, monkeypatch: pytest.MonkeyPatch)
         assert "or extend one that has ended." in " ".join(out.split())
 
 
+def test_the_optimum_at_another_temperature_and_without_one(call: Call) -> None:
+    status, out, _ = call("optimum", *SMALL, "--temperature", "0", "-o", "hard.h5")
+    assert status == 0
+    assert "0, the costs alone" in out
+    hard = open_run("hard.h5")
+    assert hard.optimum is not None
+    assert hard.optimum.temperature == 0.0
+    assert hard.attributes["temperature"] != 0.0
+    assert set(np.unique(hard.optimum.policy)) == {0.0, 1.0}
+    values = []
+    for temperature in ("1e-5", "0.05"):
+        assert call("optimum", *SMALL, "--temperature", temperature, "-o", "soft.h5", "--force")[0] == 0
+        run = open_run("soft.h5")
+        assert run.optimum is not None
+        assert run.optimum.temperature == run.attributes["temperature"] == float(temperature)
+        assert f"temperature = {float(temperature)}" in run.problem
+        values.append(run.optimum.value)
+    assert np.all(values[1] > values[0])
+    assert np.all(values[0] > hard.optimum.value)
+    np.testing.assert_allclose(values[0], hard.optimum.value, rtol=1e-3)
+    for wrong in ("-1", "nan", "inf", "cold"):
+        status, out, err = call("optimum", *SMALL, "--temperature", wrong)
+        assert (status, out) == (2, "")
+        assert "--temperature" in err
+        assert len(err.splitlines()) == 1
+
+
 def test_the_gallery(call: Call) -> None:
     status, out, _ = call("gallery")
     names = [line.split()[0] for line in out.splitlines()]

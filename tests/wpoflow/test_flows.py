@@ -15,6 +15,7 @@ from wpoflow.solver.flows.wasserstein_fisher_rao import WassersteinFisherRaoFlow
 from wpoflow.solver.registry import FLOWS, own_step_flows
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.storage.writer import open_run
+from wpoflow.studies.refinement.problem_study import refine
 from wpoflow.validation.finding import Verdict
 from wpoflow.validation.suite import LEVELS, validate_problem, validate_run
 
@@ -23,7 +24,7 @@ OF_TRANSPORT = ("static_inequality", "decay_weighted", "decay_sup_norm", "decay_
 
 
 def control(name: str) -> list[str]:
-    return ["--step", "0.25"] if name in own_step_flows() else []
+    return ["--step", str(FLOWS[name].step or 0.25)] if name in own_step_flows() else []
 
 
 @pytest.mark.parametrize("name", FLOWS)
@@ -38,7 +39,7 @@ def test_every_flow_runs_and_says_so(call: Call, name: str) -> None:
     assert np.all(np.diff(run.series["gap"]) < 0.0)
     assert run.series["mass_error"].max() < 1e-13
     found = json.loads(str(run.attributes["flow_parameters"]))
-    assert found == {**FLOWS[name].parameters, **({"step": 0.25} if name in own_step_flows() else {})}
+    assert found == {**FLOWS[name].parameters, **({"step": float(control(name)[1])} if control(name) else {})}
     assert name in out
     status, out, _ = call("info", "a.h5")
     assert name in out
@@ -91,7 +92,7 @@ def test_a_run_of_logarithms_that_is_extended_is_the_longer_run(call: Call, name
         (["--scheme", "adams"], "--scheme 'adams' is for continuous flows of logarithms; choose multistep"),
         (
             ["--flow", "wfr"],
-            "--flow: 'wfr' is not a choice; choose 'wasserstein', 'fisher-rao', 'mirror', 'proximal' or",
+            "--flow: 'wfr' is not a choice; choose 'wasserstein', 'fisher-rao', 'mirror', 'policy-iteration', ",
         ),
     ],
 )
@@ -102,7 +103,9 @@ def test_what_a_flow_does_not_take_is_refused_in_one_line(call: Call, arguments:
 @pytest.mark.parametrize("name", [name for name in FLOWS if name != "wasserstein"])
 def test_claims_of_the_wasserstein_flow_are_not_made_of_others(name: str) -> None:
     """Of a run file, and of the problem, where steps are tried; what does apply holds."""
-    given = {"flow.kind": f'"{name}"'} | ({"flow.step": "0.5"} if name in own_step_flows() else {})
+    given = {"flow.kind": f'"{name}"'} | (
+        {"flow.step": str(FLOWS[name].step or 0.5)} if name in own_step_flows() else {}
+    )
     changes = {**given, "flow.until": "{ gap = 1e-6, steps = 200 }"}
     evidence = []
     result = validate_problem(
@@ -120,7 +123,7 @@ def test_claims_of_the_wasserstein_flow_are_not_made_of_others(name: str) -> Non
 
 def test_no_rate_is_guaranteed_that_is_of_another_flow() -> None:
     """Late rates are the flows' own, and what is observed comes to them; guarantees are those that hold."""
-    for name in FLOWS:
+    for name in FLOWS.keys() - {"policy-iteration"}:  # which in the end converges quadratically
         # fluxes and W2 have the same spectral gap on fine cells only
         mdp = load_problem("lqr", cells={"x": 12, "u": 48 if name == "proximal" else 12})
         control = {"step": 0.5} if name in own_step_flows() else {"accuracy": 1e-6}
@@ -143,3 +146,48 @@ def test_a_first_policy_without_mass_somewhere_is_told_where_it_stays_so(call: C
     assert "fisher-rao never gives any to a cell that has none" in err
     assert call("check", *SMALL, *narrow, "--flow", "wasserstein-fisher-rao")[2] == ""
     assert call("check", *SMALL, *narrow)[2] == ""
+
+
+ANNEALED = ["--flow", "fisher-rao", "--set", 'flow.anneal={ schedule = "harmonic", rate = 0.5 }', "--accuracy", "1e-4"]
+
+
+def test_an_annealed_run_says_so_is_gone_on_with_and_validated(call: Call) -> None:
+    status, out, err = call("check", *SMALL, *ANNEALED)
+    assert (status, err) == (0, "")
+    assert "falls, harmonic at the rate 0.5" in out
+    status, out, err = call("run", *SMALL, *ANNEALED, "--until", "4.0", "-o", "whole.h5")
+    assert (status, err) == (0, "")
+    assert "cost gap" in out
+    assert call("run", *SMALL, *ANNEALED, "--until", "1.0", "-o", "part.h5", "--quiet")[0] == 0
+    assert call("resume", "part.h5", "--until", "4.0", "--quiet")[0] == 0
+    whole, part = open_run("whole.h5"), open_run("part.h5")
+    np.testing.assert_array_equal(whole.policy, part.policy)
+    assert json.loads(str(part.attributes["flow_parameters"])) == {"anneal": {"schedule": "harmonic", "rate": 0.5}}
+    np.testing.assert_allclose(whole.series["temperature"], 0.2 / (1.0 + 0.5 * whole.series["time"]), rtol=1e-15)
+    assert np.all(np.diff(whole.series["value_rho"]) < 0.0)
+    assert np.all(whole.series["cost_gap"] > 0.0)
+    assert call("validate", "whole.h5")[0] == 0
+    assert call("info", "whole.h5", "--json")[0] == 0
+
+
+def test_a_temperature_that_would_vanish_is_refused_before_anything_is_run(call: Call) -> None:
+    cooled = 'flow.anneal={ schedule = "exponential", rate = 30.0 }'
+    check_refusal(
+        call,
+        ["run", *SMALL, "--set", cooled, "--until", "50"],
+        2,
+        "lqr (gallery): flow.anneal: at flow time 50 the temp",
+    )
+
+
+def test_a_refined_problem_is_annealed_as_its_file_says() -> None:
+    changes = {"flow.kind": '"fisher-rao"', "flow.anneal": '{ schedule = "harmonic", rate = 2.0 }'}
+    how = {"times": [1.0], "directions": ["time"], "step": 0.25, "cells": {"x": 16, "u": 16}}
+    values = [
+        refine("lqr", 3, set=given, **how).find("time", "value_rho").values[-1]  # type: ignore[arg-type]
+        for given in (changes, {"flow.kind": '"fisher-rao"'})
+    ]
+    mdp = load_problem("lqr", cells={"x": 9, "u": 8})  # the middle one of three grids
+    exact = evolve(mdp, until=1.0, flow="fisher-rao", anneal={"schedule": "harmonic", "rate": 2.0})
+    assert abs(values[0] - exact.series["value_rho"][-1]) < 1e-2
+    assert abs(values[1] - values[0]) > 0.1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from wpoflow.validation.claims import (
+    annealed_cost,
+    annealed_descent,
     constants_ordered,
     decay_any_rho,
     decay_paper,
@@ -11,6 +13,7 @@ from wpoflow.validation.claims import (
     dissipation_identity,
     future_rates,
     identities,
+    iteration_contraction,
     kl_contraction,
     late_mixture,
     late_rate,
@@ -47,6 +50,9 @@ CLAIMS: dict[str, Claim] = {
         late_rate,
         late_mixture,
         policy_iteration,
+        iteration_contraction,
+        annealed_descent,
+        annealed_cost,
         orders,
         regularity,
     )

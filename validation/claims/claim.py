@@ -9,6 +9,7 @@ from typing import Any
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Finding, Hypothesis, Measurement
 
+CONSTANT = "a constant temperature"
 Judgement = tuple[tuple[Hypothesis, ...], tuple[Measurement, ...], dict[str, Any]]
 
 
@@ -28,6 +29,8 @@ class Claim:
         Whether policies must be evaluated, so that a run file alone is not enough.
     needs_family : bool
         Whether the problem must be run on several grids.
+    any_temperature : bool
+        Whether it is meant of runs in which the temperature falls, too.
     """
 
     name: str
@@ -36,13 +39,17 @@ class Claim:
     judge: Callable[[Evidence], Judgement]
     needs_problem: bool = False
     needs_family: bool = False
+    any_temperature: bool = False
 
     def applies(self, evidence: Evidence) -> bool:
         """Whether the evidence holds what the claim needs."""
         return not (self.needs_problem and evidence.mdp is None) and not (self.needs_family and evidence.family is None)
 
     def finding(self, evidence: Evidence) -> Finding:
-        """Judge the claim on one case."""
+        """Judge the claim on one case; it does not apply where the temperature falls unless it says so."""
+        if evidence.annealing is not None and not self.any_temperature:
+            falls = Hypothesis(CONSTANT, False, f"it falls, by the {evidence.annealing.schedule} schedule")
+            return Finding(self.name, evidence.name, self.statement, self.source, (falls,), (), {})
         hypotheses, measurements, notes = self.judge(evidence)
         return Finding(self.name, evidence.name, self.statement, self.source, hypotheses, measurements, notes)
 

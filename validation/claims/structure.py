@@ -26,6 +26,7 @@ SIGNIFICANT = 1e-290
     "structure",
     "mass is kept, nothing turns negative, and the Gibbs policy of Q is a fixed point of every step",
     "Scharfetter & Gummel 1969, doi:10.1109/T-ED.1969.16566; Grassmann, Taksar & Heyman 1985 (elimination)",
+    any_temperature=True,
 )
 def judge(evidence: Evidence) -> Judgement:
     """Mass and positivity along the run; the steady state by steps from it, where the problem is known."""

@@ -51,6 +51,7 @@ def main(*, asked: Mapping[str, Any]) -> Exit:
         ("objective", mdp.objective),
         ("Bellman solver", linear_solver_of(mdp)),
         ("flow", ", ".join([flow.kind, *(f"{key} {value:g}" for key, value in flow.parameters.items())])),
+        *([] if flow.anneal is None else [("temperature", flow.anneal.words)]),
         ("time scheme", used),
         ("stops at", ", ".join(f"{name} {value:g}" for name, value in stated.flow.until.criteria.items())),
         ("gap floor", f"at least {least_gap_floor(mdp):.2g} (rounding)"),

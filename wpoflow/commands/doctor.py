@@ -85,7 +85,7 @@ def self_test() -> list[tuple[str, float, float]]:
     ways: dict[str, dict[str, Any]] = {name: {"scheme": name} for name in ("euler", "extrapolated", "multistep")}
     ways |= {name: {"flow": name} for name in FLOWS if name != "wasserstein"}
     for scheme, way in ways.items():
-        way |= {"step": UNTIL / OWN_STEPS} if scheme in own_step_flows() else {"accuracy": 1e-3}
+        way |= {"step": FLOWS[scheme].step or UNTIL / OWN_STEPS} if scheme in own_step_flows() else {"accuracy": 1e-3}
         run = evolve(mdp, until=UNTIL, optimum=best, **way)
         series = run.series
         scale = float(np.abs(best.value).max()) / (1.0 - mdp.discount)

@@ -1,7 +1,8 @@
-"""``wpoflow optimum``: the soft-optimal value and policy."""
+"""``wpoflow optimum``: the soft-optimal value and policy, or those of the costs alone."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,14 +11,19 @@ from typing import Any
 from wpoflow.commands.outputs import files_read
 from wpoflow.commands.prepare import build
 from wpoflow.core.text import one_line
-from wpoflow.exits import Exit
+from wpoflow.exits import CommandError, Exit
 from wpoflow.problems.problem_file import read_problem
 from wpoflow.solver.storage.atomic import check_output
 from wpoflow.views.terminal import grid_rows, path_text, show, table
 
 
-def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: bool) -> Exit:
-    """Solve for the soft optimum, print its main numbers, store it if asked to."""
+def main(*, asked: Mapping[str, Any], temperature: float | None, output: Path | None, quiet: bool, force: bool) -> Exit:
+    """Solve for the optimum, print its main numbers, store it if asked to."""
+    hard = temperature == 0.0
+    if temperature is not None and not math.isfinite(temperature):
+        raise CommandError(Exit.UNUSABLE, f"--temperature {temperature}: must be finite")
+    if temperature is not None and not hard:
+        asked = {**asked, "set": {**asked.get("set", {}), "problem.temperature": repr(temperature)}}
     stated = read_problem(**asked)
     if output is not None:
         check_output(output, force, files_read(asked))
@@ -27,19 +33,20 @@ def main(*, asked: Mapping[str, Any], output: Path | None, quiet: bool, force: b
     from wpoflow.solver.storage.optimum_file import save_optimum
 
     started = time.monotonic()
-    best = solve_optimum(prepared.mdp)
+    best = solve_optimum(prepared.mdp, temperature=0.0 if hard else None)
     seconds = time.monotonic() - started
     if output is not None:
         save_optimum(prepared.mdp, best, output, force=force, seconds=seconds)
     if not quiet:
-        mdp = prepared.mdp
+        mdp, kind = prepared.mdp, "" if hard else "soft "
         rows = [
             ("title", one_line(mdp.title)),
             *grid_rows(mdp),
             ("transition", in_words(mdp.transition)),
             ("value", f"{mdp.rho @ best.value:.12g} on average over the initial law"),
             ("", f"{best.value.min():.6g} to {best.value.max():.6g} over the states"),
-            ("Bellman residual", f"{best.bellman_residual:.3g} after {best.iterations} soft policy iterations"),
+            ("temperature", "0, the costs alone" if hard else f"{best.temperature:g}"),
+            ("Bellman residual", f"{best.bellman_residual:.3g} after {best.iterations} {kind}policy iterations"),
             ("gap floor", f"{best.gap_floor:.3g} (rounding)"),
             ("seconds", f"{seconds:.2f}"),
             ("file", path_text(output) if output is not None else "none; -o FILE.h5 stores value, Q and policy"),

@@ -61,6 +61,7 @@ def _without_mass(problem: ProblemFile, mdp: GridMDP) -> list[str]:
 def scheme_used(prepared: Prepared, asked: Mapping[str, Any]) -> str:
     """Name of the time scheme a run will use; raises CommandError if it, or the flow, does not apply."""
     from wpoflow.solver.flows.flow import check_suitable, flow_class, suitable_flows
+    from wpoflow.solver.runs.conduct import refuse_too_cold
     from wpoflow.solver.schemes.choice import chosen_scheme
 
     flow = prepared.problem.flow
@@ -71,9 +72,13 @@ def scheme_used(prepared: Prepared, asked: Mapping[str, Any]) -> str:
         hint = "" if "flow" in asked else f", as by --flow {suitable_flows(prepared.mdp.actions)[0]}"
         raise CommandError(Exit.UNUSABLE, f"{blamed}{error}{hint}") from error
     try:
-        return chosen_scheme(prepared.mdp, flow.scheme, flow.step, flow.kind, flow.accuracy)
-    except ValueError as error:  # it begins with the word scheme
-        blamed = "--" if "scheme" in asked else f"{prepared.problem.label}: flow."
+        annealed = flow.anneal is not None
+        used = chosen_scheme(prepared.mdp, flow.scheme, flow.step, flow.kind, flow.accuracy, annealed)
+        refuse_too_cold(prepared.mdp, flow)
+        return used
+    except ValueError as error:  # it begins with the word scheme, or anneal
+        option = "scheme" in asked and not str(error).startswith("anneal")
+        blamed = "--" if option else f"{prepared.problem.label}: flow."
         raise CommandError(Exit.UNUSABLE, f"{blamed}{error}") from error
 
 

@@ -15,7 +15,7 @@ from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.problem_file import read_problem
 from wpoflow.solver.records.provenance import VERSION
 from wpoflow.solver.storage.atomic import write_text
-from wpoflow.studies.refinement.plan import FACTORS, Level, default_directions, plan_direction
+from wpoflow.studies.refinement.plan import FACTORS, Level, default_directions, plan_direction, refuse_only_step
 from wpoflow.studies.refinement.problem_grids import refined_axes
 from wpoflow.views.refinement_table import study_text
 from wpoflow.views.terminal import path_text, show
@@ -43,7 +43,8 @@ def main(
     stated = read_problem(**asked, scheme=scheme)
     axes = refined_axes(stated)
     try:  # mistakes are answered before anything heavy is imported
-        for name in directions or default_directions(axes):
+        refuse_only_step(directions or (), stated.flow.kind)
+        for name in directions or default_directions(axes, stated.flow.kind):
             plan_direction(name, axes, levels, FACTORS[factor], 1.0)
     except ValueError as error:
         raise CommandError(Exit.UNUSABLE, f"{stated.label}: {error}") from error

@@ -1,0 +1,107 @@
+"""The optimum without regularisation, tau = 0, by policy iteration (Howard 1960; Puterman 1994, section 6.4).
+
+    (I - gamma P^a) V = c_a,      Q = c + gamma P V,      a_i <- argmin_k Q_ik
+
+for deterministic policies a, one action cell in each state.  V is solved to rounding, so that Q is known to an e, and a
+state changes its action only for one that is better by more than 2 e.  Such a change is a true improvement: V falls
+there, and rises nowhere (performance difference).  So no policy comes back, there are finitely many, and the iteration
+ends.  That rests on e being a bound of rounding; lest it be none, a policy that does come back ends the iteration, too:
+whatever rounding does, no policy is evaluated twice.  At the end no action is better by more than 2 e, and V is within
+2 e/(1 - gamma) of the optimum.
+
+**Ties.**  Of the actions that cannot be told from the best one, their Q being within 2 e of it, each state takes the
+lowest index, those of exact ties among them, which rounding would otherwise decide; then V and Q are made anew.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.solver.bellman.evaluation import NotFiniteError, occupancy, q_of_value
+from wpoflow.solver.bellman.linear_solver import linear_solver_of
+from wpoflow.solver.bellman.system import EPS, DiscountedSystem
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Optimum
+
+ROUNDINGS = 8.0  # of the largest value, that a solve or a sum may be wrong by besides its residual
+
+
+def solve_hard_optimum(mdp: GridMDP, value: FloatArray | None = None, linear_solver: str | None = None) -> Optimum:
+    """Optimal value, Q and a deterministic policy of the costs alone.
+
+    Parameters
+    ----------
+    value : array (S,), optional
+        V that the first policy is greedy to; zero by default.
+    linear_solver : {"dense", "sparse", "krylov"}, optional
+        By default chosen from the sizes.
+
+    Returns
+    -------
+    Optimum
+        Its ``gap_floor`` bounds the error of V, and so the rounding of what is measured against it.
+
+    Raises
+    ------
+    NotFiniteError
+        Values too large for floating-point numbers.
+    BellmanError
+        A linear system could not be solved to rounding.
+    """
+    linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
+    q = mdp.cost if value is None else q_of_value(mdp, value)
+    actions: IntArray = np.argmin(q, axis=1)
+    seen: set[bytes] = set()
+    iterations = 0
+    while actions.tobytes() not in seen:
+        seen.add(actions.tobytes())
+        iterations += 1
+        value, q, error, _ = _evaluated(mdp, actions, value, linear_solver)
+        best, states = np.argmin(q, axis=1), np.arange(actions.size)
+        better = q[states, actions] - q[states, best] > 2.0 * error
+        actions = np.where(better, best, actions)
+    tied = q <= q.min(axis=1, keepdims=True) + 2.0 * error
+    actions = np.argmax(tied, axis=1)
+    value, q, error, system = _evaluated(mdp, actions, value, linear_solver)
+    return Optimum(
+        value=value,
+        q=q,
+        policy=_as_policy(mdp, actions),
+        bellman_residual=float(np.abs(value - q.min(axis=1)).max()),
+        gap_floor=4.0 * error / (1.0 - mdp.discount),
+        occupancy=occupancy(mdp, system),
+        iterations=iterations,
+        temperature=0.0,
+    )
+
+
+def cost_gap(mdp: GridMDP, policy: FloatArray, visited: FloatArray, hard: Optimum) -> float:
+    """Expected discounted cost of a policy (S, A) above the least one, averaged over rho, as a sum of what is lost.
+
+        cost(p) - min cost = 1/(1 - gamma) sum_i d_i sum_k p_ik (Q_ik - min Q_i),     Q of the optimum at tau = 0,
+
+    d = ``visited`` (S,) the occupancy of the policy.  Nothing cancels, so that small gaps keep their digits.
+    """
+    lost = hard.q - hard.q.min(axis=1, keepdims=True)
+    return float(np.add.reduce(visited * np.einsum("ik,ik->i", policy, lost))) / (1.0 - mdp.discount)
+
+
+def _as_policy(mdp: GridMDP, actions: IntArray) -> FloatArray:
+    policy = np.zeros(mdp.cost.shape)
+    policy[np.arange(actions.size), actions] = 1.0
+    return policy
+
+
+def _evaluated(
+    mdp: GridMDP, actions: IntArray, guess: FloatArray | None, linear_solver: str
+) -> tuple[FloatArray, FloatArray, float, DiscountedSystem]:
+    """V and Q of a deterministic policy, a bound of the error of Q, and the system that V solves."""
+    system = DiscountedSystem(mdp.transition.under(_as_policy(mdp, actions)), mdp.discount, linear_solver)
+    value, residual = system.solve(mdp.cost[np.arange(actions.size), actions], guess)
+    q = q_of_value(mdp, value)
+    if not np.all(np.isfinite(q)):
+        raise NotFiniteError(f"hard optimum: costs of up to {mdp.largest_cost:.3g} are too large for floats")
+    rounding = ROUNDINGS * EPS * max(float(np.abs(value).max()), float(np.abs(q).max()))
+    error = mdp.discount * (residual + rounding) / (1.0 - mdp.discount) + rounding
+    return value, q, error, system
