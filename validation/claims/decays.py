@@ -29,8 +29,8 @@ def known_time_error(evidence: Evidence) -> Hypothesis:
     known = evidence.euler_steps or evidence.accuracy is not None or descent
     return Hypothesis(
         "unsplit backward Euler steps, controlled time error, or recorded descent steps",
-        evidence.wasserstein and known,
-        "fixed steps that raised KL(p|g) in some state" if evidence.wasserstein else "another flow",
+        evidence.transports and known,
+        "fixed steps that raised KL(p|g) in some state" if evidence.transports else evidence.judged_as.without({}),
     )
 
 

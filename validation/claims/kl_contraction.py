@@ -12,6 +12,9 @@ in which every diagonal entry is one plus what its column still sends to the cel
 Taksar & Heyman 1985), adds numbers of one sign only, so that p' is right to a few eps times the number of cells in
 every entry, however small (O'Cinneide 1993), and so is its KL.
 
+A Wasserstein–Fisher–Rao step is such a step followed by a mixture with g, which lowers KL(.|g) further with the same Q:
+the theorem holds of it with the same alpha.
+
 Sources: Bobkov & Tetali 2006, doi:10.1007/s10959-006-0016-3; O'Cinneide, Numer. Math. 65 (1993) 109,
 doi:10.1007/BF01385743.
 """
@@ -46,9 +49,11 @@ def judge(evidence: Evidence) -> Judgement:
     mdp = evidence.mdp
     assert mdp is not None
     unsplit = Hypothesis(
-        f"the Wasserstein flow, on one action axis or on several of at most {MOST_CELLS} cells together",
-        evidence.wasserstein and (not evidence.split or mdp.actions.size <= MOST_CELLS),
-        f"{mdp.actions.size} cells: dense elimination would take too long" if evidence.wasserstein else "another flow",
+        f"a flow of transport, on one action axis or on several of at most {MOST_CELLS} cells together",
+        evidence.transports and (not evidence.split or mdp.actions.size <= MOST_CELLS),
+        f"{mdp.actions.size} cells: dense elimination would take too long"
+        if evidence.transports
+        else evidence.judged_as.without({}),
     )
     measurements, largest = [], 0.0
     for label, policy in _policies(evidence, mdp):

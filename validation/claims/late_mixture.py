@@ -25,6 +25,7 @@ from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.deviations import Deviations
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Hypothesis, Measurement
+from wpoflow.validation.judged_flow import NO_MIXTURE
 from wpoflow.validation.rates import mixture_rate
 
 MIXTURE_LATE = 5e-3
@@ -47,7 +48,7 @@ def judge(evidence: Evidence) -> Judgement:
     controlled = Hypothesis(
         "time error of a rate below a hundredth",
         accuracy is not None and float(evidence.time_error(1.0)) <= GAP_RATE,
-        "fixed steps, or another flow" if accuracy is None else f"accuracy {accuracy:g}: ask for a finer one",
+        f"accuracy {accuracy:g}: ask for a finer one" if accuracy is not None else _why_not(evidence),
     )
     if not (enough.met and controlled.met):
         return (enough, controlled), (), {}
@@ -59,6 +60,10 @@ def judge(evidence: Evidence) -> Judgement:
         "large deviations are left until rounding takes over, or until the run ends",
     )
     return (enough, controlled, late), tuple(measurements), notes
+
+
+def _why_not(evidence: Evidence) -> str:
+    return "fixed steps" if evidence.wasserstein else evidence.judged_as.without(NO_MIXTURE)
 
 
 def _from_quotients(evidence: Evidence) -> list[Measurement]:

@@ -1,6 +1,7 @@
 """The flow from one policy to a later time, by a general solver of stiff equations: no scheme of this project's.
 
-    dp/dt = L(Q^p) p,   L the generators of `validation.independent.generator`, Q^p by dense elimination at every call.
+    dp/dt = transport L(Q^p) p - growth p (delta - V),   L the generators of `validation.independent.generator`, Q^p by
+    dense elimination at every call.
 
 SciPy's Radau method of order five controls its own error; unknowns are the cell probabilities, all but the largest of
 which in a state would do, but mass is kept to the tolerance.
@@ -14,6 +15,7 @@ from scipy.integrate import solve_ivp
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.validation.independent.generator import Frozen, Geometry
+from wpoflow.validation.independent.growth import growth
 from wpoflow.validation.independent.policy import PolicyValues
 
 TOLERANCE = 1e-8
@@ -23,8 +25,10 @@ class TrajectoryError(ArithmeticError):
     """The solver gave up."""
 
 
-def flow_to(mdp: GridMDP, policy: FloatArray, time: float) -> FloatArray:
-    """The policy a time later, (S, A), to about 1e-7 of what moves.
+def flow_to(
+    mdp: GridMDP, policy: FloatArray, time: float, weights: tuple[float, float] = (1.0, 0.0)
+) -> FloatArray:
+    """The policy a time later, (S, A), to about 1e-7 of what moves; ``weights`` are those of transport and growth.
 
     Raises
     ------
@@ -35,8 +39,12 @@ def flow_to(mdp: GridMDP, policy: FloatArray, time: float) -> FloatArray:
 
     def slope(_: float, p: FloatArray) -> FloatArray:
         now = np.maximum(p.reshape(shape), 0.0)
-        frozen = Frozen.of(geometry, PolicyValues(mdp, now).q, mdp.reference_mass, mdp.temperature)
-        return frozen.apply(p.reshape(shape)).ravel()
+        q = PolicyValues(mdp, now).q
+        moved = weights[1] * growth(mdp, now, q) if weights[1] else np.zeros(shape)
+        if weights[0]:
+            frozen = Frozen.of(geometry, q, mdp.reference_mass, mdp.temperature)
+            moved = moved + weights[0] * frozen.apply(p.reshape(shape))
+        return moved.ravel()
 
     found = solve_ivp(slope, (0.0, time), policy.ravel(), method="Radau", rtol=TOLERANCE, atol=1e-14)
     if not found.success:
