@@ -26,7 +26,7 @@ NO_MIXTURE = {
     "fisher-rao": "relaxes at one rate in all states, which late_rate judges",
     "mirror": "relaxes at one rate in all states, which late_rate judges",
     "wasserstein-fisher-rao": "relaxes by growth besides; late_rate judges it state by state",
-    "proximal": "states no dissipation; late_rate judges it state by state",
+    "proximal": "states no dissipation; proximal_late judges it state by state",
 }
 UNKNOWN = "a flow of which no theorem is known"
 

@@ -29,7 +29,8 @@ from wpoflow.solver.schemes.choice import chosen_scheme
 from wpoflow.studies.refinement.problem_grids import coarsened, refined_axes, with_cells
 from wpoflow.validation.case_numbers import case_numbers
 from wpoflow.validation.claims import CLAIMS, exact_solution
-from wpoflow.validation.controls import CONTROLS, Control, caught, run_control
+from wpoflow.validation.control import Control, caught, run_control
+from wpoflow.validation.controls import CONTROLS
 from wpoflow.validation.evidence import Evidence, Family
 from wpoflow.validation.exact_cases.cases import CASES
 from wpoflow.validation.finding import Finding, Verdict

@@ -14,9 +14,9 @@ steps of the flow with Q frozen, of length s and s/2, against the right-hand sid
 
     z_b - z_a = -(1 - gamma) int_a^b e^{tau t} h dt
 
-between snapshots that are rows.  The integral is made of the rows' h and of its slope, minus the dissipation, by the
-trapezoid rule with end corrections, of order four; what it is off by is estimated by the same rule on every second row,
-whose difference is taken in full where a sixteenth would do.
+between snapshots.  In it ln h is the cubic that has the rows' values and slopes, minus the observed rates: of order
+four; what that leaves open is estimated by the cubics through every second row, whose difference is taken in full where
+a sixteenth would do.
 
 Source: Kerimkulov, Leahy, Šiška, Szpruch & Zhang, arXiv:2310.02951.
 """
@@ -24,6 +24,7 @@ Source: Kerimkulov, Leahy, Šiška, Szpruch & Zhang, arXiv:2310.02951.
 from __future__ import annotations
 
 import numpy as np
+from scipy.interpolate import CubicHermiteSpline
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.mdp import GridMDP
@@ -35,7 +36,10 @@ from wpoflow.validation.independent.policy import PolicyValues
 from wpoflow.validation.independent.series import soft_optimal
 
 SHORT = 3e-5  # part of the shortest time in which ln p changes by one
-LEAST_ROWS = 5
+LEAST_ROWS = 8
+FALL = 0.3
+RESOLVED = 5e-3
+FLOORS = 1e6
 
 
 @claim(
@@ -52,7 +56,7 @@ def judge(evidence: Evidence) -> Judgement:
     if evidence.accuracy is not None:
         measurements += _between_snapshots(evidence)
     some = Hypothesis(
-        "the problem, or two snapshots that are rows of an error-controlled run",
+        "the problem, or an error-controlled run with snapshots",
         bool(measurements),
         "fixed steps, too few snapshots, or cells of mass zero",
     )
@@ -114,57 +118,52 @@ def _short_steps(evidence: Evidence, mdp: GridMDP) -> list[Measurement]:
 
 
 def _between_snapshots(evidence: Evidence) -> list[Measurement]:
-    """The least favourable pair of neighbouring snapshots with enough rows between them."""
-    snapshots, series = evidence.run.snapshots, evidence.run.series
-    if snapshots is None:
+    """The least favourable pair of snapshots between which ln y falls by `FALL` or a little more."""
+    snapshots, series, rows = evidence.run.snapshots, evidence.run.series, evidence.judged
+    if snapshots is None or np.count_nonzero(rows) < LEAST_ROWS or not evidence.dissipates:
         return []
-    time, gap, slope = series["time"], series["gap"], -series["dissipation"]
-    rows = [int(np.searchsorted(time, t)) for t in snapshots.time]
-    kept = [(j, row) for j, row in enumerate(rows) if row < len(time) and time[row] == snapshots.time[j]]
-    kept = [(j, row) for j, row in kept if evidence.judged[row]]
+    time, log_gap, slope = series["time"][rows], np.log(series["gap"][rows]), -evidence.local_rate[rows]
+    if not (np.all(np.isfinite(log_gap)) and np.all(np.isfinite(slope))):
+        return []
+    some = np.unique(np.append(np.arange(0, time.size, 2), time.size - 1))
+    fine, coarse = (CubicHermiteSpline(time[part], log_gap[part], slope[part]) for part in (slice(None), some))
     tau, horizon, floor = evidence.temperature, 1.0 - evidence.discount, lyapunov_floor(evidence)
+    inside = [j for j, t in enumerate(snapshots.time) if time[0] <= t <= time[-1]]
+    levels = {j: lyapunov(evidence, snapshots.policy_at(j)) for j in inside}
     worst: Measurement | None = None
     largest = -np.inf
-    k = 0
-    while k < len(kept):
-        j, begin = kept[k]
-        ahead = next((n for n in range(k + 1, len(kept)) if kept[n][1] - begin >= LEAST_ROWS - 1), len(kept))
-        k += 1
-        if ahead == len(kept):
-            break
-        i, end = kept[ahead]
-        y = np.array([lyapunov(evidence, snapshots.policy_at(n)) for n in (j, i)])
-        if not np.all(np.isfinite(y)) or y[1] <= 0.0:
+    for k, j in enumerate(inside):
+        y = levels[j]
+        i = next((n for n in inside[k + 1 :] if levels[n] <= y * np.exp(-FALL)), None)
+        if i is None or not np.isfinite(y) or levels[i] <= FLOORS * floor:
             continue
-        part = slice(begin, end + 1)
-        grown = np.exp(tau * (time[part] - time[end]))
-        fine, coarse = _integrals(time[part], grown * gap[part], grown * (slope[part] + tau * gap[part]))
-        predicted = y[0] * grown[0] - horizon * fine
-        folds = abs(float(np.log(y[0] / y[1])))
-        shares = 2.0 * np.sqrt(floor / y) + floor / y
-        rate = float(evidence.rounding_share(gap[end : end + 1])[0])
+        begin, end = float(snapshots.time[j]), float(snapshots.time[i])
+        lost, again = (horizon * _integral(line, begin, end, tau, time) for line in (fine, coarse))
+        left = y * float(np.exp(-tau * (end - begin))) - lost
+        fall = float(np.log(y / levels[i]))
+        shares = float(2.0 * np.sqrt(floor / y) + 2.0 * np.sqrt(floor / levels[i]))
+        if abs(lost - again) > RESOLVED * levels[i] * fall:
+            continue
         measured = Measurement(
-            "y at a snapshot, from that at an earlier one",
-            float(y[1]),
-            predicted,
+            "fall of ln y between snapshots",
+            fall,
+            float(np.log(y / left)) if left > 0.0 else np.inf,
             "=",
-            f"t = {time[begin]:.4g} to {time[end]:.4g}",
-            theory=horizon * abs(fine - coarse),
-            discretisation=float(evidence.time_error(folds)) * (y[0] * grown[0] + horizon * fine),
-            rounding=float(shares[0] * y[0] * grown[0] + shares[1] * y[1]) + rate * horizon * fine,
+            f"t = {begin:.4g} to {end:.4g}",
+            theory=abs(lost - again) / levels[i],
+            discretisation=float(evidence.time_error(fall)),
+            rounding=shares + 64.0 * EPS,
         )
-        excess = measured.excess / measured.tolerance if measured.tolerance > 0.0 else np.inf
+        excess = measured.excess / measured.tolerance
         if not excess <= largest:
             largest, worst = excess, measured
     return [] if worst is None else [worst]
 
 
-def _integrals(time: FloatArray, values: FloatArray, slopes: FloatArray) -> tuple[float, float]:
-    """By the corrected trapezoid rule on all nodes, and on every second one and the last."""
-
-    def rule(t: FloatArray, f: FloatArray, df: FloatArray) -> float:
-        dt = np.diff(t)
-        return float((0.5 * dt * (f[1:] + f[:-1]) - dt**2 / 12.0 * np.diff(df)).sum())
-
-    some = np.unique(np.append(np.arange(0, time.size, 2), time.size - 1))
-    return rule(time, values, slopes), rule(time[some], values[some], slopes[some])
+def _integral(log_gap: CubicHermiteSpline, begin: float, end: float, tau: float, rows: FloatArray) -> float:
+    """int e^{-tau (end - t)} h dt, by Gauss' rule between the rows."""
+    cuts = np.concatenate(([begin], rows[(rows > begin) & (rows < end)], [end]))
+    nodes, weights = np.polynomial.legendre.leggauss(6)
+    half = 0.5 * np.diff(cuts)
+    times = 0.5 * (cuts[1:] + cuts[:-1])[:, None] + half[:, None] * nodes
+    return float((half[:, None] * weights * np.exp(log_gap(times) - tau * (end - times))).sum())

@@ -27,6 +27,8 @@ from wpoflow.core.arrays import BoolArray, FloatArray, IntArray
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.validation.claims.claim import Judgement, claim
+from wpoflow.validation.claims.decays import of_transport
+from wpoflow.validation.claims.theorem_steps import divergence_rounding
 from wpoflow.validation.constants.lower_bounds import lower_bounds
 from wpoflow.validation.evidence import EPS, Evidence
 from wpoflow.validation.finding import Hypothesis, Measurement
@@ -49,17 +51,18 @@ def judge(evidence: Evidence) -> Judgement:
     mdp = evidence.mdp
     assert mdp is not None
     unsplit = Hypothesis(
-        f"a flow of transport, on one action axis or on several of at most {MOST_CELLS} cells together",
-        evidence.transports and (not evidence.split or mdp.actions.size <= MOST_CELLS),
-        f"{mdp.actions.size} cells: dense elimination would take too long"
-        if evidence.transports
-        else evidence.judged_as.without({}),
+        f"one action axis, or several of at most {MOST_CELLS} cells together",
+        not evidence.split or mdp.actions.size <= MOST_CELLS,
+        f"{mdp.actions.size} cells: dense elimination would take too long",
     )
+    transport = of_transport(evidence)
+    if not transport.met:
+        return (transport,), (), {}
     measurements, largest = [], 0.0
     for label, policy in _policies(evidence, mdp):
         q = evaluate(mdp, policy).q
         before = evidence.divergence(policy, q)
-        rounding = _rounding(evidence, q)
+        rounding = divergence_rounding(evidence, q)
         meant = ~(before <= 1e6 * rounding)  # what is not a number is judged, and fails
         if not np.any(meant):
             continue
@@ -153,12 +156,6 @@ def _policies(evidence: Evidence, mdp: GridMDP) -> list[tuple[str, FloatArray]]:
     if snapshots is not None and len(snapshots.time):
         found.append(("middle", snapshots.policy_at(len(snapshots.time) // 2)))
     return found
-
-
-def _rounding(evidence: Evidence, q: FloatArray) -> float:
-    """KL of a law whose logarithms are off by eps(1 + |ln g|) in every cell: (1/2) of the square of that."""
-    spread = float(np.ptp(q, axis=1).max()) / evidence.temperature
-    return 0.5 * (8.0 * EPS * (1.0 + spread)) ** 2
 
 
 def _state(evidence: Evidence, state: int) -> str:

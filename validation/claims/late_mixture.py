@@ -44,11 +44,14 @@ def judge(evidence: Evidence) -> Judgement:
     snapshots = evidence.run.snapshots
     count = 0 if snapshots is None else len(snapshots.time)
     enough = Hypothesis("three snapshots", count >= 3, f"{count} in the run")
-    accuracy = evidence.accuracy if evidence.wasserstein else None
+    if not evidence.wasserstein:
+        reason = evidence.judged_as.without(NO_MIXTURE)
+        return (Hypothesis("the Wasserstein flow", False, reason),), (), {}
+    accuracy = evidence.accuracy
     controlled = Hypothesis(
         "time error of a rate below a hundredth",
         accuracy is not None and float(evidence.time_error(1.0)) <= GAP_RATE,
-        f"accuracy {accuracy:g}: ask for a finer one" if accuracy is not None else _why_not(evidence),
+        f"accuracy {accuracy:g}: ask for a finer one" if accuracy is not None else "fixed steps",
     )
     if not (enough.met and controlled.met):
         return (enough, controlled), (), {}
@@ -60,10 +63,6 @@ def judge(evidence: Evidence) -> Judgement:
         "large deviations are left until rounding takes over, or until the run ends",
     )
     return (enough, controlled, late), tuple(measurements), notes
-
-
-def _why_not(evidence: Evidence) -> str:
-    return "fixed steps" if evidence.wasserstein else evidence.judged_as.without(NO_MIXTURE)
 
 
 def _from_quotients(evidence: Evidence) -> list[Measurement]:

@@ -24,8 +24,8 @@ Other flows have the same targets, which move likewise, and other rates (`Flow.l
 Fisher–Rao d x/dt = -tau (x - e), hence 2 tau in every state and on both sides; Wasserstein–Fisher–Rao the sum of both,
 2 (lambda + beta tau) and 2 (R + beta tau), for growth does not change R; mirror descent x' = (x + tau eta e)/(1 + tau
 eta), hence the ratio (1 + tau eta)^{-2} a step, without time error.  Growth adds beta tau to the speed of a state and
-to the rate at which its errors decay.  Proximal steps are those of W2 between uniform cells, whose spectral gap differs
-from lambda by terms of second order in the cells, of which no bound is known here.
+to the rate at which its errors decay.  Proximal steps are those of W2 between uniform cells, whose spectral gap is not
+lambda but differs by terms of second order in the cells: `proximal_late`.
 
 In the slowest state visited KL falls at 2 lambda itself, once faster modes are left too: R_a/lambda - 1, and the above,
 at most 1e-3 together.  Of the snapshots that are so late the earliest is taken, so that the fall of ln KL that
@@ -96,13 +96,13 @@ def _known_rate(evidence: Evidence) -> Hypothesis:
     """A flow whose late rate is known, followed with controlled error, or by steps that are its own."""
     flow = evidence.judged_as
     if flow.weights is None and flow.name != "mirror":
-        reason = "has lambda of W2 between cells, not of fluxes" if flow.name == "proximal" else UNKNOWN
+        reason = "has lambda of W2 between cells, not of fluxes; proximal_late judges it" if flow.name == "proximal" else UNKNOWN
         return Hypothesis("a late rate known on the grid", False, f"{flow.name}: {reason}")
     known = evidence.accuracy is not None or flow.kind.own_step
     return Hypothesis("controlled time error", known, "late rates need controlled time error")
 
 
-def _left_open(a: Deviations, b: Deviations) -> FloatArray:
+def left_open(a: Deviations, b: Deviations) -> FloatArray:
     """What size and moving target leave open of ln KL_a - ln KL_b, (S,); no number if unknown."""
     with np.errstate(all="ignore"):
         return np.asarray(a.third + b.third + a.drift / np.sqrt(b.variance))
@@ -136,15 +136,16 @@ def _time_error(evidence: Evidence, a: Deviations, b: Deviations) -> FloatArray:
             grown = np.where(np.abs(excess) < 1e-8, 1.0, np.expm1(excess) / excess)
             errors.append(end * dt * grown / np.sqrt(2.0 * b.divergence))
         own = np.fmin(*errors)
-        return np.asarray(4.0 * accuracy * (1.0 + np.maximum(np.abs(_fall(a, b)), 2.0 * own)))
+        return np.asarray(4.0 * accuracy * (1.0 + np.maximum(np.abs(fall_of(a, b)), 2.0 * own)))
 
 
-def _fall(a: Deviations, b: Deviations) -> FloatArray:
+def fall_of(a: Deviations, b: Deviations) -> FloatArray:
+    """ln KL_a - ln KL_b in every state, (S,)."""
     with np.errstate(all="ignore"):
         return np.asarray(np.log(a.divergence / b.divergence))
 
 
-def _above_rounding(evidence: Evidence, at: Deviations) -> BoolArray:
+def above_floor(evidence: Evidence, at: Deviations) -> BoolArray:
     """Where KL, as a suboptimality, is far above the floor, (S,) of bool."""
     own = evidence.temperature / (1.0 - evidence.discount) * at.divergence
     return np.asarray(own >= FLOORS * evidence.gap_floor)
@@ -155,10 +156,10 @@ def _best(evidence: Evidence) -> tuple[FloatArray, IntArray]:
     late = evidence.late_deviations
     best, which = np.full(evidence.run.states.size, np.inf), np.zeros(evidence.run.states.size, dtype=np.int64)
     for k, (a, b) in enumerate(pairwise(late)):
-        fall = _fall(a, b)
+        fall = fall_of(a, b)
         with np.errstate(all="ignore"):
-            share = (_left_open(a, b) + _time_error(evidence, a, b)) / np.abs(fall)
-        usable = evidence.reached & _above_rounding(evidence, b) & (np.abs(fall) > np.log(FALLEN)) & (share <= OPEN)
+            share = (left_open(a, b) + _time_error(evidence, a, b)) / np.abs(fall)
+        usable = evidence.reached & above_floor(evidence, b) & (np.abs(fall) > np.log(FALLEN)) & (share <= OPEN)
         better = usable & (share < best)
         best[better], which[better] = share[better], k
     return best, which
@@ -173,12 +174,12 @@ def _sides(evidence: Evidence) -> list[Measurement]:
     errors = [_time_error(evidence, a, b) for a, b in pairwise(late)]
     for state in np.flatnonzero(np.isfinite(best)):
         a, b = late[which[state]], late[which[state] + 1]
-        dt, fall = b.time - a.time, float(_fall(a, b)[state])
+        dt, fall = b.time - a.time, float(fall_of(a, b)[state])
         least = evidence.judged_as.late_rate(float(evidence.spectral_gaps[state]))
         most = evidence.judged_as.late_rate(float(a.form[state] / a.variance[state]))
         gap = evidence.temperature / (1.0 - evidence.discount) * float(b.divergence[state])
         parts = {
-            "theory": float(_left_open(a, b)[state]) / dt,
+            "theory": float(left_open(a, b)[state]) / dt,
             "discretisation": float(errors[which[state]][state]) / dt,
             "rounding": float(2.0 * evidence.rounding_share(np.array([gap]))[0]) / dt,
         }
@@ -199,12 +200,12 @@ def _slowest(evidence: Evidence, sharp: float) -> list[Measurement]:
     late, state = evidence.late_deviations, evidence.slowest
     for j in range(len(late) - 1, 0, -1):
         b = late[j]
-        if not _above_rounding(evidence, b)[state]:
+        if not above_floor(evidence, b)[state]:
             continue
         for a in late[:j]:
-            fall, dt = float(_fall(a, b)[state]), b.time - a.time
+            fall, dt = float(fall_of(a, b)[state]), b.time - a.time
             modes = max(0.0, evidence.judged_as.late_rate(float(a.form[state] / a.variance[state])) / sharp - 1.0)
-            size, error = float(_left_open(a, b)[state]), float(_time_error(evidence, a, b)[state])
+            size, error = float(left_open(a, b)[state]), float(_time_error(evidence, a, b)[state])
             if not (fall > np.log(FALLEN) and modes + size <= LATE and error <= RESOLVED * fall):
                 continue
             gap = evidence.temperature / (1.0 - evidence.discount) * float(b.divergence[state])

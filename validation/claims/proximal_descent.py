@@ -21,6 +21,7 @@ import numpy as np
 
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.validation.claims.claim import Judgement, claim
+from wpoflow.validation.claims.theorem_steps import divergence_rounding
 from wpoflow.validation.constants.lower_bounds import lower_bounds
 from wpoflow.validation.evidence import EPS, Evidence
 from wpoflow.validation.finding import Hypothesis, Measurement
@@ -52,8 +53,8 @@ def judge(evidence: Evidence) -> Judgement:
     for label, policy in policies:
         q = evaluate(mdp, policy).q
         before = evidence.divergence(policy, q)
-        error = 8.0 * EPS * (1.0 + float(np.ptp(q, axis=1).max()) / tau)
-        meant = np.flatnonzero(before > 1e6 * 0.5 * error**2)
+        error = divergence_rounding(evidence, q)
+        meant = np.flatnonzero(before > 1e6 * error)
         if not meant.size:
             continue
         alpha = lower_bounds(evidence.generators(q)).best
@@ -63,7 +64,7 @@ def judge(evidence: Evidence) -> Judgement:
             moved = np.array([squared_distance(stepped[k], policy[k], edges) for k in range(len(q))])
             left = (tau * after + moved / (2.0 * eta))[meant] / (tau * before[meant])
             size = 64.0 * EPS * float(np.ptp(edges))
-            noise = 2.0 * np.sqrt(0.5 * error**2 * after) + 0.5 * error**2
+            noise = 2.0 * np.sqrt(error * after) + error
             noise = noise + (2.0 * np.sqrt(moved) * size + size**2) / (2.0 * eta * tau)
             share = noise[meant] / before[meant] + 64.0 * EPS
             worst = int(np.argmax(left - share))

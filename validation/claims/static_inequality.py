@@ -34,9 +34,9 @@ def above_rounding(evidence: Evidence) -> Hypothesis:
 
 def stated_dissipation(evidence: Evidence) -> Hypothesis:
     """The dissipation is at least that of the Wasserstein flow, whose constants are meant, and it is recorded."""
-    words = "it states none" if evidence.transports else evidence.judged_as.without({})
-    met = evidence.transports and evidence.dissipates
-    return Hypothesis("a dissipation of at least that of the Wasserstein flow", met, words)
+    if not evidence.transports:
+        return Hypothesis("a flow of transport", False, evidence.judged_as.without({}))
+    return Hypothesis("a flow that states its dissipation", evidence.dissipates, "it states none")
 
 
 def rate_measurement(evidence: Evidence, quantity: str, guaranteed: FloatArray) -> Measurement:

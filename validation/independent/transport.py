@@ -54,3 +54,26 @@ def slopes_of_distance(law: FloatArray, target: FloatArray, edges: FloatArray) -
         rising += np.bincount(cell, moved * position, len(law))
         falling += np.bincount(cell, moved * (1.0 - position), len(law))
     return np.asarray(rising[:-1] + falling[1:])
+
+
+def relaxation_times(law: FloatArray, log_law: FloatArray, edges: FloatArray) -> FloatArray:
+    r"""Of proximal steps linearised at their target: a symmetric matrix (A, A), whose eigenvalues are tau/lambda.
+
+    With r = p(1 + x) and c_k the mass that x moves over the edge k, KL is (1/2) sum p x^2 and W2^2/2 to second order
+    (1/2) sum_k (h_k^2/p_k)(c_{k-1}^2 + c_{k-1} c_k + c_k^2)/3, since c is linear within cells.  In the variables
+    z = sqrt(p) x the first is (1/2) |z|^2, and the matrix of the second is returned: a step divides its eigenvectors by
+    1 + eta lambda.  c is summed from the nearer end; the constant direction z = sqrt(p) gives zero.
+    """
+    count, root = len(law), np.exp(0.5 * log_law)
+    moved = np.zeros((count + 1, count))
+    moved[1:] = np.tril(np.tile(root, (count, 1)))
+    right = np.concatenate((np.cumsum(law[::-1])[::-1], [0.0])) < 0.5
+    from_right = -np.triu(np.tile(root, (count, 1)))
+    moved[:-1][right[:-1]] = from_right[right[:-1]]
+    moved[-1] = 0.0
+    scaled = np.diff(edges)[:, None] / root[:, None]
+    low, high = moved[:-1] * scaled, moved[1:] * scaled
+    cross = low.T @ high
+    form = (low.T @ low + high.T @ high + 0.5 * (cross + cross.T)) / 3.0
+    keep = np.eye(count) - np.outer(root, root)
+    return np.asarray(keep @ form @ keep)
