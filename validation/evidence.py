@@ -30,7 +30,7 @@ from wpoflow.validation.constants.proven import ProvenBound
 from wpoflow.validation.constants.spectral_gap import spectral_gap
 from wpoflow.validation.constants.verified_gap import proven_gap
 from wpoflow.validation.deviations import Deviations, late_deviations
-from wpoflow.validation.judged_flow import JudgedFlow
+from wpoflow.validation.judged_flow import WASSERSTEIN, JudgedFlow
 from wpoflow.validation.rates import future_bound, static_rate
 
 EPS = float(np.finfo(np.float64).eps)
@@ -135,7 +135,9 @@ class Evidence:
         recorded: dict[str, float] = json.loads(str(self.run.attributes.get("flow_parameters", "{}")))
         name, parameters = self.flow_name, recorded
         if self.flow is not None:
-            name, parameters = self.flow.name, {**recorded, **self.flow.parameters}
+            # one that the registry does not know is judged as if it were the Wasserstein flow
+            name = self.flow.name if self.flow.name in FLOWS else WASSERSTEIN
+            parameters = {**recorded, **self.flow.parameters}
             if self.flow.own_step:
                 parameters["step"] = self.number("step")
         return JudgedFlow(name, parameters, self.temperature)

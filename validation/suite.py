@@ -24,6 +24,7 @@ from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.flow import as_flow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
+from wpoflow.solver.registry import FLOWS, own_step_flows
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.schemes.choice import chosen_scheme
 from wpoflow.studies.refinement.problem_grids import coarsened, refined_axes, with_cells
@@ -34,6 +35,7 @@ from wpoflow.validation.controls import CONTROLS
 from wpoflow.validation.evidence import Evidence, Family
 from wpoflow.validation.exact_cases.cases import CASES
 from wpoflow.validation.finding import Finding, Verdict
+from wpoflow.validation.judged_flow import WASSERSTEIN
 from wpoflow.validation.sharp_cases import constants_attained
 from wpoflow.validation.sharp_cases.suite import sharp_findings
 
@@ -44,6 +46,9 @@ FINEST = 1e-4
 FLOORS = 1e9  # the gap stays this many rounding floors away
 SNAPSHOTS = 40
 CONTROL_CELLS = {"x": 24, "u": 24}
+RELATIVES = {"bandit": {"a": 32}, "lqr": {"x": 8, "u": 12}}
+"""Problems on which flows other than the Wasserstein flow are judged, and their cells."""
+OWN_STEP = 0.5
 Progress = Callable[[str], None]
 
 
@@ -253,13 +258,18 @@ def _judged(
 def validate_everything(
     level: Level, only: Sequence[str] = (), progress: Progress | None = None, watch: Watcher | None = None
 ) -> SuiteResult:
-    """The whole suite: gallery, exact solutions, sharp cases, negative controls."""
+    """The whole suite: gallery, other flows on small problems, exact solutions, sharp cases, negative controls."""
     tell = progress or (lambda text: None)
     result = SuiteResult(level.name)
     if not only or set(only) - {exact_solution.NAME, constants_attained.NAME}:
         for name in gallery_names():
             tell(f"problem {name}")
             _judged(result, problem_evidence(read_problem(name), level), level, only, watch)
+        for flow in FLOWS:
+            for problem in RELATIVES if flow != WASSERSTEIN else ():
+                tell(f"problem {problem}, {flow}")
+                evidence = problem_evidence(_followed_by(problem, flow), level)
+                _judged(result, replace(evidence, name=f"{problem}, {flow}"), level, only, watch)
     if not only or exact_solution.NAME in only:
         for case in CASES.values():
             tell(f"exact solution {case.name}")
@@ -272,6 +282,12 @@ def validate_everything(
             findings = run_control(control, mdp)
             result.controls[control.name] = (control, findings, caught(control, findings))
     return result
+
+
+def _followed_by(problem: str, flow: str) -> ProblemFile:
+    """A gallery problem on few cells, with another flow."""
+    step = {"flow.step": str(OWN_STEP)} if flow in own_step_flows() else {}
+    return read_problem(problem, cells=RELATIVES[problem], set={"flow.kind": f'"{flow}"', **step})
 
 
 def merged(results: Sequence[SuiteResult]) -> SuiteResult:

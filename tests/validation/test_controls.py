@@ -13,7 +13,6 @@ from wpoflow.validation.control import Control, caught, run_control
 from wpoflow.validation.controls import CONTROLS
 from wpoflow.validation.finding import Verdict
 
-
 BROKEN = [name for name, control in CONTROLS.items() if control.broken not in (None, control.sound)]
 """Those whose solver is broken, and not the record or the evidence."""
 

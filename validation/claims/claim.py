@@ -42,7 +42,9 @@ class Claim:
 
     def applies(self, evidence: Evidence) -> bool:
         """Whether the evidence holds what the claim needs."""
-        known = not (self.needs_problem and evidence.mdp is None) and not (self.needs_family and evidence.family is None)
+        known = not (self.needs_problem and evidence.mdp is None) and not (
+            self.needs_family and evidence.family is None
+        )
         return known and (not self.flows or evidence.judged_as.name in self.flows)
 
     def finding(self, evidence: Evidence) -> Finding:

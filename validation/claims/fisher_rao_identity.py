@@ -10,7 +10,8 @@ nothing is discretised but time.
 
 Judged in two ways.  At the first policy and one of the middle of the run, where the problem is known: y after two short
 steps of the flow with Q frozen, of length s and s/2, against the right-hand side by independent values
-(`validation.independent`); the two differences are extrapolated, which leaves a term of order s^2.  Along runs of controlled error, from the run alone: with z = e^{tau t} y
+(`validation.independent`); the two differences are extrapolated, which leaves a term of order s^2.  Along runs of
+controlled error, from the run alone: with z = e^{tau t} y
 
     z_b - z_a = -(1 - gamma) int_a^b e^{tau t} h dt
 

@@ -117,7 +117,9 @@ def _sup_norm(evidence: Evidence, mdp: GridMDP) -> list[Measurement]:
         return []
     kept, best = 1.0 / (1.0 + mdp.temperature * eta), evidence.optimum.q
     apart = float(np.abs(best_log(evidence) - np.log(snapshots.policy_at(0))).max())
-    start = float(np.abs(PolicyValues(mdp, snapshots.policy_at(0)).q - best).max()) + 2.0 * kept * mdp.temperature * apart
+    start = (
+        float(np.abs(PolicyValues(mdp, snapshots.policy_at(0)).q - best).max()) + 2.0 * kept * mdp.temperature * apart
+    )
     factor = mdp.discount + (1.0 - mdp.discount) * kept
     rounding = 128.0 * EPS * float(np.abs(best).max()) / (1.0 - mdp.discount)
     worst: Measurement | None = None

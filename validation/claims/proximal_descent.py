@@ -72,7 +72,13 @@ def judge(evidence: Evidence) -> Judgement:
             place = mdp.states.describe(int(meant[worst])) or "the only state"
             where = f"{label} policy, eta = {eta:g}, {place}"
             measurements.append(
-                Measurement("objective after a step over that before", left[worst], 1.0, "<=", where, rounding=share[worst])
+                Measurement(
+                    "objective after a step over that before", left[worst], 1.0, "<=", where, rounding=share[worst]
+                )
             )
     above = Hypothesis("policies that are not at their targets", bool(measurements), "KL(p|g) is rounding")
-    return (several, above), tuple(measurements), {"largest KL'/KL (1 + alpha eta), at most one in the continuum": ratio}
+    return (
+        (several, above),
+        tuple(measurements),
+        {"largest KL'/KL (1 + alpha eta), at most one in the continuum": ratio},
+    )

@@ -1,8 +1,8 @@
 r"""Fisher–Rao growth, mixtures of logarithms and their Lyapunov function, by their definitions: NumPy alone.
 
-    delta = Q + tau ln(p/m),   sum_k p_k delta_k = V,   growth  d/dt p = -p (delta - V),   dissipation Var_p(delta)
-    mixture  ln p' = x ln p + (1 - x) ln g - ln Z
-    y = sum_i d*_i KL(p*_i | p_i)
+delta = Q + tau ln(p/m),   sum_k p_k delta_k = V,   growth  d/dt p = -p (delta - V),   dissipation Var_p(delta)
+mixture  ln p' = x ln p + (1 - x) ln g - ln Z
+y = sum_i d*_i KL(p*_i | p_i)
 """
 
 from __future__ import annotations

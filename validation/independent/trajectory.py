@@ -26,9 +26,7 @@ class TrajectoryError(ArithmeticError):
     """The solver gave up."""
 
 
-def flow_to(
-    mdp: GridMDP, policy: FloatArray, time: float, weights: tuple[float, float] = (1.0, 0.0)
-) -> FloatArray:
+def flow_to(mdp: GridMDP, policy: FloatArray, time: float, weights: tuple[float, float] = (1.0, 0.0)) -> FloatArray:
     """The policy a time later, (S, A), to about 1e-7 of what moves; ``weights`` are those of transport and growth.
 
     Raises
