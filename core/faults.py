@@ -52,7 +52,8 @@ def _places(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             if prefix:
                 yield f"{prefix}{name}"
             continue
-        within = {dict: "NAME.", list: "0."}.get(getattr(field.annotation, "__origin__", None), "")
+        kind: Any = getattr(field.annotation, "__origin__", None)
+        within = {dict: "NAME.", list: "0."}.get(kind, "")
         yield from _places(table, f"{prefix}{name}.{within}")
 
 

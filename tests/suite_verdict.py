@@ -14,9 +14,11 @@ from wpoflow.problems.gallery import gallery_names
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import read_problem
 from wpoflow.validation.claims import CLAIMS, exact_solution
-from wpoflow.validation.controls import CONTROLS, caught, run_control
+from wpoflow.validation.control import caught, run_control
+from wpoflow.validation.controls import CONTROLS
 from wpoflow.validation.exact_cases.cases import CASES as EXACT
 from wpoflow.validation.finding import Finding, Verdict
+from wpoflow.validation.other_controls import OTHER_CONTROLS, OtherControl, run_other_control
 from wpoflow.validation.sharp_cases import constants_attained
 from wpoflow.validation.sharp_cases.suite import CASES, evidence_of, sharpened
 from wpoflow.validation.suite import CONTROL_CELLS, LEVELS, judge, problem_evidence
@@ -29,8 +31,9 @@ def parts() -> Iterator[list[Finding]]:
         evidence = evidence_of(case)
         yield [sharpened(CLAIMS[name].finding(evidence), case) for name in case.claims]
     mdp = build_problem(read_problem("lqr", cells=CONTROL_CELLS))
-    for control in CONTROLS.values():
-        found = run_control(control, mdp)
+    for control in (*CONTROLS.values(), *OTHER_CONTROLS.values()):
+        other = isinstance(control, OtherControl)
+        found = run_other_control(control, mdp) if other else run_control(control, mdp)
         if not caught(control, found):
             print(f"the control {control.name!r} is missed")
             raise SystemExit(1)

@@ -1,8 +1,8 @@
 """Negative controls: solvers broken on purpose, records falsified, and problems outside the hypotheses.
 
-The real kernels are fed wrong inputs through a wrapper around the flow's step; no kernel is copied.  Each broken
-solver must be caught by the claims named beside it, and each problem outside the theory must come out as not
-certified.  A suite in which all controls pass is itself a failure.
+What a control is and how it is run is in `validation.control`; those of flows other than the Wasserstein flow are in
+`validation.controls_of_relatives`.  Each broken solver must be caught by the claims named beside it, and each problem
+outside the theory must come out as not certified.  A suite in which all controls pass is itself a failure.
 
 Gross faults show that a claim can fail; those of 2 % and less, on a problem where inequalities are equalities where the
 claim is one (`validation.sharp_cases`), that it can fail narrowly.
@@ -11,28 +11,22 @@ claim is one (`validation.sharp_cases`), that it can fail narrowly.
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate
-from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.flow import Flow
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.records.run import Run
-from wpoflow.solver.runs.evolve import evolve
-from wpoflow.validation.claims import CLAIMS
 from wpoflow.validation.constants.lower_bounds import LowerBounds, lower_bounds
 from wpoflow.validation.constants.spectral_gap import spectral_gap
+from wpoflow.validation.control import FAILS, NOT_CERTIFIED, TWO_PERCENT, Control, flat_cost, recorded, scaled
+from wpoflow.validation.controls_of_relatives import RELATIVES
 from wpoflow.validation.evidence import Evidence
-from wpoflow.validation.finding import Finding, Verdict
-from wpoflow.validation.sharp_cases.problems import flat
 
-TWO_PERCENT = 1.02
 RECORDED = (
     "gap",
     "gap_sup",
@@ -48,7 +42,6 @@ RECORDED = (
     "clamped_mass",
 )
 """Series that are falsified one by one."""
-TIME, STEP, ACCURACY = 12.0, 0.05, 1e-4
 
 
 class BrokenFlow(WassersteinFlow):
@@ -108,44 +101,6 @@ class LargerConstants(Evidence):
         return np.asarray(TWO_PERCENT * spectral_gap(self.optimal_generators))
 
 
-def _as_stated(mdp: GridMDP) -> GridMDP:
-    return mdp
-
-
-def _as_it_is(run: Run) -> Run:
-    return run
-
-
-@dataclass(frozen=True)
-class Control:
-    """A broken case and what must come of it.
-
-    Attributes
-    ----------
-    name, what : str
-    broken : callable or None
-        Makes the broken flow of a problem; None where the problem itself is outside the hypotheses.
-    change : callable
-        Changes the problem.
-    evidence : type
-        What the claims are judged on.
-    expected : dict of claim to Verdict
-    controlled : bool
-        Whether the steps are of controlled error, and not of fixed size.
-    falsify : callable
-        Changes what the run recorded.
-    """
-
-    name: str
-    what: str
-    broken: Callable[[GridMDP], Flow] | None
-    expected: dict[str, Verdict]
-    change: Callable[[GridMDP], GridMDP] = _as_stated
-    evidence: type[Evidence] = Evidence
-    controlled: bool = False
-    falsify: Callable[[Run], Run] = _as_it_is
-
-
 def _unreachable(mdp: GridMDP) -> GridMDP:
     """rho on the first state alone: the others are visited and not held by rho."""
     rho = np.zeros_like(mdp.rho)
@@ -153,30 +108,9 @@ def _unreachable(mdp: GridMDP) -> GridMDP:
     return replace(mdp, rho=rho)
 
 
-def _recorded(**changes: Callable[[FloatArray], FloatArray]) -> Callable[[Run], Run]:
-    """Falsifies series by name."""
-
-    def falsify(run: Run) -> Run:
-        false = copy(run)
-        false.series = {**run.series, **{name: change(run.series[name]) for name, change in changes.items()}}
-        return false
-
-    return falsify
-
-
-def _scaled(values: FloatArray) -> FloatArray:
-    """Numbers 2 % too large."""
-    return TWO_PERCENT * values
-
-
 def _slowed(values: FloatArray) -> FloatArray:
     """A decay 2 % slower than recorded."""
     return np.asarray(values[0] * (values / values[0]) ** (1.0 / TWO_PERCENT))
-
-
-def _flat(mdp: GridMDP) -> GridMDP:
-    """Instead of the problem, a flat cost on equal cells."""
-    return flat((6,))
 
 
 def _time(share: float) -> Callable[[GridMDP], Flow]:
@@ -185,7 +119,6 @@ def _time(share: float) -> Callable[[GridMDP], Flow]:
 
 
 _SLOWER, _FASTER = _time(1.0 / TWO_PERCENT), _time(1.01)
-FAILS, NOT_CERTIFIED = Verdict.FAILS, Verdict.NOT_CERTIFIED
 CONTROLS: dict[str, Control] = {
     control.name: control
     for control in (
@@ -249,14 +182,14 @@ CONTROLS: dict[str, Control] = {
             {"trajectory": FAILS, "structure": FAILS},
         ),
         Control(
-            "steps 2 % short", "a flat cost, steps 0.98 of what they say", _SLOWER, {"kl_contraction": FAILS}, _flat
+            "steps 2 % short", "a flat cost, steps 0.98 of what they say", _SLOWER, {"kl_contraction": FAILS}, flat_cost
         ),
         Control(
             "late decay 2 % too slow",
             "a flat cost, the flow runs at 0.98 of its speed",
             _SLOWER,
             {"late_rate": FAILS},
-            _flat,
+            flat_cost,
             controlled=True,
         ),
         Control(
@@ -274,7 +207,7 @@ CONTROLS: dict[str, Control] = {
                 "late_mixture": FAILS,
                 "recomputed": FAILS,
             },
-            _flat,
+            flat_cost,
             LargerConstants,
             controlled=True,
         ),
@@ -283,9 +216,9 @@ CONTROLS: dict[str, Control] = {
             "a flat cost, the recorded gap falls at 0.98 of its rate",
             None,
             {"decay_weighted": FAILS, "decay_paper": FAILS, "decay_sup_norm": FAILS, "certificate": FAILS},
-            _flat,
+            flat_cost,
             controlled=True,
-            falsify=_recorded(gap=_slowed, gap_sup=_slowed),
+            falsify=recorded(gap=_slowed, gap_sup=_slowed),
         ),
         Control(
             "dissipation 2 % too large",
@@ -293,7 +226,7 @@ CONTROLS: dict[str, Control] = {
             None,
             {"dissipation_identity": FAILS, "recomputed": FAILS, "late_mixture": FAILS},
             controlled=True,
-            falsify=_recorded(dissipation=_scaled, rate_observed=_scaled),
+            falsify=recorded(dissipation=scaled, rate_observed=scaled),
         ),
         Control(
             "value off by 1e-9",
@@ -301,7 +234,7 @@ CONTROLS: dict[str, Control] = {
             None,
             {"identities": FAILS, "recomputed": FAILS},
             controlled=True,
-            falsify=_recorded(value_rho=lambda values: values + 1e-9 * np.abs(values).max()),
+            falsify=recorded(value_rho=lambda values: values + 1e-9 * np.abs(values).max()),
         ),
         Control(
             "value rises by 1e-9",
@@ -309,7 +242,7 @@ CONTROLS: dict[str, Control] = {
             None,
             {"pointwise_descent": FAILS},
             controlled=True,
-            falsify=_recorded(descent_defect=lambda values: values + 1e-9),
+            falsify=recorded(descent_defect=lambda values: values + 1e-9),
         ),
         Control(
             "largest kappa of the steps too small",
@@ -317,7 +250,7 @@ CONTROLS: dict[str, Control] = {
             None,
             {"recomputed": FAILS},
             controlled=True,
-            falsify=_recorded(occupancy_ratio_largest=lambda values: 0.98 * values),
+            falsify=recorded(occupancy_ratio_largest=lambda values: 0.98 * values),
         ),
         *(
             Control(
@@ -326,42 +259,9 @@ CONTROLS: dict[str, Control] = {
                 None,
                 {"recomputed": FAILS},
                 controlled=True,
-                falsify=_recorded(**{name: _scaled}),
+                falsify=recorded(**{name: scaled}),
             )
             for name in RECORDED
         ),
     )
-}
-
-
-def run_control(control: Control, mdp: GridMDP) -> list[Finding]:
-    """Findings of the claims a control speaks of, on a problem with one action axis."""
-    run, changed, flow = _run(control.broken, control.change, control.controlled, mdp)
-    evidence = control.evidence(control.name, control.falsify(run), changed, flow)
-    return [CLAIMS[name].finding(evidence) for name in control.expected]
-
-
-@lru_cache(maxsize=2)
-def _run(
-    broken: Callable[[GridMDP], Flow] | None, change: Callable[[GridMDP], GridMDP], controlled: bool, mdp: GridMDP
-) -> tuple[Run, GridMDP, Flow | None]:
-    """The run of a control; that of one after another with the same flow and problem is not run again."""
-    changed = change(mdp)
-    flow = None if broken is None else broken(changed)
-    run = evolve(
-        changed,
-        until=TIME,
-        step=None if controlled else STEP,
-        accuracy=ACCURACY if controlled else None,
-        scheme="extrapolated" if controlled else "euler",
-        flow="wasserstein" if flow is None else flow,
-        optimum=solve_optimum(changed),
-        series=None if controlled else {"every": STEP},
-        snapshots=20 if controlled else 5,
-    )
-    return run, changed, flow
-
-
-def caught(control: Control, findings: list[Finding]) -> bool:
-    """Whether every claim named was judged and came out as it must."""
-    return {finding.claim: finding.verdict for finding in findings} == control.expected
+} | {control.name: control for control in RELATIVES}

@@ -18,7 +18,7 @@ import numpy as np
 from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.solver.arithmetic.annealing import Annealing
 from wpoflow.solver.entropy import relative_entropy_to_gibbs
-from wpoflow.solver.flows.flow import Flow, as_flow, flow_class
+from wpoflow.solver.flows.flow import Flow, as_flow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.registry import FLOWS, own_step_flows
@@ -33,6 +33,7 @@ from wpoflow.validation.constants.proven import ProvenBound
 from wpoflow.validation.constants.spectral_gap import spectral_gap
 from wpoflow.validation.constants.verified_gap import proven_gap
 from wpoflow.validation.deviations import Deviations, late_deviations
+from wpoflow.validation.judged_flow import WASSERSTEIN, JudgedFlow
 from wpoflow.validation.rates import future_bound, static_rate
 
 EPS = float(np.finfo(np.float64).eps)
@@ -131,24 +132,47 @@ class Evidence:
         """Whether a step is split between several action axes."""
         return sum(axis.size > 1 for axis in self.run.actions.axes) > 1
 
+    @cached_property
+    def judged_as(self) -> JudgedFlow:
+        """The flow whose theorems the run is held to: its own, or that of the flow that is judged in its place."""
+        recorded = {name: value for name, value in self._recorded.items() if name != "anneal"}
+        name, parameters = self.flow_name, recorded
+        if self.flow is not None:
+            # one that the registry does not know is judged as if it were the Wasserstein flow
+            name = self.flow.name if self.flow.name in FLOWS else WASSERSTEIN
+            parameters = {**recorded, **self.flow.parameters}
+            if self.flow.own_step:
+                parameters["step"] = self.number("step")
+        return JudgedFlow(name, parameters, self.temperature)
+
     @property
     def wasserstein(self) -> bool:
-        """Whether the run followed the Wasserstein flow, or the one that is judged here as if it were.
+        """Whether it is judged as the Wasserstein flow, at a constant temperature, of which that flow's claims are."""
+        return self.judged_as.wasserstein and self.annealing is None
 
-        At a constant temperature: what is claimed of it is claimed of that.
-        """
-        return (self.flow is not None or self.flow_name == "wasserstein") and self.annealing is None
+    @property
+    def transports(self) -> bool:
+        """Whether it is judged as a flow that dissipates at least as much, at a constant temperature."""
+        return self.judged_as.transports and self.annealing is None
 
     @cached_property
     def annealing(self) -> Annealing | None:
         """How the temperature fell; None if it was constant."""
-        stated = self._parameters.get("anneal")
+        stated = self._recorded.get("anneal")
         return None if stated is None else Annealing(stated["schedule"], stated["rate"], self.temperature)
 
     @property
+    def _recorded(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(str(self.run.attributes.get("flow_parameters", "{}")))
+        return found
+
+    @property
     def contracts(self) -> bool:
-        """Whether a step is one unsplit backward Euler step, which contracts KL(p|g) by 1/(1 + 2 alpha dt)."""
-        return self.wasserstein and not self.split
+        """Whether an unsplit backward Euler step is all of a step, or is followed by one that lowers KL(p|g) more.
+
+        Then it contracts KL(p|g) by 1/(1 + 2 alpha dt).
+        """
+        return self.transports and not self.split
 
     @property
     def flow_name(self) -> str:
@@ -159,18 +183,7 @@ class Evidence:
     def flow_parameters(self) -> dict[str, float]:
         """Numbers that the flow of the run was made with."""
         known = FLOWS[self.flow_name].parameters if self.flow_name in FLOWS else {}
-        return {name: value for name, value in self._parameters.items() if name in known}
-
-    @property
-    def _parameters(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(str(self.run.attributes.get("flow_parameters", "{}")))
-        return found
-
-    @property
-    def _kind(self) -> type[Flow]:
-        """The class of the flow of the run, or of the one that is judged in its place."""
-        name = "wasserstein" if self.wasserstein else self.flow_name
-        return flow_class(name) if name in FLOWS else Flow
+        return {name: value for name, value in self.judged_as.parameters.items() if name in known}
 
     @cached_property
     def sharp_rate(self) -> float:
@@ -180,7 +193,7 @@ class Evidence:
         """
         if self.annealing is not None:
             return math.nan
-        return self._kind.late_rate(float(self.spectral_gaps[self.slowest]), self.temperature, **self._parameters)
+        return self.judged_as.late_rate(float(self.spectral_gaps[self.slowest]))
 
     @property
     def own_step(self) -> float | None:
@@ -196,7 +209,7 @@ class Evidence:
     def euler_steps(self) -> bool:
         """Whether the run was made of unsplit backward Euler steps of fixed size alone, with Q exact at each."""
         fixed_euler = self.run.attributes.get("scheme") == "euler" and self.accuracy is None
-        return fixed_euler and not self.split and self.wasserstein
+        return fixed_euler and self.contracts
 
     @property
     def accuracy(self) -> float | None:
@@ -249,8 +262,7 @@ class Evidence:
 
         Zero of a flow that is not known to dissipate as much as the Wasserstein flow: nothing is guaranteed of it so.
         """
-        transports = self._kind.transports and self.annealing is None
-        return self._of_transport if transports else self._of_transport.lowered(0.0)
+        return self._of_transport if self.transports else self._of_transport.lowered(0.0)
 
     @cached_property
     def _of_transport(self) -> ProvenBound:
@@ -352,15 +364,21 @@ class Evidence:
 
     @cached_property
     def largest_eigenvalue(self) -> float:
-        """Bound of the largest eigenvalue of the optimal generators: twice the largest total rate out of a cell."""
+        """Bound of the largest eigenvalue of the flow linearised at the optimum.
+
+        Of the optimal generators twice the largest total rate out of a cell; of growth twice its one rate.
+        """
+        transport, growth = self.judged_as.weights or (1.0, 0.0)
         largest = 0.0
+        if not transport:
+            return 2.0 * growth * self.temperature
         for _, block in self.optimal_generators.blocks():
             rates, faces = block.rates, block.faces
             for state in range(block.size):
                 out = np.bincount(faces.here, rates.right[state], minlength=self.run.actions.size)
                 out += np.bincount(faces.there, rates.left[state], minlength=self.run.actions.size)
                 largest = max(largest, 2.0 * float(out.max()))
-        return largest
+        return largest + 2.0 * growth * self.temperature
 
     @cached_property
     def judged(self) -> BoolArray:

@@ -17,7 +17,7 @@ from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.validation.claims import CLAIMS
-from wpoflow.validation.controls import FAILS, NOT_CERTIFIED, Control
+from wpoflow.validation.control import FAILS, NOT_CERTIFIED, Control
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Finding, Verdict
 

@@ -24,15 +24,18 @@ from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.flow import UnsuitableFlowError, as_flow, check_suitable, flow_class, suitable_flows
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
+from wpoflow.solver.registry import FLOWS, own_step_flows
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.schemes.choice import chosen_scheme
 from wpoflow.studies.refinement.problem_grids import coarsened, refined_axes, with_cells
 from wpoflow.validation.case_numbers import case_numbers
 from wpoflow.validation.claims import CLAIMS, exact_solution
-from wpoflow.validation.controls import CONTROLS, Control, caught, run_control
+from wpoflow.validation.control import Control, caught, run_control
+from wpoflow.validation.controls import CONTROLS
 from wpoflow.validation.evidence import Evidence, Family
 from wpoflow.validation.exact_cases.cases import CASES
 from wpoflow.validation.finding import Finding, Verdict
+from wpoflow.validation.judged_flow import WASSERSTEIN
 from wpoflow.validation.other_controls import OTHER_CONTROLS, run_other_control
 from wpoflow.validation.sharp_cases import constants_attained
 from wpoflow.validation.sharp_cases.suite import sharp_findings
@@ -45,10 +48,12 @@ FLOORS = 1e9  # the gap stays this many rounding floors away
 SNAPSHOTS = 40
 FOLLOWED: dict[str, tuple[str, dict[str, str]]] = {
     "lqr, annealed": ("lqr", {"flow.kind": '"fisher-rao"', "flow.anneal": '{ schedule = "harmonic", rate = 0.3 }'}),
-    "lqr, policy iteration": ("lqr", {"flow.kind": '"policy-iteration"'}),
 }
 """Problems followed in other ways than their files say, by the name of the case."""
 CONTROL_CELLS = {"x": 24, "u": 24}
+RELATIVES = {"bandit": {"a": 32}, "lqr": {"x": 8, "u": 12}}
+"""Problems on which flows other than the Wasserstein flow are judged, and their cells."""
+OWN_STEP = 0.5
 Progress = Callable[[str], None]
 
 
@@ -266,7 +271,7 @@ def _judged(
 def validate_everything(
     level: Level, only: Sequence[str] = (), progress: Progress | None = None, watch: Watcher | None = None
 ) -> SuiteResult:
-    """The whole suite: gallery, exact solutions, sharp cases, negative controls."""
+    """The whole suite: gallery, other flows on small problems, exact solutions, sharp cases, negative controls."""
     tell = progress or (lambda text: None)
     result = SuiteResult(level.name)
     if not only or set(only) - {exact_solution.NAME, constants_attained.NAME}:
@@ -277,6 +282,11 @@ def validate_everything(
             tell(f"problem {name}")
             evidence = problem_evidence(read_problem(problem, set=changes), level)
             _judged(result, replace(evidence, name=name), level, only, watch)
+        for flow in FLOWS:
+            for problem in RELATIVES if flow != WASSERSTEIN else ():
+                tell(f"problem {problem}, {flow}")
+                evidence = problem_evidence(_followed_by(problem, flow), level)
+                _judged(result, replace(evidence, name=f"{problem}, {flow}"), level, only, watch)
     if not only or exact_solution.NAME in only:
         for case in CASES.values():
             tell(f"exact solution {case.name}")
@@ -293,6 +303,12 @@ def validate_everything(
             findings = run_other_control(control, mdp)
             result.controls[control.name] = (control, findings, caught(control, findings))
     return result
+
+
+def _followed_by(problem: str, flow: str) -> ProblemFile:
+    """A gallery problem on few cells, with another flow."""
+    step = {"flow.step": str(OWN_STEP)} if flow in own_step_flows() else {}
+    return read_problem(problem, cells=RELATIVES[problem], set={"flow.kind": f'"{flow}"', **step})
 
 
 def merged(results: Sequence[SuiteResult]) -> SuiteResult:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -46,7 +47,9 @@ from wpoflow.views.figures import EXTENSIONS
 
 FORMER_NAMES = {"bend": "limits"}
 LONGEST_SENTENCE = 1000
-WITH_KERNELS = {"check", "doctor", "limits", "optimum", "plot", "refine", "resume", "rollout", "run", "validate"}
+WITH_KERNELS = {
+    "check", "compare", "doctor", "limits", "optimum", "plot", "refine", "resume", "rollout", "run", "validate",
+}  # fmt: skip
 
 
 class Commands(click.Group):
@@ -241,6 +244,30 @@ def refine(**arguments: Any) -> None:
     the middle level.
     """
     _call("refine", **arguments)
+
+
+@cli.command()
+@problem_options
+@click.option(
+    "--flow", "flows", multiple=True, required=True, metavar="NAME[:KEY=VALUE,...]",
+    help="A flow, and keys of it, as in mirror:step=0.5; repeat.",
+)  # fmt: skip
+@until_option
+@click.option("--accuracy", type=float, metavar="TOL", help="Of flows in continuous time that name none.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Where to write. Default ./NAME-compare."
+)
+@click.option("--report", is_flag=True, help="Write compare.html, too.")
+@threads_option
+@quiet_option
+@force_option
+def compare(**arguments: Any) -> None:
+    """Run several flows on one problem; show what each takes to which gap, at which rates, and where it stalls.
+
+    Writes a run file each, compare.json, compare.csv and compare.png. Run files that are there and whole are kept, and
+    those cut short are gone on with.
+    """
+    _call("compare", **arguments)
 
 
 @cli.command()

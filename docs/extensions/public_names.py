@@ -29,7 +29,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Solving": ("solve_optimum", "save_optimum", "evolve", "resume", "flow"),
     "Runs": ("Run", "open_run"),
-    "Validation and figures": ("refine", "validate_problem", "validate_run", "plot", "save_movie"),
+    "Validation and figures": ("refine", "compare", "validate_problem", "validate_run", "plot", "save_movie"),
     "Environments": ("from_environment", "open_policy", "GridPolicy", "rollout", "Rollout"),
     "Errors": ("ProblemError", "RunFileError", "RunFileWarning", "FigureError", "BellmanError", "NotFiniteError"),
 }
@@ -39,6 +39,7 @@ BESIDES = (
     ("FlowState", "wpoflow.solver.schemes.trajectory"),
     ("RefinementStudy", "wpoflow.studies.refinement.result"),
     ("QuantityStudy", "wpoflow.studies.refinement.result"),
+    ("Comparison", "wpoflow.studies.comparison.result"),
     ("SuiteResult", "wpoflow.validation.suite"),
 )
 """What public functions return, which need not be imported by name."""

@@ -77,7 +77,8 @@ def verdicts(evidence: Evidence) -> dict[str, Verdict]:
 
 def expected(name: str, run: str, usual: set[str]) -> dict[str, Verdict]:
     not_certified = NOT_YET.get((name, run), usual)
-    found = {claim: NOT_CERTIFIED if claim in not_certified else HOLDS for claim in CLAIMS if claim not in FAMILY}
+    made = [claim for claim, entry in CLAIMS.items() if claim not in FAMILY and not entry.flows]
+    found = {claim: NOT_CERTIFIED if claim in not_certified else HOLDS for claim in made}
     if name == "bandit":  # Q does not depend on the policy: one iteration ends it
         found["policy_iteration"] = Verdict.EMPTY
     for claim in EMPTY.get((name, run), ()):
@@ -372,10 +373,19 @@ def test_other_fixed_steps_are_judged_by_what_they_removed(name_and_scheme: tupl
     assert judged("decay_sup_norm", altered(evidence, {"gap_sup": level})).verdict is FAILS
 
 
-@pytest.mark.parametrize("claim", [*DECAYS, *LATE])
+@pytest.mark.parametrize("claim", [*DECAYS, "late_mixture"])
 def test_a_run_of_another_flow_certifies_no_decay(lqr: Evidence, claim: str) -> None:
     assert judged(claim, altered(lqr)).verdict is HOLDS
     assert judged(claim, altered(lqr, attributes={"flow": "fisher-rao"})).verdict is NOT_CERTIFIED
+
+
+def test_late_rates_are_those_of_the_flow_that_is_stated(lqr: Evidence) -> None:
+    """A run of the Wasserstein flow does not pass for one of another; of a flow that is not known nothing is said."""
+    flows = {"fisher-rao": "{}", "wasserstein-fisher-rao": '{"beta": 1.0}'}
+    for flow, parameters in flows.items():
+        other = altered(lqr, attributes={"flow": flow, "flow_parameters": parameters})
+        assert judged("late_rate", other).verdict is FAILS
+    assert judged("late_rate", altered(lqr, attributes={"flow": "OwnFlow"})).verdict is NOT_CERTIFIED
 
 
 def test_a_short_run_certifies_no_late_rate() -> None:

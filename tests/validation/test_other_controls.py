@@ -12,7 +12,7 @@ from wpoflow.solver.flows.policy_iteration import PolicyIteration
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.validation.claims import CLAIMS
 from wpoflow.validation.claims.claim import CONSTANT
-from wpoflow.validation.controls import caught
+from wpoflow.validation.control import caught
 from wpoflow.validation.finding import Verdict
 from wpoflow.validation.other_controls import OTHER_CONTROLS, run_other_control
 from wpoflow.validation.suite import LEVELS, validate_problem, validate_run

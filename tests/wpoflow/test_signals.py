@@ -150,8 +150,14 @@ def test_the_handlers_of_the_process_are_given_back(monkeypatch: pytest.MonkeyPa
     def hooks() -> list[object]:
         return [*map(signal.getsignal, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)), sys.unraisablehook]
 
-    before, within = hooks(), []
-    monkeypatch.setattr(gallery, "main", lambda name: within.append(hooks()) or [1 / len(name)])
+    before: list[object] = hooks()
+    within: list[list[object]] = []
+
+    def observing(name: str) -> list[float]:
+        within.append(hooks())
+        return [1 / len(name)]
+
+    monkeypatch.setattr(gallery, "main", observing)
     for arguments in (["gallery", "x"], ["gallery", ""], ["--version"], ["nothing"]):
         with pytest.raises(SystemExit):
             main(arguments)

@@ -31,6 +31,8 @@ class Claim:
         Whether the problem must be run on several grids.
     any_temperature : bool
         Whether it is meant of runs in which the temperature falls, too.
+    flows : tuple of str
+        The flows it is a theorem of; empty where it says itself of which flows it is not, and why.
     """
 
     name: str
@@ -40,10 +42,14 @@ class Claim:
     needs_problem: bool = False
     needs_family: bool = False
     any_temperature: bool = False
+    flows: tuple[str, ...] = ()
 
     def applies(self, evidence: Evidence) -> bool:
         """Whether the evidence holds what the claim needs."""
-        return not (self.needs_problem and evidence.mdp is None) and not (self.needs_family and evidence.family is None)
+        known = not (self.needs_problem and evidence.mdp is None) and not (
+            self.needs_family and evidence.family is None
+        )
+        return known and (not self.flows or evidence.judged_as.name in self.flows)
 
     def finding(self, evidence: Evidence) -> Finding:
         """Judge the claim on one case; it does not apply where the temperature falls unless it says so."""
@@ -54,6 +60,6 @@ class Claim:
         return Finding(self.name, evidence.name, self.statement, self.source, hypotheses, measurements, notes)
 
 
-def claim(name: str, statement: str, source: str, **needs: bool) -> Callable[[Callable[[Evidence], Judgement]], Claim]:
+def claim(name: str, statement: str, source: str, **needs: Any) -> Callable[[Callable[[Evidence], Judgement]], Claim]:
     """Decorator that makes a claim of the function that judges it."""
     return lambda judge: Claim(name, statement, source, judge, **needs)

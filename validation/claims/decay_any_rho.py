@@ -68,7 +68,9 @@ def any_rho_hypotheses(evidence: Evidence) -> tuple[Hypothesis, ...]:
     """What this form of the theorem needs besides a positive alpha and a known time error."""
     return (
         Hypothesis(
-            "controlled time error, and the Wasserstein flow", evidence.accuracy is not None and evidence.wasserstein
+            "controlled time error",
+            evidence.accuracy is not None,
+            "fixed steps",
         ),
         Hypothesis("a snapshot before rows above rounding", bool(_issued(evidence))),
     )

@@ -1,8 +1,12 @@
 """The dissipation is minus the time derivative of V(rho): identity (I4).
 
-At one policy, where the problem is known and the flow is the Wasserstein flow: the derivative of V(rho) in the
-direction L p is, by the policy gradient, 1/(1-gamma) sum_i d_i sum_k (L p)_ik (Q_ik + tau ln(p_ik/m_k)), which must
-equal minus the dissipation to rounding.
+At one policy, where the problem is known and the flow is continuous: the derivative of V(rho) in the direction p' of
+its equation is, by the policy gradient, 1/(1-gamma) sum_i d_i sum_k p'_ik delta_ik, delta = Q + tau ln(p/m), which must
+equal minus the dissipation to rounding.  Transport has p' = L p, and growth p' = -p (delta - V), which gives
+
+    dV(rho)/dt = -1/(1-gamma) sum_i d_i Var_{p_i}(delta_i)                            (Fisher–Rao)
+
+and, for Wasserstein–Fisher–Rao, that of transport less beta times this sum.
 
 Along a run of error-controlled steps: ln gap falls by the integral of r = dissipation/gap, which rows know at their
 times. Where r is convex or concave over an interval and its neighbours it lies between its chord and the continuations
@@ -30,6 +34,7 @@ from wpoflow.solver.mdp import GridMDP
 from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Hypothesis, Measurement
+from wpoflow.validation.independent.growth import centred_advantage
 
 RELATIVE = 1e-11
 
@@ -48,8 +53,9 @@ def judge(evidence: Evidence) -> Judgement:
         return (Hypothesis("a flow that states its dissipation", False, "it states none"),), (), {}
     if evidence.accuracy is not None and np.count_nonzero(evidence.judged & finite) >= 4:
         measurements, notes["intervals left out"] = _along(evidence)
-    if evidence.mdp is not None and evidence.wasserstein and evidence.mdp.initial_policy.min() > 0.0:
-        measurements.append(_at_start(evidence, evidence.mdp))
+    weights = evidence.judged_as.weights
+    if evidence.mdp is not None and weights is not None and evidence.mdp.initial_policy.min() > 0.0:
+        measurements.append(_at_start(evidence, evidence.mdp, *weights))
     found = Hypothesis(
         "an error-controlled run, or the problem", bool(measurements), "fixed steps, or cells of mass zero"
     )
@@ -111,7 +117,7 @@ def _triangles(dt: FloatArray, rate: FloatArray) -> tuple[FloatArray, BoolArray]
     return 0.5 * dt**2 * np.where(known, share, 0.0), known
 
 
-def _at_start(evidence: Evidence, mdp: GridMDP) -> Measurement:
+def _at_start(evidence: Evidence, mdp: GridMDP, transport: float, growth: float) -> Measurement:
     policy = mdp.initial_policy
     now = evaluate(mdp, policy)
     visited = occupancy(mdp, now.system)
@@ -121,8 +127,10 @@ def _at_start(evidence: Evidence, mdp: GridMDP) -> Measurement:
     dissipation = horizon * float(visited @ stated)
     with np.errstate(divide="ignore"):
         gradient = now.q + mdp.temperature * (np.log(policy) - mdp.log_mass)
-    exact = size = 0.0
-    for rows, block in evidence.generators(now.q).blocks():
+    centred = centred_advantage(mdp, policy, now.q)
+    grown = growth * visited[:, None] * policy * centred * centred
+    exact, size = float(grown.sum()), growth * float(np.abs(visited[:, None] * policy * centred * gradient).sum())
+    for rows, block in evidence.generators(now.q).blocks() if transport else ():
         rates, faces = block.rates, block.faces
         p, f = policy[rows], gradient[rows]
         flux = rates.right * p[:, faces.here] - rates.left * p[:, faces.there]
@@ -130,7 +138,7 @@ def _at_start(evidence: Evidence, mdp: GridMDP) -> Measurement:
         exact += float(terms.sum())
         size += float(np.abs(terms).sum() + np.abs(visited[rows, None] * flux * f[:, faces.here]).sum())
     return Measurement(
-        "dissipation against the derivative of V(rho) along the generator",
+        "dissipation against the derivative of V(rho) along the flow",
         dissipation,
         horizon * exact,
         "=",

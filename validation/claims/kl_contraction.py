@@ -12,6 +12,9 @@ in which every diagonal entry is one plus what its column still sends to the cel
 Taksar & Heyman 1985), adds numbers of one sign only, so that p' is right to a few eps times the number of cells in
 every entry, however small (O'Cinneide 1993), and so is its KL.
 
+A Wasserstein–Fisher–Rao step is such a step followed by a mixture with g, which lowers KL(.|g) further with the same Q:
+the theorem holds of it with the same alpha.
+
 Sources: Bobkov & Tetali 2006, doi:10.1007/s10959-006-0016-3; O'Cinneide, Numer. Math. 65 (1993) 109,
 doi:10.1007/BF01385743.
 """
@@ -24,6 +27,8 @@ from wpoflow.core.arrays import BoolArray, FloatArray, IntArray
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.validation.claims.claim import Judgement, claim
+from wpoflow.validation.claims.decays import of_transport
+from wpoflow.validation.claims.theorem_steps import divergence_rounding
 from wpoflow.validation.constants.lower_bounds import lower_bounds
 from wpoflow.validation.evidence import EPS, Evidence
 from wpoflow.validation.finding import Hypothesis, Measurement
@@ -46,15 +51,18 @@ def judge(evidence: Evidence) -> Judgement:
     mdp = evidence.mdp
     assert mdp is not None
     unsplit = Hypothesis(
-        f"the Wasserstein flow, on one action axis or on several of at most {MOST_CELLS} cells together",
-        evidence.wasserstein and (not evidence.split or mdp.actions.size <= MOST_CELLS),
-        f"{mdp.actions.size} cells: dense elimination would take too long" if evidence.wasserstein else "another flow",
+        f"one action axis, or several of at most {MOST_CELLS} cells together",
+        not evidence.split or mdp.actions.size <= MOST_CELLS,
+        f"{mdp.actions.size} cells: dense elimination would take too long",
     )
+    transport = of_transport(evidence)
+    if not transport.met:
+        return (transport,), (), {}
     measurements, largest = [], 0.0
     for label, policy in _policies(evidence, mdp):
         q = evaluate(mdp, policy).q
         before = evidence.divergence(policy, q)
-        rounding = _rounding(evidence, q)
+        rounding = divergence_rounding(evidence, q)
         meant = ~(before <= 1e6 * rounding)  # what is not a number is judged, and fails
         if not np.any(meant):
             continue
@@ -148,12 +156,6 @@ def _policies(evidence: Evidence, mdp: GridMDP) -> list[tuple[str, FloatArray]]:
     if snapshots is not None and len(snapshots.time):
         found.append(("middle", snapshots.policy_at(len(snapshots.time) // 2)))
     return found
-
-
-def _rounding(evidence: Evidence, q: FloatArray) -> float:
-    """KL of a law whose logarithms are off by eps(1 + |ln g|) in every cell: (1/2) of the square of that."""
-    spread = float(np.ptp(q, axis=1).max()) / evidence.temperature
-    return 0.5 * (8.0 * EPS * (1.0 + spread)) ** 2
 
 
 def _state(evidence: Evidence, state: int) -> str:

@@ -25,6 +25,7 @@ from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.deviations import Deviations
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Hypothesis, Measurement
+from wpoflow.validation.judged_flow import NO_MIXTURE
 from wpoflow.validation.rates import mixture_rate
 
 MIXTURE_LATE = 5e-3
@@ -43,11 +44,14 @@ def judge(evidence: Evidence) -> Judgement:
     snapshots = evidence.run.snapshots
     count = 0 if snapshots is None else len(snapshots.time)
     enough = Hypothesis("three snapshots", count >= 3, f"{count} in the run")
-    accuracy = evidence.accuracy if evidence.wasserstein else None
+    if not evidence.wasserstein:
+        reason = evidence.judged_as.without(NO_MIXTURE)
+        return (Hypothesis("the Wasserstein flow", False, reason),), (), {}
+    accuracy = evidence.accuracy
     controlled = Hypothesis(
         "time error of a rate below a hundredth",
         accuracy is not None and float(evidence.time_error(1.0)) <= GAP_RATE,
-        "fixed steps, or another flow" if accuracy is None else f"accuracy {accuracy:g}: ask for a finer one",
+        f"accuracy {accuracy:g}: ask for a finer one" if accuracy is not None else "fixed steps",
     )
     if not (enough.met and controlled.met):
         return (enough, controlled), (), {}

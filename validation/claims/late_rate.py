@@ -20,6 +20,13 @@ decayed by exp(-lambda (b - t)) at b.  So y_b is off by at most accuracy I, I = 
 ln KL by twice I/y_b of it; the factor two more, and the one beside the e-folds, are those of `Evidence.time_error`:
 4 accuracy (1 + max(fall, 2 I/y_b)).
 
+Other flows have the same targets, which move likewise, and other rates (`Flow.late_rate`, in place of 2 lambda and 2R):
+Fisher–Rao d x/dt = -tau (x - e), hence 2 tau in every state and on both sides; Wasserstein–Fisher–Rao the sum of both,
+2 (lambda + beta tau) and 2 (R + beta tau), for growth does not change R; mirror descent x' = (x + tau eta e)/(1 + tau
+eta), hence the ratio (1 + tau eta)^{-2} a step, without time error.  Growth adds beta tau to the speed of a state and
+to the rate at which its errors decay.  Proximal steps are those of W2 between uniform cells, whose spectral gap is not
+lambda but differs by terms of second order in the cells: `proximal_late`.
+
 In the slowest state visited KL falls at 2 lambda itself, once faster modes are left too: R_a/lambda - 1, and the above,
 at most 1e-3 together.  Of the snapshots that are so late the earliest is taken, so that the fall of ln KL that
 the rate is read from is long and its errors count little.  Where the run ends before, this third measurement is left
@@ -34,10 +41,10 @@ import numpy as np
 
 from wpoflow.core.arrays import BoolArray, FloatArray, IntArray
 from wpoflow.validation.claims.claim import Judgement, claim
-from wpoflow.validation.claims.decays import known_time_error
 from wpoflow.validation.deviations import Deviations
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Hypothesis, Measurement
+from wpoflow.validation.judged_flow import UNKNOWN
 from wpoflow.validation.rates import late_rate
 
 LATE = 1e-3
@@ -49,26 +56,23 @@ FLOORS = 1e8
 
 @claim(
     "late_rate",
-    "late KL decays in each state between 2 lambda and twice its Rayleigh quotient; at 2 lambda in the slowest",
-    "linearisation at the optimum: frozen Fokker–Planck flow in each state; V is stationary at p*",
+    "late KL decays in each state between 2 lambda and twice its Rayleigh quotient; at 2 lambda in the slowest; "
+    "with growth at 2 beta tau more, by Fisher-Rao at 2 tau, by mirror descent by (1 + tau eta)^-2 a step",
+    "linearisation at the optimum: frozen flow in each state; V is stationary at p*",
 )
 def judge(evidence: Evidence) -> Judgement:
     """All states of small deviations; KL at the slowest state between two late snapshots."""
     snapshots = evidence.run.snapshots
     count = 0 if snapshots is None else len(snapshots.time)
     enough = Hypothesis("three snapshots", count >= 3, f"{count} in the run")
-    controlled = known_time_error(evidence)
-    if controlled.met:
-        controlled = Hypothesis(
-            "controlled time error", evidence.accuracy is not None, "late rates need controlled time error"
-        )
+    controlled = _known_rate(evidence)
     if not (enough.met and controlled.met):
         return (enough, controlled), (), {}
     budget = float(evidence.time_error(1.0))
     resolved = Hypothesis(
         "time error of the rate below a hundredth", budget <= RESOLVED, f"{budget:.2g} of it: ask for a finer accuracy"
     )
-    sharp = 2.0 * float(evidence.spectral_gaps[evidence.slowest])
+    sharp = evidence.sharp_rate
     measurements = _sides(evidence)
     late = Hypothesis(
         "late: a state whose deviation is small",
@@ -77,8 +81,8 @@ def judge(evidence: Evidence) -> Judgement:
     )
     last = float(evidence.run.series["time"][-1])
     notes = {
-        "2 lambda of the slowest state": sharp,
-        "2 lambda + dim/(2t) at the end": late_rate(sharp / 2.0, evidence.run.states.dim, last) if last else sharp,
+        "late rate of the slowest state": sharp,
+        "late rate + dim/(2t) at the end": late_rate(sharp / 2.0, evidence.run.states.dim, last) if last else sharp,
         "observed rate at the end": float(evidence.run.series["rate_observed"][-1]),
         "states judged": int(np.count_nonzero(np.isfinite(_best(evidence)[0]))),
     }
@@ -88,7 +92,21 @@ def judge(evidence: Evidence) -> Judgement:
     return (enough, controlled, resolved, late), (*measurements, *slowest), notes
 
 
-def _left_open(a: Deviations, b: Deviations) -> FloatArray:
+def _known_rate(evidence: Evidence) -> Hypothesis:
+    """A flow whose late rate is known, followed with controlled error, or by steps that are its own."""
+    flow = evidence.judged_as
+    if flow.weights is None and flow.name != "mirror":
+        reason = (
+            "has lambda of W2 between cells, not of fluxes; proximal_late judges it"
+            if flow.name == "proximal"
+            else UNKNOWN
+        )
+        return Hypothesis("a late rate known on the grid", False, f"{flow.name}: {reason}")
+    known = evidence.accuracy is not None or flow.kind.own_step
+    return Hypothesis("controlled time error", known, "late rates need controlled time error")
+
+
+def left_open(a: Deviations, b: Deviations) -> FloatArray:
     """What size and moving target leave open of ln KL_a - ln KL_b, (S,); no number if unknown."""
     with np.errstate(all="ignore"):
         return np.asarray(a.third + b.third + a.drift / np.sqrt(b.variance))
@@ -98,7 +116,9 @@ def _speeds(evidence: Evidence, at: Deviations) -> FloatArray:
     """Speed of every state, in the norm that a step's error is held to, (S,); zero in states that do not count."""
     counted = np.ones(evidence.run.states.size, dtype=np.bool_) if evidence.mdp is None else evidence.mdp.counted
     with np.errstate(all="ignore"):
-        speeds = np.minimum(np.sqrt(2.0 * at.divergence), np.sqrt(2.0)) * at.production / (2.0 * at.divergence)
+        transport, growth = evidence.judged_as.weights or (1.0, 0.0)
+        own = transport * at.production / (2.0 * at.divergence) + growth * evidence.temperature
+        speeds = np.minimum(np.sqrt(2.0 * at.divergence), np.sqrt(2.0)) * own
     return np.where(counted & (at.divergence > 0.0), speeds, 0.0)
 
 
@@ -108,25 +128,28 @@ def _time_error(evidence: Evidence, a: Deviations, b: Deviations) -> FloatArray:
     weights = evidence.optimum.occupancy + evidence.run.rho
     weights = weights / np.add.reduce(weights)
     first, last = _speeds(evidence, a), _speeds(evidence, b)
+    transport, growth = evidence.judged_as.weights or (1.0, 0.0)
+    decay = transport * evidence.spectral_gaps + growth * evidence.temperature
     with np.errstate(all="ignore"):
         errors = []
         for begin, end in (
             (np.fmax.reduce(first), np.fmax.reduce(last)),
             (np.sqrt(np.add.reduce(weights * first**2) / weights), np.sqrt(np.add.reduce(weights * last**2) / weights)),
         ):
-            excess = np.log(begin / end) - evidence.spectral_gaps * dt
+            excess = np.log(begin / end) - decay * dt
             grown = np.where(np.abs(excess) < 1e-8, 1.0, np.expm1(excess) / excess)
             errors.append(end * dt * grown / np.sqrt(2.0 * b.divergence))
         own = np.fmin(*errors)
-        return np.asarray(4.0 * accuracy * (1.0 + np.maximum(np.abs(_fall(a, b)), 2.0 * own)))
+        return np.asarray(4.0 * accuracy * (1.0 + np.maximum(np.abs(fall_of(a, b)), 2.0 * own)))
 
 
-def _fall(a: Deviations, b: Deviations) -> FloatArray:
+def fall_of(a: Deviations, b: Deviations) -> FloatArray:
+    """ln KL_a - ln KL_b in every state, (S,)."""
     with np.errstate(all="ignore"):
         return np.asarray(np.log(a.divergence / b.divergence))
 
 
-def _above_rounding(evidence: Evidence, at: Deviations) -> BoolArray:
+def above_floor(evidence: Evidence, at: Deviations) -> BoolArray:
     """Where KL, as a suboptimality, is far above the floor, (S,) of bool."""
     own = evidence.temperature / (1.0 - evidence.discount) * at.divergence
     return np.asarray(own >= FLOORS * evidence.gap_floor)
@@ -137,10 +160,10 @@ def _best(evidence: Evidence) -> tuple[FloatArray, IntArray]:
     late = evidence.late_deviations
     best, which = np.full(evidence.run.states.size, np.inf), np.zeros(evidence.run.states.size, dtype=np.int64)
     for k, (a, b) in enumerate(pairwise(late)):
-        fall = _fall(a, b)
+        fall = fall_of(a, b)
         with np.errstate(all="ignore"):
-            share = (_left_open(a, b) + _time_error(evidence, a, b)) / np.abs(fall)
-        usable = evidence.reached & _above_rounding(evidence, b) & (np.abs(fall) > np.log(FALLEN)) & (share <= OPEN)
+            share = (left_open(a, b) + _time_error(evidence, a, b)) / np.abs(fall)
+        usable = evidence.reached & above_floor(evidence, b) & (np.abs(fall) > np.log(FALLEN)) & (share <= OPEN)
         better = usable & (share < best)
         best[better], which[better] = share[better], k
     return best, which
@@ -155,12 +178,12 @@ def _sides(evidence: Evidence) -> list[Measurement]:
     errors = [_time_error(evidence, a, b) for a, b in pairwise(late)]
     for state in np.flatnonzero(np.isfinite(best)):
         a, b = late[which[state]], late[which[state] + 1]
-        dt, fall = b.time - a.time, float(_fall(a, b)[state])
-        least = 2.0 * float(evidence.spectral_gaps[state])
-        most = 2.0 * float(a.form[state] / a.variance[state])
+        dt, fall = b.time - a.time, float(fall_of(a, b)[state])
+        least = evidence.judged_as.late_rate(float(evidence.spectral_gaps[state]))
+        most = evidence.judged_as.late_rate(float(a.form[state] / a.variance[state]))
         gap = evidence.temperature / (1.0 - evidence.discount) * float(b.divergence[state])
         parts = {
-            "theory": float(_left_open(a, b)[state]) / dt,
+            "theory": float(left_open(a, b)[state]) / dt,
             "discretisation": float(errors[which[state]][state]) / dt,
             "rounding": float(2.0 * evidence.rounding_share(np.array([gap]))[0]) / dt,
         }
@@ -181,12 +204,12 @@ def _slowest(evidence: Evidence, sharp: float) -> list[Measurement]:
     late, state = evidence.late_deviations, evidence.slowest
     for j in range(len(late) - 1, 0, -1):
         b = late[j]
-        if not _above_rounding(evidence, b)[state]:
+        if not above_floor(evidence, b)[state]:
             continue
         for a in late[:j]:
-            fall, dt = float(_fall(a, b)[state]), b.time - a.time
-            modes = max(0.0, 2.0 * float(a.form[state] / a.variance[state]) / sharp - 1.0)
-            size, error = float(_left_open(a, b)[state]), float(_time_error(evidence, a, b)[state])
+            fall, dt = float(fall_of(a, b)[state]), b.time - a.time
+            modes = max(0.0, evidence.judged_as.late_rate(float(a.form[state] / a.variance[state])) / sharp - 1.0)
+            size, error = float(left_open(a, b)[state]), float(_time_error(evidence, a, b)[state])
             if not (fall > np.log(FALLEN) and modes + size <= LATE and error <= RESOLVED * fall):
                 continue
             gap = evidence.temperature / (1.0 - evidence.discount) * float(b.divergence[state])

@@ -55,12 +55,13 @@ def judge(evidence: Evidence) -> Judgement:
     snapshots, time = evidence.run.snapshots, evidence.run.series["time"]
     shared = [] if snapshots is None else [j for j, t in enumerate(snapshots.time) if np.any(time == t)]
     chosen = [shared[k] for k in np.unique(np.linspace(0, len(shared) - 1, SNAPSHOTS).astype(int))] if shared else []
+    weights = evidence.judged_as.weights
     worst: dict[str, Measurement] = {}
     for j in chosen:
         assert snapshots is not None
         row = int(np.flatnonzero(time == snapshots.time[j])[0])
         policy = snapshots.policy_at(j)
-        found, now = recomputed_series(mdp, geometry, policy, best_log, best.occupancy)
+        found, now = recomputed_series(mdp, geometry, policy, best_log, best.occupancy, weights or (1.0, 0.0))
         allowed = _allowances(evidence, found, row, noise)
         largest = float(evidence.run.series["occupancy_ratio_largest"][row])
         if not np.isnan(largest):  # of the steps since the row before as well
@@ -101,8 +102,9 @@ def _entry(evidence: Evidence, name: str, row: int, number: float, rounding: flo
     recorded = float(evidence.run.series[name][row])
     if name == "mass_error":  # the worst of the substeps since the last row as well
         return Measurement(name, recorded, number, ">=", evidence.when(row), rounding=1e-13)
-    if not np.isfinite(number) or (name in ("dissipation", "rate_observed") and not evidence.wasserstein):
-        same = recorded == number or np.isnan(recorded) or not evidence.wasserstein
+    unknown = name in ("dissipation", "rate_observed") and evidence.judged_as.weights is None
+    if not np.isfinite(number) or unknown:
+        same = recorded == number or np.isnan(recorded) or unknown
         return Measurement(name, float(same), 1.0, "=", evidence.when(row))
     return Measurement(name, recorded, number, "=", evidence.when(row), rounding=rounding)
 

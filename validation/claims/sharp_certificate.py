@@ -28,6 +28,7 @@ from wpoflow.validation.independent.certificate import CertificateAgain
 from wpoflow.validation.independent.generator import Geometry
 from wpoflow.validation.independent.policy import PolicyValues
 from wpoflow.validation.independent.series import soft_optimal
+from wpoflow.validation.judged_flow import NO_CERTIFICATE
 
 MOST_WORK = 1e5  # states times cubed actions
 AGAIN = 1e-5
@@ -41,9 +42,13 @@ FORMED = ("certified rate of |V - V*|_sup", "least price of gap(rho)", "guarante
 )
 def judge(evidence: Evidence) -> Judgement:
     """Every certificate against every later row; the guarantee of every instant against its dissipation."""
-    followed = evidence.wasserstein and (evidence.euler_steps or evidence.accuracy is not None)
-    words = "fixed steps of another kind" if evidence.wasserstein else "another flow"
-    steps = Hypothesis("unsplit backward Euler steps, or controlled time error", followed, words)
+    if not evidence.wasserstein:
+        reason = evidence.judged_as.without(NO_CERTIFICATE)
+        return (Hypothesis("the Wasserstein flow", False, reason),), (), {}
+    followed = evidence.euler_steps or evidence.accuracy is not None
+    steps = Hypothesis(
+        "unsplit backward Euler steps, or controlled time error", followed, "fixed steps of another kind"
+    )
     issued = evidence.certificates if followed else ()
     certificates = {
         "|V - V*|_sup": [one for entry in issued for one in entry.sup_norm],

@@ -33,9 +33,10 @@ def above_rounding(evidence: Evidence) -> Hypothesis:
 
 
 def stated_dissipation(evidence: Evidence) -> Hypothesis:
-    """The constants are those of the Wasserstein flow, and its dissipation is recorded."""
-    words = "another flow" if evidence.dissipates else "the flow states no dissipation"
-    return Hypothesis("the dissipation of the Wasserstein flow", evidence.wasserstein and evidence.dissipates, words)
+    """The dissipation is at least that of the Wasserstein flow, whose constants are meant, and it is recorded."""
+    if not evidence.transports:
+        return Hypothesis("a flow of transport", False, evidence.judged_as.without({}))
+    return Hypothesis("a flow that states its dissipation", evidence.dissipates, "it states none")
 
 
 def rate_measurement(evidence: Evidence, quantity: str, guaranteed: FloatArray) -> Measurement:

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate, occupancy, suboptimality
 from wpoflow.validation.constants.coefficients import density_ratio
 from wpoflow.validation.constants.lower_bounds import lower_bounds
-from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.evidence import EPS, Evidence
 from wpoflow.validation.finding import Measurement, inflatable
 from wpoflow.validation.rates import contraction_fraction
 
@@ -46,6 +47,7 @@ def step_measurements(evidence: Evidence, weighted: bool) -> list[Measurement]:
         share = 1.0 / density_ratio(evidence.optimum.occupancy, visits) if weighted else 1.0 - mdp.discount
         end = float(mdp.rho @ left) if weighted else float(left[mdp.counted].max())
         factor = 1.0 - theta * share
+        measured = 0.0 if evidence.contracts else share * (4.0 * EPS + _error_of_ratio(evidence, now.q, before))
         share_start, share_end = evidence.rounding_share(np.array([start, end]))
         found.append(
             Measurement(
@@ -54,8 +56,21 @@ def step_measurements(evidence: Evidence, weighted: bool) -> list[Measurement]:
                 factor,
                 "<=",
                 f"step {dt:g} from the start",
-                rounding=float(share_start * factor + share_end * end / start),
+                rounding=float(share_start * factor + share_end * end / start) + measured,
                 slack=inflatable(1.0 - end / start, theta * share),
             )
         )
     return found
+
+
+def divergence_rounding(evidence: Evidence, q: FloatArray) -> float:
+    """KL of a law whose logarithms are off by eps(1 + |ln g|) in every cell: (1/2) of the square of that."""
+    spread = float(np.ptp(q, axis=1).max()) / evidence.temperature
+    return 0.5 * (8.0 * EPS * (1.0 + spread)) ** 2
+
+
+def _error_of_ratio(evidence: Evidence, q: FloatArray, before: FloatArray) -> float:
+    """Rounding of KL(p'|g)/KL(p|g) where KL(p|g) is least, at its largest, which is one."""
+    error = divergence_rounding(evidence, q)
+    least = float(before[before > 0.0].min())
+    return 2.0 * float(np.sqrt(error / least)) + error / least

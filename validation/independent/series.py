@@ -7,6 +7,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.validation.independent.generator import Frozen, Geometry
+from wpoflow.validation.independent.growth import variance
 from wpoflow.validation.independent.policy import PolicyValues, relative_entropy
 
 
@@ -20,7 +21,12 @@ def soft_optimal(mdp: GridMDP, value: FloatArray) -> tuple[FloatArray, FloatArra
 
 
 def recomputed_series(
-    mdp: GridMDP, geometry: Geometry, policy: FloatArray, best_log: FloatArray, best_occupancy: FloatArray
+    mdp: GridMDP,
+    geometry: Geometry,
+    policy: FloatArray,
+    best_log: FloatArray,
+    best_occupancy: FloatArray,
+    weights: tuple[float, float] = (1.0, 0.0),
 ) -> tuple[dict[str, float], PolicyValues]:
     """The series of one policy by name, and its values.
 
@@ -34,6 +40,8 @@ def recomputed_series(
         ln p*.
     best_occupancy : array (S,)
         d*.
+    weights : pair of float
+        Of transport and of growth in the flow.
     """
     now = PolicyValues(mdp, policy)
     frozen = Frozen.of(geometry, now.q, mdp.reference_mass, mdp.temperature)
@@ -41,7 +49,10 @@ def recomputed_series(
     left = now.solve(mdp.temperature * to_best)
     horizon = 1.0 / (1.0 - mdp.discount)
     gap = float(mdp.rho @ left)
-    lost = frozen.dissipation(policy)
+    transport, growth = weights
+    lost = growth * variance(mdp, policy, now.q)
+    if transport:  # which may be infinite
+        lost = lost + transport * frozen.dissipation(policy)
     met = now.occupancy > 0.0
     dissipation = horizon * float((now.occupancy[met] * lost[met]).sum())
     density = policy / mdp.reference_mass

@@ -44,7 +44,7 @@ def overlay_decay(runs: Sequence[Run], labels: Sequence[str]) -> Figure:
     """Gap above, local rate below; rates faint where the gap is near its rounding floor."""
     figure, (above, below) = _sheet(len(runs), (1.6, 1.0))
     rates, gaps = [], []
-    for (run, label), look in zip(zip(runs, labels, strict=True), _looks(len(runs)), strict=True):
+    for (run, label), look in zip(zip(runs, labels, strict=True), looks(len(runs)), strict=True):
         time, gap, rate = (run.series[name] for name in ("time", "gap", "rate_observed"))
         assert run.optimum is not None
         clear = gap > ABOVE_FLOOR * run.optimum.gap_floor
@@ -69,7 +69,7 @@ def overlay_steps(runs: Sequence[Run], labels: Sequence[str]) -> Figure:
     """Dissipation above, step size below."""
     figure, (above, below) = _sheet(len(runs), (1.0, 1.0))
     shown: dict[str, list[FloatArray]] = {"dissipation": [], "step_size": []}
-    for (run, label), look in zip(zip(runs, labels, strict=True), _looks(len(runs)), strict=True):
+    for (run, label), look in zip(zip(runs, labels, strict=True), looks(len(runs)), strict=True):
         for panel, name in ((above, "dissipation"), (below, "step_size")):
             panel.plot(run.series["time"], run.series[name], label=label.replace("$", r"\$"), **look)
             shown[name].append(run.series[name])
@@ -102,7 +102,7 @@ def _sheet(count: int, heights: tuple[float, float]) -> tuple[Figure, Any]:
     return figure, figure.subplots(2, 1, sharex=True, height_ratios=heights)
 
 
-def _looks(count: int) -> list[dict[str, Any]]:
+def looks(count: int) -> list[dict[str, Any]]:
     """Colour and dashes of each line: of the palette, or, for more runs, of a map, dark to light."""
     if count <= len(COLOURS):
         chosen: list[Any] = list(COLOURS[:count])

@@ -1,0 +1,260 @@
+"""Run several flows on one problem, each to its own file, and measure them.
+
+A run file that is there and whole is not made again; one that was cut short is gone on with; one of another problem, or
+of other settings, is refused, so that nothing is mixed up and nothing lost.  Processor time is that of this process,
+noted after every step, without what compiling took: of a run that was there before it is what an earlier comparison in
+the same folder noted (`compare.json`), or none.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wpoflow.core.arrays import FloatArray
+from wpoflow.problems.load import build_problem
+from wpoflow.problems.problem_file import ProblemFile, read_problem
+from wpoflow.problems.resume import origin_of, resume
+from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.flows.flow import as_flow
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Optimum, Run
+from wpoflow.solver.records.settings import Settings, Until
+from wpoflow.solver.registry import AUTOMATIC, FLOWS
+from wpoflow.solver.runs.compile_timer import CompileTimer
+from wpoflow.solver.runs.evolve import Progress, evolve, run_settings
+from wpoflow.solver.schemes.choice import chosen_scheme
+from wpoflow.solver.storage.atomic import RunFileError, checkpoint_folder
+from wpoflow.solver.storage.checkpoints import CheckpointFolder
+from wpoflow.solver.storage.writer import open_run
+from wpoflow.studies.comparison.contestant import Contestant, contestants
+from wpoflow.studies.comparison.result import Comparison, Entry
+
+REPORT = "compare.json"
+Tell = Callable[[str, str], None]
+RatesOf = Callable[[Run], Mapping[str, float]]
+
+
+class _Clock:
+    """Processor time after every step, without compiling."""
+
+    def __init__(self, timer: CompileTimer) -> None:
+        self._timer = timer
+        self._begin = time.process_time() - timer.seconds
+        self.times: list[float] = [0.0]
+        self.seconds: list[float] = [0.0]
+
+    def __call__(self, progress: Progress) -> None:
+        self.times.append(progress.time)
+        self.seconds.append(time.process_time() - self._timer.seconds - self._begin)
+
+    def until(self, rows: FloatArray) -> FloatArray:
+        """Seconds until the first step at or after each row, (rows,)."""
+        at = np.minimum(np.searchsorted(self.times, rows * (1.0 - 1e-12)), len(self.times) - 1)
+        return np.asarray(self.seconds)[at]
+
+
+def compare(
+    problem: str | Path | GridMDP,
+    flows: Sequence[str],
+    *,
+    until: Until | None = None,
+    accuracy: float | None = None,
+    cells: Mapping[str, int] | None = None,
+    set: Mapping[str, Any] | None = None,
+    folder: str | Path | None = None,
+    force: bool = False,
+    progress: Tell | None = None,
+    rates: RatesOf = lambda run: {},
+) -> Comparison:
+    """Run flows on a problem and measure what each takes to which gap.
+
+    Parameters
+    ----------
+    problem : str, Path or GridMDP
+        A gallery name or a file, as for `load_problem`, or a grid problem.
+    flows : sequence of str
+        As ``"fisher-rao"`` or ``"mirror:step=0.5"``: a flow, and any of its keys.
+    until : float or mapping, optional
+        For all of them, as for `evolve`; by default what the problem's file says.
+    accuracy : float, optional
+        Of those in continuous time that name none.
+    cells, set : mappings, optional
+        Replace grid sizes and keys of the file, as in `load_problem`.
+    folder : path, optional
+        Where run files are written, and looked for; by default none are.
+    force : bool
+        Replace run files that are there.
+    progress : callable, optional
+        Told of every flow and what is done with it before it is: "run", "resume" or "keep".
+    rates : callable
+        Guaranteed and sharp rate of a run.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    ProblemError, ValueError
+        Faults of the file, of a flow or of what is asked for; one line that names it.
+    RunFileError
+        A run file in the folder is of something else, or damaged.
+    """
+    chosen = contestants(flows)
+    tell = progress or (lambda label, what: None)
+    where = None if folder is None else Path(folder)
+    entries: list[Entry] = []
+    known = {} if where is None else _noted(where / REPORT)
+    with CompileTimer() as timer:
+        runner = _of_grid if isinstance(problem, GridMDP) else _of_file
+        given = {"until": until, "accuracy": accuracy, "cells": cells, "set": set, "force": force}
+        for one, path, done, clock in runner(problem, chosen, where, timer, tell, given):
+            cpu = clock.until(done.series["time"]) if clock is not None else known.get(_run_id(done))
+            if cpu is None or len(cpu) != len(done.series["time"]):
+                cpu = np.full(len(done.series["time"]), np.nan)
+            entries.append(Entry(one.label, path, done, np.asarray(cpu, dtype=np.float64), rates(done)))
+            if done.status == "interrupted":
+                break
+    name = problem.title if isinstance(problem, GridMDP) else problem
+    return Comparison(entries[0].run.title, str(name), tuple(entries))
+
+
+_Done = tuple[Contestant, str, Run, _Clock | None]
+_Given = Mapping[str, Any]
+
+
+def _of_grid(
+    mdp: Any, chosen: list[Contestant], where: Path | None, timer: CompileTimer, tell: Tell, given: _Given
+) -> Iterable[_Done]:
+    """Runs of a problem stated in Python."""
+    if given["cells"] or given["set"]:
+        raise ValueError("cells and set replace values of a file that is still to be read")
+    if given["until"] is None:
+        raise ValueError("until: must be given for a problem stated in Python")
+    for one in chosen:
+        _refuse(mdp, one, _control(one, given["accuracy"]))
+    _make(where)
+    optimum = solve_optimum(mdp)
+    for one in chosen:
+        tell(one.label, "run")
+        clock = _Clock(timer)
+        path = None if where is None else where / one.file_name
+        done = evolve(
+            mdp,
+            until=given["until"],
+            flow=as_flow(mdp, one.flow, one.parameters),
+            optimum=optimum,
+            output=path,
+            force=given["force"],
+            progress=clock,
+            **_control(one, given["accuracy"]),
+        )
+        yield one, "" if path is None else str(path), done, clock
+
+
+def _of_file(
+    problem: Any,
+    chosen: list[Contestant],
+    where: Path | None,
+    timer: CompileTimer,
+    tell: Tell,
+    given: Mapping[str, Any],
+) -> Iterable[_Done]:
+    """Runs of a problem file, all of which are read before the first is begun."""
+    stated = [_stated(problem, one, given) for one in chosen]
+    mdp = build_problem(stated[0])
+    paths = [None if where is None else where / one.file_name for one in chosen]
+    for one, text in zip(chosen, stated, strict=True):
+        table = text.flow
+        _refuse(mdp, one, {"scheme": table.scheme, "step": table.step, "accuracy": table.accuracy})
+    present = [_present(path, text, given["force"]) for path, text in zip(paths, stated, strict=True)]
+    _make(where)
+    optimum: Optimum | None = None
+    for one, text, path, what in zip(chosen, stated, paths, present, strict=True):
+        tell(one.label, what)
+        if what == "keep" and path is not None:
+            yield one, str(path), open_run(path), None
+            continue
+        clock = _Clock(timer)
+        if what == "resume" and path is not None:
+            yield one, str(path), resume(path, progress=clock), None  # what it took before is not known
+            continue
+        optimum = solve_optimum(mdp) if optimum is None else optimum
+        done = run_settings(
+            replace(mdp, statement=text.text),
+            Settings(flow=text.flow, record=text.record),
+            output=path,
+            force=given["force"],
+            progress=clock,
+            optimum=optimum,
+            origin=origin_of(text, problem),
+        )
+        yield one, "" if path is None else str(path), done, clock
+
+
+def _make(folder: Path | None) -> None:
+    """The folder, once nothing is left to be refused."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _stated(problem: str | Path, one: Contestant, given: Mapping[str, Any]) -> ProblemFile:
+    """The problem with one flow in it, as its run file will keep it."""
+    settings: dict[str, Any] = {**_control(one, given["accuracy"]), "flow": one.flow}
+    if given["until"] is not None:
+        settings["until"] = given["until"]
+    keys = {f"flow.{key}": repr(value) for key, value in one.parameters.items()}
+    return read_problem(problem, cells=given["cells"], set={**(given["set"] or {}), **keys}, **settings)
+
+
+def _control(one: Contestant, accuracy: float | None) -> dict[str, Any]:
+    """Scheme, step and accuracy of one of them."""
+    found: dict[str, Any] = dict(one.settings)
+    if accuracy is not None and "step" not in found and "accuracy" not in found and not FLOWS[one.flow].own_step:
+        found["accuracy"] = accuracy
+    return found
+
+
+def _refuse(mdp: GridMDP, one: Contestant, control: Mapping[str, Any]) -> None:
+    """Raise ValueError, naming the flow, if it cannot be followed on this problem."""
+    try:
+        chosen_scheme(mdp, control.get("scheme", AUTOMATIC), control.get("step"), one.flow, control.get("accuracy"))
+    except ValueError as error:
+        raise ValueError(f"flow {one.label!r}: {error}") from error
+
+
+def _present(path: Path | None, stated: ProblemFile, force: bool) -> str:
+    """What is to be done about a file: "run", "keep" or "resume"."""
+    if path is None or force or not (path.exists() or checkpoint_folder(path).is_dir()):
+        return "run"
+    if path.exists():
+        found = open_run(path)
+        text, whole = found.problem, found.status == "complete"
+    else:
+        text, whole = CheckpointFolder(path).start().problem, False
+    if text != stated.text:
+        raise RunFileError(f"{path}: is a run of another problem or with other settings; give another folder, or force")
+    return "keep" if whole else "resume"
+
+
+def _noted(report: Path) -> dict[str, list[float]]:
+    """Processor times by run, from an earlier comparison; nothing where there is none that can be read."""
+    try:
+        flows = json.loads(report.read_text(encoding="utf-8"))["flows"]
+        return {
+            entry["run_id"]: [np.nan if x is None else float(x) for x in entry["rows"]["cpu_seconds"]]
+            for entry in flows
+        }
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _run_id(run: Run) -> str:
+    return str(run.attributes.get("run_id", ""))
