@@ -32,8 +32,7 @@ def parts() -> Iterator[list[Finding]]:
         yield [sharpened(CLAIMS[name].finding(evidence), case) for name in case.claims]
     mdp = build_problem(read_problem("lqr", cells=CONTROL_CELLS))
     for control in (*CONTROLS.values(), *OTHER_CONTROLS.values()):
-        other = isinstance(control, OtherControl)
-        found = run_other_control(control, mdp) if other else run_control(control, mdp)
+        found = run_other_control(control, mdp) if isinstance(control, OtherControl) else run_control(control, mdp)
         if not caught(control, found):
             print(f"the control {control.name!r} is missed")
             raise SystemExit(1)
