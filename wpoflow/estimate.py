@@ -32,7 +32,7 @@ def entries_of_factors(mdp: GridMDP) -> float:
     """Entries of the complete factors of a Bellman system, within a factor of three for the gallery's problems."""
     states = mdp.states.size
     row = mdp.product_work / states
-    spread = states ** (1.0 - 1.0 / max(1, sum(axis.size > 1 for axis in mdp.states.axes)))
+    spread = float(states) ** (1.0 - 1.0 / max(1, sum(axis.size > 1 for axis in mdp.states.axes)))
     return states * min(float(states), max(row, FILL * row * spread))
 
 
