@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import reprlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel
 
@@ -52,8 +52,8 @@ def _places(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             if prefix:
                 yield f"{prefix}{name}"
             continue
-        kind: Any = getattr(field.annotation, "__origin__", None)
-        within = {dict: "NAME.", list: "0."}.get(kind, "")
+        kind = get_origin(field.annotation)
+        within = "NAME." if kind is dict else "0." if kind is list else ""
         yield from _places(table, f"{prefix}{name}.{within}")
 
 

@@ -95,7 +95,7 @@ def test_a_folder_that_takes_no_files(call: Call) -> None:
         ),
         (["run", "lqr", "--set", "problem.temprature=1"], 2, "--set problem.temprature: is not a known key"),
         (["run", "lqr", "--set", "cost.running=x**2 +"], 2, "cost.running"),
-        (["run", "lqr", "-o", "absent/run.h5"], 4, "no folder absent"),
+        (["run", "lqr", "-o", "absent/run.h5"], 2, "no folder absent"),
         (
             ["run", "navigation", "--cells", "x=4000", "--cells", "y=4000"],
             4,
@@ -133,8 +133,8 @@ def test_all_faults_of_a_file_are_told_at_once(call: Call) -> None:
 @pytest.mark.parametrize(
     ("error", "status", "says"),
     [
-        (ZeroDivisionError("a bug"), 70, "internal error: ZeroDivisionError: a bug (test_commands.py:"),
-        (ValueError("shapes (3,) (4,)"), 70, "internal error: ValueError: shapes (3,) (4,) (test_commands.py:"),
+        (ZeroDivisionError("a bug"), 70, "internal error: ZeroDivisionError: a bug (test_command_errors.py:"),
+        (ValueError("shapes (3,) (4,)"), 70, "internal error: ValueError: shapes (3,) (4,) (test_command_errors.py:"),
         (MemoryError("Unable to allocate 3 TiB"), 4, "out of memory: Unable to allocate 3 TiB\n"),
     ],
 )

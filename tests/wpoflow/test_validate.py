@@ -109,9 +109,11 @@ def test_quiet_says_nothing(call: Call, run_file: Path) -> None:
 
 def test_both_grids_are_named(call: Call) -> None:
     """A problem that is judged on a coarser grid: terminal, report and page say on which, and which is its own."""
-    status, out, _ = call("validate", "lqr", "--only", "structure", "--report", "found")
+    wide = PROBLEM.replace("cells = 9", "cells = 128").replace("cells = 10", "cells = 128")
+    Path("wide.toml").write_text(wide)
+    status, out, _ = call("validate", "wide.toml", "--only", "structure", "--report", "found")
     assert status == 0
-    case = json.loads(Path("found/report.json").read_text(encoding="utf-8"))["cases"]["lqr"]
+    case = json.loads(Path("found/report.json").read_text(encoding="utf-8"))["cases"]["wide"]
     assert case["own_grid"] == {"x": 128, "u": 128}
     x, u = case["grid"]["x"], case["grid"]["u"]
     assert x * u < 2000
