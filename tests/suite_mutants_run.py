@@ -1,6 +1,7 @@
 """Run the validation suite on mutants of theory and solver, and say which claims catch each: a table in Markdown.
 
-The table is the page ``docs/mutants.md`` of the manual: a run of all groups, or of some, writes its rows there.
+The table is the page ``docs/mutants.md`` of the manual: a run of all groups, or of some, writes its rows there, each
+as soon as it is known.
 
 Each of a few copies of the sources is changed and put back, so that kernels once compiled for its place stay so; a
 mutant of a kernel compiles anew.  A mutant on which the suite stops with an error counts as survived: no claim said
@@ -76,8 +77,10 @@ def caught_by(mutant: Mutant, trees: queue.Queue[Path]) -> tuple[bool, str]:
     return status == 1, text if status == 1 else f"SURVIVED {text}".strip()
 
 
-def run(chosen: list[str], jobs: int) -> int:
+def run(chosen: list[str], jobs: int, untried: bool = False) -> int:
     """Print the table of the groups chosen, or of all; the number of mutants that survive.
+
+    With ``untried`` only those that no row of the page tells of, or that survived.
 
     Raises
     ------
@@ -87,7 +90,11 @@ def run(chosen: list[str], jobs: int) -> int:
     unknown = [name for name in chosen if name not in GROUPS]
     if unknown:
         raise SystemExit(f"{', '.join(unknown)}: choose among {', '.join(GROUPS)}")
-    groups = {name: GROUPS[name] for name in chosen or GROUPS}
+    known = rows_of(PAGE.read_text(encoding="utf-8")) if untried else {}
+    groups = {
+        group: {name: m for name, m in GROUPS[group].items() if not known.get((group, name), "").startswith("`")}
+        for group in chosen or GROUPS
+    }
     with tempfile.TemporaryDirectory() as folder:
         trees: queue.Queue[Path] = queue.Queue()
         for job in range(jobs):
@@ -101,13 +108,12 @@ def run(chosen: list[str], jobs: int) -> int:
                 raise SystemExit(f"the suite fails without any mutant: {text}")
             print(HEAD, end="", flush=True)
             tasks = [(group, name, mutant) for group, found in groups.items() for name, mutant in found.items()]
-            survived, found = 0, {}
+            survived = 0
             for (of, name, _), (is_caught, text) in zip(
                 tasks, pool.map(lambda task: caught_by(task[2], trees), tasks), strict=True
             ):
                 survived += not is_caught
-                found[of, name] = text
                 print(row(of, name, text), end="", flush=True)
-            PAGE.write_text(with_rows(PAGE.read_text(encoding="utf-8"), found), encoding="utf-8")
+                PAGE.write_text(with_rows(PAGE.read_text(encoding="utf-8"), {(of, name): text}), encoding="utf-8")
     print(f"\n{len(tasks) - survived} of {len(tasks)} caught")
     return survived

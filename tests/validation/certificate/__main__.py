@@ -20,7 +20,11 @@ def judged(seed: int) -> tuple[int, str, bool, float]:
 def main(count: int, first: int = 0, workers: int = 2) -> int:
     """Judge ``count`` problems, print what was found."""
     with ProcessPoolExecutor(workers) as pool:
-        found = list(pool.map(judged, range(first, first + count), chunksize=50))
+        found = []
+        for entry in pool.map(judged, range(first, first + count), chunksize=50):
+            found.append(entry)
+            if entry[2] or len(found) % 500 == 0:
+                print(f"{len(found)} done{f'; seed {entry[0]} violated' if entry[2] else ''}", flush=True)
     for scheme in SCHEMES:
         entries = [entry for entry in found if entry[1] == scheme]
         shares = np.array([entry[3] for entry in entries])
