@@ -24,6 +24,8 @@ from tests.suite_mutants import GROUPS
 SECONDS = 900
 PAGE = ROOT / "docs" / "mutants.md"
 HEAD = "| group | mutant | caught by |\n| --- | --- | --- |\n"
+FIRST = {"kernels": ("graded path", "flat path")}
+"""Sharp cases that are looked at before all else, by group: those that need few kernels."""
 NOT_TRIED = "not tried since it was written"
 
 
@@ -50,10 +52,10 @@ def with_rows(page: str, found: dict[tuple[str, str], str]) -> str:
     return f"{page.partition(HEAD)[0]}{HEAD}{table}\n{caught} of {len(keys)} caught.\n"
 
 
-def _verdict(tree: Path) -> tuple[int, str]:
+def _verdict(tree: Path, first: tuple[str, ...] = ()) -> tuple[int, str]:
     """Status of the suite on a copy, and the last line it printed."""
     environment = {**os.environ, "PYTHONPATH": str(tree), "XDG_CACHE_HOME": str(tree.parent / f"{tree.name}-cache")}
-    command = [sys.executable, "-m", "tests.suite_verdict"]
+    command = [sys.executable, "-m", "tests.suite_verdict", *first]
     try:
         done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
@@ -62,14 +64,14 @@ def _verdict(tree: Path) -> tuple[int, str]:
     return (done.returncode if done.stdout or not done.returncode else 2), lines[-1] if lines else ""
 
 
-def caught_by(mutant: Mutant, trees: queue.Queue[Path]) -> tuple[bool, str]:
+def caught_by(mutant: Mutant, trees: queue.Queue[Path], first: tuple[str, ...] = ()) -> tuple[bool, str]:
     """Whether a claim catches a mutant, and which one does, or what happened instead."""
     tree = trees.get()
     path = tree / mutant.file
     kept, times = path.read_bytes(), path.stat()
     try:
         path.write_text(mutant.applied(kept.decode()), encoding="utf-8")
-        status, text = _verdict(tree)
+        status, text = _verdict(tree, first)
     finally:
         path.write_bytes(kept)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -110,7 +112,7 @@ def run(chosen: list[str], jobs: int, untried: bool = False) -> int:
             tasks = [(group, name, mutant) for group, found in groups.items() for name, mutant in found.items()]
             survived = 0
             for (of, name, _), (is_caught, text) in zip(
-                tasks, pool.map(lambda task: caught_by(task[2], trees), tasks), strict=True
+                tasks, pool.map(lambda task: caught_by(task[2], trees, FIRST.get(task[0], ())), tasks), strict=True
             ):
                 survived += not is_caught
                 print(row(of, name, text), end="", flush=True)
