@@ -1,7 +1,7 @@
 """Break the solver on purpose, one line at a time, and see which test, or which claim, notices.
 
     python -m tests.mutants [NAME ...]
-    python -m tests.mutants --suite [--jobs N] [GROUP ...]
+    python -m tests.mutants --suite [--untried] [--jobs N] [GROUP ...]
 
 Each mutant is a copy of the sources with one textual change; the solver's tests run on it until the first
 failure.  Prints a table and exits 1 if a mutant survives.  Takes about a minute for each mutant, most of it
@@ -224,5 +224,8 @@ if __name__ == "__main__":
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these mutants, or groups of them")
     parser.add_argument("--suite", action="store_true", help="mutants that claims of the validation suite must catch")
     parser.add_argument("--jobs", type=int, default=2, help="copies of the sources that are tried at once")
+    parser.add_argument("--untried", action="store_true", help="of the suite's mutants those that no claim has caught")
     options = parser.parse_args()
-    raise SystemExit(int(run(options.names, options.jobs) > 0) if options.suite else main(options.names))
+    if options.suite:
+        raise SystemExit(int(run(options.names, options.jobs, options.untried) > 0))
+    raise SystemExit(main(options.names))

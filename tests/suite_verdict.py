@@ -1,6 +1,10 @@
 """The validation suite at level quick, dearest parts last, until claims fail: what is printed names them.
 
+    python -m tests.suite_verdict [SHARP CASE ...]
+
 Run in a copy of the sources by `tests.suite_mutants_run`: sharp cases, negative controls, gallery, exact solutions.
+Cases that are named come before all else, one claim after the other: what is looked for first, where every kernel has
+to be compiled that is needed on the way.
 """
 
 from __future__ import annotations
@@ -24,8 +28,12 @@ from wpoflow.validation.sharp_cases.suite import CASES, evidence_of, sharpened
 from wpoflow.validation.suite import CONTROL_CELLS, LEVELS, judge, problem_evidence
 
 
-def parts() -> Iterator[list[Finding]]:
+def parts(first: list[str]) -> Iterator[list[Finding]]:
     """The findings of one part after the other."""
+    for name in first:
+        evidence = evidence_of(CASES[name])
+        for claim in CASES[name].claims:
+            yield [sharpened(CLAIMS[claim].finding(evidence), CASES[name])]
     yield [constants_attained.finding()]
     for case in CASES.values():
         evidence = evidence_of(case)
@@ -41,10 +49,10 @@ def parts() -> Iterator[list[Finding]]:
     yield [exact_solution.finding(case, LEVELS["quick"].exact_grids) for case in EXACT.values()]
 
 
-def main() -> int:
+def main(first: list[str]) -> int:
     """Print the claims that fail in the first part in which any does; 1 if there is one."""
     with np.errstate(all="ignore"):
-        for findings in parts():
+        for findings in parts(first):
             failed = [finding for finding in findings if finding.verdict is Verdict.FAILS]
             if failed:
                 names = ", ".join(f"`{finding.claim}`" for finding in failed)
@@ -54,4 +62,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

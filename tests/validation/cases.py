@@ -1,9 +1,16 @@
-"""Small cases for the tests of the claims, and copies of them with something altered."""
+"""Small cases for the tests of the claims, and copies of them with something altered.
+
+Runs are kept: those who alter one take a copy.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
 from typing import Any
+
+import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.problems.load import build_problem
@@ -14,7 +21,8 @@ from wpoflow.solver.records.run import Run
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.validation.claims import CLAIMS
 from wpoflow.validation.evidence import Evidence
-from wpoflow.validation.finding import Finding
+from wpoflow.validation.finding import Finding, Verdict
+from wpoflow.validation.suite import LEVELS, judge
 
 CELLS = {
     "bandit": {"a": 64},
@@ -30,6 +38,7 @@ def small_problem(name: str) -> GridMDP:
     return build_problem(read_problem(name, cells=CELLS[name]))
 
 
+@cache
 def controlled(name: str, steps: int = 5000, time: float = 1e9) -> Evidence:
     """A run of controlled error; unless it is cut short, long past the time at which rates are sharp."""
     problem = read_problem(name, cells=CELLS[name])
@@ -43,6 +52,7 @@ def controlled(name: str, steps: int = 5000, time: float = 1e9) -> Evidence:
     return Evidence(name, run, mdp)
 
 
+@cache
 def fixed(name: str, scheme: str, step: float = 0.05, time: float = 6.0, mdp: GridMDP | None = None) -> Evidence:
     """A run of equal steps, every step a row."""
     mdp = small_problem(name) if mdp is None else mdp
@@ -82,3 +92,30 @@ def at_row(values: FloatArray, row: int, change: float) -> FloatArray:
     out = values.copy()
     out[row] *= change
     return out
+
+
+def middle(evidence: Evidence) -> int:
+    """The middle row."""
+    return len(evidence.run.series["time"]) // 2
+
+
+def replaced(evidence: Evidence, name: str, row: int, value: float) -> FloatArray:
+    """A series with another number in one row."""
+    out = evidence.run.series[name].copy()
+    out[row] = value
+    return out
+
+
+def replace_run(evidence: Evidence, **series: FloatArray) -> Evidence:
+    """The same run with other series, the problem still known."""
+    return Evidence(evidence.name, altered(evidence, series).run, evidence.mdp)
+
+
+def verdicts(evidence: Evidence) -> dict[str, Verdict]:
+    """Of all claims at level quick."""
+    return {finding.claim: finding.verdict for finding in judge(evidence, LEVELS["quick"])}
+
+
+def nowhere_but_in_the_first_state(mdp: GridMDP) -> GridMDP:
+    """The problem with all of rho in its first state."""
+    return replace(mdp, rho=np.eye(mdp.states.size)[0])

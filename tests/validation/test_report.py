@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.validation.cases import fixed, small_problem
-from tests.validation.test_claims import nowhere_but_in_the_first_state
+from tests.validation.cases import fixed, nowhere_but_in_the_first_state, small_problem
 from wpoflow.solver.records.provenance import VERSION
 from wpoflow.validation import report
 from wpoflow.validation.case_numbers import case_numbers

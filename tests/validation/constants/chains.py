@@ -90,8 +90,9 @@ def log_ratio(
     # x ln x - x + 1, by its series where it would cancel
     entropy = np.sum(law * np.where(np.abs(f) < 1e-3, f * f * (0.5 + f * (1.0 / 3.0 + f / 8.0)), x * f - x + 1.0))
     gradient = -law * x * f / entropy
-    np.add.at(gradient, faces.there, conductance * (x[faces.there] * step_f + step_x) / dissipation)
-    np.add.at(gradient, faces.here, -conductance * (x[faces.here] * step_f + step_x) / dissipation)
+    forward, backward = (conductance * (x[side] * step_f + step_x) for side in (faces.there, faces.here))
+    gradient += np.bincount(faces.there, forward, f.size) / dissipation
+    gradient -= np.bincount(faces.here, backward, f.size) / dissipation
     return float(np.log(dissipation / (2.0 * entropy))), gradient
 
 

@@ -6,6 +6,8 @@ ends of the box, so it is refused.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,7 @@ from wpoflow.validation.exact.box_bandit import BoxBandit
 TABLE = load("double_well_tau0.1")
 
 
+@cache
 def double_well(temperature: float, modes: int = 120) -> BoxBandit:
     return BoxBandit(
         cost=lambda a: (a**2 - 1.0) ** 2 / 4.0 + a / 10.0,

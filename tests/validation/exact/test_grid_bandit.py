@@ -39,10 +39,10 @@ def test_policy_is_the_matrix_exponential() -> None:
 
 
 def test_second_order_to_the_continuum() -> None:
-    """Gap at two times and slowest rate, 64 to 512 cells at temperature 0.1."""
+    """Gap at two times and slowest rate, 40 to 320 cells at temperature 0.1."""
     exact = exact_double_well(0.1)
     flow = exact.expansion(bump)
-    cells = np.array([64, 128, 256, 512])
+    cells = np.array([40, 80, 160, 320])
     found = []
     for n in cells:
         mdp = double_well(0.1).grid(int(n))
