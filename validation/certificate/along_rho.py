@@ -227,7 +227,8 @@ def _later(known: Decided, sums: _Sums, level: float) -> LaterRate | None:
 
 def _certificate(instant: Instant, known: Decided, sums: _Sums, level: float) -> Certificate | None:
     """That of the set B which is worth most at a level; None if it is worth nothing there."""
-    lost = math.sqrt(sums.square / level) * ENLARGED
+    square = sums.square
+    lost = math.sqrt(square / level) * ENLARGED
     if not lost < 1.0:
         return None
     excess = (sums.beyond + lost * level) * ENLARGED

@@ -1,9 +1,10 @@
 """Certificates that become sharp: issued at every snapshot, held against every later row of the run.
 
 From each snapshot |V - V*|_sup and gap(rho) must stay below what the certificate allows (`validation.certificate`), and
-where the problem is at hand the dissipation of each snapshot above the guarantee of that instant.  Runs of unsplit
-backward Euler steps are held to the fully discrete form, in which no time error enters; error-controlled runs to that
-of the flow.  Steps of another kind follow neither, and nothing is certified of them.
+where the problem is at hand the dissipation of each snapshot above the guarantee of that instant.  In every row the
+rate that is certified of gap(rho) must not exceed the observed one.  Runs of unsplit backward Euler steps are held to
+the fully discrete form, in which no time error enters; error-controlled runs to that of the flow.  Steps of another
+kind follow neither, and nothing is certified of them.
 
 On problems small enough for dense code every certificate is formed again from its statement
 (`validation.independent.certificate`), and must not say more.  That sees what rows with room to spare cannot: an
@@ -143,6 +144,7 @@ def _formed_again(evidence: Evidence) -> list[Measurement]:
             (FORMED[1], again.square(occupancy) / max((1.0 - one.share) * one.excess, 1e-300))
             for one in entry.along_rho
         ]
+        ratios += [(FORMED[1], again.square(occupancy) / max(one.square, 1e-300)) for one in entry.later]
         ratios.append((FORMED[2], _over(entry.instantaneous, again.instantaneous())))
         for name, ratio in ratios:
             if not ratio <= found[name][0]:

@@ -43,9 +43,11 @@ minimum of q' (X - 1)^2 + kappa (y - X)^2/max(X, y) over all X, and of kappa psi
 near 1, the second far away.  Both are convex in y, so above their tangents, and where these meet is the depth below
 the chord of the values.
 
-The square r (y - 1)^2 of y near 1 exceeds kappa psi far away and is no bound there.  Put in for every y it certified,
-on ten laws, the same rates on 2 cells, the same or nothing on 7, and never more: w is also at most what the knot
-between the inner interval and the pieces gives, and depths below chords grow.
+The square r (y - 1)^2 of y near 1 exceeds kappa psi far above and is no bound there.  Put in for every y it mostly
+certifies less: it is below kappa psi for y < 1, and w is also at most v + kappa psi at the knot beside the inner
+interval, where v is q eps^2.  It certifies too much, 1.1 alpha, where q exceeds kappa by more than eps^-2 and alpha is
+that of a spike on a far light cell which a cell of next to no mass leads to: (1, 1e-6, 1e-3) with equal conductances,
+the first split in two cells by one 1e13 times as large.
 
 **Ends.**  Nodes reach from e^-30 (1 - theta) to e^30/min(theta, theta of the step before).  For y below the first
 node y_0, w(y) >= min(w(y_0), inf of v below y_0): psi(X, y) falls in y < X.  For y above the last, Y, the derivative

@@ -2,22 +2,28 @@
 
 Two errors make such a programme certify what is false, and both let some of the cases pass at 1.02 alpha: a minimum
 over X looked for near the last one only (there are several), and nodes that end before the spikes.  A third, the
-square near X = 1 taken for every y, is above the minimum far away, which the test of the inner piece would see; in the
-whole programme it can do no harm: the pieces beside it meet it in a knot, which bounds w too, and its tangents meet far
-below its chords.  On ten laws of 2 and 7 cells it certified the same rate or nothing.
+square near X = 1 taken for every y, is above the minimum far away; most laws do not notice, as it is below it on the
+other side of 1, and the pieces beside meet it in a knot, which bounds w too.  Spikes beyond a stiff pair of cells do.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 
 from tests.validation.constants.chains import axis_of, chain, chains, unit_chain
 from tests.validation.constants.search_bounds import search
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.validation.constants.bound_dynamic_programming import bound_dynamic_programming, certifies
-from wpoflow.validation.constants.dynamic_programming_kernels import HIGH, INNER, LOW, WHOLE, inner_minimum
+from wpoflow.validation.constants.dynamic_programming_kernels import (
+    HIGH,
+    INNER,
+    LOW,
+    WHOLE,
+    certify_paths,
+    inner_minimum,
+)
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.log_sobolev import minimise_log_sobolev
 from wpoflow.validation.constants.lower_bounds import lower_bounds
@@ -90,6 +96,28 @@ def test_nearly_alpha_is_certified_and_no_more(case: str) -> None:
         assert not certifies(generators, alpha * (1.0 + SLACK))[0]
         assert not certifies(generators, 1.02 * alpha)[0]
         assert 0.97 * alpha[0] < bound_dynamic_programming(generators)[0] <= alpha[0] * (1.0 + SLACK)
+
+
+@pytest.mark.parametrize("link", [1.0, 0.3])
+def test_a_spike_beyond_a_stiff_pair_is_not_bounded_by_the_square_near_one(link: float) -> None:
+    """Two cells as one, a cell of no mass, and a light one: with the square for every y 1.1 alpha passes."""
+    light = np.array([1e-6, 1e-3])
+    law = np.array([1.0 - light.sum(), *light])
+
+    def ratio(z: np.ndarray) -> float:
+        """D/(2 Ent) at x = (1, e^z_0, e^z_1), the first value in both cells of the pair."""
+        x = np.exp([0.0, *z])
+        mean = law @ x
+        entropy = law @ (x * np.log(x / mean) - x + mean)
+        return float((np.expm1(z[0]) * z[0] + link * (x[2] - x[1]) * (z[1] - z[0])) / (2.0 * entropy))
+
+    alpha = min(minimize(ratio, start, method="Nelder-Mead").fun for start in ([6.0, 8.0], [3.0, 6.0], [5.0, 9.0]))
+    masses = np.log([[0.5, 0.5 - light.sum(), *light]])
+    for stiff in (1e6, 1e13):
+        conductances, out = np.log([[stiff, 1.0, link]]), np.zeros(1, dtype=np.bool_)
+        for share, passes in ((0.97, True), (1.001, False), (1.02, False), (1.1, False)):
+            certify_paths(masses, conductances, np.array([share * alpha]), False, out)
+            assert out[0] == passes
 
 
 def mirrored(generators: Generators) -> Generators:
