@@ -6,12 +6,25 @@ their meaning from here; all are dimensionless (unit "1"), flow time included.
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 LATER_SERIES = ("temperature", "cost_rho", "cost_gap")
 """Series that files of earlier versions do not hold."""
 MAX_ROWS = 1_000_000
 """Of a run, which hold 0.2 GB; its start and its stop are rows besides."""
 MAX_SNAPSHOTS = 100_000
 """Of a run; its stop is one besides."""
+
+
+def later_series(entropy: Any, value_rho: Any, temperature: float, discount: float) -> dict[str, Any]:
+    """`LATER_SERIES` of rows of earlier versions, numbers or arrays: their temperature was constant."""
+    return {
+        "temperature": 0.0 * entropy + temperature,
+        "cost_rho": value_rho - temperature / (1.0 - discount) * entropy,
+        "cost_gap": math.nan * entropy,
+    }
+
 
 SERIES: dict[str, str] = {
     "time": "flow time",

@@ -79,6 +79,7 @@ def resume_run(
         check_output(output, force=True)
         last = folder.newest()
         if last is not None:
+            last = last.completed(mdp.temperature, mdp.discount)
             folder.check_kept(last)
             if last.passed_over:
                 notice(f"{last.passed_over}; going on from the checkpoint before it")
@@ -164,7 +165,8 @@ def _reopened(
     names = {field.name for field in fields(RunStart)}
     with of_this_run(path):
         start = RunStart.of({name: found.pop(name) for name in names & found.keys()})
-        last = checkpoint_of(found, number=1)
+        discount, temperature = float(run.attributes["discount"]), float(run.attributes["temperature"])
+        last = checkpoint_of(found, number=1).completed(temperature, discount)
     settings = start.settings.changed(until, checkpoint)
     _refuse_what_is_met(run, settings.flow.until)
     refuse_gap_below_floor(settings.flow.until, run.optimum)

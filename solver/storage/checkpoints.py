@@ -20,7 +20,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.records.provenance import package_versions, source_hash
 from wpoflow.solver.records.run import Optimum
-from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.records.series import LATER_SERIES, SERIES, later_series
 from wpoflow.solver.records.settings import Settings
 from wpoflow.solver.storage.atomic import TRAILER_LENGTH, RunFileError, checkpoint_folder, final_path
 from wpoflow.solver.storage.sealed_arrays import read_sealed, write_sealed
@@ -50,7 +50,7 @@ class Checkpoint:
     arrays : dict
         Arrays and numbers by name.
     rows : list of dict
-        The rows of the series so far.
+        The rows of the series so far; of earlier versions without `LATER_SERIES`, see `completed`.
     snapshots : int
         How many of them belong to it.
     passed_over : str
@@ -62,6 +62,11 @@ class Checkpoint:
     rows: list[dict[str, float]]
     snapshots: int
     passed_over: str = ""
+
+    def completed(self, temperature: float, discount: float) -> Checkpoint:
+        """The same with all series in its rows, at a temperature that was constant where it is not in them."""
+        rows = [later_series(row["entropy"], row["value_rho"], temperature, discount) | row for row in self.rows]
+        return replace(self, rows=rows)
 
 
 @dataclass(frozen=True)
@@ -289,7 +294,8 @@ def checkpoint_of(content: dict[str, Any], number: int, passed_over: str = "") -
     """A checkpoint from `content_of`; raises ValueError or LookupError where it cannot be one."""
     arrays = dict(content)
     table, names, snapshots = arrays.pop(ROWS), arrays.pop(NAMES).tolist(), arrays.pop(SNAPSHOTS)
-    if names != list(SERIES) or table.ndim != 2 or not len(table):
+    earlier = [name for name in SERIES if name not in LATER_SERIES]
+    if names not in (list(SERIES), earlier) or table.ndim != 2 or not len(table):
         raise ValueError("its rows are not those of a run")
     rows = [dict(zip(names, row, strict=True)) for row in table.tolist()]
     return Checkpoint(number, arrays, rows, int(snapshots), passed_over)

@@ -17,7 +17,7 @@ from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.layout import PROBLEM_ARRAYS, Variable, variables
 from wpoflow.solver.records.notices import RunFileWarning
 from wpoflow.solver.records.run import Optimum, Run, Snapshots
-from wpoflow.solver.records.series import LATER_SERIES, SERIES
+from wpoflow.solver.records.series import LATER_SERIES, SERIES, later_series
 from wpoflow.solver.storage.atomic import RunFileError
 from wpoflow.solver.storage.contents import DAMAGE, Contents, DamagedContents, Scalar, reading
 from wpoflow.solver.storage.plausible import of_attributes, of_optimum
@@ -105,12 +105,7 @@ def with_later_series(series: dict[str, FloatArray], attributes: Mapping[str, Sc
     """All series, of a file of earlier versions, too: its temperature was constant."""
     temperature, discount = (float(attributes.get(name, np.nan)) for name in ("temperature", "discount"))
     with np.errstate(all="ignore"):
-        bought = temperature / (1.0 - discount) * series["entropy"]
-        known = {
-            "temperature": np.full_like(bought, temperature),
-            "cost_rho": series["value_rho"] - bought,
-            "cost_gap": np.full_like(bought, np.nan),
-        }
+        known = later_series(series["entropy"], series["value_rho"], temperature, discount)
     return {name: series[name] if name in series else known[name] for name in SERIES}
 
 

@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 
 from tests.wpoflow.conftest import Call
+from wpoflow.problems.load import load_problem
 from wpoflow.solver.records.layout import SCHEMA_VERSION
+from wpoflow.solver.records.series import LATER_SERIES, SERIES
+from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.storage.checkpoints import Checkpoint, checkpoint_of, content_of
 from wpoflow.solver.storage.writer import open_run
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
@@ -46,3 +50,29 @@ def test_the_commands_read_an_old_run(call: Call, path: Path) -> None:
     status, out, err = call("validate", str(path))
     assert (status, err) == (0, "")
     assert " 0 fails" in out
+
+
+@KEPT
+def test_series_that_an_old_run_does_not_hold_are_what_they_would_have_been(path: Path) -> None:
+    run = open_run(path)
+    assert np.all(run.series["temperature"] == 0.2)
+    assert np.all(np.isnan(run.series["cost_gap"]))
+    entropy = 0.2 / (1.0 - 0.9) * run.series["entropy"]
+    np.testing.assert_allclose(run.series["cost_rho"] + entropy, run.series["value_rho"], rtol=1e-14)
+    assert run.optimum is not None
+    assert run.optimum.temperature == 0.2
+
+
+def test_a_checkpoint_of_earlier_rows_is_completed() -> None:
+    run = evolve(load_problem("lqr", cells={"x": 8, "u": 8}), until=1.0)
+    rows = [{name: float(series[k]) for name, series in run.series.items()} for k in range(5)]
+    content = content_of(Checkpoint(1, {}, rows, 0))
+    kept = [name for name in SERIES if name not in LATER_SERIES]
+    content["rows"], content["row_names"] = content["rows"][:, : len(kept)], np.array(kept)
+    found = checkpoint_of(content, 1).completed(0.2, 0.9)
+    for row, other in zip(found.rows, rows, strict=True):
+        assert row.keys() == other.keys()
+        np.testing.assert_allclose([row[name] for name in SERIES], [other[name] for name in SERIES], rtol=1e-12)
+    content["row_names"] = np.array(kept[::-1])
+    with pytest.raises(ValueError, match="its rows are not those of a run"):
+        checkpoint_of(content, 1)
