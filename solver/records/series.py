@@ -6,6 +6,9 @@ terminal and later readers take names and their meaning from here; all are dimen
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 MAX_ROWS = 1_000_000
 """Of a run, which hold 0.2 GB; its start and its stop are rows besides."""
 MAX_SNAPSHOTS = 100_000
@@ -43,3 +46,13 @@ SERIES: dict[str, str] = {
 
 SINCE = dict.fromkeys(("occupancy_ratio_largest", "temperature", "cost_rho", "cost_gap"), 3)
 """The schema since which run files hold a series, of those that came later than the first."""
+
+
+def later_series(entropy: Any, value_rho: Any, temperature: float, discount: float) -> dict[str, Any]:
+    """The series of `SINCE` in rows of earlier versions, numbers or arrays: their temperature was constant."""
+    return {
+        "occupancy_ratio_largest": math.nan * entropy,
+        "temperature": 0.0 * entropy + temperature,
+        "cost_rho": value_rho - temperature / (1.0 - discount) * entropy,
+        "cost_gap": math.nan * entropy,
+    }

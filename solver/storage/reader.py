@@ -17,7 +17,7 @@ from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.layout import PROBLEM_ARRAYS, SCHEMA_VERSION, Variable, variables
 from wpoflow.solver.records.notices import RunFileWarning
 from wpoflow.solver.records.run import Optimum, Run, Snapshots
-from wpoflow.solver.records.series import SERIES, SINCE
+from wpoflow.solver.records.series import SERIES, SINCE, later_series
 from wpoflow.solver.storage.atomic import RunFileError
 from wpoflow.solver.storage.contents import DAMAGE, LEAST_SCHEMA, Contents, DamagedContents, Scalar, reading
 from wpoflow.solver.storage.plausible import of_attributes, of_optimum
@@ -111,13 +111,8 @@ def with_later_series(series: dict[str, FloatArray], attributes: Mapping[str, Sc
     """All series, of a file of earlier versions, too: its temperature was constant."""
     temperature, discount = (float(attributes.get(name, np.nan)) for name in ("temperature", "discount"))
     with np.errstate(all="ignore"):
-        bought = temperature / (1.0 - discount) * series["entropy"]
-        known = {
-            "temperature": np.full_like(bought, temperature),
-            "cost_rho": series["value_rho"] - bought,
-        }
-    unknown = np.full_like(bought, np.nan)
-    return {name: series.get(name, known.get(name, unknown)) for name in SERIES}
+        known = later_series(series["entropy"], series["value_rho"], temperature, discount)
+    return {name: series[name] if name in series else known[name] for name in SERIES}
 
 
 def _grid(contents: Contents, attributes: Mapping[str, Scalar], kind: str) -> Grid:

@@ -56,6 +56,7 @@ from wpoflow.validation.finding import Hypothesis, Measurement, inflatable
     "identity y' = -tau y - (1 - gamma)(V - V^q), and the fall of V: see the claim's text",
     needs_problem=True,
     any_temperature=True,
+    annealed=True,
 )
 def judge(evidence: Evidence) -> Judgement:
     """Every row after the first."""

@@ -33,6 +33,7 @@ MASS = 1e-12
     "while the temperature falls, every step lowers the value at the temperature of the moment, at every state",
     "identity (I1), and KL(p|mu) >= 0 of a probability mu",
     any_temperature=True,
+    annealed=True,
 )
 def judge(evidence: Evidence) -> Judgement:
     """Steps and rows of the run; steps of several sizes from its start where the problem is known."""

@@ -31,6 +31,8 @@ class Claim:
         Whether the problem must be run on several grids.
     any_temperature : bool
         Whether it is meant of runs in which the temperature falls, too.
+    annealed : bool
+        Whether it is meant of those alone.
     flows : tuple of str
         The flows it is a theorem of; empty where it says itself of which flows it is not, and why.
     """
@@ -42,6 +44,7 @@ class Claim:
     needs_problem: bool = False
     needs_family: bool = False
     any_temperature: bool = False
+    annealed: bool = False
     flows: tuple[str, ...] = ()
 
     def applies(self, evidence: Evidence) -> bool:
@@ -49,7 +52,8 @@ class Claim:
         known = not (self.needs_problem and evidence.mdp is None) and not (
             self.needs_family and evidence.family is None
         )
-        return known and (not self.flows or evidence.judged_as.name in self.flows)
+        falls = evidence.annealing is not None
+        return known and (falls or not self.annealed) and (not self.flows or evidence.judged_as.name in self.flows)
 
     def finding(self, evidence: Evidence) -> Finding:
         """Judge the claim on one case; it does not apply where the temperature falls unless it says so."""

@@ -17,7 +17,6 @@ from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.evidence import EPS, Evidence
 from wpoflow.validation.finding import Hypothesis, Measurement, inflatable
 
-NAME = "policy-iteration"
 FLOORS = 1e3
 RELATIVE = 1e-9
 
@@ -26,16 +25,16 @@ RELATIVE = 1e-9
     "iteration_contraction",
     "an iteration leaves at most gamma of max(V - V*)",
     "monotonicity of the soft Bellman operators; Howard 1960; Puterman 1994, section 6.4",
+    flows=("policy-iteration",),
 )
 def judge(evidence: Evidence) -> Judgement:
     """From row to row, by the number of iterations between them."""
     series = evidence.run.series
-    iterated = Hypothesis("a run of policy iteration", _iterated(evidence), "another flow")
     time, largest = series["time"], series["gap_sup"]
-    judged = np.flatnonzero(~(largest[:-1] <= FLOORS * evidence.gap_floor)) if iterated.met else np.zeros(0, np.int64)
+    judged = np.flatnonzero(~(largest[:-1] <= FLOORS * evidence.gap_floor))
     above = Hypothesis("a row above the rounding floor with another after it", judged.size > 0, "none")
-    if not (iterated.met and above.met):
-        return (iterated, above) if iterated.met else (iterated,), (), {}
+    if not above.met:
+        return (above,), (), {}
     allowed = evidence.discount ** np.diff(time)[judged] * largest[judged]
     after = largest[judged + 1]
     rounding = RELATIVE * allowed + 2.0 * np.sqrt(evidence.gap_floor * after) + evidence.gap_floor + EPS * largest[0]
@@ -49,9 +48,4 @@ def judge(evidence: Evidence) -> Judgement:
         rounding=rounding[worst],
         slack=min(inflatable(float(room), float(used)) for room, used in zip(allowed, after, strict=True)),
     )
-    return (iterated, above), (measurement,), {"rows judged": int(judged.size)}
-
-
-def _iterated(evidence: Evidence) -> bool:
-    """Whether the run counts iterations; a flow that is judged in its place is one that does."""
-    return evidence.flow.own_step if evidence.flow is not None else evidence.flow_name == NAME
+    return (above,), (measurement,), {"rows judged": int(judged.size)}
