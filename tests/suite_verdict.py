@@ -14,7 +14,8 @@ from wpoflow.problems.gallery import gallery_names
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import read_problem
 from wpoflow.validation.claims import CLAIMS, exact_solution
-from wpoflow.validation.controls import CONTROLS, caught, run_control
+from wpoflow.validation.control import caught, run_control
+from wpoflow.validation.controls import CONTROLS
 from wpoflow.validation.exact_cases.cases import CASES as EXACT
 from wpoflow.validation.finding import Finding, Verdict
 from wpoflow.validation.sharp_cases import constants_attained

@@ -13,6 +13,7 @@ import pytest
 import wpoflow as wpo
 from tests.wpoflow.conftest import Call, check_refusal
 from wpoflow.solver.records.run import Run
+from wpoflow.solver.runs.evolve import Progress
 
 SMALL = ["compare", "bandit", "--cells", "a=24", "--until", "gap=1e-6", "--until", "time=80"]
 FLOWS = ["--flow", "fisher-rao", "--flow", "mirror:step=2"]
@@ -81,7 +82,7 @@ def test_a_run_that_was_cut_short_is_gone_on_with(call: Call, monkeypatch: pytes
     assert call(*SMALL, *FLOWS, "-o", "whole")[0] == 0
 
     class Interrupting(study._Clock):
-        def __call__(self, progress: study.Progress) -> None:
+        def __call__(self, progress: Progress) -> None:
             super().__call__(progress)
             if len(self.times) == 12:
                 signal.raise_signal(signal.SIGINT)
