@@ -26,6 +26,7 @@ from wpoflow.options import (
     Output,
     anyway_option,
     checkpoint_option,
+    compare_options,
     debug_option,
     flow_options,
     force_option,
@@ -45,9 +46,7 @@ from wpoflow.solver.records.provenance import VERSION
 from wpoflow.views.figures import EXTENSIONS
 
 FORMER_NAMES = {"bend": "limits"}
-WITH_KERNELS = {
-    "check", "compare", "doctor", "limits", "optimum", "plot", "refine", "resume", "rollout", "run", "validate",
-}  # fmt: skip
+WITH_KERNELS = frozenset("check compare doctor limits optimum plot refine resume rollout run validate".split())
 
 
 class Commands(click.Group):
@@ -235,16 +234,7 @@ def refine(**arguments: Any) -> None:
 
 @cli.command()
 @problem_options
-@click.option(
-    "--flow", "flows", multiple=True, required=True, metavar="NAME[:KEY=VALUE,...]",
-    help="A flow, and keys of it, as in mirror:step=0.5; repeat.",
-)  # fmt: skip
-@until_option
-@click.option("--accuracy", type=float, metavar="TOL", help="Of flows in continuous time that name none.")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Where to write. Default ./NAME-compare."
-)
-@click.option("--report", is_flag=True, help="Write compare.html, too.")
+@compare_options
 @threads_option
 @quiet_option
 @force_option

@@ -1,4 +1,4 @@
-"""The directives ``generated``, ``gallery-figures`` and ``compared-flows``: parts of pages that are made from the code when the manual is.
+"""The directives ``generated``, ``gallery-figures`` and ``compared-flows``: what is made from the code with the manual.
 
     ```{generated} claims
     ```

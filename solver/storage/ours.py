@@ -15,7 +15,17 @@ MAGIC = b"WPOFLOW1"
 TRAILER_LENGTH = 48
 
 TABLE = b"flow,gap,"  # a table of `studies.comparison.result`
-_KINDS = (b"\x89HDF\r\n\x1a\n", b"\x89PNG\r\n\x1a\n", b"GIF8", b"%PDF-", b"<?xml", b"<svg", b"<!doctype html", b"{", TABLE)
+_KINDS = (
+    b"\x89HDF\r\n\x1a\n",
+    b"\x89PNG\r\n\x1a\n",
+    b"GIF8",
+    b"%PDF-",
+    b"<?xml",
+    b"<svg",
+    b"<!doctype html",
+    b"{",
+    TABLE,
+)
 _SUPERBLOCK = 48  # bytes at the beginning of an HDF5 file
 _MOVIE = b"ftyp"  # at the fifth byte of an .mp4
 _MARK = b"wpoflow"
