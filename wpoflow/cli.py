@@ -46,7 +46,7 @@ from wpoflow.solver.records.provenance import VERSION
 from wpoflow.views.figures import EXTENSIONS
 
 FORMER_NAMES = {"bend": "limits"}
-WITH_KERNELS = frozenset("check compare doctor limits optimum plot refine resume rollout run validate".split())
+WITHOUT_KERNELS = {"gallery", "info", "keys", "seal"}
 
 
 class Commands(click.Group):
@@ -99,7 +99,7 @@ def _call(module: str, function: str = "main", /, **arguments: Any) -> None:
     signals = click.get_current_context().ensure_object(Invocation).signals
     signals.begun = True
     try:
-        if module in WITH_KERNELS:
+        if module not in WITHOUT_KERNELS:
             check_environment()
         with warnings_in_one_line():
             status = getattr(importlib.import_module(f"wpoflow.commands.{module}"), function)(**arguments)
