@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
@@ -27,6 +26,7 @@ from wpoflow.options import (
     RunFile,
     anyway_option,
     checkpoint_option,
+    compare_options,
     debug_option,
     flow_options,
     force_option,
@@ -47,9 +47,7 @@ from wpoflow.views.figures import EXTENSIONS
 
 FORMER_NAMES = {"bend": "limits"}
 LONGEST_SENTENCE = 1000
-WITH_KERNELS = {
-    "check", "compare", "doctor", "limits", "optimum", "plot", "refine", "resume", "rollout", "run", "validate",
-}  # fmt: skip
+WITHOUT_KERNELS = {"gallery", "info", "keys", "seal"}
 
 
 class Commands(click.Group):
@@ -109,7 +107,7 @@ def _call(module: str, function: str = "main", /, **arguments: Any) -> None:
     signals = click.get_current_context().ensure_object(Invocation).signals
     signals.begun = True
     try:
-        if module in WITH_KERNELS:
+        if module not in WITHOUT_KERNELS:
             check_environment()
         with warnings_in_one_line():
             status = getattr(importlib.import_module(f"wpoflow.commands.{module}"), function)(**arguments)
@@ -248,16 +246,7 @@ def refine(**arguments: Any) -> None:
 
 @cli.command()
 @problem_options
-@click.option(
-    "--flow", "flows", multiple=True, required=True, metavar="NAME[:KEY=VALUE,...]",
-    help="A flow, and keys of it, as in mirror:step=0.5; repeat.",
-)  # fmt: skip
-@until_option
-@click.option("--accuracy", type=float, metavar="TOL", help="Of flows in continuous time that name none.")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Where to write. Default ./NAME-compare."
-)
-@click.option("--report", is_flag=True, help="Write compare.html, too.")
+@compare_options
 @threads_option
 @quiet_option
 @force_option

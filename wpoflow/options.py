@@ -239,6 +239,18 @@ def report_option(writes: str) -> Callable[[Command], Command]:
 problem_options = _gathered(_problem_options, "name_or_path", "cells", "set")
 flow_options = _gathered(_flow_options, "until", "scheme", "step", "accuracy", "flow")
 run_file = click.argument("file", type=RunFile(), metavar="RUN.h5")
+compare_options = _together(
+    click.option(
+        "--flow", "flows", multiple=True, required=True, metavar="NAME[:KEY=VALUE,...]",
+        help="A flow, and keys of it, as in mirror:step=0.5; repeat.",
+    ),
+    until_option,
+    click.option("--accuracy", type=float, metavar="TOL", help="Of flows in continuous time that name none."),
+    click.option(
+        "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Where to write. Default ./NAME-compare."
+    ),
+    click.option("--report", is_flag=True, help="Write compare.html, too."),
+)  # fmt: skip
 quiet_option = click.option("--quiet", is_flag=True, help="Print errors only.")
 threads_option = click.option(
     "--threads", type=click.IntRange(min=1, max=MOST_THREADS), metavar="N", callback=_use_threads, expose_value=False,

@@ -1,4 +1,4 @@
-"""The directives ``generated`` and ``gallery-figures``: parts of pages that are made from the code when the manual is.
+"""The directives ``generated``, ``gallery-figures`` and ``compared-flows``: what is made from the code with the manual.
 
     ```{generated} claims
     ```
@@ -77,8 +77,25 @@ class GalleryFigures(SphinxDirective):
         return [*statement, *self.parse_text_to_nodes("\n".join(lines))]
 
 
+class ComparedFlows(SphinxDirective):
+    """Run flows on a gallery problem and insert the figure that compares them."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """Draw it if it is not yet drawn, and refer to it."""
+        from docs.extensions.compared_flows import draw_compared, parse_compared
+
+        request = parse_compared(self.arguments[0], list(self.content))
+        path = draw_compared(request, Path(self.env.srcdir) / "figures")
+        lines = [f"```{{figure}} /figures/{path.name}", f":alt: {request.problem}, flows compared", ""]
+        return self.parse_text_to_nodes("\n".join([*lines, request.caption, "```", ""]))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the directives."""
     app.add_directive("generated", Generated)
     app.add_directive("gallery-figures", GalleryFigures)
+    app.add_directive("compared-flows", ComparedFlows)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

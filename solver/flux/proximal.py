@@ -39,7 +39,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.compile import kernel
 from wpoflow.solver.arithmetic.elementary import exp, log
-from wpoflow.solver.flux.transport import cell_integrals, old_position, sums_from_both_ends
+from wpoflow.solver.flux.transport import cell_integrals, old_position, spans_of, sums_from_both_ends
 
 SMALL = 1e-6
 NEGLIGIBLE = 1e-28  # of tau: a decrease of the objective that relative changes of 1e-14 would make
@@ -65,7 +65,7 @@ def _content(rows: FloatArray, k: int) -> bool:
 
 @kernel()
 def newton_direction(
-    rows: FloatArray, widths: FloatArray, step: float, temperature: float
+    rows: FloatArray, widths: FloatArray, spans: FloatArray, step: float, temperature: float
 ) -> tuple[float, float, float]:
     """The objective at NEW, and Newton's relative changes and moved masses there.
 
@@ -73,6 +73,9 @@ def newton_direction(
     ----------
     rows : array (ROWS, n + 1)
         What belongs to the line; see the names of the rows.
+    widths, spans : arrays (n,), (levels, n)
+        Of the cells, and `spans_of` them.
+    step, temperature : float
 
     Returns
     -------
@@ -98,7 +101,7 @@ def newton_direction(
         beyond, displacement = p[0], 0.0
         if k:
             cell, beyond, displacement = old_position(
-                p, left, right, widths, k, new_left[k], new_right[k], rows[MOVED, k], cell
+                p, left, right, widths, spans, k, new_left[k], new_right[k], rows[MOVED, k], cell
             )
         at_left, at_right, square, first, mixed, second, determinant = cell_integrals(
             p, widths, mass, h, cell, beyond, displacement
@@ -189,8 +192,10 @@ def _begin(rows: FloatArray, n: int) -> None:
 
 
 @kernel()
-def proximal_line(rows: FloatArray, widths: FloatArray, step: float, temperature: float) -> tuple[int, float]:
-    """The step on one line, from OLD and GIBBS to NEW and LOG_NEW.
+def proximal_line(
+    rows: FloatArray, widths: FloatArray, spans: FloatArray, step: float, temperature: float
+) -> tuple[int, float]:
+    """The step on one line, from OLD and GIBBS to NEW and LOG_NEW; arguments as those of `newton_direction`.
 
     Returns
     -------
@@ -202,7 +207,7 @@ def proximal_line(rows: FloatArray, widths: FloatArray, step: float, temperature
     n = widths.size
     _begin(rows, n)
     sums_from_both_ends(rows[OLD, :n], rows[LEFT], rows[RIGHT])
-    objective, largest, decrease = newton_direction(rows, widths, step, temperature)
+    objective, largest, decrease = newton_direction(rows, widths, spans, step, temperature)
     if objective != objective:
         return 0, objective
     rounding = ROUNDING * (abs(objective) + temperature)
@@ -221,7 +226,7 @@ def proximal_line(rows: FloatArray, widths: FloatArray, step: float, temperature
         if largest <= SMALL:
             return iteration, largest * largest
         length, start = 1.0, objective
-        objective, largest, decrease = newton_direction(rows, widths, step, temperature)
+        objective, largest, decrease = newton_direction(rows, widths, spans, step, temperature)
         halvings = 0
         while not objective <= start + rounding and halvings < HALVINGS:
             length *= 0.5
@@ -233,7 +238,7 @@ def proximal_line(rows: FloatArray, widths: FloatArray, step: float, temperature
             if halvings == HALVINGS:
                 length = 0.0
             _go(rows, n, length)
-            objective, largest, decrease = newton_direction(rows, widths, step, temperature)
+            objective, largest, decrease = newton_direction(rows, widths, spans, step, temperature)
         if halvings:
             for k in range(n):
                 rows[APPLIED, k] *= length
@@ -270,7 +275,7 @@ def proximal_steps(
     """
     n_states, n = p.shape
     parts = min(PARTS, n_states)
-    inverse_temperature = 1.0 / temperature
+    inverse_temperature, spans = 1.0 / temperature, spans_of(widths)
     for part in numba.prange(parts):
         rows = np.empty((ROWS, n + 1))
         for i in range(part * n_states // parts, (part + 1) * n_states // parts):
@@ -287,7 +292,7 @@ def proximal_steps(
             top += log(total)
             for k in range(n):
                 rows[GIBBS, k] -= top
-            residual[i] = proximal_line(rows, widths, step, temperature)[1]
+            residual[i] = proximal_line(rows, widths, spans, step, temperature)[1]
             for k in range(n):
                 found = rows[LOG_NEW, k]
                 if found <= LOG_SEEN and rows[GIBBS, k] < LOG_LEAST:

@@ -17,10 +17,11 @@ pieces.  Cells without old mass are jumps of T, of which only int dT asks.  W2(p
 step moves mass by less than a cell: no step is so short that mass stays where it is, as it would between quantiles of
 cell centres.
 
-Old positions are found from the smallest of three numbers: the new mass on the left, that on the right, and the
-*moved mass*, the difference of new and old mass on the left.  So they keep their relative accuracy in both tails, and
-in wells deeper than rounding, where distribution functions are all alike.  Displacements y - T are sums of widths, and
-short ones are known to full relative precision, too.
+Old positions are found from the smaller of the new mass on the left and that on the right, or, where it is far smaller
+than both, from the *moved mass*, the difference of new and old mass on the left.  So they keep their relative accuracy
+in both tails, and in wells deeper than rounding, where distribution functions are all alike.  Displacements y - T are
+sums of widths, and short ones are known to full relative precision, too: they are added up of sums over 1, 2, 4, ...
+neighbouring cells, so that a step that moves mass across many cells is no slower than one that does not.
 
 References: Santambrogio, Optimal Transport for Applied Mathematicians (Birkhauser 2015), section 2.1.
 """
@@ -32,6 +33,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.compile import kernel
 
+BESIDE = 1.0 / 64.0  # of the mass left or right of an edge: moving more, it is not known better than that mass
 LEAST = 1e-300  # of a mass whose inverse is a number; smaller ones add nothing to a sum
 
 
@@ -43,6 +45,36 @@ def sums_from_both_ends(p: FloatArray, left: FloatArray, right: FloatArray) -> N
         left[k + 1] = left[k] + p[k]
     for k in range(p.size - 1, -1, -1):
         right[k] = right[k + 1] + p[k]
+
+
+@kernel()
+def spans_of(widths: FloatArray) -> FloatArray:
+    """Sums over 2^j cells from cell k on, (levels, n); of those that end beyond the line, nothing."""
+    n = widths.size
+    levels = 1
+    while 1 << levels <= n:
+        levels += 1
+    spans = np.zeros((levels, n))
+    for k in range(n):
+        spans[0, k] = widths[k]
+    for j in range(1, levels):
+        half = 1 << (j - 1)
+        for k in range(n - 2 * half + 1):
+            spans[j, k] = spans[j - 1, k] + spans[j - 1, k + half]
+    return spans
+
+
+@kernel()
+def _span(spans: FloatArray, begin: int, end: int) -> float:
+    """The width of the cells from ``begin`` up to ``end``: a sum of positive numbers, one for each binary digit."""
+    total, level, count = 0.0, 0, end - begin
+    while count > 0:
+        if count & 1:
+            total += spans[level, begin]
+            begin += 1 << level
+        count >>= 1
+        level += 1
+    return total
 
 
 @kernel()
@@ -73,6 +105,7 @@ def old_position(
     left: FloatArray,
     right: FloatArray,
     widths: FloatArray,
+    spans: FloatArray,
     edge: int,
     new_left: float,
     new_right: float,
@@ -86,6 +119,8 @@ def old_position(
     p, widths : arrays (n,)
     left, right : arrays (n + 1,)
         Old masses beside the edges.
+    spans : array (levels, n)
+        As `spans_of` gives them.
     edge : int
         Between the first and the last one.
     new_left, new_right, moved : float
@@ -103,7 +138,7 @@ def old_position(
         The edge minus the point.
     """
     last = widths.size - 1
-    if abs(moved) <= min(new_left, new_right):
+    if abs(moved) <= BESIDE * min(new_left, new_right):
         return position_beside(p, widths, edge, moved)
     cell = near
     if new_left <= new_right:
@@ -121,10 +156,10 @@ def old_position(
         beyond = min(max(new_right - right[cell + 1], 0.0), p[cell])
         before = p[cell] - beyond
     displacement = -widths[cell] * before / p[cell] if before > 0.0 else 0.0
-    for k in range(edge, cell):
-        displacement -= widths[k]
-    for k in range(cell, edge):
-        displacement += widths[k]
+    if cell > edge:
+        displacement -= _span(spans, edge, cell)
+    elif cell < edge:
+        displacement += _span(spans, cell, edge)
     return cell, beyond, displacement
 
 
@@ -166,7 +201,9 @@ def cell_integrals(
         first += extent * (left_start * left_start + left_middle * left_middle + left_stop * left_stop)
         mixed += extent * (start * left_start + middle * left_middle + stop * left_stop)
         second += extent * (start * start + middle * middle + stop * stop)
-        if extent > 0.0:
+        if weight == 0.0:  # as what follows, without its division
+            variance, centre, weight = extent * (length * length / 12.0), 0.5 * middle, extent
+        elif extent > 0.0:
             joint = weight + extent
             share = extent / joint
             apart = 0.5 * middle - centre
@@ -202,7 +239,7 @@ def squared_distances(p: FloatArray, new: FloatArray, widths: FloatArray, out: F
     out : array (S,)
         Receives W2^2, in squares of the unit of ``widths``.
     """
-    n = widths.size
+    n, spans = widths.size, spans_of(widths)
     left, right, new_left, new_right = np.empty(n + 1), np.empty(n + 1), np.empty(n + 1), np.empty(n + 1)
     for i in range(out.size):
         sums_from_both_ends(p[i], left, right)
@@ -214,7 +251,7 @@ def squared_distances(p: FloatArray, new: FloatArray, widths: FloatArray, out: F
             if k:
                 moved_left += new[i, k - 1] - p[i, k - 1]
                 cell, beyond, displacement = old_position(
-                    p[i], left, right, widths, k, new_left[k], new_right[k], moved_left, cell
+                    p[i], left, right, widths, spans, k, new_left[k], new_right[k], moved_left, cell
                 )
             if new[i, k] > LEAST:
                 total += new[i, k] * cell_integrals(p[i], widths, new[i, k], widths[k], cell, beyond, displacement)[2]

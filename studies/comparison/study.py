@@ -182,11 +182,11 @@ def _of_file(
         if what == "keep" and path is not None:
             yield one, str(path), open_run(path), None
             continue
-        clock = _Clock(timer)
         if what == "resume" and path is not None:
-            yield one, str(path), resume(path, progress=clock), None  # what it took before is not known
+            yield one, str(path), resume(path, progress=False), None  # what it took before is not known
             continue
         optimum = solve_optimum(mdp) if optimum is None else optimum
+        clock = _Clock(timer)
         done = run_settings(
             replace(mdp, statement=text.text),
             Settings(flow=text.flow, record=text.record),

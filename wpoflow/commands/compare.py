@@ -81,7 +81,7 @@ def main(
         from wpoflow.views.comparison_table import comparison_text
 
         show("\n" + comparison_text(found))
-        show(f"\nwritten to {', '.join(map(path_text, written))} and {len(found.entries)} run files")
+        show(f"\nwritten to {', '.join(map(path_text, written))}, beside a run file for each flow")
     return _ended(found.entries, folder)
 
 
