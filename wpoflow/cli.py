@@ -13,10 +13,10 @@ from typing import Any
 
 import click
 
+from wpoflow.command_group import Commands
 from wpoflow.core.display import silent
 from wpoflow.core.interrupt import CommandSignals
 from wpoflow.core.onlooker import Watched
-from wpoflow.core.text import did_you_mean
 from wpoflow.environment import check_environment
 from wpoflow.exits import CommandError, Exit, describe, report, warnings_in_one_line
 from wpoflow.options import (
@@ -45,41 +45,7 @@ from wpoflow.options import (
 from wpoflow.solver.records.provenance import VERSION
 from wpoflow.views.figures import EXTENSIONS
 
-FORMER_NAMES = {"bend": "limits"}
-LONGEST_SENTENCE = 1000
 WITHOUT_KERNELS = {"gallery", "info", "keys", "seal"}
-
-
-class Commands(click.Group):
-    """Commands in the order of their declaration; an unknown one is answered with the choices."""
-
-    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
-        """Every command takes ``--debug``, its last option."""
-        super().add_command(debug_option(cmd), name)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order of declaration."""
-        return list(self.commands)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """A command by its name or by a former one."""
-        return super().get_command(ctx, FORMER_NAMES.get(cmd_name, cmd_name))
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Names and first sentences, which are wrapped and never cut."""
-        with formatter.section("Commands"):
-            formatter.write_dl(
-                [(name, command.get_short_help_str(LONGEST_SENTENCE)) for name, command in self.commands.items()]
-            )
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is called."""
-        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            near = did_you_mean(args[0], self.commands)
-            raise click.UsageError(f"{args[0]!r} is not a command; choose among {', '.join(self.commands)}{near}")
-        return super().resolve_command(ctx, args)
 
 
 @click.group(

@@ -32,8 +32,7 @@ from wpoflow.validation.constants.lower_envelope_kernels import (
 )
 
 INNER = 1e-4  # |X - 1| up to which v is bounded by a square
-REACH = 30.0  # nodes end where the rest is e^-30 of the mean
-WIDEST = 600.0  # largest |ln y| of a node
+REACH, WIDEST = 30.0, 600.0  # nodes end where the rest is e^-30 of the mean; largest |ln y| of a node
 LEAST_KAPPA = 1e-250
 NEAR, SPREAD, FAR = 0.05, 0.3, 0.1  # ratios of nodes: near X = 1 the less the longer the path, as losses there add up
 RESOLUTION = 2e-3
