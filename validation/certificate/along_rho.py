@@ -54,6 +54,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 
@@ -168,18 +169,23 @@ def along_rho(instant: Instant, visits: tuple[Visits, ...], discount: float, tem
     everywhere = np.zeros_like(instant.drift)
     reached = [entry for entry in (_reach(instant, one, discount) for one in visits) if entry is not None]
     found, later = [], []
+    known: list[Decided] = []
     for target in (*TARGETS, *LATER):
         part = 0.5 * MARGIN * target * gap * (1.0 - discount) / temperature
-        tries = [(decided(instant, np.full_like(everywhere, part), temperature), [(everywhere, 1.0)])]
+        allowed = [np.full_like(everywhere, part)]
         if reached:
-            seldom = 1.0 / (len(everywhere) * np.maximum(visits[-1].bound, 1e-300))
-            tries.append((decided(instant, part * np.maximum(1.0, seldom), temperature), reached))
+            allowed.append(part * np.maximum(1.0, 1.0 / (len(everywhere) * np.maximum(visits[-1].bound, 1e-300))))
+        # without tails a smaller allowance changes nothing
+        known = [
+            before if before is not None and not before.tails.any() else decided(instant, one, temperature)
+            for before, one in zip_longest(known, allowed)
+        ]
         level = min(target, 1.0) * gap
-        for known, pairs in tries:
-            sums = [_sums(instant, known, *pair, discount, temperature) for pair in pairs]
-            later += [entry for entry in (_later(known, one, level) for one in sums) if entry is not None]
+        for state_by_state, pairs in zip(known, ([(everywhere, 1.0)], reached), strict=False):
+            sums = [_sums(instant, state_by_state, *pair, discount, temperature) for pair in pairs]
+            later += [entry for entry in (_later(state_by_state, one, level) for one in sums) if entry is not None]
             if target in TARGETS:
-                entries = [_certificate(instant, known, one, level) for one in sums]
+                entries = [_certificate(instant, state_by_state, one, level) for one in sums]
                 found += [(level, entry) for entry in entries if entry is not None]
     best = {level: max((e for at, e in found if at == level), key=lambda e: e.worth(level)) for level, _ in found}
     return AlongRho(tuple(best.values()), tuple(later))

@@ -30,9 +30,10 @@ from wpoflow.validation.constants.lower_envelope_kernels import (
     set_slopes,
     stationary,
 )
+from wpoflow.validation.constants.node_kernels import INNER, nodes
 
-INNER = 1e-4  # |X - 1| up to which v is bounded by a square
-REACH, WIDEST = 30.0, 600.0  # nodes end where the rest is e^-30 of the mean; largest |ln y| of a node
+REACH = 30.0  # nodes end where the rest is e^-30 of the mean
+WIDEST = 600.0  # largest |ln y| of a node
 LEAST_KAPPA = 1e-250
 NEAR, SPREAD, FAR = 0.05, 0.3, 0.1  # ratios of nodes: near X = 1 the less the longer the path, as losses there add up
 RESOLUTION = 2e-3
@@ -52,47 +53,6 @@ def split_masses(log_gibbs: FloatArray, shares: FloatArray) -> None:
         shares[0, k] = log_add(log_gibbs[k], shares[0, k - 1])
         shares[1, k] = -log_add(0.0, -odds)
         shares[2, k] = -log_add(0.0, odds)
-
-
-@kernel()
-def count_nodes(end: float, sign: float, near: float, far: float, out: FloatArray) -> int:
-    """Nodes from 1 + sign INNER to where |ln y| reaches ``end``; filled from the middle of ``out`` if it has room."""
-    excess, log_y, k = sign * INNER, math.log1p(sign * INNER), 0
-    while True:
-        if out.shape[1] > k:
-            out[EXCESS, k], out[LOG, k], out[SELF, k] = excess, log_y, math.exp(log_y)
-        k += 1
-        if abs(log_y) >= end:
-            return k
-        if near * abs(excess) < far * (1.0 + excess):
-            excess *= 1.0 + near
-            log_y = math.log1p(excess)
-        else:
-            log_y += sign * far
-            excess = math.expm1(log_y)
-
-
-@kernel()
-def nodes(low: float, high: float, near: float, far: float) -> tuple[FloatArray, int]:
-    """Nodes (3, N) from e^-low to e^high, and the place of 1 - INNER, which 1 + INNER follows.
-
-    |y - 1| grows by the factor 1 + near until a node is the factor e^far from the one before, and by that from there.
-    """
-    empty = np.empty((3, 0))
-    left, right = (
-        np.empty((3, count_nodes(low, -1.0, near, far, empty))),
-        np.empty((3, count_nodes(high, 1.0, near, far, empty))),
-    )
-    count_nodes(low, -1.0, near, far, left)
-    count_nodes(high, 1.0, near, far, right)
-    m = left.shape[1]
-    out = np.empty((3, m + right.shape[1]))
-    for row in range(3):
-        for k in range(m):
-            out[row, m - 1 - k] = left[row, k]
-        for k in range(right.shape[1]):
-            out[row, m + k] = right[row, k]
-    return out, m - 1
 
 
 @kernel()
