@@ -22,8 +22,9 @@ from wpoflow.core.renamed import renamed
 from wpoflow.core.rewards import takes_rewards
 from wpoflow.core.travel import Travelling
 from wpoflow.grids.grid import Grid
-from wpoflow.grids.transitions import TabulatedTransition, Transition
+from wpoflow.grids.transitions import Transition
 from wpoflow.grids.transitions.base import in_words
+from wpoflow.grids.transitions.tabulated import IN_ORDER
 
 MASS_TOLERANCE = 1e-12
 COSTS = "minimise discounted costs plus temperature x KL(policy | reference); values and Q are of this sum"
@@ -33,8 +34,6 @@ REWARDS = (
 )
 LEAST_TEMPERATURE = 1e-150  # below it, squares of costs over temperatures are no floats
 STATE_BOUNDARIES = ("clamp", "reflect", "periodic", "shock")
-IN_ORDER = "actions are cells on a line in this order, which makes barriers if they are labels (then: label_axis)"
-MOST_WITHOUT_ORDER = 2  # actions, which have one order and its mirror image
 ACTION_BOUNDARIES = ("no-flux", "periodic", "labels")
 
 
@@ -216,10 +215,10 @@ class GridMDP(Displayed, Travelling):
 
     @property
     def transition_in_words(self) -> str:
-        """How next states are computed, and of tables that their actions are taken to lie on a line, where they are."""
-        lines = any(axis.connected and axis.size > MOST_WITHOUT_ORDER for axis in self.actions.axes)
+        """How next states are computed; where all actions are labels, without what tables say of their order."""
         words = in_words(self.transition)
-        return f"{words}; {IN_ORDER}" if lines and isinstance(self.transition, TabulatedTransition) else words
+        ordered = any(axis.connected for axis in self.actions.axes)
+        return words if ordered else words.replace(f"; {IN_ORDER}", "")
 
     @cached_property
     def product_work(self) -> int:

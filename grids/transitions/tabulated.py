@@ -30,6 +30,8 @@ from wpoflow.grids.transitions.sparse_kernels import (
     scatter_add,
 )
 
+MOST_WITHOUT_ORDER = 2  # actions, which have one order and its mirror image
+IN_ORDER = "actions are cells on a line in this order, which makes barriers if they are labels"
 EPS = float(np.finfo(np.float64).eps)
 
 
@@ -173,11 +175,12 @@ def tabulated_transition(
         _refuse_sums(total, wrong, n_actions, words, stated)
     termination = stated.reshape(n_states, n_actions) if stated.any() else None
     said = [ends_in_words(termination)] if termination is not None else []
+    labels = [IN_ORDER] if n_actions > MOST_WITHOUT_ORDER else []
     return TabulatedTransition(
         rows,
         n_actions,
         termination=termination,
-        description="; ".join([f"tabulated, {rows.nnz} probabilities", *said]),
+        description="; ".join([f"tabulated, {rows.nnz} probabilities", *labels, *said]),
     )
 
 

@@ -173,6 +173,11 @@ def test_converted_before_it_is_divided_single_precision_is_taken() -> None:
     assert tabulated_transition(table).termination is None
 
 
+def test_tables_of_actions_say_that_their_order_matters() -> None:
+    assert "actions are cells on a line in this order" in tabulated_transition(stochastic()).description
+    assert "order" not in tabulated_transition(np.full((2, 2, 2), 0.5)).description
+
+
 def problem(transition: wpo.grids.transitions.Transition) -> wpo.GridMDP:
     uniform = np.full(3, 1.0 / 3.0)
     return wpo.GridMDP(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import wpoflow as wpo
+from wpoflow.problems.environments.cell_actions import cell_means, cell_quantiles
 from wpoflow.problems.environments.discrete import KNOWN_LABELS
 from wpoflow.problems.errors import ProblemError
 
@@ -287,3 +288,12 @@ def test_labels_and_boxes_are_not_taken_for_each_other() -> None:
     lake = wpo.from_environment("FrozenLake-v1", **NUMBERS)
     with pytest.raises(ProblemError, match="it has 64 states, the grid of states 16 points"):
         wpo.GridPolicy(lake.states, lake.actions, lake.initial_policy).for_environment("FrozenLake8x8-v1")
+
+
+def test_within_the_cell_of_a_label_lies_the_label_alone() -> None:
+    actions = wpo.Grid((wpo.label_axis("move", ["a", "b", "c"]), wpo.uniform_axis("u", 0.0, 1.0, 2)))
+    p = np.random.default_rng(0).dirichlet(np.ones(6), 4)
+    np.testing.assert_array_equal(cell_means(actions, p)[:, :, 0], np.tile([0.0, 0.0, 1.0, 1.0, 2.0, 2.0], (4, 1)))
+    cells = np.array([0, 3, 4, 5])
+    drawn = cell_quantiles(actions, p, cells, np.random.default_rng(1).random((4, 2)))
+    np.testing.assert_array_equal(drawn[:, 0], [0.0, 1.0, 2.0, 2.0])
