@@ -6,10 +6,10 @@ their meaning from here; all are dimensionless (unit "1"), flow time included.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from typing import Any
 
-LATER_SERIES = ("temperature", "cost_rho", "cost_gap")
+LATER_SERIES = ("temperature", "cost_rho")
 """Series that files of earlier versions do not hold."""
 MAX_ROWS = 1_000_000
 """Of a run, which hold 0.2 GB; its start and its stop are rows besides."""
@@ -22,7 +22,6 @@ def later_series(entropy: Any, value_rho: Any, temperature: float, discount: flo
     return {
         "temperature": 0.0 * entropy + temperature,
         "cost_rho": value_rho - temperature / (1.0 - discount) * entropy,
-        "cost_gap": math.nan * entropy,
     }
 
 
@@ -52,5 +51,17 @@ SERIES: dict[str, str] = {
     "bellman_evaluations": "Bellman evaluations since the last row",
     "temperature": "temperature, which values, gaps and entropies are at",
     "cost_rho": "discounted expected cost of the policy, without the entropy, averaged over rho",
-    "cost_gap": "cost_rho minus the least there is, by a sum of what is lost; nan at constant temperature",
 }
+ANNEALED_SERIES: dict[str, str] = {
+    "cost_gap": "cost_rho minus the least there is, by a sum of what is lost; of runs whose temperature falls",
+}
+"""Series that only some runs have: all rows of a run, or none."""
+
+
+def names_of(row: Mapping[str, Any]) -> list[str]:
+    """The series in a row, in order; ValueError unless it has all that every row has, and no others."""
+    names = [*SERIES, *(name for name in ANNEALED_SERIES if name in row)]
+    if row.keys() != set(names):
+        wrong = ", ".join(sorted(row.keys() ^ set(names)))
+        raise ValueError(f"a row of the series must have exactly the names of SERIES; missing or unknown: {wrong}")
+    return names
