@@ -144,8 +144,9 @@ def _series_rows(run: Run) -> list[tuple[str, str]]:
     def change(name: str) -> str:
         return f"{series[name][0]:.6g} -> {series[name][-1]:.6g}"
 
-    annealed = series["temperature"][0] != series["temperature"][-1] and math.isfinite(series["cost_gap"][-1])
-    cooled = [("cost", change("cost_rho")), ("cost gap", f"{change('cost_gap')}, above the least cost there is")]
+    annealed, cooled = "cost_gap" in series, list[tuple[str, str]]()
+    if annealed:
+        cooled = [("cost", change("cost_rho")), ("cost gap", f"{change('cost_gap')}, above the least cost there is")]
     return [
         *([("falling to", f"temperature {series['temperature'][-1]:.6g}")] if annealed else []),
         ("steps", f"{steps} ({rejected} rejected{fallen}), {evaluations} evaluations"),
@@ -153,7 +154,7 @@ def _series_rows(run: Run) -> list[tuple[str, str]]:
         ("value", change("value_rho")),
         ("gap", change("gap")),
         ("largest gap", change("gap_sup")),
-        *(cooled if annealed else []),
+        *cooled,
         ("observed rate", number_text(float(series["rate_observed"][-1]))),
         ("mass error", f"{series['mass_error'].max():.2g} at most"),
         ("density", f"{series['density_min'].min():.3g} at least, {limited} cells limited"),

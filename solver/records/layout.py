@@ -3,8 +3,9 @@
 The writer makes data sets by this table, the reader holds files against it, `Run.to_xarray` names its variables by it,
 and the manual prints it.  A dimension is called by its coordinate: ``time``, ``snapshot_time``, an axis, or the index
 of an array of its own.  All numbers are dimensionless (unit "1"; a unit of time would make xarray decode flow times as
-durations).  The variables at the root are in every run file; ``optimum``, ``snapshot`` and ``problem`` are there if the
-run has them, and of ``problem`` each array only where the problem needs it.
+durations).  The variables at the root are in every run file but ``cost_gap``, which is of runs whose temperature falls;
+``optimum``, ``snapshot`` and ``problem`` are there if the run has them, and of ``problem`` each array only where the
+problem needs it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wpoflow.solver.records.provenance import VERSION, package_versions, source_hash
-from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.records.series import ANNEALED_SERIES, SERIES
 from wpoflow.solver.records.stop import StopKind
 
 if TYPE_CHECKING:
@@ -118,10 +119,11 @@ def _numbered(name: str, explained: str, kind: str = "f8") -> tuple[Variable, Va
     return Variable(f"problem/{dims[0]}", dims, f"index 0 of {name}", "i8"), _of_problem(name, dims, explained, kind)
 
 
+_ALL_SERIES = {**SERIES, **ANNEALED_SERIES}
 VARIABLES: tuple[Variable, ...] = (
     *(
         Variable(name, ("time",), meaning, comment=_VALUE if name == "value_rho" else "")
-        for name, meaning in SERIES.items()
+        for name, meaning in _ALL_SERIES.items()
     ),
     Variable("reference_mass", (ACTIONS,), "mass of the reference measure by cell"),
     Variable("rho", (STATES,), "law of the initial state"),
@@ -235,7 +237,7 @@ def axis_names(grid: Grid) -> tuple[str, ...]:
 
 def variables(states: Grid, actions: Grid) -> dict[str, Variable]:
     """The table for given grids, by path: with names, variables and lengths of their axes."""
-    found = {entry.path: entry for entry in VARIABLES[: len(SERIES)]}
+    found = {entry.path: entry for entry in VARIABLES[: len(_ALL_SERIES)]}
     found[BOUND] = Variable(BOUND, (BOUND,), "0 for the lower edge of a cell, 1 for the upper", "i8", shape=(2,))
     for kind, grid in (("state", states), ("action", actions)):
         for axis in grid.axes:
@@ -249,7 +251,7 @@ def variables(states: Grid, actions: Grid) -> dict[str, Variable]:
             found[edges] = Variable(edges, (edges,), f"cell edges {of}", boundary=rule, units=units, shape=(size + 1,))
             found[bounds] = Variable(bounds, (name, BOUND), f"cell bounds {of}", units=units, shape=(size, 2))
     grids = {STATES: states, ACTIONS: actions}
-    for entry in VARIABLES[len(SERIES) :]:
+    for entry in VARIABLES[len(_ALL_SERIES) :]:
         dims: list[str] = []
         shape: list[int] = []
         for dim in entry.dims:

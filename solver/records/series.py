@@ -7,6 +7,7 @@ terminal and later readers take names and their meaning from here; all are dimen
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 MAX_ROWS = 1_000_000
@@ -41,10 +42,9 @@ SERIES: dict[str, str] = {
     "bellman_evaluations": "Bellman evaluations since the last row",
     "temperature": "temperature, which values, gaps and entropies are at",
     "cost_rho": "discounted expected cost of the policy, without the entropy, averaged over rho",
-    "cost_gap": "cost_rho minus the least there is, by a sum of what is lost; nan at constant temperature",
 }
 
-SINCE = dict.fromkeys(("occupancy_ratio_largest", "temperature", "cost_rho", "cost_gap"), 3)
+SINCE = dict.fromkeys(("occupancy_ratio_largest", "temperature", "cost_rho"), 3)
 """The schema since which run files hold a series, of those that came later than the first."""
 
 
@@ -54,5 +54,19 @@ def later_series(entropy: Any, value_rho: Any, temperature: float, discount: flo
         "occupancy_ratio_largest": math.nan * entropy,
         "temperature": 0.0 * entropy + temperature,
         "cost_rho": value_rho - temperature / (1.0 - discount) * entropy,
-        "cost_gap": math.nan * entropy,
     }
+
+
+ANNEALED_SERIES: dict[str, str] = {
+    "cost_gap": "cost_rho minus the least there is, by a sum of what is lost; of runs whose temperature falls",
+}
+"""Series that only some runs have: all rows of a run, or none."""
+
+
+def names_of(row: Mapping[str, Any]) -> list[str]:
+    """The series in a row, in order; ValueError unless it has all that every row has, and no others."""
+    names = [*SERIES, *(name for name in ANNEALED_SERIES if name in row)]
+    if row.keys() != set(names):
+        wrong = ", ".join(sorted(row.keys() ^ set(names)))
+        raise ValueError(f"a row of the series must have exactly the names of SERIES; missing or unknown: {wrong}")
+    return names

@@ -83,10 +83,9 @@ def _refuse_nan(row: Mapping[str, float], observer: Observer) -> None:
     """Raise NotFiniteError for a number that is none, rather than record it.
 
     A dissipation is infinite where a policy has zeros, and not known where the flow does not state it; a rate of
-    nothing is unknown, and so is the least cost where the temperature is constant.
+    nothing is unknown.
     """
     unknown = {"rate_observed"} if observer.dissipation_stated else {"rate_observed", "dissipation"}
-    unknown |= {"cost_gap"} if observer.reference.hard is None else set()
     for name, value in row.items():
         missing = math.isnan(value) and name not in unknown
         if missing or (math.isinf(value) and row["density_min"] > 0.0):

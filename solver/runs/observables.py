@@ -111,8 +111,9 @@ class Observer:
             "clamped_mass": float(moved),
             "temperature": mdp.temperature,
             "cost_rho": horizon * float(np.add.reduce(visited * np.einsum("ik,ik->i", policy, mdp.cost))),
-            "cost_gap": math.nan if hard is None else cost_gap(mdp, policy, visited, hard),
         }
+        if hard is not None:
+            row["cost_gap"] = cost_gap(mdp, policy, visited, hard)
         self.reference.keep()
         return row | self._monitors(policy, evaluation.q)
 

@@ -13,7 +13,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum, Run, Snapshots
-from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.records.series import SERIES, names_of
 from wpoflow.solver.storage.problem_arrays import problem_arrays, problem_head
 from wpoflow.solver.storage.writer import RunWriter, open_run
 
@@ -120,12 +120,13 @@ class Recorder:
             self._writer.close(status, stop_reason, attributes, end_state)
             return open_run(self._writer.path)
         mdp = self._mdp
+        names = names_of(self.rows[0]) if self.rows else list(SERIES)
         pairs = (len(self._times), mdp.states.size, mdp.actions.size)
         gap_floor = {} if self._optimum is None else {"gap_floor": self._optimum.gap_floor}
         return Run(
             states=mdp.states,
             actions=mdp.actions,
-            series={name: np.array([row[name] for row in self.rows]) for name in SERIES},
+            series={name: np.array([row[name] for row in self.rows]) for name in names},
             snapshots=Snapshots(
                 np.array(self._times),
                 np.array(self._values).reshape(pairs[:2]),

@@ -29,7 +29,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.records.provenance import package_versions, source_hash
 from wpoflow.solver.records.run import Optimum
-from wpoflow.solver.records.series import SERIES, SINCE
+from wpoflow.solver.records.series import ANNEALED_SERIES, SERIES, SINCE, names_of
 from wpoflow.solver.records.settings import Settings
 from wpoflow.solver.storage.atomic import TRAILER_LENGTH, RunFileError, checkpoint_folder, final_path
 from wpoflow.solver.storage.sealed_arrays import read_sealed, write_sealed
@@ -281,8 +281,9 @@ class CheckpointFolder:
 
 def content_of(checkpoint: Checkpoint) -> dict[str, Any]:
     """A checkpoint as arrays and numbers by name."""
-    table = np.array([[row[name] for name in SERIES] for row in checkpoint.rows])
-    return {**checkpoint.arrays, ROWS: table, NAMES: np.array(list(SERIES)), SNAPSHOTS: checkpoint.snapshots}
+    names = names_of(checkpoint.rows[0])
+    table = np.array([[row[name] for name in names] for row in checkpoint.rows])
+    return {**checkpoint.arrays, ROWS: table, NAMES: np.array(names), SNAPSHOTS: checkpoint.snapshots}
 
 
 def checkpoint_of(content: dict[str, Any], number: int, passed_over: str = "") -> Checkpoint:
@@ -293,7 +294,7 @@ def checkpoint_of(content: dict[str, Any], number: int, passed_over: str = "") -
         raise ValueError(
             f"an earlier wpoflow wrote it, without the series {', '.join(later)}; it cannot be gone on with"
         )
-    if names != list(SERIES) or table.ndim != 2 or not len(table):
+    if names not in (list(SERIES), [*SERIES, *ANNEALED_SERIES]) or table.ndim != 2 or not len(table):
         raise ValueError("its rows are not those of a run")
     rows = [dict(zip(names, row, strict=True)) for row in table.tolist()]
     return Checkpoint(number, arrays, rows, int(snapshots), passed_over)

@@ -17,7 +17,7 @@ from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.layout import PROBLEM_ARRAYS, SCHEMA_VERSION, Variable, variables
 from wpoflow.solver.records.notices import RunFileWarning
 from wpoflow.solver.records.run import Optimum, Run, Snapshots
-from wpoflow.solver.records.series import SERIES, SINCE, later_series
+from wpoflow.solver.records.series import ANNEALED_SERIES, SERIES, SINCE, later_series
 from wpoflow.solver.storage.atomic import RunFileError
 from wpoflow.solver.storage.contents import DAMAGE, LEAST_SCHEMA, Contents, DamagedContents, Scalar, reading
 from wpoflow.solver.storage.plausible import of_attributes, of_optimum
@@ -84,6 +84,7 @@ def _read(contents: Contents) -> Run:
     contents.judge(of_attributes(attributes))
     table = variables(states, actions)
     held = [name for name in SERIES if SINCE.get(name, LEAST_SCHEMA) <= _schema(attributes)]
+    held += [name for name in ANNEALED_SERIES if name in contents.file]
     rows = contents.rows([table[name] for name in held])
     series = {name: contents.at_once(table[name], rows) for name in held}
     return Run(
@@ -112,7 +113,8 @@ def with_later_series(series: dict[str, FloatArray], attributes: Mapping[str, Sc
     temperature, discount = (float(attributes.get(name, np.nan)) for name in ("temperature", "discount"))
     with np.errstate(all="ignore"):
         known = later_series(series["entropy"], series["value_rho"], temperature, discount)
-    return {name: series[name] if name in series else known[name] for name in SERIES}
+    found = {name: series[name] if name in series else known[name] for name in SERIES}
+    return found | {name: series[name] for name in ANNEALED_SERIES if name in series}
 
 
 def _grid(contents: Contents, attributes: Mapping[str, Scalar], kind: str) -> Grid:

@@ -24,7 +24,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.solver.records.layout import OPTIMUM_ARRAYS, OPTIMUM_ATTRIBUTES
 from wpoflow.solver.records.run import Attributes, Optimum
-from wpoflow.solver.records.series import SERIES
+from wpoflow.solver.records.series import SERIES, names_of
 from wpoflow.solver.storage.atomic import check_output, final_path, part_path, put_in_place
 from wpoflow.solver.storage.digests import ContentDigests
 from wpoflow.solver.storage.reader import open_run as open_run
@@ -112,16 +112,20 @@ class RunWriter:
         Parameters
         ----------
         row : mapping
-            A number for every name of `solver.records.series.SERIES`, ``time`` included.
+            A number for every name of `solver.records.series.SERIES`, ``time`` included, and for those of
+            `ANNEALED_SERIES` in all rows or in none.
 
         Raises
         ------
         ValueError
             A name is missing or unknown.
         """
-        if row.keys() != SERIES.keys():
-            wrong = ", ".join(sorted(row.keys() ^ SERIES.keys()))
-            raise ValueError(f"a row of the series must have exactly the names of SERIES; missing or unknown: {wrong}")
+        for name in names_of(row):
+            if name not in self._series:
+                if self._rows:
+                    raise ValueError(f"a row with {name} after rows without it")
+                self._create(name)
+                self._series[name] = self._file[name].id
         extent = (self._rows + 1,)
         place = h5py.h5s.create_simple(extent)
         place.select_hyperslab((self._rows,), (1,))
