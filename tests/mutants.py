@@ -149,9 +149,9 @@ MUTANTS = {
     ),
     "mass that is locked": Mutant(
         "solver/flux/transport.py",
-        "    if abs(moved) <= min(new_left, new_right):",
+        "    if abs(moved) <= BESIDE * min(new_left, new_right):",
         "    if abs(moved) <= 1e-3 * p[edge]:\n        return edge, p[edge], 0.0\n"
-        "    if abs(moved) <= min(new_left, new_right):",
+        "    if abs(moved) <= BESIDE * min(new_left, new_right):",
     ),
     "variance of another centre": Mutant(
         "solver/flows/mixture_kernels.py", "max(second - first * first, 0.0)", "second + first * first + mean"

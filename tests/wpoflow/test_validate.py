@@ -93,6 +93,7 @@ def test_only_some_claims(call: Call, run_file: Path) -> None:
     [
         (["RUN", "--only", "decay"], f"--only decay: choose among {', '.join(CLAIMS)}"),
         (["RUN", "--only", "kl_contraction"], "name a problem"),
+        (["RUN", "--only", "fisher_rao_bound"], "a theorem of fisher-rao, which is not what was followed"),
         (["RUN", "--report", "taken"], "taken"),
         (["nowhere"], "nowhere"),
     ],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wpoflow.commands.outputs import check_report
 from wpoflow.compiling import telling_of_compiling
+from wpoflow.core.registry import choices
 from wpoflow.core.text import did_you_mean
 from wpoflow.exits import CommandError, Exit
 from wpoflow.problems.problem_file import is_run_file, read_problem
@@ -38,6 +39,7 @@ def main(
     from wpoflow.solver.storage.atomic import RunFileError
     from wpoflow.solver.storage.plausible import implausible
     from wpoflow.solver.storage.writer import open_run
+    from wpoflow.validation.claims import CLAIMS
     from wpoflow.validation.evidence import EvidenceError
     from wpoflow.validation.report import as_dict, write_report
     from wpoflow.validation.suite import (
@@ -93,6 +95,9 @@ def main(
         hint = "a run file alone is not enough for that; name a problem"
         if problems:
             hint = "it is judged where no target is named"
+        of_flows = {flow for name in only if name in CLAIMS for flow in CLAIMS[name].flows}
+        if of_flows:
+            hint = f"a theorem of {choices(sorted(of_flows))}, which is not what was followed; set flow.kind"
         raise CommandError(Exit.UNUSABLE, f"--only {', '.join(only)}: {hint}")
     if not quiet:
         show("\n" + result_text(result))
