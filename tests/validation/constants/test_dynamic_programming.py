@@ -18,7 +18,6 @@ from wpoflow.grids.axis import uniform_axis
 from wpoflow.validation.constants.bound_dynamic_programming import bound_dynamic_programming, certifies
 from wpoflow.validation.constants.dynamic_programming_kernels import (
     HIGH,
-    INNER,
     LOW,
     WHOLE,
     certify_paths,
@@ -27,6 +26,7 @@ from wpoflow.validation.constants.dynamic_programming_kernels import (
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.log_sobolev import minimise_log_sobolev
 from wpoflow.validation.constants.lower_bounds import lower_bounds
+from wpoflow.validation.constants.node_kernels import INNER
 from wpoflow.validation.constants.spectral_gap import spectral_gap
 
 SLACK = 1e-9  # of the minimisation
