@@ -56,6 +56,7 @@ class _Known(Protocol):
     def alpha_from_now_on(self) -> ProvenBound: ...
     @property
     def certificates(self) -> tuple[Issued, ...]: ...
+    def rate_rounding_share(self, gap: FloatArray, rate: FloatArray) -> FloatArray: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,4 +195,7 @@ def certified_along_rho(evidence: _Known) -> CertifiedRates:
             gives = np.where(applies, entry.rates(left, squares), 0.0)
             level = np.where(gives > rate, entry.levels(squares), level)
             rate = np.maximum(rate, gives)
-    return CertifiedRates(rate, level)
+    # the row's own gap and dissipation are rounded
+    meant = rate > 0.0
+    share = evidence.rate_rounding_share(np.where(meant, gap, 1.0), np.where(meant, rate, 1.0))
+    return CertifiedRates(np.where(meant, rate * np.maximum(1.0 - share, 0.0), 0.0), level)
