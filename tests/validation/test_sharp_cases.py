@@ -14,6 +14,7 @@ from tests.mutant import ROOT
 from tests.suite_mutants import GROUPS
 from tests.suite_mutants_run import HEAD, NOT_TRIED, PAGE, row, rows_of, with_rows
 from wpoflow.solver.bellman.evaluation import evaluate, occupancy
+from wpoflow.solver.mdp import GridMDP
 from wpoflow.validation.claims import CLAIMS, decay_paper, decays, exact_solution
 from wpoflow.validation.constants.proven import ProvenBound
 from wpoflow.validation.evidence import Evidence
@@ -131,6 +132,16 @@ def test_mutants_apply_to_the_sources(group: str) -> None:
     for name, mutant in GROUPS[group].items():
         text = (ROOT / mutant.file).read_text(encoding="utf-8")
         assert mutant.applied(text) != text, name
+
+
+def test_a_solver_that_goes_to_another_equilibrium_is_judged_and_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It never comes to the gap asked for, and its steps grow without end: the case ends all the same."""
+    monkeypatch.setattr(GridMDP, "log_reference_density", GridMDP.log_mass)
+    case = CASES["graded circle"]
+    astray = evidence_of(case)
+    assert astray.run.series["gap"][-1] > 0.1
+    for claim in ("structure", "recomputed", "late_rate"):
+        assert sharpened(CLAIMS[claim].finding(astray), case).verdict is Verdict.FAILS
 
 
 def test_the_page_of_mutants_has_the_rows_of_the_command() -> None:
