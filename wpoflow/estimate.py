@@ -25,7 +25,7 @@ def seconds_per_step(expected: Estimate, scheme: str) -> float:
         "krylov": entries * KRYLOV_SECONDS,
     }[expected.linear_solver]
     evaluation = plan.pairs * EVALUATION_SECONDS + solve
-    return float(evaluations * evaluation + sweeps * plan.pairs * SWEEP_SECONDS + chosen.call_seconds)
+    return evaluations * evaluation + sweeps * plan.pairs * SWEEP_SECONDS + chosen.call_seconds
 
 
 def entries_of_factors(mdp: GridMDP) -> float:
@@ -33,7 +33,7 @@ def entries_of_factors(mdp: GridMDP) -> float:
     states = mdp.states.size
     row = mdp.product_work / states
     spread = float(states) ** (1.0 - 1.0 / max(1, sum(axis.size > 1 for axis in mdp.states.axes)))
-    return float(states * min(float(states), max(row, FILL * row * spread)))
+    return float(states * min(states, max(row, FILL * row * spread)))
 
 
 def seconds_if_factored(mdp: GridMDP, expected: Estimate, scheme: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -9,7 +10,6 @@ import sys
 import time
 from pathlib import Path
 
-import llvmlite
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,6 +97,7 @@ def test_a_signal_that_is_dropped_comes_again(tmp_path: Path, where: str) -> Non
     assert (process.returncode, said) == (130, "wpoflow: interrupted\n")
 
 
+COMPILER = Path(str(getattr(importlib.util.find_spec("llvmlite"), "origin", ""))).parent
 CALLED = """
 print("within", flush=True)
 try:
@@ -108,7 +109,7 @@ told.append("whole")
 
 
 @pytest.mark.parametrize(
-    "place", [Path(str(llvmlite.__file__)).parent / "any_module.py", "<frozen importlib._bootstrap>"]
+    "place", [COMPILER / "any_module.py", "<frozen importlib._bootstrap>"]
 )
 def test_what_would_be_left_half_made_is_not_cut_short(tmp_path: Path, place: object) -> None:
     """Objects of LLVM do not survive that, nor do modules: the interruption waits until the call returns."""
