@@ -103,7 +103,7 @@ def drawn(rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
 
 
 def _within(potential: FloatArray) -> FloatArray:
-    return np.clip(potential - potential.min(axis=-1, keepdims=True), 0.0, LARGEST)
+    return np.asarray(np.clip(potential - potential.min(axis=-1, keepdims=True), 0.0, LARGEST))
 
 
 def search(evaluations: int, seed: int, kind: str = "programme") -> Found:
