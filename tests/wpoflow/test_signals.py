@@ -108,9 +108,7 @@ told.append("whole")
 """
 
 
-@pytest.mark.parametrize(
-    "place", [COMPILER / "any_module.py", "<frozen importlib._bootstrap>"]
-)
+@pytest.mark.parametrize("place", [COMPILER / "any_module.py", "<frozen importlib._bootstrap>"])
 def test_what_would_be_left_half_made_is_not_cut_short(tmp_path: Path, place: object) -> None:
     """Objects of LLVM do not survive that, nor do modules: the interruption waits until the call returns."""
     more = (
