@@ -28,9 +28,11 @@ GROUPS: dict[str, dict[str, Mutant]] = {
             "system = DiscountedSystem(transition, 0.99 * mdp.discount, ",
         ),
         "left out of the gap": Mutant(
-            OBSERVABLES, "scale = self._mdp.temperature / (1.0 - self._mdp.discount)", "scale = self._mdp.temperature"
+            OBSERVABLES, "scale = mdp.temperature / (1.0 - mdp.discount)", "scale = mdp.temperature"
         ),
-        "left out of the dissipation": Mutant(OBSERVABLES, "horizon = 1.0 / (1.0 - mdp.discount)", "horizon = 1.0"),
+        "left out of the dissipation": Mutant(
+            OBSERVABLES, "self.reference.hard, 1.0 / (1.0 - mdp.discount)", "self.reference.hard, 1.0"
+        ),
     },
     "occupancy": {
         "source not scaled": Mutant(EVALUATION, "source = (1.0 - mdp.discount) * mdp.rho", "source = mdp.rho"),

@@ -18,7 +18,7 @@ from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.registry import AUTOMATIC
-from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.runs.evolve import evolve_to_the_end
 from wpoflow.validation.claims import CLAIMS
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Finding, Verdict
@@ -117,7 +117,7 @@ def _run(
     """The run of a control; that of one after another with the same flow and problem is not run again."""
     changed = change(mdp)
     flow = None if broken is None else broken(changed)
-    run = evolve(
+    run = evolve_to_the_end(
         changed,
         until=time,
         flow="wasserstein" if flow is None else flow,

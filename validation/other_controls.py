@@ -15,7 +15,7 @@ from wpoflow.solver.flows.fisher_rao import FisherRaoFlow
 from wpoflow.solver.flows.policy_iteration import PolicyIteration
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
-from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.runs.evolve import evolve_to_the_end
 from wpoflow.validation.claims import CLAIMS
 from wpoflow.validation.control import FAILS, NOT_CERTIFIED, Control
 from wpoflow.validation.evidence import Evidence
@@ -128,6 +128,6 @@ def run_other_control(control: OtherControl, mdp: GridMDP) -> list[Finding]:
     """Findings of the claims a control speaks of."""
     assert control.broken is not None
     flow = control.broken(mdp)
-    run = evolve(mdp, flow=flow, snapshots=2, **control.how)
+    run = evolve_to_the_end(mdp, flow=flow, snapshots=2, **control.how)
     evidence = Evidence(control.name, control.falsify(run), mdp, flow)
     return [CLAIMS[name].finding(evidence) for name in control.expected]

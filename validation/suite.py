@@ -25,7 +25,7 @@ from wpoflow.solver.flows.flow import UnsuitableFlowError, as_flow, check_suitab
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.registry import FLOWS, own_step_flows
-from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.runs.evolve import evolve_to_the_end
 from wpoflow.solver.schemes.choice import chosen_scheme
 from wpoflow.studies.refinement.problem_grids import coarsened, refined_axes, with_cells
 from wpoflow.validation.case_numbers import case_numbers
@@ -166,7 +166,7 @@ def _long_run(mdp: GridMDP, level: Level, gap: float | None, time: float | None,
     criteria: dict[str, float] = {"gap": max(goal, FLOORS * optimum.gap_floor), "steps": level.steps}
     if time is not None:
         criteria["time"] = time
-    return evolve(mdp, until=criteria, optimum=optimum, snapshots=SNAPSHOTS, **how)
+    return evolve_to_the_end(mdp, until=criteria, optimum=optimum, snapshots=SNAPSHOTS, **how)
 
 
 Watcher = Callable[[Evidence], None]

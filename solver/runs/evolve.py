@@ -213,3 +213,17 @@ def _resolved(mdp: GridMDP, asked: Settings, flow: AnyFlow) -> Settings:
             "linear_solver": asked.linear_solver or linear_solver_of(mdp),
         }
     )
+
+
+def evolve_to_the_end(mdp: GridMDP, **how: Any) -> Run:
+    """`evolve` for studies of many runs, of which none is to be taken for whole that was cut short.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        A signal asked for the run to stop.
+    """
+    run = evolve(mdp, **how)
+    if run.status == "interrupted":
+        raise KeyboardInterrupt
+    return run

@@ -24,7 +24,7 @@ from wpoflow.solver.flows.flow import as_flow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.registry import AUTOMATIC, fixed_step_schemes, own_step_flows
-from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.runs.evolve import evolve_to_the_end
 from wpoflow.studies.refinement import study as studies
 from wpoflow.studies.refinement.plan import Level, default_directions, plan_direction, refuse_only_step
 from wpoflow.studies.refinement.problem_grids import refined_axes, with_cells
@@ -179,7 +179,9 @@ def _own_time(
     table = stated.flow
     how: dict[str, Any] = {"step": table.step} if table.kind in own_step_flows() else {"accuracy": LOOSE}
     followed = as_flow(mdp, table.kind, table.parameters)
-    run = evolve(mdp, until=criteria, snapshots=0, optimum=optimum, flow=followed, anneal=table.annealing, **how)
+    run = evolve_to_the_end(
+        mdp, until=criteria, snapshots=0, optimum=optimum, flow=followed, anneal=table.annealing, **how
+    )
     met = _first_time(run, criteria["gap"])
     if met > 0.0:
         return [met], f"where the gap of flow.until, {criteria['gap']:.3g}, is met on the middle grid"

@@ -31,7 +31,7 @@ from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.records.series import SERIES
 from wpoflow.solver.registry import AUTOMATIC, DESCENT, fixed_step_schemes, own_step_flows
-from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.runs.evolve import evolve_to_the_end
 from wpoflow.solver.schemes.choice import scheme_class
 from wpoflow.studies.refinement.orders import extrapolate, observed_order
 from wpoflow.studies.refinement.plan import (
@@ -224,7 +224,7 @@ class _Runner:
         self.title = mdp.title
         own = self.flow in own_step_flows()
         step = self.own_step if level.step is None else level.step
-        done = evolve(
+        done = evolve_to_the_end(
             mdp,
             until=self.times[-1],
             step=step,

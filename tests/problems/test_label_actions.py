@@ -86,7 +86,8 @@ def test_the_order_of_labels_means_nothing(changes: dict[str, Any], flow: dict[s
         run = evolve(in_order(order, changes), until=3.0, snapshots=4, **flow)
         assert run.optimum is not None
         for name in ("value_rho", "gap", "entropy", "dissipation", "end_mass", "score_max", "q_slope_max"):
-            np.testing.assert_allclose(run.series[name], whole.series[name], rtol=1e-9, atol=1e-13, err_msg=name)
+            rounding = 1e-9 * np.abs(whole.series[name]).max()  # slopes are differences of logarithms of any size
+            np.testing.assert_allclose(run.series[name], whole.series[name], rtol=1e-9, atol=rounding, err_msg=name)
         expected = whole.policy.reshape(cells)[:, order]
         np.testing.assert_allclose(run.policy.reshape(cells), expected, rtol=1e-9, atol=1e-14)
         best = whole.optimum.policy.reshape(cells)[:, order]
@@ -177,7 +178,7 @@ def test_flows_that_move_mass_say_why_they_do_not_apply() -> None:
             with pytest.raises(UnsuitableFlowError) as caught:
                 evolve(problem, until=1.0, flow=name, step=0.1)
             said = "moves mass between neighbouring actions, and the labels of move have no neighbours"
-            assert str(caught.value) == f"flow {name!r} {said}; choose fisher-rao or mirror"
+            assert str(caught.value) == f"flow {name!r} {said}; choose fisher-rao, mirror or policy-iteration"
     alone = built(
         {"action.move.labels": ["up"], "definitions.step": "0", "cost.running": "x", "reference": None, "initial": None}
     )

@@ -50,8 +50,14 @@ def test_boundaries_that_mean_something_are_taken(states: str, actions: str) -> 
             lambda: problem(states="no-flux"),
             r"^state axis x: boundary 'no-flux'; choose one of clamp, reflect, periodic, shock$",
         ),
-        (lambda: problem(actions="clamp"), r"^action axis u: boundary 'clamp'; choose one of no-flux, periodic$"),
-        (lambda: problem(actions="reflect"), r"^action axis u: boundary 'reflect'; choose one of no-flux, periodic$"),
+        (
+            lambda: problem(actions="clamp"),
+            r"^action axis u: boundary 'clamp'; choose one of no-flux, periodic, labels$",
+        ),
+        (
+            lambda: problem(actions="reflect"),
+            r"^action axis u: boundary 'reflect'; choose one of no-flux, periodic, labels$",
+        ),
     ],
 )
 def test_boundaries_of_the_other_kind_of_axis_are_refused(make: Callable[[], GridMDP], words: str) -> None:

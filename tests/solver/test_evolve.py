@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
@@ -20,7 +22,7 @@ from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.series import SERIES
 from wpoflow.solver.registry import fixed_step_schemes, scheme_names
-from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.runs.evolve import evolve, evolve_to_the_end
 from wpoflow.solver.schemes.trajectory import flow
 from wpoflow.solver.storage.writer import open_run
 
@@ -317,3 +319,13 @@ def test_mirroring_the_actions_mirrors_the_flow() -> None:
         )
         policies.append(evolve(case, until=0.5, step=0.1, scheme="euler").policy[:, ::order])
     np.testing.assert_allclose(policies[1], policies[0], rtol=1e-12)
+
+
+def test_a_study_is_not_made_of_runs_that_were_cut_short() -> None:
+    """A signal lets a run finish its step and end; what was to be made of the whole run is not made of that."""
+    how: dict[str, Any] = {"until": 50.0, "step": 0.1, "scheme": "euler"}
+    asking = {"progress": lambda _: os.kill(os.getpid(), signal.SIGTERM)}
+    assert evolve(small_problem(), **how, **asking).status == "interrupted"
+    with pytest.raises(KeyboardInterrupt):
+        evolve_to_the_end(small_problem(), **how, **asking)
+    assert evolve_to_the_end(small_problem(), **how).status == "complete"

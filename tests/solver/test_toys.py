@@ -44,7 +44,7 @@ def test_help_and_check_name_them(call: Call) -> None:
     status, out, _ = call("run", "--help")
     assert status == 0
     assert "twice" in out
-    assert "half-speed" in out
+    assert "half-speed" in "".join(out.split())  # wherever the line is broken
     status, out, err = call("check", "lqr", *SMALL, "--scheme", "twice", "--step", "0.1", "--flow", "relaxing")
     assert (status, err) == (0, "")
     assert 'kind = "relaxing"' in out
@@ -106,7 +106,9 @@ def test_a_step_of_ones_own_that_claims_nothing_records_nothing() -> None:
     findings = {finding.claim: finding for finding in validate_run(run, "half").findings}
     for claim in ("dissipation_identity", "static_inequality"):
         assert findings[claim].verdict is Verdict.NOT_CERTIFIED
-        assert "states" in str([hypothesis for hypothesis in findings[claim].hypotheses if not hypothesis.met])
+        assert "no theorem is known" in str(
+            [hypothesis for hypothesis in findings[claim].hypotheses if not hypothesis.met]
+        )
     assert not [name for name, finding in findings.items() if finding.verdict is Verdict.FAILS]
 
 

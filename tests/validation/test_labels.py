@@ -67,6 +67,6 @@ def test_claims_that_apply_hold_and_others_are_not_made(changes: dict[str, Any])
 
 def test_a_file_whose_flow_does_not_suit_is_told_by_its_name() -> None:
     with pytest.raises(
-        wpo.ProblemError, match=r"grid_world \(gallery\): flow 'wasserstein' moves mass .* fisher-rao or"
+        wpo.ProblemError, match=r"grid_world \(gallery\): flow 'wasserstein' moves mass .* fisher-rao, mirror or"
     ):
         wpo.validate_problem("grid_world", set={"flow.kind": '"wasserstein"'})

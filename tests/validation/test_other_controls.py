@@ -61,5 +61,5 @@ def test_nothing_that_takes_the_temperature_for_constant_is_said_of_an_annealed_
 
 def test_claims_of_other_temperatures_do_not_speak_of_constant_ones() -> None:
     result = validate_problem("lqr", cells=SMALL, set={"flow.until": "2.0"}, only=["annealed_descent", "annealed_cost"])
-    assert {finding.verdict for finding in result.findings} == {Verdict.NOT_CERTIFIED}
+    assert not result.findings
     assert CLAIMS["annealed_cost"].any_temperature

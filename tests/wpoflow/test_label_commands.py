@@ -12,7 +12,7 @@ from tests.wpoflow.conftest import Call, check_refusal
 def test_the_command_line(call: Call, tmp_path: Any) -> None:
     file = tmp_path / "lift.toml"
     file.write_text(changed({"flow.kind": None}, BASE), encoding="utf-8")
-    hint = "choose fisher-rao or mirror, as by --flow fisher-rao"
+    hint = "choose fisher-rao, mirror or policy-iteration, as by --flow fisher-rao"
     for command in ("check", "run"):
         check_refusal(call, [command, str(file)], 2, hint)
         check_refusal(call, [command, str(file), "--scheme", "euler"], 2, hint)

@@ -250,7 +250,7 @@ def test_environments_of_a_module_in_the_current_folder(
         ("wpo_broken:Tank-v0", "module wpo_broken needs there_is_no_such_module"),
         ("wpo_wrong:Tank-v0", "module wpo_wrong cannot be imported: ZeroDivisionError"),
         ("Pendulm-v1", "did you mean 'Pendulum'?"),
-        ("FrozenLake-v1", "given by tables"),
+        ("FrozenLake-v1", "the action grid is u of no labels; it must be of 4 labels"),
     ):
         status, out, err = call("rollout", "r.h5", "--env", name)
         assert (status, out) == (2, "")

@@ -47,6 +47,10 @@ from wpoflow.validation.finding import Hypothesis, Measurement
 from wpoflow.validation.judged_flow import UNKNOWN
 from wpoflow.validation.rates import late_rate
 
+NO_RATE = {
+    "proximal": " has lambda of W2 between cells, not of fluxes; proximal_late judges it",
+    "policy-iteration": " converges quadratically, which policy_iteration judges",
+}
 LATE = 1e-3
 OPEN = 1e-2
 RESOLVED = 1e-2
@@ -96,12 +100,9 @@ def _known_rate(evidence: Evidence) -> Hypothesis:
     """A flow whose late rate is known, followed with controlled error, or by steps that are its own."""
     flow = evidence.judged_as
     if flow.weights is None and flow.name != "mirror":
-        reason = (
-            "has lambda of W2 between cells, not of fluxes; proximal_late judges it"
-            if flow.name == "proximal"
-            else UNKNOWN
+        return Hypothesis(
+            "a late rate known on the grid", False, f"{flow.name}{NO_RATE.get(flow.name, f': {UNKNOWN}')}"
         )
-        return Hypothesis("a late rate known on the grid", False, f"{flow.name}: {reason}")
     known = evidence.accuracy is not None or flow.kind.own_step
     return Hypothesis("controlled time error", known, "late rates need controlled time error")
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.runs.evolve import evolve_to_the_end
 from wpoflow.studies.refinement.result import QuantityStudy
 from wpoflow.studies.refinement.study import RefinementError, refine
 from wpoflow.validation.claims.claim import Judgement, claim
@@ -104,7 +104,7 @@ def _listed(orders: Sequence[float]) -> str:
 
 def _limit(family: Family, cells: Mapping[str, int], end: float, found: QuantityStudy) -> tuple[Measurement, ...]:
     """What steps of mirror descent come to, against the Fisher–Rao flow."""
-    flow = evolve(family.make_mdp(cells), until=end, flow="fisher-rao", accuracy=FINE, snapshots=0)
+    flow = evolve_to_the_end(family.make_mdp(cells), until=end, flow="fisher-rao", accuracy=FINE, snapshots=0)
     change = found.differences[-1]
     value, last = float(flow.series["value_rho"][-1]), found.values[-1] + change
     moved = abs(value - float(flow.series["value_rho"][0]))

@@ -7,9 +7,10 @@ five) twice, early and in the middle, and the fall of ln gap compared: to the ru
 Euler steps, and of mirror descent, in which two snapshots lie one step apart the independent step from the one must
 give the other.  A flow that runs at another speed than its equation says is seen here, and nowhere as sharply.
 
-Steps of other flows: mixtures of logarithms in plain NumPy (Fisher–Rao, mirror descent), a dense transport step and
-then a mixture (Wasserstein–Fisher–Rao), and of proximal steps the optimality condition at the cells above 1e-6, with W2
-from quantile functions (`validation.independent.transport`): the minimum is unique, so what meets it is the step.
+Steps of other flows: mixtures of logarithms in plain NumPy (Fisher–Rao, mirror descent), the Gibbs policy (policy
+iteration), a dense transport step and then a mixture (Wasserstein–Fisher–Rao), and of proximal steps the optimality
+condition at the cells above 1e-6, with W2 from quantile functions (`validation.independent.transport`): the minimum is
+unique, so what meets it is the step.
 """
 
 from __future__ import annotations
@@ -86,6 +87,8 @@ def _step(evidence: Evidence, mdp: GridMDP, policy: FloatArray, q: FloatArray, d
         out = _dense_step(mdp, policy, q, dt, at)
     if evidence.wasserstein:
         return out
+    if name == "policy-iteration":
+        return np.asarray(np.exp(Frozen.of(Geometry.of(mdp.actions), q[at], mdp.reference_mass, mdp.temperature).log_g))
     share = dt * evidence.judged_as.parameters.get("beta", 1.0)
     weights = mixture_weights(name, mdp.temperature, share)
     frozen = Frozen.of(Geometry.of(mdp.actions), q[at], mdp.reference_mass, mdp.temperature)
@@ -146,7 +149,7 @@ def _between_snapshots(evidence: Evidence, mdp: GridMDP) -> list[Measurement]:
     snapshots, series = evidence.run.snapshots, evidence.run.series
     if snapshots is None or len(snapshots.time) < 3:
         return []
-    if evidence.euler_steps or evidence.judged_as.name == "mirror":
+    if evidence.euler_steps or evidence.judged_as.name in ("mirror", "policy-iteration"):
         apart = np.diff(snapshots.time)
         single = [j for j in range(len(apart)) if np.any(np.isclose(series["step_size"], apart[j], rtol=1e-9))][:3]
         return [

@@ -10,7 +10,7 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.runs.evolve import evolve_to_the_end
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ def follow(mdp: GridMDP, times: Sequence[float], **settings: Any) -> list[Slice]
         The run ended early.
     """
     times = list(times)
-    run = evolve(mdp, until=times[-1], series={"times": times}, snapshots=times, **settings)
+    run = evolve_to_the_end(mdp, until=times[-1], series={"times": times}, snapshots=times, **settings)
     if run.status != "complete" or run.snapshots is None:
         raise RuntimeError(f"{mdp.title or 'run'} ended early: {run.stop_reason}")
     rows = zip(times, run.snapshots.policy, run.snapshots.value, run.series["gap"][1:], strict=True)

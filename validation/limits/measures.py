@@ -17,7 +17,7 @@ import numpy as np
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
-from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.runs.evolve import evolve_to_the_end
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.limits.study import Table
 from wpoflow.validation.rates import mixture_rate
@@ -45,7 +45,7 @@ def followed(mdp: GridMDP, name: str, *, gap: float, time: float = math.inf, **s
     until = {"gap": max(gap, FLOORS * optimum.gap_floor), "steps": STEPS}
     if math.isfinite(time):
         until["time"] = time
-    run = evolve(mdp, until=until, optimum=optimum, **{"accuracy": ACCURACY, "snapshots": 1, **settings})
+    run = evolve_to_the_end(mdp, until=until, optimum=optimum, **{"accuracy": ACCURACY, "snapshots": 1, **settings})
     return Evidence(name, run, mdp)
 
 

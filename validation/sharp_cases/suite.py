@@ -18,7 +18,7 @@ import numpy as np
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import read_problem
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.runs.evolve import evolve_to_the_end
 from wpoflow.validation.claims import CLAIMS
 from wpoflow.validation.constants.proven import ProvenBound
 from wpoflow.validation.evidence import Evidence
@@ -266,7 +266,7 @@ def evidence_of(case: SharpCase) -> Evidence:
     """Run a case: to where it says, or for `MOST_STEPS`, so that a wrong solver that gets nowhere is judged, too."""
     mdp, until = case.make(), case.how["until"]
     criteria = {"steps": MOST_STEPS, **(until if isinstance(until, Mapping) else {"time": until})}
-    return case.evidence(f"sharp: {case.name}", evolve(mdp, **{**case.how, "until": criteria}), mdp)
+    return case.evidence(f"sharp: {case.name}", evolve_to_the_end(mdp, **{**case.how, "until": criteria}), mdp)
 
 
 def sharpened(finding: Finding, case: SharpCase) -> Finding:

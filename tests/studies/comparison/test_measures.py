@@ -65,7 +65,7 @@ def test_a_flow_with_its_keys_in_one_word() -> None:
         ("mirror:step=x", "step = 'x' is not a number"),
         ("mirror:step=-1", "step = -1 must be positive and finite"),
         ("mirror:accuracy=1", "accuracy is not a key of mirror; choose step"),
-        ("fisher-rao:beta=1", "beta is not a key of fisher-rao; choose scheme, accuracy or step"),
+        ("fisher-rao:beta=1", "beta is not a key of fisher-rao; choose scheme, accuracy, step or anneal"),
         ("fisher-rao:step=1,accuracy=1", "give step or accuracy, not both"),
         ("fisher-rao:step=1,step=2", "step is given twice"),
     ],
