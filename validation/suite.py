@@ -307,7 +307,7 @@ def validate_everything(
 
 def _followed_by(problem: str, flow: str) -> ProblemFile:
     """A gallery problem on few cells, with another flow."""
-    step = {"flow.step": str(OWN_STEP)} if flow in own_step_flows() else {}
+    step = {"flow.step": str(FLOWS[flow].step or OWN_STEP)} if flow in own_step_flows() else {}
     return read_problem(problem, cells=RELATIVES[problem], set={"flow.kind": f'"{flow}"', **step})
 
 
