@@ -44,11 +44,15 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A condition of the theory, whether this problem meets it, and by what numbers."""
+    """A condition of the theory, whether this problem meets it, and by what numbers.
+
+    One of ``scope`` says of which flows, actions and temperatures the claim is at all.
+    """
 
     name: str
     met: bool
     detail: str = ""
+    scope: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,11 @@ class Finding(Displayed):
         return Verdict.EMPTY if self.slack is not None and self.slack > EMPTY_FROM else Verdict.HOLDS
 
     @property
+    def applies(self) -> bool:
+        """Whether the claim is of the flow, the actions and the temperature at all."""
+        return all(hypothesis.met for hypothesis in self.hypotheses if hypothesis.scope)
+
+    @property
     def slack(self) -> float | None:
         """The least slack of the measurements; None if none has any."""
         found = [float(entry.slack) for entry in self.measurements if entry.slack is not None]
@@ -143,7 +152,7 @@ class Finding(Displayed):
     @property
     def reason(self) -> str:
         """One line: the measurement nearest to failing, or the hypothesis that is not met."""
-        for hypothesis in self.hypotheses:
+        for hypothesis in sorted(self.hypotheses, key=lambda one: not one.scope):
             if not hypothesis.met:
                 return f"{hypothesis.name}: {hypothesis.detail}" if hypothesis.detail else hypothesis.name
         if not self.measurements:

@@ -271,7 +271,10 @@ def _judged(
 def validate_everything(
     level: Level, only: Sequence[str] = (), progress: Progress | None = None, watch: Watcher | None = None
 ) -> SuiteResult:
-    """The whole suite: gallery, other flows on small problems, exact solutions, sharp cases, negative controls."""
+    """The whole suite: gallery, other flows on small problems, exact solutions, sharp cases, negative controls.
+
+    Claims that are not of a case's flow, actions or temperature are left out where all are judged.
+    """
     tell = progress or (lambda text: None)
     result = SuiteResult(level.name)
     if not only or set(only) - {exact_solution.NAME, constants_attained.NAME}:
@@ -287,6 +290,8 @@ def validate_everything(
                 tell(f"problem {problem}, {flow}")
                 evidence = problem_evidence(_followed_by(problem, flow), level)
                 _judged(result, replace(evidence, name=f"{problem}, {flow}"), level, only, watch)
+    if not only:  # of a single problem or run they are listed, with the reason
+        result.findings[:] = [found for found in result.findings if found.applies]
     if not only or exact_solution.NAME in only:
         for case in CASES.values():
             tell(f"exact solution {case.name}")

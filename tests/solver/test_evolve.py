@@ -324,7 +324,7 @@ def test_mirroring_the_actions_mirrors_the_flow() -> None:
 def test_a_study_is_not_made_of_runs_that_were_cut_short() -> None:
     """A signal lets a run finish its step and end; what was to be made of the whole run is not made of that."""
     how: dict[str, Any] = {"until": 50.0, "step": 0.1, "scheme": "euler"}
-    asking = {"progress": lambda _: os.kill(os.getpid(), signal.SIGTERM)}
+    asking: dict[str, Any] = {"progress": lambda _: os.kill(os.getpid(), signal.SIGTERM)}
     assert evolve(small_problem(), **how, **asking).status == "interrupted"
     with pytest.raises(KeyboardInterrupt):
         evolve_to_the_end(small_problem(), **how, **asking)

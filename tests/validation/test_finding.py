@@ -106,7 +106,7 @@ def test_as_dict_is_json_of_the_whole_finding() -> None:
         "claim", "case", "verdict", "slack", "statement", "source", "hypotheses", "measurements", "notes",
     }  # fmt: skip
     assert content["verdict"] == "not certified"
-    assert content["hypotheses"][1] == {"name": "smooth", "met": False, "detail": "it jumps"}
+    assert content["hypotheses"][1] == {"name": "smooth", "met": False, "detail": "it jumps", "scope": False}
     assert content["measurements"] == [
         {
             "quantity": "rate",

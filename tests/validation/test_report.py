@@ -20,7 +20,7 @@ from wpoflow.validation.finding import Finding, Hypothesis, Measurement, Verdict
 from wpoflow.validation.report import as_dict, write_report
 from wpoflow.validation.suite import LEVELS, SuiteResult, judge, merged
 
-HYPOTHESIS = {"name", "met", "detail"}
+HYPOTHESIS = {"name", "met", "detail", "scope"}
 MEASUREMENT = {"quantity", "measured", "relation", "bound", "holds", "tolerance", "where", "slack"}
 FINDING = {"claim", "case", "verdict", "slack", "statement", "source", "hypotheses", "measurements", "notes"}
 

@@ -39,7 +39,9 @@ def judge(evidence: Evidence) -> Judgement:
     """Steps and rows of the run; steps of several sizes from its start where the problem is known."""
     series, run = evidence.run.series, evidence.run
     temperature = series["temperature"]
-    annealed = Hypothesis("a run with a temperature that changes", evidence.annealing is not None, "it is constant")
+    annealed = Hypothesis(
+        "a run with a temperature that changes", evidence.annealing is not None, "it is constant", scope=True
+    )
     falls = Hypothesis(
         "the temperature falls",
         bool(np.all(np.diff(temperature) <= 0.0)),

@@ -58,7 +58,7 @@ class Claim:
     def finding(self, evidence: Evidence) -> Finding:
         """Judge the claim on one case; it does not apply where the temperature falls unless it says so."""
         if evidence.annealing is not None and not self.any_temperature:
-            falls = Hypothesis(CONSTANT, False, f"it falls, by the {evidence.annealing.schedule} schedule")
+            falls = Hypothesis(CONSTANT, False, f"it falls, by the {evidence.annealing.schedule} schedule", scope=True)
             return Finding(self.name, evidence.name, self.statement, self.source, (falls,), (), {})
         hypotheses, measurements, notes = self.judge(evidence)
         return Finding(self.name, evidence.name, self.statement, self.source, hypotheses, measurements, notes)

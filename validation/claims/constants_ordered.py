@@ -29,6 +29,7 @@ def judge(evidence: Evidence) -> Judgement:
     relaxing = Hypothesis(
         "more than one action cell, and no labels, which no mass moves between",
         bool(generators.axes) and not generators.severed,
+        scope=True,
     )
     if not relaxing.met:
         return (relaxing,), (), {}

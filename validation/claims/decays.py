@@ -24,7 +24,7 @@ from wpoflow.validation.rates import backward_euler_factor, flow_factor
 
 def of_transport(evidence: Evidence) -> Hypothesis:
     """The flow is one of those that the theorem is of."""
-    return Hypothesis("a flow of transport", evidence.transports, evidence.judged_as.without({}))
+    return Hypothesis("a flow of transport", evidence.transports, evidence.judged_as.without({}), scope=True)
 
 
 def known_time_error(evidence: Evidence) -> Hypothesis:

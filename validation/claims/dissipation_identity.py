@@ -50,7 +50,7 @@ def judge(evidence: Evidence) -> Judgement:
     notes: dict[str, Any] = {}
     finite = ~np.isinf(evidence.run.series["rate_observed"])
     if not evidence.dissipates:
-        return (Hypothesis("a flow that states its dissipation", False, "it states none"),), (), {}
+        return (Hypothesis("a flow that states its dissipation", False, "it states none", scope=True),), (), {}
     if evidence.accuracy is not None and np.count_nonzero(evidence.judged & finite) >= 4:
         measurements, notes["intervals left out"] = _along(evidence)
     weights = evidence.judged_as.weights

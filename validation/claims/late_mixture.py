@@ -46,7 +46,7 @@ def judge(evidence: Evidence) -> Judgement:
     enough = Hypothesis("three snapshots", count >= 3, f"{count} in the run")
     if not evidence.wasserstein:
         reason = evidence.judged_as.without(NO_MIXTURE)
-        return (Hypothesis("the Wasserstein flow", False, reason),), (), {}
+        return (Hypothesis("the Wasserstein flow", False, reason, scope=True),), (), {}
     accuracy = evidence.accuracy
     controlled = Hypothesis(
         "time error of a rate below a hundredth",

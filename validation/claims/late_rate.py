@@ -101,7 +101,10 @@ def _known_rate(evidence: Evidence) -> Hypothesis:
     flow = evidence.judged_as
     if flow.weights is None and flow.name != "mirror":
         return Hypothesis(
-            "a late rate known on the grid", False, f"{flow.name}{NO_RATE.get(flow.name, f': {UNKNOWN}')}"
+            "a late rate known on the grid",
+            False,
+            f"{flow.name}{NO_RATE.get(flow.name, f': {UNKNOWN}')}",
+            scope=True,
         )
     known = evidence.accuracy is not None or flow.kind.own_step
     return Hypothesis("controlled time error", known, "late rates need controlled time error")

@@ -47,7 +47,7 @@ def judge(evidence: Evidence) -> Judgement:
     """Every certificate against every later row; the guarantee of every instant against its dissipation."""
     if not evidence.wasserstein:
         reason = evidence.judged_as.without(NO_CERTIFICATE)
-        return (Hypothesis("the Wasserstein flow", False, reason),), (), {}
+        return (Hypothesis("the Wasserstein flow", False, reason, scope=True),), (), {}
     followed = evidence.euler_steps or evidence.accuracy is not None
     steps = Hypothesis(
         "unsplit backward Euler steps, or controlled time error", followed, "fixed steps of another kind"

@@ -35,8 +35,8 @@ def above_rounding(evidence: Evidence) -> Hypothesis:
 def stated_dissipation(evidence: Evidence) -> Hypothesis:
     """The dissipation is at least that of the Wasserstein flow, whose constants are meant, and it is recorded."""
     if not evidence.transports:
-        return Hypothesis("a flow of transport", False, evidence.judged_as.without({}))
-    return Hypothesis("a flow that states its dissipation", evidence.dissipates, "it states none")
+        return Hypothesis("a flow of transport", False, evidence.judged_as.without({}), scope=True)
+    return Hypothesis("a flow that states its dissipation", evidence.dissipates, "it states none", scope=True)
 
 
 def rate_measurement(evidence: Evidence, quantity: str, guaranteed: FloatArray) -> Measurement:
