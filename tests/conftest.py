@@ -31,4 +31,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Fill the kernel cache before several workers would compile the same kernels at once."""
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
         root = Path(__file__).resolve().parents[1]
-        subprocess.run([sys.executable, "-m", "wpoflow", "doctor"], cwd=root, check=True, stdout=subprocess.DEVNULL)
+        filling = [
+            subprocess.Popen([sys.executable, "-m", *what], cwd=root, stdout=subprocess.DEVNULL)
+            for what in (("wpoflow", "doctor"), ("tests.kernels_of_constants",))
+        ]
+        for process in filling:
+            if process.wait():
+                raise subprocess.CalledProcessError(process.returncode, process.args)

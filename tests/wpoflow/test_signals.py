@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
 import signal
@@ -145,7 +146,9 @@ def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
     assert (process.returncode, said) == (0, b"")
 
 
-def test_the_handlers_of_the_process_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_handlers_of_the_process_are_given_back(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     """Where `main` is called by another program: after a command, after one that fails, and after `--version`."""
     from wpoflow.cli import main
     from wpoflow.commands import gallery
@@ -153,6 +156,9 @@ def test_the_handlers_of_the_process_are_given_back(monkeypatch: pytest.MonkeyPa
     def hooks() -> list[object]:
         return [*map(signal.getsignal, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)), sys.unraisablehook]
 
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # ignored ones, as under nohup, are left alone
+        previous = signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        request.addfinalizer(functools.partial(signal.signal, number, previous))
     before, within = hooks(), []
 
     def listing(name: str) -> object:
