@@ -1,8 +1,8 @@
 """Kernels for stencils on two axes with noise: nine nodes, three by three, in place of sixteen corners.
 
-On each axis there are two steps to the next node, of probabilities u and v: values a, b, c of three nodes give those of
-the first step, a + v (b - a) and b + v (c - b), and then that of both, which is exact for constants.  Else all is as in
-the kernels for any number of axes.
+On each axis there are two steps to the next node, of probabilities u and v, so that values a, b, c of three nodes give
+b + u v (c - b) + (1 - u)(1 - v)(a - b), which is exact for constants.  Else all is as in the kernels for any number of
+axes.
 """
 
 from __future__ import annotations
@@ -18,22 +18,21 @@ U = np.uintp
 
 
 @kernel()
-def of_three(a: float, b: float, c: float, first: float, second: float) -> float:
-    """Value after two steps of these probabilities among three values."""
-    low = a + second * (b - a)
-    return float(low + first * (b + second * (c - b) - low))
-
-
-@kernel()
-def of_nine(x: FloatArray, place: U, stride: U, weights: FloatArray) -> float:
+def of_nine(
+    x: FloatArray, place: U, stride: U, first_row: float, second_row: float, first: float, second: float
+) -> float:
     """Value among three by three nodes from a place on, rows of them ``stride`` apart."""
-    first, second = weights[2], weights[3]
-    a = of_three(x[place], x[place + U(1)], x[place + U(2)], first, second)
+    above, below = first * second, (1.0 - first) * (1.0 - second)
+    b = x[place + U(1)]
+    low = b + above * (x[place + U(2)] - b) + below * (x[place] - b)
     place += stride
-    b = of_three(x[place], x[place + U(1)], x[place + U(2)], first, second)
+    b = x[place + U(1)]
+    centre = b + above * (x[place + U(2)] - b) + below * (x[place] - b)
     place += stride
-    c = of_three(x[place], x[place + U(1)], x[place + U(2)], first, second)
-    return of_three(a, b, c, weights[0], weights[1])
+    b = x[place + U(1)]
+    high = b + above * (x[place + U(2)] - b) + below * (x[place] - b)
+    above, below = first_row * second_row, (1.0 - first_row) * (1.0 - second_row)
+    return float(centre + above * (high - centre) + below * (low - centre))
 
 
 @kernel(parallel=True)
@@ -45,7 +44,11 @@ def noisy_plane_expect(
     for i in numba.prange(states):
         for k in range(actions):
             n = base[i, k]
-            out[i, k] = 0.0 if n < 0 else of_nine(node_values, U(n), U(stride), fraction[i, k])
+            if n < 0:
+                out[i, k] = 0.0
+            else:
+                u, v = fraction[i, k, 0], fraction[i, k, 1]
+                out[i, k] = of_nine(node_values, U(n), U(stride), u, v, fraction[i, k, 2], fraction[i, k, 3])
 
 
 @kernel(parallel=True)
@@ -59,7 +62,9 @@ def noisy_plane_matvec(
         for k in range(actions):
             n = base[i, k]
             if n >= 0:
-                total += policy[i, k] * of_nine(x, U(n), U(stride), fraction[i, k])
+                u, v = fraction[i, k, 0], fraction[i, k, 1]
+                value = of_nine(x, U(n), U(stride), u, v, fraction[i, k, 2], fraction[i, k, 3])
+                total += policy[i, k] * value
         out[i] = total
 
 
