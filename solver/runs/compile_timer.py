@@ -8,10 +8,10 @@ from numba.core import event
 
 
 class CompileTimer(event.Listener):
-    """Context that adds up, in ``seconds``, what numba spends compiling."""
+    """Context that adds up, in ``seconds`` and ``processor_seconds``, what numba spends compiling."""
 
     def __init__(self) -> None:
-        self.seconds = 0.0
+        self.seconds = self.processor_seconds = self._processor = 0.0
         self._depth = 0
         self._started = 0.0
         self._kernel = ""
@@ -31,7 +31,7 @@ class CompileTimer(event.Listener):
     def on_start(self, occurred: event.Event) -> None:
         """Note the start of a compilation; one may start others."""
         if self._depth == 0:
-            self._started = time.monotonic()
+            self._started, self._processor = time.monotonic(), time.process_time()
             self._kernel = occurred.data["dispatcher"].py_func.__name__.lstrip("_")
         self._depth += 1
 
@@ -40,3 +40,4 @@ class CompileTimer(event.Listener):
         self._depth -= 1
         if self._depth == 0:
             self.seconds += time.monotonic() - self._started
+            self.processor_seconds += time.process_time() - self._processor

@@ -165,7 +165,7 @@ class RunLoop:
                 self._state = state
                 stop = None if self._goes_on else self._stop(state)
                 ends = stop is not None and stop is not StopKind.WALL
-                row_due = not self._goes_on and (state.steps == 0 or reached(state.time, next_row))
+                row_due = not self._goes_on and (_first(state) or reached(state.time, next_row))
                 snapshot_due = not self._goes_on and bool(pending) and reached(state.time, pending[-1])
                 if row_due:
                     self._record(state)
@@ -266,14 +266,14 @@ class RunLoop:
         row = self._observer.row(state.policy, state.evaluation)
         statistics = self._monitor.take()
         row["mass_error"] = max(row["mass_error"], statistics.mass_drift)
-        if state.steps == 0:
+        if _first(state):
             statistics.bellman_evaluations = state.bellman_evaluations
         largest = max(row["occupancy_ratio"], statistics.occupancy_ratio)
         row = {"time": state.time, "step_size": state.step_size, **row, **statistics.row()}
         row["occupancy_ratio_largest"] = largest
         _refuse_nan(row, self._observer)
         self._row = row
-        if state.steps == 0:
+        if _first(state):
             self._first_gap = self._row["gap"]
         self._recorder.row(self._row)
 
@@ -331,3 +331,8 @@ class RunLoop:
                 f"while the soft Bellman residual is {self._row['bellman_residual']:.3g}"
             )
         return met if missed else f"{met}, gap {gap:.3g}"
+
+
+def _first(state: FlowState) -> bool:
+    """Whether it is the first policy; states within the first step count no step, either."""
+    return state.steps == 0 and not state.interpolated

@@ -46,13 +46,13 @@ class _Clock:
 
     def __init__(self, timer: CompileTimer) -> None:
         self._timer = timer
-        self._begin = time.process_time() - timer.seconds
+        self._begin = time.process_time() - timer.processor_seconds
         self.times: list[float] = [0.0]
         self.seconds: list[float] = [0.0]
 
     def __call__(self, progress: Progress) -> None:
         self.times.append(progress.time)
-        self.seconds.append(time.process_time() - self._timer.seconds - self._begin)
+        self.seconds.append(time.process_time() - self._timer.processor_seconds - self._begin)
 
     def until(self, rows: FloatArray) -> FloatArray:
         """Seconds until the first step at or after each row, (rows,)."""

@@ -17,6 +17,7 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import interpolated_transition, tabulated_transition
+from wpoflow.problems.load import load_problem
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
@@ -329,3 +330,16 @@ def test_a_study_is_not_made_of_runs_that_were_cut_short() -> None:
     with pytest.raises(KeyboardInterrupt):
         evolve_to_the_end(small_problem(), **how, **asking)
     assert evolve_to_the_end(small_problem(), **how).status == "complete"
+
+
+def test_what_is_looked_at_within_the_first_step_is_counted_once() -> None:
+    """Rows and snapshots of Fisher-Rao's long first step: a snapshot is no row, and costs one evaluation."""
+    mdp = load_problem("bandit", cells={"a": 24})
+    how: dict[str, Any] = {"until": 20.0, "accuracy": 1e-3, "flow": "fisher-rao", "series": {"times": [0.5, 1.5]}}
+    few = evolve(mdp, **how, snapshots={"times": [20.0]})
+    times = [0.01, 0.02, 0.03, 0.04, 0.05, 20.0]
+    many = evolve(mdp, **how, snapshots={"times": times})
+    assert many.series["time"].tolist() == few.series["time"].tolist() == [0.0, 0.5, 1.5, 20.0]
+    assert many.series["bellman_evaluations"].sum() == few.series["bellman_evaluations"].sum() + 5
+    assert many.snapshots is not None
+    assert set(times) <= set(many.snapshots.time.tolist())

@@ -37,6 +37,8 @@ def _factor(log_most: float) -> float:
     """K(M) of ln M; 2 at M = 1."""
     if log_most < 1e-5:  # K = 2 + ln(M)/3 + ...
         return 2.0 + log_most / 3.0
+    if log_most > 30.0:  # both terms divided by M, which may be beyond double precision
+        return float((log_most - 1.0 + np.exp(-log_most)) / np.expm1(-0.5 * log_most) ** 2)
     root = np.expm1(0.5 * log_most)
     return float(bregman(np.array(log_most)) / root**2)
 

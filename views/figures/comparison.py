@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from wpoflow.studies.comparison.result import Comparison, Entry
 
 HEIGHT = 2.7
-EVALUATIONS = "Bellman evaluations [1]"
+EVALUATIONS = "Bellman evaluations"
 STALLED = 0.08  # of a colour
 BEGUN = 0.01
 
