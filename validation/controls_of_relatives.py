@@ -15,6 +15,7 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.flows.fisher_rao import FisherRaoFlow
 from wpoflow.solver.flows.mirror import MirrorDescent
+from wpoflow.solver.flows.mixture import MixtureFlow
 from wpoflow.solver.flows.proximal import ProximalFlow
 from wpoflow.solver.flows.wasserstein_fisher_rao import WassersteinFisherRaoFlow
 from wpoflow.solver.mdp import GridMDP
@@ -33,7 +34,7 @@ class SlowFisherRao(FisherRaoFlow):
         self.decay /= TWO_PERCENT
 
 
-class StaleFisherRao(FisherRaoFlow):
+class Stale(MixtureFlow):
     """Its advantage is that of the first policy for ever."""
 
     def log_step(self, log_p: FloatArray, q: FloatArray, dt: float, log_out: FloatArray, out: FloatArray) -> FloatArray:
@@ -43,6 +44,10 @@ class StaleFisherRao(FisherRaoFlow):
     def step(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
         """See `Flow.step`."""
         return super().step(p, _first_q(self.mdp), dt, out)
+
+
+class StaleFisherRao(Stale, FisherRaoFlow):
+    """Fisher-Rao of that kind."""
 
 
 class ShortMirror(MirrorDescent):
@@ -53,16 +58,8 @@ class ShortMirror(MirrorDescent):
         return super().weights(dt / TWO_PERCENT)
 
 
-class StaleMirror(MirrorDescent):
-    """Its advantage is that of the first policy for ever."""
-
-    def log_step(self, log_p: FloatArray, q: FloatArray, dt: float, log_out: FloatArray, out: FloatArray) -> FloatArray:
-        """See `Flow.log_step`."""
-        return super().log_step(log_p, _first_q(self.mdp), dt, log_out, out)
-
-    def step(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
-        """See `Flow.step`."""
-        return super().step(p, _first_q(self.mdp), dt, out)
+class StaleMirror(Stale, MirrorDescent):
+    """Mirror descent of that kind."""
 
 
 class TransportAlone(WassersteinFisherRaoFlow):

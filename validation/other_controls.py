@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +16,7 @@ from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.runs.evolve import evolve_to_the_end
 from wpoflow.validation.claims import CLAIMS
-from wpoflow.validation.control import FAILS, NOT_CERTIFIED, Control
+from wpoflow.validation.control import FAILS, NOT_CERTIFIED, Control, as_it_is, recorded
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Finding, Verdict
 
@@ -82,27 +81,13 @@ class OtherControl(Control):
     how: dict[str, Any] = field(default_factory=dict)
 
 
-def _backwards(run: Run) -> Run:
-    """The temperatures in the order of time turned round."""
-    false = copy(run)
-    false.series = {**run.series, "temperature": run.series["temperature"][::-1]}
-    return false
-
-
-def _defect(run: Run) -> Run:
-    """A value that rises by 1e-9 in a step."""
-    false = copy(run)
-    false.series = {**run.series, "descent_defect": run.series["descent_defect"] + 1e-9}
-    return false
-
-
 def _control(
     name: str,
     what: str,
     broken: Callable[[GridMDP], FisherRaoFlow | PolicyIteration],
     expected: dict[str, Verdict],
     how: dict[str, Any],
-    falsify: Callable[[Run], Run] = copy,
+    falsify: Callable[[Run], Run] = as_it_is,
 ) -> OtherControl:
     return OtherControl(name, what, broken, expected, falsify=falsify, how=how)
 
@@ -115,9 +100,11 @@ OTHER_CONTROLS: dict[str, OtherControl] = {
         _control("annealed, steps of a rising temperature", "the steps are made at tau0^2/tau(t)", RisingTemperature,
                  {"annealed_descent": FAILS}, STEPPED),
         _control("annealed, a temperature that rises", "recorded in the opposite order", FisherRaoFlow,
-                 {"annealed_descent": NOT_CERTIFIED}, ANNEALED, _backwards),
+                 {"annealed_descent": NOT_CERTIFIED}, ANNEALED,
+                 recorded(temperature=lambda values: values[::-1])),
         _control("annealed, value rises by 1e-9", "as recorded", FisherRaoFlow,
-                 {"annealed_descent": FAILS}, ANNEALED, _defect),
+                 {"annealed_descent": FAILS}, ANNEALED,
+                 recorded(descent_defect=lambda values: values + 1e-9)),
         _control("policy iteration, damped", "a twentieth of the way to the Gibbs policy", DampedIteration,
                  {"iteration_contraction": FAILS}, ITERATED),
     )
