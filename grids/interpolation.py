@@ -54,6 +54,11 @@ class Stencil:
     offsets: IndexArray
 
     @property
+    def pairs(self) -> tuple[int, int]:
+        """Numbers of states and of actions."""
+        return int(self.base.shape[0]), int(self.base.shape[1])
+
+    @property
     def rows_of_three(self) -> int:
         """On two axes with noise, the last of them of unit stride, the distance of rows of nodes; else 0."""
         offsets = self.offsets

@@ -21,6 +21,7 @@ from wpoflow.core.memory import available_bytes
 from wpoflow.grids.axis import SHOCK
 from wpoflow.grids.interpolation import boundary_map
 from wpoflow.grids.smoothing import REACH
+from wpoflow.grids.transitions.tensor_stencil import inner_actions
 from wpoflow.problems.plan import HERMITE_NODES, Kind, Plan
 from wpoflow.problems.statement import Statement, Value
 from wpoflow.solver.bellman.gmres import MOST_VECTORS
@@ -80,7 +81,8 @@ def estimate(statement: Statement, asked: FlowTable) -> Estimate:
     used, controlled = scheme_class(scheme), int(asked.step is None)
     arrays = used.pair_arrays[controlled] + kind.logarithmic * used.log_arrays[controlled]
     matrices = matrix_bytes(n_states, entries, linear_solver, smoothed=held > 0)
-    needed = PROCESS_BYTES + transition_bytes(plan) + held + int(8 * plan.pairs * arrays) + matrices
+    transition = transition_bytes(plan, factorised=factorised(statement))
+    needed = PROCESS_BYTES + transition + held + int(8 * plan.pairs * arrays) + matrices
     return Estimate(plan, entries, linear_solver, needed, available_bytes())
 
 
@@ -96,10 +98,10 @@ def refuse_if_too_large(label: str, plan: Plan, needed: int | None = None) -> No
         )
 
 
-def transition_bytes(plan: Plan) -> int:
+def transition_bytes(plan: Plan, *, factorised: bool = False) -> int:
     """Bytes the transition holds; an upper bound where rows are integrated over cells."""
     dim = len(plan.states)
-    stencil = 4 + 8 * (dim + plan.noisy_axes)
+    stencil = 0 if factorised else 4 + 8 * (dim + plan.noisy_axes)
     per_pair: dict[Kind, int] = {
         "interpolated": stencil,
         "cell-integrated": 12 * plan.n_states,
@@ -107,6 +109,27 @@ def transition_bytes(plan: Plan) -> int:
     }
     kept = 24 * plan.mixed + 8 * plan.clamped + 8 * (len(plan.outcomes) > 1)
     return plan.pairs * sum(per_pair[kind] + kept for kind in plan.outcomes)
+
+
+def factorised(statement: Statement) -> bool:
+    """Whether the transition holds next to nothing for a pair: two axes with noise, each of action axes of its own.
+
+    As in grids/transitions/tensor_stencil.py, but judged at a sample of states.
+    """
+    states, plan, branches = statement.states, statement.plan, statement.branches
+    if len(branches) > 1 or states.dim != 2:
+        return False
+    if not all(statement.noisy_steps(axis, branches[0]) for axis in states.axes):
+        return False
+    chosen = np.unique(np.linspace(0, plan.n_states - 1, SAMPLED_STATES).astype(np.int64))
+    action_at = list(statement.actions.points.T)
+
+    def means(start: int, stop: int) -> list[np.ndarray]:
+        at = [[*states.points[number], *action_at] for number in chosen[start:stop]]
+        dynamics = [branches[0].dynamics[axis.name] for axis in states.axes]
+        return [np.stack([_at(value, columns, plan.n_actions) for columns in at]) for value in dynamics]
+
+    return inner_actions(means, chosen.size, plan.n_actions) > 0
 
 
 def matrix_bytes(n_states: int, row_entries: float, linear_solver: str, smoothed: bool) -> int:

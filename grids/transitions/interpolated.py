@@ -4,7 +4,8 @@
 
 W(y) = E[V(boundary(y + σ ξ))] is smoothed once per evaluation at nodes (grids/smoothing.py) and then
 interpolated at f(s, a) (grids/interpolation.py), so nothing of size S × A × S exists: a pair costs
-4 + 8·dim bytes, and 8 more for every axis with noise.  Without noise, W = V at the points and boundary(f) is
+4 + 8·dim bytes, and 8 more for every axis with noise; on two axes with noise, of which each looks at other
+action axes, next to none (grids/transitions/tensor_stencil.py).  Without noise, W = V at the points and boundary(f) is
 interpolated.  With it f is placed among three nodes of each axis, so that the next state has the variance σ² wherever
 f lies between them (grids/exact_smoothing.py).
 
@@ -54,20 +55,18 @@ from wpoflow.grids.smoothing import (
 )
 from wpoflow.grids.transitions.base import Resolution, StateFunction, StateSet, checked_weights, resolution_of
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
-from wpoflow.grids.transitions.noisy_plane_kernels import noisy_plane_combine, noisy_plane_expect
 from wpoflow.grids.transitions.partly_noisy import NoisyColumns, PartlyNoisyTransition, uncertain
 from wpoflow.grids.transitions.policy_pairs import ENTRIES_PER_PAIR, MOST_ENTRIES, PolicyPairs
 from wpoflow.grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of, pattern_of_entries
 from wpoflow.grids.transitions.sparse_kernels import scatter_add
-from wpoflow.grids.transitions.stencil_kernels import (
-    stencil_combine,
-    stencil_combine_1,
-    stencil_combine_2,
-    stencil_expect,
-    stencil_expect_1,
-    stencil_expect_2,
-    stencil_expect_4,
-    stencil_pattern,
+from wpoflow.grids.transitions.stencil_kernels import stencil_pattern
+from wpoflow.grids.transitions.stencil_sums import combine, corners_of, interpolate
+from wpoflow.grids.transitions.tensor_stencil import (
+    TensorStencil,
+    empty_tensor_stencil,
+    expanded,
+    fill_tensor_stencil,
+    inner_actions,
 )
 from wpoflow.grids.transitions.termination import dead_means
 
@@ -86,7 +85,7 @@ class InterpolatedTransition:
     """
 
     states: Grid
-    stencil: Stencil
+    stencil: Stencil | TensorStencil
     smoothing: Smoothing
     next_points: NextPoints
     noise: FloatArray
@@ -98,12 +97,12 @@ class InterpolatedTransition:
     @property
     def n_states(self) -> int:
         """Number of states S."""
-        return int(self.stencil.base.shape[0])
+        return self.stencil.pairs[0]
 
     @property
     def n_actions(self) -> int:
         """Number of action cells A."""
-        return int(self.stencil.base.shape[1])
+        return self.stencil.pairs[1]
 
     @property
     def description(self) -> str:
@@ -129,7 +128,7 @@ class InterpolatedTransition:
         if self.terminal is None and not self.ended:
             return None
         if self.smoothing.alive is None:
-            probability = (self.stencil.base < 0).astype(np.float64)
+            probability = (corners_of(self.stencil) < 0).astype(np.float64)
         else:
             probability = self._interpolate(self.smoothing.spread.apply(1.0 - self.smoothing.alive), None)
         return probability if probability.any() else None
@@ -140,24 +139,12 @@ class InterpolatedTransition:
         return self._interpolate(values if self.smoothing.identity else self.smoothing.apply(values), out)
 
     def _interpolate(self, values: FloatArray, out: FloatArray | None) -> FloatArray:
-        base, fraction, offsets = self.stencil.base, self.stencil.fraction, self.stencil.offsets
-        values = np.ascontiguousarray(values)
-        out = np.empty(base.shape) if out is None else out
-        if fraction.shape[2] == 1 and offsets[1] == 1:
-            stencil_expect_1(base, fraction, values, out)
-        elif fraction.shape[2] == 2 and offsets[1] == 1:
-            stencil_expect_2(base, fraction, int(offsets[2]), values, out)
-        elif self.stencil.rows_of_three:
-            noisy_plane_expect(base, fraction, self.stencil.rows_of_three, values, out)
-        elif fraction.shape[2] == 4 and offsets[1] == 1:
-            stencil_expect_4(base, fraction, offsets, values, out)
-        else:
-            stencil_expect(base, fraction, offsets, values, out)
-        return out
+        return interpolate(self.stencil, np.ascontiguousarray(values), out)
 
     @cached_property
     def _pattern(self) -> Pattern:
-        pairs = (self.stencil.base, self.stencil.offsets)
+        stencil = self.stencil
+        pairs = (corners_of(stencil), stencil.offsets)
         return pattern_of(self.n_states, self.smoothing.size, lambda *a: stencil_pattern(*pairs, *a))
 
     @cached_property
@@ -173,34 +160,29 @@ class InterpolatedTransition:
         """P^p for non-negative weights p, (S, A): as rows, or over the pairs where rows would hold too much."""
         weights = checked_weights(policy, (self.n_states, self.n_actions))
         if self._rows_too_long:
-            return PolicyPairs(self.stencil, weights.copy(), self.smoothing, self._rows)
+            return PolicyPairs(self._pairs, weights.copy(), self.smoothing, self._rows)
         return self._rows(weights)
+
+    @cached_property
+    def _pairs(self) -> Stencil:
+        """The stencil with weights for every pair."""
+        return expanded(self.stencil) if isinstance(self.stencil, TensorStencil) else self.stencil
 
     @cached_property
     def _rows_too_long(self) -> bool:
         """Whether rows of a policy would hold far more numbers than the pairs do: a matter of sizes alone."""
-        base, offsets = self.stencil.base, self.stencil.offsets
-        most = max(MOST_ENTRIES, ENTRIES_PER_PAIR * base.size)
-        if base.size * offsets.size <= most:
+        offsets, pairs = self.stencil.offsets, self.n_states * self.n_actions
+        most = max(MOST_ENTRIES, ENTRIES_PER_PAIR * pairs)
+        if pairs * offsets.size <= most:
             return False
         indptr = np.zeros(self.n_states + 1, dtype=np.int64)
         seen, nothing = np.full(self.smoothing.size, -1, dtype=np.int32), np.empty(0, dtype=np.int32)
-        stencil_pattern(base, offsets, seen, indptr, nothing)
+        stencil_pattern(corners_of(self.stencil), offsets, seen, indptr, nothing)
         return int(indptr[-1]) > most
 
     def _rows(self, weights: FloatArray) -> PolicyRows:
-        pattern, stencil = self._pattern, self.stencil
-        data = np.empty(pattern.indices.size)
-        base, fraction, offsets = stencil.base, stencil.fraction, stencil.offsets
-        places = (pattern.columns, pattern.indptr, pattern.indices, data)
-        if fraction.shape[2] == 1 and offsets[1] == 1:
-            stencil_combine_1(base, fraction, weights, *places)
-        elif fraction.shape[2] == 2 and offsets[1] == 1:
-            stencil_combine_2(base, fraction, int(offsets[2]), weights, *places)
-        elif stencil.rows_of_three:
-            noisy_plane_combine(base, fraction, stencil.rows_of_three, weights, *places)
-        else:
-            stencil_combine(base, fraction, offsets, weights, *places)
+        pattern = self._pattern
+        data = combine(self.stencil, weights, pattern)
         if self._folded is None:
             return PolicyRows(pattern, data, self.smoothing)
         folded_pattern, where = self._folded
@@ -227,8 +209,9 @@ class InterpolatedTransition:
         out = np.zeros((self.n_states, self.n_actions))
         used = coordinates_used(function, self.states)
         law = NoisyColumns(self.states, self.noise, self.nodes, used)
+        corners = corners_of(self.stencil)
         for start, stop in state_chunks(self.n_states, self.n_actions):
-            dead = self.stencil.base[start:stop] < 0
+            dead = corners[start:stop] < 0
             if dead.any():
                 f = [y[dead] for y in self.next_points(start, stop)]
                 if law.summed:
@@ -299,11 +282,18 @@ def interpolated_transition(
     laws = [node_laws(axis, y, float(s)) for axis, y, s in zip(states.axes, nodes, noise, strict=True)]
     smoothing = _smoothing(states, nodes, noise, laws, None if exact or mixed else terminal)
     noisy = [law is not None for law in laws]
-    stencil = empty_stencil(states.size, actions, [n.size for n in nodes], states.axes, noisy)
+    plane = states.dim == 2 and all(noisy) and not exact and ended is None
+    inner = inner_actions(points, states.size, actions) if plane else 0
+    tensor = empty_tensor_stencil(states.size, actions // inner, inner, nodes[1].size) if inner else None
+    stencil = empty_stencil(0 if inner else states.size, actions, [n.size for n in nodes], states.axes, noisy)
     clamped: FloatArray | None = None
     for start, stop in state_chunks(states.size, actions):
         f = points(start, stop)
-        fill_stencil(stencil, start, stop, f, states.axes, nodes, places_among_three(states.axes, laws, f))
+        if tensor is not None:
+            apart = (f[0][:, ::inner], f[1][:, :inner])
+            fill_tensor_stencil(tensor, start, stop, places_among_three(states.axes, laws, apart))
+        else:
+            fill_stencil(stencil, start, stop, f, states.axes, nodes, places_among_three(states.axes, laws, f))
         if exact and terminal is not None:
             ends = [boundary_map(axis, y) for axis, y in zip(states.axes, f, strict=True)]
             dead = np.broadcast_to(np.asarray(terminal(*ends), dtype=np.bool_), (stop - start, actions))
@@ -315,7 +305,8 @@ def interpolated_transition(
             clamped = np.zeros((states.size, actions)) if clamped is None else clamped
             clamped[start:stop] = outside
     judged, mean = None if mixed else staying(terminal), staying(points)
-    whole = InterpolatedTransition(states, stencil, smoothing, mean, noise, nodes, judged, clamped, ended is not None)
+    held = stencil if tensor is None else tensor
+    whole = InterpolatedTransition(states, held, smoothing, mean, noise, nodes, judged, clamped, ended is not None)
     if not mixed or terminal is None:
         return whole
     part = replace(whole, smoothing=_smoothing(states, nodes, noise, laws, terminal), terminal=staying(terminal))

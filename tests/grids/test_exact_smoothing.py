@@ -11,6 +11,7 @@ import wpoflow as wpo
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis, sinh_axis, uniform_axis
 from wpoflow.grids.grid import Grid
+from wpoflow.grids.interpolation import Stencil
 from wpoflow.grids.transitions import (
     InterpolatedTransition,
     Transition,
@@ -97,6 +98,7 @@ def test_noise_on_two_axes_is_that_of_each(kinds: tuple[str, str]) -> None:
     assert transition.expect(value) == pytest.approx(rows @ value, abs=1e-13)
     assert transition.under(policy).dense() == pytest.approx(law, abs=1e-14)
     assert isinstance(transition, InterpolatedTransition)
+    assert isinstance(transition.stencil, Stencil)
     pairs = PolicyPairs(transition.stencil, policy, transition.smoothing, transition._rows)
     assert pairs.matvec(value) == pytest.approx(law @ value, abs=1e-13)
     assert pairs.rmatvec(value) == pytest.approx(law.T @ value, abs=1e-13)

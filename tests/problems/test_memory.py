@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
@@ -13,10 +14,12 @@ from wpoflow.core import memory
 from wpoflow.core.memory import available_bytes
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
+from wpoflow.grids.interpolation import Stencil
 from wpoflow.grids.transitions import InterpolatedTransition
 from wpoflow.grids.transitions.policy_rows import PolicyRows
+from wpoflow.grids.transitions.tensor_stencil import TensorStencil
 from wpoflow.problems.load import build_problem, read_statement
-from wpoflow.problems.memory import estimate, row_entries, transition_bytes
+from wpoflow.problems.memory import estimate, factorised, row_entries, transition_bytes
 from wpoflow.problems.problem_file import read_problem
 from wpoflow.problems.statement import Statement, build
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
@@ -130,10 +133,28 @@ def test_noise_is_in_the_memory_of_a_pair(noisy: int) -> None:
         discount=0.9,
         temperature=0.1,
         cost=0.0,
-        dynamics={"x": 0.0, "y": 0.0},
+        dynamics={"x": lambda x, y, u: x + u, "y": lambda x, y, u: y - u},
         noise=dict(list({"x": 0.3, "y": 0.3}.items())[:noisy]),
     )
     transition = build(statement).transition
     assert isinstance(transition, InterpolatedTransition)
+    assert isinstance(transition.stencil, Stencil)
     held = transition.stencil.base.nbytes + transition.stencil.fraction.nbytes
     assert held == transition_bytes(statement.plan) == statement.plan.pairs * (4 + 8 * (2 + noisy))
+
+
+def test_what_factorises_holds_nothing_for_a_pair() -> None:
+    """Of two noisy axes each looks at its own action axis: the estimate knows it, and knows where it is not so."""
+    names = ("navigation", "pendulum", "double_integrator")
+    found = {name: factorised(read_statement(read_problem(name))) for name in names}
+    assert found == {"navigation": True, "pendulum": False, "double_integrator": False}
+    problem = read_problem("navigation", cells={"x": 8, "y": 8})
+    skew = read_problem("navigation", cells={"x": 8, "y": 8}, set={"dynamics.x": "'x + 0.2*vx + 0.01*vy'"})
+    for one, kind in ((problem, TensorStencil), (skew, Stencil)):
+        statement, transition = read_statement(one), build_problem(one).transition
+        assert isinstance(transition, InterpolatedTransition)
+        assert isinstance(transition.stencil, kind)
+        assert factorised(statement) is (kind is TensorStencil)
+        held = sum(array.nbytes for array in vars(transition.stencil).values() if isinstance(array, np.ndarray))
+        small = held < 4 * statement.plan.pairs
+        assert small is (kind is TensorStencil)
