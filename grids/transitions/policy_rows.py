@@ -19,9 +19,10 @@ from wpoflow.core.arrays import FloatArray, IndexArray, IntArray
 from wpoflow.grids.smoothing import Smoothing
 from wpoflow.grids.transitions.base import PolicyTransition
 from wpoflow.grids.transitions.shared_rows import RowMap
-from wpoflow.grids.transitions.sparse_kernels import csr_matvec, csr_rmatvec, product_of_factors
+from wpoflow.grids.transitions.sparse_kernels import csr_matvec, csr_rmatvec, product_of_factors, runs_matvec
 
 SMALL = 1 << 16  # entries of a factor up to which one call does more than threads would
+LONG_RUN = 8  # entries from which on, in the mean, a row is quicker by its runs of neighbouring columns
 _MOST_PARTS = 16
 _NO_LAWS: FloatArray = np.empty((0, 0))
 
@@ -41,6 +42,17 @@ class Pattern:
         first, last = self.indptr[:-1][filled], self.indptr[1:][filled] - 1
         return bool(np.all(self.indices[last] - self.indices[first] == last - first))
 
+    @cached_property
+    def long_runs(self) -> Runs | None:
+        """The runs of neighbouring columns that rows fall into, if they are long enough for products by runs."""
+        new = np.ones(self.indices.size, dtype=np.bool_)
+        new[1:] = self.indices[1:] != self.indices[:-1] + 1
+        new[self.indptr[:-1][np.diff(self.indptr) > 0]] = True
+        places = np.append(np.flatnonzero(new), self.indices.size)
+        if places.size - 1 > self.indices.size // LONG_RUN:
+            return None
+        return Runs(np.searchsorted(places, self.indptr), self.indices[places[:-1]], places)
+
 
 def pattern_of(states: int, columns: int, list_kernel: Callable[[IndexArray, IntArray, IndexArray], None]) -> Pattern:
     """Pattern from two passes of list(seen, indptr, indices): the first, without room for indices, counts."""
@@ -56,6 +68,14 @@ def pattern_of_entries(row: IntArray, column: IndexArray, rows: int, columns: in
     entries, places = np.unique((row * columns + column).ravel(), return_inverse=True)
     indptr = np.searchsorted(entries, columns * np.arange(rows + 1, dtype=np.int64)).astype(np.int64)
     return Pattern(indptr, (entries % columns).astype(np.int32), columns), places.ravel().astype(np.int32)
+
+
+class Runs(NamedTuple):
+    """Rows as runs of neighbouring columns in arrays that kernels take; see `runs_matvec`."""
+
+    rows: IntArray
+    starts: IndexArray
+    places: IntArray
 
 
 class Factors(NamedTuple):
@@ -112,7 +132,10 @@ class PolicyRows:
             product_of_factors(*factors, np.ascontiguousarray(x), np.empty(factors.laws.shape[0]), out)
             return out
         values = np.ascontiguousarray(x) if self.smoothing.identity else self.smoothing.apply(x)
-        csr_matvec(self.pattern.indptr, self.pattern.indices, self.data, values, out)
+        if self.pattern.long_runs is None:
+            csr_matvec(self.pattern.indptr, self.pattern.indices, self.data, values, out)
+        else:
+            runs_matvec(*self.pattern.long_runs, self.data, values, out)
         return out
 
     def rmatvec(self, x: FloatArray) -> FloatArray:

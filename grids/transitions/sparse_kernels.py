@@ -47,6 +47,33 @@ def scalar_product(a: FloatArray, b: FloatArray) -> float:
     return total
 
 
+@kernel(any_order=True)
+def product_of_runs(
+    first: int, last: int, starts: IndexArray, places: IntArray, data: FloatArray, x: FloatArray
+) -> float:
+    """Sum over the runs first ... last - 1 of scalar products of entries with what follows a column each.
+
+    Run r holds ``data[places[r] : places[r + 1]]``, from column ``starts[r]`` on.
+    """
+    total = 0.0
+    for r in range(U(first), U(last)):
+        place, column = U(places[r]), U(starts[r])
+        part = 0.0
+        for t in range(U(places[r + U(1)]) - place):
+            part += data[place + t] * x[column + t]
+        total += part
+    return total
+
+
+@kernel(parallel=True)
+def runs_matvec(
+    rows: IntArray, starts: IndexArray, places: IntArray, data: FloatArray, x: FloatArray, out: FloatArray
+) -> None:
+    """Set out = M x for compressed rows M, row i the runs ``rows[i] : rows[i + 1]`` of neighbouring columns."""
+    for i in numba.prange(out.size):
+        out[i] = product_of_runs(rows[i], rows[i + 1], starts, places, data, x)
+
+
 @kernel(parallel=True, largest=0)
 def product_by_rows(matrix: FloatArray, x: FloatArray, out: FloatArray) -> None:
     """Set out = matrix x for a dense matrix (rows, columns)."""
