@@ -20,7 +20,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as shells do to what th
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
-    "wpoflow", deadline=None, max_examples=100, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    "wpoflow", deadline=None, max_examples=60, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("thorough", settings.get_profile("wpoflow"), max_examples=5000, derandomize=False)
 settings.register_profile("unshrunk", settings.get_profile("wpoflow"), phases=(Phase.explicit, Phase.generate))
@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
         root = Path(__file__).resolve().parents[1]
         filling = [
             subprocess.Popen([sys.executable, "-m", *what], cwd=root, stdout=subprocess.DEVNULL)
-            for what in (("wpoflow", "doctor"), ("tests.kernels_of_constants",))
+            for what in (("wpoflow", "doctor"), ("tests.kernels_beforehand",))
         ]
         for process in filling:
             if process.wait():
