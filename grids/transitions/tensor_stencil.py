@@ -64,15 +64,15 @@ def inner_actions(points: NextPoints, n_states: int, n_actions: int) -> int:
 
     ``points(start, stop)`` gives the two mean next coordinates, (stop - start, A) each.
     """
-    inner = 0
+    inner = n_actions
     for start, stop in state_chunks(n_states, n_actions):
-        first, second = points(start, stop)
-        if not inner:
-            changes = np.flatnonzero((first[:, 1:] != first[:, :-1]).any(axis=0)) + 1
-            inner = int(np.gcd.reduce(changes, initial=n_actions))
-        if inner == 1 or not _factorises(first, second, inner):
+        first, _ = points(start, stop)
+        changes = np.flatnonzero((first[:, 1:] != first[:, :-1]).any(axis=0)) + 1
+        inner = int(np.gcd.reduce(changes, initial=inner))
+        if inner == 1:
             return 0
-    return inner
+    chunks = state_chunks(n_states, n_actions)
+    return inner if all(_factorises(*points(start, stop), inner) for start, stop in chunks) else 0
 
 
 def _factorises(first: FloatArray, second: FloatArray, inner: int) -> bool:
