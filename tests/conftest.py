@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
         root = Path(__file__).resolve().parents[1]
         filling = [
             subprocess.Popen([sys.executable, "-m", *what], cwd=root, stdout=subprocess.DEVNULL)
-            for what in (("wpoflow", "doctor"), ("tests.kernels_beforehand",))
+            for what in (("wpoflow", "doctor"), ("tests.kernels_of_constants",))
         ]
         for process in filling:
             if process.wait():

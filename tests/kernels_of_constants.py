@@ -1,17 +1,9 @@
-"""What the tests need of compiled kernels beyond a run of every kind: those of constants, and those of threads.
-
-In the cache before several workers would compile them, and compiled beside the others, as one process fills one core.
-"""
+"""Constants of two small problems, so that their kernels are in the cache before several workers would compile them."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 
-from tests.solver.runs_on_threads import RUNS_ON_THREADS
 from wpoflow.problems.load import load_problem
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.log_sobolev import minimise_log_sobolev
@@ -23,7 +15,7 @@ SMALL = {"lqr": {"x": 4, "u": 9}, "torus": {"s": 4, "a": 9}, "navigation": {"x":
 
 
 def main() -> None:
-    """Constants of the generators of the costs, which need no flow to be run; then runs by threaded kernels."""
+    """Of the generators of the costs, which need no flow to be run."""
     for name, cells in SMALL.items():
         mdp = load_problem(name, cells=cells)
         generators = Generators(mdp.actions, mdp.cost, np.log(mdp.reference_mass), mdp.temperature)
@@ -31,8 +23,6 @@ def main() -> None:
         proven_gap(generators)
         minimise_log_sobolev(generators)
         lower_bounds(generators, "full")
-    threads = os.environ | {"NUMBA_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1"}
-    subprocess.run([sys.executable, "-c", RUNS_ON_THREADS, "2", "1"], env=threads, check=True)
 
 
 if __name__ == "__main__":
