@@ -54,7 +54,7 @@ def sums_from_both_ends(p: FloatArray, left: FloatArray, right: FloatArray) -> N
 
 @kernel()
 def slopes_of(p: FloatArray, widths: FloatArray, slopes: FloatArray) -> None:
-    """Of the inverse distribution function, h / p (n,); zero where there is next to no mass, as all of it comes at once."""
+    """Of the inverse distribution function, h / p (n,); zero where next to no mass is, which is crossed at once."""
     for k in range(p.size):
         slopes[k] = widths[k] / p[k] if p[k] > LEAST else 0.0
 
