@@ -140,7 +140,9 @@ MUTANTS = {
         "solver/flows/mixture_kernels.py", "share * (log_mass[k] - (q[k]", "share * (-(q[k]"
     ),
     "half the proximal step": Mutant(
-        "solver/flux/proximal.py", "inverse * (h * at_left + passed)", "2.0 * inverse * (h * at_left + passed)"
+        "solver/flux/proximal.py",
+        "inverse_step * (h * at_left + passed)",
+        "2.0 * inverse_step * (h * at_left + passed)",
     ),
     "transport of the other end": Mutant(
         "solver/flux/proximal.py",
@@ -149,9 +151,9 @@ MUTANTS = {
     ),
     "mass that is locked": Mutant(
         "solver/flux/transport.py",
-        "    if abs(moved) <= BESIDE * min(new_left, new_right):",
-        "    if abs(moved) <= 1e-3 * p[edge]:\n        return edge, p[edge], 0.0\n"
-        "    if abs(moved) <= BESIDE * min(new_left, new_right):",
+        "gone, here, there = moved[edge], new_left[edge], new_right[edge]",
+        "gone, here, there = moved[edge], new_left[edge], new_right[edge]\n"
+        "        gone = gone if abs(gone) > 1e-3 * p[edge] else 0.0",
     ),
     "variance of another centre": Mutant(
         "solver/flows/mixture_kernels.py", "max(second - first * first, 0.0)", "second + first * first + mean"

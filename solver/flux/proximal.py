@@ -36,10 +36,10 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.compile import kernel
 from wpoflow.solver.arithmetic.elementary import exp, log
-from wpoflow.solver.flux.transport import cell_integrals, old_position, spans_of, sums_from_both_ends
+from wpoflow.solver.flux.transport import old_positions, positions_of, slopes_of, sums_from_both_ends
 
 SMALL = 1e-6
 NEGLIGIBLE = 1e-28  # of tau: a decrease of the objective that relative changes of 1e-14 would make
@@ -53,19 +53,38 @@ LOG_SEEN = LOG_LEAST + 23.0  # of a mass that is waited for: 1e-270
 PARTS = 64
 (
     OLD, LEFT, RIGHT, GIBBS, NEW, LOG_NEW, MOVED, NEW_LEFT, NEW_RIGHT, CHANGE, SHIFT,
-    BASE, LOG_BASE, BASE_MOVED, WANTED, BASE_SHIFT, LIMIT, APPLIED, ONWARD, ONWARD_FORCE, HERE, HERE_FORCE, ROWS,
-) = range(23)  # fmt: skip
+    BASE, LOG_BASE, BASE_MOVED, WANTED, BASE_SHIFT, LIMIT, APPLIED, ONWARD, ONWARD_FORCE, HERE, HERE_FORCE,
+    BEYOND, DISPLACEMENT, SLOPE, INVERSE, RATIO, EXCESS, ROWS,
+) = range(29)  # fmt: skip
 
 
 @kernel()
-def _content(rows: FloatArray, k: int) -> bool:
-    """Whether a cell has the least mass, and would have less: such cells neither give nor take."""
-    return bool(rows[LOG_NEW, k] <= LOG_LEAST and rows[GIBBS, k] < LOG_LEAST)
+def _of_cells(
+    new: FloatArray,
+    log_new: FloatArray,
+    gibbs: FloatArray,
+    inverses: FloatArray,
+    ratios: FloatArray,
+    excesses: FloatArray,
+) -> None:
+    """1/p', p' over that of the cell before, and ln(p'/g).
+
+    The last is zero where a cell has the least mass and would have less: such cells neither give nor take.
+    """
+    n = new.size
+    for k in range(n):
+        inverses[k] = 1.0 / new[k]
+    for k in range(n):
+        content = (log_new[k] <= LOG_LEAST) & (gibbs[k] < LOG_LEAST)
+        excesses[k] = 0.0 if content else log_new[k] - gibbs[k]
+    ratios[0], ratios[n] = 0.0, 0.0
+    for k in range(1, n):
+        ratios[k] = new[k] * inverses[k - 1]
 
 
 @kernel()
 def newton_direction(
-    rows: FloatArray, widths: FloatArray, spans: FloatArray, step: float, temperature: float
+    rows: FloatArray, cells: IntArray, widths: FloatArray, positions: FloatArray, step: float, temperature: float
 ) -> tuple[float, float, float]:
     """The objective at NEW, and Newton's relative changes and moved masses there.
 
@@ -73,8 +92,10 @@ def newton_direction(
     ----------
     rows : array (ROWS, n + 1)
         What belongs to the line; see the names of the rows.
-    widths, spans : arrays (n,), (levels, n)
-        Of the cells, and `spans_of` them.
+    cells : array (n + 1,)
+        Workspace: the old cell at every new edge.
+    widths, positions : arrays (n,), (2, n + 1)
+        Of the cells, and `positions_of` them.
     step, temperature : float
 
     Returns
@@ -86,97 +107,158 @@ def newton_direction(
         Twice what the objective would fall by were it quadratic.
     """
     n = widths.size
-    p, left, right = rows[OLD, :n], rows[LEFT], rows[RIGHT]
-    new, new_left, new_right = rows[NEW, :n], rows[NEW_LEFT], rows[NEW_RIGHT]
-    sums_from_both_ends(new, new_left, new_right)
-    inverse = 1.0 / step
+    last, inverse_step, twelfth = n - 1, 1.0 / step, 1.0 / 12.0
+    p, slopes, new, log_new, gibbs = rows[OLD, :n], rows[SLOPE, :n], rows[NEW, :n], rows[LOG_NEW, :n], rows[GIBBS, :n]
+    beyond, displacement = rows[BEYOND], rows[DISPLACEMENT]
+    inverses, ratios, excesses = rows[INVERSE], rows[RATIO], rows[EXCESS]
+    onwards, onward_forces, heres, here_forces = rows[ONWARD], rows[ONWARD_FORCE], rows[HERE], rows[HERE_FORCE]
+    changes, shifts = rows[CHANGE], rows[SHIFT]
+    sums_from_both_ends(new, rows[NEW_LEFT], rows[NEW_RIGHT])
+    old_positions(
+        p, rows[LEFT], rows[RIGHT], widths, slopes, positions, rows[NEW_LEFT], rows[NEW_RIGHT], rows[MOVED],
+        cells, beyond, displacement,
+    )  # fmt: skip
+    _of_cells(new, log_new, gibbs, inverses, ratios, excesses)
     entropy, transport, decrease = 0.0, 0.0, 0.0
     stiffness, force, excess_before, passed = 0.0, 0.0, 0.0, 0.0
-    cell = 0
     for k in range(n):
-        h, mass = widths[k], new[k]
-        excess = rows[LOG_NEW, k] - rows[GIBBS, k]
-        if _content(rows, k):
-            excess = 0.0
-        beyond, displacement = p[0], 0.0
-        if k:
-            cell, beyond, displacement = old_position(
-                p, left, right, widths, spans, k, new_left[k], new_right[k], rows[MOVED, k], cell
-            )
-        at_left, at_right, square, first, mixed, second, determinant = cell_integrals(
-            p, widths, mass, h, cell, beyond, displacement
-        )
+        cell, within, before = cells[k], beyond[k], displacement[k]
+        h, mass, inverse = widths[k], new[k], inverses[k]
+        start, rest = 0.0, mass
+        at_left, at_right, square = 0.0, 0.0, 0.0
+        first, mixed, second, own = 0.0, 0.0, 0.0, 0.0
+        # of the pieces so far: int dT, and the first and second moments of their distance from the middle of the last
+        weight, arm, inertia, apart, last_middle = 0.0, 0.0, 0.0, 0.0, 0.0
+        while True:
+            ends = cell == last or rest <= within
+            taken = min(rest, within)
+            stop = 1.0 if ends else min(start + taken * inverse, 1.0)
+            length = stop - start
+            extent = widths[cell] if taken == p[cell] else taken * slopes[cell]
+            middle = 0.5 * (start + stop)
+            left_middle, variance = 1.0 - middle, twelfth * length * length
+            longer = h * length - extent
+            mean, tilt = before + 0.5 * longer, twelfth * longer * length
+            at_left += length * (mean * left_middle - tilt)
+            at_right += length * (mean * middle + tilt)
+            square += length * (mean * mean + twelfth * longer * longer)
+            first += extent * (left_middle * left_middle + variance)
+            mixed += extent * (left_middle * middle - variance)
+            second += extent * (middle * middle + variance)
+            own += extent * variance
+            ahead = middle - last_middle
+            inertia += ahead * (2.0 * arm + ahead * weight)
+            arm += ahead * weight
+            apart += extent * inertia
+            weight += extent
+            if ends:
+                break
+            start, last_middle, before, rest = stop, middle, before + longer, rest - taken
+            cell += 1
+            within = p[cell]
+        excess = excesses[k]
         entropy += mass * excess
         transport += mass * square
-        scale = h * inverse
+        scale = h * inverse_step
         a, b, d = scale * first, scale * mixed, scale * second
+        determinant, total = scale * scale * (weight * own + apart), scale * weight
+        ratio, onward_ratio = ratios[k], ratios[k + 1]
         if k:
-            ratio = mass / new[k - 1]
-            stiffness *= ratio
-            force += temperature * (excess_before - excess) - inverse * (h * at_left + passed)
-            pivot = 1.0 / (stiffness + a + temperature)
-            decrease += force * force * pivot * mass
+            force += temperature * (excess_before - excess) - inverse_step * (h * at_left + passed)
+            denominator = stiffness + (a + temperature)
+            pivot = 1.0 / denominator
+            push = force * pivot
+            decrease += force * push * mass
             onward = (temperature - b) * pivot
-            rows[ONWARD, k], rows[ONWARD_FORCE, k] = onward * ratio, -force * pivot * ratio
-            rows[HERE, k], rows[HERE_FORCE, k] = (stiffness + a + b) * pivot, force * pivot
+            onwards[k], onward_forces[k] = onward * ratio, -push * ratio
+            heres[k], here_forces[k] = (stiffness + (a + b)) * pivot, push
             force *= onward
-            total = stiffness + a + d + 2.0 * b
-            stiffness = (d * stiffness + scale * scale * determinant + temperature * total) * pivot
+            numerator = (d + temperature) * onward_ratio * stiffness + (
+                determinant + temperature * total
+            ) * onward_ratio
+            stiffness = numerator / denominator
         else:
-            stiffness = d + temperature
+            stiffness = (d + temperature) * onward_ratio
         excess_before, passed = excess, h * at_right
     shift, largest = 0.0, 0.0  # the shift in units of the cell before the edge
     for k in range(n - 1, -1, -1):
-        change = rows[HERE, k] * shift + rows[HERE_FORCE, k] if k else shift
-        rows[CHANGE, k] = change
-        if rows[LOG_NEW, k] + max(change, 0.0) > LOG_SEEN and not _content(rows, k):
+        change = heres[k] * shift + here_forces[k] if k else shift
+        changes[k] = change
+        log_mass = log_new[k]
+        if log_mass + max(change, 0.0) > LOG_SEEN and not (log_mass <= LOG_LEAST and gibbs[k] < LOG_LEAST):
             largest = max(largest, abs(change))
         if k:
-            shift = rows[ONWARD, k] * shift + rows[ONWARD_FORCE, k]
-            rows[SHIFT, k] = shift * new[k - 1]
-    return temperature * entropy + 0.5 * inverse * transport, largest, decrease
+            shift = onwards[k] * shift + onward_forces[k]
+            shifts[k] = shift * new[k - 1]
+    return temperature * entropy + 0.5 * inverse_step * transport, largest, decrease
+
+
+@kernel()
+def _go_straight(
+    base: FloatArray, log_base: FloatArray, wanted: FloatArray, length: float, new: FloatArray, log_new: FloatArray
+) -> None:
+    """p' (1 + d), and what is taken in its place where that is not enough is written over it."""
+    for k in range(base.size):
+        stretch = 1.0 + max(length * wanted[k], -0.5)
+        new[k], log_new[k] = base[k] * stretch, log_base[k] + log(stretch)
+
+
+@kernel()
+def _shift_straight(base_moved: FloatArray, base_shift: FloatArray, length: float, moved: FloatArray) -> None:
+    """Moved masses by the linear change."""
+    for k in range(base_moved.size):
+        moved[k] = base_moved[k] + length * base_shift[k]
 
 
 @kernel()
 def _go(rows: FloatArray, n: int, length: float) -> None:
     """NEW, LOG_NEW and MOVED a part of the way from BASE along WANTED, of which APPLIED is what cells may go."""
-    surplus, largest, top = 0.0, 0, -np.inf
+    base, log_base, wanted, applied = rows[BASE, :n], rows[LOG_BASE, :n], rows[WANTED, :n], rows[APPLIED, :n]
+    new, log_new, moved = rows[NEW, :n], rows[LOG_NEW, :n], rows[MOVED, :n]
+    base_moved, base_shift = rows[BASE_MOVED, :n], rows[BASE_SHIFT, :n]
+    top, straight = -np.inf, True
     for k in range(n):
-        top = max(top, rows[LOG_BASE, k] + length * rows[APPLIED, k])
+        change = length * applied[k]
+        top = max(top, log_base[k] + change)
+        straight &= (applied[k] == wanted[k]) & (abs(change) <= 0.5)
     far = max(top, 0.0)  # a mass larger than all of it
+    straight &= far == 0.0
+    _go_straight(base, log_base, wanted, length, new, log_new)
+    if straight:
+        _shift_straight(base_moved, base_shift, length, moved)
+        return
+    surplus, largest = 0.0, 0
     for k in range(n):
-        base, wanted = rows[BASE, k], length * rows[WANTED, k]
-        change = length * rows[APPLIED, k]
-        if change == wanted and abs(change) <= 0.5 and far == 0.0:
-            rows[NEW, k], rows[LOG_NEW, k] = base * (1.0 + change), rows[LOG_BASE, k] + log(1.0 + change)
-            rows[MOVED, k] = 0.0
+        change = length * applied[k]
+        if applied[k] == wanted[k] and abs(change) <= 0.5 and far == 0.0:
+            moved[k] = 0.0
         else:
-            rows[LOG_NEW, k] = rows[LOG_BASE, k] + change - far
-            rows[NEW, k] = max(exp(rows[LOG_NEW, k]), LEAST)
-            rows[MOVED, k] = rows[NEW, k] - base - base * wanted
-        surplus += rows[MOVED, k]
-        if rows[NEW, k] > rows[NEW, largest]:
+            log_new[k] = log_base[k] + change - far
+            new[k] = max(exp(log_new[k]), LEAST)
+            moved[k] = new[k] - base[k] - base[k] * (length * wanted[k])
+        surplus += moved[k]
+        if new[k] > new[largest]:
             largest = k
     if far > 0.0:
         total = 0.0
         for k in range(n):
-            total += rows[NEW, k]
+            total += new[k]
         surplus = total - rows[LEFT, n]
     if surplus != 0.0:
         shrunk, scale, log_scale = 1.0 / (1.0 + surplus), -surplus / (1.0 + surplus), -np.log1p(surplus)
         for k in range(n):
-            rows[MOVED, k] += scale * rows[NEW, k]
-            rows[NEW, k] = max(rows[NEW, k] * shrunk, LEAST)
-            rows[LOG_NEW, k] += log_scale
+            moved[k] += scale * new[k]
+            new[k] = max(new[k] * shrunk, LEAST)
+            log_new[k] += log_scale
     # from both ends to the largest cell, which has room for rounding
     total = 0.0
     for k in range(n - 1, largest, -1):
-        total += rows[MOVED, k]
-        rows[MOVED, k] = rows[BASE_MOVED, k] + length * rows[BASE_SHIFT, k] - total
+        total += moved[k]
+        moved[k] = base_moved[k] + length * base_shift[k] - total
     total = 0.0
     for k in range(largest + 1):
-        here = rows[MOVED, k]
-        rows[MOVED, k] = rows[BASE_MOVED, k] + length * rows[BASE_SHIFT, k] + total
+        here = moved[k]
+        moved[k] = base_moved[k] + length * base_shift[k] + total
         total += here
 
 
@@ -192,8 +274,24 @@ def _begin(rows: FloatArray, n: int) -> None:
 
 
 @kernel()
+def _limit(rows: FloatArray, n: int) -> None:
+    """What cells may go of the way wanted, and BASE, from where they go."""
+    changes, wanted, applied, limits = rows[CHANGE, :n], rows[WANTED, :n], rows[APPLIED, :n], rows[LIMIT, :n]
+    log_new, gibbs = rows[LOG_NEW, :n], rows[GIBBS, :n]
+    for k in range(n):
+        change, before, limit = changes[k], applied[k], 2.0 * limits[k]
+        if change * before < 0.0 and abs(change) > 0.5:
+            limit = max(0.5, 0.5 * min(abs(change), abs(before)))
+        limits[k] = limit
+        highest = min(limit, LEAVING) if log_new[k] <= LOG_LEAST and gibbs[k] < LOG_LEAST else limit
+        wanted[k], applied[k] = change, min(max(change, -limit), highest)
+    rows[BASE, :n], rows[LOG_BASE, :n] = rows[NEW, :n], rows[LOG_NEW, :n]
+    rows[BASE_MOVED, :n], rows[BASE_SHIFT, :n] = rows[MOVED, :n], rows[SHIFT, :n]
+
+
+@kernel()
 def proximal_line(
-    rows: FloatArray, widths: FloatArray, spans: FloatArray, step: float, temperature: float
+    rows: FloatArray, cells: IntArray, widths: FloatArray, positions: FloatArray, step: float, temperature: float
 ) -> tuple[int, float]:
     """The step on one line, from OLD and GIBBS to NEW and LOG_NEW; arguments as those of `newton_direction`.
 
@@ -207,26 +305,19 @@ def proximal_line(
     n = widths.size
     _begin(rows, n)
     sums_from_both_ends(rows[OLD, :n], rows[LEFT], rows[RIGHT])
-    objective, largest, decrease = newton_direction(rows, widths, spans, step, temperature)
+    slopes_of(rows[OLD, :n], widths, rows[SLOPE, :n])
+    objective, largest, decrease = newton_direction(rows, cells, widths, positions, step, temperature)
     if objective != objective:
         return 0, objective
     rounding = ROUNDING * (abs(objective) + temperature)
     negligible = False
     for iteration in range(1, MOST + 1):
-        for k in range(n):
-            wanted, before, limit = rows[CHANGE, k], rows[APPLIED, k], 2.0 * rows[LIMIT, k]
-            if wanted * before < 0.0 and abs(wanted) > 0.5:
-                limit = max(0.5, 0.5 * min(abs(wanted), abs(before)))
-            rows[LIMIT, k] = limit
-            highest = min(limit, LEAVING) if _content(rows, k) else limit
-            rows[WANTED, k], rows[APPLIED, k] = wanted, min(max(wanted, -limit), highest)
-            rows[BASE, k], rows[LOG_BASE, k] = rows[NEW, k], rows[LOG_NEW, k]
-            rows[BASE_MOVED, k], rows[BASE_SHIFT, k] = rows[MOVED, k], rows[SHIFT, k]
+        _limit(rows, n)
         _go(rows, n, 1.0)
         if largest <= SMALL:
             return iteration, largest * largest
         length, start = 1.0, objective
-        objective, largest, decrease = newton_direction(rows, widths, spans, step, temperature)
+        objective, largest, decrease = newton_direction(rows, cells, widths, positions, step, temperature)
         halvings = 0
         while not objective <= start + rounding and halvings < HALVINGS:
             length *= 0.5
@@ -238,7 +329,7 @@ def proximal_line(
             if halvings == HALVINGS:
                 length = 0.0
             _go(rows, n, length)
-            objective, largest, decrease = newton_direction(rows, widths, spans, step, temperature)
+            objective, largest, decrease = newton_direction(rows, cells, widths, positions, step, temperature)
         if halvings:
             for k in range(n):
                 rows[APPLIED, k] *= length
@@ -275,9 +366,9 @@ def proximal_steps(
     """
     n_states, n = p.shape
     parts = min(PARTS, n_states)
-    inverse_temperature, spans = 1.0 / temperature, spans_of(widths)
+    inverse_temperature, positions = 1.0 / temperature, positions_of(widths)
     for part in numba.prange(parts):
-        rows = np.empty((ROWS, n + 1))
+        rows, cells = np.empty((ROWS, n + 1)), np.empty(n + 1, np.int64)
         for i in range(part * n_states // parts, (part + 1) * n_states // parts):
             least, top = np.inf, -np.inf
             for k in range(n):
@@ -292,7 +383,7 @@ def proximal_steps(
             top += log(total)
             for k in range(n):
                 rows[GIBBS, k] -= top
-            residual[i] = proximal_line(rows, widths, spans, step, temperature)[1]
+            residual[i] = proximal_line(rows, cells, widths, positions, step, temperature)[1]
             for k in range(n):
                 found = rows[LOG_NEW, k]
                 if found <= LOG_SEEN and rows[GIBBS, k] < LOG_LEAST:

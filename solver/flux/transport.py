@@ -20,8 +20,11 @@ cell centres.
 Old positions are found from the smaller of the new mass on the left and that on the right, or, where it is far smaller
 than both, from the *moved mass*, the difference of new and old mass on the left.  So they keep their relative accuracy
 in both tails, and in wells deeper than rounding, where distribution functions are all alike.  Displacements y - T are
-sums of widths, and short ones are known to full relative precision, too: they are added up of sums over 1, 2, 4, ...
-neighbouring cells, so that a step that moves mass across many cells is no slower than one that does not.
+differences of positions kept in two parts, the rounded position and what rounding took from it, so that short ones are
+known to full relative precision, too, and a step that moves mass across many cells is no slower than one that does not.
+
+Each kernel goes over a whole line: an array passed to a kernel for every cell would have its references counted for
+every cell, in atomic operations that take longer than the cell's arithmetic.
 
 References: Santambrogio, Optimal Transport for Applied Mathematicians (Birkhauser 2015), section 2.1.
 """
@@ -30,7 +33,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.compile import kernel
 
 BESIDE = 1.0 / 64.0  # of the mass left or right of an edge: moving more, it is not known better than that mass
@@ -40,191 +43,108 @@ LEAST = 1e-300  # of a mass whose inverse is a number; smaller ones add nothing 
 @kernel()
 def sums_from_both_ends(p: FloatArray, left: FloatArray, right: FloatArray) -> None:
     """Masses (n + 1,) left and right of every edge."""
-    left[0], right[p.size] = 0.0, 0.0
-    for k in range(p.size):
-        left[k + 1] = left[k] + p[k]
-    for k in range(p.size - 1, -1, -1):
-        right[k] = right[k + 1] + p[k]
-
-
-@kernel()
-def spans_of(widths: FloatArray) -> FloatArray:
-    """Sums over 2^j cells from cell k on, (levels, n); of those that end beyond the line, nothing."""
-    n = widths.size
-    levels = 1
-    while 1 << levels <= n:
-        levels += 1
-    spans = np.zeros((levels, n))
+    n = p.size
+    from_left, from_right = 0.0, 0.0
+    left[0], right[n] = 0.0, 0.0
     for k in range(n):
-        spans[0, k] = widths[k]
-    for j in range(1, levels):
-        half = 1 << (j - 1)
-        for k in range(n - 2 * half + 1):
-            spans[j, k] = spans[j - 1, k] + spans[j - 1, k + half]
-    return spans
+        from_left += p[k]
+        from_right += p[n - 1 - k]
+        left[k + 1], right[n - 1 - k] = from_left, from_right
 
 
 @kernel()
-def _span(spans: FloatArray, begin: int, end: int) -> float:
-    """The width of the cells from ``begin`` up to ``end``: a sum of positive numbers, one for each binary digit."""
-    total, level, count = 0.0, 0, end - begin
-    while count > 0:
-        if count & 1:
-            total += spans[level, begin]
-            begin += 1 << level
-        count >>= 1
-        level += 1
-    return total
+def slopes_of(p: FloatArray, widths: FloatArray, slopes: FloatArray) -> None:
+    """Of the inverse distribution function, h / p (n,); zero where next to no mass is, which is crossed at once."""
+    for k in range(p.size):
+        slopes[k] = widths[k] / p[k] if p[k] > LEAST else 0.0
 
 
 @kernel()
-def position_beside(p: FloatArray, widths: FloatArray, edge: int, moved: float) -> tuple[int, float, float]:
-    """`old_position` by the moved mass: the walk starts at the edge itself."""
-    last = widths.size - 1
-    displacement = 0.0
-    if moved >= 0.0:
-        cell, rest = edge, moved
-        while cell < last and rest > p[cell]:
-            rest -= p[cell]
-            displacement -= widths[cell]
-            cell += 1
-        share = min(rest / p[cell], 1.0) if rest > 0.0 else 0.0
-        return cell, max(p[cell] - rest, 0.0), displacement - share * widths[cell]
-    cell, rest = edge - 1, -moved
-    while cell > 0 and rest > p[cell]:
-        rest -= p[cell]
-        displacement += widths[cell]
-        cell -= 1
-    share = min(rest / p[cell], 1.0)
-    return cell, min(rest, p[cell]), displacement + share * widths[cell]
+def positions_of(widths: FloatArray) -> FloatArray:
+    """Positions of the edges, the first at zero, (2, n + 1): rounded, and what rounding took from them.
+
+    Each addition's error is exact (Knuth, The Art of Computer Programming 2, section 4.2.2).
+    """
+    n = widths.size
+    positions = np.zeros((2, n + 1))
+    for k in range(n):
+        before, width = positions[0, k], widths[k]
+        total = before + width
+        added = total - before
+        positions[0, k + 1] = total
+        positions[1, k + 1] = positions[1, k] + ((before - (total - added)) + (width - added))
+    return positions
 
 
 @kernel()
-def old_position(
+def old_positions(
     p: FloatArray,
     left: FloatArray,
     right: FloatArray,
     widths: FloatArray,
-    spans: FloatArray,
-    edge: int,
-    new_left: float,
-    new_right: float,
-    moved: float,
-    near: int,
-) -> tuple[int, float, float]:
-    """Where the old mass on either side is the new mass beside an edge.
+    slopes: FloatArray,
+    positions: FloatArray,
+    new_left: FloatArray,
+    new_right: FloatArray,
+    moved: FloatArray,
+    cells: IntArray,
+    beyond: FloatArray,
+    displacement: FloatArray,
+) -> None:
+    """Where the old mass on either side is the new mass beside an edge, for every left edge of a cell.
 
     Parameters
     ----------
-    p, widths : arrays (n,)
+    p, widths, slopes : arrays (n,)
+        The last as `slopes_of` gives it.
     left, right : arrays (n + 1,)
         Old masses beside the edges.
-    spans : array (levels, n)
-        As `spans_of` gives them.
-    edge : int
-        Between the first and the last one.
-    new_left, new_right, moved : float
-        New masses beside the edge, and ``new_left - left[edge]``, known better than that difference.
-    near : int
-        A cell near the point, where the search starts.
-
-    Returns
-    -------
-    cell : int
-        Of the point.
-    beyond : float
-        Old mass of that cell right of the point.
-    displacement : float
-        The edge minus the point.
+    positions : array (2, n + 1)
+        As `positions_of` gives them.
+    new_left, new_right, moved : arrays (n + 1,)
+        New masses beside the edges, and ``new_left - left``, known better than that difference.
+    cells, beyond, displacement : arrays (n + 1,)
+        Receive the cell of the point, the old mass of that cell right of the point, and the edge minus the point.
     """
-    last = widths.size - 1
-    if abs(moved) <= BESIDE * min(new_left, new_right):
-        return position_beside(p, widths, edge, moved)
-    cell = near
-    if new_left <= new_right:
-        while cell < last and left[cell + 1] < new_left:
-            cell += 1
-        while cell > 0 and left[cell] > new_left:
-            cell -= 1
-        before = min(new_left - left[cell], p[cell])
-        beyond = p[cell] - before
-    else:
-        while cell < last and right[cell + 1] > new_right:
-            cell += 1
-        while cell > 0 and right[cell] < new_right:
-            cell -= 1
-        beyond = min(max(new_right - right[cell + 1], 0.0), p[cell])
-        before = p[cell] - beyond
-    displacement = -widths[cell] * before / p[cell] if before > 0.0 else 0.0
-    if cell > edge:
-        displacement -= _span(spans, edge, cell)
-    elif cell < edge:
-        displacement += _span(spans, cell, edge)
-    return cell, beyond, displacement
-
-
-@kernel()
-def cell_integrals(
-    p: FloatArray, widths: FloatArray, new_mass: float, new_width: float, cell: int, beyond: float, displacement: float
-) -> tuple[float, float, float, float, float, float, float]:
-    """The integrals of one new cell, the old position of whose left edge is given as `old_position` returns it.
-
-    Returns
-    -------
-    at_left, at_right : float
-        int (y - T)(1-t) dt and int (y - T) t dt.
-    square : float
-        int (y - T)^2 dt.
-    first, mixed, second : float
-        int (1-t)^2 dT, int t (1-t) dT and int t^2 dT.
-    determinant : float
-        first * second - mixed^2, without that subtraction: int dT times the variance of t under dT.
-    """
-    last = widths.size - 1
-    at_left, at_right, square, first, mixed, second = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    weight, centre, variance = 0.0, 0.0, 0.0
-    start, rest, inverse = 0.0, new_mass, 1.0 / new_mass
-    while True:
-        ends = cell == last or rest <= beyond
-        taken = min(rest, beyond)
-        stop = 1.0 if ends else min(start + taken * inverse, 1.0)
-        length = stop - start
-        # a cell without mass is crossed at once
-        extent = widths[cell] * (taken / p[cell]) if p[cell] > 0.0 else widths[cell]
-        after = displacement + (new_width * length - extent)
-        left_start, left_stop = 1.0 - start, 1.0 - stop
-        at_left += length * (displacement * (2.0 * left_start + left_stop) + after * (left_start + 2.0 * left_stop))
-        at_right += length * (displacement * (2.0 * start + stop) + after * (start + 2.0 * stop))
-        square += length * (displacement * displacement + displacement * after + after * after)
-        middle, left_middle = start + stop, left_start + left_stop
-        # Simpson's rule, exact for these, has no cancellation
-        first += extent * (left_start * left_start + left_middle * left_middle + left_stop * left_stop)
-        mixed += extent * (start * left_start + middle * left_middle + stop * left_stop)
-        second += extent * (start * start + middle * middle + stop * stop)
-        if weight == 0.0:  # as what follows, without its division
-            variance, centre, weight = extent * (length * length / 12.0), 0.5 * middle, extent
-        elif extent > 0.0:
-            joint = weight + extent
-            share = extent / joint
-            apart = 0.5 * middle - centre
-            variance += extent * (length * length / 12.0) + weight * share * apart * apart
-            centre += apart * share
-            weight = joint
-        if ends:
-            break
-        start, displacement, rest = stop, after, rest - taken
-        cell += 1
-        beyond = p[cell]
-    sixth = 1.0 / 6.0
-    return (
-        at_left * sixth,
-        at_right * sixth,
-        square / 3.0,
-        first * sixth,
-        mixed * sixth,
-        second * sixth,
-        weight * variance,
-    )
+    n = widths.size
+    last = n - 1
+    cells[0], beyond[0], displacement[0] = 0, p[0], 0.0
+    cell = 0
+    for edge in range(1, n):
+        gone, here, there = moved[edge], new_left[edge], new_right[edge]
+        beside = abs(gone) <= BESIDE * min(here, there)
+        if beside and gone < 0.0:
+            cell, onward = edge - 1, -gone
+            while cell > 0 and onward > p[cell]:
+                onward -= p[cell]
+                cell -= 1
+            onward = min(onward, p[cell])
+            end, part = cell + 1, onward * slopes[cell]
+        else:
+            if beside:
+                cell, before = edge, gone
+                while cell < last and before > p[cell]:
+                    before -= p[cell]
+                    cell += 1
+                onward = max(p[cell] - before, 0.0)
+            elif here <= there:
+                while cell < last and left[cell + 1] < here:
+                    cell += 1
+                while cell > 0 and left[cell] > here:
+                    cell -= 1
+                before = here - left[cell]
+                onward = max(p[cell] - before, 0.0)
+            else:
+                while cell < last and right[cell + 1] > there:
+                    cell += 1
+                while cell > 0 and right[cell] < there:
+                    cell -= 1
+                onward = min(max(there - right[cell + 1], 0.0), p[cell])
+                before = p[cell] - onward
+            end, part = cell, -min(max(before, 0.0), p[cell]) * slopes[cell]
+        cells[edge], beyond[edge] = cell, onward
+        rounded, rest = positions[0, edge] - positions[0, end], positions[1, edge] - positions[1, end]
+        displacement[edge] = part + (rounded + rest)
 
 
 @kernel()
@@ -239,20 +159,38 @@ def squared_distances(p: FloatArray, new: FloatArray, widths: FloatArray, out: F
     out : array (S,)
         Receives W2^2, in squares of the unit of ``widths``.
     """
-    n, spans = widths.size, spans_of(widths)
+    n, positions = widths.size, positions_of(widths)
+    last = n - 1
     left, right, new_left, new_right = np.empty(n + 1), np.empty(n + 1), np.empty(n + 1), np.empty(n + 1)
+    moved, beyond, displacement = np.zeros(n + 1), np.empty(n + 1), np.empty(n + 1)
+    slopes, cells = np.empty(n), np.empty(n + 1, np.int64)
     for i in range(out.size):
-        sums_from_both_ends(p[i], left, right)
-        sums_from_both_ends(new[i], new_left, new_right)
-        total, cell = 0.0, 0
-        moved_left = 0.0
+        old, masses = p[i], new[i]
+        sums_from_both_ends(old, left, right)
+        sums_from_both_ends(masses, new_left, new_right)
+        slopes_of(old, widths, slopes)
         for k in range(n):
-            beyond, displacement = p[i, 0], 0.0
-            if k:
-                moved_left += new[i, k - 1] - p[i, k - 1]
-                cell, beyond, displacement = old_position(
-                    p[i], left, right, widths, spans, k, new_left[k], new_right[k], moved_left, cell
-                )
-            if new[i, k] > LEAST:
-                total += new[i, k] * cell_integrals(p[i], widths, new[i, k], widths[k], cell, beyond, displacement)[2]
+            moved[k + 1] = moved[k] + (masses[k] - old[k])
+        old_positions(
+            old, left, right, widths, slopes, positions, new_left, new_right, moved, cells, beyond, displacement
+        )
+        total = 0.0
+        for k in range(n):
+            if masses[k] <= LEAST:
+                continue
+            cell, within, before = cells[k], beyond[k], displacement[k]
+            start, rest, inverse = 0.0, masses[k], 1.0 / masses[k]
+            while True:
+                ends = cell == last or rest <= within
+                taken = min(rest, within)
+                stop = 1.0 if ends else min(start + taken * inverse, 1.0)
+                extent = widths[cell] if taken == old[cell] else taken * slopes[cell]
+                longer = widths[k] * (stop - start) - extent
+                mean = before + 0.5 * longer
+                total += masses[k] * (stop - start) * (mean * mean + longer * longer / 12.0)
+                if ends:
+                    break
+                start, before, rest = stop, before + longer, rest - taken
+                cell += 1
+                within = old[cell]
         out[i] = total

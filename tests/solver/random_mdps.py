@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.grids.axis import Axis, edges_axis
+from wpoflow.grids.axis import Axis, edges_axis, label_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import tabulated_transition
 from wpoflow.solver.mdp import GridMDP
@@ -27,15 +27,26 @@ def _axis(name: str, generator: np.random.Generator, cells: int, periodic: bool,
 
 @st.composite
 def grid_mdps(
-    draw: st.DrawFn, most_axes: int = 3, least_temperature: float = 1e-4, most_temperature: float = 10.0
+    draw: st.DrawFn,
+    most_axes: int = 3,
+    least_temperature: float = 1e-4,
+    most_temperature: float = 10.0,
+    labels: bool = False,
 ) -> GridMDP:
-    """A problem with random sizes, axes, costs, transitions (a third of them terminating) and policy."""
+    """A problem with random sizes, axes, costs, transitions (a third of them terminating) and policy.
+
+    With ``labels`` the first action axis is one of labels, and the others may be so.
+    """
     generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     axes = []
     dim = draw(st.integers(1, most_axes))
     for j in range(dim):
         cells = draw(st.integers(1, 9 if dim <= 2 else 4))
-        axes.append(_axis(f"a{j}", generator, cells, draw(st.booleans()), draw(st.booleans())))
+        periodic, uniform = draw(st.booleans()), draw(st.booleans())
+        if labels and (j == 0 or periodic):
+            axes.append(label_axis(f"a{j}", [f"{j}{k}" for k in range(cells)]))
+        else:
+            axes.append(_axis(f"a{j}", generator, cells, periodic, uniform))
     actions = Grid(tuple(axes))
     n_states, n_actions = draw(st.integers(1, 7)), actions.size
     temperature = float(np.exp(draw(st.floats(np.log(least_temperature), np.log(most_temperature)))))

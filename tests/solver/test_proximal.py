@@ -27,6 +27,7 @@ from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.flows.flow import UnsolvedStepError
 from wpoflow.solver.flows.proximal import ProximalFlow
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
+from wpoflow.solver.flux.transport import squared_distances
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.schemes.trajectory import flow
@@ -225,6 +226,28 @@ def test_steps_of_gaussians_are_of_second_order_in_the_cells(eta: float) -> None
         errors.append(abs(mean - exact[0]) + abs(float(p[0] @ (a - mean) ** 2) + within - exact[1]))
     assert errors[-1] <= 2e-3
     assert errors[-1] <= errors[0] / 16.0
+
+
+def test_a_barrier_is_crossed_to_second_order_in_the_cells() -> None:
+    """Where cells are shorter than sqrt(tau eta), about what a step spreads mass by."""
+    sizes, time = (32, 64, 128, 256, 512, 1024), 3.0
+    found = [evolve(double_well(0.1).grid(n), flow="proximal", step=1.0, until=time).series["gap"][-1] for n in sizes]
+    limit = found[-1] + (found[-1] - found[-2]) / 3.0
+    check_order(1.0 / np.array(sizes[:4]), np.abs(np.log(np.array(found[:4]) / limit)), 2.0, cap=1e-3)
+
+
+def test_short_displacements_are_known_to_their_own_precision() -> None:
+    """A tiny cell far from the first edge: what is moved within it is a part of its width, not of its position."""
+    generator = np.random.default_rng(3)
+    widths = np.array([1.0, 3.7, 1e-9, 2e-9, 5e-9, 1e-9, 2.3, 1.9])
+    p, other = (x[None] for x in random_policy(generator, (2, widths.size), 0.5))
+    other[0, :2], other[0, 6:] = p[0, :2], p[0, 6:]
+    other[0, 2:6] *= p[0, 2:6].sum() / other[0, 2:6].sum()
+    out, alone = np.empty(1), np.empty(1)
+    squared_distances(p, other, widths, out)
+    squared_distances(np.ascontiguousarray(p[:, 2:6]), np.ascontiguousarray(other[:, 2:6]), widths[2:6], alone)
+    assert 0.0 < alone[0] < 1e-16
+    assert abs(out[0] / alone[0] - 1.0) <= 1e-12
 
 
 def test_late_gaps_fall_by_the_implicit_euler_factor() -> None:

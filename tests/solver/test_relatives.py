@@ -21,6 +21,7 @@ from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.fisher_rao import FisherRaoFlow
 from wpoflow.solver.flows.flow import Flow
 from wpoflow.solver.flows.mirror import MirrorDescent
+from wpoflow.solver.flows.policy_iteration import PolicyIteration
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.flows.wasserstein_fisher_rao import WassersteinFisherRaoFlow
 from wpoflow.solver.mdp import GridMDP
@@ -35,6 +36,10 @@ KINDS: list[Callable[[GridMDP], Flow]] = [
     lambda mdp: WassersteinFisherRaoFlow(mdp, beta=7.0),
 ]
 MIXTURES = [FisherRaoFlow, MirrorDescent]
+ANY = grid_mdps()
+NAMED = grid_mdps(labels=True)
+CASES = [(kind, ANY) for kind in (*KINDS, PolicyIteration)] + [(kind, NAMED) for kind in (*MIXTURES, PolicyIteration)]
+"""Flows and the problems they are for: the last ones have actions that are labels."""
 
 
 def stepped(made: Flow, p: FloatArray, q: FloatArray, dt: float) -> FloatArray:
@@ -54,20 +59,26 @@ def kl(a: FloatArray, b: FloatArray, log_a: FloatArray, log_b: FloatArray) -> Fl
     return np.asarray((a * (log_a - log_b) - a + b).sum(axis=1))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@given(grid_mdps(), STEPS)
+@pytest.mark.parametrize(("kind", "problems"), CASES)
+@given(st.data(), STEPS)
 @settings(max_examples=60)
-def test_steps_keep_mass_and_positivity(kind: Callable[[GridMDP], Flow], mdp: GridMDP, dt: float) -> None:
+def test_steps_keep_mass_and_positivity(
+    kind: Callable[[GridMDP], Flow], problems: st.SearchStrategy[GridMDP], data: st.DataObject, dt: float
+) -> None:
+    mdp = data.draw(problems)
     q = evaluate(mdp, mdp.initial_policy).q
     policy = stepped(kind(mdp), mdp.initial_policy, q, dt)
     assert np.abs(policy.sum(axis=1) - 1.0).max() <= 2e-15 * mdp.actions.size
     assert policy.min() >= 0.0
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@given(grid_mdps(), STEPS)
+@pytest.mark.parametrize(("kind", "problems"), CASES)
+@given(st.data(), STEPS)
 @settings(max_examples=60)
-def test_the_gibbs_policy_is_stationary_for_any_step(kind: Callable[[GridMDP], Flow], mdp: GridMDP, dt: float) -> None:
+def test_the_gibbs_policy_is_stationary_for_any_step(
+    kind: Callable[[GridMDP], Flow], problems: st.SearchStrategy[GridMDP], data: st.DataObject, dt: float
+) -> None:
+    mdp = data.draw(problems)
     q = evaluate(mdp, mdp.initial_policy).q
     g = gibbs(mdp, q)
     policy = stepped(kind(mdp), g, q, dt)
@@ -77,12 +88,13 @@ def test_the_gibbs_policy_is_stationary_for_any_step(kind: Callable[[GridMDP], F
     assert np.abs(policy[seen] / g[seen] - 1.0).max() <= size
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@given(grid_mdps(), STEPS)
+@pytest.mark.parametrize(("kind", "problems"), CASES)
+@given(st.data(), STEPS)
 @settings(max_examples=60)
 def test_every_step_lowers_kl_and_the_value_at_every_state(
-    kind: Callable[[GridMDP], Flow], mdp: GridMDP, dt: float
+    kind: Callable[[GridMDP], Flow], problems: st.SearchStrategy[GridMDP], data: st.DataObject, dt: float
 ) -> None:
+    mdp = data.draw(problems)
     before = evaluate(mdp, mdp.initial_policy)
     policy = stepped(kind(mdp), mdp.initial_policy, before.q, dt)
     first, last = divergence(mdp, mdp.initial_policy, before.q), divergence(mdp, policy, before.q)
