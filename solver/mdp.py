@@ -41,6 +41,12 @@ class TooColdError(ArithmeticError):
     """A temperature fell so low that quotients by it are no floating-point numbers."""
 
 
+def check_temperature(temperature: float) -> None:
+    """Raise TooColdError of a temperature that is none, or too low to compute with."""
+    if not LEAST_TEMPERATURE <= temperature < np.inf:
+        raise TooColdError(f"temperature {temperature:.3g}: quotients by it are no floating-point numbers")
+
+
 def check_problem(mdp: object) -> None:
     """Raise TypeError unless it is a grid problem."""
     check_kind("mdp", mdp, GridMDP, "a GridMDP: wpoflow.load_problem(name or file), wpoflow.build, or wpoflow.GridMDP")
@@ -200,8 +206,7 @@ class GridMDP(Displayed, Travelling):
         """
         if temperature == self.temperature:
             return self
-        if not LEAST_TEMPERATURE <= temperature < np.inf:
-            raise TooColdError(f"temperature {temperature:.3g}: quotients by it are no floating-point numbers")
+        check_temperature(temperature)
         _ = self.log_mass, self.log_reference_density, self.largest_cost  # shared, too
         other = copy(self)
         other.__dict__.pop("_made", None)

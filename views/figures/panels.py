@@ -97,7 +97,7 @@ def log_scale(panel: Axes, values: Sequence[FloatArray], pad: float = 1.5) -> No
 
 
 def spanned(gap: FloatArray, floor: float, followed: float = 0.0) -> FloatArray:
-    """What a scale spans of a gap, (rows,): nothing below its rounding floor, nor below ``followed`` times the row before.
+    """What a scale spans of a gap, (rows,): nothing below its floor, nor below ``followed`` times the row before.
 
     Where other lines share the scale, `PLUNGE` keeps one that falls by many decades at once from flattening them.
     """

@@ -43,7 +43,7 @@ def decades(panel: Axes) -> float:
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 9])
 @pytest.mark.parametrize("title", ["Made up", "A title that is much too long for two lines " * 4])
 def test_legend_and_panels_share_no_place(count: int, title: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All labels are there, on the sheet, over nothing else; up to five flows take less than an eighth of its height."""
+    """All labels are there, on the sheet, over nothing else; those of five flows take less than an eighth of it."""
     figure = draw_comparison(compared([SLOW] * count, title))
     assert not misplaced(figure, monkeypatch)
     (legend,) = figure.legends
