@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+
+def check_number(name: str, value: object) -> None:
+    """Raise TypeError unless a value is one real number."""
+    if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "biuf":  # type: ignore[call-overload]
+        raise TypeError(f"{name} is {value!r:.60}; it must be a number")
+
 
 def check_kind(name: str, value: object, kind: type | tuple[type, ...], wanted: str) -> None:
     """Raise TypeError unless a value is of a kind; ``wanted`` says what that is called and what makes it."""
