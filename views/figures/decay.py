@@ -148,12 +148,14 @@ def rate_panel(panel: Axes, run: Run) -> None:
         certified = np.where(rates.certified > 0.0, rates.certified, np.nan)
         panel.plot(time, certified, color=PURPLE, marker=marker, markersize=3.0, linewidth=1.2, zorder=4)
         compared.append(rates.certified[-1:])
-    if np.isfinite(rates.sharp) and rates.sharp > 0.0:
-        panel.axhline(rates.sharp, color=BLACK, linestyle="-.", linewidth=0.8)
+    known = np.isfinite(rates.sharp) and rates.sharp > 0.0
+    if known:
         compared.append(np.array([rates.sharp]))
     # a bound that starts at exp(-100) would press all else together
     largest = max(float(np.max(part, where=np.isfinite(part), initial=0.0)) for part in compared)
     positive_scale(panel, [part[part >= RATE_RANGE * largest] for part in compared])
+    if known:  # once there is a scale: matplotlib inverts it, and a linear one of rates far apart is singular
+        panel.axhline(rates.sharp, color=BLACK, linestyle="-.", linewidth=0.8)
     panel.set_ylabel("local rate")
     _linear_time(panel, time)
 

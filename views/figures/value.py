@@ -73,11 +73,12 @@ def line_panel(panel: Axes, run: Run) -> None:
     along = long_axes(run.states)
     if not along:
         time = run.series["time"]
-        sign, label = signed_value(run, NOW.replace("(s)", r"(\rho)"), short=True)
-        panel.plot(time, sign * run.series["value_rho"], color=BLUE, label=label, marker="o", markersize=2.0)
-        _, label = signed_value(run, BEST.replace("(s)", r"(\rho)"), short=True)
+        sign, label = signed_value(run, BEST.replace("(s)", r"(\rho)"), short=True)
         best = sign * float(run.rho @ run.optimum.value)
+        # before the values: matplotlib inverts the scale, and one of numbers that are far apart is singular
         panel.axhline(best, color=BLACK, linestyle="--", linewidth=1.0, label=label)
+        _, label = signed_value(run, NOW.replace("(s)", r"(\rho)"), short=True)
+        panel.plot(time, sign * run.series["value_rho"], color=BLUE, label=label, marker="o", markersize=2.0)
         time_scale(panel, time)
         panel.set_ylabel("value" if sign > 0.0 else "value, rewards")
         return

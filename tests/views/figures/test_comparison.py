@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from tests.views.figures.runs import ENDINGS, made_up
+from tests.views.figures.runs import ENDINGS, made_up, small_run
 from tests.views.figures.texts import misplaced
 from wpoflow.solver.records.run import Run
 from wpoflow.studies.comparison.result import Comparison, Entry
 from wpoflow.views.figures import plot
+from wpoflow.views.figures.canvas import svg_text
 from wpoflow.views.figures.comparison import draw_comparison
 
 SLOW = [2.0 * 0.8**k for k in range(20)]
@@ -108,3 +110,20 @@ def test_a_rate_that_no_row_knows_is_said() -> None:
     for kind, panel in (("decay", 1), ("steps", 0)):
         words = [text.get_text() for text in plot(run, kind).axes[panel].texts]
         assert words == ["not known in any row"], kind
+
+
+@pytest.mark.parametrize("kind", ["value", "overview"])
+def test_values_that_are_none_are_drawn_in_one_state_too(kind: str) -> None:
+    run = deepcopy(small_run("bandit"))
+    run.series["value_rho"][:2] = 1.7e308, -1.7e308
+    assert svg_text(plot(run, kind))
+
+
+@pytest.mark.parametrize("rates", [[1.7e308, np.nan], [1e-310, 1e300], [-1.7e308, 1.7e308]])
+def test_rates_that_are_none_are_drawn_beside_the_sharp_one(rates: list[float]) -> None:
+    """A damaged series has a figure all the same: the other lines are right."""
+    run = made_up([2.0, 0.5])
+    run.series["rate_observed"][:] = rates
+    figure = plot(run, "decay")
+    assert svg_text(figure)
+    assert any(line.get_linestyle() == "-." for line in figure.axes[1].lines)
