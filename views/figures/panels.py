@@ -35,6 +35,7 @@ LONGEST_NAME, LONGEST_LABEL, LONGEST_TICK = 18, 36, 12
 MOST_NAMES, SHORT_NAMES = 12, 20  # ticks that are labels; their letters in all, side by side
 DEEPEST = 1e120  # from the lower to the upper end of a logarithmic axis
 ACROSS = 0.95  # of a figure's width that a legend may take
+WIDEST = 8e307  # half of a linear axis
 PLUNGE = 1e-6  # of the gap before: how far a fall from one row to the next is followed
 DECADES = 12  # most decades of a logarithmic colour scale
 
@@ -94,6 +95,13 @@ def log_scale(panel: Axes, values: Sequence[FloatArray], pad: float = 1.5) -> No
         pad = max(pad, (high / low) ** 0.04)
         panel.set_ylim(max(low / pad, 1e-300), min(high * pad, 1e300))
     log_ticks(panel.yaxis, *panel.get_ylim())
+
+
+def held_to_floats(panel: Axes, values: FloatArray) -> None:
+    """A linear ordinate whose length is a number, of values that are too far apart for that, too."""
+    found = values[np.isfinite(values)]
+    if found.size and not np.isfinite(float(found.max()) - float(found.min())):
+        panel.set_ylim(-WIDEST, WIDEST)
 
 
 def spanned(gap: FloatArray, floor: float, followed: float = 0.0) -> FloatArray:

@@ -29,6 +29,7 @@ from wpoflow.views.figures.panels import (
     colour_bar,
     contours,
     few_ticks,
+    held_to_floats,
     legend_above,
     linear_norm,
     log_norm,
@@ -79,6 +80,7 @@ def line_panel(panel: Axes, run: Run) -> None:
         panel.axhline(best, color=BLACK, linestyle="--", linewidth=1.0, label=label)
         _, label = signed_value(run, NOW.replace("(s)", r"(\rho)"), short=True)
         panel.plot(time, sign * run.series["value_rho"], color=BLUE, label=label, marker="o", markersize=2.0)
+        held_to_floats(panel, run.series["value_rho"])
         time_scale(panel, time)
         panel.set_ylabel("value" if sign > 0.0 else "value, rewards")
         return
