@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+from numbers import Real
+from typing import Any
 
 
-def check_number(name: str, value: object) -> None:
-    """Raise TypeError unless a value is one real number."""
-    if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "biuf":  # type: ignore[call-overload]
+def check_number(name: str, value: Any) -> None:
+    """Raise TypeError unless a value is one real number; an array of no axes is."""
+    scalar = getattr(value, "shape", None) == () and getattr(getattr(value, "dtype", None), "kind", "") in "biuf"
+    if not (isinstance(value, Real) or scalar):
         raise TypeError(f"{name} is {value!r:.60}; it must be a number")
 
 
