@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from numbers import Real
+from typing import Any
+
+
+def check_number(name: str, value: Any) -> None:
+    """Raise TypeError unless a value is one real number; an array of no axes is."""
+    scalar = getattr(value, "shape", None) == () and getattr(getattr(value, "dtype", None), "kind", "") in "biuf"
+    if not (isinstance(value, Real) or scalar):
+        raise TypeError(f"{name} is {value!r:.60}; it must be a number")
+
 
 def check_kind(name: str, value: object, kind: type | tuple[type, ...], wanted: str) -> None:
     """Raise TypeError unless a value is of a kind; ``wanted`` says what that is called and what makes it."""

@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from wpoflow.core.arguments import check_kind
+from wpoflow.core.arguments import check_kind, check_number
 from wpoflow.core.arrays import BoolArray, FloatArray, real_array
 from wpoflow.core.display import Displayed
 from wpoflow.core.renamed import renamed
@@ -39,6 +39,12 @@ ACTION_BOUNDARIES = ("no-flux", "periodic", "labels")
 
 class TooColdError(ArithmeticError):
     """A temperature fell so low that quotients by it are no floating-point numbers."""
+
+
+def check_temperature(temperature: float) -> None:
+    """Raise TooColdError of a temperature that is none, or too low to compute with."""
+    if not LEAST_TEMPERATURE <= temperature < np.inf:
+        raise TooColdError(f"temperature {temperature:.3g}: quotients by it are no floating-point numbers")
 
 
 def check_problem(mdp: object) -> None:
@@ -124,6 +130,8 @@ class GridMDP(Displayed, Travelling):
         return f"GridMDP({self.title!r}, {self.states!r}, {self.actions!r}, {numbers})"
 
     def __post_init__(self) -> None:
+        for name in ("discount", "temperature"):
+            check_number(name, getattr(self, name))
         if not 0.0 < self.discount < 1.0:
             raise ValueError(f"discount {self.discount} must lie strictly between 0 and 1")
         if not (np.isfinite(self.temperature) and self.temperature > 0.0):
@@ -200,8 +208,7 @@ class GridMDP(Displayed, Travelling):
         """
         if temperature == self.temperature:
             return self
-        if not LEAST_TEMPERATURE <= temperature < np.inf:
-            raise TooColdError(f"temperature {temperature:.3g}: quotients by it are no floating-point numbers")
+        check_temperature(temperature)
         _ = self.log_mass, self.log_reference_density, self.largest_cost  # shared, too
         other = copy(self)
         other.__dict__.pop("_made", None)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from wpoflow.core.arguments import check_kind
 from wpoflow.core.display import Displayed
 from wpoflow.core.text import did_you_mean
 from wpoflow.problems.errors import ProblemError
@@ -180,7 +181,7 @@ def judge(evidence: Evidence, level: Level, only: Sequence[str] = ()) -> list[Fi
     return [claim.finding(evidence) for claim in chosen if claim.applies(evidence)]
 
 
-def validate_run(run: Run, name: str, only: Sequence[str] = (), watch: Watcher | None = None) -> SuiteResult:
+def validate_run(run: Run, name: str = "run", only: Sequence[str] = (), watch: Watcher | None = None) -> SuiteResult:
     """Judge a run by its file alone: series, optimum and snapshots.
 
     Raises
@@ -190,6 +191,7 @@ def validate_run(run: Run, name: str, only: Sequence[str] = (), watch: Watcher |
     ValueError
         A claim in ``only`` that there is not.
     """
+    check_kind("run", run, Run, "a Run: wpoflow.open_run(file), or what wpoflow.evolve gives")
     _check_names(only)
     return _judged(SuiteResult("run"), Evidence(name, run), LEVELS["quick"], only, watch)
 

@@ -109,7 +109,7 @@ def summary(run: Run) -> list[tuple[str, str]]:
         ("title", one_line(run.title, 200) or "(none)"),
         *grid_rows(run),
         ("discount", number_text(float(attributes.get("discount", math.nan)))),
-        ("temperature", number_text(float(attributes.get("temperature", math.nan)))),
+        ("temperature", _temperature(run)),
         ("transition", str(attributes.get("transition", "unknown"))),
     ]
     if "objective" in attributes:
@@ -132,6 +132,14 @@ def summary(run: Run) -> list[tuple[str, str]]:
     short = ", goal not reached" if attributes.get("reached_goal") == 0 else ""
     rows += [("status", f"{run.status}{short}"), ("stopped", run.stop_reason)]
     return rows
+
+
+def _temperature(run: Run) -> str:
+    """That of the problem, or of an optimum that is of another."""
+    stated = number_text(float(run.attributes.get("temperature", math.nan)))
+    if run.optimum is None or len(run.series["time"]) or run.optimum.temperature != 0.0:
+        return stated
+    return f"0, the costs alone ({stated} in the problem)"
 
 
 def _series_rows(run: Run) -> list[tuple[str, str]]:

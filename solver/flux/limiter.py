@@ -13,7 +13,7 @@ a few times the negative mass, which is of the size of the error of the step.  F
 transport in the sense of Zalesak 1979, doi:10.1016/0021-9991(79)90051-2, with the correction
 confined to where it is needed; the positive solution it is corrected towards is made of the
 high-order one, since one of low order, such as a long backward Euler step, has fat tails, which
-would be mixed in.
+would be mixed in.  Where no such run is found, or no axis has an order, I is the whole row.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def limit_fluxes(high: FloatArray, sizes: IntArray, strides: IntArray, periodic:
     high : array (S, A)
         The high-order result; every row of positive mass.
     sizes, strides, periodic : arrays (number of axes,)
-        Action axes of the row.
+        Action axes of the row along which cells have neighbours.
     limited : array (S,)
         Filled with the number of entries of each state that were negative.
     """

@@ -14,7 +14,7 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.arithmetic.annealing import Annealing
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.flow import AnyFlow, as_flow
-from wpoflow.solver.mdp import GridMDP, TooColdError
+from wpoflow.solver.mdp import GridMDP, TooColdError, check_temperature
 from wpoflow.solver.records.likeness import check_like
 from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.records.schedule import landings, series_times, snapshot_times
@@ -107,7 +107,7 @@ def conduct(
             return {name: spent[name] + now for name, now in zip(SPENT, seconds, strict=True)} | {"resumed": resumed}
 
         checkpoints = None if keeping is None else Checkpoints(keeping, recorder, settings.checkpoint, last)
-        annealing, known = annealing_of(mdp, settings.flow), {} if last is None else last.arrays
+        annealing, known = annealing_of(mdp.temperature, settings.flow), {} if last is None else last.arrays
         reference = Reference(optimum)
         if annealing is not None:
             hard = solve_optimum(mdp, temperature=0.0, linear_solver=settings.linear_solver)
@@ -185,17 +185,17 @@ def _statistics(last: Checkpoint) -> StepStatistics:
     return StepStatistics(**found)
 
 
-def annealing_of(mdp: GridMDP, flow: FlowTable) -> Annealing | None:
-    """How the temperature falls; None if it does not."""
-    return None if flow.anneal is None else Annealing(flow.anneal.schedule, flow.anneal.rate, mdp.temperature)
+def annealing_of(temperature: float, flow: FlowTable) -> Annealing | None:
+    """How the temperature falls from that of the problem; None if it does not."""
+    return None if flow.anneal is None else Annealing(flow.anneal.schedule, flow.anneal.rate, temperature)
 
 
-def refuse_too_cold(mdp: GridMDP, flow: FlowTable) -> None:
-    """Raise ValueError if the temperature would not stay a floating-point number until the time that is asked for."""
-    annealing, time = annealing_of(mdp, flow), flow.until.time
+def refuse_too_cold(temperature: float, flow: FlowTable) -> None:
+    """Raise ValueError if a temperature that falls would be none at the time that is asked for."""
+    annealing, time = annealing_of(temperature, flow), flow.until.time
     if annealing is not None and time is not None:
         try:
-            mdp.at_temperature(annealing.temperature(time))
+            check_temperature(annealing.temperature(time))
         except TooColdError as error:
             raise ValueError(f"anneal: at flow time {time:g} the {error}") from error
 

@@ -204,7 +204,7 @@ def _resolved(mdp: GridMDP, asked: Settings, flow: AnyFlow) -> Settings:
     """The settings with the scheme and the linear solver that are used; ValueError if the scheme does not apply."""
     table = asked.flow
     scheme = chosen_scheme(mdp, table.scheme, table.step, flow, table.accuracy, table.anneal is not None)
-    refuse_too_cold(mdp, table)
+    refuse_too_cold(mdp.temperature, table)
     if not asked.own_flow and table.kind in own_step_flows():
         scheme = AUTOMATIC  # it has none to be named
     return asked.model_copy(

@@ -20,10 +20,10 @@ import numpy as np
 from wpoflow.solver.flows.flow import AnyFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.notices import RunFileWarning
-from wpoflow.solver.records.run import Run
-from wpoflow.solver.records.settings import Until, UntilTable
+from wpoflow.solver.records.run import Optimum, Run
+from wpoflow.solver.records.settings import FlowTable, Until, UntilTable
 from wpoflow.solver.records.stop import StopKind
-from wpoflow.solver.runs.conduct import conduct, refuse_gap_below_floor
+from wpoflow.solver.runs.conduct import conduct, refuse_gap_below_floor, refuse_too_cold
 from wpoflow.solver.runs.loop import Progress
 from wpoflow.solver.storage.atomic import OutputLock, RunFileError, check_output, final_path
 from wpoflow.solver.storage.checkpoints import CheckpointFolder, RunStart, checkpoint_of, identity, of_this_run
@@ -140,7 +140,7 @@ def change(
         start = folder.start()
         changed = replace(start, settings=start.settings.changed(until, checkpoint))
         if (optimum := folder.optimum()) is not None:
-            refuse_gap_below_floor(changed.settings.flow.until, optimum)
+            _refuse_out_of_reach(changed.settings.flow, optimum)
         accept(start)
         if changed != start:
             folder.keep_start(changed)
@@ -167,7 +167,7 @@ def _reopened(
         last = checkpoint_of(found, number=1)
     settings = start.settings.changed(until, checkpoint)
     _refuse_what_is_met(run, settings.flow.until)
-    refuse_gap_below_floor(settings.flow.until, run.optimum)
+    _refuse_out_of_reach(settings.flow, run.optimum)
     accept(start)
     start = replace(start, settings=settings, replaces=identity(output))
     with OutputLock(output):
@@ -178,6 +178,15 @@ def _reopened(
             folder.keep_snapshot(index, float(kept.time[index]), kept.value_at(index), kept.policy_at(index))
         folder.keep_state(last)
     return start
+
+
+def _refuse_out_of_reach(flow: FlowTable, optimum: Optimum) -> None:
+    """Raise ValueError if a gap or a time is asked for that the run cannot get to."""
+    refuse_gap_below_floor(flow.until, optimum)
+    try:
+        refuse_too_cold(optimum.temperature, flow)
+    except ValueError as error:
+        raise ValueError(f"until: {error}") from error
 
 
 def _refuse_what_is_met(run: Run, until: UntilTable) -> None:

@@ -99,7 +99,8 @@ class Integrator:
         Raises
         ------
         BellmanError, NotFiniteError, TooColdError
-            Equations could not be solved, nor with five shorter steps; or the step is of fixed size.
+            Equations could not be solved, nor with five shorter steps, or any that moves time on; or the step is of
+            fixed size.
         StepVanishedError
             60 trials were rejected, or errors are rounding whatever the length of the step, and the flow's own descent
             step raises V.
@@ -142,7 +143,8 @@ class Integrator:
                     trial, drift, limited = self._descent_step(trial, dt)[0], 0.0, 0
             except RECOVERABLE:
                 rejected, failures = rejected + 1, failures + 1
-                if not adaptive or failures >= MOST_FAILURES:
+                # steps that end where they begin would be taken for ever in front of what cannot be passed
+                if not adaptive or failures >= MOST_FAILURES or start.time + SHORTENED * dt == start.time:
                     raise
                 state = scheme.restart(retry)._replace(size=SHORTENED * dt)
                 continue

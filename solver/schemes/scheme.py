@@ -206,10 +206,13 @@ class Problem:
 
     @cached_property
     def _axes(self) -> tuple[IntArray, IntArray, IntArray]:
+        """Sizes, strides and circles of the axes along which cells have neighbours; labels have none."""
         actions = self.mdp.actions
+        ordered = [k for k, axis in enumerate(actions.axes) if not axis.labels]
         periodic = [axis.periodic for axis in actions.axes]
         sizes, strides, circles = (
-            np.array(list(numbers), dtype=np.int64) for numbers in (actions.shape, actions.strides, periodic)
+            np.array([numbers[k] for k in ordered], dtype=np.int64)
+            for numbers in (actions.shape, actions.strides, periodic)
         )
         return sizes, strides, circles
 

@@ -56,8 +56,10 @@ class NoFolderError(FileNotFoundError):
 
 
 def final_path(path: str | os.PathLike[str]) -> Path:
-    """The file that is written for ``path``: where it leads to, if it is a symbolic link."""
-    path = Path(path)
+    """The file that is written for ``path``: where it leads to, if it is a symbolic link; ValueError if none can be."""
+    given, path = os.fspath(path), Path(path)
+    if not path.name or "\0" in given:
+        raise ValueError(f"output {given!r}: no file can have this name")
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
@@ -106,8 +108,6 @@ def check_output(
     OSError
         No file can be made in the folder; the message names the folder.
     """
-    if not os.fspath(path) or "\0" in os.fspath(path):
-        raise ValueError(f"output {os.fspath(path)!r}: no file can have this name")
     final, part, lock, reads = final_path(path), part_path(path), lock_path(path), list(reads)
     folder = final.parent
     if not folder.is_dir():

@@ -13,6 +13,12 @@ from wpoflow.solver.storage.atomic import OutputLock
 from wpoflow.solver.storage.problem_arrays import problem_arrays, problem_head
 from wpoflow.solver.storage.writer import RunWriter
 
+COSTS_ALONE = (
+    "minimise discounted costs alone; values and Q of the optimum are of these",
+    "maximise discounted rewards alone; costs are minus rewards, and values and Q of the optimum are minus these",
+)
+"""The objective at temperature 0, of costs and of rewards."""
+
 
 def save_optimum(
     mdp: GridMDP, best: Optimum, path: str | os.PathLike[str], *, force: bool = False, seconds: float = 0.0
@@ -40,7 +46,9 @@ def save_optimum(
     for name, shape in (("value", mdp.rho.shape), ("q", mdp.cost.shape), ("policy", mdp.cost.shape)):
         if (found := np.shape(getattr(best, name))) != shape:
             raise ValueError(f"optimum: its {name} has shape {found}, not {shape}: it is of another problem")
-    with OutputLock(path), RunWriter(path, problem_head(mdp, {}), arrays=problem_arrays(mdp), force=force) as writer:
+    alone = COSTS_ALONE[mdp.rewards] if best.temperature == 0.0 else mdp.objective
+    head = problem_head(mdp, {"objective": alone})
+    with OutputLock(path), RunWriter(path, head, arrays=problem_arrays(mdp), force=force) as writer:
         writer.optimum(best.stated(mdp.temperature))
         kind = "optimum without regularisation" if best.temperature == 0.0 else "soft optimum"
         writer.close("complete", f"{kind} computed; no flow was run", {"wall_seconds": seconds})

@@ -211,6 +211,10 @@ def _stated(problem: str | Path, one: Contestant, given: Mapping[str, Any]) -> P
     if given["until"] is not None:
         settings["until"] = given["until"]
     keys = {f"flow.{key}": repr(value) for key, value in one.parameters.items()}
+    entry = FLOWS[one.flow]
+    stated = "step" in settings or not entry.own_step or entry.step is not None
+    if not stated and read_problem(problem, set=given["set"]).flow.step is None:
+        raise ValueError(f"flow {one.label!r}: its step belongs to the algorithm; give it, as {one.flow}:step=0.5")
     return read_problem(problem, cells=given["cells"], set={**(given["set"] or {}), **keys}, **settings)
 
 

@@ -167,6 +167,7 @@ STATED: dict[str, Change] = {
     "times of subnormals": _replaced("time", np.array([0.0, 5e-324])),
     "times nan": _replaced("time", np.full(2, np.nan)),
     "times infinite": _replaced("time", np.array([0.0, np.inf])),
+    "rates of 1e308": _replaced("rate_observed", np.array([1.7e308, np.nan])),
     "no rows": lambda file: [_replaced(name, np.empty(0))(file) for name in SERIES],
     "one row": lambda file: [_replaced(name, np.ones(1))(file) for name in SERIES],
 }

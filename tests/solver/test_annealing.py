@@ -27,7 +27,7 @@ from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.mdp import GridMDP, TooColdError
 from wpoflow.solver.registry import FLOWS, SCHEDULES, SCHEMES, annealed_flows
-from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.runs.evolve import Progress, evolve
 from wpoflow.solver.schemes.scheme import Arrays
 from wpoflow.solver.schemes.trajectory import FlowState, flow
 from wpoflow.solver.storage.writer import open_run
@@ -343,3 +343,37 @@ def test_a_temperature_that_vanishes_ends_the_run_and_says_why() -> None:
     assert run.series["cost_gap"][-1] >= 0.0
     with pytest.raises(TooColdError):
         mdp.at_temperature(0.0)
+
+
+@pytest.mark.parametrize(("kind", "scheme"), [("fisher-rao", "adams"), ("fisher-rao", "euler")])
+def test_steps_of_controlled_error_end_where_the_temperature_vanishes(kind: str, scheme: str) -> None:
+    """They get shorter in front of that time, and do not stand there for ever, each as long as nothing."""
+    anneal = {"schedule": "exponential", "rate": 30.0}
+    run = evolve(
+        double_well(0.5).grid(8), until={"steps": 3000}, anneal=anneal, flow=kind, scheme=scheme, accuracy=1e-2
+    )
+    assert run.status == "failed"
+    assert "quotients by it are no floating-point numbers" in run.stop_reason
+    vanishes = math.log(0.5 / 1e-150) / 30.0
+    assert run.series["time"][-1] == pytest.approx(vanishes, rel=1e-9)
+    assert np.all(np.diff(run.series["time"]) > 0.0)
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_no_run_is_extended_into_a_vanishing_temperature(tmp_path: Path, cut: bool) -> None:
+    """One line names the time and the temperature then, before anything is computed, and all files stay as they are."""
+    output = tmp_path / "run.h5"
+    anneal = {"schedule": "exponential", "rate": 30.0}
+
+    def stop(progress: Progress) -> None:
+        if cut and progress.steps == 3:
+            raise KeyboardInterrupt
+
+    mdp = double_well(0.5).grid(8)
+    evolve(mdp, until=1.0, anneal=anneal, flow="fisher-rao", step=0.125, output=output, progress=stop, checkpoint=0.0)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(ValueError, match=r"^until: anneal: at flow time 50 the temperature 0: quotients"):
+        resume(output, mdp=mdp, until=50.0)
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert after == before
+    assert resume(output, mdp=mdp, until=2.0).series["time"][-1] == 2.0

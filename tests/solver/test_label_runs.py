@@ -16,6 +16,10 @@ import xarray
 
 import wpoflow as wpo
 from tests.same_run import differences
+from tests.solver.toys import RelaxingFlow
+from wpoflow.grids.axis import label_axis, uniform_axis
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.transitions.tabulated import tabulated_transition
 from wpoflow.problems.resume import resume
 from wpoflow.solver.storage.atomic import TRAILER_LENGTH, RunFileError, append_trailer
 
@@ -127,3 +131,37 @@ def test_a_flow_of_another_problem_is_known_by_its_labels() -> None:
     other = replace(mdp, actions=wpo.Grid((wpo.label_axis("action", LABELS[::-1]),)))
     with pytest.raises(ValueError, match="is of another problem"):
         wpo.evolve(mdp, until=1.0, flow=FisherRaoFlow(other))
+
+
+@pytest.mark.parametrize("axes", [1, 2])
+def test_negative_entries_are_removed_whatever_the_order_of_the_labels(axes: int) -> None:
+    """Of a flow of one's own whose extrapolated steps undershoot: labels in another order give the same numbers."""
+    rng = np.random.default_rng(3)
+    labels = [tuple("abcdef"), tuple("uvw")][:axes]
+    cells = tuple(map(len, labels))
+    cost, transition = rng.random((4, *cells)), rng.dirichlet(np.ones(4), size=(4, *cells))
+
+    def run(orders: list[list[int]]) -> wpo.Run:
+        places = np.ix_(range(4), *orders)
+        actions = Grid(tuple(label_axis(f"a{k}", [labels[k][i] for i in orders[k]]) for k in range(axes)))
+        mdp = wpo.GridMDP(
+            states=Grid((uniform_axis("s", 0.0, 4.0, 4, "clamp"),)),
+            actions=actions,
+            cost=cost[places].reshape(4, -1),
+            transition=tabulated_transition(transition[places].reshape(4, -1, 4)),
+            reference_mass=np.full(actions.size, 1.0 / actions.size),
+            rho=np.full(4, 0.25),
+            initial_policy=np.full((4, actions.size), 1.0 / actions.size),
+            discount=0.9,
+            temperature=0.02,
+        )
+        return wpo.evolve(mdp, until={"steps": 3}, flow=RelaxingFlow(mdp), scheme="extrapolated", step=200.0)
+
+    first = run([list(range(n)) for n in cells])
+    orders = [list(rng.permutation(n)) for n in cells]
+    other = run(orders)
+    assert first.series["limited_cells"].sum() > 0
+    np.testing.assert_array_equal(first.series["limited_cells"], other.series["limited_cells"])
+    there = first.policy.reshape(4, *cells)[np.ix_(range(4), *orders)].reshape(4, -1)
+    np.testing.assert_allclose(other.policy, there, rtol=1e-10, atol=0.0)
+    np.testing.assert_allclose(other.series["value_rho"], first.series["value_rho"], rtol=1e-12)

@@ -113,8 +113,21 @@ THREE: Any = 3
         ),
         (lambda mdp: wpo.refine(THREE), "problem is of type int"),
         (lambda mdp: wpo.validate_problem(THREE), "problem is of type int"),
+        (lambda mdp: wpo.validate_run(NAME), "run is of type str; it must be a Run: wpoflow.open_run"),
+        (lambda mdp: wpo.plot(NAME), "run is of type str; it must be a Run: wpoflow.open_run"),
+        (lambda mdp: wpo.plot([NAME, NAME]), "run is of type str; it must be a Run"),
+        (lambda mdp: wpo.save_movie(NAME, "m.gif"), "run is of type str; it must be a Run"),
+        (lambda mdp: replace(mdp, discount="0.9"), "discount is '0.9'; it must be a number"),
+        (lambda mdp: replace(mdp, temperature=None), "temperature is None; it must be a number"),
+        (lambda mdp: replace(mdp, temperature=np.ones(2)), "temperature is array.*; it must be a number"),
     ],
 )
 def test_arguments_of_another_kind_say_what_makes_one_of_the_right_kind(call: Any, says: str) -> None:
     with pytest.raises(TypeError, match=says):
         call(small_problem())
+
+
+@pytest.mark.parametrize("name", ["", ".", "/", "a\0.h5"])
+def test_a_name_that_no_file_can_have_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"output .*: no file can have this name"):
+        wpo.evolve(small_problem(), until=1.0, output=name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -169,6 +170,10 @@ def test_the_optimum_at_another_temperature_and_without_one(call: Call) -> None:
     status, out, _ = call("optimum", *SMALL, "--temperature", "0", "-o", "hard.h5")
     assert status == 0
     assert "0, the costs alone" in out
+    told = call("info", "hard.h5")[1]
+    assert re.search(r"temperature +0, the costs alone \(0\.2 in the problem\)", told), told
+    assert "costs alone; values" in told
+    assert "KL" not in told
     hard = open_run("hard.h5")
     assert hard.optimum is not None
     assert hard.optimum.temperature == 0.0

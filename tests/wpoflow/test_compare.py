@@ -101,7 +101,8 @@ def test_a_run_that_was_cut_short_is_gone_on_with(call: Call, monkeypatch: pytes
     ("arguments", "says"),
     [
         (["--flow", "wfr"], "--flow 'wfr': 'wfr' is no flow; choose wasserstein"),
-        (["--flow", "mirror"], "flow.step: must be given: the step of mirror belongs to the algorithm"),
+        (["--flow", "mirror"], "--flow 'mirror': its step belongs to the algorithm; give it, as mirror:step=0.5"),
+        (["--flow", "proximal:accuracy=1e-3"], "accuracy is not a key of proximal"),
         (["--flow", "mirror:step=1", "--flow", "mirror:step=1"], "--flow 'mirror:step=1' is given twice"),
         (["--flow", "fisher-rao:scheme=multistep"], "'multistep' is for flows with a generator; choose"),
         ([], "Missing option '--flow'"),

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
+from wpoflow.solver.registry import own_step_flows
 from wpoflow.views.figures.canvas import DOUBLE, heading, new_figure, style
-from wpoflow.views.figures.panels import GAP, TIME, legend_above, positive_scale
-from wpoflow.views.figures.several import LINE_HEIGHT, looks
+from wpoflow.views.figures.panels import GAP, PLUNGE, TIME, legend_below, positive_scale, spanned
+from wpoflow.views.figures.several import FEW_ROWS, looks
 
 if TYPE_CHECKING:
     from wpoflow.studies.comparison.result import Comparison, Entry
 
-HEIGHT = 2.7
+HEIGHT = 3.0
 EVALUATIONS = "Bellman evaluations"
 STALLED = 0.08  # of a colour
 BEGUN = 0.01
@@ -31,25 +33,37 @@ def draw_comparison(comparison: Comparison, *, title: bool = True) -> Figure:
     """
     entries = comparison.entries
     with style():
-        figure = new_figure(DOUBLE, HEIGHT + LINE_HEIGHT * len(entries) / 2.0)
+        figure = new_figure(DOUBLE, HEIGHT)
         left, right = figure.subplots(1, 2, sharey=True)
         gaps = [entry.run.series["gap"] for entry in entries]
         for entry, gap, look in zip(entries, gaps, looks(len(entries)), strict=True):
             label = entry.label.replace("$", r"\$")
-            left.plot(entry.run.series["time"], gap, label=label, **look)
-            right.plot(np.maximum(entry.evaluations, 1.0), gap, **look)
+            drawn = {"marker": "o" if gap.size <= FEW_ROWS else "", "markersize": 3.0, **look}
+            left.plot(entry.run.series["time"], gap, label=label, **drawn)
+            if str(entry.run.attributes["flow"]) in own_step_flows():
+                _wait(left.lines[-1])
+            right.plot(np.maximum(entry.evaluations, 1.0), gap, **drawn)
             if (found := entry.stall) is not None:
                 left.axvspan(found.begin, found.end, color=look["color"], alpha=STALLED, linewidth=0.0)
-        positive_scale(left, gaps)
+        floors = [entry.floor for entry in entries]
+        positive_scale(left, [spanned(gap, floor, PLUNGE) for gap, floor in zip(gaps, floors, strict=True)])
         left.set_ylabel(GAP)
         left.set_xlabel(TIME)
         left.set_xscale("log")
         left.set_xlim(left=min(map(_begun, entries)))
         right.set_xscale("log")
         right.set_xlabel(EVALUATIONS)
-        legend_above(left, 1)
+        legend_below(figure, left)
         heading(figure, comparison.title if title else "")
     return figure
+
+
+def _wait(line: Line2D) -> None:
+    """An algorithm is where it began until its first step is done, however long that is on a logarithmic axis."""
+    time, gap = (np.asarray(data, dtype=float) for data in line.get_data())
+    if time.size > 1:
+        line.set_data(np.insert(time, 1, time[1]), np.insert(gap, 1, gap[0]))
+        line.set_markevery([0, *range(2, time.size + 1)])
 
 
 def _begun(entry: Entry) -> float:

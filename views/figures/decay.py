@@ -28,7 +28,7 @@ from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.rates import paper_rate
 from wpoflow.views.figures.canvas import BLACK, BLUE, GREEN, GREY, PURPLE, SINGLE, VERMILION, new_figure
 from wpoflow.views.figures.fields import NO_OPTIMUM, NO_ROWS, Slice
-from wpoflow.views.figures.panels import GAP, TIME, few_ticks, legend_above, log_scale
+from wpoflow.views.figures.panels import GAP, TIME, few_ticks, legend_above, log_scale, positive_scale, spanned
 
 NEAR_FLOOR = 1e3
 FEW_ROWS = 12
@@ -111,7 +111,7 @@ def gap_panel(panel: Axes, run: Run, *, short: bool = False) -> None:
             line = bound_line(time, gap, rate)
             panel.plot(time, line, color=colour, linestyle=dashes, label=label.split(",")[0] if short else label)
     rows = np.flatnonzero(rates.judged & np.isfinite(gap))
-    log_scale(panel, [gap])
+    log_scale(panel, [spanned(gap, run.optimum.gap_floor)])
     if rows.size and np.isfinite(rates.sharp) and time.size > 1:
         anchor = int(rows[-1])
         line = np.exp(np.minimum(np.log(gap[anchor]) - rates.sharp * (time - time[anchor]), 700.0))
@@ -148,12 +148,14 @@ def rate_panel(panel: Axes, run: Run) -> None:
         certified = np.where(rates.certified > 0.0, rates.certified, np.nan)
         panel.plot(time, certified, color=PURPLE, marker=marker, markersize=3.0, linewidth=1.2, zorder=4)
         compared.append(rates.certified[-1:])
-    if np.isfinite(rates.sharp) and rates.sharp > 0.0:
-        panel.axhline(rates.sharp, color=BLACK, linestyle="-.", linewidth=0.8)
+    known = np.isfinite(rates.sharp) and rates.sharp > 0.0
+    if known:
         compared.append(np.array([rates.sharp]))
     # a bound that starts at exp(-100) would press all else together
     largest = max(float(np.max(part, where=np.isfinite(part), initial=0.0)) for part in compared)
-    log_scale(panel, [part[part >= RATE_RANGE * largest] for part in compared])
+    positive_scale(panel, [part[part >= RATE_RANGE * largest] for part in compared])
+    if known:  # once there is a scale: matplotlib inverts it, and a linear one of rates far apart is singular
+        panel.axhline(rates.sharp, color=BLACK, linestyle="-.", linewidth=0.8)
     panel.set_ylabel("local rate")
     _linear_time(panel, time)
 

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from wpoflow.core.arguments import check_kind
 from wpoflow.solver.records.provenance import VERSION
 from wpoflow.solver.records.run import Run
 from wpoflow.views.figures import decay, kymograph
@@ -120,6 +121,7 @@ def save_movie(
     OSError
         The file cannot be written.
     """
+    check_kind("run", run, Run, "a Run: wpoflow.open_run(file), or what wpoflow.evolve gives")
     path = Path(path)
     kind = (form or path.suffix).lower()
     check_movie(path.with_suffix(kind), fps)

@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.axis import XAxis, YAxis
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.ticker import (
     FixedFormatter,
     FixedLocator,
@@ -32,6 +34,9 @@ GAP = r"$V^{\pi_t}(\rho)-V^*(\rho)$"
 LONGEST_NAME, LONGEST_LABEL, LONGEST_TICK = 18, 36, 12
 MOST_NAMES, SHORT_NAMES = 12, 20  # ticks that are labels; their letters in all, side by side
 DEEPEST = 1e120  # from the lower to the upper end of a logarithmic axis
+ACROSS = 0.95  # of a figure's width that a legend may take
+WIDEST = 8e307  # half of a linear axis
+PLUNGE = 1e-6  # of the gap before: how far a fall from one row to the next is followed
 DECADES = 12  # most decades of a logarithmic colour scale
 
 
@@ -92,14 +97,32 @@ def log_scale(panel: Axes, values: Sequence[FloatArray], pad: float = 1.5) -> No
     log_ticks(panel.yaxis, *panel.get_ylim())
 
 
+def held_to_floats(panel: Axes, values: FloatArray) -> None:
+    """A linear ordinate whose length is a number, of values that are too far apart for that, too."""
+    found = values[np.isfinite(values)]
+    if found.size and not np.isfinite(float(found.max()) - float(found.min())):
+        panel.set_ylim(-WIDEST, WIDEST)
+
+
+def spanned(gap: FloatArray, floor: float, followed: float = 0.0) -> FloatArray:
+    """What a scale spans of a gap, (rows,): nothing below its floor, nor below ``followed`` times the row before.
+
+    Where other lines share the scale, `PLUNGE` keeps one that falls by many decades at once from flattening them.
+    """
+    floor = floor if bool(np.any(gap > floor)) else 0.0
+    return np.maximum(gap, np.maximum(floor, followed * np.concatenate((gap[:1], gap[:-1]))))
+
+
 def positive_scale(panel: Axes, values: Sequence[FloatArray]) -> None:
-    """`log_scale` of what has been drawn; said in words where none of it is positive."""
+    """`log_scale` of what has been drawn; said in words where none of it is positive, or nothing known."""
     if any(bool(np.any(np.isfinite(part) & (part > 0.0))) for part in values):
         log_scale(panel, values)
         return
+    known = any(bool(np.any(np.isfinite(part))) for part in values)
     panel.set_ylim(-1.0, 1.0)
     panel.set_yticks([0.0])
-    panel.text(0.5, 0.75, "not positive in any row", transform=panel.transAxes, ha="center", va="center")
+    words = "not positive in any row" if known else "not known in any row"
+    panel.text(0.5, 0.75, words, transform=panel.transAxes, ha="center", va="center")
 
 
 def log_ticks(axis: XAxis | YAxis, low: float, high: float, most: int = 7) -> None:
@@ -221,6 +244,18 @@ def contours(panel: Axes, across: FloatArray, up: FloatArray, values: FloatArray
         inside = levels[(levels > values.min()) & (levels < values.max())]
         if inside.size:
             panel.contour(across, up, values.T, levels=inside, colors="white", linewidths=0.5, linestyles="solid")
+
+
+def legend_below(figure: Figure, panel: Axes) -> Legend:
+    """Legend of a panel below a whole figure, in as many columns as its width holds."""
+    handles, labels = panel.get_legend_handles_labels()
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    for columns in range(len(labels), 0, -1):
+        legend = figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+        if columns == 1 or legend.get_window_extent(renderer).width <= ACROSS * figure.bbox.width:
+            break
+        legend.remove()
+    return legend
 
 
 def legend_above(panel: Axes, columns: int, narrow: bool = False) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from wpoflow.core.arguments import check_kind
 from wpoflow.core.text import did_you_mean
 from wpoflow.views.figures.formats import FigureError
 
@@ -123,6 +124,10 @@ def plot(
     kind = kind or ("decay" if isinstance(run, Sequence) else "overview")
     if kind not in FIGURES:
         raise FigureError(unknown_kind(kind))
+    from wpoflow.solver.records.run import Run
+
+    for one in run if isinstance(run, Sequence) and not isinstance(run, str) else [run]:
+        check_kind("run", one, Run, "a Run: wpoflow.open_run(file), or what wpoflow.evolve gives")
     if not isinstance(run, Sequence):
         return FIGURES[kind].draw(run, state, title)
     if not FIGURES[kind].overlaid:

@@ -29,7 +29,7 @@ from wpoflow.views.figures.canvas import (
     style,
 )
 from wpoflow.views.figures.differences import labels_of
-from wpoflow.views.figures.panels import GAP, TIME, few_ticks, legend_above, positive_scale, time_scale
+from wpoflow.views.figures.panels import GAP, PLUNGE, TIME, few_ticks, legend_above, positive_scale, spanned, time_scale
 
 WIDTH = 4.6
 PANELS_HEIGHT, LINE_HEIGHT = 3.9, 0.15
@@ -52,7 +52,7 @@ def overlay_decay(runs: Sequence[Run], labels: Sequence[str]) -> Figure:
         above.plot(time, gap, label=label.replace("$", r"\$"), marker=marker, markersize=3.0, **look)
         below.plot(time, rate, alpha=0.3, **look)
         below.plot(time, np.where(clear, rate, np.nan), marker=marker, markersize=3.0, **look)
-        gaps.append(gap)
+        gaps.append(spanned(gap, run.optimum.gap_floor, PLUNGE))
         rates.append(rate[clear] if clear.any() else rate)
     positive_scale(above, gaps)
     largest = max((float(np.max(part, where=np.isfinite(part), initial=0.0)) for part in rates), default=0.0)

@@ -29,6 +29,7 @@ from wpoflow.views.figures.panels import (
     colour_bar,
     contours,
     few_ticks,
+    held_to_floats,
     legend_above,
     linear_norm,
     log_norm,
@@ -73,11 +74,13 @@ def line_panel(panel: Axes, run: Run) -> None:
     along = long_axes(run.states)
     if not along:
         time = run.series["time"]
-        sign, label = signed_value(run, NOW.replace("(s)", r"(\rho)"), short=True)
-        panel.plot(time, sign * run.series["value_rho"], color=BLUE, label=label, marker="o", markersize=2.0)
-        _, label = signed_value(run, BEST.replace("(s)", r"(\rho)"), short=True)
+        sign, label = signed_value(run, BEST.replace("(s)", r"(\rho)"), short=True)
         best = sign * float(run.rho @ run.optimum.value)
+        # before the values: matplotlib inverts the scale, and one of numbers that are far apart is singular
         panel.axhline(best, color=BLACK, linestyle="--", linewidth=1.0, label=label)
+        _, label = signed_value(run, NOW.replace("(s)", r"(\rho)"), short=True)
+        panel.plot(time, sign * run.series["value_rho"], color=BLUE, label=label, marker="o", markersize=2.0)
+        held_to_floats(panel, run.series["value_rho"])
         time_scale(panel, time)
         panel.set_ylabel("value" if sign > 0.0 else "value, rewards")
         return

@@ -74,7 +74,7 @@ def scheme_used(prepared: Prepared, asked: Mapping[str, Any]) -> str:
     try:
         annealed = flow.anneal is not None
         used = chosen_scheme(prepared.mdp, flow.scheme, flow.step, flow.kind, flow.accuracy, annealed)
-        refuse_too_cold(prepared.mdp, flow)
+        refuse_too_cold(prepared.mdp.temperature, flow)
         return used
     except ValueError as error:  # it begins with the word scheme, or anneal
         option = "scheme" in asked and not str(error).startswith("anneal")
