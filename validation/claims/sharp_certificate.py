@@ -8,8 +8,8 @@ kind follow neither, and nothing is certified of them.
 
 On problems small enough for dense code every certificate is formed again from its statement
 (`validation.independent.certificate`), and must not say more.  That sees what rows with room to spare cannot: an
-exponent, K(M), m or a level left out.  It is compared to 1e-5 of itself where the suboptimality exceeds a hundred
-times its rounding floor.
+exponent, K(M), m or a level left out.  It is compared to 1e-5 of itself, and what its spectral gaps may err by, where
+the suboptimality exceeds a hundred times its rounding floor.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _formed_again(evidence: Evidence) -> list[Measurement]:
         return []
     geometry = Geometry.of(mdp.actions)
     best_q, best_log, _ = soft_optimal(mdp, evidence.optimum.value)
-    occupancy, found = PolicyValues(mdp, np.exp(best_log)).occupancy, dict.fromkeys(FORMED, (0.0, ""))
+    occupancy, found = PolicyValues(mdp, np.exp(best_log)).occupancy, dict.fromkeys(FORMED, (0.0, "", 0.0))
     for entry in evidence.certificates:
         if not entry.gap > 100.0 * evidence.gap_floor:
             continue
@@ -148,11 +148,12 @@ def _formed_again(evidence: Evidence) -> list[Measurement]:
         ratios += [(FORMED[1], again.square(occupancy) / max(one.square, 1e-300)) for one in entry.later]
         ratios.append((FORMED[2], _over(entry.instantaneous, again.instantaneous())))
         for name, ratio in ratios:
-            if not ratio <= found[name][0]:
-                found[name] = ratio, f"t = {entry.time:.4g}"
+            noise = again.noise if name != FORMED[1] else 0.0
+            if not ratio - noise <= found[name][0] - found[name][2]:
+                found[name] = ratio, f"t = {entry.time:.4g}", noise
     return [
-        Measurement(f"{name}, formed again", ratio, 1.0, "<=", where, rounding=AGAIN)
-        for name, (ratio, where) in found.items()
+        Measurement(f"{name}, formed again", ratio, 1.0, "<=", where, rounding=AGAIN + noise)
+        for name, (ratio, where, noise) in found.items()
         if where
     ]
 
