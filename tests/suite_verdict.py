@@ -22,7 +22,6 @@ from wpoflow.validation.control import caught, run_control
 from wpoflow.validation.controls import CONTROLS
 from wpoflow.validation.exact_cases.cases import CASES as EXACT
 from wpoflow.validation.finding import Finding, Verdict
-from wpoflow.validation.other_controls import OTHER_CONTROLS, OtherControl, run_other_control
 from wpoflow.validation.sharp_cases import constants_attained
 from wpoflow.validation.sharp_cases.suite import CASES, evidence_of, sharpened
 from wpoflow.validation.suite import CONTROL_CELLS, LEVELS, judge, problem_evidence
@@ -39,9 +38,8 @@ def parts(first: list[str]) -> Iterator[list[Finding]]:
         evidence = evidence_of(case)
         yield [sharpened(CLAIMS[name].finding(evidence), case) for name in case.claims]
     mdp = build_problem(read_problem("lqr", cells=CONTROL_CELLS))
-    for control in (*CONTROLS.values(), *OTHER_CONTROLS.values()):
-        found = run_other_control(control, mdp) if isinstance(control, OtherControl) else run_control(control, mdp)
-        if not caught(control, found):
+    for control in CONTROLS.values():
+        if not caught(control, run_control(control, mdp)):
             print(f"the control {control.name!r} is missed")
             raise SystemExit(1)
     for name in gallery_names():

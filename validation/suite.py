@@ -36,7 +36,6 @@ from wpoflow.validation.evidence import Evidence, Family
 from wpoflow.validation.exact_cases.cases import CASES
 from wpoflow.validation.finding import Finding, Verdict
 from wpoflow.validation.judged_flow import WASSERSTEIN
-from wpoflow.validation.other_controls import OTHER_CONTROLS, run_other_control
 from wpoflow.validation.sharp_cases import constants_attained
 from wpoflow.validation.sharp_cases.suite import sharp_findings
 
@@ -302,10 +301,6 @@ def validate_everything(
         for control in CONTROLS.values():
             tell(f"negative control: {control.name}")
             findings = run_control(control, mdp)
-            result.controls[control.name] = (control, findings, caught(control, findings))
-        for control in OTHER_CONTROLS.values():
-            tell(f"negative control: {control.name}")
-            findings = run_other_control(control, mdp)
             result.controls[control.name] = (control, findings, caught(control, findings))
     return result
 

@@ -14,7 +14,7 @@ from wpoflow.validation.independent.generator import Frozen, Geometry, least_rat
 
 
 def three_cells(log_g: FloatArray, first: float, second: float) -> tuple[FloatArray, float]:
-    """The generator of a path with two conductances, and its least rate: the smaller root of x^2 - trace x + product."""
+    """The generator of a path with two conductances, and its least rate, the smaller root of a quadratic."""
     g = np.exp(log_g)
     generator = np.zeros((3, 3))
     for a, b, conductance in ((0, 1, first), (1, 2, second)):
