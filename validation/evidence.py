@@ -35,6 +35,7 @@ from wpoflow.validation.rates import future_bound, static_rate
 
 EPS = float(np.finfo(np.float64).eps)
 LARGEST_ROUNDING_SHARE = 0.5
+STEP_ROUNDINGS = 302.0  # sum of the absolute weights of extrapolation of order six
 
 
 class EvidenceError(ValueError):
@@ -235,13 +236,16 @@ class Evidence(FollowedFlow):
 
     @cached_property
     def gap_floor(self) -> float:
-        """Rounding floor of suboptimalities: that of the optimum, and of the policies' own masses.
+        """Rounding floor of suboptimalities: that of the optimum, and of the policies' own rounding.
 
         A policy whose probabilities sum to 1 + e is no law; whatever it is compared with, KL is off by about e^2/2, and
-        hundreds of steps leave an e of a few 1e-15.
+        hundreds of steps leave an e of a few 1e-15.  Substeps err by about eps of every probability, and
+        combining them by weights of both signs enlarges that by up to the sum of their absolute values: a relative
+        error r of p is a KL of r^2/2.  Errors of earlier steps relax as everything else does.
         """
         mass = float(np.max(self.run.series["mass_error"], initial=0.0))
-        return self.optimum.gap_floor + self.temperature / (1.0 - self.discount) * mass * mass
+        error = mass * mass + 0.5 * (STEP_ROUNDINGS * EPS) ** 2
+        return self.optimum.gap_floor + self.temperature / (1.0 - self.discount) * error
 
     def rounding_share(self, gap: FloatArray) -> FloatArray:
         """Relative rounding error of suboptimalities, (rows,).
