@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.flows.fisher_rao import FisherRaoFlow
@@ -29,9 +27,9 @@ from wpoflow.validation.control import (
     flat_cost,
 )
 from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.sharp_cases.problems import starved
 
 LATE = 40.0
-STARVED = -500.0  # ln of a cell
 
 
 class SlowFisherRao(FisherRaoFlow):
@@ -124,11 +122,8 @@ def _first_q(mdp: GridMDP) -> FloatArray:
 
 
 def _starved(mdp: GridMDP) -> GridMDP:
-    """Instead of the problem a flat cost, and a first policy with hardly anything in its last cell."""
-    changed = flat_cost(mdp)
-    policy = np.full_like(changed.initial_policy, 1.0 / (changed.actions.size - 1))
-    policy[:, -1] = np.exp(STARVED)
-    return replace(changed, initial_policy=policy)
+    """Instead of the problem."""
+    return starved()
 
 
 RELATIVES = (

@@ -63,7 +63,7 @@ OTHERS = (
         "annealed, B too small",
         "costs act with a tenth of their weight",
         SlowerCosts,
-        {"annealed_cost": FAILS},
+        {"annealed_identity": FAILS, "annealed_cost": FAILS},
         how=ANNEALED,
         sound=FisherRaoFlow,
     ),

@@ -10,7 +10,7 @@ from wpoflow.validation.finding import Verdict
 from wpoflow.validation.suite import LEVELS, validate_problem, validate_run
 
 SMALL = {"x": 12, "u": 12}
-OF_ANNEALED = ("structure", "annealed_descent", "annealed_cost")
+OF_ANNEALED = ("structure", "annealed_descent", "annealed_identity", "annealed_cost")
 
 
 @pytest.mark.parametrize("kind", ["fisher-rao", "wasserstein", "wasserstein-fisher-rao"])
@@ -24,7 +24,7 @@ def test_nothing_that_takes_the_temperature_for_constant_is_said_of_an_annealed_
     verdicts = {finding.claim: finding.verdict for finding in result.findings}
     assert verdicts["structure"] is verdicts["annealed_descent"] is Verdict.HOLDS
     expected = Verdict.HOLDS if kind == "fisher-rao" else Verdict.NOT_CERTIFIED
-    assert verdicts["annealed_cost"] is expected
+    assert verdicts["annealed_cost"] is verdicts["annealed_identity"] is expected
     for finding in (*result.findings, *of_file.findings):
         if finding.claim not in OF_ANNEALED:
             assert finding.verdict is Verdict.NOT_CERTIFIED
@@ -36,6 +36,6 @@ def test_nothing_that_takes_the_temperature_for_constant_is_said_of_an_annealed_
 
 
 def test_claims_of_other_temperatures_do_not_speak_of_constant_ones() -> None:
-    result = validate_problem("lqr", cells=SMALL, set={"flow.until": "2.0"}, only=["annealed_descent", "annealed_cost"])
+    result = validate_problem("lqr", cells=SMALL, set={"flow.until": "2.0"}, only=list(OF_ANNEALED[1:]))
     assert not result.findings
     assert CLAIMS["annealed_cost"].any_temperature

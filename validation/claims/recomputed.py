@@ -265,6 +265,22 @@ def _concentrability(evidence: Evidence, visits: FloatArray) -> float:
         return float((best[best > 0.0] / visits[best > 0.0]).max())
 
 
+def _sharp(evidence: Evidence) -> list[Measurement]:
+    """The sharp rate from lambda, tau, the weights of the flow's equation, or the step of a discrete one."""
+    judged, tau, slowest = evidence.judged_as, evidence.temperature, float(evidence.spectral_gaps[evidence.slowest])
+    if evidence.annealing is not None or not np.isfinite(slowest):
+        return []
+    if judged.name in ("mirror", "proximal"):
+        step = judged.parameters["step"]
+        expected = 2.0 * float(np.log(1.0 + step * (tau if judged.name == "mirror" else slowest))) / step
+    elif judged.weights is not None:
+        expected = 2.0 * (judged.weights[0] * slowest + judged.weights[1] * tau)
+    else:
+        return []
+    found = evidence.sharp_rate
+    return [Measurement("rate: sharp", found, expected, "=", rounding=1e-9 * expected)]
+
+
 def _rates(evidence: Evidence) -> list[Measurement]:
     """Guaranteed rates of three rows from alpha, kappa, gamma and the ratio of occupancy to rho, formed again."""
     from wpoflow.validation.case_numbers import case_numbers
@@ -286,4 +302,4 @@ def _rates(evidence: Evidence) -> list[Measurement]:
         for name, number in expected.items():
             found, where = float(rates[name][row]), evidence.when(row)
             _keep(worst, Measurement(f"rate: {name}", found, number, "=", where, rounding=1e-9 * number))
-    return list(worst.values())
+    return [*worst.values(), *_sharp(evidence)]

@@ -42,6 +42,8 @@ sqrt(u w) cos(pi/n), u and w the two rates, are known.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
@@ -61,6 +63,7 @@ CHAIN_DISCOUNT = 0.5
 BARRIER = 5.0
 COUPLING = 0.4
 SPIKE = 4.0
+STARVED = -500.0  # ln of a cell
 SMALL = 1e-4  # probability of the actions that do not waste
 WASTE = 10.0
 
@@ -87,6 +90,17 @@ def flat(shape: tuple[int, ...], *, circle: bool = False) -> GridMDP:
     slowest = int(np.argmin(shape))  # n^2 (1 - cos(pi/n)) increases with n
     angle = (2.0 if circle else 1.0) * np.pi * actions.points[:, slowest]
     return _bandit(actions, np.full(actions.size, 0.3), 1.0 + DEVIATION * np.cos(angle), TEMPERATURE, DISCOUNT)
+
+
+def starved() -> GridMDP:
+    """A flat cost, and a first policy with hardly anything in its last cell: KL(p*|p) is all but its part.
+
+    Along the Fisher–Rao flow it falls at tau and no faster: nothing helps.
+    """
+    mdp = flat((6,))
+    policy = np.full_like(mdp.initial_policy, 1.0 / (mdp.actions.size - 1))
+    policy[:, -1] = np.exp(STARVED)
+    return replace(mdp, initial_policy=policy)
 
 
 def flat_rate(shape: tuple[int, ...], *, circle: bool = False) -> float:

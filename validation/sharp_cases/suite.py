@@ -47,6 +47,8 @@ RESOLUTION = {
     "late_rate": 1e-3,
     "late_mixture": 3e-2,
     "policy_iteration": 1e-7,
+    "fisher_rao_identity": 1e-3,
+    "fisher_rao_bound": 1e-3,
 }
 """The largest tolerance of each claim, relative to what it measures (absolute where that is zero, or below
 NEGLIGIBLE)."""
@@ -187,6 +189,12 @@ CASES: dict[str, SharpCase] = {
                 "sharp_certificate": INF,
                 "late_rate": INF,
             },
+        ),
+        SharpCase(
+            "starved cell",
+            problems.starved,
+            {"flow": "fisher-rao", "until": 25.0, "accuracy": 1e-6, "snapshots": 12},
+            {"recomputed": INF, "trajectory": INF, "fisher_rao_identity": INF, "fisher_rao_bound": INF},
         ),
         SharpCase(
             "chain",
