@@ -66,6 +66,7 @@ SPIKE = 4.0
 STARVED = -500.0  # ln of a cell
 SMALL = 1e-4  # probability of the actions that do not waste
 WASTE = 10.0
+STAIRS, TOLL, PRIZE = 6, 100.0, 1e5
 
 
 def _bandit(actions: Grid, cost: FloatArray, policy: FloatArray, temperature: float, discount: float) -> GridMDP:
@@ -201,6 +202,22 @@ def barrier() -> GridMDP:
 def two_successors() -> GridMDP:
     """D, B, G; two cells.  tau = 1."""
     return _with_waste(np.array([0.0, WASTE]), [1, 2], DISCOUNT)
+
+
+def staircase() -> GridMDP:
+    """Steps 0, 1, ..., and a goal; stay, climb.  tau = 1.
+
+    To climb costs a little, and pays only where the next step is known to: Howard's example, in which an iteration of
+    the policy mends one step, the highest that is still wrong, and leaves gamma of the largest suboptimality.
+    """
+    gamma, goal = CHAIN_DISCOUNT, STAIRS
+    cost = np.zeros((goal + 1, 2))
+    cost[:goal, 1] = TOLL
+    cost[goal] = -PRIZE * (1.0 - gamma)
+    policy = np.full((goal + 1, 2), 0.5)
+    policy[:goal] = 1.0 - SMALL**4, SMALL**4
+    successors = [[step, step + 1] for step in range(goal)] + [[goal, goal]]
+    return _with_states(cost, _table(successors, goal + 1), np.full(goal + 1, 1.0 / (goal + 1)), policy, gamma)
 
 
 def _with_waste(cost_b: FloatArray, successors: list[int], gamma: float) -> GridMDP:

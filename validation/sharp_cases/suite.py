@@ -49,6 +49,7 @@ RESOLUTION = {
     "policy_iteration": 1e-7,
     "fisher_rao_identity": 1e-3,
     "fisher_rao_bound": 1e-3,
+    "iteration_contraction": 1e-6,
 }
 """The largest tolerance of each claim, relative to what it measures (absolute where that is zero, or below
 NEGLIGIBLE)."""
@@ -195,6 +196,12 @@ CASES: dict[str, SharpCase] = {
             problems.starved,
             {"flow": "fisher-rao", "until": 25.0, "accuracy": 1e-6, "snapshots": 12},
             {"recomputed": INF, "trajectory": INF, "fisher_rao_identity": INF, "fisher_rao_bound": INF},
+        ),
+        SharpCase(
+            "staircase",
+            problems.staircase,
+            {"flow": "policy-iteration", "until": 4.0, "step": 1.0},
+            {"iteration_contraction": 1.05},
         ),
         SharpCase(
             "chain",
