@@ -236,16 +236,24 @@ class Evidence(FollowedFlow):
 
     @cached_property
     def gap_floor(self) -> float:
-        """Rounding floor of suboptimalities: that of the optimum, and of the policies' own rounding.
+        """Rounding floor of suboptimalities: that of the optimum, and of the policies' own masses.
 
         A policy whose probabilities sum to 1 + e is no law; whatever it is compared with, KL is off by about e^2/2, and
-        hundreds of steps leave an e of a few 1e-15.  Substeps err by about eps of every probability, and
-        combining them by weights of both signs enlarges that by up to the sum of their absolute values: a relative
-        error r of p is a KL of r^2/2.  Errors of earlier steps relax as everything else does.
+        hundreds of steps leave an e of a few 1e-15.
         """
         mass = float(np.max(self.run.series["mass_error"], initial=0.0))
-        error = mass * mass + 0.5 * (STEP_ROUNDINGS * EPS) ** 2
-        return self.optimum.gap_floor + self.temperature / (1.0 - self.discount) * error
+        return self.optimum.gap_floor + self.temperature / (1.0 - self.discount) * mass * mass
+
+    def fall_rounding(self, gap: FloatArray) -> FloatArray:
+        """Relative rounding error of suboptimalities as those of the policies that exact steps would lead to, (rows,).
+
+        Besides that of what they are of the policies as they are: substeps err by about eps of every probability, and
+        combining them by weights of both signs enlarges that by up to the sum of their absolute values.  A relative
+        error r of p is a KL of r^2/2, and errors of earlier steps relax as everything else does.
+        """
+        stepped = 0.5 * (STEP_ROUNDINGS * EPS) ** 2 * self.temperature / (1.0 - self.discount)
+        ratio = stepped / np.maximum(gap, np.finfo(np.float64).tiny)
+        return np.asarray(self.rounding_share(gap) + 2.0 * np.sqrt(ratio) + ratio)
 
     def rounding_share(self, gap: FloatArray) -> FloatArray:
         """Relative rounding error of suboptimalities, (rows,).

@@ -93,7 +93,7 @@ def _worst(evidence: Evidence, name: str, issued: list[Certificate], values: Flo
             budget = 0.0
             if not steps and measured > 0.0:
                 budget = float(evidence.time_error(abs(np.log(certificate.now / measured)))) * allowed
-            noise = float(evidence.rounding_share(np.array([measured]))[0]) * measured
+            noise = float(evidence.fall_rounding(np.array([measured]))[0]) * measured
             excess = (measured - budget - noise) / allowed
             if not excess <= largest:  # what is not a number is the worst of all
                 largest = excess if excess == excess else np.inf
