@@ -136,6 +136,6 @@ FIRST = {
     "fisher-rao": ("bandit, fisher-rao", "lqr, fisher-rao", "starved cell"),
     "policy-iteration": ("bandit, policy-iteration", "lqr, policy-iteration", "staircase"),
     "anneal": ("lqr, annealed",),
-    "rates of later rows": ("chain", "barrier", "flat path"),
+    "rates of later rows": ("flat path", "barrier"),
 }
 """Cases that are looked at before all else, by group."""

@@ -20,11 +20,13 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.validation.certificate.issue import Issued
 from wpoflow.validation.certificate.statement import Certificate, best
 from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.claims.static_inequality import above_rounding, rate_measurement
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.lower_bounds import lower_bounds
+from wpoflow.validation.constants.proven import proven
 from wpoflow.validation.evidence import LARGEST_ROUNDING_SHARE, Evidence
 from wpoflow.validation.finding import Hypothesis, Measurement
 from wpoflow.validation.independent.certificate import CertificateAgain
@@ -35,7 +37,12 @@ from wpoflow.validation.judged_flow import NO_CERTIFICATE
 
 MOST_WORK = 1e5  # states times cubed actions
 AGAIN = 1e-5
-FORMED = ("certified rate of |V - V*|_sup", "least price of gap(rho)", "guarantee of the instant")
+FORMED = (
+    "certified rate of |V - V*|_sup",
+    "least price of gap(rho)",
+    "guarantee of the instant",
+    "rate of gap(rho) in later rows",
+)
 
 
 @claim(
@@ -147,8 +154,9 @@ def _formed_again(evidence: Evidence) -> list[Measurement]:
         ]
         ratios += [(FORMED[1], again.square(occupancy) / max(one.square, 1e-300)) for one in entry.later]
         ratios.append((FORMED[2], _over(entry.instantaneous, again.instantaneous())))
+        ratios += [(FORMED[3], ratio) for ratio in _later_rows(evidence, entry)]
         for name, ratio in ratios:
-            noise = again.noise if name != FORMED[1] else 0.0
+            noise = again.noise if name in (FORMED[0], FORMED[2]) else 0.0
             if not ratio - noise <= found[name][0] - found[name][2]:
                 found[name] = ratio, f"t = {entry.time:.4g}", noise
     return [
@@ -156,6 +164,21 @@ def _formed_again(evidence: Evidence) -> list[Measurement]:
         for name, (ratio, where, noise) in found.items()
         if where
     ]
+
+
+def _later_rows(evidence: Evidence, issued: Issued) -> list[float]:
+    """What is said of the rate in rows after a snapshot over 2 beta ((1 - b/sqrt y)^2 - L/y), at most b <= sqrt y."""
+    series, gamma, tau = evidence.run.series, evidence.discount, evidence.temperature
+    rows = np.flatnonzero((series["time"] >= issued.time) & evidence.judged)
+    gap, largest = series["gap"][rows], evidence.largest_gap[rows]
+    found = []
+    for one in issued.later:
+        said = one.rates(gap, one.squares(largest, gamma, tau))
+        own = (gamma * largest) ** 2 * one.weight / (8.0 * tau * (1.0 - gamma))
+        kept = np.clip(1.0 - np.sqrt(np.minimum(one.square, own) / gap), 0.0, None)
+        formed = 2.0 * float(proven(one.beta)) * (kept * kept - one.beyond / gap)
+        found += [_over(float(a), float(b)) for a, b in zip(said, formed, strict=True) if a > 0.0]
+    return [ratio if ratio >= 0.0 else np.inf for ratio in found]
 
 
 def _over(said: float, formed: float) -> float:
