@@ -8,6 +8,7 @@ minute to compile.
 from __future__ import annotations
 
 from tests.mutant import Mutant
+from tests.suite_mutants_flows import OF_FLOWS
 from tests.suite_mutants_theory import THEORY
 
 EVALUATION, OBSERVABLES = "solver/bellman/evaluation.py", "solver/runs/observables.py"
@@ -120,6 +121,7 @@ GROUPS: dict[str, dict[str, Mutant]] = {
         ),
     },
     **THEORY,
+    **OF_FLOWS,
     "series": {
         "clamped mass not recorded": Mutant(
             OBSERVABLES, '"clamped_mass": float(moved)', '"clamped_mass": 0.0 * float(moved)'

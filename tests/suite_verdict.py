@@ -1,16 +1,17 @@
 """The validation suite at level quick, dearest parts last, until claims fail: what is printed names them.
 
-    python -m tests.suite_verdict [SHARP CASE ...]
+    python -m tests.suite_verdict [CASE ...]
 
-Run in a copy of the sources by `tests.suite_mutants_run`: sharp cases, negative controls, gallery, exact solutions.
-Cases that are named come before all else, one claim after the other: what is looked for first, where every kernel has
-to be compiled that is needed on the way.
+Run in a copy of the sources by `tests.suite_mutants_run`: sharp cases, other flows, negative controls, gallery,
+exact solutions.  Cases that are named, sharp ones or problems with another flow, come before all else: what is looked
+for first, where every kernel has to be compiled that is needed on the way.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,15 +23,18 @@ from wpoflow.validation.control import caught, run_control
 from wpoflow.validation.controls import CONTROLS
 from wpoflow.validation.exact_cases.cases import CASES as EXACT
 from wpoflow.validation.finding import Finding, Verdict
-from wpoflow.validation.other_controls import OTHER_CONTROLS, OtherControl, run_other_control
 from wpoflow.validation.sharp_cases import constants_attained
 from wpoflow.validation.sharp_cases.suite import CASES, evidence_of, sharpened
-from wpoflow.validation.suite import CONTROL_CELLS, LEVELS, judge, problem_evidence
+from wpoflow.validation.suite import CONTROL_CELLS, LEVELS, followed_otherwise, judge, problem_evidence
 
 
 def parts(first: list[str]) -> Iterator[list[Finding]]:
     """The findings of one part after the other."""
+    others, quick = followed_otherwise(), LEVELS["quick"]
     for name in first:
+        if name in others:
+            yield judge(replace(problem_evidence(others[name], quick), name=name), quick)
+            continue
         evidence = evidence_of(CASES[name])
         for claim in CASES[name].claims:
             yield [sharpened(CLAIMS[claim].finding(evidence), CASES[name])]
@@ -38,15 +42,16 @@ def parts(first: list[str]) -> Iterator[list[Finding]]:
     for case in CASES.values():
         evidence = evidence_of(case)
         yield [sharpened(CLAIMS[name].finding(evidence), case) for name in case.claims]
+    for name, problem in others.items():
+        yield judge(replace(problem_evidence(problem, quick), name=name), quick)
     mdp = build_problem(read_problem("lqr", cells=CONTROL_CELLS))
-    for control in (*CONTROLS.values(), *OTHER_CONTROLS.values()):
-        found = run_other_control(control, mdp) if isinstance(control, OtherControl) else run_control(control, mdp)
-        if not caught(control, found):
+    for control in CONTROLS.values():
+        if not caught(control, run_control(control, mdp)):
             print(f"the control {control.name!r} is missed")
             raise SystemExit(1)
     for name in gallery_names():
-        yield judge(problem_evidence(read_problem(name), LEVELS["quick"]), LEVELS["quick"])
-    yield [exact_solution.finding(case, LEVELS["quick"].exact_grids) for case in EXACT.values()]
+        yield judge(problem_evidence(read_problem(name), quick), quick)
+    yield [exact_solution.finding(case, quick.exact_grids) for case in EXACT.values()]
 
 
 def main(first: list[str]) -> int:

@@ -20,7 +20,7 @@ from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.records.settings import Until
 from wpoflow.studies.comparison.result import Comparison
-from wpoflow.studies.comparison.study import compare as compare_runs
+from wpoflow.studies.comparison.study import Asked, measured
 from wpoflow.validation.constants.spectral_gap import SpectrumError
 from wpoflow.validation.evidence import Evidence, EvidenceError
 
@@ -73,18 +73,11 @@ def compare(
     RunFileError
         A run file in the folder is of something else, or damaged.
     """
-    return compare_runs(
-        problem,
-        flows,
-        until=until,
-        accuracy=accuracy,
-        cells=cells,
-        set=set,
-        folder=folder,
-        force=force,
+    asked = Asked(
+        problem=problem, flows=flows, until=until, accuracy=accuracy, cells=cells, set=set, folder=folder, force=force,
         progress=progress,
-        rates=rates_of,
-    )
+    )  # fmt: skip
+    return measured(asked, rates_of)
 
 
 def rates_of(run: Run) -> dict[str, float]:

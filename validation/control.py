@@ -12,7 +12,6 @@ from functools import lru_cache
 from typing import Any
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.flow import Flow
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
@@ -25,7 +24,6 @@ from wpoflow.validation.finding import Finding, Verdict
 from wpoflow.validation.sharp_cases.problems import flat
 
 TWO_PERCENT = 1.02
-TIME, STEP, ACCURACY = 12.0, 0.05, 1e-4
 FAILS, NOT_CERTIFIED = Verdict.FAILS, Verdict.NOT_CERTIFIED
 
 
@@ -37,6 +35,34 @@ def as_stated(mdp: GridMDP) -> GridMDP:
 def as_it_is(run: Run) -> Run:
     """The run itself."""
     return run
+
+
+@dataclass(frozen=True)
+class How:
+    """How a case is followed: arguments of `evolve`; ``every`` is that of the series, by default as in files."""
+
+    until: float = 12.0
+    step: float | None = None
+    accuracy: float | None = None
+    scheme: str = AUTOMATIC
+    every: float | None = None
+    snapshots: int = 20
+    anneal: tuple[str, float] | None = None
+
+    def evolve(self, mdp: GridMDP, flow: Flow | str) -> Run:
+        """The run of a flow."""
+        how: dict[str, Any] = {"until": self.until, "scheme": self.scheme, "snapshots": self.snapshots}
+        if self.every is not None:
+            how["series"] = {"every": self.every}
+        if self.anneal is not None:
+            how["anneal"] = dict(zip(("schedule", "rate"), self.anneal, strict=True))
+        return evolve_to_the_end(mdp, flow=flow, step=self.step, accuracy=self.accuracy, **how)
+
+
+EULER = How(step=0.05, scheme="euler", every=0.05, snapshots=5)
+CONTROLLED = How(accuracy=1e-4, scheme="extrapolated")
+LOGARITHMIC = How(accuracy=1e-4)
+OWN_STEPS = How(step=0.5, every=0.5)
 
 
 @dataclass(frozen=True)
@@ -53,12 +79,10 @@ class Control:
     evidence : type
         What the claims are judged on.
     expected : dict of claim to Verdict
-    controlled : bool
-        Whether the steps are of controlled error, and not of fixed size.
+    how : How
+        How it is followed.
     falsify : callable
         Changes what the run recorded.
-    time, own_step : float
-        How far it is run, and by what step where that belongs to the flow.
     sound : callable
         Makes the flow of which the broken one is made: the claims named hold of it.
     """
@@ -69,10 +93,8 @@ class Control:
     expected: dict[str, Verdict]
     change: Callable[[GridMDP], GridMDP] = as_stated
     evidence: type[Evidence] = Evidence
-    controlled: bool = False
+    how: How = EULER
     falsify: Callable[[Run], Run] = as_it_is
-    time: float = TIME
-    own_step: float = 0.5
     sound: Callable[[GridMDP], Flow] = WassersteinFlow
 
 
@@ -99,42 +121,19 @@ def flat_cost(mdp: GridMDP) -> GridMDP:
 
 def run_control(control: Control, mdp: GridMDP) -> list[Finding]:
     """Findings of the claims a control speaks of, on a problem with one action axis."""
-    how = control.controlled, control.time, control.own_step
-    run, changed, flow = _run(control.broken, control.change, *how, mdp)
+    run, changed, flow = _run(control.broken, control.change, control.how, mdp)
     evidence = control.evidence(control.name, control.falsify(run), changed, flow)
     return [CLAIMS[name].finding(evidence) for name in control.expected]
 
 
 @lru_cache(maxsize=2)
 def _run(
-    broken: Callable[[GridMDP], Flow] | None,
-    change: Callable[[GridMDP], GridMDP],
-    controlled: bool,
-    time: float,
-    own_step: float,
-    mdp: GridMDP,
+    broken: Callable[[GridMDP], Flow] | None, change: Callable[[GridMDP], GridMDP], how: How, mdp: GridMDP
 ) -> tuple[Run, GridMDP, Flow | None]:
     """The run of a control; that of one after another with the same flow and problem is not run again."""
     changed = change(mdp)
     flow = None if broken is None else broken(changed)
-    run = evolve_to_the_end(
-        changed,
-        until=time,
-        flow="wasserstein" if flow is None else flow,
-        optimum=solve_optimum(changed),
-        **_steps(flow, controlled, own_step),
-    )
-    return run, changed, flow
-
-
-def _steps(flow: Flow | None, controlled: bool, own_step: float) -> dict[str, Any]:
-    """How a flow is followed."""
-    if flow is not None and flow.own_step:
-        return {"step": own_step, "series": {"every": own_step}, "snapshots": 20}
-    if not controlled:
-        return {"step": STEP, "scheme": "euler", "series": {"every": STEP}, "snapshots": 5}
-    scheme = AUTOMATIC if flow is not None and flow.logarithmic else "extrapolated"
-    return {"accuracy": ACCURACY, "scheme": scheme, "snapshots": 20}
+    return how.evolve(changed, "wasserstein" if flow is None else flow), changed, flow
 
 
 def caught(control: Control, findings: list[Finding]) -> bool:

@@ -1,8 +1,9 @@
 """Negative controls: solvers broken on purpose, records falsified, and problems outside the hypotheses.
 
 What a control is and how it is run is in `validation.control`; those of flows other than the Wasserstein flow are in
-`validation.controls_of_relatives`.  Each broken solver must be caught by the claims named beside it, and each problem
-outside the theory must come out as not certified.  A suite in which all controls pass is itself a failure.
+`validation.controls_of_relatives`, those of annealing and of policy iteration in `validation.other_controls`.  Each
+broken solver must be caught by the claims named beside it, and each problem outside the theory must come out as not
+certified.  A suite in which all controls pass is itself a failure.
 
 Gross faults show that a claim can fail; those of 2 % and less, on a problem where inequalities are equalities where the
 claim is one (`validation.sharp_cases`), that it can fail narrowly.
@@ -23,9 +24,19 @@ from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.validation.constants.lower_bounds import LowerBounds, lower_bounds
 from wpoflow.validation.constants.spectral_gap import spectral_gap
-from wpoflow.validation.control import FAILS, NOT_CERTIFIED, TWO_PERCENT, Control, flat_cost, recorded, scaled
+from wpoflow.validation.control import (
+    CONTROLLED,
+    FAILS,
+    NOT_CERTIFIED,
+    TWO_PERCENT,
+    Control,
+    flat_cost,
+    recorded,
+    scaled,
+)
 from wpoflow.validation.controls_of_relatives import RELATIVES
 from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.other_controls import OTHERS
 
 RECORDED = (
     "gap",
@@ -158,7 +169,7 @@ CONTROLS: dict[str, Control] = {
             "the flow runs at half the speed that its dissipation says",
             lambda mdp: BrokenFlow(mdp, lambda q, dt: (q, 0.5 * dt)),
             {"dissipation_identity": FAILS},
-            controlled=True,
+            how=CONTROLLED,
         ),
         Control(
             "unreachable states",
@@ -173,7 +184,7 @@ CONTROLS: dict[str, Control] = {
             "the flow runs at 0.98 of the speed that its dissipation says",
             _SLOWER,
             {"trajectory": FAILS, "dissipation_identity": FAILS},
-            controlled=True,
+            how=CONTROLLED,
         ),
         Control(
             "temperature 2 % too high",
@@ -190,7 +201,7 @@ CONTROLS: dict[str, Control] = {
             _SLOWER,
             {"late_rate": FAILS},
             flat_cost,
-            controlled=True,
+            how=CONTROLLED,
         ),
         Control(
             "constants 2 % too large",
@@ -209,7 +220,7 @@ CONTROLS: dict[str, Control] = {
             },
             flat_cost,
             LargerConstants,
-            controlled=True,
+            how=CONTROLLED,
         ),
         Control(
             "decay 2 % slower",
@@ -217,7 +228,7 @@ CONTROLS: dict[str, Control] = {
             None,
             {"decay_weighted": FAILS, "decay_paper": FAILS, "decay_sup_norm": FAILS, "certificate": FAILS},
             flat_cost,
-            controlled=True,
+            how=CONTROLLED,
             falsify=recorded(gap=_slowed, gap_sup=_slowed),
         ),
         Control(
@@ -225,7 +236,7 @@ CONTROLS: dict[str, Control] = {
             "as recorded",
             None,
             {"dissipation_identity": FAILS, "recomputed": FAILS, "late_mixture": FAILS},
-            controlled=True,
+            how=CONTROLLED,
             falsify=recorded(dissipation=scaled, rate_observed=scaled),
         ),
         Control(
@@ -233,7 +244,7 @@ CONTROLS: dict[str, Control] = {
             "as recorded",
             None,
             {"identities": FAILS, "recomputed": FAILS},
-            controlled=True,
+            how=CONTROLLED,
             falsify=recorded(value_rho=lambda values: values + 1e-9 * np.abs(values).max()),
         ),
         Control(
@@ -241,7 +252,7 @@ CONTROLS: dict[str, Control] = {
             "as recorded",
             None,
             {"pointwise_descent": FAILS},
-            controlled=True,
+            how=CONTROLLED,
             falsify=recorded(descent_defect=lambda values: values + 1e-9),
         ),
         Control(
@@ -249,7 +260,7 @@ CONTROLS: dict[str, Control] = {
             "as recorded",
             None,
             {"recomputed": FAILS},
-            controlled=True,
+            how=CONTROLLED,
             falsify=recorded(occupancy_ratio_largest=lambda values: 0.98 * values),
         ),
         *(
@@ -258,10 +269,10 @@ CONTROLS: dict[str, Control] = {
                 "as recorded",
                 None,
                 {"recomputed": FAILS},
-                controlled=True,
+                how=CONTROLLED,
                 falsify=recorded(**{name: scaled}),
             )
             for name in RECORDED
         ),
     )
-} | {control.name: control for control in RELATIVES}
+} | {control.name: control for control in (*RELATIVES, *OTHERS)}

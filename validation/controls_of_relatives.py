@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.flows.fisher_rao import FisherRaoFlow
@@ -19,11 +17,19 @@ from wpoflow.solver.flows.mixture import MixtureFlow
 from wpoflow.solver.flows.proximal import ProximalFlow
 from wpoflow.solver.flows.wasserstein_fisher_rao import WassersteinFisherRaoFlow
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.validation.control import FAILS, TWO_PERCENT, Control, flat_cost
+from wpoflow.validation.control import (
+    CONTROLLED,
+    FAILS,
+    LOGARITHMIC,
+    OWN_STEPS,
+    TWO_PERCENT,
+    Control,
+    flat_cost,
+)
 from wpoflow.validation.evidence import Evidence
+from wpoflow.validation.sharp_cases.problems import starved
 
 LATE = 40.0
-STARVED = -500.0  # ln of a cell
 
 
 class SlowFisherRao(FisherRaoFlow):
@@ -116,11 +122,8 @@ def _first_q(mdp: GridMDP) -> FloatArray:
 
 
 def _starved(mdp: GridMDP) -> GridMDP:
-    """Instead of the problem a flat cost, and a first policy with hardly anything in its last cell."""
-    changed = flat_cost(mdp)
-    policy = np.full_like(changed.initial_policy, 1.0 / (changed.actions.size - 1))
-    policy[:, -1] = np.exp(STARVED)
-    return replace(changed, initial_policy=policy)
+    """Instead of the problem."""
+    return starved()
 
 
 RELATIVES = (
@@ -129,7 +132,7 @@ RELATIVES = (
         "its logarithms decay at 0.98 of tau, its dissipation is as it should be",
         SlowFisherRao,
         {"trajectory": FAILS, "dissipation_identity": FAILS, "fisher_rao_identity": FAILS},
-        controlled=True,
+        how=LOGARITHMIC,
         sound=FisherRaoFlow,
     ),
     Control(
@@ -138,7 +141,7 @@ RELATIVES = (
         SlowFisherRao,
         {"fisher_rao_bound": FAILS, "fisher_rao_identity": FAILS},
         _starved,
-        controlled=True,
+        how=LOGARITHMIC,
         sound=FisherRaoFlow,
     ),
     Control(
@@ -153,6 +156,7 @@ RELATIVES = (
         "the weight 1/(1 + tau eta) is that of 0.98 eta",
         ShortMirror,
         {"trajectory": FAILS, "mirror_identity": FAILS},
+        how=OWN_STEPS,
         sound=MirrorDescent,
     ),
     Control(
@@ -161,6 +165,7 @@ RELATIVES = (
         ShortMirror,
         {"mirror_contraction": FAILS},
         flat_cost,
+        how=OWN_STEPS,
         sound=MirrorDescent,
     ),
     Control(
@@ -168,6 +173,7 @@ RELATIVES = (
         "its steps see the Q of the first policy for ever",
         StaleMirror,
         {"mirror_identity": FAILS, "pointwise_descent": FAILS},
+        how=OWN_STEPS,
         sound=MirrorDescent,
     ),
     Control(
@@ -175,7 +181,7 @@ RELATIVES = (
         "its steps are those of transport, its dissipation is of both",
         TransportAlone,
         {"trajectory": FAILS, "dissipation_identity": FAILS},
-        controlled=True,
+        how=CONTROLLED,
         sound=WassersteinFisherRaoFlow,
     ),
     *(
@@ -185,14 +191,13 @@ RELATIVES = (
             broken,
             {"late_rate": FAILS},
             flat_cost,
-            controlled=True,
-            time=LATE,
+            how=how,
             sound=sound,
         )
-        for sound, broken, what in (
-            (FisherRaoFlow, SlowFisherRao, "0.98 of 2 tau"),
-            (MirrorDescent, ShortMirror, "(1 + 0.98 tau eta)^-2 a step"),
-            (WassersteinFisherRaoFlow, FastGrowth, "2 (lambda + 1.02 beta tau)"),
+        for sound, broken, how, what in (
+            (FisherRaoFlow, SlowFisherRao, replace(LOGARITHMIC, until=LATE), "0.98 of 2 tau"),
+            (MirrorDescent, ShortMirror, replace(OWN_STEPS, until=LATE), "(1 + 0.98 tau eta)^-2 a step"),
+            (WassersteinFisherRaoFlow, FastGrowth, replace(CONTROLLED, until=LATE), "2 (lambda + 1.02 beta tau)"),
         )
     ),
     Control(
@@ -207,7 +212,7 @@ RELATIVES = (
         "its steps are of both, its dissipation is that of transport",
         GrowthNotStated,
         {"dissipation_identity": FAILS, "recomputed": FAILS},
-        controlled=True,
+        how=CONTROLLED,
         sound=WassersteinFisherRaoFlow,
     ),
     Control(
@@ -215,7 +220,7 @@ RELATIVES = (
         "minima for 1.02 of eta",
         LongerProximal,
         {"trajectory": FAILS, "proximal_late": FAILS},
-        time=LATE,
+        how=replace(OWN_STEPS, until=LATE),
         sound=ProximalFlow,
     ),
     Control(
@@ -223,6 +228,7 @@ RELATIVES = (
         "what is moved costs twice what is lost",
         FourfoldProximal,
         {"trajectory": FAILS, "proximal_descent": FAILS},
+        how=OWN_STEPS,
         sound=ProximalFlow,
     ),
     Control(
@@ -232,6 +238,7 @@ RELATIVES = (
         {"measured_contraction": FAILS},
         flat_cost,
         DenserDivergence,
+        how=OWN_STEPS,
         sound=MirrorDescent,
     ),
 )

@@ -35,6 +35,7 @@ from wpoflow.validation.rates import future_bound, static_rate
 
 EPS = float(np.finfo(np.float64).eps)
 LARGEST_ROUNDING_SHARE = 0.5
+STEP_ROUNDINGS = 302.0  # sum of the absolute weights of extrapolation of order six
 
 
 class EvidenceError(ValueError):
@@ -242,6 +243,17 @@ class Evidence(FollowedFlow):
         """
         mass = float(np.max(self.run.series["mass_error"], initial=0.0))
         return self.optimum.gap_floor + self.temperature / (1.0 - self.discount) * mass * mass
+
+    def fall_rounding(self, gap: FloatArray) -> FloatArray:
+        """Relative rounding error of suboptimalities as those of the policies that exact steps would lead to, (rows,).
+
+        Besides that of what they are of the policies as they are: substeps err by about eps of every probability, and
+        combining them by weights of both signs enlarges that by up to the sum of their absolute values.  A relative
+        error r of p is a KL of r^2/2, and errors of earlier steps relax as everything else does.
+        """
+        stepped = 0.5 * (STEP_ROUNDINGS * EPS) ** 2 * self.temperature / (1.0 - self.discount)
+        ratio = stepped / np.maximum(gap, np.finfo(np.float64).tiny)
+        return np.asarray(self.rounding_share(gap) + 2.0 * np.sqrt(ratio) + ratio)
 
     def rounding_share(self, gap: FloatArray) -> FloatArray:
         """Relative rounding error of suboptimalities, (rows,).

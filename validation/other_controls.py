@@ -1,10 +1,6 @@
-"""Negative controls of what is claimed of other flows than the Wasserstein flow; see `validation.controls`."""
+"""Negative controls of what is claimed of annealed runs and of policy iteration; see `validation.controls`."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -13,17 +9,11 @@ from wpoflow.solver.entropy import gibbs_policy
 from wpoflow.solver.flows.fisher_rao import FisherRaoFlow
 from wpoflow.solver.flows.policy_iteration import PolicyIteration
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.records.run import Run
-from wpoflow.solver.runs.evolve import evolve_to_the_end
-from wpoflow.validation.claims import CLAIMS
-from wpoflow.validation.control import FAILS, NOT_CERTIFIED, Control, as_it_is, recorded
-from wpoflow.validation.evidence import Evidence
-from wpoflow.validation.finding import Finding, Verdict
+from wpoflow.validation.control import FAILS, NOT_CERTIFIED, Control, How, recorded
 
-ANNEAL = {"schedule": "harmonic", "rate": 0.3}
-ANNEALED = {"anneal": ANNEAL, "until": 40.0, "accuracy": 1e-4}
-STEPPED = {"anneal": ANNEAL, "until": 40.0, "step": 0.5, "scheme": "euler"}
-ITERATED = {"until": 12.0, "step": 1.0}
+ANNEALED = How(until=40.0, accuracy=1e-4, snapshots=2, anneal=("harmonic", 0.3))
+STEPPED = How(until=40.0, step=0.5, scheme="euler", snapshots=2, anneal=("harmonic", 0.3))
+ITERATED = How(step=1.0, snapshots=2)
 SMALLER = 10.0
 DAMPED = 0.05  # of the way to the Gibbs policy
 
@@ -68,53 +58,47 @@ class DampedIteration(PolicyIteration):
         return out
 
 
-@dataclass(frozen=True)
-class OtherControl(Control):
-    """A control with its own way of running.
-
-    Attributes
-    ----------
-    how : dict
-        Arguments of `evolve`.
-    """
-
-    how: dict[str, Any] = field(default_factory=dict)
-
-
-def _control(
-    name: str,
-    what: str,
-    broken: Callable[[GridMDP], FisherRaoFlow | PolicyIteration],
-    expected: dict[str, Verdict],
-    how: dict[str, Any],
-    falsify: Callable[[Run], Run] = as_it_is,
-) -> OtherControl:
-    return OtherControl(name, what, broken, expected, falsify=falsify, how=how)
-
-
-OTHER_CONTROLS: dict[str, OtherControl] = {
-    control.name: control
-    for control in (
-        _control("annealed, B too small", "costs act with a tenth of their weight", SlowerCosts,
-                 {"annealed_cost": FAILS}, ANNEALED),
-        _control("annealed, steps of a rising temperature", "the steps are made at tau0^2/tau(t)", RisingTemperature,
-                 {"annealed_descent": FAILS}, STEPPED),
-        _control("annealed, a temperature that rises", "recorded in the opposite order", FisherRaoFlow,
-                 {"annealed_descent": NOT_CERTIFIED}, ANNEALED,
-                 recorded(temperature=lambda values: values[::-1])),
-        _control("annealed, value rises by 1e-9", "as recorded", FisherRaoFlow,
-                 {"annealed_descent": FAILS}, ANNEALED,
-                 recorded(descent_defect=lambda values: values + 1e-9)),
-        _control("policy iteration, damped", "a twentieth of the way to the Gibbs policy", DampedIteration,
-                 {"iteration_contraction": FAILS}, ITERATED),
-    )
-}  # fmt: skip
-
-
-def run_other_control(control: OtherControl, mdp: GridMDP) -> list[Finding]:
-    """Findings of the claims a control speaks of."""
-    assert control.broken is not None
-    flow = control.broken(mdp)
-    run = evolve_to_the_end(mdp, flow=flow, snapshots=2, **control.how)
-    evidence = Evidence(control.name, control.falsify(run), mdp, flow)
-    return [CLAIMS[name].finding(evidence) for name in control.expected]
+OTHERS = (
+    Control(
+        "annealed, B too small",
+        "costs act with a tenth of their weight",
+        SlowerCosts,
+        {"annealed_identity": FAILS, "annealed_cost": FAILS},
+        how=ANNEALED,
+        sound=FisherRaoFlow,
+    ),
+    Control(
+        "annealed, steps of a rising temperature",
+        "the steps are made at tau0^2/tau(t)",
+        RisingTemperature,
+        {"annealed_descent": FAILS},
+        how=STEPPED,
+        sound=FisherRaoFlow,
+    ),
+    Control(
+        "annealed, a temperature that rises",
+        "recorded in the opposite order",
+        FisherRaoFlow,
+        {"annealed_descent": NOT_CERTIFIED},
+        how=ANNEALED,
+        falsify=recorded(temperature=lambda values: values[::-1]),
+        sound=FisherRaoFlow,
+    ),
+    Control(
+        "annealed, value rises by 1e-9",
+        "as recorded",
+        FisherRaoFlow,
+        {"annealed_descent": FAILS},
+        how=ANNEALED,
+        falsify=recorded(descent_defect=lambda values: values + 1e-9),
+        sound=FisherRaoFlow,
+    ),
+    Control(
+        "policy iteration, damped",
+        "a twentieth of the way to the Gibbs policy",
+        DampedIteration,
+        {"iteration_contraction": FAILS},
+        how=ITERATED,
+        sound=PolicyIteration,
+    ),
+)

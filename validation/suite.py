@@ -37,7 +37,6 @@ from wpoflow.validation.evidence import Evidence, Family
 from wpoflow.validation.exact_cases.cases import CASES
 from wpoflow.validation.finding import Finding, Verdict
 from wpoflow.validation.judged_flow import WASSERSTEIN
-from wpoflow.validation.other_controls import OTHER_CONTROLS, run_other_control
 from wpoflow.validation.sharp_cases import constants_attained
 from wpoflow.validation.sharp_cases.suite import sharp_findings
 
@@ -55,6 +54,8 @@ CONTROL_CELLS = {"x": 24, "u": 24}
 RELATIVES = {"bandit": {"a": 32}, "lqr": {"x": 8, "u": 12}}
 """Problems on which flows other than the Wasserstein flow are judged, and their cells."""
 OWN_STEP = 0.5
+OWN_KEYS = {"beta": 0.7}
+"""Keys of flows, at values that are not one: a factor left out is seen."""
 Progress = Callable[[str], None]
 
 
@@ -283,15 +284,9 @@ def validate_everything(
         for name in gallery_names():
             tell(f"problem {name}")
             _judged(result, problem_evidence(read_problem(name), level), level, only, watch)
-        for name, (problem, changes) in FOLLOWED.items():
+        for name, problem in followed_otherwise().items():
             tell(f"problem {name}")
-            evidence = problem_evidence(read_problem(problem, set=changes), level)
-            _judged(result, replace(evidence, name=name), level, only, watch)
-        for flow in FLOWS:
-            for problem in RELATIVES if flow != WASSERSTEIN else ():
-                tell(f"problem {problem}, {flow}")
-                evidence = problem_evidence(_followed_by(problem, flow), level)
-                _judged(result, replace(evidence, name=f"{problem}, {flow}"), level, only, watch)
+            _judged(result, replace(problem_evidence(problem, level), name=name), level, only, watch)
     if not only:  # of a single problem or run they are listed, with the reason
         result.findings[:] = [found for found in result.findings if found.applies]
     if not only or exact_solution.NAME in only:
@@ -305,17 +300,19 @@ def validate_everything(
             tell(f"negative control: {control.name}")
             findings = run_control(control, mdp)
             result.controls[control.name] = (control, findings, caught(control, findings))
-        for control in OTHER_CONTROLS.values():
-            tell(f"negative control: {control.name}")
-            findings = run_other_control(control, mdp)
-            result.controls[control.name] = (control, findings, caught(control, findings))
     return result
 
 
-def _followed_by(problem: str, flow: str) -> ProblemFile:
-    """A gallery problem on few cells, with another flow."""
-    step = {"flow.step": str(FLOWS[flow].step or OWN_STEP)} if flow in own_step_flows() else {}
-    return read_problem(problem, cells=RELATIVES[problem], set={"flow.kind": f'"{flow}"', **step})
+def followed_otherwise() -> dict[str, ProblemFile]:
+    """Problems with another flow, or an annealed temperature, by the name of the case."""
+    found = {name: read_problem(problem, set=changes) for name, (problem, changes) in FOLLOWED.items()}
+    for flow, entry in FLOWS.items():
+        keys = {"flow.kind": f'"{flow}"', **{f"flow.{key}": str(OWN_KEYS[key]) for key in entry.parameters}}
+        if flow in own_step_flows():
+            keys["flow.step"] = str(entry.step or OWN_STEP)
+        for problem, cells in RELATIVES.items() if flow != WASSERSTEIN else ():
+            found[f"{problem}, {flow}"] = read_problem(problem, cells=cells, set=keys)
+    return found
 
 
 def merged(results: Sequence[SuiteResult]) -> SuiteResult:

@@ -71,8 +71,8 @@ def inner_actions(points: NextPoints, n_states: int, n_actions: int) -> int:
         inner = int(np.gcd.reduce(changes, initial=inner))
         if inner == 1:
             return 0
-    chunks = state_chunks(n_states, n_actions)
-    return inner if all(_factorises(*points(start, stop), inner) for start, stop in chunks) else 0
+    chunks = (points(start, stop) for start, stop in state_chunks(n_states, n_actions))
+    return inner if all(_factorises(first, second, inner) for first, second in chunks) else 0
 
 
 def _factorises(first: FloatArray, second: FloatArray, inner: int) -> bool:

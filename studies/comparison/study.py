@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,62 +60,33 @@ class _Clock:
         return np.asarray(self.seconds)[at]
 
 
-def compare(
-    problem: str | Path | GridMDP,
-    flows: Sequence[str],
-    *,
-    until: Until | None = None,
-    accuracy: float | None = None,
-    cells: Mapping[str, int] | None = None,
-    set: Mapping[str, Any] | None = None,
-    folder: str | Path | None = None,
-    force: bool = False,
-    progress: Tell | None = None,
-    rates: RatesOf = lambda run: {},
-) -> Comparison:
-    """Run flows on a problem and measure what each takes to which gap.
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a comparison; see `validation.comparison.compare`."""
 
-    Parameters
-    ----------
-    problem : str, Path or GridMDP
-        A gallery name or a file, as for `load_problem`, or a grid problem.
-    flows : sequence of str
-        As ``"fisher-rao"`` or ``"mirror:step=0.5"``: a flow, and any of its keys.
-    until : float or mapping, optional
-        For all of them, as for `evolve`; by default what the problem's file says.
-    accuracy : float, optional
-        Of those in continuous time that name none.
-    cells, set : mappings, optional
-        Replace grid sizes and keys of the file, as in `load_problem`.
-    folder : path, optional
-        Where run files are written, and looked for; by default none are.
-    force : bool
-        Replace run files that are there.
-    progress : callable, optional
-        Told of every flow and what is done with it before it is: "run", "resume" or "keep".
-    rates : callable
-        Guaranteed and sharp rate of a run.
+    problem: str | Path | GridMDP
+    flows: Sequence[str]
+    until: Until | None
+    accuracy: float | None
+    cells: Mapping[str, int] | None
+    set: Mapping[str, Any] | None
+    folder: str | Path | None
+    force: bool
+    progress: Tell | None
 
-    Returns
-    -------
-    Comparison
 
-    Raises
-    ------
-    ProblemError, ValueError
-        Faults of the file, of a flow or of what is asked for; one line that names it.
-    RunFileError
-        A run file in the folder is of something else, or damaged.
-    """
-    chosen = contestants(flows)
-    tell = progress or (lambda label, what: None)
-    where = None if folder is None else Path(folder)
+def measured(asked: Asked, rates: RatesOf) -> Comparison:
+    """Run the flows and measure what each takes to which gap; ``rates`` gives guaranteed and sharp rate of a run."""
+    problem, chosen = asked.problem, contestants(asked.flows)
+    where = None if asked.folder is None else Path(asked.folder)
     entries: list[Entry] = []
     known = {} if where is None else _noted(where / REPORT)
     with CompileTimer() as timer:
-        runner = _of_grid if isinstance(problem, GridMDP) else _of_file
-        given = {"until": until, "accuracy": accuracy, "cells": cells, "set": set, "force": force}
-        for one, path, done, clock in runner(problem, chosen, where, timer, tell, given):
+        if isinstance(problem, GridMDP):
+            runs = _of_grid(problem, chosen, where, timer, asked)
+        else:
+            runs = _of_file(problem, chosen, where, timer, asked)
+        for one, path, done, clock in runs:
             cpu = clock.until(done.series["time"]) if clock is not None else known.get(_run_id(done))
             if cpu is None or len(cpu) != len(done.series["time"]):
                 cpu = np.full(len(done.series["time"]), np.nan)
@@ -127,58 +98,52 @@ def compare(
 
 
 _Done = tuple[Contestant, str, Run, _Clock | None]
-_Given = Mapping[str, Any]
 
 
 def _of_grid(
-    mdp: Any, chosen: list[Contestant], where: Path | None, timer: CompileTimer, tell: Tell, given: _Given
+    mdp: GridMDP, chosen: list[Contestant], where: Path | None, timer: CompileTimer, asked: Asked
 ) -> Iterable[_Done]:
     """Runs of a problem stated in Python."""
-    if given["cells"] or given["set"]:
+    if asked.cells or asked.set:
         raise ValueError("cells and set replace values of a file that is still to be read")
-    if given["until"] is None:
+    if asked.until is None:
         raise ValueError("until: must be given for a problem stated in Python")
     for one in chosen:
-        _refuse(mdp, one, _control(one, given["accuracy"]))
+        _refuse(mdp, one, _control(one, asked.accuracy))
     _make(where)
     optimum = solve_optimum(mdp)
     for one in chosen:
-        tell(one.label, "run")
+        _tell(asked, one.label, "run")
         clock = _Clock(timer)
         path = None if where is None else where / one.file_name
         done = evolve(
             mdp,
-            until=given["until"],
+            until=asked.until,
             flow=as_flow(mdp, one.flow, one.parameters),
             optimum=optimum,
             output=path,
-            force=given["force"],
+            force=asked.force,
             progress=clock,
-            **_control(one, given["accuracy"]),
+            **_control(one, asked.accuracy),
         )
         yield one, "" if path is None else str(path), done, clock
 
 
 def _of_file(
-    problem: Any,
-    chosen: list[Contestant],
-    where: Path | None,
-    timer: CompileTimer,
-    tell: Tell,
-    given: Mapping[str, Any],
+    problem: str | Path, chosen: list[Contestant], where: Path | None, timer: CompileTimer, asked: Asked
 ) -> Iterable[_Done]:
     """Runs of a problem file, all of which are read before the first is begun."""
-    stated = [_stated(problem, one, given) for one in chosen]
+    stated = [_stated(problem, one, asked) for one in chosen]
     mdp = build_problem(stated[0])
     paths = [None if where is None else where / one.file_name for one in chosen]
     for one, text in zip(chosen, stated, strict=True):
         table = text.flow
         _refuse(mdp, one, {"scheme": table.scheme, "step": table.step, "accuracy": table.accuracy})
-    present = [_present(path, text, given["force"]) for path, text in zip(paths, stated, strict=True)]
+    present = [_present(path, text, asked.force) for path, text in zip(paths, stated, strict=True)]
     _make(where)
     optimum: Optimum | None = None
     for one, text, path, what in zip(chosen, stated, paths, present, strict=True):
-        tell(one.label, what)
+        _tell(asked, one.label, what)
         if what == "keep" and path is not None:
             yield one, str(path), open_run(path), None
             continue
@@ -191,12 +156,17 @@ def _of_file(
             replace(mdp, statement=text.text),
             Settings(flow=text.flow, record=text.record),
             output=path,
-            force=given["force"],
+            force=asked.force,
             progress=clock,
             optimum=optimum,
             origin=origin_of(text, problem),
         )
         yield one, "" if path is None else str(path), done, clock
+
+
+def _tell(asked: Asked, label: str, what: str) -> None:
+    if asked.progress is not None:
+        asked.progress(label, what)
 
 
 def _make(folder: Path | None) -> None:
@@ -205,17 +175,17 @@ def _make(folder: Path | None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-def _stated(problem: str | Path, one: Contestant, given: Mapping[str, Any]) -> ProblemFile:
+def _stated(problem: str | Path, one: Contestant, asked: Asked) -> ProblemFile:
     """The problem with one flow in it, as its run file will keep it."""
-    settings: dict[str, Any] = {**_control(one, given["accuracy"]), "flow": one.flow}
-    if given["until"] is not None:
-        settings["until"] = given["until"]
+    settings: dict[str, Any] = {**_control(one, asked.accuracy), "flow": one.flow}
+    if asked.until is not None:
+        settings["until"] = asked.until
     keys = {f"flow.{key}": repr(value) for key, value in one.parameters.items()}
     entry = FLOWS[one.flow]
     stated = "step" in settings or not entry.own_step or entry.step is not None
-    if not stated and read_problem(problem, set=given["set"]).flow.step is None:
+    if not stated and read_problem(problem, set=asked.set).flow.step is None:
         raise ValueError(f"flow {one.label!r}: its step belongs to the algorithm; give it, as {one.flow}:step=0.5")
-    return read_problem(problem, cells=given["cells"], set={**(given["set"] or {}), **keys}, **settings)
+    return read_problem(problem, cells=asked.cells, set={**(asked.set or {}), **keys}, **settings)
 
 
 def _control(one: Contestant, accuracy: float | None) -> dict[str, Any]:

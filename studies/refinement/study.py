@@ -233,7 +233,7 @@ class _Runner:
             flow=as_flow(mdp, self.flow, self.parameters),
             anneal=self.anneal,
             series={"times": self.times},
-            snapshots=0,
+            snapshots={"times": self.times} if self.functions else 0,
             optimum=optimum,
         )
         where = ", ".join(f"{name} {n}" for name, n in level.cells.items())

@@ -9,7 +9,7 @@ import pytest
 from tests.validation.cases import small_problem
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.validation.claims import CLAIMS
-from wpoflow.validation.control import Control, caught, run_control
+from wpoflow.validation.control import Control, as_it_is, caught, run_control
 from wpoflow.validation.controls import CONTROLS
 from wpoflow.validation.finding import Verdict
 
@@ -37,6 +37,12 @@ def test_the_step_unbroken_is_not_caught(lqr: GridMDP, name: str) -> None:
     findings = run_control(control, lqr)
     assert {finding.verdict for finding in findings} == {Verdict.HOLDS}
     assert not caught(control, findings)
+
+
+@pytest.mark.parametrize("name", [name for name, control in CONTROLS.items() if control.falsify is not as_it_is])
+def test_the_record_as_it_is_is_not_caught(lqr: GridMDP, name: str) -> None:
+    control = replace(CONTROLS[name], falsify=as_it_is)
+    assert {finding.verdict for finding in run_control(control, lqr)} == {Verdict.HOLDS}
 
 
 def test_a_problem_within_the_hypotheses_is_not_caught(lqr: GridMDP) -> None:

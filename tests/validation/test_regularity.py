@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import pytest
 
 from tests.validation.cases import judged
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
+from wpoflow.problems.problem_file import read_problem
 from wpoflow.problems.statement import Statement, build
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.evolve import evolve
@@ -17,6 +19,7 @@ from wpoflow.studies.refinement.plan import RefinedAxis
 from wpoflow.validation.claims.regularity import at_few_states
 from wpoflow.validation.evidence import Evidence, Family
 from wpoflow.validation.finding import Verdict
+from wpoflow.validation.suite import LEVELS, problem_evidence
 
 CELLS = {"s": 24, "a": 48}
 
@@ -86,3 +89,25 @@ def test_few_states_and_as_many_action_cells_as_pairs_allow() -> None:
     one = [RefinedAxis("a", "action", 64)]
     assert [axis.points for axis in at_few_states(Family(make, one))] == [800]
     assert at_few_states(Family(make, [RefinedAxis("x", "state", 9), RefinedAxis("a", "action", 1)])) == []
+
+
+@pytest.mark.parametrize("name", ["lqr", "inventory"])
+def test_logarithms_of_cells_without_mass_and_layers_at_ends_are_not_roughness(name: str) -> None:
+    """Smooth problems whose recorded score, over all cells, is the time error of the tails; densities steep at ends."""
+    case = problem_evidence(read_problem(name), LEVELS["quick"])
+    finding = judged("regularity", case)
+    assert finding.verdict is Verdict.HOLDS, finding.reason
+    scores = finding.notes["score where the policy is on three grids"]
+    assert max(scores) < 1.02 * min(scores)
+
+
+def test_a_score_that_is_rough_where_the_policy_is_does_not_hold() -> None:
+    """A jump of the cost is a jump of ln p at any time, which cells hold a share of that is the larger the fewer."""
+    finding = judged("regularity", evidence(0.5))
+    (score,) = (one for one in finding.hypotheses if one.name.startswith("score"))
+    assert not score.met
+
+
+def test_labels_have_no_derivatives() -> None:
+    finding = judged("regularity", problem_evidence(read_problem("grid_world"), LEVELS["quick"]))
+    assert not finding.applies

@@ -5,6 +5,7 @@ from __future__ import annotations
 from wpoflow.validation.claims import (
     annealed_cost,
     annealed_descent,
+    annealed_identity,
     constants_ordered,
     decay_any_rho,
     decay_paper,
@@ -66,6 +67,7 @@ CLAIMS: dict[str, Claim] = {
         policy_iteration,
         iteration_contraction,
         annealed_descent,
+        annealed_identity,
         annealed_cost,
         orders,
         regularity,

@@ -62,13 +62,7 @@ def judge(evidence: Evidence) -> Judgement:
     """Every row after the first."""
     mdp, series, annealing = evidence.mdp, evidence.run.series, evidence.annealing
     assert mdp is not None
-    annealed = Hypothesis("a temperature that falls", annealing is not None, "it is constant")
-    followed = Hypothesis("the Fisher–Rao flow", _fisher_rao(evidence), "another flow, which may freeze at barriers")
-    controlled = Hypothesis("controlled time error", evidence.accuracy is not None, "fixed steps")
-    begun = Hypothesis(
-        "the problem's own first policy", "initial" not in evidence.run.attributes, "the run began from another one"
-    )
-    hypotheses = (annealed, followed, controlled, begun)
+    hypotheses = annealed_fisher_rao(evidence)
     if annealing is None or not all(hypothesis.met for hypothesis in hypotheses):
         return hypotheses, (), {}
     best = solve_optimum(mdp, temperature=0.0)
@@ -100,6 +94,18 @@ def judge(evidence: Evidence) -> Judgement:
         )
     notes = {"least cost": least, "last cost gap": float(series["cost_gap"][-1]), "last bound": float(bound[-1])}
     return (*hypotheses, finite), tuple(measurements), notes
+
+
+def annealed_fisher_rao(evidence: Evidence) -> tuple[Hypothesis, ...]:
+    """What a run must be that the theory of the annealed flow speaks of."""
+    return (
+        Hypothesis("a temperature that falls", evidence.annealing is not None, "it is constant"),
+        Hypothesis("the Fisher–Rao flow", _fisher_rao(evidence), "another flow, which may freeze at barriers"),
+        Hypothesis("controlled time error", evidence.accuracy is not None, "fixed steps"),
+        Hypothesis(
+            "the problem's own first policy", "initial" not in evidence.run.attributes, "the run began from another one"
+        ),
+    )
 
 
 def cost_bound(mdp: GridMDP, best: Optimum, annealing: Annealing, times: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -88,7 +88,7 @@ def fall_measurement(
     rows = np.flatnonzero(evidence.judged)
     time, gaps = evidence.run.series["time"][rows], gap[rows]
     alphas, shares = alpha[rows], np.broadcast_to(share, gap.shape)[rows]
-    rounding = evidence.rounding_share(gaps)
+    rounding = evidence.fall_rounding(gaps)
     worst: Measurement | None = None
     largest, slack = -np.inf, np.inf
     for a, b in pairs(rows.size):

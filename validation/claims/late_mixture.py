@@ -108,7 +108,10 @@ def _quotients(evidence: Evidence, at: Deviations) -> float | None:
 
 
 def _recorded(evidence: Evidence, at: Deviations) -> tuple[float, float, float] | None:
-    """The recorded rate at a snapshot, what interpolation leaves open, and its relative rounding; None if unknown."""
+    """The rate at a snapshot, what interpolation leaves open, and its relative rounding; None if unknown.
+
+    That of its row or between two; where it changes too much from row to row, that of the snapshot's policy itself.
+    """
     series, row = evidence.run.series, at.row
     time, rate = series["time"], series["rate_observed"]
     if not evidence.judged[row]:
@@ -120,7 +123,8 @@ def _recorded(evidence: Evidence, at: Deviations) -> tuple[float, float, float] 
         return float(rate[row]), 0.0, share
     change = float(rate[row + 1] - rate[row])
     if not evidence.judged[row + 1] or abs(change) > GAP_RATE * float(rate[row]):
-        return None
+        own = [one.observed for one in evidence.certificates if one.time == at.time and np.isfinite(one.observed)]
+        return (own[0], 0.0, share) if own and evidence.judged[row + 1] else None
     part = float((at.time - time[row]) / (time[row + 1] - time[row]))
     return float(rate[row]) + part * change, 0.5 * abs(change), share
 

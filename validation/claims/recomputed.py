@@ -196,9 +196,8 @@ def _few(evidence: Evidence) -> IntArray:
 
 def _certified(evidence: Evidence, present: Frozen, row: int) -> Measurement:
     """The alpha certified from a row on is no larger than lambda of that row's own Gibbs policies."""
-    dense = min(present.spectral_gap(k) for k in range(len(present.log_g)))
-    largest = float(max(present.right.max(), present.left.max()))
-    allowed = 1e-10 * dense + 64.0 * EPS * present.log_g.shape[1] * largest
+    dense, error = min(present.spectral_gap(k) for k in range(len(present.log_g)))
+    allowed = 1e-10 * dense + error
     now = float(evidence.alpha_now[row])
     return Measurement(
         "certified alpha, below the present lambda", now, dense, "<=", evidence.when(row), rounding=allowed
@@ -215,9 +214,8 @@ def _spectral_gaps(evidence: Evidence, mdp: GridMDP, geometry: Geometry, q: Floa
     found = float(evidence.spectral_gaps[evidence.slowest])
     measurements = {"slowest": Measurement("lambda of the slowest state visited", found, slowest, "=")}
     for k, state in enumerate(states):
-        dense = frozen.spectral_gap(k)
-        largest = float(np.abs(frozen.matrix(k)).max())
-        allowed = 1e-10 * dense + 16.0 * EPS * mdp.actions.size * largest
+        dense, error = frozen.spectral_gap(k)
+        allowed = 1e-10 * dense + error
         found, bound = float(evidence.spectral_gaps[state]), float(evidence.bounds.best[state])
         where = mdp.states.describe(int(state)) or "the only state"
         _keep(measurements, Measurement("lambda", found, dense, "=", where, rounding=allowed))
@@ -267,6 +265,22 @@ def _concentrability(evidence: Evidence, visits: FloatArray) -> float:
         return float((best[best > 0.0] / visits[best > 0.0]).max())
 
 
+def _sharp(evidence: Evidence) -> list[Measurement]:
+    """The sharp rate from lambda, tau, the weights of the flow's equation, or the step of a discrete one."""
+    judged, tau, slowest = evidence.judged_as, evidence.temperature, float(evidence.spectral_gaps[evidence.slowest])
+    if evidence.annealing is not None or not np.isfinite(slowest):
+        return []
+    if judged.name in ("mirror", "proximal"):
+        step = judged.parameters["step"]
+        expected = 2.0 * float(np.log(1.0 + step * (tau if judged.name == "mirror" else slowest))) / step
+    elif judged.weights is not None:
+        expected = 2.0 * (judged.weights[0] * slowest + judged.weights[1] * tau)
+    else:
+        return []
+    found = evidence.sharp_rate
+    return [Measurement("rate: sharp", found, expected, "=", rounding=1e-9 * expected)]
+
+
 def _rates(evidence: Evidence) -> list[Measurement]:
     """Guaranteed rates of three rows from alpha, kappa, gamma and the ratio of occupancy to rho, formed again."""
     from wpoflow.validation.case_numbers import case_numbers
@@ -288,4 +302,4 @@ def _rates(evidence: Evidence) -> list[Measurement]:
         for name, number in expected.items():
             found, where = float(rates[name][row]), evidence.when(row)
             _keep(worst, Measurement(f"rate: {name}", found, number, "=", where, rounding=1e-9 * number))
-    return list(worst.values())
+    return [*worst.values(), *_sharp(evidence)]

@@ -6,12 +6,19 @@ incompatible start) of
 
     d pi/d mu, |grad_a ln d pi/d mu|, |grad_a Q|, |grad_a^2 Q|
 
-should tend to limits.  All of them are functions of the action, state by state, so a rough cost is seen the sooner the
+should tend to limits.  Grids for the last two are in the proportions of the problem's own.  Policies are steeper in the
+action than anything is in the state: for the first two the action axes are given more of the pairs (`sharing`).  The
+score is looked at where the policy has a ten
+thousandth of the uniform density or more: a controlled step knows p to a part of p - g in the norm with the weight
+1/(p + g), and ln p of cells with less is its error, which grows as cells shrink.
+
+All of them are functions of the action, state by state, so a rough cost is seen the sooner the
 finer the action axis.  Therefore density and |grad_a Q| are looked at once more with the action axes alone refined, at
 the states of a grid of about twenty, each halving the cells before: for one axis the finest has 800 cells.  A jump in
-the action too small to show beside the slopes of the smooth part on 16 000 pairs shows there.  Score and |grad_a^2 Q|
-are not: between states V is interpolated linearly, so that Q(s, .) has kinks at the distance of the states, whose
-second difference quotients grow with the number of action cells whatever the problem is.
+the action too small to show beside the slopes of the smooth part on 16 000 pairs shows there.  |grad_a^2 Q| is
+not: between states V is interpolated linearly, so that Q(s, .) has kinks at the distance of the states, whose
+second difference quotients grow with the number of action cells whatever the problem is.  Nor do both directions
+alone make up for all axes together: what grows like the reciprocal of the larger spacing is bounded along either.
 
 A monitor that grows by more than a tenth from the middle to the finest grid, and by no less
 than half of what it grew before, is growing without a bound that one could see: the regularity is not certified for
@@ -24,6 +31,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from wpoflow.solver.records.run import Run
 from wpoflow.studies.refinement.plan import RefinedAxis
 from wpoflow.studies.refinement.problem_grids import coarsened
@@ -32,9 +41,12 @@ from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.evidence import Evidence, Family
 from wpoflow.validation.finding import Hypothesis, Measurement
 
-MONITORS = ("density_max", "score_max", "q_slope_max", "q_curvature_max")
+SCORE = "score where the policy is"
+OF_POLICY, OF_Q = ("density_max", SCORE), ("q_slope_max", "q_curvature_max")
 AT_STATES = ("density_max", "q_slope_max")
 MOST_PAIRS = 16000.0
+OF_STATES = 1.5  # how many times as much an action axis weighs as one of states
+LEAST_DENSITY = 1e-4  # of the uniform one
 FEW_STATES = 20.0
 LEVELS = 3
 GROWTH = 0.1
@@ -53,12 +65,16 @@ def judge(evidence: Evidence) -> Judgement:
     """Suprema on three grids, and on three action grids at a few states."""
     family = evidence.family
     assert family is not None
+    if labelled := [axis.name for axis in family.axes if axis.labelled]:
+        words = f"the values of {', '.join(labelled)} are labels, with nothing between them"
+        return (Hypothesis("actions with derivatives", False, words, scope=True),), (), {}
     given = [axis.name for axis in family.axes if axis.by_edges]
     if given:
         words = f"axis {', '.join(given)} is given by edges"
         return (Hypothesis("every axis can be refined", False, words),), (), {}
     try:
-        found = _study(evidence, family, family.coarsened(MOST_PAIRS), "grid", math.sqrt(2.0), MONITORS)
+        found = _study(evidence, family, sharing(family), "grid", math.sqrt(2.0), OF_POLICY)
+        found += _study(evidence, family, family.coarsened(MOST_PAIRS), "grid", math.sqrt(2.0), OF_Q)
         fine = at_few_states(family)
         if fine:
             found += _study(evidence, family, fine, "actions", 2.0, AT_STATES)
@@ -75,6 +91,15 @@ def judge(evidence: Evidence) -> Judgement:
         hypotheses.append(Hypothesis(f"{name} does not keep growing", growth <= allowed, detail))
         measurements.append(Measurement(f"growth of {name}", growth, allowed, "<=", f"finest of the {words}"))
     return tuple(hypotheses), tuple(measurements), notes
+
+
+def sharing(family: Family) -> list[RefinedAxis]:
+    """The axes, about `MOST_PAIRS` pairs shared among them: of an action axis n^1.5 points, of a state axis n."""
+    of = {axis.name: OF_STATES if axis.kind == "action" else 1.0 for axis in family.axes if axis.points > 1}
+    if not of:
+        return list(family.axes)
+    each = MOST_PAIRS ** (1.0 / sum(of.values()))
+    return [replace(axis, points=round(each ** of[axis.name])) if axis.name in of else axis for axis in family.axes]
 
 
 def at_few_states(family: Family) -> list[RefinedAxis]:
@@ -122,4 +147,28 @@ def _supremum(name: str) -> Callable[[Run], float]:
     def supremum(run: Run) -> float:
         return float(run.series[name][run.series["time"] > 0.0].max())
 
-    return supremum
+    return _largest_score if name == SCORE else supremum
+
+
+def _largest_score(run: Run) -> float:
+    """max |grad_a ln d pi/d mu| over snapshots after the start, between cells of at least `LEAST_DENSITY`."""
+    snapshots, actions, largest = run.snapshots, run.actions, 0.0
+    assert snapshots is not None
+    shape = (-1, *(axis.size for axis in actions.axes))
+    least = LEAST_DENSITY * actions.volumes / actions.volumes.sum()
+    for index in np.flatnonzero(snapshots.time > 0.0).tolist():
+        policy = snapshots.policy_at(index)
+        meant = (policy >= least).reshape(shape)
+        logs = np.log(np.where(policy > 0.0, policy / run.reference_mass, 1.0)).reshape(shape)
+        for j, axis in enumerate(actions.axes, start=1):
+            if axis.size == 1:
+                continue
+            # the last face of a circle leads to the first cell
+            faces = axis.size if axis.boundary == "periodic" else axis.size - 1
+            here, there = np.arange(faces), np.arange(1, faces + 1) % axis.size
+            rise = np.abs(logs.take(there, axis=j) - logs.take(here, axis=j))
+            both = meant.take(there, axis=j) & meant.take(here, axis=j)
+            along = [1] * logs.ndim
+            along[j] = faces
+            largest = max(largest, float((np.where(both, rise, 0.0) / axis.distances[:faces].reshape(along)).max()))
+    return largest

@@ -8,8 +8,8 @@ kind follow neither, and nothing is certified of them.
 
 On problems small enough for dense code every certificate is formed again from its statement
 (`validation.independent.certificate`), and must not say more.  That sees what rows with room to spare cannot: an
-exponent, K(M), m or a level left out.  It is compared to 1e-5 of itself where the suboptimality exceeds a hundred
-times its rounding floor.
+exponent, K(M), m or a level left out.  It is compared to 1e-5 of itself, and what its spectral gaps may err by, where
+the suboptimality exceeds a hundred times its rounding floor.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.validation.certificate.issue import Issued
 from wpoflow.validation.certificate.statement import Certificate, best
 from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.claims.static_inequality import above_rounding, rate_measurement
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.lower_bounds import lower_bounds
+from wpoflow.validation.constants.proven import proven
 from wpoflow.validation.evidence import LARGEST_ROUNDING_SHARE, Evidence
 from wpoflow.validation.finding import Hypothesis, Measurement
 from wpoflow.validation.independent.certificate import CertificateAgain
@@ -35,7 +37,12 @@ from wpoflow.validation.judged_flow import NO_CERTIFICATE
 
 MOST_WORK = 1e5  # states times cubed actions
 AGAIN = 1e-5
-FORMED = ("certified rate of |V - V*|_sup", "least price of gap(rho)", "guarantee of the instant")
+FORMED = (
+    "certified rate of |V - V*|_sup",
+    "least price of gap(rho)",
+    "guarantee of the instant",
+    "rate of gap(rho) in later rows",
+)
 
 
 @claim(
@@ -93,7 +100,7 @@ def _worst(evidence: Evidence, name: str, issued: list[Certificate], values: Flo
             budget = 0.0
             if not steps and measured > 0.0:
                 budget = float(evidence.time_error(abs(np.log(certificate.now / measured)))) * allowed
-            noise = float(evidence.rounding_share(np.array([measured]))[0]) * measured
+            noise = float(evidence.fall_rounding(np.array([measured]))[0]) * measured
             excess = (measured - budget - noise) / allowed
             if not excess <= largest:  # what is not a number is the worst of all
                 largest = excess if excess == excess else np.inf
@@ -131,7 +138,7 @@ def _formed_again(evidence: Evidence) -> list[Measurement]:
         return []
     geometry = Geometry.of(mdp.actions)
     best_q, best_log, _ = soft_optimal(mdp, evidence.optimum.value)
-    occupancy, found = PolicyValues(mdp, np.exp(best_log)).occupancy, dict.fromkeys(FORMED, (0.0, ""))
+    occupancy, found = PolicyValues(mdp, np.exp(best_log)).occupancy, dict.fromkeys(FORMED, (0.0, "", 0.0))
     for entry in evidence.certificates:
         if not entry.gap > 100.0 * evidence.gap_floor:
             continue
@@ -147,14 +154,31 @@ def _formed_again(evidence: Evidence) -> list[Measurement]:
         ]
         ratios += [(FORMED[1], again.square(occupancy) / max(one.square, 1e-300)) for one in entry.later]
         ratios.append((FORMED[2], _over(entry.instantaneous, again.instantaneous())))
+        ratios += [(FORMED[3], ratio) for ratio in _later_rows(evidence, entry)]
         for name, ratio in ratios:
-            if not ratio <= found[name][0]:
-                found[name] = ratio, f"t = {entry.time:.4g}"
+            noise = again.noise if name in (FORMED[0], FORMED[2]) else 0.0
+            if not ratio - noise <= found[name][0] - found[name][2]:
+                found[name] = ratio, f"t = {entry.time:.4g}", noise
     return [
-        Measurement(f"{name}, formed again", ratio, 1.0, "<=", where, rounding=AGAIN)
-        for name, (ratio, where) in found.items()
+        Measurement(f"{name}, formed again", ratio, 1.0, "<=", where, rounding=AGAIN + noise)
+        for name, (ratio, where, noise) in found.items()
         if where
     ]
+
+
+def _later_rows(evidence: Evidence, issued: Issued) -> list[float]:
+    """What is said of the rate in rows after a snapshot over 2 beta ((1 - b/sqrt y)^2 - L/y), at most b <= sqrt y."""
+    series, gamma, tau = evidence.run.series, evidence.discount, evidence.temperature
+    rows = np.flatnonzero((series["time"] >= issued.time) & evidence.judged)
+    gap, largest = series["gap"][rows], evidence.largest_gap[rows]
+    found = []
+    for one in issued.later:
+        said = one.rates(gap, one.squares(largest, gamma, tau))
+        own = (gamma * largest) ** 2 * one.weight / (8.0 * tau * (1.0 - gamma))
+        kept = np.clip(1.0 - np.sqrt(np.minimum(one.square, own) / gap), 0.0, None)
+        formed = 2.0 * float(proven(one.beta)) * (kept * kept - one.beyond / gap)
+        found += [_over(float(a), float(b)) for a, b in zip(said, formed, strict=True) if a > 0.0]
+    return [ratio if ratio >= 0.0 else np.inf for ratio in found]
 
 
 def _over(said: float, formed: float) -> float:

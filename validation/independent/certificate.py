@@ -28,7 +28,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.validation.independent.generator import Frozen, Geometry
-from wpoflow.validation.independent.policy import PolicyValues, bregman, relative_entropy
+from wpoflow.validation.independent.policy import PolicyValues, bregman, entropy_terms
 
 HALVINGS = 80
 
@@ -43,12 +43,19 @@ def _factor(log_most: float) -> float:
     return float(bregman(np.array(log_most)) / root**2)
 
 
+def _log_bregman(log_most: float) -> float:
+    """ln phi(M) of ln M > 0: phi itself is beyond double precision from M = e^700 on, and g is below it."""
+    if log_most < 1.0:
+        return float(np.log(bregman(np.array(log_most))))
+    return float(log_most + np.log(log_most - 1.0 + np.exp(-log_most)))
+
+
 @dataclass(frozen=True, eq=False)
 class OneState:
-    """x = p/g in logarithms and g, (A,); delta, e^(-u/(2 tau)), and bounds alpha and lambda of all later policies."""
+    """p and ln g, (A,); delta, e^(-u/(2 tau)), and bounds alpha and lambda of all later policies."""
 
-    log_x: FloatArray
-    g: FloatArray
+    policy: FloatArray
+    log_g: FloatArray
     delta: float
     mean: float
     alpha: float
@@ -56,13 +63,19 @@ class OneState:
 
     def tails(self, log_most: float) -> float:
         """T of ln M."""
-        moved = 2.0 * bregman(self.log_x + self.delta) - bregman(np.array(log_most))
-        above = self.log_x + self.delta > 0.0
-        return float((self.g * np.exp(-self.delta) * np.where(above, np.maximum(moved, 0.0), 0.0)).sum())
+        reduced = self.log_g - self.delta
+        with np.errstate(over="ignore"):  # infinite where M is far above x: nothing is left there
+            threshold = np.exp(reduced + _log_bregman(log_most))
+        moved = 2.0 * entropy_terms(self.policy, reduced) - threshold
+        return float(np.where(self._log_x() > -self.delta, np.maximum(moved, 0.0), 0.0).sum())
+
+    def _log_x(self) -> FloatArray:
+        with np.errstate(divide="ignore"):
+            return np.log(self.policy) - self.log_g
 
     def best(self, allowed: float) -> float:
         """The largest beta whose tails are no more than allowed."""
-        high, low = max(float(self.log_x.max()) + self.delta, 1e-12), 0.0
+        high, low = max(float(self._log_x().max()) + self.delta, 1e-12), 0.0
         for _ in range(HALVINGS):
             middle = 0.5 * (low + high)
             low, high = (low, middle) if self.tails(middle) <= allowed else (middle, high)
@@ -82,6 +95,11 @@ class CertificateAgain:
         Of the policy.
     alpha_best, alpha_now : arrays (S,)
         Lower bounds of alpha of p* and of the Gibbs policy of the policy's Q.
+
+    Attributes
+    ----------
+    noise : float
+        What the spectral gaps may err by, of themselves, and with them at most every rate.
     """
 
     def __init__(
@@ -92,20 +110,24 @@ class CertificateAgain:
         tau, gamma = mdp.temperature, mdp.discount
         self.present = Frozen.of(geometry, values.q, mdp.reference_mass, tau)
         optimal = Frozen.of(geometry, best_q, mdp.reference_mass, tau)
-        self.to_best = relative_entropy(policy, best_log)
+        self.to_best = entropy_terms(policy, best_log).sum(axis=1)
         self.u = values.solve(tau * self.to_best)
         self.delta = gamma * mdp.transition.expect(np.where(mdp.counted, self.u, 0.0)).max(axis=1) / tau
-        self.policy, self.g = policy, np.exp(self.present.log_g)
+        self.policy = policy
         with np.errstate(divide="ignore"):
             self.log_x = np.log(policy) - self.present.log_g
         states = range(len(policy))
-        kept, at_best = np.exp(-self.delta), np.array([optimal.spectral_gap(k) for k in states])
-        self.gap_now = np.array([self.present.spectral_gap(k) for k in states])
+        kept, (at_best, best_error) = np.exp(-self.delta), np.transpose([optimal.spectral_gap(k) for k in states])
+        self.gap_now, error = np.transpose([self.present.spectral_gap(k) for k in states])
+        both, errors = np.append(self.gap_now, at_best), np.append(error, best_error)
+        self.noise = float((errors[both > 0.0] / both[both > 0.0]).max(initial=0.0))
         self.alpha_now = np.maximum(alpha_now, kept * alpha_best)  # Holley and Stroock: p* may know more of it
         gap = kept * np.maximum(self.gap_now, at_best)
         alpha, mean = kept * np.maximum(alpha_best, alpha_now), np.exp(-self.u / (2.0 * tau))
         self.states = [
-            OneState(self.log_x[k], self.g[k], float(self.delta[k]), float(mean[k]), float(alpha[k]), float(gap[k]))
+            OneState(
+                policy[k], self.present.log_g[k], float(self.delta[k]), float(mean[k]), float(alpha[k]), float(gap[k])
+            )
             for k in states
         ]
 
@@ -131,11 +153,11 @@ class CertificateAgain:
     def instantaneous(self) -> float:
         """The guaranteed dissipation(rho)/gap(rho) of the policy itself."""
         tau, gamma = self.mdp.temperature, self.mdp.discount
-        entropy = relative_entropy(self.policy, self.present.log_g)
+        densities = entropy_terms(self.policy, self.present.log_g)
+        entropy, root = densities.sum(axis=1), np.sqrt(self.policy) * np.exp(self.present.log_g / 2.0)
         total = 0.0
         for k in range(len(self.u)):
-            mean = float(np.sqrt(self.policy[k] * self.g[k]).sum())
-            density = np.where(self.policy[k] > 0.0, self.g[k] * bregman(self.log_x[k]), self.g[k])
+            mean, density = float(root[k].sum()), densities[k]
             places = np.append(self.log_x[k][self.log_x[k] > 0.0], 0.0)
             tails = np.array([density[self.log_x[k] > place].sum() for place in places])
             kept = np.maximum(1.0 - tails / max(entropy[k], 1e-300), 0.0)

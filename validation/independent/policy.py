@@ -28,13 +28,17 @@ def bregman(log_ratio: FloatArray) -> FloatArray:
 
 def relative_entropy(policy: FloatArray, log_g: FloatArray) -> FloatArray:
     """KL(p|g) of every state, (S,), as a sum of non-negative terms; ``log_g`` (S, A) or (A,)."""
+    return np.asarray(entropy_terms(policy, log_g).sum(axis=1))
+
+
+def entropy_terms(policy: FloatArray, log_g: FloatArray) -> FloatArray:
+    """g phi(p/g) = p ln(p/g) - p + g cell by cell, never negative, also where g underflows or p/g overflows."""
     g = np.exp(log_g)
     with np.errstate(all="ignore"):
         ratio = np.log(policy) - log_g
         far = policy * ratio - policy + g
         near = g * bregman(np.clip(ratio, -1.0, 1.0))
-    terms = np.where(policy == 0.0, g, np.where(np.abs(ratio) < 0.5, near, far))
-    return np.asarray(terms.sum(axis=1))
+    return np.where(policy == 0.0, g, np.where(np.abs(ratio) < 0.5, near, far))
 
 
 class PolicyValues:

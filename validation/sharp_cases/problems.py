@@ -42,6 +42,8 @@ sqrt(u w) cos(pi/n), u and w the two rates, are known.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
@@ -61,8 +63,10 @@ CHAIN_DISCOUNT = 0.5
 BARRIER = 5.0
 COUPLING = 0.4
 SPIKE = 4.0
+STARVED = -500.0  # ln of a cell
 SMALL = 1e-4  # probability of the actions that do not waste
 WASTE = 10.0
+STAIRS, TOLL, PRIZE = 6, 100.0, 1e5
 
 
 def _bandit(actions: Grid, cost: FloatArray, policy: FloatArray, temperature: float, discount: float) -> GridMDP:
@@ -87,6 +91,17 @@ def flat(shape: tuple[int, ...], *, circle: bool = False) -> GridMDP:
     slowest = int(np.argmin(shape))  # n^2 (1 - cos(pi/n)) increases with n
     angle = (2.0 if circle else 1.0) * np.pi * actions.points[:, slowest]
     return _bandit(actions, np.full(actions.size, 0.3), 1.0 + DEVIATION * np.cos(angle), TEMPERATURE, DISCOUNT)
+
+
+def starved() -> GridMDP:
+    """A flat cost, and a first policy with hardly anything in its last cell: KL(p*|p) is all but its part.
+
+    Along the Fisher–Rao flow it falls at tau and no faster: nothing helps.
+    """
+    mdp = flat((6,))
+    policy = np.full_like(mdp.initial_policy, 1.0 / (mdp.actions.size - 1))
+    policy[:, -1] = np.exp(STARVED)
+    return replace(mdp, initial_policy=policy)
 
 
 def flat_rate(shape: tuple[int, ...], *, circle: bool = False) -> float:
@@ -187,6 +202,22 @@ def barrier() -> GridMDP:
 def two_successors() -> GridMDP:
     """D, B, G; two cells.  tau = 1."""
     return _with_waste(np.array([0.0, WASTE]), [1, 2], DISCOUNT)
+
+
+def staircase() -> GridMDP:
+    """Steps 0, 1, ..., and a goal; stay, climb.  tau = 1.
+
+    To climb costs a little, and pays only where the next step is known to: Howard's example, in which an iteration of
+    the policy mends one step, the highest that is still wrong, and leaves gamma of the largest suboptimality.
+    """
+    gamma, goal = CHAIN_DISCOUNT, STAIRS
+    cost = np.zeros((goal + 1, 2))
+    cost[:goal, 1] = TOLL
+    cost[goal] = -PRIZE * (1.0 - gamma)
+    policy = np.full((goal + 1, 2), 0.5)
+    policy[:goal] = 1.0 - SMALL**4, SMALL**4
+    successors = [[step, step + 1] for step in range(goal)] + [[goal, goal]]
+    return _with_states(cost, _table(successors, goal + 1), np.full(goal + 1, 1.0 / (goal + 1)), policy, gamma)
 
 
 def _with_waste(cost_b: FloatArray, successors: list[int], gamma: float) -> GridMDP:

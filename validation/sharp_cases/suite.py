@@ -47,6 +47,9 @@ RESOLUTION = {
     "late_rate": 1e-3,
     "late_mixture": 3e-2,
     "policy_iteration": 1e-7,
+    "fisher_rao_identity": 1e-3,
+    "fisher_rao_bound": 1e-3,
+    "iteration_contraction": 1e-6,
 }
 """The largest tolerance of each claim, relative to what it measures (absolute where that is zero, or below
 NEGLIGIBLE)."""
@@ -187,6 +190,18 @@ CASES: dict[str, SharpCase] = {
                 "sharp_certificate": INF,
                 "late_rate": INF,
             },
+        ),
+        SharpCase(
+            "starved cell",
+            problems.starved,
+            {"flow": "fisher-rao", "until": 25.0, "accuracy": 1e-6, "snapshots": 12},
+            {"recomputed": INF, "trajectory": INF, "fisher_rao_identity": INF, "fisher_rao_bound": INF},
+        ),
+        SharpCase(
+            "staircase",
+            problems.staircase,
+            {"flow": "policy-iteration", "until": 4.0, "step": 1.0},
+            {"iteration_contraction": 1.05},
         ),
         SharpCase(
             "chain",

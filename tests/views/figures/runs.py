@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, replace
 from functools import cache
 
+from typing import Any
+
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
@@ -84,7 +86,9 @@ def small_run(name: str, title: str = "A small regulator", rewards: bool = False
     return evolve(mdp, until=3.0, accuracy=1e-2, snapshots=6, flow=problem.flow.kind)
 
 
-def made_up(gap: FloatArray | list[float], *, optimum: bool = True, snapshots: int = 1, title: str = "Made up") -> Run:
+def made_up(
+    gap: FloatArray | list[float], *, optimum: bool = True, snapshots: int = 1, title: str = "Made up", **more: Any
+) -> Run:
     """A run over 3 states and 4 actions with the given gaps at the times 0, 1, 2, ..."""
     gaps = np.asarray(gap, dtype=np.float64)
     states, actions = Grid((uniform_axis("x", -1.0, 1.0, 3, "clamp"),)), Grid((uniform_axis("u", 0.0, 1.0, 4),))
@@ -103,7 +107,7 @@ def made_up(gap: FloatArray | list[float], *, optimum: bool = True, snapshots: i
         optimum=best if optimum else None,
         reference_mass=np.full(4, 0.25),
         rho=rho,
-        attributes={"title": title, "problem": "", "status": "failed", "discount": 0.5, "temperature": 1.0},
+        attributes={"title": title, "problem": "", "status": "failed", "discount": 0.5, "temperature": 1.0, **more},
     )
 
 

@@ -23,9 +23,7 @@ LABELS = ("wasserstein", "mirror:step=5", "policy-iteration", "wasserstein-fishe
 
 
 def of_flow(gap: list[float], flow: str, title: str = "Made up") -> Run:
-    run = made_up(gap, title=title)
-    run.attributes.update(flow=flow, steps=len(gap) - 1)
-    return run
+    return made_up(gap, title=title, flow=flow, steps=len(gap) - 1)
 
 
 def compared(gaps: list[list[float]], title: str = "Made up") -> Comparison:
@@ -54,7 +52,9 @@ def test_legend_and_panels_share_no_place(count: int, title: str, monkeypatch: p
     box = legend.get_window_extent(renderer)
     for panel in figure.axes:
         assert panel.get_legend() is None
-        assert not box.overlaps(panel.get_tightbbox(renderer))
+        taken = panel.get_tightbbox(renderer)
+        assert taken is not None
+        assert not box.overlaps(taken)
     assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1
     if count <= 5:
         assert box.height < figure.bbox.height / 8.0
@@ -103,10 +103,9 @@ def test_an_algorithm_is_where_it_began_until_its_first_step(flow: str, waits: b
 
 def test_a_rate_that_no_row_knows_is_said() -> None:
     """A panel without a line says why."""
-    run = made_up([2.0, 0.5, 0.1])
+    run = made_up([2.0, 0.5, 0.1], flow="policy-iteration")
     for name in ("rate_observed", "dissipation"):
         run.series[name][:] = np.nan
-    run.attributes["flow"] = "policy-iteration"
     for kind, panel in (("decay", 1), ("steps", 0)):
         words = [text.get_text() for text in plot(run, kind).axes[panel].texts]
         assert words == ["not known in any row"], kind
