@@ -120,6 +120,10 @@ def test_arguments_of_another_kind_say_what_makes_one_of_the_right_kind(call: An
         call(small_problem())
 
 
+def instead(mdp: GridMDP, **given: Any) -> GridMDP:
+    return replace(mdp, **given)
+
+
 def tabular(mdp: GridMDP, **given: Any) -> GridMDP:
     arrays = {"cost": mdp.cost} if "reward" not in given else {}
     table = np.full((*mdp.cost.shape, mdp.states.size), 1.0 / mdp.states.size)
@@ -127,11 +131,12 @@ def tabular(mdp: GridMDP, **given: Any) -> GridMDP:
 
 
 def stated(mdp: GridMDP, reward: Any) -> GridMDP:
-    return wpo.build(wpo.Statement(actions=mdp.actions, discount=0.9, temperature=0.1, reward=reward))
+    given: dict[str, Any] = {"reward": reward}  # which takes the place of the cost
+    return wpo.build(wpo.Statement(actions=mdp.actions, discount=0.9, temperature=0.1, **given))
 
 
 TAKEN: dict[str, tuple[Callable[[GridMDP, Any], Any], str]] = {
-    "reward": (lambda mdp, turned: replace(mdp, cost=None, reward=turned(mdp.cost)), "reward"),  # type: ignore[call-arg]
+    "reward": (lambda mdp, turned: instead(mdp, cost=None, reward=turned(mdp.cost)), "reward"),
     "reward of a table": (lambda mdp, turned: tabular(mdp, reward=turned(mdp.cost)), "reward"),
     "reward of a statement": (lambda mdp, turned: stated(mdp, lambda u: turned(u)), "reward"),
     "weights of labels": (
@@ -172,5 +177,5 @@ def test_a_first_policy_that_is_none_is_refused_by_state_and_cell() -> None:
     ):
         with pytest.raises(ValueError, match=place + mdp.actions.describe(3)):
             take()
-    again = solve_optimum(mdp, start=mdp.initial_policy.tolist())  # type: ignore[arg-type]
+    again = solve_optimum(mdp, start=mdp.initial_policy.tolist())
     np.testing.assert_array_equal(again.policy, solve_optimum(mdp, start=mdp.initial_policy).policy)
