@@ -7,16 +7,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-import numpy as np
+from wpoflow.core.arrays import real_array
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def negative(value: Any) -> Any:
-    """Minus a number or an array, or the function that gives minus what a function gives; None stays None."""
+def negative(value: Any, name: str) -> Any:
+    """Minus a number or an array, or the function that gives minus what a function gives; None stays None.
+
+    Raises
+    ------
+    ValueError
+        As `core.arrays.real_array`, of which ``name`` is what the value is called.
+    """
     if not callable(value):
-        return None if value is None else -np.asarray(value, dtype=np.float64)
-    return _Negative(value)
+        return None if value is None else -real_array(value, name)
+    return _Negative(value, name)
 
 
 @dataclass(frozen=True)
@@ -24,9 +30,10 @@ class _Negative:
     """Minus a function; pickled wherever the function can be."""
 
     function: Callable[..., Any]
+    name: str
 
     def __call__(self, *coordinates: Any) -> Any:
-        return -np.asarray(self.function(*coordinates), dtype=np.float64)
+        return -real_array(self.function(*coordinates), self.name)
 
 
 def takes_rewards(**names: str) -> Callable[[Function], Function]:
@@ -47,7 +54,7 @@ def takes_rewards(**names: str) -> Callable[[Function], Function]:
                 raise ValueError(f"give either {rewards[0]} or {costs[0]}, not both")
             for name, cost in names.items():
                 if name in named:
-                    named[cost] = negative(named.pop(name))
+                    named[cost] = negative(named.pop(name), name)
             if rewards:
                 named["rewards"] = True
             return function(*arguments, **named)

@@ -38,7 +38,7 @@ from wpoflow.grids.interpolation import Places, boundary_map
 from wpoflow.grids.smoothing import REACH, Banded, gaussian_banded
 
 ASYMPTOTIC = 4.0  # spacings from which on Sheppard's correction is exact to exp(-2 pi^2 16) < 1e-130 on even spacing
-CERTAIN = 1e-3  # spacings, a hundredth of the distance of a point to the ends of its cell in standard deviations
+CERTAIN = 1e-3  # spacings: of so small an s the ends of the cell are 500 away, and all mass is in it to the last bit
 WIDEST = 1.5  # lengths of the axis from which on the ends decide, and no cell
 _EVEN = 1e-9
 _ITERATIONS = 200

@@ -48,7 +48,7 @@ def potential_masses(grid: Grid, potential: Function, order: int = 8) -> FloatAr
     weights = gauss_weights(grid.dim, order)
     logarithm = np.empty(grid.size)
     for cells, points in points_in_cells([gauss_nodes(axis, order) for axis in grid.axes]):
-        values = _evaluate(potential, points, (cells.stop - cells.start, weights.size))
+        values = _evaluate(potential, points, (cells.stop - cells.start, weights.size), "potential")
         _refuse(grid, cells.start, values, ~np.isfinite(values), "potential")
         least = values.min(axis=1)
         with np.errstate(over="ignore"):  # values may lie so far apart that their difference is infinite
@@ -149,8 +149,10 @@ def policy_masses(states: Grid, actions: Grid, density: Function, order: int | N
     return masses
 
 
-def _evaluate(function: Function, points: list[FloatArray], shape: tuple[int, int]) -> FloatArray:
-    return np.broadcast_to(real_array(function(*points), "density"), shape)
+def _evaluate(
+    function: Function, points: list[FloatArray], shape: tuple[int, int], what: str = "density"
+) -> FloatArray:
+    return np.broadcast_to(real_array(function(*points), what), shape)
 
 
 def _refuse(grid: Grid, first: int, values: FloatArray, wrong: BoolArray, what: str, where: str = "") -> None:

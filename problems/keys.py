@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from wpoflow.problems.tables import Tables, _formula
+from wpoflow.solver.records.settings import RecordTable
 from wpoflow.solver.registry import AUTOMATIC, FLOWS, SCHEDULES, default_accuracy, parameter_keys, scheme_names
 
 _AXIS = {
@@ -90,6 +91,7 @@ _CHOICES = {
     "flow.scheme": scheme_names(),
     "flow.anneal.schedule": SCHEDULES,
 }  # for the models these are text
+_RECORD = RecordTable()
 _DEFAULTS = {
     "problem.title": "name of the file",
     **{
@@ -99,9 +101,9 @@ _DEFAULTS = {
         for key in parameter_keys()
     },
     "flow.accuracy": f"{default_accuracy(AUTOMATIC):g}; {default_accuracy('euler'):g} for `euler`",
-    "record.series.first": "0.001",
-    "record.series.per_decade": "20",
-    "record.snapshots": "30",
+    "record.series.first": f"{_RECORD.series.first:g}",
+    "record.series.per_decade": f"{_RECORD.series.per_decade}",
+    "record.snapshots": f"{_RECORD.snapshots}",
 }
 
 

@@ -2,8 +2,8 @@
 
     ProblemFile = validated tables + resolved TOML
 
-Only the standard library and pydantic are needed here, so that a fault in the file is reported at
-once; expressions are compiled when the problem is built (:mod:`problems.load`).
+Only the standard library and pydantic are needed here, and NumPy where an axis takes an expression for a number, so
+that a fault in the file is reported at once; expressions are compiled when the problem is built (:mod:`problems.load`).
 """
 
 from __future__ import annotations

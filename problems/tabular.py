@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import scipy.sparse as sp
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, real_array
 from wpoflow.grids.axis import label_axis, uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import tabulated_transition
@@ -88,7 +88,8 @@ def tabular_mdp(
     if labels is not None and len(labels) != n_actions:
         raise ValueError(f"labels are {len(labels)}; the transition is of {n_actions} actions")
     named = [str(k) for k in range(n_actions)] if labels is None else labels
-    mass = np.full(n_actions, 1.0 / n_actions) if reference_mass is None else np.asarray(reference_mass)
+    uniform = np.full(n_actions, 1.0 / n_actions)
+    mass = uniform if reference_mass is None else real_array(reference_mass, "reference_mass")
     objective: dict[str, Any] = {"reward": reward} if cost is None else {"cost": cost}
     return GridMDP(
         states=numbered_states(n_states) if states is None else states,

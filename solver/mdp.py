@@ -193,9 +193,11 @@ class GridMDP(Displayed, Travelling):
         wrong |= ~(policy.min(axis=1) >= 0.0)
         if np.any(wrong):
             state = int(np.argmax(wrong))
+            cell, total = int(policy[state].argmin()), float(policy[state].sum())
+            found = f"it is {policy[state, cell]:g} at {self.actions.describe(cell)}"
             raise ValueError(
                 f"{name} at state {state} ({self.states.describe(state)}) must be non-negative and sum to one; "
-                f"its sum is {policy[state].sum():.17g}"
+                + (found if policy[state, cell] < 0.0 else f"its sum is {total:.17g}")
             )
 
     def at_temperature(self, temperature: float) -> GridMDP:

@@ -43,6 +43,7 @@ from wpoflow.options import (
     until_option,
 )
 from wpoflow.solver.records.provenance import VERSION
+from wpoflow.solver.registry import fixed_step_schemes
 from wpoflow.views.figures import EXTENSIONS
 
 WITHOUT_KERNELS = {"gallery", "info", "keys", "seal"}
@@ -191,8 +192,8 @@ def optimum(**arguments: Any) -> None:
 @click.option("--factor", type=Choice(["2", "sqrt2"]), default="2", show_default=True, help="Ratio of mesh sizes.")
 @click.option(
     "--scheme",
-    type=Choice(["extrapolated", "euler"]),
-    help="Scheme whose steps are refined. Default the file's, or extrapolated where that takes no fixed steps.",
+    type=Choice(fixed_step_schemes()),
+    help="Scheme whose steps are refined. Default the file's, or where that takes no fixed steps the best that does.",
 )
 @click.option("--step", type=float, metavar="DT", help="Coarsest step. Default T/64 or somewhat less.")
 @click.option("--accuracy", type=float, metavar="TOL", help="Of the time steps where grids are refined. Default 1e-7.")

@@ -12,8 +12,8 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IndexArray, IntArray
 from wpoflow.core.compile import kernel
+from wpoflow.grids.transitions.stencil_kernels import BLOCKS, move_row
 
-BLOCKS = 64
 U = np.uintp
 
 
@@ -108,6 +108,4 @@ def noisy_plane_combine(
                     work[m] += weight * below
                     work[m + U(1)] += weight * centre
                     work[m + U(2)] += weight * above
-            for t in range(U(indptr[i]), U(indptr[i + 1])):
-                data[t] = work[U(indices[t])]
-                work[U(indices[t])] = 0.0
+            move_row(work, indices, indptr[i], indptr[i + 1], data)

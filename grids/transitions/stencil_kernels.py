@@ -138,6 +138,14 @@ def stencil_pattern(
         indptr[i + 1] = place
 
 
+@kernel()
+def move_row(work: FloatArray, indices: IndexArray, start: int, stop: int, data: FloatArray) -> None:
+    """Move the entries of a row from their columns into ``data``, and leave zeros there for the next row."""
+    for t in range(U(start), U(stop)):
+        data[t] = work[U(indices[t])]
+        work[U(indices[t])] = 0.0
+
+
 @kernel(parallel=True)
 def stencil_combine_1(
     base: IndexArray,
@@ -160,9 +168,7 @@ def stencil_combine_1(
                     high = policy[i, k] * fraction[i, k, 0]
                     work[m] += policy[i, k] - high
                     work[m + U(1)] += high
-            for t in range(U(indptr[i]), U(indptr[i + 1])):
-                data[t] = work[U(indices[t])]
-                work[U(indices[t])] = 0.0
+            move_row(work, indices, indptr[i], indptr[i + 1], data)
 
 
 @kernel(parallel=True)
@@ -193,9 +199,7 @@ def stencil_combine_2(
                     m += U(stride)
                     work[m] += high - high_right
                     work[m + U(1)] += high_right
-            for t in range(U(indptr[i]), U(indptr[i + 1])):
-                data[t] = work[U(indices[t])]
-                work[U(indices[t])] = 0.0
+            move_row(work, indices, indptr[i], indptr[i + 1], data)
 
 
 @kernel(parallel=True)
@@ -230,6 +234,4 @@ def stencil_combine(
                         filled *= 2
                     for c in range(filled):
                         work[U(n + offsets[c])] += weights[c]
-            for t in range(U(indptr[i]), U(indptr[i + 1])):
-                data[t] = work[U(indices[t])]
-                work[U(indices[t])] = 0.0
+            move_row(work, indices, indptr[i], indptr[i + 1], data)

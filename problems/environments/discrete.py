@@ -21,6 +21,7 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.core.registry import choices
 from wpoflow.grids.axis import label_axis
 from wpoflow.grids.grid import Grid
+from wpoflow.problems.environments.calls import RESETS
 from wpoflow.problems.environments.gym import gymnasium, name_of
 from wpoflow.problems.environments.models import Steps
 from wpoflow.problems.errors import ProblemError
@@ -190,18 +191,22 @@ def step_table(name: str, steps: Steps) -> sp.csr_array:
 
 def _outcomes(env: Any, name: str, s: int, a: int, n_states: int) -> Sequence[tuple[float, int, float, bool]]:
     try:
-        found = [(float(p), int(after), float(gain), bool(end)) for p, after, gain, end in env.unwrapped.P[s][a]]
+        found = [(float(p), float(after), float(gain), bool(end)) for p, after, gain, end in env.unwrapped.P[s][a]]
     except (LookupError, TypeError, ValueError) as error:
         raise ProblemError(
             f"environment {name}: P[{s}][{a}] of its table is no list of (probability, next state, reward, terminated)"
         ) from error
     for chance, after, gain, _ in found:
-        if not 0 <= after < n_states or not np.isfinite(gain) or not 0.0 <= chance <= 1.0:
+        if (
+            not (0 <= after < n_states and after == np.floor(after))
+            or not np.isfinite(gain)
+            or not 0.0 <= chance <= 1.0
+        ):
             raise ProblemError(
-                f"environment {name}: P[{s}][{a}] of its table holds (probability {chance:g}, next state {after}, "
+                f"environment {name}: P[{s}][{a}] of its table holds (probability {chance:g}, next state {after:g}, "
                 f"reward {gain:g}) of {n_states} states"
             )
-    return found
+    return [(chance, int(after), gain, end) for chance, after, gain, end in found]
 
 
 def _first_states(env: Any, n_states: int) -> FloatArray:
@@ -210,8 +215,8 @@ def _first_states(env: Any, n_states: int) -> FloatArray:
     return frequencies(env, n_states) if stated is None else np.asarray(stated, dtype=np.float64).ravel()
 
 
-def frequencies(env: Any, n_states: int, resets: int = 1000) -> FloatArray:
+def frequencies(env: Any, n_states: int) -> FloatArray:
     """How often each state comes first in resets with the seeds 0, 1, ..."""
     start = int(env.observation_space.start)
-    first = [int(env.reset(seed=seed)[0]) - start for seed in range(resets)]
-    return np.bincount(first, minlength=n_states) / resets
+    first = [int(env.reset(seed=seed)[0]) - start for seed in range(RESETS)]
+    return np.bincount(first, minlength=n_states) / RESETS

@@ -66,7 +66,8 @@ def solve_optimum(
     Raises
     ------
     ValueError
-        A temperature that is negative or not finite, a value of another shape, or what cannot be given together.
+        A temperature that is negative or not finite, a start that is no policy, a value of another shape, a masked
+        array, or what cannot be given together.
     TooColdError
         A temperature other than zero and below 1e-150.
     NotFiniteError
@@ -77,7 +78,10 @@ def solve_optimum(
     """
     check_problem(mdp)
     if temperature is not None and not 0.0 <= temperature < np.inf:
-        raise ValueError(f"temperature = {temperature} must not be negative, and finite")
+        raise ValueError(f"temperature = {temperature} must be finite and not negative")
+    if start is not None:
+        start = np.array(real_array(start, "start"))
+        mdp.check_policy(start, "start")
     if value is not None:
         value = np.array(real_array(value, "value"))
         if start is not None:
@@ -92,7 +96,7 @@ def solve_optimum(
         return solve_hard_optimum(mdp, value, linear_solver)
     mdp = mdp if temperature is None else mdp.at_temperature(temperature)
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
-    policy = np.tile(mdp.reference_mass, (mdp.states.size, 1)) if start is None else start.copy()
+    policy = np.tile(mdp.reference_mass, (mdp.states.size, 1)) if start is None else start
     incomplete = IncompleteLU()
     least, most = float(mdp.cost.min()), float(mdp.cost.max())
     if most - least == np.inf:

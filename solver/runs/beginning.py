@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, real_array
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transfer import transferred_policy
 from wpoflow.solver.mdp import GridMDP
@@ -50,7 +50,7 @@ def beginning_of(mdp: GridMDP, initial: Initial) -> Beginning:
     RunFileError
         The file cannot be read, or its policy is none.
     ValueError
-        The run keeps no policy, its axes are others than the problem's, or the array is no policy.
+        The run keeps no policy, its axes are others than the problem's, or the array is no policy or masked.
     """
     if isinstance(initial, Run):
         return _of_run(mdp, initial, "a run")
@@ -60,7 +60,7 @@ def beginning_of(mdp: GridMDP, initial: Initial) -> Beginning:
             return _of_run(mdp, open_run(path), path)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-    policy = np.array(initial, dtype=np.float64)
+    policy = np.array(real_array(initial, "initial"))
     mdp.check_policy(policy, "initial")
     return Beginning(policy, {"initial": "a policy that was given as an array"})
 

@@ -76,7 +76,7 @@ def evolve(
         ``{"every": dt}`` or ``{"times": [...]}``; the start and the stop are rows as well.  With a fixed
         step a geometric row is that of the first step at or after its time.
     snapshots : int, list of times or {"times": [...]}, optional
-        Times at which value and policy are kept, 10 by default; the stop is one as well.  A number of
+        Times at which value and policy are kept, 30 by default; the stop is one as well.  A number of
         them is geometric in time.
     output : path, optional
         Write a run file; snapshots then stay in the file and are read from it when asked for.

@@ -130,13 +130,6 @@ class ErrorControl:
         self._errors = squares[1]
         return error_ratios(norms, constants, self._accuracy, share, self._floor, out)
 
-    def within(self, squares: FloatArray) -> bool:
-        """Whether the errors, squares[0], are allowed where the progress is that of squares[1].  Array (2, S)."""
-        norms = np.empty((2, 2))
-        mean_and_maximum(squares, self._weights, self.counted, norms)
-        self._errors = squares[0]
-        return bool(np.all(norms[0] <= self._accuracy * norms[1] + self._floor))
-
     def mean(self, squares: FloatArray) -> float:
         """Mean over the states of squares (S,), as a square root."""
         norms = np.empty((1, 2))
@@ -144,7 +137,10 @@ class ErrorControl:
         return float(norms[0, 0])
 
     def measured(self, squares: FloatArray) -> float:
-        """Errors, squares[0], over what is allowed where the progress is that of squares[1].  Array (2, S)."""
+        """Errors, squares[0], over what is allowed where the progress is that of squares[1].  Array (2, S).
+
+        Not a number where they are not.
+        """
         norms = np.empty((2, 2))
         mean_and_maximum(squares, self._weights, self.counted, norms)
         self._errors = squares[0]

@@ -127,7 +127,7 @@ class ExponentialScheme(Scheme):
         assert control is not None
         out = self._ring.free(policy)
         self._exponential(policy, dt, level, out)
-        if control.within(self._squares):
+        if control.measured(self._squares) <= 1.0:
             after = ExponentialState(out, None, GROWTH * dt if state.fresh else dt, self._level, 1)
             return Trial(after, state, drift=self._drift, negative=int(self._negative.sum()))
         size, level = (dt, level + 1) if level < LAST else (0.5 * dt, level)

@@ -5,8 +5,9 @@ An axis of n points has m = n intervals, a clamped one m = n - 1 (its points inc
     m_k = m_0 f^k intervals (rounded),   f = 2 or sqrt(2),   k = 0 .. L-1,
 
 m_0 such that the finest level is about the problem's own grid: what is judged is the grid that is used.  With f = 2
-points of clamped axes are nested, n -> 2n - 1.  Axes of one point, and of labels, stay as they are.  What a direction
-does not refine stays at the middle level, and the steps of the direction ``time`` are h, h/f, h/f^2, ... on that grid.
+points of clamped axes are nested, n -> 2n - 1.  Axes of one point, of labels, and shocks stay as they are.  What a
+direction does not refine stays at the middle level, and the steps of the direction ``time`` are h, h/f, h/f^2, ... on
+that grid.
 
     states, actions    the axes of one kind together
     grid               all axes
@@ -49,8 +50,8 @@ class RefinedAxis:
         Whether its points include both ends.
     by_edges : bool
         Whether it is given by edges, and so cannot be refined.
-    labelled : bool
-        Whether its points are labels, of which there are no more.
+    counted : str
+        What it is where there is nothing between its points: "labels", or "a shock".
     """
 
     name: str
@@ -58,12 +59,12 @@ class RefinedAxis:
     points: int
     clamped: bool = False
     by_edges: bool = False
-    labelled: bool = False
+    counted: str = ""
 
     @property
     def fixed(self) -> bool:
         """Whether it stays as it is, since there is nothing between its points, or only one."""
-        return self.labelled or self.points == 1
+        return bool(self.counted) or self.points == 1
 
     def sizes(self, levels: int, factor: float) -> list[int]:
         """Points on each level, coarsest first."""
@@ -107,7 +108,8 @@ def plan_direction(
     Raises
     ------
     ValueError
-        Unknown direction, an axis given by edges or by labels, fewer than three levels, or no step where one is needed.
+        Unknown direction, an axis given by edges, of labels or of a shock, fewer than three levels, or no step where
+        one is needed.
     """
     if levels < 3:
         raise ValueError(f"levels = {levels}: an order needs three grids at least")
@@ -122,8 +124,8 @@ def plan_direction(
             f"axis {', '.join(edged)} is given by edges, which cannot be refined; give bounds and cells, "
             "or refine other axes by name"
         )
-    if name in names and chosen[0].labelled:
-        raise ValueError(f"axis {name} is labels, which cannot be refined; refine other axes by name")
+    if name in names and chosen[0].counted:
+        raise ValueError(f"axis {name} is {chosen[0].counted}, which cannot be refined; refine other axes by name")
     chosen = [axis for axis in chosen if not axis.fixed]
     stepped = name in ("time", "all") and name not in names
     if not chosen and not stepped:

@@ -12,17 +12,24 @@ FEWEST_CELLS = 7
 
 
 def refined_axes(problem: ProblemFile) -> list[RefinedAxis]:
-    """The axes of a problem file, states first."""
+    """The axes of a problem file: shocks, other states, actions."""
     tables = problem.tables
+    shocks = [RefinedAxis(name, "state", shock.size, counted="a shock") for name, shock in tables.shock.items()]
     states = [
         RefinedAxis(name, "state", axis.size, axis.boundary == "clamp" and axis.size > 1, axis.edges is not None)
         for name, axis in tables.state.items()
     ]
     actions = [
-        RefinedAxis(name, "action", axis.size, by_edges=axis.edges is not None, labelled=axis.labels is not None)
+        RefinedAxis(
+            name,
+            "action",
+            axis.size,
+            by_edges=axis.edges is not None,
+            counted="" if axis.labels is None else "labels",
+        )
         for name, axis in tables.action.items()
     ]
-    return states + actions
+    return shocks + states + actions
 
 
 def with_cells(problem: ProblemFile, sizes: Mapping[str, int]) -> ProblemFile:
@@ -37,7 +44,7 @@ def with_cells(problem: ProblemFile, sizes: Mapping[str, int]) -> ProblemFile:
 
 
 def coarsened(axes: Sequence[RefinedAxis], most_pairs: float) -> dict[str, int]:
-    """Cells of all axes that can have others, so that there are about ``most_pairs`` pairs, at most."""
+    """Cells of all axes that can have others, so that of more than ``most_pairs`` pairs about so many are left."""
     pairs = math.prod(axis.points for axis in axes)
     free = [axis for axis in axes if not axis.by_edges and not axis.fixed]
     if pairs <= most_pairs or not free:

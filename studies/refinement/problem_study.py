@@ -72,8 +72,8 @@ def refine(
     factor : float
         Ratio of mesh sizes of neighbouring levels.
     scheme, step : str, float, optional
-        Where steps are refined: time scheme (that of the file, or extrapolated where that takes no fixed steps), and
-        its coarsest step (a 64th of the last time or somewhat less).
+        Where steps are refined: time scheme (that of the file, or where that takes no fixed steps adams or
+        extrapolated), and its coarsest step (a 64th of the last time or somewhat less).
     accuracy : float
         Of the time steps where they are not refined.
     functions : mapping of name to callable, optional
@@ -111,6 +111,7 @@ def refine(
     plans = {name: plan_direction(name, axes, levels, factor, 1.0) for name in chosen}
     if scheme is None:
         scheme = stated.flow.scheme if stated.flow.scheme in fixed_step_schemes() else AUTOMATIC
+    scheme = studies.scheme_of_steps(scheme, stated.flow.kind)
     _refuse_what_cannot_fit(stated, [plan[-1] for plan in plans.values() if plan is not None], scheme)
     make = partial(_make, stated)
     looked_at, why = (list(times), "") if times is not None else _own_time(stated, make, plans)

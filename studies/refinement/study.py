@@ -104,8 +104,8 @@ def refine(
     factor : float
         Ratio of mesh sizes of neighbouring levels.
     scheme, step : str, float, optional
-        Where steps are refined: time scheme (automatic means extrapolated), and its coarsest step (a 64th of the last
-        time or somewhat less).
+        Where steps are refined: time scheme (automatic means adams where it applies, else extrapolated), and its
+        coarsest step (a 64th of the last time or somewhat less).
     accuracy : float
         Of the time steps where they are not refined.
     flow, parameters : str, mapping, optional
@@ -126,7 +126,7 @@ def refine(
     RefinementError
         A run that did not reach its end, or a value that is not finite.
     """
-    scheme = _of_fixed_step(scheme, flow)
+    scheme = scheme_of_steps(scheme, flow)
     _check(times, quantities, functions or {}, factor)
     chosen = default_directions(axes, flow) if directions is None else list(directions)
     refuse_only_step(chosen, flow)
@@ -137,7 +137,8 @@ def refine(
         plan = plan_direction(name, axes, levels, factor, first)
         if plan is None:
             raise ValueError(
-                f"direction {name}: there is no axis of more than one point to refine (labels stay as they are)"
+                f"direction {name}: there is no axis of more than one point to refine (labels stay as they are, as do "
+                "shocks)"
             )
         plans[name] = plan
     own = own_step if flow in own_step_flows() else None
@@ -155,8 +156,8 @@ def refine(
     return RefinementStudy(runner.title, tuple(times), factor, scheme, accuracy, tuple(entries))
 
 
-def _of_fixed_step(scheme: str, flow: str) -> str:
-    """The scheme whose steps are refined."""
+def scheme_of_steps(scheme: str, flow: str) -> str:
+    """The scheme whose steps are refined; ValueError if it takes none of fixed size with this flow."""
     kind = flow_class(flow)
     if kind.own_step:
         return DESCENT
@@ -166,8 +167,8 @@ def _of_fixed_step(scheme: str, flow: str) -> str:
     if scheme not in applying:
         valid = [AUTOMATIC, *applying]
         raise ValueError(
-            f"scheme {scheme!r} takes no fixed steps that could be refined; choose one of {', '.join(valid)}"
-            f"{did_you_mean(scheme, valid)}"
+            f"scheme {scheme!r} takes no fixed steps of flow {flow} that could be refined; choose one of "
+            f"{', '.join(valid)}{did_you_mean(scheme, valid)}"
         )
     return scheme
 

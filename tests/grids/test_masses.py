@@ -111,3 +111,14 @@ def test_errors_name_cell_and_state(call: object, words: str) -> None:
     assert callable(call)
     with pytest.raises(ValueError, match=words):
         call()
+
+
+def test_what_is_no_real_number_is_named_by_what_it_is_of() -> None:
+    given: list[tuple[str, object]] = [
+        ("potential", lambda f: potential_masses(LINE, f)),
+        ("density", lambda f: density_masses(LINE, f)),
+        ("density", lambda f: policy_masses(LINE, LINE, f)),
+    ]
+    for name, masses in given:
+        with pytest.raises(ValueError, match=f"^{name}: complex"):
+            masses(lambda *a: a[0] + 1j)  # type: ignore[operator]

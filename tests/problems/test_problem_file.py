@@ -20,6 +20,7 @@ from wpoflow.problems.load import load_problem
 from wpoflow.problems.problem_file import parse_problem, read_problem
 from wpoflow.solver.records.settings import FlowTable
 from wpoflow.solver.registry import AUTOMATIC, FLOWS, default_accuracy, own_step_flows, scheme_names
+from wpoflow.solver.runs.evolve import evolve
 
 MINIMAL: dict[str, Any] = {
     "problem": {"discount": 0.9, "temperature": 0.2},
@@ -65,6 +66,7 @@ def test_minimal_problem_gets_the_documented_defaults() -> None:
     assert flow.scheme == "automatic"
     assert problem.record.series.model_dump(exclude_none=True) == {"first": 1e-3, "per_decade": 20}
     assert problem.record.snapshots == 30
+    assert "kept, 30 by default" in (evolve.__doc__ or "")
     assert parse_problem(changed({"flow.step": 0.1})).flow.accuracy is None
     assert parse_problem(changed({"flow.until": 3})).flow.until.criteria == {"time": 3.0}
 

@@ -131,3 +131,64 @@ def test_arguments_of_another_kind_say_what_makes_one_of_the_right_kind(call: An
 def test_a_name_that_no_file_can_have_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"output .*: no file can have this name"):
         wpo.evolve(small_problem(), until=1.0, output=name)
+
+
+def instead(mdp: GridMDP, **given: Any) -> GridMDP:
+    return replace(mdp, **given)
+
+
+def tabular(mdp: GridMDP, **given: Any) -> GridMDP:
+    arrays = {"cost": mdp.cost} if "reward" not in given else {}
+    table = np.full((*mdp.cost.shape, mdp.states.size), 1.0 / mdp.states.size)
+    return wpo.tabular_mdp(table, **{**arrays, "discount": 0.9, "temperature": 0.1, **given})
+
+
+def stated(mdp: GridMDP, reward: Any) -> GridMDP:
+    given: dict[str, Any] = {"reward": reward}  # which takes the place of the cost
+    return wpo.build(wpo.Statement(actions=mdp.actions, discount=0.9, temperature=0.1, **given))
+
+
+TAKEN: dict[str, tuple[Callable[[GridMDP, Any], Any], str]] = {
+    "reward": (lambda mdp, turned: instead(mdp, cost=None, reward=turned(mdp.cost)), "reward"),
+    "reward of a table": (lambda mdp, turned: tabular(mdp, reward=turned(mdp.cost)), "reward"),
+    "reward of a statement": (lambda mdp, turned: stated(mdp, lambda u: turned(u)), "reward"),
+    "weights of labels": (
+        lambda mdp, turned: tabular(mdp, reference_mass=turned(mdp.reference_mass)),
+        "reference_mass",
+    ),
+    "policy a run begins from": (
+        lambda mdp, turned: evolve(mdp, until=0.1, initial=turned(mdp.initial_policy)),
+        "initial",
+    ),
+    "policy of the flow": (lambda mdp, turned: next(flow(mdp, policy=turned(mdp.initial_policy))), "policy"),
+    "policy of the optimum": (lambda mdp, turned: solve_optimum(mdp, start=turned(mdp.initial_policy)), "start"),
+    "value of the optimum": (lambda mdp, turned: solve_optimum(mdp, value=turned(mdp.rho)), "value"),
+}
+
+
+@pytest.mark.parametrize(("take", "name"), TAKEN.values(), ids=TAKEN)
+def test_masked_and_complex_arrays_are_refused_by_name_wherever_they_are_taken(
+    take: Callable[[GridMDP, Any], Any], name: str
+) -> None:
+    """What lies under a mask, and imaginary parts, are not dropped in silence."""
+    mdp = small_problem()
+    with pytest.raises(ValueError, match=f"^{name}: a masked array"):
+        take(mdp, lambda array: np.ma.array(array, mask=np.arange(array.size).reshape(array.shape) == 1))
+    with pytest.raises(ValueError, match=f"^{name}: complex"):
+        take(mdp, lambda array: array + 0j)
+
+
+def test_a_first_policy_that_is_none_is_refused_by_state_and_cell() -> None:
+    mdp = small_problem()
+    wrong = mdp.initial_policy.copy()
+    wrong[2, 3], wrong[2, 4] = -0.25, wrong[2, 3] + wrong[2, 4] + 0.25
+    place = f"at state 2 .{mdp.states.describe(2)}. must be non-negative and sum to one; it is -0.25 at "
+    for take in (
+        lambda: solve_optimum(mdp, start=wrong),
+        lambda: evolve(mdp, until=0.1, initial=wrong),
+        lambda: replace(mdp, initial_policy=wrong),
+    ):
+        with pytest.raises(ValueError, match=place + mdp.actions.describe(3)):
+            take()
+    again = solve_optimum(mdp, start=mdp.initial_policy.tolist())
+    np.testing.assert_array_equal(again.policy, solve_optimum(mdp, start=mdp.initial_policy).policy)

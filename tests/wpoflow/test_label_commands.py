@@ -37,3 +37,20 @@ def test_refinement_keeps_labels_and_says_so_of_their_axis(call: Call, tmp_path:
     assert "move 3, u 16" in out
     file.write_text(changed({}, BASE), encoding="utf-8")
     check_refusal(call, [*asked, "--axis", "actions"], 2, "no axis of more than one point to refine (labels stay as")
+
+
+def test_claims_that_refine_leave_labels_as_they_are_and_say_so_where_nothing_is_left(
+    call: Call, tmp_path: Any
+) -> None:
+    file = tmp_path / "lift.toml"
+    file.write_text(changed({"state.x.cells": 5, "flow.until.time": 1.0}, BASE), encoding="utf-8")
+    asked = ["validate", str(file), "--level", "full", "--only", "regularity"]
+    status, out, _ = call(*asked)
+    assert (status, "regularity            holds" in out) == (0, True)
+    alone = dict.fromkeys(("state", "dynamics", "noise", "definitions", "initial"))
+    file.write_text(changed({**alone, "cost.running": "move"}, BASE), encoding="utf-8")
+    status, out, _ = call(*asked)
+    assert (status, "regularity            not certified some axis can be refined: there are labels" in out) == (
+        0,
+        True,
+    )

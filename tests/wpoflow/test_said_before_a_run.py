@@ -112,3 +112,15 @@ def test_check_says_that_labels_are_cells_on_a_line(
     status, out, _ = call("check", written(lower, upper, cells))
     assert status == 0
     assert ("if they are labels" in out) == labels
+
+
+def test_a_problem_whose_name_has_two_lines_is_shown_and_warned_of_in_one(call: Call) -> None:
+    """The resolved text stays TOML, and no line of the terminal is anything but ours."""
+    text = Path(written()).read_text(encoding="utf-8")
+    seam = text.replace("[dynamics]", 'boundary = "periodic"\n[dynamics]').replace('"x**2"', '"x**2 + a"')
+    Path("two\nlines.toml").write_text(seam, encoding="utf-8")
+    status, out, err = call("check", "two\nlines.toml")
+    assert status == 0
+    assert out.startswith("# two\\nlines.toml, as resolved")
+    assert err.startswith("wpoflow: two\\nlines.toml: warning: cost.running jumps at the seam")
+    assert len(err.splitlines()) == 1

@@ -126,3 +126,8 @@ def test_series_in_which_nothing_can_be_drawn_make_no_noise(call: Call) -> None:
         status, _, err = call("plot", "run.h5", "-o", f"{kind}.svg", "--kind", kind)
         assert (status, err) == (0, "")
     assert call("movie", "run.h5", "-o", "m.gif")[::2] == (0, "")
+
+
+def test_a_name_of_two_lines_is_shown_in_one(call: Call) -> None:
+    small_run(Path("two\nlines.h5"), snapshots=2)
+    assert call("seal", "two\nlines.h5") == (0, "two\\nlines.h5 is sealed, whole and unaltered\n", "")

@@ -72,6 +72,9 @@ def judge(evidence: Evidence) -> Judgement:
     if given:
         words = f"axis {', '.join(given)} is given by edges"
         return (Hypothesis("every axis can be refined", False, words),), (), {}
+    if all(axis.fixed for axis in family.axes):
+        words = "there are labels, shocks and axes of one point only"
+        return (Hypothesis("some axis can be refined", False, words),), (), {}
     try:
         found = _study(evidence, family, sharing(family), "grid", math.sqrt(2.0), OF_POLICY)
         found += _study(evidence, family, family.coarsened(MOST_PAIRS), "grid", math.sqrt(2.0), OF_Q)
@@ -103,17 +106,18 @@ def sharing(family: Family) -> list[RefinedAxis]:
 
 
 def at_few_states(family: Family) -> list[RefinedAxis]:
-    """The axes with about `FEW_STATES` states, and as many action cells as pairs allow; none without actions."""
+    """The axes with about `FEW_STATES` states, and as many action cells as pairs allow; none without any to refine."""
     states = [axis for axis in family.axes if axis.kind == "state"]
-    actions = [axis for axis in family.axes if axis.kind == "action" and axis.points > 1]
+    actions = [axis for axis in family.axes if axis.kind == "action" and not axis.fixed]
     if not actions:
         return []
     few = coarsened(states, FEW_STATES)
     chosen = [replace(axis, points=few.get(axis.name, axis.points)) for axis in states]
     states_kept = max(float(math.prod(axis.points for axis in chosen)), FEW_STATES)
-    cells = round((MOST_PAIRS / states_kept) ** (1.0 / len(actions)))
-    single = [axis for axis in family.axes if axis.kind == "action" and axis.points == 1]
-    return [*chosen, *(replace(axis, points=max(axis.points, cells)) for axis in actions), *single]
+    kept = [axis for axis in family.axes if axis.kind == "action" and axis.fixed]
+    pairs = states_kept * math.prod(axis.points for axis in kept)
+    cells = round((MOST_PAIRS / pairs) ** (1.0 / len(actions)))
+    return [*chosen, *(replace(axis, points=max(axis.points, cells)) for axis in actions), *kept]
 
 
 def _study(

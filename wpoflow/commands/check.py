@@ -11,7 +11,7 @@ from wpoflow.core.text import one_line
 from wpoflow.estimate import seconds_if_factored, seconds_per_step
 from wpoflow.exits import Exit
 from wpoflow.problems.problem_file import read_problem
-from wpoflow.views.terminal import bytes_text, grid_rows, show, table
+from wpoflow.views.terminal import bytes_text, grid_rows, path_text, show, table
 
 if TYPE_CHECKING:
     from wpoflow.grids.grid import Grid
@@ -62,6 +62,6 @@ def main(*, asked: Mapping[str, Any]) -> Exit:
         rows.append(("", f"up to {longer:.1g} s where the Krylov method stagnates and systems are factored"))
     prepared.tell_doubts()
     rows += [("actions", f"{name}: {ORDER}") for name in whole_numbered(mdp.actions)]
-    show(f"# {stated.label}, as resolved with defaults filled in\n{stated.text}")
+    show(f"# {path_text(stated.label)}, as resolved with defaults filled in\n{stated.text}")
     show(f"# what a run would be\n{table(rows)}")
     return Exit.DONE

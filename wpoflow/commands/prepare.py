@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wpoflow.exits import CommandError, Exit
+from wpoflow.exits import CommandError, Exit, warn
 from wpoflow.problems.problem_file import ProblemFile
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ class Prepared:
     def tell_doubts(self) -> None:
         """Say them on standard error."""
         for line in self.doubts:
-            print(f"wpoflow: {self.problem.label}: warning: {line}", file=sys.stderr)
+            warn(f"{self.problem.label}: warning: {line}")
 
 
 def build(problem: ProblemFile) -> Prepared:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from wpoflow.exits import Exit
 from wpoflow.solver.storage.seal import seal_again
-from wpoflow.views.terminal import show
+from wpoflow.views.terminal import path_text, show
 
 
 def main(*, file: Path) -> Exit:
     """Seal a file again, once all that it holds is found to be as the run left it."""
     if found := seal_again(file):
-        show(f"{file} is sealed again; it was {found}")
+        show(f"{path_text(file)} is sealed again; it was {found}")
     else:
-        show(f"{file} is sealed, whole and unaltered")
+        show(f"{path_text(file)} is sealed, whole and unaltered")
     return Exit.DONE

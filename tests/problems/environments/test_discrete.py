@@ -258,6 +258,7 @@ def test_what_cannot_be_put_on_a_grid_is_told(env: Any, options: dict[str, Any],
             r"environment Walk: P\[0\]\[0\] of its table is no list of \(probability, next state, reward, terminated\)",
         ),
         ([[[(1.0, 0, 0.0)]] * 6] * 7, r"P\[0\]\[0\] of its table is no list"),
+        ([[[(1.0, 1.5, 0.0, False)]] * 6] * 7, r"holds \(probability 1, next state 1.5, reward 0\) of 7"),
         (
             [[[(1.0, 7, 0.0, False)]] * 6] * 7,
             r"P\[0\]\[0\] of its table holds \(probability 1, next state 7, reward 0\) of 7",

@@ -6,7 +6,11 @@ import math
 
 import pytest
 
+from tests.problems.test_problem_file import changed
+from wpoflow.problems.load import read_statement
+from wpoflow.problems.problem_file import parse_problem
 from wpoflow.studies.refinement.plan import RefinedAxis, coarsest_step, default_directions, plan_direction
+from wpoflow.studies.refinement.problem_grids import coarsened, refined_axes, with_cells
 
 X = RefinedAxis("x", "state", 65, clamped=True)
 Y = RefinedAxis("y", "state", 48)
@@ -37,6 +41,28 @@ def test_one_point_stays_and_so_do_edges_that_are_not_refined() -> None:
     assert plan_direction("one", [ONE, U], 3, 2.0, None) is None
     assert default_directions([ONE, U]) == ["actions", "time"]
     assert default_directions([X, U]) == ["states", "actions", "grid", "time"]
+
+
+def test_what_is_counted_stays_and_counts() -> None:
+    """Labels and shocks have nothing between their points; pairs are counted with them."""
+    shock, labels = RefinedAxis("z", "state", 5, counted="a shock"), RefinedAxis("move", "action", 4, counted="labels")
+    axes = [shock, X, U, labels]
+    assert cells("grid", *axes, levels=3) == [{"z": 5, "x": 1 + 16 * n, "u": 8 * n, "move": 4} for n in (1, 2, 4)]
+    for axis in (shock, labels):
+        with pytest.raises(ValueError, match=f"axis {axis.name} is {axis.counted}, which cannot be refined"):
+            plan_direction(axis.name, axes, 3, 2.0, None)
+
+
+def test_a_problem_is_coarsened_to_the_pairs_asked_for_whatever_its_axes() -> None:
+    for place in ({}, {"shock.z": {"method": "rouwenhorst", "persistence": 0.5, "deviation": 0.1, "points": 9}}):
+        stated = parse_problem(changed({"state.x.cells": 96, "action.u.cells": 96, **place}))
+        axes = refined_axes(stated)
+        assert math.prod(axis.points for axis in axes) == 96 * 96 * (9 if place else 1)
+        plan = read_statement(with_cells(stated, coarsened(axes, 2500.0))).plan
+        points = (plan.states[-1], plan.actions[0])
+        assert abs(plan.pairs / 2500.0 - 1.0) <= sum(
+            0.5 / (n - 0.5) for n in points
+        )  # each is rounded to a whole number
 
 
 def test_mesh_sizes_and_steps() -> None:
