@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from wpoflow.problems.resume import origin_of, resume
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.flow import as_flow
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.notices import RunFileWarning
 from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.records.settings import Settings, Until
 from wpoflow.solver.registry import AUTOMATIC, FLOWS
@@ -219,7 +221,9 @@ def _present(path: Path | None, stated: ProblemFile, force: bool) -> str:
 
 
 def _noted(report: Path) -> dict[str, list[float]]:
-    """Processor times by run, from an earlier comparison; nothing where there is none that can be read."""
+    """Processor times by run, from an earlier comparison; none without one and, which is said, of a damaged one."""
+    if not report.exists():
+        return {}
     try:
         flows = json.loads(report.read_text(encoding="utf-8"))["flows"]
         return {
@@ -227,6 +231,8 @@ def _noted(report: Path) -> dict[str, list[float]]:
             for entry in flows
         }
     except (OSError, ValueError, KeyError, TypeError):
+        lost = f"{report} cannot be read: processor times of the runs that are kept are not known"
+        warnings.warn(lost, RunFileWarning, stacklevel=2)
         return {}
 
 

@@ -33,6 +33,7 @@ FACTORS = {"2": 2.0, "sqrt2": math.sqrt(2.0)}
 FEWEST_INTERVALS = 4
 MOST_STEPS = 4096  # tried when looking for a step that meets all times
 STEPS = 64
+LABELS, SHOCK = "labels", "a shock"  # axes with nothing between their points
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class RefinedAxis:
     by_edges : bool
         Whether it is given by edges, and so cannot be refined.
     counted : str
-        What it is where there is nothing between its points: "labels", or "a shock".
+        What it is where there is nothing between its points: LABELS or SHOCK.
     """
 
     name: str

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from wpoflow.problems.problem_file import ProblemFile
-from wpoflow.studies.refinement.plan import RefinedAxis
+from wpoflow.studies.refinement.plan import LABELS, SHOCK, RefinedAxis
 
 FEWEST_CELLS = 7
 
@@ -14,7 +14,7 @@ FEWEST_CELLS = 7
 def refined_axes(problem: ProblemFile) -> list[RefinedAxis]:
     """The axes of a problem file: shocks, other states, actions."""
     tables = problem.tables
-    shocks = [RefinedAxis(name, "state", shock.size, counted="a shock") for name, shock in tables.shock.items()]
+    shocks = [RefinedAxis(name, "state", shock.size, counted=SHOCK) for name, shock in tables.shock.items()]
     states = [
         RefinedAxis(name, "state", axis.size, axis.boundary == "clamp" and axis.size > 1, axis.edges is not None)
         for name, axis in tables.state.items()
@@ -25,7 +25,7 @@ def refined_axes(problem: ProblemFile) -> list[RefinedAxis]:
             "action",
             axis.size,
             by_edges=axis.edges is not None,
-            counted="" if axis.labels is None else "labels",
+            counted="" if axis.labels is None else LABELS,
         )
         for name, axis in tables.action.items()
     ]

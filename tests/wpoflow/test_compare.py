@@ -65,6 +65,10 @@ def test_what_is_there_and_whole_is_kept_with_its_processor_time(call: Call) -> 
     assert {path: path.read_bytes() for path in before} == before
     again = json.loads(Path("out/compare.json").read_text(encoding="utf-8"))["flows"]
     assert [entry["rows"] for entry in again[:2]] == [entry["rows"] for entry in noted]
+    Path("out/compare.json").write_text('{"flows": [{}]}', encoding="utf-8")
+    with pytest.warns(wpo.RunFileWarning, match=r"compare\.json cannot be read: processor times of the runs"):
+        found = wpo.compare("bandit", ["fisher-rao"], cells={"a": 24}, until={"gap": 1e-6, "time": 80.0}, folder="out")
+    assert np.isnan(found.entries[0].cpu).all()
 
 
 def test_a_run_of_something_else_in_the_folder_is_refused_and_stays(call: Call) -> None:

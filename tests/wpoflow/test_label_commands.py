@@ -39,18 +39,14 @@ def test_refinement_keeps_labels_and_says_so_of_their_axis(call: Call, tmp_path:
     check_refusal(call, [*asked, "--axis", "actions"], 2, "no axis of more than one point to refine (labels stay as")
 
 
-def test_claims_that_refine_leave_labels_as_they_are_and_say_so_where_nothing_is_left(
-    call: Call, tmp_path: Any
-) -> None:
+def test_regularity_is_judged_beside_labels_and_of_labels_alone_is_none(call: Call, tmp_path: Any) -> None:
+    """Labels stay as they are where another action axis is refined; nothing has derivatives where there is none."""
     file = tmp_path / "lift.toml"
-    file.write_text(changed({"state.x.cells": 5, "flow.until.time": 1.0}, BASE), encoding="utf-8")
     asked = ["validate", str(file), "--level", "full", "--only", "regularity"]
+    file.write_text(changed({**MIXED, "flow.until.time": 1.0}, BASE), encoding="utf-8")
     status, out, _ = call(*asked)
     assert (status, "regularity            holds" in out) == (0, True)
-    alone = dict.fromkeys(("state", "dynamics", "noise", "definitions", "initial"))
-    file.write_text(changed({**alone, "cost.running": "move"}, BASE), encoding="utf-8")
+    file.write_text(changed({"state.x.cells": 5, "flow.until.time": 1.0}, BASE), encoding="utf-8")
     status, out, _ = call(*asked)
-    assert (status, "regularity            not certified some axis can be refined: there are labels" in out) == (
-        0,
-        True,
-    )
+    said = "regularity            not certified actions with derivatives: the values of move are labels"
+    assert (status, said in out) == (0, True)

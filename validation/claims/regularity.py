@@ -34,7 +34,7 @@ from dataclasses import replace
 import numpy as np
 
 from wpoflow.solver.records.run import Run
-from wpoflow.studies.refinement.plan import RefinedAxis
+from wpoflow.studies.refinement.plan import LABELS, RefinedAxis
 from wpoflow.studies.refinement.problem_grids import coarsened
 from wpoflow.studies.refinement.study import RefinementError, refine
 from wpoflow.validation.claims.claim import Judgement, claim
@@ -65,8 +65,9 @@ def judge(evidence: Evidence) -> Judgement:
     """Suprema on three grids, and on three action grids at a few states."""
     family = evidence.family
     assert family is not None
-    if labelled := [axis.name for axis in family.axes if axis.labelled]:
-        words = f"the values of {', '.join(labelled)} are labels, with nothing between them"
+    actions = [axis for axis in family.axes if axis.kind == "action"]
+    if actions and all(axis.counted == LABELS for axis in actions):
+        words = f"the values of {', '.join(axis.name for axis in actions)} are labels, with nothing between them"
         return (Hypothesis("actions with derivatives", False, words, scope=True),), (), {}
     given = [axis.name for axis in family.axes if axis.by_edges]
     if given:
@@ -165,7 +166,7 @@ def _largest_score(run: Run) -> float:
         meant = (policy >= least).reshape(shape)
         logs = np.log(np.where(policy > 0.0, policy / run.reference_mass, 1.0)).reshape(shape)
         for j, axis in enumerate(actions.axes, start=1):
-            if axis.size == 1:
+            if axis.size == 1 or axis.labels:
                 continue
             # the last face of a circle leads to the first cell
             faces = axis.size if axis.boundary == "periodic" else axis.size - 1
