@@ -25,6 +25,7 @@ from wpoflow.options import (
     Output,
     RunFile,
     anyway_option,
+    changes_options,
     checkpoint_option,
     compare_options,
     debug_option,
@@ -43,6 +44,7 @@ from wpoflow.options import (
     until_option,
 )
 from wpoflow.solver.records.provenance import VERSION
+from wpoflow.sweep_options import sweep_options
 from wpoflow.views.figures import EXTENSIONS
 
 WITHOUT_KERNELS = {"gallery", "info", "keys", "seal"}
@@ -223,6 +225,22 @@ def compare(**arguments: Any) -> None:
     those cut short are gone on with.
     """
     _call("compare", **arguments)
+
+
+@cli.command()
+@sweep_options(("rates", "constants", "verdicts"))
+@changes_options
+@flow_options
+@checkpoint_option
+@threads_option
+@quiet_option
+def sweep(**arguments: Any) -> None:
+    """Run a problem over lists of keys: a run file for each point, and one labelled result, DIR/study.nc.
+
+    Points that are there and whole are kept, those cut short are gone on with, and those that fail are kept with their
+    sentence while the others go on. Exit status 1 when a point failed.
+    """
+    _call("sweep", **arguments)
 
 
 @cli.command()

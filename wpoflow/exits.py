@@ -41,6 +41,7 @@ class CommandError(TravellingError):
 
 _BY_NAME = {
     "ProblemError": Exit.UNUSABLE,
+    "StudyError": Exit.UNUSABLE,
     "FigureError": Exit.UNUSABLE,
     "UnsuitableFlowError": Exit.UNUSABLE,
     "FileExistsError": Exit.UNUSABLE,
