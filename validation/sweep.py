@@ -161,7 +161,7 @@ def verdicts(run: Run) -> dict[str, float]:
     """How many claims have which verdict."""
     from wpoflow.validation.suite import validate_run
 
-    counts = Counter(found.verdict for found in validate_run(run, run.title or "run").findings)
+    counts = Counter(str(found.verdict) for found in validate_run(run, run.title or "run").findings)
     return {f"claims_{name.replace(' ', '_')}": float(counts[name]) for name in VERDICTS}
 
 

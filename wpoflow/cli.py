@@ -303,6 +303,7 @@ def seal(**arguments: Any) -> None:
     help=f"Where to write: {', '.join(EXTENSIONS)}.",
 )  # fmt: skip
 @click.option("--kind", metavar="NAME", help="What to draw. Default overview, and decay of several runs.")
+@click.option("--quantity", metavar="NAME", help="Of a study: the series or number to draw. Default gap and rate.")
 @state_option
 @force_option
 def plot(**arguments: Any) -> None:

@@ -292,6 +292,7 @@ def plot_help() -> str:
     """Help of ``plot``, with the kinds of figures."""
     kinds = {name: kind.shows for name, kind in FIGURES.items()}
     kinds["refinement"] = "differences between levels, from the refine.json of wpoflow refine --report"
+    kinds["study"] = "curves and a map over the swept keys, from the study.nc of wpoflow sweep; curves or map alone"
     lines = "\n".join(f"  {name:<12}{shows}" for name, shows in kinds.items())
     together = " and ".join(name for name, kind in FIGURES.items() if kind.overlaid)
     return f"Draw a figure of a run file, or of several in one ({together}). Kinds:\n\n\b\n{lines}"

@@ -112,9 +112,9 @@ def collected(content: Mapping[str, Any], outcomes: Mapping[str, Outcome], folde
     needed = 8 * len(points) * (len(names) + 1) * max(1, times.size)
     if 2 * needed > available_bytes():
         raise MemoryError(f"{folder}: {len(points):,} points at {times.size:,} times need {2 * needed / 1e9:.3g} GB")
-    rows = {name: np.full((len(points), times.size), np.nan) for name in (ROW_TIME, *names)}
-    ended = {name: np.full(len(points), np.nan) for name in (TIME, *names)}
-    numbers = {name: np.full(len(points), np.nan) for name in (*NUMBERS, "rate")}
+    rows: dict[str, FloatArray] = {name: np.full((len(points), times.size), np.nan) for name in (ROW_TIME, *names)}
+    ended: dict[str, FloatArray] = {name: np.full(len(points), np.nan) for name in (TIME, *names)}
+    numbers: dict[str, FloatArray] = {name: np.full(len(points), np.nan) for name in (*NUMBERS, "rate")}
     measured: dict[str, FloatArray] = {}
     for k, found in whole:
         own = found.series[TIME]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from multiprocessing import active_children, current_process, get_context
+from multiprocessing import current_process, get_context
 from typing import Any, Protocol
 
 from wpoflow.core.text import one_line
@@ -22,7 +22,12 @@ GUARD = (
     "the worker processes ended before they began; a script that sweeps with several of them must do so "
     'under if __name__ == "__main__":'
 )
+LOST = "the worker processes are lost, time and again, before they begin a point"
 Tell = Callable[[Task, Outcome], None]
+
+
+class SweepError(RuntimeError):
+    """The processes of a sweep cannot be had."""
 
 
 class Executor(Protocol):
@@ -32,26 +37,23 @@ class Executor(Protocol):
         """A future of the call."""
 
 
-class WorkerLostError(Exception):
-    """A process of our own pool has died, or could not begin."""
-
-
 def in_this_process(tasks: Iterable[Task], tell: Tell) -> None:
     """One after the other; raises KeyboardInterrupt where a run was interrupted."""
     waiting = list(tasks)
-    while waiting:
-        elsewhere = []
-        for task in waiting:
-            found = carry_out(task)
-            if found.status == INTERRUPTED:
-                raise KeyboardInterrupt
-            if found.status == ELSEWHERE:
-                elsewhere.append(task)
-            else:
-                tell(task, found)
-        waiting = elsewhere
-        if waiting:
-            time.sleep(AGAIN)
+    with worker.listening():
+        while waiting:
+            elsewhere = []
+            for task in waiting:
+                found = carry_out(task)
+                if found.status == ELSEWHERE:
+                    elsewhere.append(task)
+                elif found.status != INTERRUPTED:
+                    tell(task, found)
+                if found.status == INTERRUPTED or worker.asked():
+                    raise KeyboardInterrupt
+            waiting = elsewhere
+            if waiting:
+                time.sleep(AGAIN)
 
 
 def through(executor: Executor, tasks: Sequence[Task], tell: Tell) -> None:
@@ -131,13 +133,14 @@ def with_processes(jobs: int, tasks: Sequence[Task], tell: Tell) -> None:
 
     Raises
     ------
-    RuntimeError
+    SweepError
         No process can begin.
     """
     if getattr(current_process(), "_inheriting", False):  # a worker of ours, running the script that started it
-        raise RuntimeError(GUARD)
+        raise SweepError(GUARD)
     waiting = {task.name: task for task in tasks}
     losses: Counter[str] = Counter()
+    begun, stop = get_context("spawn").Event(), get_context("spawn").Event()
 
     def told(task: Task, found: Outcome) -> None:
         del waiting[task.name]
@@ -148,12 +151,13 @@ def with_processes(jobs: int, tasks: Sequence[Task], tell: Tell) -> None:
         batch = alone[:1] or list(waiting.values())
         before = len(waiting)
         try:
-            with _pool(min(jobs, len(batch))) as executor:
+            with _pool(min(jobs, len(batch)), begun, stop) as executor:
                 through(executor, batch, told)
         except BrokenExecutor as error:
             suspects = alone[:1] or [task for task in waiting.values() if task.begun]
-            if not suspects and len(waiting) == before:
-                raise RuntimeError(GUARD) from error
+            losses[""] += not suspects and len(waiting) == before
+            if not begun.is_set() or losses[""] > LOSSES:
+                raise SweepError(LOST if begun.is_set() else GUARD) from error
             for task in suspects:
                 losses[task.name] += 1
                 if losses[task.name] >= LOSSES:
@@ -161,9 +165,8 @@ def with_processes(jobs: int, tasks: Sequence[Task], tell: Tell) -> None:
 
 
 @contextmanager
-def _pool(jobs: int) -> Any:
-    others = active_children()
-    executor = ProcessPoolExecutor(jobs, get_context("spawn"), worker.begin, (threads_each(jobs),))
+def _pool(jobs: int, begun: Any, stop: Any) -> Iterator[ProcessPoolExecutor]:
+    executor = ProcessPoolExecutor(jobs, get_context("spawn"), worker.begin, (threads_each(jobs), begun, stop))
     try:
         yield executor
         executor.shutdown()
@@ -171,8 +174,6 @@ def _pool(jobs: int) -> Any:
         executor.shutdown()
         raise
     except BaseException:  # asked to stop: each run after its step, with a checkpoint
-        for process in active_children():
-            if process not in others:
-                process.terminate()
+        stop.set()
         executor.shutdown(cancel_futures=True)
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,18 +27,17 @@ def mpi_pool() -> Iterator[Any]:
         There is a single rank, and so nobody to carry anything out.
     """
     try:
-        from mpi4py import MPI
-        from mpi4py.futures import MPICommExecutor
+        futures, mpi = importlib.import_module("mpi4py.futures"), importlib.import_module("mpi4py.MPI")
     except (ImportError, RuntimeError) as error:  # the second where there is no library of MPI
         raise ImportError(
             f"the engine mpi needs mpi4py and an MPI library: pip install mpi4py mpich ({one_line(error, 120)})"
         ) from error
-    world = MPI.COMM_WORLD
+    world = mpi.COMM_WORLD
     if world.Get_size() < 2:
         raise StudyError(
             "--engine mpi: there is one rank, which has nobody to hand points to: mpiexec -n 3 wpoflow sweep ..."
         )
     if THREADS not in os.environ:
-        os.environ[THREADS] = str(threads_each(world.Split_type(MPI.COMM_TYPE_SHARED).Get_size()))
-    with MPICommExecutor(world, root=0) as executor:
+        os.environ[THREADS] = str(threads_each(world.Split_type(mpi.COMM_TYPE_SHARED).Get_size()))
+    with futures.MPICommExecutor(world, root=0) as executor:
         yield executor

@@ -147,7 +147,7 @@ def carry_out_all(
         )
     if executor is not None and jobs > 1:
         raise StudyError("jobs: an executor has workers of its own; give one of them")
-    part = asked.tasks if shard is None else _part(asked.tasks, shard)
+    part = part_of(asked.tasks, shard)
     prepare_folder(asked)
     outcomes: dict[str, Outcome] = {}
 
@@ -216,8 +216,16 @@ def prepare_folder(asked: Asked) -> None:
     write_json(asked.folder / STUDY, {**asked.content(), "measures": measures})
 
 
-def _part(tasks: Sequence[Task], shard: str | tuple[int, int]) -> list[Task]:
-    """Every n-th task, from the i-th on; i counts from 0 or from 1, as job arrays do."""
+def part_of(tasks: list[Task], shard: str | tuple[int, int] | None) -> list[Task]:
+    """Every n-th task, from the i-th on, or all; i counts from 0 or from 1, as job arrays do.
+
+    Raises
+    ------
+    StudyError
+        What is asked for is no part.
+    """
+    if shard is None:
+        return tasks
     words = shard.split("/") if isinstance(shard, str) else list(map(str, shard))
     if len(words) != 2 or not all(word.strip().isdecimal() for word in words):
         raise StudyError(f"shard: {one_line(repr(shard), 40)} is not i/n, as 2/8")

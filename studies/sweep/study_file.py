@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from wpoflow.core.text import did_you_mean, one_line
-from wpoflow.problems.problem_file import names_file
+from wpoflow.problems.problem_file import names_file, read_problem
 from wpoflow.studies.sweep.plan import SETTINGS, Plan, make_plan
 from wpoflow.studies.sweep.values import StudyError, is_range, toml_text
 
@@ -143,6 +143,8 @@ def plan_of(problem: Any, over: Mapping[str, Any] | None, together: Sequence[Map
         )
     problems = [os.fspath(name) for name in names]
     files = [name for name in problems if names_file(name) and study_content(name) is not None]
+    if not (files or over or together) and problems:
+        read_problem(problems[0])  # where that is not even a problem, this is what is to be said
     stated: dict[str, Any] = {"problems": problems, "over": {}, "together": []}
     if files:
         if len(problems) > 1:

@@ -103,9 +103,13 @@ def _sweep(
     plan = plan_of(list(names), over, groups, **same)
     points = resolved(plan)  # mistakes are answered before anything heavy is imported
     folder = default_folder(names[0]) if output is None else output
-    from wpoflow.studies.sweep.study import asked_for, carry_out_all
+    from wpoflow.studies.sweep.study import asked_for, carry_out_all, part_of
 
     study = asked_for(plan, folder, points, **of_points)
+    try:
+        part = part_of(study.tasks, how["shard"])
+    except StudyError as error:
+        raise StudyError(f"--{error}") from error
     if explain:
         from wpoflow.commands.sweep_explain import explained
 
@@ -118,7 +122,7 @@ def _sweep(
     if not quiet:
         show(f"{plan.size:,} points in {path_text(folder)}")
     alone = how["jobs"] == 1 and how["executor"] is None
-    with SweepProgress(len(study.tasks), shown=not quiet) as progress:
+    with SweepProgress(len(part), shown=not quiet) as progress:
         try:
             with telling_of_compiling(quiet) if alone else nullcontext():
                 found = carry_out_all(study, **how, progress=progress)
@@ -126,10 +130,8 @@ def _sweep(
             done = progress.done.total()
             raise CommandError(
                 Exit.INTERRUPTED,
-                f"interrupted; {done} of {len(study.tasks)} points are done; the same command goes on",
+                f"interrupted; {done} of {len(part)} points are done; the same command goes on",
             ) from error
-        except StudyError as error:
-            raise CommandError(Exit.UNUSABLE, f"--{error}") from error
     return _ended(study, found, zarr, quiet)
 
 
