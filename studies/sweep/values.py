@@ -59,7 +59,8 @@ def checked_values(where: str, given: object) -> list[Any]:
     for kind, value in zip(kinds, found, strict=True):
         if kind != kinds[0]:
             raise StudyError(f"{where}: {_shown(value)} is not {kinds[0]}, as {_shown(found[0])} is")
-    return found
+    mixed = any(isinstance(value, float) for value in found)  # 1 among them is 1.0: a coordinate has one type
+    return [float(value) if mixed and isinstance(value, int) else value for value in found]
 
 
 def refuse_repeated(where: str, values: Sequence[Any]) -> None:

@@ -32,7 +32,8 @@ def differences(one: Study, other: Study, but: tuple[str, ...] = ("run_id",)) ->
         )
         if name not in but and not (same and a.dims == b.dims and a.values.shape == b.values.shape):
             found.append(name)
-    return found + [name for name in one.attributes if one.attributes[name] != other.attributes[name]]
+    asked = {"study"} if but else set()  # the same study may be asked for in several ways
+    return found + [name for name in one.attributes.keys() - asked if one.attributes[name] != other.attributes[name]]
 
 
 def deadly_once(run: Run) -> dict[str, float]:

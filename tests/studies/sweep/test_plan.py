@@ -31,6 +31,7 @@ def test_points_are_the_product_of_groups_the_last_fastest() -> None:
         ({"from": 1, "to": 2, "count": 3}, [1.0, 1.5, 2.0]),
         (np.array([0.5, 0.25]), [0.5, 0.25]),
         ((np.int64(3), np.int64(4)), [3, 4]),
+        ([1, 0.5], [1.0, 0.5]),
     ],
 )
 def test_lists_and_ranges(given: Any, values: list[float]) -> None:
