@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from wpoflow.studies.sweep import engine
 from wpoflow.studies.sweep.engine import SweepError, threads_each
 from wpoflow.studies.sweep.result import Study
 from wpoflow.studies.sweep.study import sweep as sweep_with
+from wpoflow.studies.sweep.task import carry_out
 from wpoflow.studies.sweep.values import StudyError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -128,14 +130,14 @@ def test_ctrl_c_and_a_killed_parent_leave_workers_nowhere_and_everything_to_go_o
     for number, sent in ((1, signal.SIGINT), (2, signal.SIGKILL)):
         process = started(folder, "--jobs", "2")
         try:
-            wait_for(lambda number=number: len(list(folder.glob("*.h5"))) >= number)
+            wait_for(partial(enough, folder, number))
             workers = psutil.Process(process.pid).children(recursive=True)
             if sent == signal.SIGINT:
                 os.killpg(process.pid, sent)
             else:
                 process.kill()
             _, err = process.communicate(timeout=60)
-            wait_for(lambda workers=workers: not any(map(alive, workers)))
+            wait_for(partial(gone, workers))
         finally:
             process.kill()
         if sent == signal.SIGINT and process.returncode != 1:  # else all was done before it
@@ -148,9 +150,17 @@ def test_ctrl_c_and_a_killed_parent_leave_workers_nowhere_and_everything_to_go_o
     assert differences(study, wpo.open_study(folder)) == []
 
 
+def enough(folder: Path, number: int) -> bool:
+    return len(list(folder.glob("*.h5"))) >= number
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not any(map(alive, processes))
+
+
 def alive(process: psutil.Process) -> bool:
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 
@@ -182,11 +192,11 @@ class Later:
         self.count = 0
 
     def submit(self, fn: Callable[..., Any], /, *arguments: Any) -> Future:
-        self.count += fn is engine.carry_out
+        self.count += fn is carry_out
         number = self.count
 
         def call() -> Any:
-            if fn is engine.carry_out and number == 2:
+            if fn is carry_out and number == 2:
                 raise ConnectionError("the line is dead")
             return fn(*arguments)
 
