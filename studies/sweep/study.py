@@ -17,7 +17,7 @@ from typing import Any
 from wpoflow.core.text import one_line
 from wpoflow.problems.problem_file import names_file
 from wpoflow.solver.records.settings import Until
-from wpoflow.solver.storage.atomic import RunFileError, check_output, checkpoint_folder
+from wpoflow.solver.storage.atomic import RunFileError, check_output
 from wpoflow.studies.sweep.collect import collected, from_files
 from wpoflow.studies.sweep.engine import Executor, in_this_process, through, with_processes
 from wpoflow.studies.sweep.netcdf import write_study
@@ -164,7 +164,7 @@ def carry_out_all(
     else:
         in_this_process(missing, told)
     if len(part) < len(asked.tasks):
-        if not all(_there(task) for task in asked.tasks):
+        if not all(task.at_its_end for task in asked.tasks):
             return collected(asked.content(), outcomes, asked.folder)
         outcomes |= {
             task.name: from_files(asked.folder, task.name, task.measures)
@@ -244,8 +244,3 @@ def _kept(task: Task, told: Callable[[Task, Outcome], None]) -> bool:
     if found is not None:
         told(task, found)
     return found is not None
-
-
-def _there(task: Task) -> bool:
-    """Whether a point has come to its end, as far as that is seen from outside its files."""
-    return not checkpoint_folder(task.path).is_dir() and (task.path.exists() or task.notes.path.exists())

@@ -27,6 +27,7 @@ from wpoflow.solver.bellman.system import BellmanError
 from wpoflow.solver.records.provenance import source_hash
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.records.settings import Settings, UntilTable
+from wpoflow.solver.records.stop import StopKind
 from wpoflow.solver.runs.evolve import run_settings
 from wpoflow.solver.storage.atomic import OutputLock, RunFileError, checkpoint_folder
 from wpoflow.solver.storage.checkpoints import CheckpointFolder
@@ -93,6 +94,13 @@ class Task:
     def stated(self) -> ProblemFile:
         """The problem, read again."""
         return replace(parse_problem(self.text, self.label), name=self.title)
+
+    @property
+    def at_its_end(self) -> bool:
+        """Whether it is whole or has failed, as far as that is seen from outside its files."""
+        if checkpoint_folder(self.path).is_dir():
+            return self.path.exists() and _whole(self, open_run(self.path))
+        return self.path.exists() or self.notes.path.exists()
 
     @property
     def begun(self) -> bool:
@@ -183,7 +191,7 @@ def present(task: Task) -> Outcome | None:
         raise RunFileError(f"{task.path}: is a run of another problem; move it away")
     if run.status == FAILED and not task.retry and run.attributes.get("source_hash") == source_hash():
         return Outcome(task.name, FAILED, "keep", run.stop_reason)
-    if run.status != COMPLETE or checkpoint_folder(task.path).is_dir():
+    if not _whole(task, run):
         return None
     measured = task.notes.measured(str(run.attributes.get("run_id", ""))) if task.measures else {}
     return _of_run(task, run, "keep", measured) if task.measures.keys() <= measured.keys() else None
@@ -194,12 +202,12 @@ def _carried_out(task: Task) -> Outcome:
         return done
     folder = CheckpointFolder(task.path)
     there = open_run(task.path) if task.path.exists() else None
-    if there is not None and there.status == COMPLETE and not folder.path.is_dir():
+    if there is not None and _whole(task, there):
         did, run = "keep", there  # only to be measured
     elif folder.begun and (there is None or there.status != FAILED):
         if folder.start().problem != task.text:
             raise RunFileError(f"{folder.path}: the checkpoints are of another problem; move them away")
-        did, run = "resume", resume(task.path, progress=worker.stop_if_asked, checkpoint=task.checkpoint)
+        did, run = "resume", _gone_on_with(task)
     else:
         did, run = "run", _begun(task)
     if run.status == INTERRUPTED:
@@ -209,6 +217,20 @@ def _carried_out(task: Task) -> Outcome:
     measured = {name: dict(load(place)(run)) for name, place in task.measures.items()}
     task.notes.keep_measured(str(run.attributes["run_id"]), measured)
     return _of_run(task, run, did, measured)
+
+
+def _whole(task: Task, run: Run) -> bool:
+    """Whether a run has come to its end; one that a limit on wall time has ended keeps its checkpoints."""
+    by_the_clock = run.attributes.get("stop_kind") == StopKind.WALL.value
+    return run.status == COMPLETE and (by_the_clock or not checkpoint_folder(task.path).is_dir())
+
+
+def _gone_on_with(task: Task) -> Run:
+    try:
+        return resume(task.path, progress=worker.stop_if_asked, checkpoint=task.checkpoint)
+    except RunFileError as error:
+        folder = checkpoint_folder(task.path)
+        raise RunFileError(f"{error}; where {folder} is removed, the point is begun anew") from error
 
 
 def _begun(task: Task) -> Run:

@@ -151,9 +151,7 @@ def _collect(names: Sequence[str], output: Path | None, measures: Sequence[str],
 
 def _ended(study: Asked, found: Study, zarr: bool, quiet: bool) -> Exit:
     """What came of it; of a part of a study what came of this part."""
-    from wpoflow.studies.sweep.notes import RESULT
-
-    if found.counts.get("missing") and not (study.folder / RESULT).exists():
+    if found.counts.get("missing"):
         if not quiet:
             show(f"{_counts(found)}; when all are there: wpoflow sweep --collect {path_text(study.folder)}")
         return _failures(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +293,44 @@ def test_verdicts_and_rates_are_measured_once_and_kept(tmp_path: Path) -> None:
     assert set(noted["measured"]) == {"rates", "verdicts"}
     with pytest.raises(StudyError, match="measures: 'rate' is none; choose rates"):
         wpo.sweep("bandit", over, folder=tmp_path, measures=["rate"], **how)
+
+
+def test_a_point_that_the_clock_has_ended_is_whole(tmp_path: Path) -> None:
+    how: dict[str, Any] = {"cells": {"a": 64}, "until": {"time": 1e6, "wall": 0.05}, "folder": tmp_path}
+    first = wpo.sweep("bandit", {"problem.temperature": [0.1]}, **how)
+    assert list(tmp_path.glob("*.checkpoint"))
+    done = Done()
+    assert differences(first, wpo.sweep("bandit", {"problem.temperature": [0.1]}, progress=done, **how), but=()) == []
+    assert done.did == ["keep"]
+
+
+def test_a_point_cut_short_by_other_sources_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def press(progress: Progress) -> None:
+        if progress.steps == 20:
+            signal.raise_signal(signal.SIGTERM)
+
+    how: dict[str, Any] = {"cells": {"a": 16}, "until": {"time": 1.0}, "folder": tmp_path}
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "stop_if_asked", press)
+        patch.setattr(worker, "listening", nullcontext)
+        with pytest.raises(KeyboardInterrupt):
+            wpo.sweep("bandit", {"problem.temperature": [0.1]}, **how)
+    with monkeypatch.context() as patch:
+        patch.setattr("wpoflow.solver.storage.checkpoints.source_hash", lambda: "others")
+        found = wpo.sweep("bandit", {"problem.temperature": [0.1]}, **how)
+    (folder,) = tmp_path.glob("*.checkpoint")
+    assert "the sources of wpoflow have changed" in found["stop_reason"][0]
+    assert f"where {folder} is removed, the point is begun anew" in found["stop_reason"][0]
+    done = Done()
+    wpo.sweep("bandit", {"problem.temperature": [0.1]}, progress=done, **how)
+    assert done.did == ["resume"]
+
+
+def test_it_shows_itself_in_a_notebook(study: Study) -> None:
+    html = study._repr_html_()
+    assert html is not None
+    assert "4 complete, 2 failed" in html
+    assert "problem.temperature" in html
 
 
 def test_what_is_in_the_way_is_never_replaced(tmp_path: Path) -> None:
