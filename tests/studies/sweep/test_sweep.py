@@ -216,6 +216,17 @@ def test_a_damaged_run_file_is_told_of_and_stays(tmp_path: Path) -> None:
     assert differences(first, wpo.sweep("bandit", over, folder=tmp_path, **SMALL)) == []
 
 
+def test_a_run_of_something_else_in_the_place_of_a_point_stays(tmp_path: Path) -> None:
+    over = {"problem.temperature": [0.1, 0.2]}
+    first = wpo.sweep("bandit", over, folder=tmp_path, **SMALL)
+    one, other = (tmp_path / f"{name}.h5" for name in first["point"])
+    one.write_bytes(other.read_bytes())
+    second = wpo.sweep("bandit", over, folder=tmp_path, **SMALL)
+    assert second.status.tolist() == ["failed", "complete"]
+    assert f"{one}: is a run of another problem; move it away" in second["stop_reason"][0]
+    assert one.read_bytes() == other.read_bytes()
+
+
 def test_two_sweeps_over_one_folder_share_the_points(study: Study, tmp_path: Path) -> None:
     """One comes back to what the other has, until it is given up, and runs nothing twice."""
     names = [str(name) for name in study["point"][:2].ravel()]
