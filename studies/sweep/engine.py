@@ -164,9 +164,18 @@ def with_processes(jobs: int, tasks: Sequence[Task], tell: Tell) -> None:
                     told(task, failure(task, "its process was lost twice, as for want of memory", environment=True))
 
 
+class _Processes(ProcessPoolExecutor):
+    """Starts them when something is submitted."""
+
+    def submit(self, fn: Callable[..., Any], /, *arguments: Any, **named: Any) -> Future[Any]:
+        """See `concurrent.futures.Executor.submit`."""
+        with worker.unheard():
+            return super().submit(fn, *arguments, **named)
+
+
 @contextmanager
 def _pool(jobs: int, begun: Any, stop: Any) -> Iterator[ProcessPoolExecutor]:
-    executor = ProcessPoolExecutor(jobs, get_context("spawn"), worker.begin, (threads_each(jobs), begun, stop))
+    executor = _Processes(jobs, get_context("spawn"), worker.begin, (threads_each(jobs), begun, stop))
     try:
         yield executor
         executor.shutdown()

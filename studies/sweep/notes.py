@@ -33,7 +33,12 @@ def own_part(path: Path) -> Path:
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write JSON, whole or not at all."""
     with writing(path, part=own_part(path)) as part:
-        part.write_text(json.dumps({"wpoflow_version": VERSION, **content}, indent=1) + "\n", encoding="utf-8")
+        part.write_text(json_text({"wpoflow_version": VERSION, **content}, indent=1) + "\n", encoding="utf-8")
+
+
+def json_text(content: Mapping[str, Any], indent: int | None = None) -> str:
+    """JSON of numbers and texts, those of NumPy included."""
+    return json.dumps(content, indent=indent, ensure_ascii=False, default=lambda value: value.tolist())
 
 
 def read_json(path: Path) -> dict[str, Any]:

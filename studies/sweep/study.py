@@ -21,7 +21,7 @@ from wpoflow.solver.storage.atomic import RunFileError, check_output
 from wpoflow.studies.sweep.collect import collected, from_files
 from wpoflow.studies.sweep.engine import Executor, in_this_process, through, with_processes
 from wpoflow.studies.sweep.netcdf import write_study
-from wpoflow.studies.sweep.notes import RESULT, SCHEMA, STUDY, read_json, write_json
+from wpoflow.studies.sweep.notes import RESULT, SCHEMA, STUDY, json_text, read_json, write_json
 from wpoflow.studies.sweep.plan import Plan
 from wpoflow.studies.sweep.points import Point, resolved
 from wpoflow.studies.sweep.result import Study
@@ -43,22 +43,21 @@ class Asked:
     folder : Path
     tasks : list of Task
         One for each name; points that resolve to the same run share it.
+    by_name : mapping
+        The first point with each name.
     """
 
     plan: Plan
     points: list[Point]
     folder: Path
     tasks: list[Task]
+    by_name: Mapping[str, Point]
 
     @property
     def title(self) -> str:
         """Of the study, or of its problems."""
         titles = dict.fromkeys(point.stated.title for point in self.points if point.stated is not None)
         return self.plan.title or "; ".join(titles)
-
-    def values_of(self, name: str) -> Mapping[str, Any]:
-        """The swept keys of the first point with a name."""
-        return next(point.values for point in self.points if point.name == name)
 
     def content(self) -> dict[str, Any]:
         """Of ``study.json``."""
@@ -75,7 +74,7 @@ class Asked:
             "study_schema_version": SCHEMA,
             "title": self.title,
             **stated,
-            "text": json.dumps(stated, ensure_ascii=False),
+            "text": json_text(stated),
             "records": [json.loads(record) for record in records],
             "points": [
                 {
@@ -97,7 +96,7 @@ def asked_for(plan: Plan, folder: str | Path, points: list[Point] | None = None,
     for point in points:
         if point.name:
             by_name.setdefault(point.name, point)
-    return Asked(plan, points, where, as_tasks(by_name, where, **how))
+    return Asked(plan, points, where, as_tasks(by_name, where, **how), by_name)
 
 
 def sweep(
@@ -154,7 +153,7 @@ def carry_out_all(
     def told(task: Task, found: Outcome) -> None:
         outcomes[task.name] = found
         if progress is not None:
-            progress(found, asked.values_of(task.name))
+            progress(found, asked.by_name[task.name].values)
 
     missing = [task for task in part if not _kept(task, told)]
     if executor is not None:

@@ -56,12 +56,27 @@ def begin(threads: int, begun: Any, stop: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it hears Ctrl-C, too
     signal.signal(signal.SIGTERM, _end)
     _state.worker, _state.stop = True, stop
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, asking())
     begun.set()
     if "numba" in sys.modules:  # imported by the script that the process begins with
         import numba
 
         numba.set_num_threads(min(threads, numba.get_num_threads()))
     threading.Thread(target=_watch_parent, daemon=True).start()
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Context of starting processes: signals wait until it is over, here, and there until they have begun."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, asking())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end(*_: object) -> None:
