@@ -37,7 +37,8 @@ def write_zarr(study: Study, path: Path) -> None:
     try:
         dataset = study.to_xarray()
         texts = [name for name, array in dataset.variables.items() if array.dtype == object]
-        dataset.assign({name: dataset[name].astype(str) for name in texts}).to_zarr(part, mode="w", consolidated=False)
+        fixed = dataset.assign({name: dataset[name].astype(str) for name in texts})
+        fixed.to_zarr(part, mode="w", consolidated=False, zarr_format=2)  # 3 has no specification of texts yet
         if path.exists():
             older = own_part(path.with_name(f"{path.name}.old"))
             os.replace(path, older)
