@@ -16,7 +16,7 @@ import numpy as np
 from wpoflow.solver.storage.atomic import NoTrailerError, RunFileError, check_trailer, writing
 from wpoflow.solver.storage.room import RECORD_BYTES, array_bytes, give_back, reserve
 from wpoflow.solver.storage.writer import chunk_shape
-from wpoflow.studies.sweep.notes import RESULT, own_part
+from wpoflow.studies.sweep.notes import RESULT, STUDY, own_part
 from wpoflow.studies.sweep.result import Array, Study
 
 _FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
@@ -87,6 +87,10 @@ def open_study(path: str | os.PathLike[str]) -> Study:
     """
     path = Path(path)
     file_path = path / RESULT if path.is_dir() else path
+    if not file_path.exists() and (file_path.parent / STUDY).exists():
+        raise RunFileError(
+            f"{file_path}: is not there yet; of the runs that are: wpoflow sweep --collect {file_path.parent}"
+        )
     try:
         check_trailer(file_path)
         with h5py.File(file_path, "r") as file:

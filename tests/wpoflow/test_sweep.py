@@ -81,6 +81,7 @@ def test_shards_by_the_command_and_what_is_missing(call: Call) -> None:
     status, out, _ = call(*COMMAND, "-o", "out", "--shard", "1/2")
     assert (status, "when all are there: wpoflow sweep --collect out" in out) == (1, True)
     assert not Path("out/study.nc").exists()
+    check_refusal(call, ["plot", "out/study.nc", "-o", "figure.png"], 3, "wpoflow sweep --collect out")
     assert call("sweep", "--collect", "out")[0] == 1
     part = wpo.open_study("out")
     assert part.counts == {"complete": 2, "failed": 2, "missing": 2}
