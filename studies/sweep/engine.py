@@ -91,10 +91,14 @@ def through(executor: Executor, tasks: Sequence[Task], tell: Tell) -> None:
 
 def _warm(executor: Executor, tasks: Sequence[Task]) -> None:
     """One small run of each kind, alone, so that workers find the kernels in the cache."""
-    kinds = {(task.label, task.stated.flow.kind, task.stated.flow.scheme): task for task in reversed(tasks)}
-    if len(tasks) > 1:
-        for task in reversed(kinds.values()):
-            executor.submit(warm, task).result()
+    if len(tasks) < 2:
+        return
+    flows = [task.stated.flow for task in tasks]
+    kinds: dict[Any, Task] = {}
+    for task, flow in zip(tasks, flows, strict=True):
+        kinds.setdefault((task.label, flow.kind, flow.scheme), task)
+    for task in kinds.values():
+        executor.submit(warm, task).result()
 
 
 def _done(running: dict[Any, Task]) -> list[Any]:
