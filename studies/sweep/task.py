@@ -29,7 +29,7 @@ from wpoflow.solver.records.run import Run
 from wpoflow.solver.records.settings import Settings, UntilTable
 from wpoflow.solver.records.stop import StopKind
 from wpoflow.solver.runs.evolve import run_settings
-from wpoflow.solver.storage.atomic import OutputLock, RunFileError, checkpoint_folder
+from wpoflow.solver.storage.atomic import OutputLock, RunFileError, checkpoint_folder, part_path
 from wpoflow.solver.storage.checkpoints import CheckpointFolder
 from wpoflow.solver.storage.writer import open_run
 from wpoflow.studies.sweep import worker
@@ -37,6 +37,7 @@ from wpoflow.studies.sweep.notes import PointNotes
 
 COMPLETE, FAILED, INTERRUPTED, ELSEWHERE, MISSING = "complete", "failed", "interrupted", "elsewhere", "missing"
 WARM_STEPS = 8
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 _OURS = (ValueError, BellmanError, NotFiniteError, RunFileError)
 _ENVIRONMENT = (OSError, MemoryError, ImportError, RunFileError)
 ATTRIBUTES = ("run_id", "status", "stop_reason", "steps", "rejected_steps", "gap_floor", "reached_goal")
@@ -205,10 +206,12 @@ def _carried_out(task: Task) -> Outcome:
     if there is not None and _whole(task, there):
         did, run = "keep", there  # only to be measured
     elif folder.begun and (there is None or there.status != FAILED):
+        _clear(task)
         if folder.start().problem != task.text:
             raise RunFileError(f"{folder.path}: the checkpoints are of another problem; move them away")
         did, run = "resume", _gone_on_with(task)
     else:
+        _clear(task)
         did, run = "run", _begun(task)
     if run.status == INTERRUPTED:
         return Outcome(task.name, INTERRUPTED, did, run.stop_reason)
@@ -223,6 +226,21 @@ def _whole(task: Task, run: Run) -> bool:
     """Whether a run has come to its end; one that a limit on wall time has ended keeps its checkpoints."""
     by_the_clock = run.attributes.get("stop_kind") == StopKind.WALL.value
     return run.status == COMPLETE and (by_the_clock or not checkpoint_folder(task.path).is_dir())
+
+
+def _clear(task: Task) -> None:
+    """Remove the unfinished file that a kill has left: it is written anew, and may hold nothing yet that says whose.
+
+    The name is that of the point, and what has it begins as HDF5 does, or with nothing; anything else stays.
+    """
+    part = part_path(task.path)
+    if part.is_symlink() or not part.is_file():
+        return
+    with part.open("rb") as stream:
+        head = stream.read(len(_HDF5))
+    if head == _HDF5 or not any(head):
+        with OutputLock(task.path):
+            part.unlink()
 
 
 def _gone_on_with(task: Task) -> Run:

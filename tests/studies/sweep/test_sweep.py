@@ -337,6 +337,19 @@ def test_a_point_cut_short_by_other_sources_says_what_to_do(tmp_path: Path, monk
     assert done.did == ["resume"]
 
 
+def test_an_unfinished_file_that_a_kill_has_left_is_written_anew_and_no_other(study: Study, tmp_path: Path) -> None:
+    """HDF5 may have written what does not say yet whose it is."""
+    names = [str(name) for name in study["point"][:2].ravel()]
+    (tmp_path / f"{names[0]}.h5.part").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100) + b"tree" + bytes(4000))
+    (tmp_path / f"{names[1]}.h5.part").write_bytes(bytes(10) + b"tree")
+    (tmp_path / f"{names[2]}.h5.part").write_text("mine", encoding="utf-8")
+    found = wpo.sweep("bandit", OVER, folder=tmp_path, **SMALL)
+    assert found.status[:2].ravel().tolist() == ["complete", "complete", "failed", "complete"]
+    assert "never replaced" in found["stop_reason"][1, 0]
+    (tmp_path / f"{names[2]}.h5.part").unlink()
+    assert differences(study, wpo.sweep("bandit", OVER, folder=tmp_path, **SMALL)) == []
+
+
 def test_it_shows_itself_in_a_notebook(study: Study) -> None:
     html = study._repr_html_()
     assert html is not None
