@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from functools import singledispatch
 
+from wpoflow.core.text import one_line
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum, Run
+from wpoflow.studies.sweep.result import Study
 from wpoflow.validation.finding import Finding
 from wpoflow.validation.suite import SuiteResult
 from wpoflow.views.templating import render
@@ -57,6 +59,15 @@ def _optimum(optimum: Optimum) -> str:
             ("iterations", str(optimum.iterations)),
         ],
     )
+
+
+@html_of.register
+def _study(study: Study) -> str:
+    sizes = [
+        (dim, f"{study[dim].size}: {one_line(', '.join(map(str, study[dim].tolist())), 80)}") for dim in study.dims
+    ]
+    counts = ", ".join(f"{number} {status}" for status, number in sorted(study.counts.items()))
+    return _table(study.title or "Study", [*sizes, ("points", counts), ("folder", str(study.folder))])
 
 
 @html_of.register

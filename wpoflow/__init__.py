@@ -60,9 +60,11 @@ if TYPE_CHECKING:
     from wpoflow.solver.storage.optimum_file import save_optimum as save_optimum
     from wpoflow.solver.storage.writer import open_run as open_run
     from wpoflow.studies.refinement.problem_study import refine as refine
+    from wpoflow.studies.sweep.netcdf import open_study as open_study
     from wpoflow.validation.comparison import compare as compare
     from wpoflow.validation.suite import validate_problem as validate_problem
     from wpoflow.validation.suite import validate_run as validate_run
+    from wpoflow.validation.sweep import sweep as sweep
     from wpoflow.views.figures import FigureError as FigureError
     from wpoflow.views.figures import plot as plot
     from wpoflow.views.figures.movie import save_movie as save_movie

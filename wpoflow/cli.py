@@ -25,6 +25,7 @@ from wpoflow.options import (
     Output,
     RunFile,
     anyway_option,
+    changes_options,
     checkpoint_option,
     compare_options,
     debug_option,
@@ -44,6 +45,7 @@ from wpoflow.options import (
 )
 from wpoflow.solver.records.provenance import VERSION
 from wpoflow.solver.registry import fixed_step_schemes
+from wpoflow.sweep_options import sweep_options
 from wpoflow.views.figures import EXTENSIONS
 
 WITHOUT_KERNELS = {"gallery", "info", "keys", "seal"}
@@ -227,6 +229,22 @@ def compare(**arguments: Any) -> None:
 
 
 @cli.command()
+@sweep_options(("rates", "constants", "verdicts"))
+@changes_options
+@flow_options
+@checkpoint_option
+@threads_option
+@quiet_option
+def sweep(**arguments: Any) -> None:
+    """Run a problem over lists of keys: a run file for each point, and one labelled result, DIR/study.nc.
+
+    Points that are there and whole are kept, those cut short are gone on with, and those that fail are kept with their
+    sentence while the others go on. Exit status 1 when a point failed.
+    """
+    _call("sweep", **arguments)
+
+
+@cli.command()
 @click.argument("targets", nargs=-1, metavar="[RUN.h5 | PROBLEM ...]")
 @click.option("--only", multiple=True, metavar="CLAIM", help="Judge this claim alone; may be repeated.")
 @click.option(
@@ -286,6 +304,7 @@ def seal(**arguments: Any) -> None:
     help=f"Where to write: {', '.join(EXTENSIONS)}.",
 )  # fmt: skip
 @click.option("--kind", metavar="NAME", help="What to draw. Default overview, and decay of several runs.")
+@click.option("--quantity", metavar="NAME", help="Of a study: the series or number to draw. Default gap and rate.")
 @state_option
 @force_option
 def plot(**arguments: Any) -> None:

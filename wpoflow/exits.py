@@ -41,6 +41,7 @@ class CommandError(TravellingError):
 
 _BY_NAME = {
     "ProblemError": Exit.UNUSABLE,
+    "StudyError": Exit.UNUSABLE,
     "FigureError": Exit.UNUSABLE,
     "UnsuitableFlowError": Exit.UNUSABLE,
     "FileExistsError": Exit.UNUSABLE,
@@ -51,6 +52,7 @@ _BY_NAME = {
     "SpectrumError": Exit.SHORT_OF_GOAL,
     "EvidenceError": Exit.SHORT_OF_GOAL,
     "MemoryError": Exit.ENVIRONMENT,
+    "SweepError": Exit.ENVIRONMENT,
     "OSError": Exit.ENVIRONMENT,
     "ImportError": Exit.ENVIRONMENT,
     "KeyboardInterrupt": Exit.INTERRUPTED,

@@ -126,14 +126,14 @@ def _accuracies() -> str:
     return "; ".join([f"{usual:g}", *others])
 
 
-_problem_options = _together(
-    click.argument("name_or_path", metavar="PROBLEM"),
+_changes_options = _together(
     click.option("--cells", multiple=True, metavar="AXIS=N", callback=_parse_cells, help="Grid size of an axis."),
     click.option(
         "--set", multiple=True, metavar="KEY=VALUE", callback=lambda *given: pairs("--set", given[2]),
         help="Override a key of the problem file, as in problem.temperature=0.1; the value is TOML.",
     ),
 )  # fmt: skip
+_problem_options = _together(click.argument("name_or_path", metavar="PROBLEM"), _changes_options)
 until_option = click.option(
     "--until", multiple=True, metavar="KEY=VALUE", callback=_parse_until,
     help="Stop criterion: time=, gap=, steps= or wall= (a bare number is a time); the first met stops. "
@@ -237,6 +237,7 @@ def report_option(writes: str) -> Callable[[Command], Command]:
 
 
 problem_options = _gathered(_problem_options, "name_or_path", "cells", "set")
+changes_options = _gathered(_changes_options, "cells", "set")
 flow_options = _gathered(_flow_options, "until", "scheme", "step", "accuracy", "flow")
 run_file = click.argument("file", type=RunFile(), metavar="RUN.h5")
 compare_options = _together(
@@ -291,6 +292,7 @@ def plot_help() -> str:
     """Help of ``plot``, with the kinds of figures."""
     kinds = {name: kind.shows for name, kind in FIGURES.items()}
     kinds["refinement"] = "differences between levels, from the refine.json of wpoflow refine --report"
+    kinds["study"] = "curves and a map over the swept keys, from the study.nc of wpoflow sweep; curves or map alone"
     lines = "\n".join(f"  {name:<12}{shows}" for name, shows in kinds.items())
     together = " and ".join(name for name, kind in FIGURES.items() if kind.overlaid)
     return f"Draw a figure of a run file, or of several in one ({together}). Kinds:\n\n\b\n{lines}"

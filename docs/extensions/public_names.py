@@ -29,7 +29,16 @@ GROUPS: dict[str, tuple[str, ...]] = {
     ),
     "Solving": ("solve_optimum", "save_optimum", "evolve", "resume", "flow"),
     "Runs": ("Run", "open_run"),
-    "Validation and figures": ("refine", "compare", "validate_problem", "validate_run", "plot", "save_movie"),
+    "Validation and figures": (
+        "refine",
+        "compare",
+        "sweep",
+        "open_study",
+        "validate_problem",
+        "validate_run",
+        "plot",
+        "save_movie",
+    ),
     "Environments": ("from_environment", "open_policy", "GridPolicy", "rollout", "Rollout"),
     "Errors": ("ProblemError", "RunFileError", "RunFileWarning", "FigureError", "BellmanError", "NotFiniteError"),
 }
@@ -40,6 +49,7 @@ BESIDES = (
     ("RefinementStudy", "wpoflow.studies.refinement.result"),
     ("QuantityStudy", "wpoflow.studies.refinement.result"),
     ("Comparison", "wpoflow.studies.comparison.result"),
+    ("Study", "wpoflow.studies.sweep.result"),
     ("SuiteResult", "wpoflow.validation.suite"),
 )
 """What public functions return, which need not be imported by name."""

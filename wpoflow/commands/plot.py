@@ -18,13 +18,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 REPORT, REFINEMENT = ".json", "refinement"
+STUDY, STUDY_KINDS = ".nc", ("study", "curves", "map")
 
 
-def main(*, files: Sequence[Path], output: Path, kind: str | None, state: Mapping[str, float], force: bool) -> Exit:
-    """Draw one figure of one run or of several; a report of ``wpoflow refine`` is drawn as a refinement study."""
-    if kind not in (None, REFINEMENT, *FIGURES):
-        raise FigureError(f"--kind: {unknown_kind(str(kind), [REFINEMENT])}")
+def main(
+    *,
+    files: Sequence[Path],
+    output: Path,
+    kind: str | None,
+    quantity: str | None = None,
+    state: Mapping[str, float],
+    force: bool,
+) -> Exit:
+    """Draw one figure of one run or of several; what refine and sweep have written is drawn as what it is."""
+    if kind not in (None, REFINEMENT, *STUDY_KINDS, *FIGURES):
+        raise FigureError(f"--kind: {unknown_kind(str(kind), [REFINEMENT, *STUDY_KINDS])}")
     check_figure(output, force, files)
+    if studies := [file for file in files if file.suffix.lower() == STUDY]:
+        return _study(studies[0], files, output, kind, quantity, state)
+    if quantity is not None or kind in STUDY_KINDS:
+        asked = f"--kind {kind}" if kind in STUDY_KINDS else "--quantity"
+        raise FigureError(f"{files[0]}: {asked} is of the study.nc that wpoflow sweep writes")
     reports = [file for file in files if file.suffix.lower() == REPORT]
     if reports and len(files) > 1:
         raise FigureError(f"{reports[0]}: a report is drawn alone, not beside {len(files) - 1} other files")
@@ -49,6 +63,27 @@ def main(*, files: Sequence[Path], output: Path, kind: str | None, state: Mappin
         else:
             figure = plot(runs, kind, state=state, names=[str(file) for file in files])
     write_figure(figure, output)
+    show(f"written to {path_text(output)}")
+    return Exit.DONE
+
+
+def _study(
+    file: Path,
+    files: Sequence[Path],
+    output: Path,
+    kind: str | None,
+    quantity: str | None,
+    state: Mapping[str, float],
+) -> Exit:
+    """Draw the result of ``wpoflow sweep``."""
+    if len(files) > 1:
+        raise FigureError(f"{file}: a study is drawn alone, not beside {len(files) - 1} other files")
+    if state or kind not in (None, *STUDY_KINDS):
+        raise FigureError(f"{file}: a study has the kinds {', '.join(STUDY_KINDS)}, and no state to choose")
+    from wpoflow.studies.sweep.netcdf import open_study
+    from wpoflow.views.figures.study import draw_sweep
+
+    write_figure(draw_sweep(open_study(file), kind, quantity), output)
     show(f"written to {path_text(output)}")
     return Exit.DONE
 

@@ -1,0 +1,1 @@
+"""Many runs over lists of keys: points, executors that carry them out, and one labelled result."""
