@@ -36,14 +36,17 @@ _OF_CHECKPOINTS = ("start.npz", "initial.npz", "optimum.npz", "snapshot-*.npz", 
 def is_ours(path: Path, unfinished: bool = False) -> bool:
     """Whether a regular file was written by wpoflow, or holds nothing; OSError if it cannot be read.
 
-    Of a file in the place of an unfinished one HDF5's first bytes count for nothing.
+    Of a file in the place of an unfinished one HDF5's first bytes count for nothing, nor does what HDF5 cannot open, as
+    a process leaves it that is killed before its file says whose it is.
     """
     with path.open("rb") as stream:
         head = stream.read(_LOOKED_AT)
         length = stream.seek(0, os.SEEK_END)
         stream.seek(max(0, length - _LOOKED_AT))
         tail = stream.read()
-    if not length or tail[-TRAILER_LENGTH:].startswith(MAGIC) or (unfinished and _is_blank(head, tail)):
+    if not length or tail[-TRAILER_LENGTH:].startswith(MAGIC):
+        return True
+    if unfinished and (_is_blank(head, tail) or (head.startswith(_KINDS[0]) and _is_unreadable(path))):
         return True
     known = head[:16].lower().startswith(tuple(kind.lower() for kind in _KINDS)) or head[4:8] == _MOVIE
     return known and (_MARK in head or _MARK in tail)
@@ -63,6 +66,17 @@ def _is_blank(head: bytes, tail: bytes) -> bool:
     """Whether nothing was written but HDF5's first bytes, as a run leaves it that is killed in its first moments."""
     begun = head.startswith(_KINDS[0]) or not any(head[:_SUPERBLOCK])
     return begun and not any(head[_SUPERBLOCK:]) and not any(tail[_SUPERBLOCK:])
+
+
+def _is_unreadable(path: Path) -> bool:
+    """Whether HDF5 cannot open a file, so that nobody can read anything of it, or finds nothing in it."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return len(file) == 0 and len(file.attrs) == 0
+    except OSError:
+        return True
 
 
 def foreign_entry(folder: Path) -> Path | None:

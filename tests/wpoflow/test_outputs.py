@@ -132,6 +132,24 @@ def test_a_run_killed_in_its_first_moments_is_replaced(call: Call, begun: bool) 
     assert not Path("out.h5.part").exists()
 
 
+def test_a_run_killed_before_its_file_says_whose_it_is_is_replaced(call: Call, tmp_path: Path) -> None:
+    """What HDF5 has put on the disk by then opens for nobody; a file of somebody else that opens is left alone."""
+    assert call("run", *SMALL, "--until", "0.1", "-o", "run.h5", "--quiet")[0] == 0
+    whole = Path("run.h5").read_bytes()
+    unmarked = whole.replace(b"wpoflow", b"\0" * 7)[:-48]
+    part = Path("out.h5.part")
+    for length in (512, 2048, 8192, len(unmarked) // 2):
+        part.write_bytes(unmarked[:length])
+        assert is_ours(part, unfinished=True)
+        assert call("run", *SMALL, "--until", "0.1", "-o", "out.h5", "--quiet", "--force") == (0, "", "")
+        assert not part.exists()
+    with h5py.File(part, "w") as file:
+        file["thesis"] = [1, 2, 3]
+    before = part.read_bytes()
+    check_refusal(call, ["run", *SMALL, "-o", "out.h5", "--force"], 2, "out.h5.part exists and is no run, optimum or")
+    assert part.read_bytes() == before
+
+
 def test_a_seal_alone_tells_that_a_file_is_ours(tmp_path: Path) -> None:
     path = tmp_path / "start.npz"
     path.write_bytes(b"anything")
