@@ -84,11 +84,14 @@ def estimate(statement: Statement, asked: FlowTable) -> Estimate:
     return Estimate(plan, entries, linear_solver, needed, available_bytes())
 
 
-def refuse_if_too_large(label: str, plan: Plan, needed: int | None = None) -> None:
-    """Raise MemoryError, with what to lower, unless memory holds so many bytes; by default the problem's own arrays."""
+def refuse_if_too_large(label: str, plan: Plan, needed: int | None = None, ranks: int = 1) -> None:
+    """Raise MemoryError, with what to lower, unless memory holds so many bytes; by default the problem's own arrays.
+
+    Of several ranks each is taken to hold its share in memory of its own.
+    """
     if needed is None:
         needed = 8 * PROBLEM_PAIR_ARRAYS * plan.pairs + transition_bytes(plan)
-    available = available_bytes()
+    needed, available = needed // ranks, available_bytes()
     if needed > available:
         raise MemoryError(
             f"{label} needs about {needed / 1e9:.3g} GB, {available / 1e9:.3g} GB are available; "

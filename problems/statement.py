@@ -24,7 +24,9 @@ from numpy.typing import ArrayLike
 
 from wpoflow.core.arrays import BoolArray, FloatArray, real_array
 from wpoflow.core.brief import briefly
+from wpoflow.core.communicator import Communicator
 from wpoflow.core.rewards import takes_rewards
+from wpoflow.core.slabs import Slab, slab_of
 from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import state_chunks
@@ -35,6 +37,7 @@ from wpoflow.grids.transitions import (
     gauss_hermite_transition,
     interpolated_transition,
     mixture_transition,
+    spread_over,
     states_outside,
 )
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
@@ -192,16 +195,24 @@ Statement.__init__ = takes_rewards(  # type: ignore[method-assign]
 )(Statement.__init__)
 
 
-def build(statement: Statement) -> GridMDP:
+def build(statement: Statement, communicator: Communicator | None = None) -> GridMDP:
     """The grid problem of a statement.
+
+    Parameters
+    ----------
+    statement : Statement
+    communicator : Communicator, optional
+        Of the processes that share it: each builds, and holds, the pairs of its slab of states (`core.slabs`).
 
     Raises
     ------
     ValueError
         A value that is not finite, a negative density or noise, probabilities that do not sum to
-        one, an initial law that lies inside the terminal set; the message names what and where.
+        one, an initial law that lies inside the terminal set; the message names what and where.  More processes than
+        states.
     """
-    pairs = _Pairs(statement.states, statement.actions)
+    slab = slab_of(statement.states.size, communicator)
+    pairs = _Pairs(statement.states, statement.actions, slab)
     for name, ends in statement.feasible.items():
         pairs.check_ends(name, ends)
     terminal = None if statement.terminal_set is None else _state_set(statement.terminal_set)
@@ -210,6 +221,7 @@ def build(statement: Statement) -> GridMDP:
     if statement.terminal_cost is not None:
         with _named("terminal_cost"), np.errstate(over="ignore", invalid="ignore"):  # `GridMDP` refuses what comes out
             cost += statement.discount * transition.terminal_expectation(_function(statement.terminal_cost))
+    transition = spread_over(transition, slab)
     outside = states_outside(statement.states, terminal)
     with _named("reference potential"):
         reference_mass = potential_masses(statement.actions, _function(statement.potential))
@@ -222,20 +234,20 @@ def build(statement: Statement) -> GridMDP:
         transition=transition,
         reference_mass=reference_mass,
         rho=_initial_law(statement, outside),
-        initial_policy=_initial_policy(statement),
-        counted=outside if terminal is None else _depended_on(transition, outside),
+        initial_policy=_initial_policy(statement, slab),
+        counted=outside if terminal is None else _depended_on(transition, outside, slab),
         title=statement.title,
         statement=statement.text,
         rewards=statement.rewards,
     )
 
 
-def _depended_on(transition: Transition, outside: BoolArray) -> BoolArray:
+def _depended_on(transition: Transition, outside: BoolArray, slab: Slab) -> BoolArray:
     """State points outside the terminal set, and those inside that interpolation at next states outside leans on.
 
     The values of the former depend on the latter, whose suboptimality must not be left out of suprema.
     """
-    uniform = np.full((transition.n_states, transition.n_actions), 1.0 / transition.n_actions)
+    uniform = np.full((slab.rows, transition.n_actions), 1.0 / transition.n_actions)
     law = transition.under(uniform)
     found = outside.copy()
     while True:
@@ -246,10 +258,13 @@ def _depended_on(transition: Transition, outside: BoolArray) -> BoolArray:
 
 
 class _Pairs:
-    """Evaluates values on all pairs of state and action, a chunk of states at a time."""
+    """Evaluates values on all pairs of a slab's states with an action, a chunk of states at a time."""
 
-    def __init__(self, states: Grid, actions: Grid) -> None:
-        self.states, self.actions = states, actions
+    def __init__(self, states: Grid, actions: Grid, slab: Slab) -> None:
+        self.states, self.actions, self.slab = states, actions, slab
+
+    def _chunks(self) -> Iterator[tuple[int, int]]:
+        return state_chunks(self.slab.stop, self.actions.size, self.slab.start)
 
     def evaluate(self, value: Value, what: str, start: int, stop: int) -> FloatArray:
         """Values at the states start ... stop - 1, (stop - start, A); refuses what is not finite."""
@@ -270,15 +285,15 @@ class _Pairs:
         raise ValueError(f"{what} is {values[state, action]} at {where}")
 
     def table(self, value: Value, what: str) -> FloatArray:
-        """Values on all pairs, (S, A)."""
-        out = np.empty((self.states.size, self.actions.size))
-        for start, stop in state_chunks(self.states.size, self.actions.size):
-            out[start:stop] = self.evaluate(value, what, start, stop)
+        """Values on all pairs, (rows, A)."""
+        first, out = self.slab.start, np.empty((self.slab.rows, self.actions.size))
+        for start, stop in self._chunks():
+            out[start - first : stop - first] = self.evaluate(value, what, start, stop)
         return out
 
     def check_probabilities(self, values: Sequence[Value]) -> None:
         """Refuse probabilities of the outcomes that are negative or do not sum to one."""
-        for start, stop in state_chunks(self.states.size, self.actions.size):
+        for start, stop in self._chunks():
             total = np.zeros((stop - start, self.actions.size))
             for number, value in enumerate(values):
                 out = self.evaluate(value, f"outcome.{number}.probability", start, stop)
@@ -289,7 +304,7 @@ class _Pairs:
 
     def check_ends(self, name: str, ends: tuple[Value, Value]) -> None:
         """Refuse feasible ends that are not finite, or of which the upper is below the lower."""
-        for start, stop in state_chunks(self.states.size, self.actions.size):
+        for start, stop in self._chunks():
             lower, upper = (
                 self.evaluate(end, f"the {which} feasible end of {name}", start, stop)
                 for which, end in zip(("lower", "upper"), ends, strict=True)
@@ -317,7 +332,7 @@ def _transition(statement: Statement, pairs: _Pairs, terminal: Callable[..., Boo
         if len(outcomes) == 1 and not statement.outcomes:
             return transition
         parts.append((pairs.table(outcome.probability, f"{prefix}probability"), transition))
-    return mixture_transition(parts)
+    return mixture_transition(parts, pairs.slab)
 
 
 def _outcome_transition(outcome: Outcome, pairs: _Pairs, terminal: Callable[..., BoolArray] | None) -> Transition:
@@ -335,11 +350,15 @@ def _outcome_transition(outcome: Outcome, pairs: _Pairs, terminal: Callable[...,
     kind = transition_kind(states.dim, any(map(callable, noise)))
     if kind == "cell-integrated":
         (mean,), (deviation,) = next_points(0, states.size), sigma(0, states.size)
-        return cell_integrated_transition(states.axes[0], mean, deviation, terminal)
+        whole = cell_integrated_transition(states.axes[0], mean, deviation, terminal)
+        return whole if pairs.slab.rows == states.size else whole.of_slab(pairs.slab)
     if kind == "gauss-hermite":
-        return gauss_hermite_transition(states, next_points, sigma, nodes=HERMITE_NODES, terminal=terminal)
+        return gauss_hermite_transition(
+            states, next_points, sigma, nodes=HERMITE_NODES, terminal=terminal, slab=pairs.slab
+        )
     deviations = np.array([_constant_deviation(name, value) for name, value in zip(names, noise, strict=True)])
-    return interpolated_transition(states, next_points, deviations, terminal, n_actions=pairs.actions.size)
+    actions = pairs.actions.size
+    return interpolated_transition(states, next_points, deviations, terminal, n_actions=actions, slab=pairs.slab)
 
 
 def _constant_deviation(name: str, value: Any) -> float:
@@ -362,13 +381,13 @@ def _initial_law(statement: Statement, outside: BoolArray) -> FloatArray:
         return np.asarray(rho / rho.sum())
 
 
-def _initial_policy(statement: Statement) -> FloatArray:
+def _initial_policy(statement: Statement, slab: Slab) -> FloatArray:
     states, actions, density = statement.states, statement.actions, statement.policy_density
     with _named("policy_density"):
         if callable(density):
-            return policy_masses(states, actions, _function(density))
+            return policy_masses(states, actions, _function(density), slab=slab)
         row = density_masses(actions, _function(density))
-        return np.tile(row, (states.size, 1))
+        return np.tile(row, (slab.rows, 1))
 
 
 def _evaluate(value: Value, shape: tuple[int, ...], coordinates: Sequence[FloatArray], what: str) -> FloatArray:

@@ -19,7 +19,7 @@ from wpoflow.core.arrays import FloatArray, IndexArray, IntArray
 from wpoflow.grids.smoothing import Smoothing
 from wpoflow.grids.transitions.base import PolicyTransition
 from wpoflow.grids.transitions.shared_rows import RowMap
-from wpoflow.grids.transitions.sparse_kernels import csr_matvec, csr_rmatvec, product_of_factors
+from wpoflow.grids.transitions.sparse_kernels import add_parts, csr_matvec, csr_scatter, product_of_factors
 
 SMALL = 1 << 16  # entries of a factor up to which one call does more than threads would
 _MOST_PARTS = 16
@@ -111,16 +111,33 @@ class PolicyRows:
         if factors is not None:
             product_of_factors(*factors, np.ascontiguousarray(x), np.empty(factors.laws.shape[0]), out)
             return out
+        self.multiply(x, out)
+        return out
+
+    def multiply(self, x: FloatArray, out: FloatArray) -> None:
+        """Set out to the product with x, (S,), row by row whatever the sizes; it has an entry for each row."""
         values = np.ascontiguousarray(x) if self.smoothing.identity else self.smoothing.apply(x)
         csr_matvec(self.pattern.indptr, self.pattern.indices, self.data, values, out)
-        return out
 
     def rmatvec(self, x: FloatArray) -> FloatArray:
         """(P^p)ᵀ x, (S,)."""
-        columns = self.pattern.columns
-        parts = np.empty((min(_MOST_PARTS, 1 + self.data.size // (4 * columns)), columns))
-        nodes = np.empty(columns)
-        csr_rmatvec(self.pattern.indptr, self.pattern.indices, self.data, np.ascontiguousarray(x), parts, nodes)
+        blocks = self.blocks(self.data.size)
+        parts = np.zeros((blocks, self.pattern.columns))
+        self.scatter(x, np.arange(blocks + 1) * self.n_states // blocks, parts)
+        return self.added(parts)
+
+    def blocks(self, entries: int) -> int:
+        """In how many blocks of rows a transposed product is summed, where M has so many entries."""
+        return min(_MOST_PARTS, 1 + entries // (4 * self.pattern.columns))
+
+    def scatter(self, x: FloatArray, bounds: IntArray, parts: FloatArray) -> None:
+        """Add Mᵀ x of the rows between bounds to parts, (blocks, nodes); x has an entry for each row."""
+        csr_scatter(self.pattern.indptr, self.pattern.indices, self.data, np.ascontiguousarray(x), bounds, parts)
+
+    def added(self, parts: FloatArray) -> FloatArray:
+        """(P^p)ᵀ x, (S,), of the sums over all blocks of rows, (blocks, nodes)."""
+        nodes = np.empty(self.pattern.columns)
+        add_parts(parts, nodes)
         return nodes if self.smoothing.identity else self.smoothing.apply_transposed(nodes)
 
     @property

@@ -95,7 +95,8 @@ def _refuse_nan(row: Mapping[str, float], observer: Observer) -> None:
 def _sweep_time(mdp: GridMDP, optimum: Optimum) -> float:
     """Flow time in which a drift of the size of Q* or diffusion leads across the action box: L^2 / (tau + osc Q*)."""
     longest = max(float(axis.edges[-1] - axis.edges[0]) for axis in mdp.actions.axes)
-    return longest / (mdp.temperature + float(np.ptp(optimum.q, axis=1).max())) * longest
+    (span,) = mdp.slab.largest(float(np.ptp(optimum.q, axis=1).max()))
+    return longest / (mdp.temperature + span) * longest
 
 
 class _WallTimeError(Exception):
