@@ -10,14 +10,15 @@ every rank alike, by the same code from the same bits, so that all ranks take th
 from __future__ import annotations
 
 import os
+import time
 from typing import Any, Protocol
 
 import numpy as np
 
 from wpoflow.core.arrays import AnyArray
 
-LAUNCHED = ("PMI_SIZE", "PMIX_RANK", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
-"""Variables that say that a process was started as one of several."""
+LAUNCHED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
+"""Variables by which the launchers of MPICH and of Open MPI say how many processes they started."""
 
 
 class Communicator(Protocol):
@@ -61,7 +62,7 @@ class MpiCommunicator:
     """
 
     def __init__(self, world: Any) -> None:
-        self._world = world
+        self._world, self._alarm = world, world.Dup()  # what is said of failures crosses no other message
         self.rank, self.size = int(world.Get_rank()), int(world.Get_size())
         self.messages = self.sent_bytes = 0
 
@@ -86,6 +87,24 @@ class MpiCommunicator:
         self._count(0)
         return self._world.bcast(value, root=0)
 
+    def all_have_failed(self, patience: float) -> bool:
+        """Whether all ranks come here within so many seconds; called by one that can do no more."""
+        self._told = [self._alarm.isend(None, other) for other in range(self.size) if other != self.rank]
+        together, until = self._alarm.Ibarrier(), time.monotonic() + patience
+        while time.monotonic() < until:
+            if together.Test():
+                return True
+            time.sleep(0.01)
+        return False
+
+    def earlier_have_failed(self) -> bool:
+        """Whether a rank before this one has failed, too."""
+        return any(self._alarm.Iprobe(source=other) for other in range(self.rank))
+
+    def abort(self, status: int) -> None:
+        """End the processes of all ranks, whatever they wait for."""
+        self._world.Abort(status)
+
     def _count(self, sent: int) -> None:
         self.messages += 1
         self.sent_bytes += sent
@@ -93,7 +112,7 @@ class MpiCommunicator:
 
 def started_together() -> int:
     """How many processes the launcher says it has started, this one included; one where nothing says so."""
-    numbers = [os.environ[name] for name in LAUNCHED if name in os.environ and name != "PMIX_RANK"]
+    numbers = [os.environ.get(name, "") for name in LAUNCHED]
     return max((int(number) for number in numbers if number.isdecimal()), default=1)
 
 

@@ -17,6 +17,7 @@ what they are given.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -199,6 +200,31 @@ class Spread:
             block = np.empty((last - first, self.shape[1]), dtype=self.dtype)
             world.receive(block, rank)
             yield first, block
+
+
+def send_rows(array: Any) -> None:
+    """Send this process's rows of an array that is spread over several to the root, which goes through it."""
+    if isinstance(array, Spread):
+        for _ in array.blocks():
+            raise AssertionError("the root has others' rows, and sends none")
+
+
+def boxes(shape: tuple[int, ...], first: int, last: int) -> Iterator[tuple[slice, ...]]:
+    """The states first ... last - 1 of a grid, numbered in C order, as boxes of it, in that order."""
+    if not shape:
+        yield ()
+        return
+    inner = math.prod(shape[1:])
+    while first < last:
+        row, inside = divmod(first, inner)
+        if len(shape) > 1 and (inside or last - first < inner):
+            end = min(last, (row + 1) * inner)
+            for box in boxes(shape[1:], inside, end - row * inner):
+                yield slice(row, row + 1), *box
+        else:
+            end = last - last % inner
+            yield slice(row, end // inner), *(slice(0, size) for size in shape[1:])
+        first = end
 
 
 def slab_of(n_states: int, communicator: Communicator | None) -> Slab:

@@ -123,8 +123,15 @@ def check(**arguments: Any) -> None:
 @threads_option
 @quiet_option
 @force_option
+@click.option(
+    "--mpi/--no-mpi", default=None,
+    help="Share the run among the processes that mpiexec started. Default: if it says that it started several.",
+)  # fmt: skip
 def run(**arguments: Any) -> None:
-    """Run the flow and write a run file (./NAME.h5 unless -o is given)."""
+    """Run the flow and write a run file (./NAME.h5 unless -o is given).
+
+    Started as mpiexec -n R wpoflow run ..., R processes share the states, and the file is the same for any R.
+    """
     _call("run", **arguments)
 
 

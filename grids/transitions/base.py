@@ -119,7 +119,7 @@ def ends_in_words(termination: FloatArray | None) -> str:
     """How many pairs can end, and the largest probability of it; empty where none can."""
     if termination is None or not termination.any():
         return ""
-    return described_ends(np.count_nonzero(termination), termination.size, float(termination.max()))
+    return described_ends(int(np.count_nonzero(termination)), termination.size, float(termination.max()))
 
 
 def described_ends(count: int, pairs: int, largest: float) -> str:

@@ -5,7 +5,7 @@ process, in one of two ways that depend on sizes alone:
 
 * where its rows M have few entries they are *gathered*: every rank then has all of P^p, and all solvers;
 * else a product is made of the local rows and gathered, and a transposed product is summed as one process sums it, in
-  blocks of states: a block that a boundary of slabs cuts is handed on, half summed, to the rank that has the rest of it.
+  blocks of states: a block that slabs cut is handed on, half summed, to the rank that has the rest of it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class SlabTransition:
         self.termination, self.clamped = (self._anywhere(array) for array in (local.termination, local.clamped))
         self.ends = ""
         if self.termination is not None:
-            count, (largest,) = slab.total(np.count_nonzero(self.termination)), slab.largest(self.termination.max())
+            count, (largest,) = slab.total(int((self.termination > 0.0).sum())), slab.largest(self.termination.max())
             self.ends = described_ends(count, slab.n_states * local.n_actions, largest)
         self._shared: dict[int, _SharedPattern] = {}
 

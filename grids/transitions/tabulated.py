@@ -77,7 +77,7 @@ class TabulatedTransition:
             self._indptr, self._indices, self._data = np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0)
 
     def of_slab(self, slab: Slab) -> Self:
-        """The same with the pairs of a slab of states alone; it is built of all, as rows are compared with each other."""
+        """The same with the pairs of a slab's states alone; it was built of all, to find rows that are the same."""
         cut, pairs = copy(self), slice(slab.start * self.n_actions, slab.stop * self.n_actions)
         states = slice(slab.start, slab.stop)
         cut._rows = slab.rows

@@ -77,10 +77,10 @@ def conduct(
         signals = stack.enter_context(StopSignals())
         followed = as_flow(mdp, flow, settings.flow.parameters)
         keeping = None if settings.checkpoint == math.inf else folder
-        if output is not None:
+        if output is not None and mdp.slab.root:
             most = len(snapshot_times(settings.record, until.time)) + 1 + bool(start.initial)
             kept = None if keeping is None else keeping.bytes_kept() if resumed else 0
-            check_disk_space(output, mdp.initial_policy.size, most, kept)
+            check_disk_space(output, mdp.states.size * mdp.actions.size, most, kept)
         begun = resumed > 0
         if keeping is not None and not begun and not keeping.path.exists():
             keeping.begin(start, optimum, initial)  # so that a run killed early, too, can be gone on with
@@ -148,7 +148,7 @@ def conduct(
         status = "failed" if kind in FAILURES else "interrupted" if kind is StopKind.INTERRUPTED else "complete"
         ended = status == "complete" and kind is not StopKind.WALL
         end_state = None
-        if ended and folder is not None:
+        if ended and output is not None:
             end_state = {**start.texts(), **content_of(loop.checkpoint())}
         attributes: dict[str, str | int | float] = {
             "stop_kind": kind.value,

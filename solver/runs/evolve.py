@@ -12,6 +12,7 @@ the last one, and what it leaves is, number for number, what the uninterrupted r
 
 from __future__ import annotations
 
+import math
 import os
 import uuid
 from collections.abc import Callable, Mapping
@@ -172,15 +173,17 @@ def run_settings(
     beginning: Beginning | None = None,
 ) -> Run:
     """`evolve` with its settings in one record; ``flow`` where it is an object."""
-    flow = asked.flow.kind if flow is None else flow
+    flow, slab = asked.flow.kind if flow is None else flow, mdp.slab
+    if slab.ranks > 1:
+        asked = _of_several(mdp, asked, output, beginning)
     settings = _resolved(mdp, asked, flow)
     start = RunStart(
-        run_id=uuid.uuid4().hex,
+        run_id=slab.decided(uuid.uuid4().hex),
         settings=settings,
         problem=mdp.statement,
         digest="" if output is None or mdp.statement else problem_digest(mdp),
         origin=origin or {},
-        replaces=identity(output) if force and output is not None else "",
+        replaces=identity(output) if force and output is not None and slab.root else "",
         source_hash=source_hash(),
         packages=package_versions(),
         initial={} if beginning is None else beginning.attributes,
@@ -190,14 +193,29 @@ def run_settings(
         refuse_other_optimum(mdp, optimum)
     with ExitStack() as stack:
         folder = None
-        if output is not None:
+        if output is not None and slab.root:
             stack.enter_context(OutputLock(output))
             check_output(output, force)
             check_axis_names([axis.name for axis in (*mdp.states.axes, *mdp.actions.axes)])
-            folder = CheckpointFolder(output)
+            folder = CheckpointFolder(output) if slab.ranks == 1 else None
         return conduct(
             mdp, start, flow, output=output, progress=progress, optimum=optimum, folder=folder, initial=initial
         )
+
+
+def _of_several(
+    mdp: GridMDP, asked: Settings, output: str | os.PathLike[str] | None, beginning: Beginning | None
+) -> Settings:
+    """The settings of a run of several processes; ValueError for what is asked for and is of one process alone."""
+    if output is None:
+        raise ValueError("output: a run of several processes is kept in a file; name one")
+    if not mdp.statement:
+        raise ValueError("mdp: several processes share a problem that is stated in a file; this one has no text")
+    if beginning is not None:
+        raise ValueError("initial: a run of several processes begins from the problem's own policy")
+    if asked.checkpoint not in (None, math.inf):
+        raise ValueError("checkpoint: a run of several processes keeps none; leave it out")
+    return asked.model_copy(update={"checkpoint": math.inf})
 
 
 def _resolved(mdp: GridMDP, asked: Settings, flow: AnyFlow) -> Settings:

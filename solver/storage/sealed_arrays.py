@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from wpoflow.core.slabs import Spread
 from wpoflow.solver.storage.atomic import TRAILER_LENGTH, RunFileError, check_trailer, writing
 from wpoflow.solver.storage.seal import check_seal
 
@@ -46,11 +47,22 @@ def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
 
 def write_archive(stream: BinaryIO, content: Mapping[str, Any]) -> None:
     """Write arrays, numbers and texts as an archive where a stream stands; errors as `write_sealed`."""
-    arrays: dict[str, Any] = {name: np.asarray(value) for name, value in content.items()}
+    arrays: dict[str, Any] = {
+        name: value if isinstance(value, Spread) else np.asarray(value) for name, value in content.items()
+    }
     for name, array in arrays.items():
         if array.dtype.kind not in KINDS:
             raise TypeError(f"{name}: neither floats nor integers nor a text")
-    np.savez(stream, **arrays)
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:  # as numpy.savez writes it, rows after rows
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                if isinstance(array, Spread):
+                    head = {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape}
+                    np.lib.format.write_array_header_1_0(member, head)
+                    for _, block in array.blocks():
+                        member.write(block.tobytes())
+                else:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def read_sealed(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from wpoflow.commands.outputs import files_read
 from wpoflow.commands.prepare import Prepared, build, scheme_used
+from wpoflow.core.communicator import Communicator
 from wpoflow.core.text import one_line
 from wpoflow.exits import CommandError, Exit, describe, exit_status, warn
 from wpoflow.problems.problem_file import ProblemFile, read_problem
+from wpoflow.ranks import ending_together, joined, speaks
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.storage.atomic import OutputLock, check_output, checkpoint_folder
 from wpoflow.views.progress import BeforeFirstStep, ProgressView
@@ -29,12 +32,31 @@ def main(
     force: bool,
     checkpoint: float | None,
     initial: Path | None,
+    mpi: bool | None,
 ) -> Exit:
-    """Run the flow, write the run file, print how it went."""
+    """Run the flow, write the run file, print how it went; started by ``mpiexec``, several processes share the run."""
+    communicator = joined(mpi)
+    with ending_together(communicator):
+        quiet = quiet or not speaks(communicator)
+        return _run(asked, output, quiet, force, checkpoint, initial, communicator)
+
+
+def _run(
+    asked: Mapping[str, Any],
+    output: Path | None,
+    quiet: bool,
+    force: bool,
+    checkpoint: float | None,
+    initial: Path | None,
+    communicator: Communicator | None,
+) -> Exit:
     stated = read_problem(**asked)
     path = Path(f"{stated.name}.h5") if output is None else output
-    OutputLock(path).release()  # another run that is writing it is told before anything else
-    check_output(path, force, files_read(asked))
+    if speaks(communicator):
+        OutputLock(path).release()  # another run that is writing it is told before anything else
+        check_output(path, force, files_read(asked))
+    if communicator is not None:
+        _refuse_of_several(checkpoint, initial)
     if initial is not None:
         _check_one_beginning(asked, initial, path)
     from wpoflow.solver.runs.compile_timer import CompileTimer
@@ -42,7 +64,7 @@ def main(
     with ExitStack() as stack:
         compiling = stack.enter_context(CompileTimer())
         waiting = None if quiet else stack.enter_context(BeforeFirstStep(lambda: compiling.kernel))
-        prepared = build(stated)
+        prepared = build(stated, communicator)
         scheme_used(prepared, asked)
         beginning = None if initial is None else _beginning(prepared, initial)
         if not quiet:
@@ -75,7 +97,19 @@ def main(
                 raise
             blamed = "--" if "until" in asked else f"{stated.label}: "
             raise CommandError(Exit.UNUSABLE, f"{blamed}{error}") from error
-    return ended(done, stated, path, quiet)
+    return ended(done, stated, path, quiet, speaks(communicator))
+
+
+def _refuse_of_several(checkpoint: float | None, initial: Path | None) -> None:
+    """Raise CommandError for what is asked of several processes and one process alone can do."""
+    if initial is not None:
+        raise CommandError(
+            Exit.UNUSABLE, f"--from {initial}: not for several processes; run it in one, without mpiexec"
+        )
+    if checkpoint not in (None, math.inf):
+        raise CommandError(
+            Exit.UNUSABLE, f"--checkpoint {checkpoint:g}: several processes keep none yet; leave it out, or say inf"
+        )
 
 
 def _check_one_beginning(asked: Mapping[str, Any], initial: Path, output: Path) -> None:
@@ -113,15 +147,16 @@ def mendable(error: OSError, path: Path) -> Exception:
     )
 
 
-def ended(done: Run, problem: ProblemFile, path: Path, quiet: bool) -> Exit:
-    """Print how a run went, and where it may be gone on with."""
+def ended(done: Run, problem: ProblemFile, path: Path, quiet: bool, told: bool = True) -> Exit:
+    """Print how a run went, and where it may be gone on with, unless another process tells it."""
     if not quiet:
         show(table([*summary(done), ("file", f"{path_text(path)} ({bytes_text(path.stat().st_size)})")]))
     if done.status == "complete" and done.reached_goal:
         return Exit.DONE
     kept = done.attributes["stop_kind"] in ("interrupted", "wall") and checkpoint_folder(path).is_dir()
     hint = f"; go on with: wpoflow resume {path}" if kept else ""
-    warn(f"{problem.label}: {done.stop_reason}{hint}")
+    if told:
+        warn(f"{problem.label}: {done.stop_reason}{hint}")
     return Exit.INTERRUPTED if done.status == "interrupted" else Exit.SHORT_OF_GOAL
 
 
