@@ -104,6 +104,7 @@ class MpiCommunicator:
     def abort(self, status: int) -> None:
         """End the processes of all ranks, whatever they wait for."""
         self._world.Abort(status)
+        os._exit(status)
 
     def _count(self, sent: int) -> None:
         self.messages += 1

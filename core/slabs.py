@@ -18,13 +18,15 @@ what they are given.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from wpoflow.core.arrays import AnyArray, FloatArray
 from wpoflow.core.communicator import Communicator
+
+AT_ONCE = 1 << 17  # numbers that are read from a file at once
 
 
 class Slab:
@@ -91,6 +93,10 @@ class Slab:
     def spread(self, local: FloatArray) -> FloatArray | Spread:
         """An array of pairs as it is stored: whole, of the rows of all ranks."""
         return local
+
+    def shared(self, content: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        """What the root has read, on all ranks, of arrays of pairs (those of two dimensions) the slab's rows."""
+        return None if content is None else dict(content)
 
 
 class RankSlab(Slab):
@@ -169,8 +175,86 @@ class RankSlab(Slab):
         """See `Slab`."""
         return Spread(local, self)
 
+    def shared(self, content: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        """See `Slab`."""
+        alike = None
+        if content is not None:
+            alike = {name: value.shape[1] if _of_pairs(value) else _Alike(value) for name, value in content.items()}
+        told: dict[str, Any] | None = self.decided(alike)
+        if told is None:
+            return None
+        found = {}
+        for name, value in told.items():
+            if isinstance(value, _Alike):
+                found[name] = value.value
+            else:
+                found[name] = self._dealt(None if content is None else content[name], value)
+        return found
 
-class Spread:
+    def _dealt(self, array: Any, actions: int) -> FloatArray:
+        """The rows of this rank, of an array (S, A) that the root has."""
+        own = np.empty((self.rows, actions))
+        if not self.root:
+            self.communicator.receive(own, 0)
+            return own
+        read = array.read if isinstance(array, StoredRows) else lambda first, last: array[first:last]
+        for rank in range(1, self.ranks):
+            self.communicator.send(np.ascontiguousarray(read(self.bounds[rank], self.bounds[rank + 1])), rank)
+        own[:] = read(self.start, self.stop)
+        return own
+
+
+class _Alike(NamedTuple):
+    """What is the same on all ranks."""
+
+    value: Any
+
+
+def _of_pairs(value: Any) -> bool:
+    return getattr(value, "ndim", 0) == 2
+
+
+class RowBlocks:
+    """An array of pairs (S, A) that no process has in memory; it is gone through block by block, once.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    """
+
+    ndim = 2
+    dtype = np.dtype(np.float64)
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.shape, self.size = shape, shape[0] * shape[1]
+
+    def blocks(self) -> Iterator[tuple[int, FloatArray]]:
+        """Rows in order, with the number of the first state of each block."""
+        raise NotImplementedError
+
+
+class StoredRows(RowBlocks):
+    """An array of pairs that is in a file.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    read : callable
+        Gives the rows of the states first ... last - 1.
+    """
+
+    def __init__(self, shape: tuple[int, int], read: Callable[[int, int], FloatArray]) -> None:
+        super().__init__(shape)
+        self.read = read
+
+    def blocks(self) -> Iterator[tuple[int, FloatArray]]:
+        """See `RowBlocks`."""
+        rows = max(1, AT_ONCE // self.shape[1])
+        for first in range(0, self.shape[0], rows):
+            yield first, self.read(first, min(first + rows, self.shape[0]))
+
+
+class Spread(RowBlocks):
     """An array of pairs (S, A) of which every rank holds its rows; the root goes through it block by block.
 
     All ranks must go through the same ones in the same order: the others send where the root looks.
@@ -181,12 +265,9 @@ class Spread:
     slab : RankSlab
     """
 
-    ndim = 2
-
     def __init__(self, local: FloatArray, slab: RankSlab) -> None:
+        super().__init__((slab.n_states, int(local.shape[1])))
         self.local, self._slab = np.ascontiguousarray(local), slab
-        self.shape, self.dtype = (slab.n_states, int(local.shape[1])), local.dtype
-        self.size = self.shape[0] * self.shape[1]
 
     def blocks(self) -> Iterator[tuple[int, FloatArray]]:
         """On the root the rows of all ranks in order, with the number of their first state; elsewhere none."""
@@ -197,7 +278,7 @@ class Spread:
         yield 0, self.local
         for rank in range(1, slab.ranks):
             first, last = slab.bounds[rank], slab.bounds[rank + 1]
-            block = np.empty((last - first, self.shape[1]), dtype=self.dtype)
+            block = np.empty((last - first, self.shape[1]))
             world.receive(block, rank)
             yield first, block
 
@@ -232,11 +313,3 @@ def slab_of(n_states: int, communicator: Communicator | None) -> Slab:
     if communicator is None or communicator.size == 1:
         return Slab(n_states)
     return RankSlab(n_states, communicator)
-
-
-def blocks_of(array: FloatArray | Spread) -> Iterator[tuple[int, FloatArray]]:
-    """Rows of an array of pairs in order, with the number of the first: all at once, unless it is spread over ranks."""
-    if isinstance(array, Spread):
-        yield from array.blocks()
-    else:
-        yield 0, array

@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LAUNCHER = Path(sys.executable).parent / "mpiexec"
 
 needs_mpi = pytest.mark.skipif(
-    importlib.util.find_spec("mpi4py") is None or not LAUNCHER.exists(), reason="needs mpi4py, and mpiexec beside Python"
+    importlib.util.find_spec("mpi4py") is None or not LAUNCHER.exists(),
+    reason="needs mpi4py and its mpiexec",
 )
 
 

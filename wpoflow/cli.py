@@ -31,6 +31,7 @@ from wpoflow.options import (
     flow_options,
     force_option,
     from_option,
+    mpi_option,
     output_option,
     parse_times,
     plot_help,
@@ -123,10 +124,7 @@ def check(**arguments: Any) -> None:
 @threads_option
 @quiet_option
 @force_option
-@click.option(
-    "--mpi/--no-mpi", default=None,
-    help="Share the run among the processes that mpiexec started. Default: if it says that it started several.",
-)  # fmt: skip
+@mpi_option
 def run(**arguments: Any) -> None:
     """Run the flow and write a run file (./NAME.h5 unless -o is given).
 
@@ -142,6 +140,7 @@ def run(**arguments: Any) -> None:
 @checkpoint_option
 @threads_option
 @quiet_option
+@mpi_option
 def resume(**arguments: Any) -> None:
     """Go on with a run that was cut short, from its last checkpoint, or extend one that has ended.
 

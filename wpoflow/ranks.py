@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 import click
 
 from wpoflow.core.communicator import Communicator, MpiCommunicator, started_together, world
+from wpoflow.core.interrupt import leave
 from wpoflow.exits import CommandError, Exit, exit_status, report
 from wpoflow.options import Invocation
 
@@ -42,7 +42,10 @@ def joined(asked: bool | None) -> MpiCommunicator | None:
             f"--mpi: {started} processes were started, and mpi4py sees {communicator.size}: start them with the "
             "mpiexec of the MPI that mpi4py uses",
         )
-    return communicator if communicator.size > 1 else None
+    if communicator.size == 1:
+        return None
+    _invocation().signals.end = communicator.abort
+    return communicator
 
 
 def speaks(communicator: Communicator | None) -> bool:
@@ -62,14 +65,20 @@ def ending_together(communicator: MpiCommunicator | None) -> Iterator[None]:
     except BaseException as error:
         if communicator is None:
             raise
-        status = exit_status(error)
-        if communicator.all_have_failed(PATIENCE):
-            if communicator.rank == 0:
-                raise
-            raise click.exceptions.Exit(int(status)) from error
-        if not communicator.earlier_have_failed():
-            report(error, click.get_current_context().ensure_object(Invocation).debug)
-        else:
-            time.sleep(PATIENCE)
-        communicator.abort(int(status))
-        os._exit(int(status))
+        status = int(exit_status(error))
+        try:
+            if not communicator.all_have_failed(PATIENCE):
+                if communicator.earlier_have_failed():
+                    time.sleep(PATIENCE)
+                else:
+                    report(error, _invocation().debug)
+                communicator.abort(status)
+        except KeyboardInterrupt:  # while it waits for the others
+            leave(communicator.abort)
+        if communicator.rank == 0:
+            raise
+        raise click.exceptions.Exit(status) from error
+
+
+def _invocation() -> Invocation:
+    return click.get_current_context().ensure_object(Invocation)

@@ -12,7 +12,6 @@ the last one, and what it leaves is, number for number, what the uninterrupted r
 
 from __future__ import annotations
 
-import math
 import os
 import uuid
 from collections.abc import Callable, Mapping
@@ -36,7 +35,7 @@ from wpoflow.solver.runs.conduct import conduct, refuse_too_cold
 from wpoflow.solver.runs.loop import Progress as Progress
 from wpoflow.solver.schemes.choice import chosen_scheme
 from wpoflow.solver.storage.atomic import OutputLock, check_output
-from wpoflow.solver.storage.checkpoints import CheckpointFolder, RunStart, identity
+from wpoflow.solver.storage.checkpoints import AnyFolder, CheckpointFolder, RunStart, SendingFolder, identity
 from wpoflow.solver.storage.problem_arrays import problem_digest
 
 
@@ -175,7 +174,7 @@ def run_settings(
     """`evolve` with its settings in one record; ``flow`` where it is an object."""
     flow, slab = asked.flow.kind if flow is None else flow, mdp.slab
     if slab.ranks > 1:
-        asked = _of_several(mdp, asked, output, beginning)
+        _refuse_of_several(mdp, output, beginning)
     settings = _resolved(mdp, asked, flow)
     start = RunStart(
         run_id=slab.decided(uuid.uuid4().hex),
@@ -192,30 +191,26 @@ def run_settings(
     if optimum is not None:
         refuse_other_optimum(mdp, optimum)
     with ExitStack() as stack:
-        folder = None
+        folder: AnyFolder | None = None
         if output is not None and slab.root:
             stack.enter_context(OutputLock(output))
             check_output(output, force)
             check_axis_names([axis.name for axis in (*mdp.states.axes, *mdp.actions.axes)])
-            folder = CheckpointFolder(output) if slab.ranks == 1 else None
+        if output is not None:
+            folder = CheckpointFolder(output, slab.ranks > 1) if slab.root else SendingFolder()
         return conduct(
             mdp, start, flow, output=output, progress=progress, optimum=optimum, folder=folder, initial=initial
         )
 
 
-def _of_several(
-    mdp: GridMDP, asked: Settings, output: str | os.PathLike[str] | None, beginning: Beginning | None
-) -> Settings:
-    """The settings of a run of several processes; ValueError for what is asked for and is of one process alone."""
+def _refuse_of_several(mdp: GridMDP, output: str | os.PathLike[str] | None, beginning: Beginning | None) -> None:
+    """Raise ValueError for what one process alone can do."""
     if output is None:
         raise ValueError("output: a run of several processes is kept in a file; name one")
     if not mdp.statement:
         raise ValueError("mdp: several processes share a problem that is stated in a file; this one has no text")
     if beginning is not None:
         raise ValueError("initial: a run of several processes begins from the problem's own policy")
-    if asked.checkpoint not in (None, math.inf):
-        raise ValueError("checkpoint: a run of several processes keeps none; leave it out")
-    return asked.model_copy(update={"checkpoint": math.inf})
 
 
 def _resolved(mdp: GridMDP, asked: Settings, flow: AnyFlow) -> Settings:

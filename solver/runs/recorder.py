@@ -12,11 +12,18 @@ from typing import Any
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.core.slabs import RowBlocks, Slab
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum, Run, Snapshots
 from wpoflow.solver.records.series import SERIES, names_of
 from wpoflow.solver.storage.problem_arrays import problem_arrays, problem_head
 from wpoflow.solver.storage.writer import RunWriter, SendingWriter, open_run
+
+
+def spread_optimum(slab: Slab, optimum: Optimum) -> Optimum:
+    """An optimum as it is stored: of several processes, with arrays of pairs that the root goes through."""
+    spread: Callable[[FloatArray], Any] = slab.spread
+    return replace(optimum, q=spread(optimum.q), policy=spread(optimum.policy))
 
 
 class Recorder:
@@ -83,8 +90,7 @@ class Recorder:
         """Keep the soft optimum."""
         self._optimum = optimum = optimum.stated(self._mdp.temperature)
         if self._writer is not None:
-            spread: Callable[[FloatArray], Any] = self._mdp.slab.spread
-            self._writer.optimum(replace(optimum, q=spread(optimum.q), policy=spread(optimum.policy)))
+            self._writer.optimum(spread_optimum(self._mdp.slab, optimum))
 
     def row(self, row: Mapping[str, float]) -> None:
         """Keep one row of the series."""
@@ -94,10 +100,15 @@ class Recorder:
 
     def snapshot(self, time: float, value: FloatArray, policy: FloatArray) -> None:
         """Keep value and policy at a time."""
+        self.stored_snapshot(time, value, self._mdp.slab.spread(policy))
+
+    def stored_snapshot(self, time: float, value: FloatArray, policy: FloatArray | RowBlocks) -> None:
+        """Keep value and policy at a time, as they are stored."""
         self.snapshots, self.snapshot_time = self.snapshots + 1, time
         if self._writer is not None:
-            self._writer.snapshot(time, value, self._mdp.slab.spread(policy))
+            self._writer.snapshot(time, value, policy)
         else:
+            assert isinstance(policy, np.ndarray)
             self._times.append(time)
             self._values.append(value.copy())
             self._policies.append(policy.copy())
@@ -107,7 +118,7 @@ class Recorder:
         """The soft optimum, once it is known."""
         return self._optimum
 
-    def kept_snapshot(self, index: int) -> tuple[float, FloatArray, FloatArray]:
+    def kept_snapshot(self, index: int) -> tuple[float, FloatArray, FloatArray | RowBlocks]:
         """Time, value (S,) and policy (S, A) of a snapshot."""
         if self._writer is not None:
             assert isinstance(self._writer, RunWriter)

@@ -22,7 +22,7 @@ import h5py
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
-from wpoflow.core.slabs import Spread, boxes, send_rows
+from wpoflow.core.slabs import RowBlocks, StoredRows, boxes, send_rows
 from wpoflow.solver.records.layout import OPTIMUM_ARRAYS, OPTIMUM_ATTRIBUTES
 from wpoflow.solver.records.run import Attributes, Optimum
 from wpoflow.solver.records.series import SERIES, names_of
@@ -139,7 +139,7 @@ class RunWriter:
                 self._digests.add(name, "f8", value)
         self._rows += 1
 
-    def snapshot(self, time: float, value: FloatArray, policy: FloatArray | Spread) -> None:
+    def snapshot(self, time: float, value: FloatArray, policy: FloatArray | RowBlocks) -> None:
         """Append value (S,) and policy (S, A), which may be spread over processes, at a time, and flush."""
         with self._written(array_bytes(1 + value.size + policy.size)):
             if "snapshot" not in self._file:
@@ -151,11 +151,18 @@ class RunWriter:
                 group[name].resize(row + 1, axis=0)
                 self._fill(f"snapshot/{name}", "f8", array, (row,))
 
-    def kept_snapshot(self, index: int) -> tuple[float, FloatArray, FloatArray]:
+    def kept_snapshot(self, index: int) -> tuple[float, FloatArray, StoredRows]:
         """Time, value (S,) and policy (S, A) of a snapshot written before."""
         group = self._file["snapshot"]
-        value, policy = np.ravel(group["value"][index]), group["policy"][index]
-        return float(group["snapshot_time"][index]), value, policy.reshape(value.size, -1)
+        states, policy = group["value"].shape[1:], group["policy"]
+        value = np.ravel(group["value"][index])
+        actions = math.prod(policy.shape[1:]) // value.size
+
+        def read(first: int, last: int) -> FloatArray:
+            found = [policy[(index, *box)].reshape(-1, actions) for box in boxes(states, first, last)]
+            return np.concatenate(found)
+
+        return float(group["snapshot_time"][index]), value, StoredRows((value.size, actions), read)
 
     def optimum(self, optimum: Optimum) -> None:
         """Store the soft optimum, and flush."""
@@ -222,10 +229,10 @@ class RunWriter:
     ) -> None:
         self.abandon()
 
-    def _fill(self, path: str, kind: str, array: FloatArray | IntArray | Spread, row: tuple[int, ...] = ()) -> None:
+    def _fill(self, path: str, kind: str, array: FloatArray | IntArray | RowBlocks, row: tuple[int, ...] = ()) -> None:
         """Write numbers into a data set, or a row of it; those spread over processes slab by slab."""
         data = self._file[path]
-        if not isinstance(array, Spread):
+        if not isinstance(array, RowBlocks):
             data[row] = array.reshape(data.shape[len(row) :])
             self._digests.add(path, kind, array)
             return
@@ -240,7 +247,7 @@ class RunWriter:
                 data[(*row, *box)] = block[begun : begun + count].reshape(*sides, *shape[len(axes) :])
                 begun += count
 
-    def _create(self, path: str, array: FloatArray | IntArray | Spread | None = None) -> None:
+    def _create(self, path: str, array: FloatArray | IntArray | RowBlocks | None = None) -> None:
         """Make the data set that the table has under this path, of these numbers; without any, it grows by rows."""
         entry = self._table[path]
         stored: dict[str, Any] = {"shape": ()}
@@ -248,7 +255,7 @@ class RunWriter:
             rest = entry.shape[1:]
             rows = 1 if entry.group and not entry.is_scale else _SERIES_CHUNK
             stored = {"shape": (0, *rest), "maxshape": (None, *rest), "chunks": (rows, *chunk_shape(rest)), **_FILTERS}
-        elif shape := entry.shape if isinstance(array, Spread) else array.reshape(entry.shape).shape:
+        elif shape := entry.shape if isinstance(array, RowBlocks) else array.reshape(entry.shape).shape:
             stored = {"shape": shape, "chunks": chunk_shape(shape), **_FILTERS}
         data = self._file.create_dataset(path, dtype=entry.kind, **stored)
         if not entry.is_scale:
@@ -284,7 +291,7 @@ class SendingWriter:
     def record(self, row: Mapping[str, float]) -> None:
         """See `RunWriter`."""
 
-    def snapshot(self, time: float, value: FloatArray, policy: FloatArray | Spread) -> None:
+    def snapshot(self, time: float, value: FloatArray, policy: FloatArray | RowBlocks) -> None:
         """See `RunWriter`."""
         send_rows(policy)
 

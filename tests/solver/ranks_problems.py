@@ -7,6 +7,7 @@ prints a line for each case: its name, and what differs between the file of one 
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,6 @@ from typing import Any
 import wpoflow as wpo
 from tests.same_run import differences
 from wpoflow.core.communicator import MpiCommunicator, world
-from wpoflow.grids.transitions import interpolated, policy_rows, slab_rows
 
 HEAD = """
 [problem]
@@ -51,7 +51,9 @@ TEXTS = {
     "partly noisy": (
         "clamp",
         Y,
-        '[dynamics]\nx = "0.9*x + u"\ny = "0.5*y + 0.4*u"\n[noise]\nx = 0.5\n' + COST + ENDING.replace("x >", "x + y >"),
+        '[dynamics]\nx = "0.9*x + u"\ny = "0.5*y + 0.4*u"\n[noise]\nx = 0.5\n'
+        + COST
+        + ENDING.replace("x >", "x + y >"),
     ),
     "varying noise": ("clamp", "", '[dynamics]\nx = "0.8*x + 0.5*u"\n[noise]\nx = "0.2 + 0.1*abs(u)"\n' + COST),
     "varying noise that ends": (
@@ -59,7 +61,11 @@ TEXTS = {
         "",
         '[dynamics]\nx = "0.8*x + 0.5*u"\n[noise]\nx = "0.2 + 0.1*abs(u)"\n' + COST + ENDING,
     ),
-    "shared rows": ("clamp", "", '[dynamics]\nx = "0.4*floor(2*u)"\n[noise]\nx = "0.2 + 0.1*where(u > 0, 1, 0)"\n' + COST),
+    "shared rows": (
+        "clamp",
+        "",
+        '[dynamics]\nx = "0.4*floor(2*u)"\n[noise]\nx = "0.2 + 0.1*where(u > 0, 1, 0)"\n' + COST,
+    ),
     "varying noise on a plane": (
         "clamp",
         Y,
@@ -91,7 +97,7 @@ CASES: dict[str, Case] = {
     "annealed": ("lqr", LQR, {"anneal": {"schedule": "harmonic", "rate": 0.5}}),
     "annealed fisher-rao": ("lqr", LQR, {"flow": "fisher-rao", "anneal": {"schedule": "harmonic", "rate": 0.5}}),
     "fixed fisher-rao": ("lqr", LQR, {"flow": "fisher-rao", "step": 0.1}),
-    "exponential": ("lqr", {**LQR, "set": {"dynamics.x": "0.9*x"}}, {"scheme": "exponential", "accuracy": 1e-4}),
+    "exponential": ("lqr", {**LQR, "set": {"dynamics.x": '"0.9*x"'}}, {"scheme": "exponential", "accuracy": 1e-4}),
     **{f"flow {name}": ("lqr", LQR, {"flow": name}) for name in ("fisher-rao", "wasserstein-fisher-rao")},
     **{f"flow {name}": ("lqr", LQR, {"flow": name, "step": 0.1}) for name in ("mirror", "proximal")},
     "flow policy-iteration": ("lqr", LQR, {"flow": "policy-iteration", "step": 1.0}),
@@ -123,9 +129,16 @@ def compared(name: str, case: Case, folder: Path, ranks: MpiCommunicator) -> str
     asked = {"until": {"steps": 3}, "snapshots": 3, "progress": False, **asked}
     one, all_ = (folder / f"{name.replace(' ', '_')}-{which}.h5" for which in ("one", "all"))
     if ranks.rank == 0:
-        wpo.evolve(problem(stated, folder, None, replaced), output=one, checkpoint=float("inf"), **asked)
+        wpo.evolve(problem(stated, folder, None, replaced), output=one, **asked)
     wpo.evolve(problem(stated, folder, ranks, replaced), output=all_, **asked)
     return ", ".join(differences(one, all_)) if ranks.rank == 0 else ""
+
+
+def _set(number: int, **names: tuple[str, ...]) -> None:
+    """Give thresholds of sizes another number, in the modules that use them."""
+    for module, thresholds in names.items():
+        for name in thresholds:
+            setattr(importlib.import_module(f"wpoflow.grids.transitions.{module}"), name, number)
 
 
 def main(folder: Path, names: list[str]) -> None:
@@ -140,9 +153,9 @@ def main(folder: Path, names: list[str]) -> None:
 
     go({name: case for name, case in CASES.items() if not names or name in names}, "")
     spread = {name: CASES[name] for name in SPREAD if not names or name in names}
-    policy_rows.SMALL = slab_rows.SMALL = slab_rows.GATHERED = 0
+    _set(0, policy_rows=("SMALL",), slab_rows=("SMALL", "GATHERED"))
     go(spread, ", never gathered")
-    interpolated.MOST_ENTRIES = interpolated.ENTRIES_PER_PAIR = 0
+    _set(0, interpolated=("MOST_ENTRIES", "ENTRIES_PER_PAIR"))
     go(spread, ", over pairs")
     print(f"rank {ranks.rank} of {ranks.size} is done", flush=True)
 

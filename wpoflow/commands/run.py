@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -55,8 +54,8 @@ def _run(
     if speaks(communicator):
         OutputLock(path).release()  # another run that is writing it is told before anything else
         check_output(path, force, files_read(asked))
-    if communicator is not None:
-        _refuse_of_several(checkpoint, initial)
+    if communicator is not None and initial is not None:
+        raise CommandError(Exit.UNUSABLE, f"--from {initial}: not for several processes; run it in one")
     if initial is not None:
         _check_one_beginning(asked, initial, path)
     from wpoflow.solver.runs.compile_timer import CompileTimer
@@ -98,18 +97,6 @@ def _run(
             blamed = "--" if "until" in asked else f"{stated.label}: "
             raise CommandError(Exit.UNUSABLE, f"{blamed}{error}") from error
     return ended(done, stated, path, quiet, speaks(communicator))
-
-
-def _refuse_of_several(checkpoint: float | None, initial: Path | None) -> None:
-    """Raise CommandError for what is asked of several processes and one process alone can do."""
-    if initial is not None:
-        raise CommandError(
-            Exit.UNUSABLE, f"--from {initial}: not for several processes; run it in one, without mpiexec"
-        )
-    if checkpoint not in (None, math.inf):
-        raise CommandError(
-            Exit.UNUSABLE, f"--checkpoint {checkpoint:g}: several processes keep none yet; leave it out, or say inf"
-        )
 
 
 def _check_one_beginning(asked: Mapping[str, Any], initial: Path, output: Path) -> None:
