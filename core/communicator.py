@@ -57,35 +57,37 @@ class MpiCommunicator:
     ----------
     rank, size : int
         As of `Communicator`.
+    messenger : mpi4py.MPI.Comm
+        What messages are sent by.
     messages, sent_bytes : int
         How often this rank has taken part in a message, and how many bytes it has sent to others.
     """
 
     def __init__(self, world: Any) -> None:
-        self._world, self._alarm = world, world.Dup()  # what is said of failures crosses no other message
+        self.messenger, self._alarm = world, world.Dup()  # what is said of failures crosses no other message
         self.rank, self.size = int(world.Get_rank()), int(world.Get_size())
         self.messages = self.sent_bytes = 0
 
     def put_together(self, mine: AnyArray, counts: list[int]) -> AnyArray:
         """See `Communicator`."""
         out = np.empty(sum(counts), dtype=mine.dtype)
-        self._world.Allgatherv(np.ascontiguousarray(mine), [out, counts])
+        self.messenger.Allgatherv(np.ascontiguousarray(mine), [out, counts])
         self._count(mine.nbytes)
         return out
 
     def send(self, array: AnyArray, to: int) -> None:
         """See `Communicator`."""
-        self._world.Send(array, dest=to)
+        self.messenger.Send(array, dest=to)
         self._count(array.nbytes)
 
     def receive(self, out: AnyArray, source: int) -> None:
         """See `Communicator`."""
-        self._world.Recv(out, source=source)
+        self.messenger.Recv(out, source=source)
 
     def decided(self, value: Any) -> Any:
         """See `Communicator`."""
         self._count(0)
-        return self._world.bcast(value, root=0)
+        return self.messenger.bcast(value, root=0)
 
     def all_have_failed(self, patience: float) -> bool:
         """Whether all ranks come here within so many seconds; called by one that can do no more."""
@@ -103,7 +105,7 @@ class MpiCommunicator:
 
     def abort(self, status: int) -> None:
         """End the processes of all ranks, whatever they wait for."""
-        self._world.Abort(status)
+        self.messenger.Abort(status)
         os._exit(status)
 
     def _count(self, sent: int) -> None:

@@ -62,12 +62,11 @@ class PolicyPairs:
     def matvec(self, x: FloatArray) -> FloatArray:
         """P^p x, (S,)."""
         out = np.empty(self.n_states)
-        self.multiply(x, out)
+        self.multiply(np.ascontiguousarray(x) if self.smoothing.identity else self.smoothing.apply(x), out)
         return out
 
-    def multiply(self, x: FloatArray, out: FloatArray) -> None:
-        """Set out to the product with x, (S,); it has an entry for each row of weights."""
-        values = np.ascontiguousarray(x) if self.smoothing.identity else self.smoothing.apply(x)
+    def multiply(self, values: FloatArray, out: FloatArray) -> None:
+        """Set out to the product of M with values at nodes; it has an entry for each row of weights."""
         stencil = self.stencil
         if stencil.rows_of_three:
             noisy_plane_matvec(stencil.base, stencil.fraction, stencil.rows_of_three, self.weights, values, out)

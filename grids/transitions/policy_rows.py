@@ -111,12 +111,11 @@ class PolicyRows:
         if factors is not None:
             product_of_factors(*factors, np.ascontiguousarray(x), np.empty(factors.laws.shape[0]), out)
             return out
-        self.multiply(x, out)
+        self.multiply(np.ascontiguousarray(x) if self.smoothing.identity else self.smoothing.apply(x), out)
         return out
 
-    def multiply(self, x: FloatArray, out: FloatArray) -> None:
-        """Set out to the product with x, (S,), row by row whatever the sizes; it has an entry for each row."""
-        values = np.ascontiguousarray(x) if self.smoothing.identity else self.smoothing.apply(x)
+    def multiply(self, values: FloatArray, out: FloatArray) -> None:
+        """Set out to the product of M with values at nodes, row by row whatever the sizes; it has an entry a row."""
         csr_matvec(self.pattern.indptr, self.pattern.indices, self.data, values, out)
 
     def rmatvec(self, x: FloatArray) -> FloatArray:

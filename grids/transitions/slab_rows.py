@@ -17,6 +17,8 @@ import scipy.sparse as sp
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.slabs import RankSlab, Slab
+from wpoflow.grids.interpolation import Stencil
+from wpoflow.grids.smoothing import Smoothing
 from wpoflow.grids.transitions.base import (
     PolicyTransition,
     Resolution,
@@ -55,6 +57,7 @@ class SlabTransition:
             count, (largest,) = slab.total(int((self.termination > 0.0).sum())), slab.largest(self.termination.max())
             self.ends = described_ends(count, slab.n_states * local.n_actions, largest)
         self._shared: dict[int, _SharedPattern] = {}
+        self._reaches: dict[int, tuple[int, int]] = {}  # stencils are the transition's own, and stay
 
     def _anywhere(self, array: FloatArray | None) -> FloatArray | None:
         """An array of pairs that is None on ranks where it would be zero, and only None if it is so on all."""
@@ -81,9 +84,14 @@ class SlabTransition:
             shared = self._shared.get(id(local.pattern))
             if shared is None:
                 shared = self._shared[id(local.pattern)] = _SharedPattern(local.pattern, self.slab)
-            return shared.gathered(local) if shared.gathers else SlabOperator(local, shared.entries, self.slab)
+            if shared.gathers:
+                return shared.gathered(local)
+            return SlabOperator(local, shared.entries, shared.reach, self.slab)
         if isinstance(local, PolicyPairs):
-            return SlabOperator(local, self.slab.n_states * self.n_actions, self.slab)
+            reach = self._reaches.get(id(local.stencil))
+            if reach is None:
+                reach = self._reaches[id(local.stencil)] = _reach_of(local.stencil)
+            return SlabOperator(local, self.slab.n_states * self.n_actions, reach, self.slab)
         raise TypeError(f"{type(local).__name__} cannot be spread over ranks")
 
 
@@ -94,6 +102,7 @@ class _SharedPattern:
         self.local, self._slab = local, slab  # which also keeps the pattern that it is found by
         self._counts = slab.counts(local.indices.size)
         self.entries = sum(self._counts)
+        self.reach = (int(local.indices.min()), int(local.indices.max()) + 1) if local.indices.size else (0, 0)
         self.gathers = self.entries <= max(SMALL, GATHERED * slab.n_states)
         self._pattern: Pattern | None = None
 
@@ -115,11 +124,13 @@ class SlabOperator:
         Of the slab's states.
     entries : int
         How many entries, or weights of pairs, all ranks have.
+    reach : tuple of int
+        The first node that the slab's next states lean on, and the first one behind them: smoothing stops there.
     slab : RankSlab
     """
 
-    def __init__(self, local: Local, entries: int, slab: RankSlab) -> None:
-        self._local, self._entries, self._slab = local, entries, slab
+    def __init__(self, local: Local, entries: int, reach: tuple[int, int], slab: RankSlab) -> None:
+        self._local, self._entries, self._reach, self._slab = local, entries, reach, slab
         self.n_states = slab.n_states
         corners = local.stencil.offsets.size if _over_pairs(local) else 1
         self.work = entries * corners + local.smoothing.work
@@ -128,9 +139,15 @@ class SlabOperator:
         """P^p x, (S,)."""
         out = np.empty(self.n_states)
         part = self._slab.part(out)
-        self._local.multiply(x, part)
+        self._local.multiply(self._nodes(x), part)
         self._slab.gather((out, part))
         return out
+
+    def _nodes(self, x: FloatArray) -> FloatArray:
+        smoothing = self._local.smoothing
+        if smoothing.identity:
+            return np.ascontiguousarray(x)
+        return smoothing.apply_to(x, *self._reach) if isinstance(smoothing, Smoothing) else smoothing.apply(x)
 
     def rmatvec(self, x: FloatArray) -> FloatArray:
         """(P^p)ᵀ x, (S,)."""
@@ -177,6 +194,14 @@ class SlabOperator:
 
 def _over_pairs(local: Local) -> TypeGuard[PolicyPairs]:
     return isinstance(local, PolicyPairs)
+
+
+def _reach_of(stencil: Stencil) -> tuple[int, int]:
+    """First and last node, and one more, that pairs which go on lean on; none if all end."""
+    nodes = stencil.base[stencil.base >= 0]
+    if not nodes.size:
+        return 0, 0
+    return int(nodes.min()), int(nodes.max() + stencil.offsets.max()) + 1
 
 
 def spread_over(local: Transition, slab: Slab) -> Transition:
