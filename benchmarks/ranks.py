@@ -56,7 +56,7 @@ class CountedProducts:
             self.count += 1
             return product(operator, x)
 
-        SlabOperator.matvec = counted  # type: ignore[method-assign]
+        SlabOperator.matvec = counted  # type: ignore[assignment, method-assign]
 
 
 def measured(problem: str, cells: dict[str, int], steps: int, scheme: str, step: float | None) -> dict[str, Any]:

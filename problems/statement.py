@@ -20,16 +20,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from wpoflow.core.arrays import BoolArray, FloatArray, real_array
+from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.core.brief import briefly
 from wpoflow.core.communicator import Communicator
 from wpoflow.core.rewards import takes_rewards
 from wpoflow.core.slabs import Slab, slab_of
 from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.grids.grid import Grid
-from wpoflow.grids.interpolation import state_chunks
 from wpoflow.grids.masses import density_masses, policy_masses, potential_masses
 from wpoflow.grids.transitions import (
     Transition,
@@ -41,14 +39,10 @@ from wpoflow.grids.transitions import (
     states_outside,
 )
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
-from wpoflow.grids.transitions.mixture import SUM_TOLERANCE
+from wpoflow.problems.pairs import LARGEST_NOISE, LEAST_NOISE, Pairs, evaluate
+from wpoflow.problems.pairs import Value as Value
 from wpoflow.problems.plan import HERMITE_NODES, Plan, transition_kind
 from wpoflow.solver.mdp import GridMDP, check_boundaries
-
-LEAST_NOISE, LARGEST_NOISE = 1e-100, 1e100  # whose squares are floating-point numbers
-
-Value = float | Callable[..., ArrayLike]
-"""A number, or a function of coordinate arrays of equal shape."""
 
 
 def _coordinate(number: int, *coordinates: FloatArray) -> FloatArray:
@@ -212,7 +206,7 @@ def build(statement: Statement, communicator: Communicator | None = None) -> Gri
         states.
     """
     slab = slab_of(statement.states.size, communicator)
-    pairs = _Pairs(statement.states, statement.actions, slab)
+    pairs = Pairs(statement.states, statement.actions, slab)
     for name, ends in statement.feasible.items():
         pairs.check_ends(name, ends)
     terminal = None if statement.terminal_set is None else _state_set(statement.terminal_set)
@@ -257,70 +251,7 @@ def _depended_on(transition: Transition, outside: BoolArray, slab: Slab) -> Bool
         found = entered
 
 
-class _Pairs:
-    """Evaluates values on all pairs of a slab's states with an action, a chunk of states at a time."""
-
-    def __init__(self, states: Grid, actions: Grid, slab: Slab) -> None:
-        self.states, self.actions, self.slab = states, actions, slab
-
-    def _chunks(self) -> Iterator[tuple[int, int]]:
-        return state_chunks(self.slab.stop, self.actions.size, self.slab.start)
-
-    def evaluate(self, value: Value, what: str, start: int, stop: int) -> FloatArray:
-        """Values at the states start ... stop - 1, (stop - start, A); refuses what is not finite."""
-        shape = (stop - start, self.actions.size)
-        coordinates = [np.broadcast_to(column[start:stop, None], shape) for column in self.states.points.T]
-        coordinates += [np.broadcast_to(column, shape) for column in self.actions.points.T]
-        out = _evaluate(value, shape, coordinates, what)
-        self.refuse(out, ~np.isfinite(out), what, start)
-        return out
-
-    def refuse(self, values: FloatArray, wrong: BoolArray, what: str, start: int) -> None:
-        """Raise ValueError naming the first wrong pair, if any is."""
-        if not wrong.any():
-            return
-        state, action = (int(index) for index in np.argwhere(wrong)[0])
-        parts = [self.states.describe(start + state)] if self.states.dim else []
-        where = ", ".join([*parts, self.actions.describe(action)])
-        raise ValueError(f"{what} is {values[state, action]} at {where}")
-
-    def table(self, value: Value, what: str) -> FloatArray:
-        """Values on all pairs, (rows, A)."""
-        first, out = self.slab.start, np.empty((self.slab.rows, self.actions.size))
-        for start, stop in self._chunks():
-            out[start - first : stop - first] = self.evaluate(value, what, start, stop)
-        return out
-
-    def check_probabilities(self, values: Sequence[Value]) -> None:
-        """Refuse probabilities of the outcomes that are negative or do not sum to one."""
-        for start, stop in self._chunks():
-            total = np.zeros((stop - start, self.actions.size))
-            for number, value in enumerate(values):
-                out = self.evaluate(value, f"outcome.{number}.probability", start, stop)
-                self.refuse(out, out < 0.0, f"outcome.{number}.probability", start)
-                total += out
-            off = np.abs(total - 1.0) > SUM_TOLERANCE * len(values)
-            self.refuse(total, off, "the sum of the probabilities of the outcomes (it must be 1)", start)
-
-    def check_ends(self, name: str, ends: tuple[Value, Value]) -> None:
-        """Refuse feasible ends that are not finite, or of which the upper is below the lower."""
-        for start, stop in self._chunks():
-            lower, upper = (
-                self.evaluate(end, f"the {which} feasible end of {name}", start, stop)
-                for which, end in zip(("lower", "upper"), ends, strict=True)
-            )
-            width = upper - lower
-            self.refuse(width, ~(width >= 0.0), f"the upper minus the lower feasible end of {name}", start)
-
-    def deviations(self, value: Value, what: str, start: int, stop: int) -> FloatArray:
-        """Standard deviations at some states; refuses negative ones, and those whose square no float holds."""
-        out = self.evaluate(value, what, start, stop)
-        wrong = (out < 0.0) | ((out > 0.0) & (out < LEAST_NOISE)) | (out > LARGEST_NOISE)
-        self.refuse(out, wrong, what, start)
-        return out
-
-
-def _transition(statement: Statement, pairs: _Pairs, terminal: Callable[..., BoolArray] | None) -> Transition:
+def _transition(statement: Statement, pairs: Pairs, terminal: Callable[..., BoolArray] | None) -> Transition:
     outcomes = statement.branches
     parts: list[tuple[FloatArray, Transition]] = []
     if statement.outcomes:
@@ -335,7 +266,7 @@ def _transition(statement: Statement, pairs: _Pairs, terminal: Callable[..., Boo
     return mixture_transition(parts, pairs.slab)
 
 
-def _outcome_transition(outcome: Outcome, pairs: _Pairs, terminal: Callable[..., BoolArray] | None) -> Transition:
+def _outcome_transition(outcome: Outcome, pairs: Pairs, terminal: Callable[..., BoolArray] | None) -> Transition:
     states, names = pairs.states, [axis.name for axis in pairs.states.axes]
     noise = [outcome.noise.get(name, 0.0) for name in names]
 
@@ -390,18 +321,8 @@ def _initial_policy(statement: Statement, slab: Slab) -> FloatArray:
         return np.tile(row, (slab.rows, 1))
 
 
-def _evaluate(value: Value, shape: tuple[int, ...], coordinates: Sequence[FloatArray], what: str) -> FloatArray:
-    """Values of the given shape; floating-point warnings are left to the checks that follow."""
-    with np.errstate(all="ignore"):
-        result = real_array(value(*coordinates) if callable(value) else value, what)
-    try:
-        return np.array(np.broadcast_to(result, shape))
-    except ValueError:
-        raise ValueError(f"{what} gave an array of shape {result.shape} for coordinates of shape {shape}") from None
-
-
 def _function(value: Value) -> Callable[..., FloatArray]:
-    return lambda *coordinates: _evaluate(value, np.shape(coordinates[0]), coordinates, "the function")
+    return lambda *coordinates: evaluate(value, np.shape(coordinates[0]), coordinates, "the function")
 
 
 def _state_set(value: Value) -> Callable[..., BoolArray]:

