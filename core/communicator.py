@@ -17,9 +17,6 @@ import numpy as np
 
 from wpoflow.core.arrays import AnyArray
 
-LAUNCHED = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
-"""Variables by which the launchers of MPICH and of Open MPI say how many processes they started."""
-
 
 class Communicator(Protocol):
     """What ranks need of each other.
@@ -111,12 +108,6 @@ class MpiCommunicator:
     def _count(self, sent: int) -> None:
         self.messages += 1
         self.sent_bytes += sent
-
-
-def started_together() -> int:
-    """How many processes the launcher says it has started, this one included; one where nothing says so."""
-    numbers = [os.environ.get(name, "") for name in LAUNCHED]
-    return max((int(number) for number in numbers if number.isdecimal()), default=1)
 
 
 def world() -> MpiCommunicator:

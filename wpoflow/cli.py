@@ -16,6 +16,7 @@ import click
 from wpoflow.command_group import Commands
 from wpoflow.core.display import silent
 from wpoflow.core.interrupt import CommandSignals
+from wpoflow.core.launched import launched_first, started_together
 from wpoflow.core.onlooker import Watched
 from wpoflow.environment import check_environment
 from wpoflow.exits import CommandError, Exit, describe, report, warnings_in_one_line
@@ -46,6 +47,8 @@ from wpoflow.options import (
 from wpoflow.solver.records.provenance import VERSION
 from wpoflow.views.figures import EXTENSIONS
 
+SHARED = {"run", "resume", "optimum", "sweep"}
+"""Commands that several processes, started together, may be."""
 WITHOUT_KERNELS = {"gallery", "info", "keys", "seal"}
 
 
@@ -74,6 +77,8 @@ def _call(module: str, function: str = "main", /, **arguments: Any) -> None:
     signals = click.get_current_context().ensure_object(Invocation).signals
     signals.begun = True
     try:
+        if module not in SHARED and started_together() > 1:
+            _refuse_of_several(module)
         if module not in WITHOUT_KERNELS:
             check_environment()
         with warnings_in_one_line():
@@ -90,6 +95,16 @@ def _call(module: str, function: str = "main", /, **arguments: Any) -> None:
         signals.begun = False
     if status is not Exit.DONE:
         raise click.exceptions.Exit(int(status))
+
+
+def _refuse_of_several(command: str) -> None:
+    """End as one of several processes that would all do the same; the first says why."""
+    if not launched_first():
+        raise click.exceptions.Exit(int(Exit.UNUSABLE))
+    raise CommandError(
+        Exit.UNUSABLE,
+        f"{command} is for one process, and {started_together()} were started together; start it without mpiexec",
+    )
 
 
 @cli.command()
@@ -160,6 +175,7 @@ def resume(**arguments: Any) -> None:
 @threads_option
 @quiet_option
 @force_option
+@mpi_option
 def optimum(**arguments: Any) -> None:
     """Compute the soft-optimal value and policy only, or those of the costs alone; -o stores them."""
     _call("optimum", **arguments)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
-from wpoflow.core.communicator import Communicator, MpiCommunicator, started_together, world
 from wpoflow.core.interrupt import leave
+from wpoflow.core.launched import started_together
 from wpoflow.exits import CommandError, Exit, exit_status, report
 from wpoflow.options import Invocation
+
+if TYPE_CHECKING:
+    from wpoflow.core.communicator import Communicator, MpiCommunicator
 
 PATIENCE = 2.0  # seconds that a rank which fails waits for the others to fail alike
 
@@ -32,6 +36,8 @@ def joined(asked: bool | None) -> MpiCommunicator | None:
     started = started_together()
     if asked is False or (asked is None and started == 1):
         return None
+    from wpoflow.core.communicator import world
+
     try:
         communicator = world()
     except (ImportError, RuntimeError) as error:

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from wpoflow.core.slabs import Slab, Spread
-from wpoflow.solver.runs.recorder import Recorder, spread_optimum
+from wpoflow.solver.runs.recorder import Recorder
 from wpoflow.solver.storage.checkpoints import AnyFolder, Checkpoint, CheckpointFolder
+from wpoflow.solver.storage.writer import spread_optimum
 
 FIRST = 5.0  # seconds
 SHARE = 0.02  # of the run's time

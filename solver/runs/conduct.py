@@ -27,7 +27,7 @@ from wpoflow.solver.runs.compile_timer import CompileTimer
 from wpoflow.solver.runs.loop import OCCUPANCY, OF_FLOW, OF_STEPS, REFERENCE, Progress, RunLoop, part_of
 from wpoflow.solver.runs.monitor import StepStatistics
 from wpoflow.solver.runs.observables import Observer
-from wpoflow.solver.runs.recorder import Recorder, spread_optimum
+from wpoflow.solver.runs.recorder import Recorder
 from wpoflow.solver.runs.reference import AnnealedReference, Reference
 from wpoflow.solver.runs.signals import StopSignals
 from wpoflow.solver.schemes.trajectory import flow as iterate_flow
@@ -40,6 +40,7 @@ from wpoflow.solver.storage.checkpoints import (
     of_this_run,
 )
 from wpoflow.solver.storage.room import check_disk_space
+from wpoflow.solver.storage.writer import spread_optimum
 
 SPENT = ("wall_seconds", "compile_seconds")
 

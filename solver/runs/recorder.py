@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -12,18 +11,12 @@ from typing import Any
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.core.slabs import RowBlocks, Slab
+from wpoflow.core.slabs import RowBlocks
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum, Run, Snapshots
 from wpoflow.solver.records.series import SERIES, names_of
 from wpoflow.solver.storage.problem_arrays import problem_arrays, problem_head
-from wpoflow.solver.storage.writer import RunWriter, SendingWriter, open_run
-
-
-def spread_optimum(slab: Slab, optimum: Optimum) -> Optimum:
-    """An optimum as it is stored: of several processes, with arrays of pairs that the root goes through."""
-    spread: Callable[[FloatArray], Any] = slab.spread
-    return replace(optimum, q=spread(optimum.q), policy=spread(optimum.policy))
+from wpoflow.solver.storage.writer import RunWriter, SendingWriter, open_run, spread_optimum
 
 
 class Recorder:

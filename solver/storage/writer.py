@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ import h5py
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
-from wpoflow.core.slabs import RowBlocks, StoredRows, boxes, send_rows
+from wpoflow.core.slabs import RowBlocks, Slab, StoredRows, boxes, send_rows
 from wpoflow.solver.records.layout import OPTIMUM_ARRAYS, OPTIMUM_ATTRIBUTES
 from wpoflow.solver.records.run import Attributes, Optimum
 from wpoflow.solver.records.series import SERIES, names_of
@@ -311,6 +312,12 @@ class SendingWriter:
 
     def discard(self) -> None:
         """See `RunWriter`."""
+
+
+def spread_optimum(slab: Slab, optimum: Optimum) -> Optimum:
+    """An optimum as it is stored: of several processes, with arrays of pairs that the root goes through."""
+    spread: Callable[[FloatArray], Any] = slab.spread
+    return replace(optimum, q=spread(optimum.q), policy=spread(optimum.policy))
 
 
 def chunk_shape(shape: tuple[int, ...], limit: int = 1 << 17) -> tuple[int, ...]:

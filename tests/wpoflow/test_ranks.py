@@ -100,6 +100,17 @@ def test_one_process_goes_on_with_what_several_began(tmp_path: Path, whole: Path
     assert (status, ours(errors)) == (0, [])
 
 
+@pytest.mark.parametrize("temperature", [(), ("--temperature", "0")], ids=["soft", "hard"])
+def test_the_optimum(tmp_path: Path, temperature: tuple[str, ...]) -> None:
+    """Of three processes it is that of one, as is its file."""
+    command = ("-m", "wpoflow", "optimum", "lqr", *SIZES, *temperature, "-o")
+    subprocess.run([sys.executable, *command, "one.h5", "--quiet"], cwd=tmp_path, check=True)
+    status, out, errors = together(3, *command, "all.h5", folder=tmp_path)
+    assert (status, ours(errors)) == (0, [])
+    assert out.count("Bellman residual") == 1
+    assert differences(tmp_path / "one.h5", tmp_path / "all.h5") == []
+
+
 def test_an_error_of_all_is_said_once(tmp_path: Path) -> None:
     """With the status that one process would have."""
     status, out, errors = together(3, "-m", "wpoflow", "run", "lqr", *SIZES, "--scheme", "adams", folder=tmp_path)
@@ -129,6 +140,14 @@ def test_an_output_that_is_there(tmp_path: Path) -> None:
     assert status == 2
     assert len(ours(errors)) == 1
     assert (tmp_path / "run.h5").read_text() == "not ours"
+
+
+def test_a_command_for_one_process(tmp_path: Path) -> None:
+    """Several that would do the same, and write the same files, are refused in one line."""
+    status, out, errors = together(3, "-m", "wpoflow", "refine", "lqr", folder=tmp_path)
+    assert (status, out) == (2, "")
+    (line,) = ours(errors)
+    assert "refine is for one process, and 3 were started together" in line
 
 
 def test_from_another_run_is_of_one_process(tmp_path: Path, whole: Path) -> None:

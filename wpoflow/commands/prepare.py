@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wpoflow.core.communicator import Communicator
 from wpoflow.exits import CommandError, Exit
 from wpoflow.problems.problem_file import ProblemFile
 
 if TYPE_CHECKING:
+    from wpoflow.core.communicator import Communicator
     from wpoflow.problems.memory import Estimate
     from wpoflow.solver.mdp import GridMDP
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wpoflow.commands.prepare import build
 from wpoflow.commands.run import before, ended, mendable
-from wpoflow.core.communicator import Communicator
 from wpoflow.exits import CommandError, Exit, warn
 from wpoflow.ranks import ending_together, joined, speaks
 from wpoflow.views.progress import BeforeFirstStep, ProgressView
 from wpoflow.views.terminal import path_text, show
+
+if TYPE_CHECKING:
+    from wpoflow.core.communicator import Communicator
 
 
 def main(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from wpoflow.commands.outputs import files_read
 from wpoflow.commands.prepare import Prepared, build, scheme_used
-from wpoflow.core.communicator import Communicator
 from wpoflow.core.text import one_line
 from wpoflow.exits import CommandError, Exit, describe, exit_status, warn
 from wpoflow.problems.problem_file import ProblemFile, read_problem
@@ -20,6 +19,7 @@ from wpoflow.views.progress import BeforeFirstStep, ProgressView
 from wpoflow.views.terminal import bytes_text, grid_line, path_text, show, sizes_line, summary, table
 
 if TYPE_CHECKING:
+    from wpoflow.core.communicator import Communicator
     from wpoflow.solver.runs.beginning import Beginning
 
 
