@@ -16,7 +16,6 @@ import click
 from wpoflow.command_group import Commands
 from wpoflow.core.display import silent
 from wpoflow.core.interrupt import CommandSignals
-from wpoflow.core.launched import launched_first, started_together
 from wpoflow.core.onlooker import Watched
 from wpoflow.environment import check_environment
 from wpoflow.exits import CommandError, Exit, describe, report, warnings_in_one_line
@@ -44,11 +43,10 @@ from wpoflow.options import (
     threads_option,
     until_option,
 )
+from wpoflow.ranks import refuse_several
 from wpoflow.solver.records.provenance import VERSION
 from wpoflow.views.figures import EXTENSIONS
 
-SHARED = {"run", "resume", "optimum", "sweep"}
-"""Commands that several processes, started together, may be."""
 WITHOUT_KERNELS = {"gallery", "info", "keys", "seal"}
 
 
@@ -77,8 +75,7 @@ def _call(module: str, function: str = "main", /, **arguments: Any) -> None:
     signals = click.get_current_context().ensure_object(Invocation).signals
     signals.begun = True
     try:
-        if module not in SHARED and started_together() > 1:
-            _refuse_of_several(module)
+        refuse_several(module)
         if module not in WITHOUT_KERNELS:
             check_environment()
         with warnings_in_one_line():
@@ -95,16 +92,6 @@ def _call(module: str, function: str = "main", /, **arguments: Any) -> None:
         signals.begun = False
     if status is not Exit.DONE:
         raise click.exceptions.Exit(int(status))
-
-
-def _refuse_of_several(command: str) -> None:
-    """End as one of several processes that would all do the same; the first says why."""
-    if not launched_first():
-        raise click.exceptions.Exit(int(Exit.UNUSABLE))
-    raise CommandError(
-        Exit.UNUSABLE,
-        f"{command} is for one process, and {started_together()} were started together; start it without mpiexec",
-    )
 
 
 @cli.command()

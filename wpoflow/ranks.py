@@ -10,14 +10,28 @@ from typing import TYPE_CHECKING
 import click
 
 from wpoflow.core.interrupt import leave
-from wpoflow.core.launched import started_together
+from wpoflow.core.launched import launched_first, started_together
 from wpoflow.exits import CommandError, Exit, exit_status, report
 from wpoflow.options import Invocation
 
 if TYPE_CHECKING:
     from wpoflow.core.communicator import Communicator, MpiCommunicator
 
+SHARED = ("run", "resume", "optimum", "sweep")
+"""Commands that several processes, started together, may be."""
 PATIENCE = 2.0  # seconds that a rank which fails waits for the others to fail alike
+
+
+def refuse_several(command: str) -> None:
+    """End, as one of several processes started together, a command that each would do by itself; the first says why."""
+    if command in SHARED or started_together() == 1:
+        return
+    if not launched_first():
+        raise click.exceptions.Exit(int(Exit.UNUSABLE))
+    raise CommandError(
+        Exit.UNUSABLE,
+        f"{command} is for one process, and {started_together()} were started together; start it without mpiexec",
+    )
 
 
 def joined(asked: bool | None) -> MpiCommunicator | None:
