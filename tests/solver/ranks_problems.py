@@ -44,6 +44,11 @@ ENDING = 'terminal_set = "x > 1.5"\nterminal_cost = "2 + x"\n'
 TEXTS = {
     "no noise": ("clamp", "", '[dynamics]\nx = "0.8*x + 0.5*u"\n' + COST),
     "noise": ("clamp", "", '[dynamics]\nx = "0.8*x + 0.5*u"\n[noise]\nx = 0.3\n' + COST),
+    "lopsided": (
+        "clamp",
+        "",
+        '[dynamics]\nx = "0.8*x + 0.5*u"\n[noise]\nx = 0.3\n' + COST.replace("x**2", "300*exp(x)"),
+    ),
     "seam": ("periodic", "", '[dynamics]\nx = "x + 0.5*u"\n' + COST.replace("x**2", "cos(pi*x/2)")),
     "reflected": ("reflect", "", '[dynamics]\nx = "x + 0.5*u"\n[noise]\nx = 0.4\n' + COST),
     "ends exactly": ("clamp", "", '[dynamics]\nx = "0.9*x + u"\n' + COST + ENDING),

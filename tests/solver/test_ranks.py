@@ -32,7 +32,7 @@ def _expected(names: tuple[str, ...]) -> dict[str, str]:
 
 
 QUICK = {
-    2: ("noise", "outcomes", "scheme multistep"),
+    2: ("lopsided", "noise", "outcomes", "scheme multistep"),
     3: ("partly noisy", "varying noise that ends", "annealed fisher-rao"),
 }
 
