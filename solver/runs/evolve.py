@@ -142,7 +142,7 @@ def evolve(
         checkpoint=checkpoint,
         anneal=anneal,
     )
-    if output is not None and isinstance(initial, str | os.PathLike):
+    if output is not None and isinstance(initial, str | os.PathLike) and mdp.slab.root:
         refuse_own_beginning(output, initial)
     beginning = None if initial is None else beginning_of(mdp, initial)
     with shown_progress(progress, asked.flow.until.criteria) as show:
@@ -174,7 +174,7 @@ def run_settings(
     """`evolve` with its settings in one record; ``flow`` where it is an object."""
     flow, slab = asked.flow.kind if flow is None else flow, mdp.slab
     if slab.ranks > 1:
-        _refuse_of_several(mdp, output, beginning)
+        _refuse_of_several(mdp, output)
     settings = _resolved(mdp, asked, flow)
     start = RunStart(
         run_id=slab.decided(uuid.uuid4().hex),
@@ -203,14 +203,12 @@ def run_settings(
         )
 
 
-def _refuse_of_several(mdp: GridMDP, output: str | os.PathLike[str] | None, beginning: Beginning | None) -> None:
+def _refuse_of_several(mdp: GridMDP, output: str | os.PathLike[str] | None) -> None:
     """Raise ValueError for what one process alone can do."""
     if output is None:
         raise ValueError("output: a run of several processes is kept in a file; name one")
     if not mdp.statement:
         raise ValueError("mdp: several processes share a problem that is stated in a file; this one has no text")
-    if beginning is not None:
-        raise ValueError("initial: a run of several processes begins from the problem's own policy")
 
 
 def _resolved(mdp: GridMDP, asked: Settings, flow: AnyFlow) -> Settings:

@@ -150,9 +150,23 @@ def test_a_command_for_one_process(tmp_path: Path) -> None:
     assert "refine is for one process, and 3 were started together" in line
 
 
-def test_from_another_run_is_of_one_process(tmp_path: Path, whole: Path) -> None:
-    """It is refused in one line."""
-    status, _, errors = together(2, *RUN[:-1], "other.h5", "--from", whole, folder=tmp_path)
-    assert status == 2
-    (line,) = ours(errors)
-    assert "not for several processes" in line
+def test_from_another_run(tmp_path: Path, whole: Path) -> None:
+    """The policy that a run of several processes begins from, carried over to other grids, is that of one."""
+    command = (
+        "-m",
+        "wpoflow",
+        "run",
+        "lqr",
+        *SIZES[:-1],
+        "u=10",
+        "--until",
+        "steps=5",
+        "--quiet",
+        "--from",
+        whole,
+        "-o",
+    )
+    subprocess.run([sys.executable, *command, "one.h5"], cwd=tmp_path, check=True)
+    status, _, errors = together(2, *command, "all.h5", folder=tmp_path)
+    assert (status, ours(errors)) == (0, [])
+    assert differences(tmp_path / "one.h5", tmp_path / "all.h5") == []

@@ -54,9 +54,7 @@ def _run(
     if speaks(communicator):
         OutputLock(path).release()  # another run that is writing it is told before anything else
         check_output(path, force, files_read(asked))
-    if communicator is not None and initial is not None:
-        raise CommandError(Exit.UNUSABLE, f"--from {initial}: not for several processes; run it in one")
-    if initial is not None:
+    if initial is not None and speaks(communicator):
         _check_one_beginning(asked, initial, path)
     from wpoflow.solver.runs.compile_timer import CompileTimer
 
