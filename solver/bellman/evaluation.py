@@ -63,6 +63,8 @@ class Evaluation:
         Q^pi.
     residual : float
         Maximum of |r - (I - gamma P^pi) V|.
+    exact : bool
+        Whether it was computed to rounding, so that `refined` is itself.
     system : DiscountedSystem
         I - gamma P^pi, for further right-hand sides.
     """
@@ -82,16 +84,19 @@ class Evaluation:
         self.residual = residual
         self.system = system
         self._out, self._reward, self._entropy = out, reward, entropy
-        self._exact: Evaluation | None = None
+        self.exact = False
+        self._refined: Evaluation | None = None  # never itself: arrays go as soon as it is let go of
 
     def refined(self) -> Evaluation:
         """The same to rounding, computed once; errors as `evaluate`."""
-        if self._exact is None:
+        if self.exact:
+            return self
+        if self._refined is None:
             assert self._reward is not None
             value, residual = self.system.solve(self._reward, self.value)
             found = Evaluation(self.mdp, value, residual, self.system, None, self._reward, self._entropy)
-            self._exact = found.taken_as_exact()
-        return self._exact
+            self._refined = found.taken_as_exact()
+        return self._refined
 
     def at(self, mdp: GridMDP) -> Evaluation:
         """Of the same policy at the temperature tau' of ``mdp``: V + (tau' - tau) H, where H = KL(p|m) + gamma P^pi H.
@@ -114,14 +119,9 @@ class Evaluation:
         assert self._entropy is not None
         return self.system.solve(self._entropy)
 
-    @property
-    def exact(self) -> bool:
-        """Whether it was computed to rounding, so that `refined` is itself."""
-        return self._exact is self
-
     def taken_as_exact(self) -> Evaluation:
         """Itself, as one that was computed to rounding."""
-        self._exact = self
+        self.exact = True
         return self
 
     @cached_property
