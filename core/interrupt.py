@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 STATUS = 130
 AGAIN = 0.05  # seconds
 ENOUGH = 3  # signals
+RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK")  # by which launchers of MPI number the processes they start
 _IMPORT = "<frozen importlib"
 _COMPILER = f"{os.sep}llvmlite{os.sep}"
 
@@ -44,11 +45,14 @@ class CommandSignals:
         Whether there may be something to put in order.
     status : int or None
         The status a command that is over ends with: nothing is left to interrupt.
+    end : callable
+        Ends the process at once with a status; of several processes that share a command all of them.
     """
 
     def __init__(self) -> None:
         self.begun = False
         self.status: int | None = None
+        self.end: Any = os._exit
         self._count = 0
         self._main = _thread.get_ident()
         self._repeated = False  # the next signal is not the user's
@@ -98,7 +102,7 @@ class CommandSignals:
         if not repeated:
             self._count += 1
             if not self.begun or self._count >= ENOUGH:
-                leave()
+                leave(self.end)
         elif not self.begun:
             return
         _thread.start_new_thread(self._again, (number,))
@@ -140,9 +144,10 @@ def _deaf(frame: FrameType | None) -> bool:
     return False
 
 
-def leave() -> None:
-    """End the process with the one line and the status of an interruption."""
+def leave(end: Any = os._exit) -> None:
+    """End the process with the one line and the status of an interruption; of several the first one says it."""
     try:
-        os.write(2, b"wpoflow: interrupted\n")
+        if all(os.environ.get(name, "0") == "0" for name in RANKS):
+            os.write(2, b"wpoflow: interrupted\n")
     finally:
-        os._exit(STATUS)
+        end(STATUS)

@@ -182,10 +182,10 @@ def checked_states(states: Grid) -> None:
             )
 
 
-def state_chunks(n_states: int, n_actions: int) -> Iterator[tuple[int, int]]:
-    """Ranges of states that hold about a quarter of a million pairs each."""
+def state_chunks(n_states: int, n_actions: int, first: int = 0) -> Iterator[tuple[int, int]]:
+    """Ranges of the states first ... n_states - 1 that hold about a quarter of a million pairs each."""
     step = max(1, CHUNK_PAIRS // max(1, n_actions))
-    for start in range(0, n_states, step):
+    for start in range(first, n_states, step):
         yield start, min(start + step, n_states)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from wpoflow.core.arrays import BoolArray, FloatArray, real_array
+from wpoflow.core.slabs import Slab
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.quadrature import CHUNK_POINTS, gauss_nodes, gauss_weights, points_in_cells
 
@@ -101,7 +102,9 @@ def density_masses(grid: Grid, density: Function, order: int = 8) -> FloatArray:
     return np.asarray(masses / total)
 
 
-def policy_masses(states: Grid, actions: Grid, density: Function, order: int | None = None) -> FloatArray:
+def policy_masses(
+    states: Grid, actions: Grid, density: Function, order: int | None = None, slab: Slab | None = None
+) -> FloatArray:
     """Cell probabilities of a policy given by its density with respect to the action volume.
 
     Parameters
@@ -112,6 +115,8 @@ def policy_masses(states: Grid, actions: Grid, density: Function, order: int | N
         Non-negative, vectorised: first the state coordinates, then the action coordinates, all of one shape.
     order : int, optional
         Quadrature nodes per action axis and cell; by default 6, 3 or 2 for one, two or more action axes.
+    slab : Slab, optional
+        The states whose rows are wanted; all by default.
 
     Returns
     -------
@@ -127,10 +132,11 @@ def policy_masses(states: Grid, actions: Grid, density: Function, order: int | N
     weights = gauss_weights(actions.dim, q)
     parts = [points for _, points in points_in_cells([gauss_nodes(axis, q) for axis in actions.axes])]
     nodes = [np.concatenate([part[j] for part in parts]).ravel() for j in range(actions.dim)]
-    masses = np.empty((states.size, actions.size))
+    slab = Slab(states.size) if slab is None else slab
+    masses = np.empty((slab.rows, actions.size))
     step = max(1, CHUNK_POINTS // (actions.size * weights.size))
-    for start in range(0, states.size, step):
-        stop = min(start + step, states.size)
+    for start in range(slab.start, slab.stop, step):
+        stop = min(start + step, slab.stop)
         shape = (stop - start, actions.size * weights.size)
         here = [np.broadcast_to(states.points[start:stop, j, None], shape) for j in range(states.dim)]
         values = _evaluate(density, here + [np.broadcast_to(node, shape) for node in nodes], shape)
@@ -145,7 +151,7 @@ def policy_masses(states: Grid, actions: Grid, density: Function, order: int | N
         if not np.all(np.isfinite(total) & (total > 0.0)):
             i = int((~(np.isfinite(total) & (total > 0.0))).argmax())
             raise ValueError(f"state {start + i} ({states.describe(start + i)}): density integrates to {total[i]}")
-        masses[start:stop] = cells / total[:, None]
+        masses[start - slab.start : stop - slab.start] = cells / total[:, None]
     return masses
 
 

@@ -183,6 +183,27 @@ class Smoothing:
         """Multiply-adds of one application."""
         return self.spread.work + (0 if self.split is None else self.split.work)
 
+    def apply_to(self, x: FloatArray, first: int, last: int) -> FloatArray:
+        """`apply` at the nodes first ... last - 1 and perhaps some beside them, (nodes,); all others are not filled."""
+        if self.copies is not None or not self.spread.matrices:
+            return self.apply(x)
+        along, *others = self.spread.matrices
+        inner = math.prod(self.spread.shape_out[1:])
+        low, high = first // inner, -(-last // inner)  # on the first axis, which is the first to be spread along
+        values, shape = self._living(x), self.spread.shape_in
+        if along is None:
+            values, shape = values.reshape(shape[0], -1)[low:high], (high - low, *shape[1:])
+        spread = SeparableMap((along and along.part(low, high), *others), shape)
+        out = np.empty(self.size)
+        out[low * inner : high * inner] = spread.apply(values.reshape(-1))
+        return out
+
+    def _living(self, value: FloatArray) -> FloatArray:
+        """Values at columns, weighed by what is alive of each."""
+        if self.split is not None:
+            value = self.split.apply(value)
+        return value if self.alive is None else value * self.alive
+
     @cached_property
     def dense(self) -> FloatArray | None:
         """The map as an array (nodes, S) where it is small: one product then costs less than the calls of its parts."""
@@ -202,11 +223,7 @@ class Smoothing:
         """Values at nodes, (nodes,), from values at states, (S,)."""
         if self.copies is not None:
             return value[self.copies]
-        if self.split is not None:
-            value = self.split.apply(value)
-        if self.alive is not None:
-            value = value * self.alive
-        return self.spread.apply(value)
+        return self.spread.apply(self._living(value))
 
     def apply_transposed(self, x: FloatArray) -> FloatArray:
         """Transpose of ``apply`` on the last index of x, (..., nodes), giving (..., S)."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from wpoflow.core.communicator import Communicator
 from wpoflow.grids.axis import Axis, edges_axis, label_axis, shock_axis, sinh_axis, uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.markov_chains import rouwenhorst, tauchen
@@ -27,6 +28,7 @@ def load_problem(
     cells: Mapping[str, int] | None = None,
     set: Mapping[str, Any] | None = None,
     until: Until | None = None,
+    communicator: Communicator | None = None,
 ) -> GridMDP:
     """The grid problem of a problem file or of a gallery problem.
 
@@ -40,6 +42,8 @@ def load_problem(
         Replaces any key of the file; a string is parsed as a TOML value.
     until : float or mapping, optional
         Replaces the file's stop criteria.
+    communicator : Communicator, optional
+        Of the processes that share the problem (`wpoflow.core.communicator`); each holds the rows of its states.
 
     Raises
     ------
@@ -48,15 +52,15 @@ def load_problem(
     MemoryError
         The arrays of the problem alone do not fit.
     """
-    return build_problem(read_problem(name_or_path, cells=cells, set=set, until=until))
+    return build_problem(read_problem(name_or_path, cells=cells, set=set, until=until), communicator)
 
 
-def build_problem(problem: ProblemFile) -> GridMDP:
+def build_problem(problem: ProblemFile, communicator: Communicator | None = None) -> GridMDP:
     """The grid problem of a file that has been read; errors as in :func:`load_problem`."""
     try:
         statement = read_statement(problem)
-        refuse_if_too_large(problem.label, statement.plan)
-        return build(statement).made_by(_rebuilt, statement.text, problem.label, problem.name)
+        refuse_if_too_large(problem.label, statement.plan, ranks=1 if communicator is None else communicator.size)
+        return build(statement, communicator).made_by(_rebuilt, statement.text, problem.label, problem.name)
     except ProblemError:
         raise
     except ValueError as error:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wpoflow.core.memory import available_bytes
+from wpoflow.core.slabs import Slab
 from wpoflow.grids.axis import SHOCK
 from wpoflow.grids.interpolation import boundary_map
 from wpoflow.grids.smoothing import REACH
@@ -86,11 +87,14 @@ def estimate(statement: Statement, asked: FlowTable) -> Estimate:
     return Estimate(plan, entries, linear_solver, needed, available_bytes())
 
 
-def refuse_if_too_large(label: str, plan: Plan, needed: int | None = None) -> None:
-    """Raise MemoryError, with what to lower, unless memory holds so many bytes; by default the problem's own arrays."""
+def refuse_if_too_large(label: str, plan: Plan, needed: int | None = None, ranks: int = 1) -> None:
+    """Raise MemoryError, with what to lower, unless memory holds so many bytes; by default the problem's own arrays.
+
+    Of several ranks each is taken to hold its share in memory of its own.
+    """
     if needed is None:
         needed = 8 * PROBLEM_PAIR_ARRAYS * plan.pairs + transition_bytes(plan)
-    available = available_bytes()
+    needed, available = needed // ranks, available_bytes()
     if needed > available:
         raise MemoryError(
             f"{label} needs about {needed / 1e9:.3g} GB, {available / 1e9:.3g} GB are available; "
@@ -129,7 +133,7 @@ def factorised(statement: Statement) -> bool:
         dynamics = [branches[0].dynamics[axis.name] for axis in states.axes]
         return [np.stack([_at(value, columns, plan.n_actions) for columns in at]) for value in dynamics]
 
-    return inner_actions(means, chosen.size, plan.n_actions) > 0
+    return inner_actions(means, plan.n_actions, Slab(chosen.size)) > 0
 
 
 def matrix_bytes(n_states: int, row_entries: float, linear_solver: str, smoothed: bool) -> int:

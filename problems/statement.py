@@ -20,14 +20,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from wpoflow.core.arrays import BoolArray, FloatArray, real_array
+from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.core.brief import briefly
+from wpoflow.core.communicator import Communicator
 from wpoflow.core.rewards import takes_rewards
+from wpoflow.core.slabs import Slab, slab_of
 from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.grids.grid import Grid
-from wpoflow.grids.interpolation import state_chunks
 from wpoflow.grids.masses import density_masses, policy_masses, potential_masses
 from wpoflow.grids.transitions import (
     Transition,
@@ -35,17 +35,14 @@ from wpoflow.grids.transitions import (
     gauss_hermite_transition,
     interpolated_transition,
     mixture_transition,
+    spread_over,
     states_outside,
 )
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
-from wpoflow.grids.transitions.mixture import SUM_TOLERANCE
+from wpoflow.problems.pairs import LARGEST_NOISE, LEAST_NOISE, Pairs, evaluate
+from wpoflow.problems.pairs import Value as Value
 from wpoflow.problems.plan import HERMITE_NODES, Plan, transition_kind
 from wpoflow.solver.mdp import GridMDP, check_boundaries
-
-LEAST_NOISE, LARGEST_NOISE = 1e-100, 1e100  # whose squares are floating-point numbers
-
-Value = float | Callable[..., ArrayLike]
-"""A number, or a function of coordinate arrays of equal shape."""
 
 
 def _coordinate(number: int, *coordinates: FloatArray) -> FloatArray:
@@ -192,16 +189,24 @@ Statement.__init__ = takes_rewards(  # type: ignore[method-assign]
 )(Statement.__init__)
 
 
-def build(statement: Statement) -> GridMDP:
+def build(statement: Statement, communicator: Communicator | None = None) -> GridMDP:
     """The grid problem of a statement.
+
+    Parameters
+    ----------
+    statement : Statement
+    communicator : Communicator, optional
+        Of the processes that share it: each builds, and holds, the pairs of its slab of states (`core.slabs`).
 
     Raises
     ------
     ValueError
         A value that is not finite, a negative density or noise, probabilities that do not sum to
-        one, an initial law that lies inside the terminal set; the message names what and where.
+        one, an initial law that lies inside the terminal set; the message names what and where.  More processes than
+        states.
     """
-    pairs = _Pairs(statement.states, statement.actions)
+    slab = slab_of(statement.states.size, communicator)
+    pairs = Pairs(statement.states, statement.actions, slab)
     for name, ends in statement.feasible.items():
         pairs.check_ends(name, ends)
     terminal = None if statement.terminal_set is None else _state_set(statement.terminal_set)
@@ -210,6 +215,7 @@ def build(statement: Statement) -> GridMDP:
     if statement.terminal_cost is not None:
         with _named("terminal_cost"), np.errstate(over="ignore", invalid="ignore"):  # `GridMDP` refuses what comes out
             cost += statement.discount * transition.terminal_expectation(_function(statement.terminal_cost))
+    transition = spread_over(transition, slab)
     outside = states_outside(statement.states, terminal)
     with _named("reference potential"):
         reference_mass = potential_masses(statement.actions, _function(statement.potential))
@@ -222,20 +228,20 @@ def build(statement: Statement) -> GridMDP:
         transition=transition,
         reference_mass=reference_mass,
         rho=_initial_law(statement, outside),
-        initial_policy=_initial_policy(statement),
-        counted=outside if terminal is None else _depended_on(transition, outside),
+        initial_policy=_initial_policy(statement, slab),
+        counted=outside if terminal is None else _depended_on(transition, outside, slab),
         title=statement.title,
         statement=statement.text,
         rewards=statement.rewards,
     )
 
 
-def _depended_on(transition: Transition, outside: BoolArray) -> BoolArray:
+def _depended_on(transition: Transition, outside: BoolArray, slab: Slab) -> BoolArray:
     """State points outside the terminal set, and those inside that interpolation at next states outside leans on.
 
     The values of the former depend on the latter, whose suboptimality must not be left out of suprema.
     """
-    uniform = np.full((transition.n_states, transition.n_actions), 1.0 / transition.n_actions)
+    uniform = np.full((slab.rows, transition.n_actions), 1.0 / transition.n_actions)
     law = transition.under(uniform)
     found = outside.copy()
     while True:
@@ -245,67 +251,7 @@ def _depended_on(transition: Transition, outside: BoolArray) -> BoolArray:
         found = entered
 
 
-class _Pairs:
-    """Evaluates values on all pairs of state and action, a chunk of states at a time."""
-
-    def __init__(self, states: Grid, actions: Grid) -> None:
-        self.states, self.actions = states, actions
-
-    def evaluate(self, value: Value, what: str, start: int, stop: int) -> FloatArray:
-        """Values at the states start ... stop - 1, (stop - start, A); refuses what is not finite."""
-        shape = (stop - start, self.actions.size)
-        coordinates = [np.broadcast_to(column[start:stop, None], shape) for column in self.states.points.T]
-        coordinates += [np.broadcast_to(column, shape) for column in self.actions.points.T]
-        out = _evaluate(value, shape, coordinates, what)
-        self.refuse(out, ~np.isfinite(out), what, start)
-        return out
-
-    def refuse(self, values: FloatArray, wrong: BoolArray, what: str, start: int) -> None:
-        """Raise ValueError naming the first wrong pair, if any is."""
-        if not wrong.any():
-            return
-        state, action = (int(index) for index in np.argwhere(wrong)[0])
-        parts = [self.states.describe(start + state)] if self.states.dim else []
-        where = ", ".join([*parts, self.actions.describe(action)])
-        raise ValueError(f"{what} is {values[state, action]} at {where}")
-
-    def table(self, value: Value, what: str) -> FloatArray:
-        """Values on all pairs, (S, A)."""
-        out = np.empty((self.states.size, self.actions.size))
-        for start, stop in state_chunks(self.states.size, self.actions.size):
-            out[start:stop] = self.evaluate(value, what, start, stop)
-        return out
-
-    def check_probabilities(self, values: Sequence[Value]) -> None:
-        """Refuse probabilities of the outcomes that are negative or do not sum to one."""
-        for start, stop in state_chunks(self.states.size, self.actions.size):
-            total = np.zeros((stop - start, self.actions.size))
-            for number, value in enumerate(values):
-                out = self.evaluate(value, f"outcome.{number}.probability", start, stop)
-                self.refuse(out, out < 0.0, f"outcome.{number}.probability", start)
-                total += out
-            off = np.abs(total - 1.0) > SUM_TOLERANCE * len(values)
-            self.refuse(total, off, "the sum of the probabilities of the outcomes (it must be 1)", start)
-
-    def check_ends(self, name: str, ends: tuple[Value, Value]) -> None:
-        """Refuse feasible ends that are not finite, or of which the upper is below the lower."""
-        for start, stop in state_chunks(self.states.size, self.actions.size):
-            lower, upper = (
-                self.evaluate(end, f"the {which} feasible end of {name}", start, stop)
-                for which, end in zip(("lower", "upper"), ends, strict=True)
-            )
-            width = upper - lower
-            self.refuse(width, ~(width >= 0.0), f"the upper minus the lower feasible end of {name}", start)
-
-    def deviations(self, value: Value, what: str, start: int, stop: int) -> FloatArray:
-        """Standard deviations at some states; refuses negative ones, and those whose square no float holds."""
-        out = self.evaluate(value, what, start, stop)
-        wrong = (out < 0.0) | ((out > 0.0) & (out < LEAST_NOISE)) | (out > LARGEST_NOISE)
-        self.refuse(out, wrong, what, start)
-        return out
-
-
-def _transition(statement: Statement, pairs: _Pairs, terminal: Callable[..., BoolArray] | None) -> Transition:
+def _transition(statement: Statement, pairs: Pairs, terminal: Callable[..., BoolArray] | None) -> Transition:
     outcomes = statement.branches
     parts: list[tuple[FloatArray, Transition]] = []
     if statement.outcomes:
@@ -317,10 +263,10 @@ def _transition(statement: Statement, pairs: _Pairs, terminal: Callable[..., Boo
         if len(outcomes) == 1 and not statement.outcomes:
             return transition
         parts.append((pairs.table(outcome.probability, f"{prefix}probability"), transition))
-    return mixture_transition(parts)
+    return mixture_transition(parts, pairs.slab)
 
 
-def _outcome_transition(outcome: Outcome, pairs: _Pairs, terminal: Callable[..., BoolArray] | None) -> Transition:
+def _outcome_transition(outcome: Outcome, pairs: Pairs, terminal: Callable[..., BoolArray] | None) -> Transition:
     states, names = pairs.states, [axis.name for axis in pairs.states.axes]
     noise = [outcome.noise.get(name, 0.0) for name in names]
 
@@ -335,11 +281,15 @@ def _outcome_transition(outcome: Outcome, pairs: _Pairs, terminal: Callable[...,
     kind = transition_kind(states.dim, any(map(callable, noise)))
     if kind == "cell-integrated":
         (mean,), (deviation,) = next_points(0, states.size), sigma(0, states.size)
-        return cell_integrated_transition(states.axes[0], mean, deviation, terminal)
+        whole = cell_integrated_transition(states.axes[0], mean, deviation, terminal)
+        return whole if pairs.slab.rows == states.size else whole.of_slab(pairs.slab)
     if kind == "gauss-hermite":
-        return gauss_hermite_transition(states, next_points, sigma, nodes=HERMITE_NODES, terminal=terminal)
+        return gauss_hermite_transition(
+            states, next_points, sigma, nodes=HERMITE_NODES, terminal=terminal, slab=pairs.slab
+        )
     deviations = np.array([_constant_deviation(name, value) for name, value in zip(names, noise, strict=True)])
-    return interpolated_transition(states, next_points, deviations, terminal, n_actions=pairs.actions.size)
+    actions = pairs.actions.size
+    return interpolated_transition(states, next_points, deviations, terminal, n_actions=actions, slab=pairs.slab)
 
 
 def _constant_deviation(name: str, value: Any) -> float:
@@ -362,27 +312,17 @@ def _initial_law(statement: Statement, outside: BoolArray) -> FloatArray:
         return np.asarray(rho / rho.sum())
 
 
-def _initial_policy(statement: Statement) -> FloatArray:
+def _initial_policy(statement: Statement, slab: Slab) -> FloatArray:
     states, actions, density = statement.states, statement.actions, statement.policy_density
     with _named("policy_density"):
         if callable(density):
-            return policy_masses(states, actions, _function(density))
+            return policy_masses(states, actions, _function(density), slab=slab)
         row = density_masses(actions, _function(density))
-        return np.tile(row, (states.size, 1))
-
-
-def _evaluate(value: Value, shape: tuple[int, ...], coordinates: Sequence[FloatArray], what: str) -> FloatArray:
-    """Values of the given shape; floating-point warnings are left to the checks that follow."""
-    with np.errstate(all="ignore"):
-        result = real_array(value(*coordinates) if callable(value) else value, what)
-    try:
-        return np.array(np.broadcast_to(result, shape))
-    except ValueError:
-        raise ValueError(f"{what} gave an array of shape {result.shape} for coordinates of shape {shape}") from None
+        return np.tile(row, (slab.rows, 1))
 
 
 def _function(value: Value) -> Callable[..., FloatArray]:
-    return lambda *coordinates: _evaluate(value, np.shape(coordinates[0]), coordinates, "the function")
+    return lambda *coordinates: evaluate(value, np.shape(coordinates[0]), coordinates, "the function")
 
 
 def _state_set(value: Value) -> Callable[..., BoolArray]:

@@ -20,6 +20,7 @@ from wpoflow.core.arrays import BoolArray, FloatArray, real_array
 from wpoflow.core.display import Displayed
 from wpoflow.core.renamed import renamed
 from wpoflow.core.rewards import takes_rewards
+from wpoflow.core.slabs import Slab
 from wpoflow.core.travel import Travelling
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import Transition
@@ -142,15 +143,15 @@ class GridMDP(Displayed, Travelling):
             made = "a transition: wpoflow.tabulated_transition(P) makes one of an array, wpoflow.build of a Statement"
             check_kind("transition", self.transition, (), made)
         check_boundaries(self.states, self.actions)
-        n_states, n_actions = self.states.size, self.actions.size
+        n_states, n_actions, rows = self.states.size, self.actions.size, self.slab.rows
         kernel = (self.transition.n_states, self.transition.n_actions)
         if kernel != (n_states, n_actions):
             raise ValueError(f"transition is for {kernel} states and actions, the grids have {(n_states, n_actions)}")
         shapes = {
-            "cost": (n_states, n_actions),
+            "cost": (rows, n_actions),
             "reference_mass": (n_actions,),
             "rho": (n_states,),
-            "initial_policy": (n_states, n_actions),
+            "initial_policy": (rows, n_actions),
         }
         for name, shape in shapes.items():
             array = np.array(real_array(getattr(self, name), name), order="C")  # a copy: the caller may change his own
@@ -173,6 +174,7 @@ class GridMDP(Displayed, Travelling):
 
     def _describe(self, flat: int, ndim: int) -> str:
         state, action = divmod(flat, self.actions.size) if ndim == 2 else (flat, -1)
+        state += self.slab.start if ndim == 2 else 0
         parts = [self.states.describe(state)] if self.states.dim else []
         return ", ".join(parts + ([self.actions.describe(action)] if ndim == 2 else []))
 
@@ -187,17 +189,18 @@ class GridMDP(Displayed, Travelling):
 
     def check_policy(self, policy: FloatArray, name: str = "policy") -> None:
         """Raise ValueError, naming the state, unless every row is non-negative and sums to one."""
-        if policy.shape != (self.states.size, self.actions.size):
-            raise ValueError(f"{name} has shape {policy.shape}; it must be {(self.states.size, self.actions.size)}")
+        shape = (self.slab.rows, self.actions.size)
+        if policy.shape != shape:
+            raise ValueError(f"{name} has shape {policy.shape}; it must be {shape}")
         wrong = np.abs(policy.sum(axis=1) - 1.0) > MASS_TOLERANCE * policy.shape[1]
         wrong |= ~(policy.min(axis=1) >= 0.0)
         if np.any(wrong):
-            state = int(np.argmax(wrong))
-            cell, total = int(policy[state].argmin()), float(policy[state].sum())
-            found = f"it is {policy[state, cell]:g} at {self.actions.describe(cell)}"
+            row = int(np.argmax(wrong))
+            state, cell, total = self.slab.start + row, int(policy[row].argmin()), float(policy[row].sum())
+            found = f"it is {policy[row, cell]:g} at {self.actions.describe(cell)}"
             raise ValueError(
                 f"{name} at state {state} ({self.states.describe(state)}) must be non-negative and sum to one; "
-                + (found if policy[state, cell] < 0.0 else f"its sum is {total:.17g}")
+                + (found if policy[row, cell] < 0.0 else f"its sum is {total:.17g}")
             )
 
     def at_temperature(self, temperature: float) -> GridMDP:
@@ -216,6 +219,12 @@ class GridMDP(Displayed, Travelling):
         other.__dict__.pop("_made", None)
         other.__dict__.update(temperature=temperature, statement="")
         return other
+
+    @cached_property
+    def slab(self) -> Slab:
+        """The states whose rows arrays of pairs have here: all, unless the transition is spread over processes."""
+        found: Slab | None = getattr(self.transition, "slab", None)
+        return Slab(self.states.size) if found is None else found
 
     @property
     def objective(self) -> str:
@@ -237,14 +246,14 @@ class GridMDP(Displayed, Travelling):
     @cached_property
     def largest_cost(self) -> float:
         """Maximum of ``|c|``."""
-        return max(float(self.cost.max()), -float(self.cost.min()))
+        return max(self.slab.largest(float(self.cost.max()), -float(self.cost.min())))
 
     @cached_property
     def transition_ignores_action(self) -> bool:
         """Whether the law of the next state is the same for all actions, judged by the expectation of random values."""
         values = np.random.default_rng(0).standard_normal(self.states.size)
         expected = self.transition.expect(values)
-        return bool(np.all(expected == expected[:, :1]))
+        return self.slab.total(int(np.count_nonzero(expected != expected[:, :1]))) == 0
 
     @cached_property
     def log_mass(self) -> FloatArray:

@@ -32,6 +32,7 @@ from wpoflow.options import (
     flow_options,
     force_option,
     from_option,
+    mpi_option,
     output_option,
     parse_times,
     plot_help,
@@ -43,6 +44,7 @@ from wpoflow.options import (
     threads_option,
     until_option,
 )
+from wpoflow.ranks import refuse_several
 from wpoflow.solver.records.provenance import VERSION
 from wpoflow.solver.registry import fixed_step_schemes
 from wpoflow.sweep_options import sweep_options
@@ -76,6 +78,7 @@ def _call(module: str, function: str = "main", /, **arguments: Any) -> None:
     signals = click.get_current_context().ensure_object(Invocation).signals
     signals.begun = True
     try:
+        refuse_several(module)
         if module not in WITHOUT_KERNELS:
             check_environment()
         with warnings_in_one_line():
@@ -126,8 +129,12 @@ def check(**arguments: Any) -> None:
 @threads_option
 @quiet_option
 @force_option
+@mpi_option
 def run(**arguments: Any) -> None:
-    """Run the flow and write a run file (./NAME.h5 unless -o is given)."""
+    """Run the flow and write a run file (./NAME.h5 unless -o is given).
+
+    Started as mpiexec -n R wpoflow run ..., R processes share the states, and the file is the same for any R.
+    """
     _call("run", **arguments)
 
 
@@ -138,6 +145,7 @@ def run(**arguments: Any) -> None:
 @checkpoint_option
 @threads_option
 @quiet_option
+@mpi_option
 def resume(**arguments: Any) -> None:
     """Go on with a run that was cut short, from its last checkpoint, or extend one that has ended.
 
@@ -157,6 +165,7 @@ def resume(**arguments: Any) -> None:
 @threads_option
 @quiet_option
 @force_option
+@mpi_option
 def optimum(**arguments: Any) -> None:
     """Compute the soft-optimal value and policy only, or those of the costs alone; -o stores them."""
     _call("optimum", **arguments)

@@ -268,6 +268,10 @@ from_option = click.option(
     "--from", "initial", type=RunFile(dir_okay=False), metavar="RUN.h5",
     help="Begin from the last policy of this run, carried over to the problem's grids.",
 )  # fmt: skip
+mpi_option = click.option(
+    "--mpi/--no-mpi", default=None,
+    help="Share the run among the processes that mpiexec started. Default: if it says that it started several.",
+)  # fmt: skip
 force_option = click.option("--force", is_flag=True, help="Replace the output, if it is a file of wpoflow.")
 output_option = click.option("-o", "--output", type=Output(), metavar="FILE.h5", help="Where to write.")
 

@@ -5,6 +5,7 @@ from wpoflow.grids.transitions.cell_integrated import CellIntegratedTransition, 
 from wpoflow.grids.transitions.interpolated import InterpolatedTransition, interpolated_transition
 from wpoflow.grids.transitions.mixture import MixtureTransition, gauss_hermite_transition, mixture_transition
 from wpoflow.grids.transitions.partly_noisy import PartlyNoisyTransition
+from wpoflow.grids.transitions.slab_rows import spread_over
 from wpoflow.grids.transitions.tabulated import TabulatedTransition, tabulated_transition
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "gauss_hermite_transition",
     "interpolated_transition",
     "mixture_transition",
+    "spread_over",
     "tabulated_transition",
 ]

@@ -119,8 +119,12 @@ def ends_in_words(termination: FloatArray | None) -> str:
     """How many pairs can end, and the largest probability of it; empty where none can."""
     if termination is None or not termination.any():
         return ""
-    count, largest = np.count_nonzero(termination), float(termination.max())
-    return f"{count:,} of {termination.size:,} pairs can end, with probability at most {largest:.3g}"
+    return described_ends(int(np.count_nonzero(termination)), termination.size, float(termination.max()))
+
+
+def described_ends(count: int, pairs: int, largest: float) -> str:
+    """That so many of all pairs can end, and the largest probability of it."""
+    return f"{count:,} of {pairs:,} pairs can end, with probability at most {largest:.3g}"
 
 
 class Resolution(NamedTuple):
@@ -189,7 +193,8 @@ def resolutions(transition: Transition) -> tuple[Resolution, ...]:
 
 def in_words(transition: Transition) -> str:
     """A transition's description, how its noise is resolved, and what of it can end."""
-    ends = ends_in_words(transition.termination)
+    # where the pairs are spread over processes, it has counted them on all
+    ends = transition.ends if hasattr(transition, "ends") else ends_in_words(transition.termination)
     parts = [transition.description, *(one.in_words for one in resolutions(transition))]
     if ends and not transition.description.endswith(ends):
         parts.append(ends)

@@ -17,11 +17,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
 
 from wpoflow.core.arrays import BoolArray, FloatArray, real_array
+from wpoflow.core.slabs import Slab
 from wpoflow.core.travel import staying
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
@@ -84,6 +86,7 @@ class CellIntegratedTransition(TabulatedTransition):
         self._axis = axis
         self._mean = mean
         self._sigma = sigma
+        self._first = 0  # state whose pairs come first
         self._terminal: StateSet | None = staying(terminal)
         split = terminal is not None and axis.boundary == "clamp" and axis.size > 1
         self._hats = _Hats(axis, split)
@@ -111,6 +114,12 @@ class CellIntegratedTransition(TabulatedTransition):
             clamped=clamping_probability(axis, mean, sigma),
             description=f"cell-integrated Gaussian on {axis.name}{', terminal set' if ends else ''}",
         )
+
+    def of_slab(self, slab: Slab) -> Self:
+        """See `TabulatedTransition.of_slab`."""
+        cut, states = super().of_slab(slab), slice(slab.start, slab.stop)
+        cut._mean, cut._sigma, cut._first = self._mean[states].copy(), self._sigma[states].copy(), slab.start
+        return cut
 
     def _chunks(self) -> Iterator[tuple[slice, FloatArray]]:
         mean, sigma = self._mean.ravel(), self._sigma.ravel()
@@ -145,7 +154,8 @@ class CellIntegratedTransition(TabulatedTransition):
             if not np.all(np.isfinite(out)):
                 pair = int((~np.isfinite(out)).argmax())
                 state, action = divmod(pair, self._mean.shape[1])
-                raise ValueError(f"terminal function is {out[pair]} from state {state}, action {action}")
+                where = f"state {self._first + state}, action {action}"
+                raise ValueError(f"terminal function is {out[pair]} from {where}")
         return out.reshape(self._mean.shape)
 
 

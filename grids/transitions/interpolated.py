@@ -32,6 +32,7 @@ import numpy as np
 
 from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, real_array
 from wpoflow.core.brief import briefly
+from wpoflow.core.slabs import Slab
 from wpoflow.core.travel import staying
 from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.grids.exact_smoothing import NodeLaws, node_laws, noise_matrix, places_among_three
@@ -82,6 +83,8 @@ class InterpolatedTransition:
         Standard deviation and nodes of each axis.
     ended : bool
         Whether pairs that end were given one by one.
+    slab : Slab
+        The states of whose pairs it holds the stencils; S of them are all.
     """
 
     states: Grid
@@ -93,11 +96,12 @@ class InterpolatedTransition:
     terminal: StateSet | None
     clamped: FloatArray | None
     ended: bool
+    slab: Slab
 
     @property
     def n_states(self) -> int:
         """Number of states S."""
-        return self.stencil.pairs[0]
+        return self.slab.n_states
 
     @property
     def n_actions(self) -> int:
@@ -145,20 +149,20 @@ class InterpolatedTransition:
     def _pattern(self) -> Pattern:
         stencil = self.stencil
         pairs = (corners_of(stencil), stencil.offsets)
-        return pattern_of(self.n_states, self.smoothing.size, lambda *a: stencil_pattern(*pairs, *a))
+        return pattern_of(self.slab.rows, self.smoothing.size, lambda *a: stencil_pattern(*pairs, *a))
 
     @cached_property
     def _folded(self) -> tuple[Pattern, IndexArray] | None:
         """Pattern over states where nodes beyond a periodic seam are copies of them, and where entries are added."""
         if self.smoothing.copies is None:
             return None
-        n, pattern = self.n_states, self._pattern
-        row = np.repeat(np.arange(n, dtype=np.int64), np.diff(pattern.indptr))
-        return pattern_of_entries(row, self.smoothing.copies[pattern.indices], n, n)
+        rows, pattern = self.slab.rows, self._pattern
+        row = np.repeat(np.arange(rows, dtype=np.int64), np.diff(pattern.indptr))
+        return pattern_of_entries(row, self.smoothing.copies[pattern.indices], rows, self.n_states)
 
     def under(self, policy: FloatArray) -> PolicyRows | PolicyPairs:
         """P^p for non-negative weights p, (S, A): as rows, or over the pairs where rows would hold too much."""
-        weights = checked_weights(policy, (self.n_states, self.n_actions))
+        weights = checked_weights(policy, (self.slab.rows, self.n_actions))
         if self._rows_too_long:
             return PolicyPairs(self._pairs, weights.copy(), self.smoothing, self._rows)
         return self._rows(weights)
@@ -175,10 +179,10 @@ class InterpolatedTransition:
         most = max(MOST_ENTRIES, ENTRIES_PER_PAIR * pairs)
         if pairs * offsets.size <= most:
             return False
-        indptr = np.zeros(self.n_states + 1, dtype=np.int64)
+        indptr = np.zeros(self.slab.rows + 1, dtype=np.int64)
         seen, nothing = np.full(self.smoothing.size, -1, dtype=np.int32), np.empty(0, dtype=np.int32)
         stencil_pattern(corners_of(self.stencil), offsets, seen, indptr, nothing)
-        return int(indptr[-1]) > most
+        return self.slab.total(int(indptr[-1])) > most
 
     def _rows(self, weights: FloatArray) -> PolicyRows:
         pattern = self._pattern
@@ -201,27 +205,29 @@ class InterpolatedTransition:
         if self.ended:
             raise ValueError("pairs that end were given, not where they end; put the terminal cost into the cost")
         if self.terminal is None:
-            return np.zeros((self.n_states, self.n_actions))
+            return np.zeros((self.slab.rows, self.n_actions))
         if self.smoothing.alive is not None:
             split = [n > axis.size for n, axis in zip(self.smoothing.spread.shape_in, self.states.axes, strict=True)]
             means = dead_means(self.states.axes, split, self.terminal, function, self.noise == 0.0)
             return self._interpolate(self.smoothing.spread.apply(means), None)
-        out = np.zeros((self.n_states, self.n_actions))
+        out = np.zeros((self.slab.rows, self.n_actions))
         used = coordinates_used(function, self.states)
-        law = NoisyColumns(self.states, self.noise, self.nodes, used)
+        law, first = NoisyColumns(self.states, self.noise, self.nodes, used), self.slab.start
         corners = corners_of(self.stencil)
-        for start, stop in state_chunks(self.n_states, self.n_actions):
-            dead = corners[start:stop] < 0
+        for start, stop in state_chunks(self.slab.stop, self.n_actions, first):
+            rows = slice(start - first, stop - first)
+            dead = corners[rows] < 0
             if dead.any():
                 f = [y[dead] for y in self.next_points(start, stop)]
                 if law.summed:
-                    out[start:stop][dead] = law.ended(f, lambda *x: np.ones(x[0].shape, np.bool_), function)[0]
+                    out[rows][dead] = law.ended(f, lambda *x: np.ones(x[0].shape, np.bool_), function)[0]
                 else:
                     ends = [boundary_map(axis, y) for axis, y in zip(self.states.axes, f, strict=True)]
-                    out[start:stop][dead] = function(*ends)
+                    out[rows][dead] = function(*ends)
         if not np.all(np.isfinite(out)):
             i, k = (int(n) for n in np.argwhere(~np.isfinite(out))[0])
-            raise ValueError(f"terminal function is {out[i, k]} from state {i} ({self.states.describe(i)}), action {k}")
+            where = f"state {first + i} ({self.states.describe(first + i)}), action {k}"
+            raise ValueError(f"terminal function is {out[i, k]} from {where}")
         return out
 
 
@@ -233,6 +239,7 @@ def interpolated_transition(
     *,
     n_actions: int | None = None,
     ended: BoolArray | None = None,
+    slab: Slab | None = None,
 ) -> InterpolatedTransition | PartlyNoisyTransition:
     """Transition s' = boundary(f(s, a) + sigma ξ) with constant noise on every axis.
 
@@ -251,6 +258,8 @@ def interpolated_transition(
         Number of action cells; needed only with a callable and no state axis.
     ended : array (S, A) of bool, optional
         Instead of a terminal set: the pairs with which the process ends.
+    slab : Slab, optional
+        The states of whose pairs it is to hold the stencils; all by default.
 
     Returns
     -------
@@ -273,7 +282,8 @@ def interpolated_transition(
             raise ValueError(f"noise of axis {axis.name} is {s}; it must be finite and not negative")
         if axis.boundary == SHOCK and (s > 0.0 or axis.table is None):
             raise ValueError(f"axis {axis.name} is a shock: it needs a table, and has no noise besides")
-    reached = _reach(states, points, actions) if noise.any() else [(0.0, 0.0)] * states.dim
+    slab = Slab(states.size) if slab is None else slab
+    reached = _reach(states, points, actions, slab) if noise.any() else [(0.0, 0.0)] * states.dim
     nodes = [axis_nodes(axis, float(s), r) for axis, s, r in zip(states.axes, noise, reached, strict=True)]
     used = np.zeros(states.dim, bool) if terminal is None else np.array(coordinates_used(terminal, states), bool)
     random = np.array([uncertain(axis, float(s)) for axis, s in zip(states.axes, noise, strict=True)], bool)
@@ -283,43 +293,47 @@ def interpolated_transition(
     smoothing = _smoothing(states, nodes, noise, laws, None if exact or mixed else terminal)
     noisy = [law is not None for law in laws]
     plane = states.dim == 2 and all(noisy) and not exact and ended is None
-    inner = inner_actions(points, states.size, actions) if plane else 0
-    tensor = empty_tensor_stencil(states.size, actions // inner, inner, nodes[1].size) if inner else None
-    stencil = empty_stencil(0 if inner else states.size, actions, [n.size for n in nodes], states.axes, noisy)
+    inner = inner_actions(points, actions, slab) if plane else 0
+    tensor = empty_tensor_stencil(slab.rows, actions // inner, inner, nodes[1].size) if inner else None
+    stencil = empty_stencil(0 if inner else slab.rows, actions, [n.size for n in nodes], states.axes, noisy)
     clamped: FloatArray | None = None
-    for start, stop in state_chunks(states.size, actions):
-        f = points(start, stop)
+    for start, stop in state_chunks(slab.stop, actions, slab.start):
+        f, rows = points(start, stop), slice(start - slab.start, stop - slab.start)
         if tensor is not None:
             apart = (f[0][:, ::inner], f[1][:, :inner])
-            fill_tensor_stencil(tensor, start, stop, places_among_three(states.axes, laws, apart))
+            fill_tensor_stencil(tensor, rows, places_among_three(states.axes, laws, apart))
         else:
-            fill_stencil(stencil, start, stop, f, states.axes, nodes, places_among_three(states.axes, laws, f))
+            places = places_among_three(states.axes, laws, f)
+            fill_stencil(stencil, rows.start, rows.stop, f, states.axes, nodes, places)
         if exact and terminal is not None:
             ends = [boundary_map(axis, y) for axis, y in zip(states.axes, f, strict=True)]
             dead = np.broadcast_to(np.asarray(terminal(*ends), dtype=np.bool_), (stop - start, actions))
-            stencil.base[start:stop][dead] = -1
+            stencil.base[rows][dead] = -1
         if ended is not None:
-            stencil.base[start:stop][ended[start:stop]] = -1
+            stencil.base[rows][ended[start:stop]] = -1
         outside = _outside(states.axes, noise, f)
         if outside is not None:
-            clamped = np.zeros((states.size, actions)) if clamped is None else clamped
-            clamped[start:stop] = outside
+            clamped = np.zeros((slab.rows, actions)) if clamped is None else clamped
+            clamped[rows] = outside
     judged, mean = None if mixed else staying(terminal), staying(points)
     held = stencil if tensor is None else tensor
-    whole = InterpolatedTransition(states, held, smoothing, mean, noise, nodes, judged, clamped, ended is not None)
+    whole = InterpolatedTransition(
+        states, held, smoothing, mean, noise, nodes, judged, clamped, ended is not None, slab
+    )
     if not mixed or terminal is None:
         return whole
     part = replace(whole, smoothing=_smoothing(states, nodes, noise, laws, terminal), terminal=staying(terminal))
-    return PartlyNoisyTransition(whole, part, states, noise, nodes, staying(terminal), mean)
+    return PartlyNoisyTransition(whole, part, states, noise, nodes, staying(terminal), mean, slab)
 
 
-def _reach(states: Grid, points: NextPoints, actions: int) -> list[tuple[float, float]]:
+def _reach(states: Grid, points: NextPoints, actions: int, slab: Slab) -> list[tuple[float, float]]:
     """Least and greatest mean next state on each axis."""
     low, high = np.full(states.dim, np.inf), np.full(states.dim, -np.inf)
-    for start, stop in state_chunks(states.size, actions):
+    for start, stop in state_chunks(slab.stop, actions, slab.start):
         for j, f in enumerate(points(start, stop)):
             low[j], high[j] = min(low[j], f.min()), max(high[j], f.max())
-    return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
+    found = slab.largest(*(-low).tolist(), *high.tolist())
+    return [(-a, b) for a, b in zip(found[: states.dim], found[states.dim :], strict=True)]
 
 
 def _smoothing(

@@ -16,6 +16,7 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray, real_array
 from wpoflow.core.brief import briefly
+from wpoflow.core.slabs import Slab
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import NextPoints, chunked, state_chunks
 from wpoflow.grids.transitions.base import (
@@ -46,6 +47,7 @@ class MixtureTransition:
         self._outcomes = tuple(outcomes)
         first = self._outcomes[0][1]
         self.n_states, self.n_actions = first.n_states, first.n_actions
+        self._shape = self._outcomes[0][0].shape  # of all pairs, or of those of a slab of states
         self.description = description
         self.resolution = (*resolution, *(one for _, outcome in outcomes for one in resolutions(outcome)))
 
@@ -61,7 +63,7 @@ class MixtureTransition:
 
     def expect(self, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """E[V(s') | s, a], (S, A), from V, (S,)."""
-        out = np.empty((self.n_states, self.n_actions)) if out is None else out
+        out = np.empty(self._shape) if out is None else out
         out[:] = 0.0
         for weight, outcome in self._outcomes:
             term = outcome.expect(value)
@@ -71,12 +73,12 @@ class MixtureTransition:
 
     def under(self, policy: FloatArray) -> PolicySum:
         """P^p for non-negative weights p, (S, A)."""
-        weights = checked_weights(policy, (self.n_states, self.n_actions))
+        weights = checked_weights(policy, self._shape)
         return PolicySum(tuple(outcome.under(weights * weight) for weight, outcome in self._outcomes))
 
     def terminal_expectation(self, function: StateFunction) -> FloatArray:
         """E[h(s'); terminated], (S, A), for a vectorised function h of the state coordinates."""
-        total = np.zeros((self.n_states, self.n_actions))
+        total = np.zeros(self._shape)
         for weight, outcome in self._outcomes:
             total += weight * outcome.terminal_expectation(function)
         return total
@@ -89,13 +91,17 @@ class MixtureTransition:
         return total
 
 
-def mixture_transition(outcomes: Sequence[tuple[FloatArray, Transition]]) -> MixtureTransition:
+def mixture_transition(
+    outcomes: Sequence[tuple[FloatArray, Transition]], slab: Slab | None = None
+) -> MixtureTransition:
     """Transition that follows outcome o with probability w_o(s, a).
 
     Parameters
     ----------
     outcomes : sequence of (array (S, A), Transition)
         Probabilities, which sum to one over the outcomes, and transitions of the same sizes.
+    slab : Slab, optional
+        The states of whose pairs they hold the arrays; all by default.
 
     Raises
     ------
@@ -104,25 +110,27 @@ def mixture_transition(outcomes: Sequence[tuple[FloatArray, Transition]]) -> Mix
     """
     if not outcomes:
         raise ValueError("a mixture needs at least one outcome")
-    shape = (outcomes[0][1].n_states, outcomes[0][1].n_actions)
+    sizes = (outcomes[0][1].n_states, outcomes[0][1].n_actions)
+    slab = Slab(sizes[0]) if slab is None else slab
+    shape = (slab.rows, sizes[1])
     total = np.zeros(shape)
     checked: list[tuple[FloatArray, Transition]] = []
     for number, (given, outcome) in enumerate(outcomes):
         weight = np.array(real_array(given, f"outcome {number}: probabilities"))  # a copy: the caller's may change
-        if weight.shape != shape or (outcome.n_states, outcome.n_actions) != shape:
-            sizes = f"{weight.shape} and ({outcome.n_states}, {outcome.n_actions})"
-            raise ValueError(f"outcome {number}: sizes of probability and transition are {sizes}; expected {shape}")
+        if weight.shape != shape or (outcome.n_states, outcome.n_actions) != sizes:
+            found = f"{weight.shape} and ({outcome.n_states}, {outcome.n_actions})"
+            raise ValueError(f"outcome {number}: sizes of probability and transition are {found}; expected {sizes}")
         wrong = ~(np.isfinite(weight) & (weight >= 0.0))
         if wrong.any():
             i, k = (int(n) for n in np.argwhere(wrong)[0])
-            raise ValueError(f"outcome {number}, state {i}, action {k}: probability is {weight[i, k]}")
+            raise ValueError(f"outcome {number}, state {slab.start + i}, action {k}: probability is {weight[i, k]}")
         total += weight
         checked.append((weight, outcome))
     off = np.abs(total - 1.0)
     if off.max() > SUM_TOLERANCE * len(checked):
         i, k = (int(n) for n in np.unravel_index(off.argmax(), shape))
         what = f"probabilities of the outcomes sum to {total[i, k]:.17g}, not to one"
-        raise ValueError(f"state {i}, action {k}: {what}; divide them by their sum")
+        raise ValueError(f"state {slab.start + i}, action {k}: {what}; divide them by their sum")
     kinds = list(dict.fromkeys(outcome.description for _, outcome in checked))
     return MixtureTransition(checked, f"mixture of {len(checked)} outcomes: {'; '.join(kinds)}")
 
@@ -135,6 +143,7 @@ def gauss_hermite_transition(
     terminal: StateSet | None = None,
     *,
     n_actions: int | None = None,
+    slab: Slab | None = None,
 ) -> MixtureTransition:
     """Transition s' = boundary(f + sigma ξ), sigma depending on state and action on any number of axes.
 
@@ -150,6 +159,8 @@ def gauss_hermite_transition(
         Vectorised function of the state coordinates, true where the process ends; judged at every node.
     n_actions : int, optional
         Number of action cells; needed only with a callable and no state axis.
+    slab : Slab, optional
+        The states of whose pairs it is to hold the arrays; all by default.
 
     Raises
     ------
@@ -158,15 +169,16 @@ def gauss_hermite_transition(
     """
     mean, actions = chunked(states, next_points, n_actions)
     spread, _ = chunked(states, sigma, actions, "noise of")
-    least: list[FloatArray] = [np.zeros(0)] * states.dim
-    for start, stop in state_chunks(states.size, actions):
+    slab = Slab(states.size) if slab is None else slab
+    smallest = np.full(states.dim, np.inf)
+    for start, stop in state_chunks(slab.stop, actions, slab.start):
         for j, values in enumerate(spread(start, stop)):
-            above = values[values > 0.0]
-            least[j] = np.append(least[j], above.min()) if above.size else least[j]
+            smallest[j] = min(smallest[j], values[values > 0.0].min(initial=np.inf))
             if values.min() < 0.0:
                 i, k = (int(n) for n in np.argwhere(values < 0.0)[0])
                 where = f"state {start + i} ({states.describe(start + i)}), action {k}"
                 raise ValueError(f"noise of {states.axes[j].name} is {values[i, k]} from {where}")
+    least = [np.array([-s])[np.isfinite([s])] for s in slab.largest(*(-smallest).tolist())]
     noisy = [bool(s.size) for s in least]
     x, w = np.polynomial.hermite_e.hermegauss(nodes)
     rule = [list(zip(x, w / w.sum(), strict=True)) if n else [(0.0, 1.0)] for n in noisy]
@@ -177,9 +189,9 @@ def gauss_hermite_transition(
             f, s = mean(start, stop), spread(start, stop)
             return [a + shift * b for a, shift, b in zip(f, shifts, s, strict=True)]
 
-        weight = np.broadcast_to(np.prod([c[1] for c in chosen]), (states.size, actions))
-        outcomes.append((weight, interpolated_transition(states, moved, None, terminal, n_actions=actions)))
+        weight = np.broadcast_to(np.prod([c[1] for c in chosen]), (slab.rows, actions))
+        outcomes.append((weight, interpolated_transition(states, moved, None, terminal, n_actions=actions, slab=slab)))
     names = ", ".join(axis.name for axis, n in zip(states.axes, noisy, strict=True) if n)
-    mixed = mixture_transition(outcomes)
+    mixed = mixture_transition(outcomes, slab)
     found = [one for axis, s in zip(states.axes, least, strict=True) for one in resolution_of(axis, s, kept=False)]
     return MixtureTransition(outcomes, f"Gauss-Hermite, {nodes} nodes on {names}", found) if names else mixed

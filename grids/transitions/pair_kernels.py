@@ -11,7 +11,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray, IndexArray
+from wpoflow.core.arrays import FloatArray, IndexArray, IntArray
 from wpoflow.core.compile import kernel
 from wpoflow.grids.transitions.stencil_kernels import interpolate_4
 
@@ -61,25 +61,22 @@ def pairs_matvec_4(
 
 
 @kernel(parallel=True)
-def pairs_rmatvec(
+def pairs_scatter(
     base: IndexArray,
     fraction: FloatArray,
     offsets: IndexArray,
     policy: FloatArray,
     x: FloatArray,
+    bounds: IntArray,
     parts: FloatArray,
-    out: FloatArray,
 ) -> None:
-    """Set out (nodes,) to Mᵀ x, x (S,); blocks of states scatter into ``parts`` (blocks, nodes), summed in order."""
-    states, actions = base.shape
+    """Add Mᵀ x of the states bounds[b] ... bounds[b + 1] - 1 to parts[b], (blocks, nodes), state after state."""
     dim, corners = fraction.shape[2], offsets.size
-    blocks, nodes = parts.shape
-    for b in numba.prange(blocks):
+    for b in numba.prange(parts.shape[0]):
         part = parts[b]
-        part[:] = 0.0
         weights = np.empty(corners)
-        for i in range(b * states // blocks, (b + 1) * states // blocks):
-            for k in range(actions):
+        for i in range(bounds[b], bounds[b + 1]):
+            for k in range(base.shape[1]):
                 n = base[i, k]
                 if n >= 0:
                     weights[0] = x[i] * policy[i, k]
@@ -93,8 +90,3 @@ def pairs_rmatvec(
                         filled *= 2
                     for c in range(filled):
                         part[U(n + offsets[c])] += weights[c]
-    for n in numba.prange(nodes):
-        total = 0.0
-        for b in range(blocks):
-            total += parts[b, n]
-        out[n] = total

@@ -25,6 +25,7 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.brief import briefly
+from wpoflow.core.slabs import Slab
 from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.grids.exact_smoothing import NodeLaws, node_laws, noise_matrix, places_among_three
 from wpoflow.grids.grid import Grid
@@ -139,7 +140,7 @@ class PartlyNoisyTransition:
     ----------
     whole, part : Transition
         U, and B with its termination probability 1 - b.
-    states, noise, nodes, terminal, next_points
+    states, noise, nodes, terminal, next_points, slab
         As in ``interpolated_transition``.
     """
 
@@ -152,6 +153,7 @@ class PartlyNoisyTransition:
         nodes: Sequence[FloatArray],
         terminal: StateSet,
         next_points: NextPoints,
+        slab: Slab,
     ) -> None:
         self.n_states, self.n_actions = whole.n_states, whole.n_actions
         self.clamped = whole.clamped
@@ -159,7 +161,7 @@ class PartlyNoisyTransition:
         self.resolution = resolutions(whole)
         self._whole, self._part = whole, part
         self._states, self._noise, self._nodes = states, noise, nodes
-        self._terminal, self._next_points = terminal, next_points
+        self._terminal, self._next_points, self._slab = terminal, next_points, slab
         self._ended, going = self._sums(None)
         kept = part.expect(np.ones(self.n_states))
         lost = part.termination
@@ -186,7 +188,7 @@ class PartlyNoisyTransition:
 
     def under(self, policy: FloatArray) -> PolicySum:
         """P^p for non-negative weights p, (S, A)."""
-        weights = checked_weights(policy, (self.n_states, self.n_actions))
+        weights = checked_weights(policy, (self._slab.rows, self.n_actions))
         return PolicySum((self._whole.under(weights * self._of_whole), self._part.under(weights * self._of_part)))
 
     def terminal_expectation(self, function: StateFunction) -> FloatArray:
@@ -204,9 +206,10 @@ class PartlyNoisyTransition:
         if function is not None:
             used = tuple(a or b for a, b in zip(used, coordinates_used(function, self._states), strict=True))
         law = NoisyColumns(self._states, self._noise, self._nodes, used)
-        sums = np.empty((2, self.n_states, self.n_actions))
-        for start, stop in state_chunks(self.n_states, self.n_actions):
+        slab = self._slab
+        sums = np.empty((2, slab.rows, self.n_actions))
+        for start, stop in state_chunks(slab.stop, self.n_actions, slab.start):
             f = [y.reshape(-1) for y in self._next_points(start, stop)]
             for total, chunk in zip(sums, law.ended(f, self._terminal, function), strict=True):
-                total[start:stop] = chunk.reshape(stop - start, -1)
+                total[start - slab.start : stop - slab.start] = chunk.reshape(stop - start, -1)
         return sums[0], sums[1]

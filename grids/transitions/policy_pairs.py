@@ -15,12 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.grids.interpolation import Stencil
 from wpoflow.grids.smoothing import Smoothing
 from wpoflow.grids.transitions.noisy_plane_kernels import noisy_plane_matvec
-from wpoflow.grids.transitions.pair_kernels import pairs_matvec, pairs_matvec_4, pairs_rmatvec
+from wpoflow.grids.transitions.pair_kernels import pairs_matvec, pairs_matvec_4, pairs_scatter
 from wpoflow.grids.transitions.policy_rows import PolicyRows
+from wpoflow.grids.transitions.sparse_kernels import add_parts
 
 MOST_ENTRIES = 1 << 23  # rows with no more entries are held: they take a tenth of a gigabyte
 ENTRIES_PER_PAIR = 3  # so are rows with no more than this many for each pair
@@ -61,22 +62,39 @@ class PolicyPairs:
     def matvec(self, x: FloatArray) -> FloatArray:
         """P^p x, (S,)."""
         out = np.empty(self.n_states)
-        values = np.ascontiguousarray(x) if self.smoothing.identity else self.smoothing.apply(x)
+        self.multiply(np.ascontiguousarray(x) if self.smoothing.identity else self.smoothing.apply(x), out)
+        return out
+
+    def multiply(self, values: FloatArray, out: FloatArray) -> None:
+        """Set out to the product of M with values at nodes; it has an entry for each row of weights."""
         stencil = self.stencil
         if stencil.rows_of_three:
             noisy_plane_matvec(stencil.base, stencil.fraction, stencil.rows_of_three, self.weights, values, out)
-            return out
+            return
         unit = stencil.fraction.shape[2] == 4 and stencil.offsets[1] == 1
         product = pairs_matvec_4 if unit else pairs_matvec
         product(stencil.base, stencil.fraction, stencil.offsets, self.weights, values, out)
-        return out
 
     def rmatvec(self, x: FloatArray) -> FloatArray:
         """(P^p)ᵀ x, (S,)."""
-        stencil, columns = self.stencil, self.smoothing.size
-        parts, nodes = np.empty((PARTS, columns)), np.empty(columns)
-        values = np.ascontiguousarray(x)
-        pairs_rmatvec(stencil.base, stencil.fraction, stencil.offsets, self.weights, values, parts, nodes)
+        blocks = self.blocks(self.weights.size)
+        parts = np.zeros((blocks, self.smoothing.size))
+        self.scatter(x, np.arange(blocks + 1) * self.n_states // blocks, parts)
+        return self.added(parts)
+
+    def blocks(self, entries: int) -> int:
+        """In how many blocks of states a transposed product is summed, whatever the number of pairs."""
+        return PARTS
+
+    def scatter(self, x: FloatArray, bounds: IntArray, parts: FloatArray) -> None:
+        """Add Mᵀ x of the states between bounds to parts, (blocks, nodes); x has an entry for each row of weights."""
+        stencil, values = self.stencil, np.ascontiguousarray(x)
+        pairs_scatter(stencil.base, stencil.fraction, stencil.offsets, self.weights, values, bounds, parts)
+
+    def added(self, parts: FloatArray) -> FloatArray:
+        """(P^p)ᵀ x, (S,), of the sums over all blocks of states, (blocks, nodes)."""
+        nodes = np.empty(self.smoothing.size)
+        add_parts(parts, nodes)
         return nodes if self.smoothing.identity else self.smoothing.apply_transposed(nodes)
 
     def dense(self) -> FloatArray:

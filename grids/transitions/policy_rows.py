@@ -15,11 +15,17 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from wpoflow.core.arrays import FloatArray, IndexArray, IntArray
+from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, IntArray
 from wpoflow.grids.smoothing import Smoothing
 from wpoflow.grids.transitions.base import PolicyTransition
 from wpoflow.grids.transitions.shared_rows import RowMap
-from wpoflow.grids.transitions.sparse_kernels import csr_matvec, csr_rmatvec, product_of_factors, runs_matvec
+from wpoflow.grids.transitions.sparse_kernels import (
+    add_parts,
+    csr_matvec,
+    csr_scatter,
+    product_of_factors,
+    runs_matvec,
+)
 
 SMALL = 1 << 16  # entries of a factor up to which one call does more than threads would
 LONG_RUN = 8  # entries from which on, in the mean, a row is quicker by its runs of neighbouring columns
@@ -42,16 +48,33 @@ class Pattern:
         first, last = self.indptr[:-1][filled], self.indptr[1:][filled] - 1
         return bool(np.all(self.indices[last] - self.indices[first] == last - first))
 
+    def _begins(self) -> BoolArray:
+        """Whether an entry begins a run: it is the first of its row, or does not follow the one before it."""
+        begins = np.ones(self.indices.size, dtype=np.bool_)
+        begins[1:] = self.indices[1:] != self.indices[:-1] + 1
+        begins[self.indptr[:-1][np.diff(self.indptr) > 0]] = True
+        return begins
+
     @cached_property
-    def long_runs(self) -> Runs | None:
-        """The runs of neighbouring columns that rows fall into, if they are long enough for products by runs."""
-        new = np.ones(self.indices.size, dtype=np.bool_)
-        new[1:] = self.indices[1:] != self.indices[:-1] + 1
-        new[self.indptr[:-1][np.diff(self.indptr) > 0]] = True
-        places = np.append(np.flatnonzero(new), self.indices.size)
-        if places.size - 1 > self.indices.size // LONG_RUN:
-            return None
+    def run_count(self) -> int:
+        """Number of runs of neighbouring columns that all rows fall into."""
+        return int(np.count_nonzero(self._begins()))
+
+    @property
+    def long_runs(self) -> bool:
+        """Whether the runs are long enough for products by runs."""
+        return are_long(self.run_count, self.indices.size)
+
+    @cached_property
+    def divided(self) -> Runs:
+        """The runs that all rows fall into."""
+        places = np.append(np.flatnonzero(self._begins()), self.indices.size)
         return Runs(np.searchsorted(places, self.indptr), self.indices[places[:-1]], places)
+
+
+def are_long(runs: int, entries: int) -> bool:
+    """Whether so many runs that hold so many entries are long enough for products by runs."""
+    return runs <= entries // LONG_RUN
 
 
 def pattern_of(states: int, columns: int, list_kernel: Callable[[IndexArray, IntArray, IndexArray], None]) -> Pattern:
@@ -132,18 +155,35 @@ class PolicyRows:
             product_of_factors(*factors, np.ascontiguousarray(x), np.empty(factors.laws.shape[0]), out)
             return out
         values = np.ascontiguousarray(x) if self.smoothing.identity else self.smoothing.apply(x)
-        if self.pattern.long_runs is None:
-            csr_matvec(self.pattern.indptr, self.pattern.indices, self.data, values, out)
-        else:
-            runs_matvec(*self.pattern.long_runs, self.data, values, out)
+        self.multiply(values, out, by_runs=self.pattern.long_runs)
         return out
+
+    def multiply(self, values: FloatArray, out: FloatArray, *, by_runs: bool) -> None:
+        """Set out to the product of M with values at nodes, row by row whatever the sizes; it has an entry a row."""
+        if by_runs:
+            runs_matvec(*self.pattern.divided, self.data, values, out)
+        else:
+            csr_matvec(self.pattern.indptr, self.pattern.indices, self.data, values, out)
 
     def rmatvec(self, x: FloatArray) -> FloatArray:
         """(P^p)ᵀ x, (S,)."""
-        columns = self.pattern.columns
-        parts = np.empty((min(_MOST_PARTS, 1 + self.data.size // (4 * columns)), columns))
-        nodes = np.empty(columns)
-        csr_rmatvec(self.pattern.indptr, self.pattern.indices, self.data, np.ascontiguousarray(x), parts, nodes)
+        blocks = self.blocks(self.data.size)
+        parts = np.zeros((blocks, self.pattern.columns))
+        self.scatter(x, np.arange(blocks + 1) * self.n_states // blocks, parts)
+        return self.added(parts)
+
+    def blocks(self, entries: int) -> int:
+        """In how many blocks of rows a transposed product is summed, where M has so many entries."""
+        return min(_MOST_PARTS, 1 + entries // (4 * self.pattern.columns))
+
+    def scatter(self, x: FloatArray, bounds: IntArray, parts: FloatArray) -> None:
+        """Add Mᵀ x of the rows between bounds to parts, (blocks, nodes); x has an entry for each row."""
+        csr_scatter(self.pattern.indptr, self.pattern.indices, self.data, np.ascontiguousarray(x), bounds, parts)
+
+    def added(self, parts: FloatArray) -> FloatArray:
+        """(P^p)ᵀ x, (S,), of the sums over all blocks of rows, (blocks, nodes)."""
+        nodes = np.empty(self.pattern.columns)
+        add_parts(parts, nodes)
         return nodes if self.smoothing.identity else self.smoothing.apply_transposed(nodes)
 
     @property

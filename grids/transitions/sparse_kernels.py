@@ -120,21 +120,23 @@ def product_of_factors(
 
 
 @kernel(parallel=True)
-def csr_rmatvec(
-    indptr: IntArray, indices: IndexArray, data: FloatArray, x: FloatArray, parts: FloatArray, out: FloatArray
+def csr_scatter(
+    indptr: IntArray, indices: IndexArray, data: FloatArray, x: FloatArray, bounds: IntArray, parts: FloatArray
 ) -> None:
-    """Set out = Mᵀ x, row blocks scattering into ``parts`` (blocks, columns), summed in order."""
-    blocks, columns = parts.shape
-    rows = indptr.size - 1
-    for b in numba.prange(blocks):
-        parts[b, :] = 0.0
-        for i in range(b * rows // blocks, (b + 1) * rows // blocks):
+    """Add Mᵀ x of the rows bounds[b] ... bounds[b + 1] - 1 to parts[b], (blocks, columns), row after row."""
+    for b in numba.prange(parts.shape[0]):
+        for i in range(bounds[b], bounds[b + 1]):
             value = x[i]
             for t in range(U(indptr[i]), U(indptr[i + 1])):
                 parts[b, U(indices[t])] += data[t] * value
-    for j in numba.prange(columns):
+
+
+@kernel(parallel=True)
+def add_parts(parts: FloatArray, out: FloatArray) -> None:
+    """Set out[j] to the sum of parts[b, j], in the order of b."""
+    for j in numba.prange(parts.shape[1]):
         total = 0.0
-        for b in range(blocks):
+        for b in range(parts.shape[0]):
             total += parts[b, j]
         out[j] = total
 

@@ -10,14 +10,16 @@ probability of an end, n + 1) sum to one within (n + 2) eps, which is what divid
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 import scipy.sparse as sp
 
 from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, IntArray, real_array
 from wpoflow.core.brief import briefly
+from wpoflow.core.slabs import Slab
 from wpoflow.grids.smoothing import SeparableMap, Smoothing
 from wpoflow.grids.transitions.base import StateFunction, checked_weights, ends_in_words
 from wpoflow.grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of, pattern_of_entries
@@ -57,7 +59,7 @@ class TabulatedTransition:
         clamped: FloatArray | None = None,
         description: str = "tabulated",
     ) -> None:
-        self.n_states = int(rows.shape[1])
+        self.n_states = self._rows = int(rows.shape[1])
         self.n_actions = n_actions
         self.termination = termination
         self.clamped = clamped
@@ -74,12 +76,27 @@ class TabulatedTransition:
             self._index = found[1].reshape(self.n_states, n_actions)
             self._indptr, self._indices, self._data = np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0)
 
+    def of_slab(self, slab: Slab) -> Self:
+        """The same with the pairs of a slab's states alone; it was built of all, to find rows that are the same."""
+        cut, pairs = copy(self), slice(slab.start * self.n_actions, slab.stop * self.n_actions)
+        states = slice(slab.start, slab.stop)
+        cut._rows = slab.rows
+        cut.termination = None if self.termination is None else self.termination[states].copy()
+        cut.clamped = None if self.clamped is None else self.clamped[states].copy()
+        if self._index is not None:
+            cut._index = self._index[states].copy()
+        else:
+            entries = slice(*self._indptr[[pairs.start, pairs.stop]])
+            cut._indptr = self._indptr[pairs.start : pairs.stop + 1] - entries.start
+            cut._indices, cut._data = self._indices[entries].copy(), self._data[entries].copy()
+        return cut
+
     @property
     def rows(self) -> sp.csr_array:
         """Rows of pairs, (S·A, S); they cannot be written on."""
         if self._index is not None:
             return sp.csr_array(self._map.sparse()[self._index.ravel()])
-        shape = (self.n_states * self.n_actions, self.n_states)
+        shape = (self._rows * self.n_actions, self.n_states)
         shown = [array.view() for array in (self._data, self._indices, self._indptr)]
         for array in shown:
             array.flags.writeable = False
@@ -87,7 +104,7 @@ class TabulatedTransition:
 
     def expect(self, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """E[V(s') | s, a], (S, A)."""
-        out = np.empty((self.n_states, self.n_actions)) if out is None else out
+        out = np.empty((self._rows, self.n_actions)) if out is None else out
         if self._index is not None:
             gather_pairs(self._index, self._map.apply(value), out)
             return out
@@ -97,19 +114,19 @@ class TabulatedTransition:
     @cached_property
     def _pattern(self) -> Pattern:
         pairs = (self._indptr, self._indices, self.n_actions)
-        return pattern_of(self.n_states, self.n_states, lambda *a: rows_pattern(*pairs, *a))
+        return pattern_of(self._rows, self.n_states, lambda *a: rows_pattern(*pairs, *a))
 
     @cached_property
     def _places(self) -> tuple[Pattern, IndexArray | None]:
         """Pattern of M, and for every pair the place of its row's weight in it; None if they come in order."""
         assert self._index is not None
-        states = np.arange(self.n_states, dtype=np.int64)[:, None]
-        pattern, places = pattern_of_entries(states, self._index, self.n_states, self._map.size)
+        states = np.arange(self._rows, dtype=np.int64)[:, None]
+        pattern, places = pattern_of_entries(states, self._index, self._rows, self._map.size)
         return pattern, None if np.array_equal(places, np.arange(pattern.indices.size)) else places
 
     def under(self, policy: FloatArray) -> PolicyRows:
         """P^p for non-negative weights p, (S, A)."""
-        weights = checked_weights(policy, (self.n_states, self.n_actions))
+        weights = checked_weights(policy, (self._rows, self.n_actions))
         if self._index is not None:
             shared, places = self._places
             if places is None:
@@ -133,7 +150,7 @@ class TabulatedTransition:
             Always, unless no pair terminates.
         """
         if self.termination is None:
-            return np.zeros((self.n_states, self.n_actions))
+            return np.zeros((self._rows, self.n_actions))
         raise ValueError("a tabulated transition does not say where a pair ends; put the terminal cost into the cost")
 
 

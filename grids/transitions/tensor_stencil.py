@@ -8,12 +8,14 @@ so is read off the next states themselves: they must be equal to the last bit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IndexArray
+from wpoflow.core.slabs import Slab
 from wpoflow.grids.interpolation import NextPoints, Places, Stencil, state_chunks
 
 
@@ -59,20 +61,25 @@ class TensorStencil:
         return np.ascontiguousarray(corners.reshape(self.pairs))
 
 
-def inner_actions(points: NextPoints, n_states: int, n_actions: int) -> int:
+def inner_actions(points: NextPoints, n_actions: int, slab: Slab) -> int:
     """The number K_2 of actions the second next coordinate depends on; 0 where the two do not factorise.
 
-    ``points(start, stop)`` gives the two mean next coordinates, (stop - start, A) each.
+    ``points(start, stop)`` gives the two mean next coordinates, (stop - start, A) each, for states of the slab; the
+    answer is that of all ranks together.
     """
     inner = n_actions
-    for start, stop in state_chunks(n_states, n_actions):
+    for start, stop in state_chunks(slab.stop, n_actions, slab.start):
         first, _ = points(start, stop)
         changes = np.flatnonzero((first[:, 1:] != first[:, :-1]).any(axis=0)) + 1
         inner = int(np.gcd.reduce(changes, initial=inner))
         if inner == 1:
-            return 0
-    chunks = (points(start, stop) for start, stop in state_chunks(n_states, n_actions))
-    return inner if all(_factorises(first, second, inner) for first, second in chunks) else 0
+            break
+    inner = math.gcd(*slab.counts(inner))
+    if inner == 1:
+        return 0
+    chunks = (points(start, stop) for start, stop in state_chunks(slab.stop, n_actions, slab.start))
+    alike = all(_factorises(first, second, inner) for first, second in chunks)
+    return 0 if slab.total(not alike) else inner
 
 
 def _factorises(first: FloatArray, second: FloatArray, inner: int) -> bool:
@@ -88,13 +95,13 @@ def empty_tensor_stencil(n_states: int, outer: int, inner: int, stride: int) -> 
     return TensorStencil(rows, columns, np.zeros((n_states, outer, 2)), np.zeros((n_states, inner, 2)), stride)
 
 
-def fill_tensor_stencil(stencil: TensorStencil, start: int, stop: int, places: Sequence[Places | None]) -> None:
-    """Take over the places among the rows, (stop - start, K_1), and among the columns, (stop - start, K_2)."""
+def fill_tensor_stencil(stencil: TensorStencil, which: slice, places: Sequence[Places | None]) -> None:
+    """Take over the places of some states among the rows, (states, K_1), and among the columns, (states, K_2)."""
     parts = ((stencil.rows, stencil.row_steps), (stencil.columns, stencil.column_steps))
     for (lowest, steps), place in zip(parts, places, strict=True):
         if place is not None:
-            lowest[start:stop] = place.lowest
-            steps[start:stop, :, 0], steps[start:stop, :, 1] = place.first, place.second
+            lowest[which] = place.lowest
+            steps[which, :, 0], steps[which, :, 1] = place.first, place.second
 
 
 def expanded(stencil: TensorStencil) -> Stencil:

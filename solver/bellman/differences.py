@@ -18,10 +18,9 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.bellman.evaluation import Evaluation, NotFiniteError
+from wpoflow.solver.bellman.evaluation import Evaluation, NotFiniteError, divergence_of
 from wpoflow.solver.bellman.ilu import IncompleteLU
 from wpoflow.solver.bellman.system import DiscountedSystem
-from wpoflow.solver.entropy import relative_entropy_to_gibbs
 from wpoflow.solver.mdp import GridMDP
 
 
@@ -46,7 +45,7 @@ class ValueDifferences:
         """Note the base policy (S, A) and its values, unless it is the base already."""
         if evaluation is not self._base:
             self._base = evaluation
-            self._relative_entropy(policy, evaluation, self._base_divergence)
+            divergence_of(evaluation.mdp, policy, evaluation.q, self._base_divergence)
 
     def q(self, policy: FloatArray, guess: FloatArray, tolerance: float) -> tuple[FloatArray, FloatArray]:
         """Q' (S, A) in a buffer of this object, and V' - V (S,).
@@ -70,16 +69,20 @@ class ValueDifferences:
         base = self._base
         assert base is not None
         mdp = base.mdp
-        self._relative_entropy(policy, base, self._rhs)
+        divergence_of(mdp, policy, base.q, self._rhs)
         self._rhs -= self._base_divergence
         self._rhs *= mdp.temperature
         if not np.all(np.isfinite(self._rhs)):
             state = int(np.argmin(np.isfinite(self._rhs)))
-            cell = int(np.argmin(np.isfinite(policy[state]) & (policy[state] >= 0.0)))
-            raise NotFiniteError(
-                f"policy not a finite probability at state {state} ({mdp.states.describe(state)}), "
-                f"cell {cell} ({mdp.actions.describe(cell)})"
-            )
+
+            def words(row: int) -> str:
+                cell = int(np.argmin(np.isfinite(policy[row]) & (policy[row] >= 0.0)))
+                return (
+                    f"policy not a finite probability at state {state} ({mdp.states.describe(state)}), "
+                    f"cell {cell} ({mdp.actions.describe(cell)})"
+                )
+
+            raise NotFiniteError(mdp.slab.told(state, words))
         system = DiscountedSystem(mdp.transition.under(policy), mdp.discount, self._linear_solver, self._incomplete)
         change, _ = system.solve(self._rhs, guess, tolerance)
         if self._q.size == 0:
@@ -88,6 +91,3 @@ class ValueDifferences:
         q *= mdp.discount
         q += base.q
         return q, change
-
-    def _relative_entropy(self, policy: FloatArray, base: Evaluation, out: FloatArray) -> None:
-        relative_entropy_to_gibbs(policy, base.q, base.mdp.log_mass, base.mdp.temperature, out)

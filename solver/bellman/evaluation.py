@@ -63,6 +63,8 @@ class Evaluation:
         Q^pi.
     residual : float
         Maximum of |r - (I - gamma P^pi) V|.
+    exact : bool
+        Whether it was computed to rounding, so that `refined` is itself.
     system : DiscountedSystem
         I - gamma P^pi, for further right-hand sides.
     """
@@ -82,16 +84,19 @@ class Evaluation:
         self.residual = residual
         self.system = system
         self._out, self._reward, self._entropy = out, reward, entropy
-        self._exact: Evaluation | None = None
+        self.exact = False
+        self._refined: Evaluation | None = None  # never itself: arrays go as soon as it is let go of
 
     def refined(self) -> Evaluation:
         """The same to rounding, computed once; errors as `evaluate`."""
-        if self._exact is None:
+        if self.exact:
+            return self
+        if self._refined is None:
             assert self._reward is not None
             value, residual = self.system.solve(self._reward, self.value)
             found = Evaluation(self.mdp, value, residual, self.system, None, self._reward, self._entropy)
-            self._exact = found.taken_as_exact()
-        return self._exact
+            self._refined = found.taken_as_exact()
+        return self._refined
 
     def at(self, mdp: GridMDP) -> Evaluation:
         """Of the same policy at the temperature tau' of ``mdp``: V + (tau' - tau) H, where H = KL(p|m) + gamma P^pi H.
@@ -114,14 +119,9 @@ class Evaluation:
         assert self._entropy is not None
         return self.system.solve(self._entropy)
 
-    @property
-    def exact(self) -> bool:
-        """Whether it was computed to rounding, so that `refined` is itself."""
-        return self._exact is self
-
     def taken_as_exact(self) -> Evaluation:
         """Itself, as one that was computed to rounding."""
-        self._exact = self
+        self.exact = True
         return self
 
     @cached_property
@@ -172,16 +172,19 @@ def evaluate(
     NotFiniteError
         The policy's cost is not finite, as of a negative or infinite entry; names the state and cell.
     """
-    reward = np.empty(mdp.states.size)
-    regularised_cost(policy, mdp.cost, mdp.log_mass, mdp.temperature, reward)
+    reward = reward_of(mdp, policy)
     if not math.isfinite(largest_entry(reward)):
         state = int(np.argmin(np.isfinite(reward)))
-        cell = int(np.argmin(np.isfinite(policy[state] * mdp.cost[state]) & (policy[state] >= 0.0)))
-        raise NotFiniteError(
-            f"policy {policy[state, cell]:.3g} with cost {mdp.cost[state, cell]:.3g} is not finite and non-negative "
-            f"at state {state} ({mdp.states.describe(state)}), "
-            f"cell {cell} ({mdp.actions.describe(cell)})"
-        )
+
+        def words(row: int) -> str:
+            cell = int(np.argmin(np.isfinite(policy[row] * mdp.cost[row]) & (policy[row] >= 0.0)))
+            return (
+                f"policy {policy[row, cell]:.3g} with cost {mdp.cost[row, cell]:.3g} is not finite and non-negative "
+                f"at state {state} ({mdp.states.describe(state)}), "
+                f"cell {cell} ({mdp.actions.describe(cell)})"
+            )
+
+        raise NotFiniteError(mdp.slab.told(state, words))
     transition = mdp.transition.under(policy)
     if linear_solver is None:
         linear_solver = linear_solver_of(mdp)
@@ -191,10 +194,30 @@ def evaluate(
     return Evaluation(mdp, value, residual, system, out, reward, entropy)
 
 
+def reward_of(mdp: GridMDP, policy: FloatArray) -> FloatArray:
+    """r, the cost of a policy (S, A) with its entropy, (S,)."""
+    found = np.empty(mdp.states.size)
+    part = mdp.slab.part(found)
+    regularised_cost(policy, mdp.cost, mdp.log_mass, mdp.temperature, part)
+    mdp.slab.gather((found, part))
+    return found
+
+
 def entropy_of(mdp: GridMDP, policy: FloatArray) -> FloatArray:
     """KL(p | m) in every state, (S,)."""
     found = np.empty(mdp.states.size)
-    relative_entropy_to_reference(policy, mdp.log_mass, found)
+    part = mdp.slab.part(found)
+    relative_entropy_to_reference(policy, mdp.log_mass, part)
+    mdp.slab.gather((found, part))
+    return found
+
+
+def divergence_of(mdp: GridMDP, policy: FloatArray, q: FloatArray, out: FloatArray | None = None) -> FloatArray:
+    """KL(p | Gibbs policy of Q) in every state, (S,), of arrays (S, A)."""
+    found = np.empty(mdp.states.size) if out is None else out
+    part = mdp.slab.part(found)
+    relative_entropy_to_gibbs(policy, q, mdp.log_mass, mdp.temperature, part)
+    mdp.slab.gather((found, part))
     return found
 
 
@@ -226,14 +249,14 @@ def occupancy(mdp: GridMDP, system: DiscountedSystem, guess: FloatArray | None =
 
 def suboptimality(mdp: GridMDP, policy: FloatArray, optimal_q: FloatArray, system: DiscountedSystem) -> FloatArray:
     """V^pi - V* in every state by (I2), (S,), without cancellation."""
-    divergence = np.empty(mdp.states.size)
-    relative_entropy_to_gibbs(policy, optimal_q, mdp.log_mass, mdp.temperature, divergence)
-    gap, _ = system.solve(mdp.temperature * divergence)
+    gap, _ = system.solve(mdp.temperature * divergence_of(mdp, policy, optimal_q))
     return gap
 
 
 def bellman_residual(mdp: GridMDP, evaluation: Evaluation) -> float:
     """Maximum of |V - T V|, T the soft Bellman optimality operator; ||V - V*|| <= it / (1 - gamma)."""
     improved = np.empty(mdp.states.size)
-    soft_minimum(evaluation.q, mdp.log_mass, mdp.temperature, improved)
+    part = mdp.slab.part(improved)
+    soft_minimum(evaluation.q, mdp.log_mass, mdp.temperature, part)
+    mdp.slab.gather((improved, part))
     return float(np.abs(evaluation.value - improved).max())

@@ -15,6 +15,8 @@ lowest index, those of exact ties among them, which rounding would otherwise dec
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
@@ -51,24 +53,25 @@ def solve_hard_optimum(mdp: GridMDP, value: FloatArray | None = None, linear_sol
     """
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
     q = mdp.cost if value is None else q_of_value(mdp, value)
-    actions: IntArray = np.argmin(q, axis=1)
+    slab = mdp.slab
+    actions: IntArray = slab.whole(np.argmin(q, axis=1))
     seen: set[bytes] = set()
     iterations = 0
     while actions.tobytes() not in seen:
         seen.add(actions.tobytes())
         iterations += 1
         value, q, error, _ = _evaluated(mdp, actions, value, linear_solver)
-        best, states = np.argmin(q, axis=1), np.arange(actions.size)
-        better = q[states, actions] - q[states, best] > 2.0 * error
-        actions = np.where(better, best, actions)
+        best, rows, present = np.argmin(q, axis=1), np.arange(slab.rows), slab.of(actions)
+        better = q[rows, present] - q[rows, best] > 2.0 * error
+        actions = slab.whole(np.where(better, best, present))
     tied = q <= q.min(axis=1, keepdims=True) + 2.0 * error
-    actions = np.argmax(tied, axis=1)
+    actions = slab.whole(np.argmax(tied, axis=1))
     value, q, error, system = _evaluated(mdp, actions, value, linear_solver)
     return Optimum(
         value=value,
         q=q,
         policy=_as_policy(mdp, actions),
-        bellman_residual=float(np.abs(value - q.min(axis=1)).max()),
+        bellman_residual=float(np.abs(value - slab.whole(q.min(axis=1))).max()),
         gap_floor=4.0 * error / (1.0 - mdp.discount),
         occupancy=occupancy(mdp, system),
         iterations=iterations,
@@ -84,12 +87,13 @@ def cost_gap(mdp: GridMDP, policy: FloatArray, visited: FloatArray, hard: Optimu
     d = ``visited`` (S,) the occupancy of the policy.  Nothing cancels, so that small gaps keep their digits.
     """
     lost = hard.q - hard.q.min(axis=1, keepdims=True)
-    return float(np.add.reduce(visited * np.einsum("ik,ik->i", policy, lost))) / (1.0 - mdp.discount)
+    mean = mdp.slab.whole(np.einsum("ik,ik->i", policy, lost))
+    return float(np.add.reduce(visited * mean)) / (1.0 - mdp.discount)
 
 
 def _as_policy(mdp: GridMDP, actions: IntArray) -> FloatArray:
     policy = np.zeros(mdp.cost.shape)
-    policy[np.arange(actions.size), actions] = 1.0
+    policy[np.arange(mdp.slab.rows), mdp.slab.of(actions)] = 1.0
     return policy
 
 
@@ -98,10 +102,13 @@ def _evaluated(
 ) -> tuple[FloatArray, FloatArray, float, DiscountedSystem]:
     """V and Q of a deterministic policy, a bound of the error of Q, and the system that V solves."""
     system = DiscountedSystem(mdp.transition.under(_as_policy(mdp, actions)), mdp.discount, linear_solver)
-    value, residual = system.solve(mdp.cost[np.arange(actions.size), actions], guess)
+    slab = mdp.slab
+    costs = slab.whole(mdp.cost[np.arange(slab.rows), slab.of(actions)])
+    value, residual = system.solve(costs, guess)
     q = q_of_value(mdp, value)
-    if not np.all(np.isfinite(q)):
+    (largest,) = slab.largest(float(np.abs(q).max()))
+    if not math.isfinite(largest):
         raise NotFiniteError(f"hard optimum: costs of up to {mdp.largest_cost:.3g} are too large for floats")
-    rounding = ROUNDINGS * EPS * max(float(np.abs(value).max()), float(np.abs(q).max()))
+    rounding = ROUNDINGS * EPS * max(float(np.abs(value).max()), largest)
     error = mdp.discount * (residual + rounding) / (1.0 - mdp.discount) + rounding
     return value, q, error, system

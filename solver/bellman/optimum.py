@@ -22,13 +22,12 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray, real_array
 from wpoflow.core.renamed import renamed
-from wpoflow.solver.bellman.evaluation import NotFiniteError, evaluate, occupancy
+from wpoflow.solver.bellman.evaluation import NotFiniteError, divergence_of, evaluate, occupancy
 from wpoflow.solver.bellman.hard_optimum import solve_hard_optimum
 from wpoflow.solver.bellman.ilu import IncompleteLU
 from wpoflow.solver.bellman.improvement import improve
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.bellman.system import EPS, BellmanError, DiscountedSystem
-from wpoflow.solver.entropy import relative_entropy_to_gibbs
 from wpoflow.solver.mdp import GridMDP, check_problem
 from wpoflow.solver.records.run import Optimum
 
@@ -96,9 +95,10 @@ def solve_optimum(
         return solve_hard_optimum(mdp, value, linear_solver)
     mdp = mdp if temperature is None else mdp.at_temperature(temperature)
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
-    policy = np.tile(mdp.reference_mass, (mdp.states.size, 1)) if start is None else start
+    policy = np.tile(mdp.reference_mass, (mdp.slab.rows, 1)) if start is None else start
     incomplete = IncompleteLU()
-    least, most = float(mdp.cost.min()), float(mdp.cost.max())
+    most, negative = mdp.slab.largest(float(mdp.cost.max()), -float(mdp.cost.min()))
+    least = -negative
     if most - least == np.inf:
         raise NotFiniteError(f"soft optimum: costs from {least:.3g} to {most:.3g} lie too far apart for floats")
     if value is None:
@@ -119,7 +119,7 @@ def solve_optimum(
         _improve(mdp, value, q, policy, improved)
         current = float(np.abs(improved - value).max())
         # V is a difference of terms as large as Q and tau, and no better known than they are
-        scale = max(float(np.abs(value).max()), float(np.abs(q).max()), mdp.temperature)
+        scale = max(float(np.abs(value).max()), _largest(mdp, q), mdp.temperature)
         rounding = EPS * scale / (1.0 - mdp.discount)
         if residual is not None and current <= residual:
             break
@@ -135,7 +135,7 @@ def solve_optimum(
         )
     floor = _gap_floor(mdp, q, previous, None if residual is None else current)
     if not np.isfinite(floor):
-        largest = float(np.abs(q).max())
+        largest = _largest(mdp, q)
         raise NotFiniteError(
             f"soft optimum: costs are too large for the temperature {mdp.temperature:g}: with Q of {largest:.3g} "
             "the rounding floor of the gap is not finite"
@@ -165,12 +165,12 @@ def refuse_other_optimum(mdp: GridMDP, optimum: Optimum) -> None:
             raise ValueError(f"optimum: its {name} has shape {found}, not {shape}: it is of another problem")
     q, policy, improved = np.empty_like(mdp.cost), np.empty_like(mdp.cost), np.empty(mdp.states.size)
     _improve(mdp, optimum.value, q, policy, improved)
-    scale = max(float(np.abs(improved).max()), float(np.abs(q).max()), mdp.temperature)
+    scale = max(float(np.abs(improved).max()), _largest(mdp, q), mdp.temperature)
     allowed = optimum.bellman_residual + ACCEPTED_RESIDUAL * EPS * scale / (1.0 - mdp.discount)
     left = {
         "value": float(np.abs(improved - optimum.value).max()),
-        "q": float(np.abs(q - optimum.q).max()),
-        "policy": mdp.temperature * float(np.abs(policy - optimum.policy).max()),
+        "q": _largest(mdp, q - optimum.q),
+        "policy": mdp.temperature * _largest(mdp, policy - optimum.policy),
     }
     for name, size in left.items():
         if not size <= allowed:
@@ -186,14 +186,21 @@ def least_gap_floor(mdp: GridMDP) -> float:
     Of c = Q - gamma P V and |V*| <= max |Q*|, since V* is a soft minimum of Q*, it follows that
     max |Q*| >= max |c| / (1 + gamma); the floor is at least 2 tau/(1 - gamma) (eps max |Q*| / tau)².
     """
-    rounding = EPS * float(np.abs(mdp.cost).max()) / ((1.0 + mdp.discount) * mdp.temperature)
+    rounding = EPS * mdp.largest_cost / ((1.0 + mdp.discount) * mdp.temperature)
     return 2.0 * mdp.temperature / (1.0 - mdp.discount) * rounding * rounding
 
 
 def _improve(mdp: GridMDP, value: FloatArray, q: FloatArray, policy: FloatArray, out: FloatArray) -> None:
     """Fill Q of V, its Gibbs policy, and T V."""
     mdp.transition.expect(mdp.discount * value, q)
-    improve(mdp.cost, mdp.log_mass, mdp.temperature, q, policy, out)
+    part = mdp.slab.part(out)
+    improve(mdp.cost, mdp.log_mass, mdp.temperature, q, policy, part)
+    mdp.slab.gather((out, part))
+
+
+def _largest(mdp: GridMDP, x: FloatArray) -> float:
+    """Maximum of |x| over all pairs."""
+    return mdp.slab.largest(float(np.abs(x).max()))[0]
 
 
 def _gap_floor(mdp: GridMDP, q: FloatArray, policy: FloatArray, residual: float | None) -> float:
@@ -202,11 +209,9 @@ def _gap_floor(mdp: GridMDP, q: FloatArray, policy: FloatArray, residual: float 
     The divergence is what identity (I3) measures, the largest KL of the policy from the Gibbs policy of Q; with a
     residual it is a bound by that.
     """
-    rounding = EPS * float(np.abs(q).max()) / mdp.temperature
+    rounding = EPS * _largest(mdp, q) / mdp.temperature
     if residual is None:
-        divergences = np.empty(mdp.states.size)
-        relative_entropy_to_gibbs(policy, q, mdp.log_mass, mdp.temperature, divergences)
-        divergence = float(divergences.max())
+        divergence = float(divergence_of(mdp, policy, q).max())
     else:
         divergence = 0.5 * (mdp.discount * residual / ((1.0 - mdp.discount) * mdp.temperature)) ** 2
     return 4.0 * mdp.temperature / (1.0 - mdp.discount) * max(divergence, 0.5 * rounding * rounding)

@@ -51,6 +51,6 @@ class MixtureFlow(Flow):
 
     def variance(self, p: FloatArray, q: FloatArray) -> FloatArray:
         """Variance under p of Q + tau ln(p/m), per state (S,)."""
-        out = np.empty(self.mdp.states.size)
+        out = np.empty(p.shape[0])
         advantage_variance(p, q, self.mdp.log_mass, self.mdp.temperature, out)
         return out

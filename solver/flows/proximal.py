@@ -88,7 +88,9 @@ class ProximalFlow(Flow):
             The minimum was not found in a state, which is named.
         """
         mdp = self.mdp
-        proximal_steps(p, q, mdp.log_mass, self._widths, dt, mdp.temperature, out, self._residual)
+        part = mdp.slab.part(self._residual)
+        proximal_steps(p, q, mdp.log_mass, self._widths, dt, mdp.temperature, out, part)
+        mdp.slab.gather((self._residual, part))
         if not self._residual.max() <= SMALL:
             state = int(np.argmax(~(self._residual <= SMALL)))
             raise UnsolvedStepError(

@@ -57,7 +57,7 @@ class WassersteinFlow(Flow):
 
     def dissipation(self, p: FloatArray, q: FloatArray) -> FloatArray:
         """tau sum_faces J (ln x_k - ln x_{k+1}) per state, (S,): the entropy dissipation of identity (I4)."""
-        total = np.zeros(self.mdp.states.size)
+        total = np.zeros(p.shape[0])
         for widths, distances, stride in self._axes:
             add_axis_dissipation(
                 p, q, self.mdp.log_mass, self._log_density, widths, distances, stride, self._temperature, total

@@ -51,7 +51,35 @@ def beginning_of(mdp: GridMDP, initial: Initial) -> Beginning:
         The file cannot be read, or its policy is none.
     ValueError
         The run keeps no policy, its axes are others than the problem's, or the array is no policy or masked.
+
+    Notes
+    -----
+    Of several processes the root reads it, whole, and deals out the rows.
     """
+    slab = mdp.slab
+    found = _read(mdp, initial) if slab.root else None
+    shared = slab.shared(None if found is None else {"policy": found.policy})
+    attributes = slab.decided(None if found is None else found.attributes)
+    assert shared is not None
+    called = _called(initial)
+    try:
+        mdp.check_policy(shared["policy"], "initial" if called is None else "its last policy")
+    except ValueError as error:
+        if called is None:
+            raise
+        raise RunFileError(f"{called}: {error}") from error
+    return Beginning(shared["policy"], attributes)
+
+
+def _called(initial: Initial) -> str | None:
+    """What a run to begin from is called; None of an array."""
+    if isinstance(initial, str | os.PathLike):
+        return os.fspath(initial)
+    return "a run" if isinstance(initial, Run) else None
+
+
+def _read(mdp: GridMDP, initial: Initial) -> Beginning:
+    """`beginning_of` in one process, before the policy is checked."""
     if isinstance(initial, Run):
         return _of_run(mdp, initial, "a run")
     if isinstance(initial, str | os.PathLike):
@@ -60,8 +88,9 @@ def beginning_of(mdp: GridMDP, initial: Initial) -> Beginning:
             return _of_run(mdp, open_run(path), path)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
-    policy = np.array(real_array(initial, "initial"))
-    mdp.check_policy(policy, "initial")
+    policy, shape = np.array(real_array(initial, "initial")), (mdp.states.size, mdp.actions.size)
+    if policy.shape != shape:
+        raise ValueError(f"initial has shape {policy.shape}; it must be {shape}")
     return Beginning(policy, {"initial": "a policy that was given as an array"})
 
 
@@ -80,10 +109,6 @@ def _of_run(mdp: GridMDP, run: Run, called: str) -> Beginning:
     except ValueError as error:
         raise ValueError("it keeps no policy to begin from") from error
     carried = transferred_policy(policy, run.states, run.actions, mdp.states, mdp.actions)
-    try:
-        mdp.check_policy(carried, "its last policy")
-    except ValueError as error:
-        raise RunFileError(f"{called}: {error}") from error
     same = np.array_equal(_edges(run.states, run.actions), _edges(mdp.states, mdp.actions))
     sizes = ", ".join(f"{axis.name} {axis.size}" for axis in (*run.states.axes, *run.actions.axes))
     how = "on the same grids" if same else f"carried over from {sizes}"

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import time as clock
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from wpoflow.core.slabs import Slab, Spread
 from wpoflow.solver.runs.recorder import Recorder
-from wpoflow.solver.storage.checkpoints import Checkpoint, CheckpointFolder
+from wpoflow.solver.storage.checkpoints import AnyFolder, Checkpoint, CheckpointFolder
+from wpoflow.solver.storage.writer import spread_optimum
 
 FIRST = 5.0  # seconds
 SHARE = 0.02  # of the run's time
@@ -32,18 +35,30 @@ class Checkpoints:
         Seconds between checkpoints; by default as often as costs little.
     last : Checkpoint, optional
         The one a run goes on from, whose snapshots are kept already.
+    slab : Slab, optional
+        Of several processes, all of which keep their rows when the root has decided to.
     """
 
     def __init__(
-        self, folder: CheckpointFolder, recorder: Recorder, interval: float | None, last: Checkpoint | None
+        self,
+        folder: AnyFolder,
+        recorder: Recorder,
+        interval: float | None,
+        last: Checkpoint | None,
+        slab: Slab | None = None,
     ) -> None:
         self._folder, self._recorder, self._interval = folder, recorder, interval
+        self._slab = Slab(0) if slab is None else slab
+        self._holds_optimum = self._slab.decided(isinstance(folder, CheckpointFolder) and folder.holds_optimum)
         self._number, self._kept = (0, 0) if last is None else (last.number, last.snapshots)
         self._started = self._last = clock.monotonic()
         self._written, self._seconds = 0, 0.0
 
     def due(self) -> bool:
         """Whether it is time for another one."""
+        return bool(self._slab.decided(self._due()))
+
+    def _due(self) -> bool:
         now = clock.monotonic()
         if self._interval is not None:
             return now - self._last >= self._interval
@@ -61,15 +76,23 @@ class Checkpoints:
             It cannot be written; the last one stays.
         """
         begun, recorder = clock.monotonic(), self._recorder
-        if not all(np.all(np.isfinite(value)) for value in checkpoint.arrays.values()):
+        finite = all(np.all(np.isfinite(_of_here(value))) for value in checkpoint.arrays.values())
+        if self._slab.total(not finite):
             return False
-        if recorder.kept_optimum is not None:
-            self._folder.keep_optimum(recorder.kept_optimum)
+        if recorder.kept_optimum is not None and not self._holds_optimum:
+            self._folder.keep_optimum(spread_optimum(self._slab, recorder.kept_optimum))
+            self._holds_optimum = True
         while self._kept < checkpoint.snapshots:
-            self._folder.keep_snapshot(self._kept, *recorder.kept_snapshot(self._kept))
+            if self._slab.root:
+                self._folder.keep_snapshot(self._kept, *recorder.kept_snapshot(self._kept))
             self._kept += 1
         self._number += 1
         self._folder.keep_state(replace(checkpoint, number=self._number))
         self._last = clock.monotonic()
         self._written, self._seconds = self._written + 1, self._seconds + self._last - begun
         return True
+
+
+def _of_here(value: Any) -> Any:
+    """What this process has of a number or an array."""
+    return value.local if isinstance(value, Spread) else value

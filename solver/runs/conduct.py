@@ -9,8 +9,10 @@ import time as clock
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
+from typing import Any
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.core.slabs import Slab
 from wpoflow.solver.arithmetic.annealing import Annealing
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.flow import AnyFlow, as_flow
@@ -29,8 +31,16 @@ from wpoflow.solver.runs.recorder import Recorder
 from wpoflow.solver.runs.reference import AnnealedReference, Reference
 from wpoflow.solver.runs.signals import StopSignals
 from wpoflow.solver.schemes.trajectory import flow as iterate_flow
-from wpoflow.solver.storage.checkpoints import Checkpoint, CheckpointFolder, RunStart, content_of, of_this_run
+from wpoflow.solver.storage.checkpoints import (
+    AnyFolder,
+    Checkpoint,
+    CheckpointFolder,
+    RunStart,
+    content_of,
+    of_this_run,
+)
 from wpoflow.solver.storage.room import check_disk_space
+from wpoflow.solver.storage.writer import spread_optimum
 
 SPENT = ("wall_seconds", "compile_seconds")
 
@@ -43,7 +53,7 @@ def conduct(
     output: str | os.PathLike[str] | None = None,
     progress: Callable[[Progress], None] | None = None,
     optimum: Optimum | None = None,
-    folder: CheckpointFolder | None = None,
+    folder: AnyFolder | None = None,
     last: Checkpoint | None = None,
     resumed: int = 0,
     initial: FloatArray | None = None,
@@ -69,7 +79,7 @@ def conduct(
         First policy instead of the problem's own.
     """
     mdp = mdp if initial is None else replace(mdp, initial_policy=initial)
-    settings, until = start.settings, start.settings.flow.until
+    settings, until, slab = start.settings, start.settings.flow.until, mdp.slab
     started = clock.monotonic()
     spent = {name: 0.0 if last is None else last.arrays[name] for name in SPENT}
     with ExitStack() as stack:
@@ -77,13 +87,14 @@ def conduct(
         signals = stack.enter_context(StopSignals())
         followed = as_flow(mdp, flow, settings.flow.parameters)
         keeping = None if settings.checkpoint == math.inf else folder
-        if output is not None:
+        if output is not None and slab.root:
             most = len(snapshot_times(settings.record, until.time)) + 1 + bool(start.initial)
-            kept = None if keeping is None else keeping.bytes_kept() if resumed else 0
-            check_disk_space(output, mdp.initial_policy.size, most, kept)
+            kept = keeping.bytes_kept() if isinstance(keeping, CheckpointFolder) and resumed else 0
+            check_disk_space(output, mdp.states.size * mdp.actions.size, most, None if keeping is None else kept)
         begun = resumed > 0
-        if keeping is not None and not begun and not keeping.path.exists():
-            keeping.begin(start, optimum, initial)  # so that a run killed early, too, can be gone on with
+        there = slab.decided(isinstance(keeping, CheckpointFolder) and keeping.path.exists())
+        if keeping is not None and not begun and not there:
+            _begin(keeping, slab, start, optimum, initial)  # so that a run killed early, too, can be gone on with
             begun = True
         if folder is not None and begun:
             stack.callback(_remove_unless_begun, folder)
@@ -91,7 +102,7 @@ def conduct(
             optimum = solve_optimum(mdp, linear_solver=settings.linear_solver)
         refuse_gap_below_floor(until, optimum)
         if keeping is not None and not begun:
-            keeping.begin(start, optimum, initial)
+            _begin(keeping, slab, start, optimum, initial)
             stack.callback(_remove_unless_begun, keeping)
         whose: dict[str, str | int | float] = {"run_id": start.run_id, "resumed": resumed, **start.initial}
         recorder = stack.enter_context(Recorder(mdp, output, force=True, attributes=whose))
@@ -100,20 +111,23 @@ def conduct(
             recorder.row(row)
         for index in range(0 if last is None else last.snapshots):
             assert folder is not None
-            recorder.snapshot(*folder.snapshot(index))
+            found = folder.snapshot(index) if isinstance(folder, CheckpointFolder) else None
+            time, value = slab.decided(None if found is None else found[:2])
+            recorder.stored_snapshot(time, value, value if found is None else found[2])
 
         def spending() -> dict[str, float]:
             seconds = clock.monotonic() - started, compiling.seconds
             return {name: spent[name] + now for name, now in zip(SPENT, seconds, strict=True)} | {"resumed": resumed}
 
-        checkpoints = None if keeping is None else Checkpoints(keeping, recorder, settings.checkpoint, last)
+        checkpoints = None if keeping is None else Checkpoints(keeping, recorder, settings.checkpoint, last, slab)
         annealing, known = annealing_of(mdp.temperature, settings.flow), {} if last is None else last.arrays
         reference = Reference(optimum)
         if annealing is not None:
             hard = solve_optimum(mdp, temperature=0.0, linear_solver=settings.linear_solver)
             reference = AnnealedReference(optimum, hard, settings.linear_solver, known.get(REFERENCE))
         observer = Observer(mdp, reference, followed, known.get(OCCUPANCY))
-        with nullcontext() if last is None or folder is None else of_this_run(folder.path):
+        known_by = folder.path if last is not None and isinstance(folder, CheckpointFolder) else None
+        with nullcontext() if known_by is None else of_this_run(known_by):
             statistics = None if last is None else _statistics(last)
             loop = RunLoop(
                 mdp,
@@ -148,7 +162,7 @@ def conduct(
         status = "failed" if kind in FAILURES else "interrupted" if kind is StopKind.INTERRUPTED else "complete"
         ended = status == "complete" and kind is not StopKind.WALL
         end_state = None
-        if ended and folder is not None:
+        if ended and output is not None:
             end_state = {**start.texts(), **content_of(loop.checkpoint())}
         attributes: dict[str, str | int | float] = {
             "stop_kind": kind.value,
@@ -208,7 +222,13 @@ def refuse_gap_below_floor(until: UntilTable, optimum: Optimum) -> None:
         )
 
 
-def _remove_unless_begun(folder: CheckpointFolder) -> None:
+def _begin(folder: AnyFolder, slab: Slab, start: RunStart, optimum: Optimum | None, initial: FloatArray | None) -> None:
+    """Keep what a new run begins with."""
+    first: Any = None if initial is None else slab.spread(initial)
+    folder.begin(start, None if optimum is None else spread_optimum(slab, optimum), first)
+
+
+def _remove_unless_begun(folder: AnyFolder) -> None:
     """Leave no checkpoints of a run that ended before it had one: beginning anew is as good."""
     if not folder.states():
         folder.remove()

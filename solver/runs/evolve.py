@@ -35,7 +35,7 @@ from wpoflow.solver.runs.conduct import conduct, refuse_too_cold
 from wpoflow.solver.runs.loop import Progress as Progress
 from wpoflow.solver.schemes.choice import chosen_scheme
 from wpoflow.solver.storage.atomic import OutputLock, check_output
-from wpoflow.solver.storage.checkpoints import CheckpointFolder, RunStart, identity
+from wpoflow.solver.storage.checkpoints import AnyFolder, CheckpointFolder, RunStart, SendingFolder, identity
 from wpoflow.solver.storage.problem_arrays import problem_digest
 
 
@@ -142,7 +142,7 @@ def evolve(
         checkpoint=checkpoint,
         anneal=anneal,
     )
-    if output is not None and isinstance(initial, str | os.PathLike):
+    if output is not None and isinstance(initial, str | os.PathLike) and mdp.slab.root:
         refuse_own_beginning(output, initial)
     beginning = None if initial is None else beginning_of(mdp, initial)
     with shown_progress(progress, asked.flow.until.criteria) as show:
@@ -172,15 +172,17 @@ def run_settings(
     beginning: Beginning | None = None,
 ) -> Run:
     """`evolve` with its settings in one record; ``flow`` where it is an object."""
-    flow = asked.flow.kind if flow is None else flow
+    flow, slab = asked.flow.kind if flow is None else flow, mdp.slab
+    if slab.ranks > 1:
+        _refuse_of_several(mdp, output)
     settings = _resolved(mdp, asked, flow)
     start = RunStart(
-        run_id=uuid.uuid4().hex,
+        run_id=slab.decided(uuid.uuid4().hex),
         settings=settings,
         problem=mdp.statement,
         digest="" if output is None or mdp.statement else problem_digest(mdp),
         origin=origin or {},
-        replaces=identity(output) if force and output is not None else "",
+        replaces=identity(output) if force and output is not None and slab.root else "",
         source_hash=source_hash(),
         packages=package_versions(),
         initial={} if beginning is None else beginning.attributes,
@@ -189,15 +191,24 @@ def run_settings(
     if optimum is not None:
         refuse_other_optimum(mdp, optimum)
     with ExitStack() as stack:
-        folder = None
-        if output is not None:
+        folder: AnyFolder | None = None
+        if output is not None and slab.root:
             stack.enter_context(OutputLock(output))
             check_output(output, force)
             check_axis_names([axis.name for axis in (*mdp.states.axes, *mdp.actions.axes)])
-            folder = CheckpointFolder(output)
+        if output is not None:
+            folder = CheckpointFolder(output, slab.ranks > 1) if slab.root else SendingFolder()
         return conduct(
             mdp, start, flow, output=output, progress=progress, optimum=optimum, folder=folder, initial=initial
         )
+
+
+def _refuse_of_several(mdp: GridMDP, output: str | os.PathLike[str] | None) -> None:
+    """Raise ValueError for what one process alone can do."""
+    if output is None:
+        raise ValueError("output: a run of several processes is kept in a file; name one")
+    if not mdp.statement:
+        raise ValueError("mdp: several processes share a problem that is stated in a file; this one has no text")
 
 
 def _resolved(mdp: GridMDP, asked: Settings, flow: AnyFlow) -> Settings:

@@ -95,7 +95,8 @@ def _refuse_nan(row: Mapping[str, float], observer: Observer) -> None:
 def _sweep_time(mdp: GridMDP, optimum: Optimum) -> float:
     """Flow time in which a drift of the size of Q* or diffusion leads across the action box: L^2 / (tau + osc Q*)."""
     longest = max(float(axis.edges[-1] - axis.edges[0]) for axis in mdp.actions.axes)
-    return longest / (mdp.temperature + float(np.ptp(optimum.q, axis=1).max())) * longest
+    (span,) = mdp.slab.largest(float(np.ptp(optimum.q, axis=1).max()))
+    return longest / (mdp.temperature + span) * longest
 
 
 class _WallTimeError(Exception):
@@ -140,7 +141,7 @@ class RunLoop:
         spending: Callable[[], Mapping[str, float]],
         statistics: StepStatistics | None = None,
     ) -> None:
-        self._until, self._recorder, self._observer = until, recorder, observer
+        self._until, self._recorder, self._observer, self._slab = until, recorder, observer, mdp.slab
         self._monitor = StepMonitor(mdp) if statistics is None else StepMonitor(mdp, statistics)
         self._seconds, self._signals, self._spending = seconds, signals, spending
         self._progress, self._checkpoints = progress, checkpoints
@@ -188,7 +189,7 @@ class RunLoop:
                 if ends and stop is not None:
                     return stop, self._sentence(stop, state)
                 if not state.interpolated:
-                    asked = self._signals.asked
+                    asked = self._slab.total(self._signals.asked) > 0  # of any process
                     if self._checkpoints is not None and (asked or stop is not None or self._checkpoints.due()):
                         self._checkpoints.write(self.checkpoint())
                     if asked:
@@ -231,6 +232,9 @@ class RunLoop:
         mark = self._mark
         assert mark is not None
         arrays = {**mark.arrays(), **self._spending()}
+        for name, array in arrays.items():
+            if np.ndim(array) == 2:  # of pairs: vectors and numbers are all else that a state is made of
+                arrays[name] = self._slab.spread(array)
         return Checkpoint(0, arrays, self._recorder.rows[: mark.rows], mark.snapshots)
 
     def _record_last(self) -> None:
@@ -289,7 +293,7 @@ class RunLoop:
 
     def _wall_met(self) -> bool:
         wall = self._until.wall
-        return wall is not None and self._seconds() >= wall
+        return wall is not None and bool(self._slab.decided(self._seconds() >= wall))
 
     def watch(self) -> None:
         """Between the trials of a step: end the run if its time is up."""

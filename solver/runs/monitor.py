@@ -53,9 +53,11 @@ class StepMonitor:
         mdp, now = before.evaluation.mdp, self.statistics
         rise = (after.value - before.value)[self.mdp.counted]
         now.descent_defect = max(now.descent_defect, float(rise.max()))
+        filled = [(whole, mdp.slab.part(whole)) for whole in (self._before, self._after)]
         relative_entropies_to_gibbs(
-            before.policy, after.policy, before.q, mdp.log_mass, mdp.temperature, self._before, self._after
+            before.policy, after.policy, before.q, mdp.log_mass, mdp.temperature, filled[0][1], filled[1][1]
         )
+        mdp.slab.gather(*filled)
         meaningful = self.mdp.counted & (self._before > KL_FLOOR)
         if np.any(meaningful):
             ratio = float((self._after[meaningful] / self._before[meaningful]).max())

@@ -13,10 +13,9 @@ import numpy as np
 
 from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.grids.grid import Grid
-from wpoflow.solver.bellman.evaluation import ROUNDINGS, Evaluation, occupancy
+from wpoflow.solver.bellman.evaluation import ROUNDINGS, Evaluation, divergence_of, entropy_of, occupancy
 from wpoflow.solver.bellman.hard_optimum import cost_gap
 from wpoflow.solver.bellman.system import EPS
-from wpoflow.solver.entropy import relative_entropy_to_gibbs, relative_entropy_to_reference
 from wpoflow.solver.flows.flow import Flow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
@@ -88,16 +87,15 @@ class Observer:
         suboptimality, _ = evaluation.system.solve(mdp.temperature * divergence)
         gap = _gap(mdp, visited, divergence)
         flow = self._flow if mdp.temperature == self._mdp.temperature else self._flow.at_temperature_of(mdp)
-        lost = flow.dissipation(policy, evaluation.q)
+        lost, slab = flow.dissipation(policy, evaluation.q), mdp.slab
         self.dissipation_stated = lost is not None
+        lost = None if lost is None else slab.whole(lost)
         # a policy with zeros dissipates infinitely, which is nothing where the state is never visited
         met = visited > 0.0
         dissipation = math.nan if lost is None else horizon * float(np.add.reduce(visited[met] * lost[met]))
-        to_gibbs, to_reference = np.empty_like(divergence), np.empty_like(divergence)
-        relative_entropy_to_gibbs(policy, evaluation.q, mdp.log_mass, mdp.temperature, to_gibbs)
-        relative_entropy_to_reference(policy, mdp.log_mass, to_reference)
+        to_gibbs, to_reference = divergence_of(mdp, policy, evaluation.q), entropy_of(mdp, policy)
         clamped = mdp.transition.clamped
-        moved = 0.0 if clamped is None else np.add.reduce(visited * np.einsum("ik,ik->i", policy, clamped))
+        moved = 0.0 if clamped is None else np.add.reduce(visited * slab.whole(_means(policy, clamped)))
         row = {
             "value_rho": float(np.add.reduce(mdp.rho * evaluation.value)),
             "gap": gap,
@@ -110,7 +108,7 @@ class Observer:
             "entropy": float(np.add.reduce(visited * to_reference)),
             "clamped_mass": float(moved),
             "temperature": mdp.temperature,
-            "cost_rho": horizon * float(np.add.reduce(visited * np.einsum("ik,ik->i", policy, mdp.cost))),
+            "cost_rho": horizon * float(np.add.reduce(visited * slab.whole(_means(policy, mdp.cost)))),
         }
         if hard is not None:
             row["cost_gap"] = cost_gap(mdp, policy, visited, hard)
@@ -128,12 +126,17 @@ class Observer:
 
     def _monitors(self, policy: FloatArray, q: FloatArray) -> dict[str, float]:
         mdp = self._mdp
-        least, largest, total, score, slope, curvature, ends = np.zeros((7, mdp.states.size))
+        found = np.zeros((7, mdp.states.size))
+        part = mdp.slab.part(found)
+        part[:] = 0.0
+        least, largest, total, score, slope, curvature, ends = part
         density_range(policy, mdp.reference_mass, least, largest, total)
         for axis, stride in zip(mdp.actions.axes, mdp.actions.strides, strict=True):
             if axis.connected:
                 add_axis_slopes(policy, q, mdp.log_mass, axis.distances, axis.size, stride, score, slope, curvature)
         masked_mass(policy, self._end_cells, ends)
+        mdp.slab.gather((found, part))
+        least, largest, total, score, slope, curvature, ends = found
         return {
             "mass_error": float(np.abs(total - 1.0).max()),
             "density_min": float(least.min()),
@@ -147,9 +150,13 @@ class Observer:
 
 def _divergence(mdp: GridMDP, policy: FloatArray, best: Optimum) -> FloatArray:
     """KL(p | p*) in every state, (S,)."""
-    divergence = np.empty(mdp.states.size)
-    relative_entropy_to_gibbs(policy, best.q, mdp.log_mass, mdp.temperature, divergence)
-    return divergence
+    return divergence_of(mdp, policy, best.q)
+
+
+def _means(policy: FloatArray, x: FloatArray) -> FloatArray:
+    """sum_k p_ik x_ik of every row."""
+    found: FloatArray = np.einsum("ik,ik->i", policy, x)
+    return found
 
 
 def _gap(mdp: GridMDP, visited: FloatArray, divergence: FloatArray) -> float:

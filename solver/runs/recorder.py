@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.core.slabs import RowBlocks
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum, Run, Snapshots
 from wpoflow.solver.records.series import SERIES, names_of
 from wpoflow.solver.storage.problem_arrays import problem_arrays, problem_head
-from wpoflow.solver.storage.writer import RunWriter, open_run
+from wpoflow.solver.storage.writer import RunWriter, SendingWriter, open_run, spread_optimum
 
 
 class Recorder:
@@ -59,7 +60,10 @@ class Recorder:
         arrays = {} if output is None else problem_arrays(mdp)
         head = problem_head(mdp, attributes or {})
         self._attributes = head.attributes
-        self._writer = None if output is None else RunWriter(output, head, arrays=arrays, force=force)
+        self._writer: RunWriter | SendingWriter | None = None
+        if output is not None:
+            root = mdp.slab.root
+            self._writer = RunWriter(output, head, arrays=arrays, force=force) if root else SendingWriter(output)
 
     def __enter__(self) -> Recorder:
         return self
@@ -79,7 +83,7 @@ class Recorder:
         """Keep the soft optimum."""
         self._optimum = optimum = optimum.stated(self._mdp.temperature)
         if self._writer is not None:
-            self._writer.optimum(optimum)
+            self._writer.optimum(spread_optimum(self._mdp.slab, optimum))
 
     def row(self, row: Mapping[str, float]) -> None:
         """Keep one row of the series."""
@@ -89,10 +93,15 @@ class Recorder:
 
     def snapshot(self, time: float, value: FloatArray, policy: FloatArray) -> None:
         """Keep value and policy at a time."""
+        self.stored_snapshot(time, value, self._mdp.slab.spread(policy))
+
+    def stored_snapshot(self, time: float, value: FloatArray, policy: FloatArray | RowBlocks) -> None:
+        """Keep value and policy at a time, as they are stored."""
         self.snapshots, self.snapshot_time = self.snapshots + 1, time
         if self._writer is not None:
             self._writer.snapshot(time, value, policy)
         else:
+            assert isinstance(policy, np.ndarray)
             self._times.append(time)
             self._values.append(value.copy())
             self._policies.append(policy.copy())
@@ -102,9 +111,10 @@ class Recorder:
         """The soft optimum, once it is known."""
         return self._optimum
 
-    def kept_snapshot(self, index: int) -> tuple[float, FloatArray, FloatArray]:
+    def kept_snapshot(self, index: int) -> tuple[float, FloatArray, FloatArray | RowBlocks]:
         """Time, value (S,) and policy (S, A) of a snapshot."""
         if self._writer is not None:
+            assert isinstance(self._writer, RunWriter)
             return self._writer.kept_snapshot(index)
         return self._times[index], self._values[index], self._policies[index]
 
@@ -115,11 +125,15 @@ class Recorder:
         attributes: Mapping[str, str | int | float],
         end_state: Mapping[str, Any] | None = None,
     ) -> Run:
-        """Finish, and give back the run; a file keeps what it may be extended from, if that is given."""
+        """Finish, and give back the run; a file keeps what it may be extended from, if that is given.
+
+        Of several processes the root gives back the file's run, the others one of rows and attributes alone.
+        """
+        mdp = self._mdp
         if self._writer is not None:
             self._writer.close(status, stop_reason, attributes, end_state)
-            return open_run(self._writer.path)
-        mdp = self._mdp
+            if mdp.slab.root:
+                return open_run(self._writer.path)
         names = names_of(self.rows[0]) if self.rows else list(SERIES)
         pairs = (len(self._times), mdp.states.size, mdp.actions.size)
         gap_floor = {} if self._optimum is None else {"gap_floor": self._optimum.gap_floor}
@@ -131,8 +145,10 @@ class Recorder:
                 np.array(self._times),
                 np.array(self._values).reshape(pairs[:2]),
                 np.array(self._policies).reshape(pairs),
-            ),
-            optimum=self._optimum,
+            )
+            if self._writer is None
+            else None,
+            optimum=self._optimum if self._writer is None else None,
             problem_arrays=partial(problem_arrays, mdp),
             reference_mass=mdp.reference_mass,
             rho=mdp.rho,

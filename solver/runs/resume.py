@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import fields, replace
 from warnings import catch_warnings, simplefilter, warn
 
 import numpy as np
 
+from wpoflow.core.arrays import FloatArray
+from wpoflow.core.slabs import Slab
 from wpoflow.solver.flows.flow import AnyFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.notices import RunFileWarning
@@ -26,7 +29,15 @@ from wpoflow.solver.records.stop import StopKind
 from wpoflow.solver.runs.conduct import conduct, refuse_gap_below_floor, refuse_too_cold
 from wpoflow.solver.runs.loop import Progress
 from wpoflow.solver.storage.atomic import OutputLock, RunFileError, check_output, final_path
-from wpoflow.solver.storage.checkpoints import CheckpointFolder, RunStart, checkpoint_of, identity, of_this_run
+from wpoflow.solver.storage.checkpoints import (
+    Checkpoint,
+    CheckpointFolder,
+    RunStart,
+    SendingFolder,
+    checkpoint_of,
+    identity,
+    of_this_run,
+)
 from wpoflow.solver.storage.problem_arrays import problem_digest
 from wpoflow.solver.storage.sealed_arrays import read_end_state
 from wpoflow.solver.storage.writer import open_run
@@ -66,37 +77,60 @@ def resume_run(
     ValueError
         The flow is not given.
     """
-    with OutputLock(output):
-        folder = CheckpointFolder(output)
-        start = folder.start()
-        if (done := _done(output, start)) is not None:
-            folder.remove()
-            return done
+    slab = mdp.slab
+    with OutputLock(output) if slab.root else nullcontext():
+        folder = CheckpointFolder(output, slab.ranks > 1)
+        start, done = None, None
+        if slab.root:
+            start = folder.start()
+            if (done := _done(output, start)) is not None:
+                folder.remove()
+        start, over = slab.decided((start, done is not None))
+        if over:
+            return open_run(output) if done is None else done
         if start.problem != mdp.statement or (not mdp.statement and start.digest != problem_digest(mdp)):
             raise RunFileError(f"{folder.path}: the checkpoints are of another problem than the one given")
         if flow is None and start.settings.own_flow:
             raise ValueError(f"flow: the run's was a {start.settings.own_flow}; give it to go on")
-        check_output(output, force=True)
-        last = folder.newest()
-        if last is not None:
-            folder.check_kept(last)
-            if last.passed_over:
-                notice(f"{last.passed_over}; going on from the checkpoint before it")
-        initial = folder.initial()
-        if start.initial and initial is None and last is None:
-            raise RunFileError(f"{folder.path / 'initial.npz'}: No such file or directory")
+        last, optimum, first = _kept(output, folder, start, notice) if slab.root else (None, None, None)
+        last = _shared_checkpoint(slab, last)
+        shared = slab.shared(None if optimum is None else vars(optimum))
+        begun = slab.shared(None if first is None else {"policy": first})
         return conduct(
             mdp,
             start,
             flow or start.settings.flow.kind,
             output=output,
             progress=progress,
-            optimum=folder.optimum(),
-            folder=folder,
+            optimum=None if shared is None else Optimum(**shared),
+            folder=folder if slab.root else SendingFolder(),
             last=last,
             resumed=1 + (0 if last is None else last.arrays["resumed"]),
-            initial=initial,
+            initial=None if begun is None else begun["policy"],
         )
+
+
+def _kept(
+    output: str | os.PathLike[str], folder: CheckpointFolder, start: RunStart, notice: Callable[[str], None]
+) -> tuple[Checkpoint | None, Optimum | None, FloatArray | None]:
+    """The last checkpoint that is whole, the optimum and the first policy; errors as `resume_run`."""
+    check_output(output, force=True)
+    last = folder.newest()
+    if last is not None:
+        folder.check_kept(last)
+        if last.passed_over:
+            notice(f"{last.passed_over}; going on from the checkpoint before it")
+    initial = folder.initial()
+    if start.initial and initial is None and last is None:
+        raise RunFileError(f"{folder.path / 'initial.npz'}: No such file or directory")
+    return last, folder.optimum(), initial
+
+
+def _shared_checkpoint(slab: Slab, last: Checkpoint | None) -> Checkpoint | None:
+    """A checkpoint that the root has read, on all processes with the rows of their states."""
+    arrays = slab.shared(None if last is None else last.arrays)
+    found = slab.decided(None if last is None else replace(last, arrays={}))
+    return None if found is None or arrays is None else replace(found, arrays=arrays)
 
 
 def change(

@@ -113,8 +113,8 @@ class AdamsScheme(Scheme):
         super().__init__(problem)
         shape = problem.mdp.initial_policy.shape
         self._ring, self._logs = Ring(shape, 2), Ring(shape, 3)
-        self._q, self._squares = np.empty(shape), np.empty((2, shape[0]))
-        self._oscillation = np.empty(shape[0])
+        self._q, self._squares = np.empty(shape), np.empty((2, problem.mdp.states.size))
+        self._oscillation = np.empty(problem.mdp.states.size)
         self.dense = problem.control is not None
 
     @staticmethod
@@ -128,8 +128,9 @@ class AdamsScheme(Scheme):
         problem = self.problem
         size, logs = problem.first_step, log_of(policy)
         if problem.control is not None:
-            speed = problem.flow.dissipation(policy, evaluation.q)
-            assert speed is not None
+            lost = problem.flow.dissipation(policy, evaluation.q)
+            assert lost is not None
+            speed = problem.mdp.slab.whole(lost)
             fastest = problem.mdp.temperature + float(np.sqrt(speed[problem.control.counted].max(initial=0.0)))
             size = FIRST_STEP * math.sqrt(problem.control.accuracy) / fastest
         nothing = np.zeros_like(evaluation.value)
@@ -169,7 +170,9 @@ class AdamsScheme(Scheme):
         if control is not None:
             mdp = known.mdp
             control.note_scale(known.value, mdp.temperature)
-            squared_progress(state.policy, out, self._squares[1])
+            part = mdp.slab.part(self._squares[1])
+            squared_progress(state.policy, out, part)
+            mdp.slab.gather((self._squares[1], part))
             allowed = control.allowed(control.mean(self._squares[1]))
             tolerance = BELLMAN_SHARE * allowed * mdp.temperature * (1.0 - mdp.discount)
         return Trial(made, state, negative=0, guess=guess, tolerance=tolerance)
@@ -192,7 +195,9 @@ class AdamsScheme(Scheme):
         guesses = formula.predictions(self._history(before))
         wrong = evaluation.value - guesses[made.used]
         scale = -math.expm1(-flow.decay * length) * mdp.discount / (2.0 * mdp.temperature)
-        oscillation_of_rows(mdp.transition.expect(wrong, self._q), self._oscillation)
+        part = mdp.slab.part(self._oscillation)
+        oscillation_of_rows(mdp.transition.expect(wrong, self._q), part)
+        mdp.slab.gather((self._oscillation, part))
         np.square(scale * formula.share(made.used) * self._oscillation, out=self._squares[0])
         ratio = control.measured(self._squares)
         if not ratio <= 1.0:

@@ -80,7 +80,8 @@ class ErrorControl:
             return self._tolerance
         mdp, q = evaluation.mdp, evaluation.q
         gibbs_policy(q, mdp.log_mass, mdp.temperature, self.gibbs)
-        largest = max(float(np.abs(evaluation.value).max()), float(q.max()), -float(q.min()), mdp.temperature)
+        highest, lowest = mdp.slab.largest(float(q.max()), -float(q.min()))
+        largest = max(float(np.abs(evaluation.value).max()), highest, lowest, mdp.temperature)
         self._floor = max(ROUNDING_FLOOR, SOUGHT * EPS * largest / mdp.temperature)
         left, _ = self.distance(p, self.gibbs, p)
         allowed = self._accuracy * left + self._floor
@@ -89,7 +90,9 @@ class ErrorControl:
 
     def distance(self, a: FloatArray, b: FloatArray, p: FloatArray) -> tuple[float, float]:
         """Mean and maximum over states of ||a - b||, weighted around p, a and the Gibbs policy."""
-        distance_squared(a, b, p, self.gibbs, self._squares)
+        part = self._mdp.slab.part(self._squares)
+        distance_squared(a, b, p, self.gibbs, part)
+        self._mdp.slab.gather((self._squares, part))
         return self._norms()
 
     def ratio(self, new: FloatArray, other: FloatArray, p: FloatArray) -> float:
@@ -98,7 +101,9 @@ class ErrorControl:
 
     def combined_ratio(self, weights: FloatArray, parts: FloatArray, p: FloatArray) -> float:
         """The same for the error sum_j weights[j] parts[j], weights summing to zero, where parts[-1] is new."""
-        combination_squared(weights, parts, p, self.gibbs, self._squares)
+        part = self._mdp.slab.part(self._squares)
+        combination_squared(weights, parts, p, self.gibbs, part)
+        self._mdp.slab.gather((self._squares, part))
         return self._ratio(self._norms(), parts[-1], p)
 
     def _ratio(self, error: tuple[float, float], new: FloatArray, p: FloatArray) -> float:
@@ -174,7 +179,8 @@ class ErrorControl:
     def least_step(self, q: FloatArray) -> float:
         """1e-14 of the shortest time scale there is with this Q: h^2 / (tau + span of Q) of the narrowest cell."""
         narrowest = min(float(axis.widths.min()) for axis in self._mdp.actions.axes)
-        return LEAST_STEP * narrowest**2 / (self._mdp.temperature + float(np.ptp(q)))
+        highest, lowest = self._mdp.slab.largest(float(q.max()), -float(q.min()))
+        return LEAST_STEP * narrowest**2 / (self._mdp.temperature + (highest + lowest))
 
     def worst(self) -> str:
         """The state with the largest error of the last attempt, in words."""

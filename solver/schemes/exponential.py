@@ -90,8 +90,11 @@ class ExponentialScheme(Scheme):
         self._difference, self._gibbs = np.empty(shape), np.empty(shape)
         gibbs_policy(mdp.cost, mdp.log_mass, mdp.temperature, self._gibbs)
         control.note_scale(np.zeros(1), mdp.temperature)
-        self._squares, self._drift = np.empty((2, shape[0])), np.empty(shape[0])
-        self._negative: IntArray = np.zeros(shape[0], dtype=np.int64)
+        n_states = mdp.states.size
+        self._squares, self._drift = np.empty((2, n_states)), np.empty(n_states)
+        self._negative: IntArray = np.zeros(n_states, dtype=np.int64)
+        whole = self._squares, self._drift, self._negative
+        self._measured = tuple((array, mdp.slab.part(array)) for array in whole)
 
     @staticmethod
     def obstacle(actions: Grid, flow: type[Flow]) -> str:
@@ -151,4 +154,5 @@ class ExponentialScheme(Scheme):
             out,
             self._difference,
         )
-        measure_change(policy, self._gibbs, self._difference, out, self._squares, self._drift, self._negative)
+        measure_change(policy, self._gibbs, self._difference, out, *(part for _, part in self._measured))
+        mdp.slab.gather(*self._measured)

@@ -70,7 +70,7 @@ class ExtrapolatedScheme(Scheme):
         shape = problem.mdp.initial_policy.shape
         self._parts = np.empty((FIXED_ORDER if problem.control is None else HIGHEST, *shape))
         self._ring = Ring(shape, 2)
-        self._drift = np.zeros(shape[0])
+        self._drift = np.zeros(problem.mdp.states.size)
 
     @staticmethod
     def obstacle(actions: Grid, flow: type[Flow]) -> str:
@@ -128,6 +128,9 @@ class ExtrapolatedScheme(Scheme):
         Weights of either sign enlarge the parts' errors of mass up to some two-hundredfold; the drift is given before.
         """
         weights, out = extrapolation_weights(order), self._ring.free(retry.policy)
-        combine(weights, self._parts[:order], out, self._drift)
+        slab = self.problem.mdp.slab
+        part = slab.part(self._drift)
+        combine(weights, self._parts[:order], out, part)
+        slab.gather((self._drift, part))
         self._drift /= float(np.abs(weights).sum())
         return Trial(following._replace(policy=out), retry, drift=self._drift, negative=None)

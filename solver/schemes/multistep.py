@@ -123,17 +123,19 @@ class MultistepScheme(Scheme):
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
-        n_states, n_actions = problem.mdp.initial_policy.shape
-        self._history = np.empty((KEPT + 1, n_states, n_actions))
+        shape, n_states = problem.mdp.initial_policy.shape, problem.mdp.states.size
+        self._history = np.empty((KEPT + 1, *shape))
         self._rows = list(self._history)
         self._slots = {id(row): slot for slot, row in enumerate(self._rows)}
         self._values = np.empty((KEPT + 1, n_states))
         self._value_rows = list(self._values)
-        self._q = np.empty((n_states, n_actions))
+        self._q = np.empty(shape)
         # g is no part of a state: it is made anew where the one at hand is of another V
-        self._gibbs, self._gibbs_value = np.empty((n_states, n_actions)), np.empty(0)
+        self._gibbs, self._gibbs_value = np.empty(shape), np.empty(0)
         self._squares, self._norms, self._drift = np.empty((5, n_states)), np.empty((5, 2)), np.empty(n_states)
         self._negative: IntArray = np.zeros(n_states, dtype=np.int64)
+        whole = self._squares, self._drift, self._negative
+        self._measured = tuple((array, problem.mdp.slab.part(array)) for array in whole)
         self._extrapolated, self._wrong = np.empty((HIGHEST_DEGREE + 1, n_states)), np.empty(HIGHEST_DEGREE + 1)
         self._ratios, self._moved = np.empty(3), np.empty(1)
 
@@ -158,7 +160,8 @@ class MultistepScheme(Scheme):
     def _steepest(self, q: FloatArray) -> float:
         """Largest difference of Q, (S, A), between neighbouring cells."""
         rows = q.reshape(-1, *self.problem.mdp.actions.shape)
-        return max((float(np.abs(np.diff(rows, axis=j)).max(initial=0.0)) for j in range(1, rows.ndim)), default=0.0)
+        here = max((float(np.abs(np.diff(rows, axis=j)).max(initial=0.0)) for j in range(1, rows.ndim)), default=0.0)
+        return self.problem.mdp.slab.largest(here)[0]
 
     def fit(self, state: State, remaining: float) -> float:
         """The step is cut where that comes first."""
@@ -307,7 +310,8 @@ class MultistepScheme(Scheme):
         assert control is not None
         weights, constants = predictions_around(times, time, order)
         used = slots[: weights.shape[0]]
-        measure_step(self._history, used, weights, self._gibbs, new, self._squares, self._drift, self._negative)
+        measure_step(self._history, used, weights, self._gibbs, new, *(part for _, part in self._measured))
+        self.problem.mdp.slab.gather(*self._measured)
         if not control.step_ratios(self._squares, constants, LEFT_SHARE, self._norms, self._ratios):
             self.problem.substeps.evaluate(new, guesses[0])  # names the state and cell
             self._ratios[1] = np.nan

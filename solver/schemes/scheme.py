@@ -220,7 +220,7 @@ class Problem:
         """Remove negative entries by limiting the fluxes beside them, in place; how many entries were touched."""
         limited = np.zeros(policy.shape[0], dtype=np.int64)
         limit_fluxes(policy, *self._axes, limited)
-        return int(limited.sum())
+        return self.mdp.slab.total(int(limited.sum()))
 
 
 class Scheme:

@@ -6,10 +6,9 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.differences import ValueDifferences
-from wpoflow.solver.bellman.evaluation import Evaluation, entropy_of, evaluate
+from wpoflow.solver.bellman.evaluation import Evaluation, entropy_of, evaluate, reward_of
 from wpoflow.solver.bellman.ilu import IncompleteLU
 from wpoflow.solver.bellman.system import DiscountedSystem
-from wpoflow.solver.entropy import regularised_cost
 from wpoflow.solver.flows.tempered import Span, Tempered
 from wpoflow.solver.mdp import GridMDP
 
@@ -94,8 +93,8 @@ class Substeps:
         self, p: FloatArray, value: FloatArray, residual: float, exact: bool, mdp: GridMDP | None = None
     ) -> Evaluation:
         """The evaluation of a policy (S, A) whose V (S,), residual and exactness were found before."""
-        mdp, reward = self.mdp if mdp is None else mdp, np.empty(self.mdp.states.size)
-        regularised_cost(p, mdp.cost, mdp.log_mass, mdp.temperature, reward)
+        mdp = self.mdp if mdp is None else mdp
+        reward = reward_of(mdp, p)
         system = DiscountedSystem(mdp.transition.under(p), mdp.discount, self.linear_solver, self._incomplete)
         entropy = entropy_of(mdp, p) if self._annealed else None
         found = Evaluation(mdp, value, residual, system, None, reward, entropy)

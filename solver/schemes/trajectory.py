@@ -188,7 +188,7 @@ def _beginning(mdp: GridMDP, integrator: Integrator, policy: FloatArray) -> Flow
 def _resumed(integrator: Integrator, policy: FloatArray, arrays: Mapping[str, Any]) -> FlowState:
     """The state that the arrays were taken of; ValueError, in words, where they cannot be a state of this problem."""
     substeps, scheme = integrator.problem.substeps, integrator.scheme
-    nothing = substeps.evaluation_of(policy, np.zeros(policy.shape[0]), 0.0, True)
+    nothing = substeps.evaluation_of(policy, np.zeros(integrator.problem.mdp.states.size), 0.0, True)
     template = scheme.init(policy, nothing if scheme.valued else None)
     own = {name: value for name, value in arrays.items() if not name.startswith(OF_SCHEME)}
     numbers = dict.fromkeys(("residual", *NUMBERS), 0.0) | dict.fromkeys(COUNTERS, 0)

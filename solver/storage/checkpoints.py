@@ -27,12 +27,13 @@ from typing import Any
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.core.slabs import RowBlocks, StoredRows, send_rows
 from wpoflow.solver.records.provenance import package_versions, source_hash
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.records.series import ANNEALED_SERIES, SERIES, SINCE, names_of
 from wpoflow.solver.records.settings import Settings
 from wpoflow.solver.storage.atomic import TRAILER_LENGTH, RunFileError, checkpoint_folder, final_path
-from wpoflow.solver.storage.sealed_arrays import read_sealed, write_sealed
+from wpoflow.solver.storage.sealed_arrays import read_sealed, read_sealed_rows, write_sealed
 
 VERSION = 3
 ROWS, NAMES, SNAPSHOTS = "rows", "row_names", "snapshots"
@@ -125,10 +126,22 @@ class RunStart:
 
 
 class CheckpointFolder:
-    """The folder of one run's checkpoints."""
+    """The folder of one run's checkpoints.
 
-    def __init__(self, run: str | os.PathLike[str]) -> None:
-        self.path = checkpoint_folder(run)
+    Parameters
+    ----------
+    run : path
+        The run file.
+    by_rows : bool
+        Whether arrays of pairs are left in their files when they are asked for, as `StoredRows`, for processes none of
+        which holds them whole.
+    """
+
+    def __init__(self, run: str | os.PathLike[str], by_rows: bool = False) -> None:
+        self.path, self._by_rows = checkpoint_folder(run), by_rows
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        return read_sealed_rows(path, (ROWS,)) if self._by_rows else read_sealed(path)
 
     def begin(self, start: RunStart, optimum: Optimum | None, initial: FloatArray | None = None) -> None:
         """Keep what a new run begins with, its first policy if one was given; then remove what an earlier one left."""
@@ -180,14 +193,19 @@ class CheckpointFolder:
         path = self.path / "initial.npz"
         if not path.exists():
             return None
-        found = read_sealed(path)
+        found = self._read(path)
         with of_this_run(path):
             policy: FloatArray = found["policy"]
             return policy
 
+    @property
+    def holds_optimum(self) -> bool:
+        """Whether the soft optimum is kept."""
+        return (self.path / "optimum.npz").exists()
+
     def keep_optimum(self, optimum: Optimum) -> None:
         """Keep the soft optimum unless it is kept already."""
-        if not (self.path / "optimum.npz").exists():
+        if not self.holds_optimum:
             write_sealed(self.path / "optimum.npz", {f.name: getattr(optimum, f.name) for f in fields(Optimum)})
 
     def optimum(self) -> Optimum | None:
@@ -195,20 +213,20 @@ class CheckpointFolder:
         path = self.path / "optimum.npz"
         if not path.exists():
             return None
-        found = read_sealed(path)
+        found = self._read(path)
         with of_this_run(path):
             return Optimum(**found)
 
     def _snapshot(self, index: int) -> Path:
         return self.path / f"snapshot-{index:05d}.npz"
 
-    def keep_snapshot(self, index: int, time: float, value: FloatArray, policy: FloatArray) -> None:
+    def keep_snapshot(self, index: int, time: float, value: FloatArray, policy: FloatArray | RowBlocks) -> None:
         """Keep one snapshot."""
         write_sealed(self._snapshot(index), {"time": time, "value": value, "policy": policy})
 
-    def snapshot(self, index: int) -> tuple[float, FloatArray, FloatArray]:
+    def snapshot(self, index: int) -> tuple[float, FloatArray, FloatArray | StoredRows]:
         """Time, value (S,) and policy (S, A) of one snapshot; raises RunFileError if it is damaged."""
-        found = read_sealed(self._snapshot(index))
+        found = self._read(self._snapshot(index))
         with of_this_run(self._snapshot(index)):
             return found["time"], found["value"], found["policy"]
 
@@ -247,7 +265,7 @@ class CheckpointFolder:
         damaged: RunFileError | None = None
         for path in reversed(self.states()):
             try:
-                content = read_sealed(path)
+                content = self._read(path)
                 with of_this_run(path):
                     return checkpoint_of(content, int(path.stem.partition("-")[2]), str(damaged or ""))
             except RunFileError as error:
@@ -277,6 +295,39 @@ class CheckpointFolder:
         if self.path.is_dir():
             (self.path / "start.npz").unlink(missing_ok=True)
             shutil.rmtree(self.path)
+
+
+class SendingFolder:
+    """The folder as a process sees it that keeps nothing: it sends its rows to the one that does."""
+
+    def begin(self, start: RunStart, optimum: Optimum | None, initial: FloatArray | None = None) -> None:
+        """See `CheckpointFolder`."""
+        send_rows(initial)
+        if optimum is not None:
+            self.keep_optimum(optimum)
+
+    def keep_optimum(self, optimum: Optimum) -> None:
+        """See `CheckpointFolder`."""
+        for entry in fields(Optimum):
+            send_rows(getattr(optimum, entry.name))
+
+    def keep_snapshot(self, index: int, time: float, value: FloatArray, policy: FloatArray | RowBlocks) -> None:
+        """See `CheckpointFolder`; what is kept is in the run file already."""
+
+    def keep_state(self, checkpoint: Checkpoint) -> None:
+        """See `CheckpointFolder`."""
+        for array in checkpoint.arrays.values():
+            send_rows(array)
+
+    def states(self) -> list[Path]:
+        """See `CheckpointFolder`."""
+        return []
+
+    def remove(self) -> None:
+        """See `CheckpointFolder`."""
+
+
+AnyFolder = CheckpointFolder | SendingFolder
 
 
 def content_of(checkpoint: Checkpoint) -> dict[str, Any]:

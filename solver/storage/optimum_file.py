@@ -11,7 +11,7 @@ from wpoflow.solver.mdp import GridMDP, check_problem
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.storage.atomic import OutputLock
 from wpoflow.solver.storage.problem_arrays import problem_arrays, problem_head
-from wpoflow.solver.storage.writer import RunWriter
+from wpoflow.solver.storage.writer import RunWriter, SendingWriter, spread_optimum
 
 COSTS_ALONE = (
     "minimise discounted costs alone; values and Q of the optimum are of these",
@@ -24,6 +24,8 @@ def save_optimum(
     mdp: GridMDP, best: Optimum, path: str | os.PathLike[str], *, force: bool = False, seconds: float = 0.0
 ) -> None:
     """Write grids, optimal value, Q and policy; `solver.storage.writer.open_run` reads them.
+
+    Of several processes that share the problem all must come here, and the root writes.
 
     Parameters
     ----------
@@ -47,8 +49,11 @@ def save_optimum(
         if (found := np.shape(getattr(best, name))) != shape:
             raise ValueError(f"optimum: its {name} has shape {found}, not {shape}: it is of another problem")
     alone = COSTS_ALONE[mdp.rewards] if best.temperature == 0.0 else mdp.objective
-    head = problem_head(mdp, {"objective": alone})
+    kind = "optimum without regularisation" if best.temperature == 0.0 else "soft optimum"
+    stated, head = spread_optimum(mdp.slab, best.stated(mdp.temperature)), problem_head(mdp, {"objective": alone})
+    if not mdp.slab.root:
+        SendingWriter(path).optimum(stated)
+        return
     with OutputLock(path), RunWriter(path, head, arrays=problem_arrays(mdp), force=force) as writer:
-        writer.optimum(best.stated(mdp.temperature))
-        kind = "optimum without regularisation" if best.temperature == 0.0 else "soft optimum"
+        writer.optimum(stated)
         writer.close("complete", f"{kind} computed; no flow was run", {"wall_seconds": seconds})

@@ -16,12 +16,15 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from wpoflow.core.arrays import FloatArray
+from wpoflow.core.slabs import RowBlocks, StoredRows
 from wpoflow.solver.storage.atomic import TRAILER_LENGTH, RunFileError, check_trailer, writing
 from wpoflow.solver.storage.seal import check_seal
 
@@ -46,11 +49,22 @@ def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
 
 def write_archive(stream: BinaryIO, content: Mapping[str, Any]) -> None:
     """Write arrays, numbers and texts as an archive where a stream stands; errors as `write_sealed`."""
-    arrays: dict[str, Any] = {name: np.asarray(value) for name, value in content.items()}
+    arrays: dict[str, Any] = {
+        name: value if isinstance(value, RowBlocks) else np.asarray(value) for name, value in content.items()
+    }
     for name, array in arrays.items():
         if array.dtype.kind not in KINDS:
             raise TypeError(f"{name}: neither floats nor integers nor a text")
-    np.savez(stream, **arrays)
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:  # as numpy.savez writes it, rows after rows
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                if isinstance(array, RowBlocks):
+                    head = {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape}
+                    np.lib.format.write_array_header_1_0(member, head)
+                    for _, block in array.blocks():
+                        member.write(block.tobytes())
+                else:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def read_sealed(path: Path) -> dict[str, Any]:
@@ -63,6 +77,44 @@ def read_sealed(path: Path) -> dict[str, Any]:
     """
     check_trailer(path)
     return read_archive(path, path)
+
+
+def read_sealed_rows(path: Path, whole: Collection[str] = ()) -> dict[str, Any]:
+    """`read_sealed` with arrays of two dimensions left in the file, to be read by rows; but for those named ``whole``.
+
+    They can be read for as long as they are kept, even when the file has been removed.
+    """
+    check_trailer(path)
+    found: dict[str, Any] = {}
+    try:
+        with path.open("rb") as stream, zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                name = entry.filename.removesuffix(".npy")
+                shape = _go_to_numbers(stream, entry)
+                if len(shape) == 2 and name not in whole:
+                    kept = np.memmap(path, dtype=np.float64, mode="r", offset=stream.tell(), shape=shape)
+                    found[name] = StoredRows((shape[0], shape[1]), partial(_rows_of, kept))
+                    continue
+                with archive.open(entry) as member:
+                    array = np.lib.format.read_array(member, allow_pickle=False)
+                found[name] = array.item() if array.ndim == 0 else array
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise RunFileError(f"{path}: its arrays cannot be read: {error}") from error
+    return found
+
+
+def _go_to_numbers(stream: BinaryIO, entry: zipfile.ZipInfo) -> tuple[int, ...]:
+    """Go to where the numbers of an entry that is not compressed begin; their shape."""
+    stream.seek(entry.header_offset + 26)  # the local header ends in two lengths, then what has these lengths
+    lengths = stream.read(4)
+    stream.seek(int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little"), os.SEEK_CUR)
+    np.lib.format.read_magic(stream)
+    shape: tuple[int, ...] = np.lib.format.read_array_header_1_0(stream)[0]
+    return shape
+
+
+def _rows_of(kept: FloatArray, first: int, last: int) -> FloatArray:
+    return np.array(kept[first:last])
 
 
 def read_archive(source: Path | BinaryIO, path: str | os.PathLike[str]) -> dict[str, Any]:

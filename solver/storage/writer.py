@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ import h5py
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.slabs import RowBlocks, Slab, StoredRows, boxes, send_rows
 from wpoflow.solver.records.layout import OPTIMUM_ARRAYS, OPTIMUM_ATTRIBUTES
 from wpoflow.solver.records.run import Attributes, Optimum
 from wpoflow.solver.records.series import SERIES, names_of
@@ -138,8 +140,8 @@ class RunWriter:
                 self._digests.add(name, "f8", value)
         self._rows += 1
 
-    def snapshot(self, time: float, value: FloatArray, policy: FloatArray) -> None:
-        """Append value (S,) and policy (S, A) at a time, and flush."""
+    def snapshot(self, time: float, value: FloatArray, policy: FloatArray | RowBlocks) -> None:
+        """Append value (S,) and policy (S, A), which may be spread over processes, at a time, and flush."""
         with self._written(array_bytes(1 + value.size + policy.size)):
             if "snapshot" not in self._file:
                 for name in ("snapshot_time", "value", "policy"):
@@ -148,14 +150,20 @@ class RunWriter:
             row = group["snapshot_time"].shape[0]
             for name, array in (("snapshot_time", np.asarray(time)), ("value", value), ("policy", policy)):
                 group[name].resize(row + 1, axis=0)
-                group[name][row] = array.reshape(group[name].shape[1:])
-                self._digests.add(f"snapshot/{name}", "f8", array)
+                self._fill(f"snapshot/{name}", "f8", array, (row,))
 
-    def kept_snapshot(self, index: int) -> tuple[float, FloatArray, FloatArray]:
+    def kept_snapshot(self, index: int) -> tuple[float, FloatArray, StoredRows]:
         """Time, value (S,) and policy (S, A) of a snapshot written before."""
         group = self._file["snapshot"]
-        value, policy = np.ravel(group["value"][index]), group["policy"][index]
-        return float(group["snapshot_time"][index]), value, policy.reshape(value.size, -1)
+        states, policy = group["value"].shape[1:], group["policy"]
+        value = np.ravel(group["value"][index])
+        actions = math.prod(policy.shape[1:]) // value.size
+
+        def read(first: int, last: int) -> FloatArray:
+            found = [policy[(index, *box)].reshape(-1, actions) for box in boxes(states, first, last)]
+            return np.concatenate(found)
+
+        return float(group["snapshot_time"][index]), value, StoredRows((value.size, actions), read)
 
     def optimum(self, optimum: Optimum) -> None:
         """Store the soft optimum, and flush."""
@@ -222,7 +230,25 @@ class RunWriter:
     ) -> None:
         self.abandon()
 
-    def _create(self, path: str, array: FloatArray | IntArray | None = None) -> None:
+    def _fill(self, path: str, kind: str, array: FloatArray | IntArray | RowBlocks, row: tuple[int, ...] = ()) -> None:
+        """Write numbers into a data set, or a row of it; those spread over processes slab by slab."""
+        data = self._file[path]
+        if not isinstance(array, RowBlocks):
+            data[row] = array.reshape(data.shape[len(row) :])
+            self._digests.add(path, kind, array)
+            return
+        shape = data.shape[len(row) :]
+        axes = next(shape[:k] for k in range(len(shape)) if math.prod(shape[:k]) == array.shape[0])
+        for first, block in array.blocks():
+            self._digests.add(path, kind, block)
+            begun = 0
+            for box in boxes(axes, first, first + len(block)):
+                sides = tuple(side.stop - side.start for side in box)
+                count = math.prod(sides)
+                data[(*row, *box)] = block[begun : begun + count].reshape(*sides, *shape[len(axes) :])
+                begun += count
+
+    def _create(self, path: str, array: FloatArray | IntArray | RowBlocks | None = None) -> None:
         """Make the data set that the table has under this path, of these numbers; without any, it grows by rows."""
         entry = self._table[path]
         stored: dict[str, Any] = {"shape": ()}
@@ -230,7 +256,7 @@ class RunWriter:
             rest = entry.shape[1:]
             rows = 1 if entry.group and not entry.is_scale else _SERIES_CHUNK
             stored = {"shape": (0, *rest), "maxshape": (None, *rest), "chunks": (rows, *chunk_shape(rest)), **_FILTERS}
-        elif shape := array.reshape(entry.shape).shape:
+        elif shape := entry.shape if isinstance(array, RowBlocks) else array.reshape(entry.shape).shape:
             stored = {"shape": shape, "chunks": chunk_shape(shape), **_FILTERS}
         data = self._file.create_dataset(path, dtype=entry.kind, **stored)
         if not entry.is_scale:
@@ -238,11 +264,60 @@ class RunWriter:
                 own = f"{entry.group}/{dim}"
                 data.dims[k].attach_scale(self._file[own if own in self._table else dim])
         data.attrs.update(entry.attributes)
-        self._digests.add(path, entry.kind, np.empty(0) if array is None else array)
-        if array is not None:
-            data[...] = array.reshape(data.shape)
+        if array is None:
+            self._digests.add(path, entry.kind, np.empty(0))
+        else:
+            self._fill(path, entry.kind, array)
         if entry.is_scale:
             data.make_scale(entry.name)
+
+
+class SendingWriter:
+    """The writer of a process that writes nothing: it sends its rows to the one that does, as that asks for them.
+
+    Parameters
+    ----------
+    path : path
+        Final name of the file.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = final_path(path)
+
+    def optimum(self, optimum: Optimum) -> None:
+        """See `RunWriter`."""
+        for name in OPTIMUM_ARRAYS:
+            send_rows(getattr(optimum, name))
+
+    def record(self, row: Mapping[str, float]) -> None:
+        """See `RunWriter`."""
+
+    def snapshot(self, time: float, value: FloatArray, policy: FloatArray | RowBlocks) -> None:
+        """See `RunWriter`."""
+        send_rows(policy)
+
+    def close(
+        self,
+        status: str,
+        stop_reason: str,
+        attributes: Attributes | None = None,
+        end_state: Mapping[str, Any] | None = None,
+    ) -> None:
+        """See `RunWriter`."""
+        for array in (end_state or {}).values():
+            send_rows(array)
+
+    def abandon(self) -> None:
+        """See `RunWriter`."""
+
+    def discard(self) -> None:
+        """See `RunWriter`."""
+
+
+def spread_optimum(slab: Slab, optimum: Optimum) -> Optimum:
+    """An optimum as it is stored: of several processes, with arrays of pairs that the root goes through."""
+    spread: Callable[[FloatArray], Any] = slab.spread
+    return replace(optimum, q=spread(optimum.q), policy=spread(optimum.policy))
 
 
 def chunk_shape(shape: tuple[int, ...], limit: int = 1 << 17) -> tuple[int, ...]:

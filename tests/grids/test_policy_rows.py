@@ -34,8 +34,8 @@ def test_runs_end_with_their_rows() -> None:
     columns = 2 * SMALL
     rows: Rows = [[(0, 100)], [(100, 200)], [], [(3, 4), (columns - 300, columns)], [(0, columns - 7)], []]
     operator = operator_of(rows, columns)
-    runs = operator.pattern.long_runs
-    assert runs is not None
+    assert operator.pattern.long_runs
+    runs = operator.pattern.divided
     assert runs.starts.tolist() == [0, 100, 3, columns - 300, 0]
     assert runs.rows.tolist() == [0, 1, 2, 2, 4, 5, 5]
     x = np.random.default_rng(4).standard_normal(columns)
@@ -46,7 +46,7 @@ def test_runs_end_with_their_rows() -> None:
 @pytest.mark.parametrize("length", [LONG_RUN - 1, LONG_RUN])
 def test_short_runs_are_multiplied_entry_by_entry(length: int) -> None:
     operator = operator_of([[(0, length), (20, 20 + length)]] * 3, 64)
-    assert (operator.pattern.long_runs is None) is (length < LONG_RUN)
+    assert operator.pattern.long_runs is (length >= LONG_RUN)
 
 
 @given(st.lists(st.lists(st.integers(0, 30), max_size=8, unique=True), min_size=1, max_size=5))
@@ -55,8 +55,8 @@ def test_any_rows_are_divided_into_runs(columns: list[list[int]]) -> None:
     long = [(100, 400)]  # makes the mean length large enough
     rows: Rows = [[*((c, c + 1) for c in sorted(row)), *long] for row in columns]
     pattern = operator_of(rows, 400).pattern
-    runs = pattern.long_runs
-    assert runs is not None
+    runs = pattern.divided
+    assert runs.starts.size == pattern.run_count
     covered = [np.arange(runs.starts[r], runs.starts[r] + np.diff(runs.places)[r]) for r in range(runs.starts.size)]
     np.testing.assert_array_equal(np.concatenate(covered), pattern.indices)
     np.testing.assert_array_equal(runs.places[runs.rows], pattern.indptr)

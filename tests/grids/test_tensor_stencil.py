@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import wpoflow.grids.transitions.interpolated as interpolated
+from wpoflow.core.slabs import Slab
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions.interpolated import InterpolatedTransition, interpolated_transition
@@ -90,7 +91,7 @@ def test_a_single_pair_that_differs_is_seen() -> None:
         transition = built(states, points, (0.3, 0.3))
         assert not isinstance(transition.stencil, TensorStencil)
         rows, columns = points[..., 0], points[..., 1]
-        assert inner_actions(partial(between, rows, columns), states.size, 12) == 0
+        assert inner_actions(partial(between, rows, columns), 12, Slab(states.size)) == 0
 
 
 def test_pairs_that_end_are_kept_one_by_one() -> None:

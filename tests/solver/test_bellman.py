@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -116,6 +118,20 @@ def test_q_is_computed_when_it_is_asked_for() -> None:
     assert np.isnan(out).all()
     assert now.q is out is now.q
     np.testing.assert_allclose(out, mdp.cost + 0.9 * mdp.transition.expect(now.value), rtol=1e-14)
+
+
+def test_what_is_let_go_of_is_freed_at_once() -> None:
+    """Rows of a policy may be the largest arrays there are: they do not wait for the collector of cycles."""
+    mdp = problem()
+    gc.disable()
+    try:
+        found = evaluate(mdp, mdp.initial_policy, tolerance=1.0)
+        kept = [weakref.ref(each) for each in (found, found.refined(), found.system)]
+        assert found.refined().refined() is found.refined()
+        del found
+        assert [reference() for reference in kept] == [None, None, None]
+    finally:
+        gc.enable()
 
 
 def test_inexact_policy_iteration_ends_where_exact_value_iteration_does() -> None:

@@ -15,7 +15,7 @@ from wpoflow.core.floors import source_files
 
 ROOT = Path(__file__).resolve().parents[2]
 KERNEL_MARK = "from wpoflow.core.compile import"
-OF_MILLIONS_OF_PAIRS = {"pairs_matvec", "pairs_matvec_4", "pairs_rmatvec"}
+OF_MILLIONS_OF_PAIRS = {"pairs_matvec", "pairs_matvec_4", "pairs_scatter"}
 FILLED = """
 from wpoflow.core import compile as door
 from wpoflow.kernel_cache import fill

@@ -6,28 +6,53 @@ import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wpoflow.commands.outputs import files_read
 from wpoflow.commands.prepare import build
 from wpoflow.core.text import one_line
 from wpoflow.exits import CommandError, Exit
 from wpoflow.problems.problem_file import read_problem
+from wpoflow.ranks import ending_together, joined, speaks
 from wpoflow.solver.storage.atomic import check_output
 from wpoflow.views.terminal import grid_rows, path_text, show, table
 
+if TYPE_CHECKING:
+    from wpoflow.core.communicator import Communicator
 
-def main(*, asked: Mapping[str, Any], temperature: float | None, output: Path | None, quiet: bool, force: bool) -> Exit:
-    """Solve for the optimum, print its main numbers, store it if asked to."""
+
+def main(
+    *,
+    asked: Mapping[str, Any],
+    temperature: float | None,
+    output: Path | None,
+    quiet: bool,
+    force: bool,
+    mpi: bool | None,
+) -> Exit:
+    """Solve for the optimum, print its main numbers, store it if asked to; see `wpoflow.commands.run.main`."""
+    communicator = joined(mpi)
+    with ending_together(communicator):
+        return _solve(asked, temperature, output, quiet or not speaks(communicator), force, communicator)
+
+
+def _solve(
+    asked: Mapping[str, Any],
+    temperature: float | None,
+    output: Path | None,
+    quiet: bool,
+    force: bool,
+    communicator: Communicator | None,
+) -> Exit:
     hard = temperature == 0.0
     if temperature is not None and not math.isfinite(temperature):
         raise CommandError(Exit.UNUSABLE, f"--temperature {temperature}: must be finite")
     if temperature is not None and not hard:
         asked = {**asked, "set": {**asked.get("set", {}), "problem.temperature": repr(temperature)}}
     stated = read_problem(**asked)
-    if output is not None:
+    if output is not None and speaks(communicator):
         check_output(output, force, files_read(asked))
-    prepared = build(stated)
+    prepared = build(stated, communicator)
     from wpoflow.grids.transitions.base import in_words
     from wpoflow.solver.bellman.optimum import solve_optimum
     from wpoflow.solver.storage.optimum_file import save_optimum

@@ -10,6 +10,7 @@ from wpoflow.exits import CommandError, Exit, warn
 from wpoflow.problems.problem_file import ProblemFile
 
 if TYPE_CHECKING:
+    from wpoflow.core.communicator import Communicator
     from wpoflow.problems.memory import Estimate
     from wpoflow.solver.mdp import GridMDP
 
@@ -29,16 +30,17 @@ class Prepared:
             warn(f"{self.problem.label}: warning: {line}")
 
 
-def build(problem: ProblemFile) -> Prepared:
-    """Estimate, refuse what cannot fit, and build the grid problem."""
+def build(problem: ProblemFile, communicator: Communicator | None = None) -> Prepared:
+    """Estimate, refuse what cannot fit, and build the grid problem, or of several processes each its slab of it."""
     from wpoflow.problems.load import build_problem, read_statement
     from wpoflow.problems.memory import estimate, refuse_if_too_large
     from wpoflow.problems.seams import unmatched_seams
 
     statement = read_statement(problem)
     expected = estimate(statement, problem.flow)
-    refuse_if_too_large(problem.label, expected.plan, expected.needed)
-    mdp = build_problem(problem)
+    ranks = 1 if communicator is None else communicator.size
+    refuse_if_too_large(problem.label, expected.plan, expected.needed, ranks)
+    mdp = build_problem(problem, communicator)
     return Prepared(problem, expected, mdp, (*unmatched_seams(statement), *_without_mass(problem, mdp)))
 
 
@@ -50,6 +52,7 @@ def _without_mass(problem: ProblemFile, mdp: GridMDP) -> list[str]:
     if not flow_class(problem.flow.kind).logarithmic or not empty.any():
         return []
     state, cell = (int(index[0]) for index in empty.nonzero())
+    state += mdp.slab.start
     place = ", ".join(filter(None, (mdp.states.describe(state), mdp.actions.describe(cell))))
     return [
         f"initial.policy_density has no mass in {int(empty.sum()):,} of {empty.size:,} cells, as in {place}; "

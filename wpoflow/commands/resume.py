@@ -5,26 +5,56 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wpoflow.commands.prepare import build
 from wpoflow.commands.run import before, ended, mendable
 from wpoflow.exits import CommandError, Exit, warn
+from wpoflow.ranks import ending_together, joined, speaks
 from wpoflow.views.progress import BeforeFirstStep, ProgressView
 from wpoflow.views.terminal import path_text, show
 
+if TYPE_CHECKING:
+    from wpoflow.core.communicator import Communicator
 
-def main(*, file: Path, anyway: bool, until: Mapping[str, float] | None, checkpoint: float | None, quiet: bool) -> Exit:
-    """Go on from the last checkpoint, write the run file, print how it went."""
+
+def main(
+    *,
+    file: Path,
+    anyway: bool,
+    until: Mapping[str, float] | None,
+    checkpoint: float | None,
+    quiet: bool,
+    mpi: bool | None,
+) -> Exit:
+    """Go on from the last checkpoint, write the run file, print how it went; see `wpoflow.commands.run.main`."""
+    communicator = joined(mpi)
+    with ending_together(communicator):
+        return _resume(file, anyway, until, checkpoint, quiet or not speaks(communicator), communicator)
+
+
+def _resume(
+    file: Path,
+    anyway: bool,
+    until: Mapping[str, float] | None,
+    checkpoint: float | None,
+    quiet: bool,
+    communicator: Communicator | None,
+) -> Exit:
     from wpoflow.problems.resume import prepare, problem_of
     from wpoflow.solver.runs.compile_timer import CompileTimer
     from wpoflow.solver.runs.resume import resume_run
     from wpoflow.solver.storage.checkpoints import CheckpointFolder
     from wpoflow.solver.storage.writer import open_run
 
-    try:
-        start = prepare(file, until=until, checkpoint=checkpoint, anyway=anyway)
-    except ValueError as error:
-        raise CommandError(Exit.UNUSABLE, f"--{error}") from error
+    start = None
+    if speaks(communicator):
+        try:
+            start = prepare(file, until=until, checkpoint=checkpoint, anyway=anyway)
+        except ValueError as error:
+            raise CommandError(Exit.UNUSABLE, f"--{error}") from error
+    if communicator is not None:
+        start = communicator.decided(start)
     if start is None:
         done = open_run(file)
         if not quiet:
@@ -38,9 +68,9 @@ def main(*, file: Path, anyway: bool, until: Mapping[str, float] | None, checkpo
     with ExitStack() as stack:
         compiling = stack.enter_context(CompileTimer())
         waiting = None if quiet else stack.enter_context(BeforeFirstStep(lambda: compiling.kernel))
-        prepared = build(stated)
+        prepared = build(stated, communicator)
         if not quiet:
-            newest = CheckpointFolder(file).newest()
+            newest = CheckpointFolder(file, communicator is not None).newest()
             where = "the beginning" if newest is None else f"flow time {newest.arrays['flow.time']:.6g}"
             newest = None  # its arrays are many
             show(f"{before(prepared)}\n  going on from {where}")
@@ -54,4 +84,4 @@ def main(*, file: Path, anyway: bool, until: Mapping[str, float] | None, checkpo
             if not str(error).startswith("until: "):
                 raise
             raise CommandError(Exit.UNUSABLE, f"{file}: {error}") from error
-    return ended(done, stated, file, quiet)
+    return ended(done, stated, file, quiet, speaks(communicator))

@@ -12,12 +12,14 @@ from wpoflow.commands.prepare import Prepared, build, scheme_used
 from wpoflow.core.text import one_line
 from wpoflow.exits import CommandError, Exit, describe, exit_status, warn
 from wpoflow.problems.problem_file import ProblemFile, read_problem
+from wpoflow.ranks import ending_together, joined, speaks
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.storage.atomic import OutputLock, check_output, checkpoint_folder
 from wpoflow.views.progress import BeforeFirstStep, ProgressView
 from wpoflow.views.terminal import bytes_text, grid_line, path_text, show, sizes_line, summary, table
 
 if TYPE_CHECKING:
+    from wpoflow.core.communicator import Communicator
     from wpoflow.solver.runs.beginning import Beginning
 
 
@@ -29,20 +31,37 @@ def main(
     force: bool,
     checkpoint: float | None,
     initial: Path | None,
+    mpi: bool | None,
 ) -> Exit:
-    """Run the flow, write the run file, print how it went."""
+    """Run the flow, write the run file, print how it went; started by ``mpiexec``, several processes share the run."""
+    communicator = joined(mpi)
+    with ending_together(communicator):
+        quiet = quiet or not speaks(communicator)
+        return _run(asked, output, quiet, force, checkpoint, initial, communicator)
+
+
+def _run(
+    asked: Mapping[str, Any],
+    output: Path | None,
+    quiet: bool,
+    force: bool,
+    checkpoint: float | None,
+    initial: Path | None,
+    communicator: Communicator | None,
+) -> Exit:
     stated = read_problem(**asked)
     path = Path(f"{stated.name}.h5") if output is None else output
-    OutputLock(path).release()  # another run that is writing it is told before anything else
-    check_output(path, force, files_read(asked))
-    if initial is not None:
+    if speaks(communicator):
+        OutputLock(path).release()  # another run that is writing it is told before anything else
+        check_output(path, force, files_read(asked))
+    if initial is not None and speaks(communicator):
         _check_one_beginning(asked, initial, path)
     from wpoflow.solver.runs.compile_timer import CompileTimer
 
     with ExitStack() as stack:
         compiling = stack.enter_context(CompileTimer())
         waiting = None if quiet else stack.enter_context(BeforeFirstStep(lambda: compiling.kernel))
-        prepared = build(stated)
+        prepared = build(stated, communicator)
         scheme_used(prepared, asked)
         beginning = None if initial is None else _beginning(prepared, initial)
         if not quiet:
@@ -75,7 +94,7 @@ def main(
                 raise
             blamed = "--" if "until" in asked else f"{stated.label}: "
             raise CommandError(Exit.UNUSABLE, f"{blamed}{error}") from error
-    return ended(done, stated, path, quiet)
+    return ended(done, stated, path, quiet, speaks(communicator))
 
 
 def _check_one_beginning(asked: Mapping[str, Any], initial: Path, output: Path) -> None:
@@ -113,15 +132,16 @@ def mendable(error: OSError, path: Path) -> Exception:
     )
 
 
-def ended(done: Run, problem: ProblemFile, path: Path, quiet: bool) -> Exit:
-    """Print how a run went, and where it may be gone on with."""
+def ended(done: Run, problem: ProblemFile, path: Path, quiet: bool, told: bool = True) -> Exit:
+    """Print how a run went, and where it may be gone on with, unless another process tells it."""
     if not quiet:
         show(table([*summary(done), ("file", f"{path_text(path)} ({bytes_text(path.stat().st_size)})")]))
     if done.status == "complete" and done.reached_goal:
         return Exit.DONE
     kept = done.attributes["stop_kind"] in ("interrupted", "wall") and checkpoint_folder(path).is_dir()
     hint = f"; go on with: wpoflow resume {path}" if kept else ""
-    warn(f"{problem.label}: {done.stop_reason}{hint}")
+    if told:
+        warn(f"{problem.label}: {done.stop_reason}{hint}")
     return Exit.INTERRUPTED if done.status == "interrupted" else Exit.SHORT_OF_GOAL
 
 
@@ -129,12 +149,14 @@ def before(prepared: Prepared) -> str:
     """What is about to be run, in a few lines."""
     from wpoflow.grids.transitions.base import in_words
 
-    mdp, expected = prepared.mdp, prepared.estimate
+    mdp, needed, shared = prepared.mdp, prepared.estimate.needed, ""
+    if mdp.slab.ranks > 1:
+        needed, shared = needed // mdp.slab.ranks, f" in each of {mdp.slab.ranks} processes"
     return "\n".join(
         [
             one_line(prepared.problem.title),
             f"  {sizes_line(mdp.states.size, mdp.actions.size)}: {grid_line(mdp.states) or 'one state'}; "
             f"{grid_line(mdp.actions)}",
-            f"  {in_words(mdp.transition)}; about {bytes_text(expected.needed)} of memory",
+            f"  {in_words(mdp.transition)}; about {bytes_text(needed)} of memory{shared}",
         ]
     )
