@@ -34,7 +34,6 @@ from wpoflow.options import (
     from_option,
     mpi_option,
     output_option,
-    parse_times,
     plot_help,
     problem_options,
     quiet_option,
@@ -45,8 +44,8 @@ from wpoflow.options import (
     until_option,
 )
 from wpoflow.ranks import refuse_several
+from wpoflow.refine_options import refine_options
 from wpoflow.solver.records.provenance import VERSION
-from wpoflow.solver.registry import fixed_step_schemes
 from wpoflow.sweep_options import sweep_options
 from wpoflow.views.figures import EXTENSIONS
 
@@ -173,44 +172,8 @@ def optimum(**arguments: Any) -> None:
 
 @cli.command()
 @problem_options
-@click.option(
-    "--levels", type=click.IntRange(min=3), default=4, show_default=True, metavar="N", help="Number of grids in each."
-)
-@click.option(
-    "--quantity",
-    "quantities",
-    multiple=True,
-    metavar="SERIES",
-    help="What to look at: any series of a run; repeat. Default value_rho and gap.",
-)
-@click.option(
-    "--axis",
-    "directions",
-    multiple=True,
-    metavar="AXIS",
-    help="Refine this axis alone, or states, actions, grid (all axes), time (the step), all; repeat. "
-    "Default states, actions, grid and time.",
-)
-@click.option(
-    "--time",
-    "times",
-    type=float,
-    multiple=True,
-    metavar="T",
-    callback=parse_times,
-    help="Flow time at which to look; repeat. Default where the file's own run stops, by its gap or time.",
-)
-@click.option("--factor", type=Choice(["2", "sqrt2"]), default="2", show_default=True, help="Ratio of mesh sizes.")
-@click.option(
-    "--scheme",
-    type=Choice(fixed_step_schemes()),
-    help="Scheme whose steps are refined. Default the file's, or where that takes no fixed steps the best that does.",
-)
-@click.option("--step", type=float, metavar="DT", help="Coarsest step. Default T/64 or somewhat less.")
-@click.option("--accuracy", type=float, metavar="TOL", help="Of the time steps where grids are refined. Default 1e-7.")
+@refine_options
 @report_option("Write DIR/refine.json.")
-@click.option("--plot", type=Output(), metavar="FILE", help="Draw differences and slopes.")
-@click.option("--force", is_flag=True, help="Replace the figure, if it is one of wpoflow.")
 @threads_option
 @quiet_option
 def refine(**arguments: Any) -> None:

@@ -110,7 +110,9 @@ def parse_times(_: click.Context, __: click.Parameter, entries: Sequence[float])
     return list(entries)
 
 
-def _together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """All these options of a command, in this order."""
+
     def decorate(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
@@ -126,20 +128,20 @@ def _accuracies() -> str:
     return "; ".join([f"{usual:g}", *others])
 
 
-_changes_options = _together(
+_changes_options = together(
     click.option("--cells", multiple=True, metavar="AXIS=N", callback=_parse_cells, help="Grid size of an axis."),
     click.option(
         "--set", multiple=True, metavar="KEY=VALUE", callback=lambda *given: pairs("--set", given[2]),
         help="Override a key of the problem file, as in problem.temperature=0.1; the value is TOML.",
     ),
 )  # fmt: skip
-_problem_options = _together(click.argument("name_or_path", metavar="PROBLEM"), _changes_options)
+_problem_options = together(click.argument("name_or_path", metavar="PROBLEM"), _changes_options)
 until_option = click.option(
     "--until", multiple=True, metavar="KEY=VALUE", callback=_parse_until,
     help="Stop criterion: time=, gap=, steps= or wall= (a bare number is a time); the first met stops. "
     "Replaces all criteria there are.",
 )  # fmt: skip
-_flow_options = _together(
+_flow_options = together(
     until_option,
     click.option(
         "--scheme", metavar="NAME",
@@ -240,7 +242,7 @@ problem_options = _gathered(_problem_options, "name_or_path", "cells", "set")
 changes_options = _gathered(_changes_options, "cells", "set")
 flow_options = _gathered(_flow_options, "until", "scheme", "step", "accuracy", "flow")
 run_file = click.argument("file", type=RunFile(), metavar="RUN.h5")
-compare_options = _together(
+compare_options = together(
     click.option(
         "--flow", "flows", multiple=True, required=True, metavar="NAME[:KEY=VALUE,...]",
         help="A flow, and keys of it, as in mirror:step=0.5; repeat.",
