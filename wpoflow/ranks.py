@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SHARED = ("run", "resume", "optimum", "sweep")
 """Commands that several processes, started together, may be."""
 PATIENCE = 2.0  # seconds that a rank which fails waits for the others to fail alike
+HEARD = 0.5  # seconds that what it says is given to reach the terminal, before the launcher is ended with all its pipes
 
 
 def refuse_several(command: str) -> None:
@@ -92,6 +93,7 @@ def ending_together(communicator: MpiCommunicator | None) -> Iterator[None]:
                     time.sleep(PATIENCE)
                 else:
                     report(error, _invocation().debug)
+                    time.sleep(HEARD)
                 communicator.abort(status)
         except KeyboardInterrupt:  # while it waits for the others
             leave(communicator.abort)

@@ -145,10 +145,10 @@ class SlabOperator:
         """P^p x, (S,)."""
         out = np.empty(self.n_states)
         part = self._slab.part(out)
-        if _over_pairs(self._local):
-            self._local.multiply(self._nodes(x), part)
-        else:
+        if isinstance(self._local, PolicyRows):
             self._local.multiply(self._nodes(x), part, by_runs=self._by_runs)
+        else:
+            self._local.multiply(self._nodes(x), part)
         self._slab.gather((out, part))
         return out
 

@@ -78,13 +78,13 @@ def solve_optimum(
     check_problem(mdp)
     if temperature is not None and not 0.0 <= temperature < np.inf:
         raise ValueError(f"temperature = {temperature} must be finite and not negative")
+    if start is not None and value is not None:
+        raise ValueError("give either a policy to start from or a value, not both")
     if start is not None:
         start = np.array(real_array(start, "start"))
         mdp.check_policy(start, "start")
     if value is not None:
         value = np.array(real_array(value, "value"))
-        if start is not None:
-            raise ValueError("give either a policy to start from or a value, not both")
         if value.shape != mdp.rho.shape:
             raise ValueError(f"value has shape {value.shape}; it must be {mdp.rho.shape}")
         if not np.all(np.isfinite(value)):

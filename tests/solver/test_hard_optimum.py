@@ -144,8 +144,8 @@ def test_a_soft_optimum_at_another_temperature_and_from_a_value() -> None:
 @pytest.mark.parametrize(
     ("given_", "words"),
     [
-        ({"temperature": -1.0}, "temperature = -1.0 must not be negative"),
-        ({"temperature": np.nan}, "temperature = nan must not be negative"),
+        ({"temperature": -1.0}, "temperature = -1.0 must be finite and not negative"),
+        ({"temperature": np.nan}, "temperature = nan must be finite and not negative"),
         ({"temperature": 0.0, "residual": 1e-6}, "start and residual are of the soft optimum"),
         ({"value": np.zeros(3)}, r"value has shape \(3,\); it must be \(20,\)"),
         ({"value": np.full(20, np.nan)}, "value is not finite at x = -4"),

@@ -161,7 +161,7 @@ def test_where_errors_are_rounding_the_flow_s_own_step_goes_on(scheme: str) -> N
 
 def test_a_scheme_without_values_goes_on_with_the_flow_s_own_step(monkeypatch: pytest.MonkeyPatch) -> None:
     mdp = side_by_side()
-    monkeypatch.setattr(ErrorControl, "within", lambda control, squares: False)
+    monkeypatch.setattr(ErrorControl, "measured", lambda control, squares: np.inf)
     states = first_states(mdp, 5, scheme="exponential", accuracy=1e-4)
     assert [state.fallback_steps for state in states] == list(range(5))
     start, q = mdp.initial_policy, next(flow(mdp)).q
