@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from wpoflow.core.onlooker import output
 from wpoflow.core.text import escaped_line, one_line, printable
+from wpoflow.solver.records.objective import COSTS_ALONE
 
 if TYPE_CHECKING:
     from wpoflow.grids.axis import Axis
@@ -137,7 +138,7 @@ def summary(run: Run) -> list[tuple[str, str]]:
 def _temperature(run: Run) -> str:
     """That of the problem, or of an optimum that is of another."""
     stated = number_text(float(run.attributes.get("temperature", math.nan)))
-    if run.optimum is None or len(run.series["time"]) or run.optimum.temperature != 0.0:
+    if run.attributes.get("objective") not in COSTS_ALONE:
         return stated
     return f"0, the costs alone ({stated} in the problem)"
 

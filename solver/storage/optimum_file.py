@@ -8,16 +8,11 @@ import numpy as np
 
 from wpoflow.core.arguments import check_kind
 from wpoflow.solver.mdp import GridMDP, check_problem
+from wpoflow.solver.records.objective import COSTS_ALONE
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.storage.atomic import OutputLock
 from wpoflow.solver.storage.problem_arrays import problem_arrays, problem_head
 from wpoflow.solver.storage.writer import RunWriter, SendingWriter, spread_optimum
-
-COSTS_ALONE = (
-    "minimise discounted costs alone; values and Q of the optimum are of these",
-    "maximise discounted rewards alone; costs are minus rewards, and values and Q of the optimum are minus these",
-)
-"""The objective at temperature 0, of costs and of rewards."""
 
 
 def save_optimum(
