@@ -16,7 +16,7 @@ LONGEST = 40
 
 
 def comparison_text(comparison: Comparison) -> str:
-    """All tables: flow time, Bellman evaluations and processor seconds to each gap; rates; how each ended."""
+    """All tables: flow time, Bellman evaluations and processor seconds to each gap; rates; which fell short, and why."""
     parts = [one_line(comparison.title)] if comparison.title else []
     shown = shown_levels(comparison)
     for heading, name, form in (
@@ -36,6 +36,9 @@ def comparison_text(comparison: Comparison) -> str:
         rates = [number(rate, ".4g") for rate in entry.rates.values()]
         rows.append([_label(entry), *rates, stall_words(entry), f"{last['gap'][-1]:.2g}", f"{last['time'][-1]:.4g}"])
     parts.append(f"rates of the gap, and where it stalled\n{columns(rows)}")
+    if short := [entry for entry in comparison.entries if not entry.run.reached_goal]:
+        sentences = [f"  {_label(entry)}: {one_line(entry.run.stop_reason)}" for entry in short]
+        parts.append("\n".join(["short of what was asked for", *sentences]))
     return "\n\n".join(parts)
 
 

@@ -44,8 +44,12 @@ def hand_out(text: str) -> None:
         It could not be written; then nobody may take it for whole.
     """
     show(text)
-    if (error := output().error) is not None:
-        raise BrokenPipeError if isinstance(error, BrokenPipeError) else OSError(f"standard output: {error}")
+    out = output()
+    if out.error is not None:
+        if isinstance(out.error, BrokenPipeError):
+            raise BrokenPipeError
+        lost, out.lost = out.lost, ""  # the error says it, and nobody a second time
+        raise OSError(f"standard output: {lost}")
 
 
 def path_text(path: object) -> str:

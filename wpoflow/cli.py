@@ -195,7 +195,7 @@ def compare(**arguments: Any) -> None:
     """Run several flows on one problem; show what each takes to which gap, at which rates, and where it stalls.
 
     Writes a run file each, compare.json, compare.csv and compare.png. Run files that are there and whole are kept, and
-    those cut short are gone on with.
+    those cut short are gone on with. Exit status 1 when a run failed, or none reached what was asked for.
     """
     _call("compare", **arguments)
 
@@ -211,7 +211,7 @@ def sweep(**arguments: Any) -> None:
     """Run a problem over lists of keys: a run file for each point, and one labelled result, DIR/study.nc.
 
     Points that are there and whole are kept, those cut short are gone on with, and those that fail are kept with their
-    sentence while the others go on. Exit status 1 when a point failed.
+    sentence while the others go on. Exit status 1 when a point failed, or none reached what was asked for.
     """
     _call("sweep", **arguments)
 

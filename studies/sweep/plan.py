@@ -138,10 +138,14 @@ def make_plan(
         for key, values in asked.items():
             where = called.get(key, key)
             _check_key(key, where)
-            if canonical(key) in known:
-                other = known[canonical(key)]
+            place = _place(key)
+            if place in known:
+                other = known[place]
                 raise StudyError(f"{where}: is swept twice" + (f", as {other}, too" if other != key else ""))
-            known[canonical(key)] = key
+            for there, other in known.items():
+                if place.startswith(f"{there}.") or there.startswith(f"{place}."):
+                    raise StudyError(f"{where}: is swept, and so is {other}; one is a part of the other")
+            known[place] = key
             found[key] = checked_values(where, values)
         group = Group(found)
         for key, values in found.items():
@@ -157,11 +161,15 @@ def make_plan(
         groups.append(group)
     if not any(group.dim != PROBLEM for group in groups) and len(problems) == 1:
         raise StudyError("there is nothing to sweep over; give keys with lists, as in problem.temperature = [0.1, 0.2]")
-    for key in (*(set or {}), *(f"cells.{axis}" for axis in cells or {}), *given):
-        if canonical(key) in known:
-            raise StudyError(
-                f"{called.get(known[canonical(key)], key)}: is swept, and set to one value for all points, too"
-            )
+    parts = (f"until.{name}" for name in until_parts(given.get("until")))
+    for key in (*(set or {}), *(f"cells.{axis}" for axis in cells or {}), *given, *parts):
+        if (other := known.get(_place(key))) is not None:
+            raise StudyError(f"{called.get(other, other)}: is swept, and set to one value for all points, too")
+        for there, other in known.items():
+            if _place(key).startswith(f"{there}."):
+                raise StudyError(
+                    f"{called.get(other, other)}: is swept, and {key}, a part of it, set to one value, too"
+                )
     plan = Plan(tuple(problems), tuple(groups), dict(set or {}), dict(cells or {}), given, title, dict(called))
     if plan.size > MOST_POINTS:
         raise StudyError(f"{plan.size:,} points; at most {MOST_POINTS:,}")
@@ -175,6 +183,20 @@ def canonical(key: str) -> str:
     if key in SETTINGS[1:5] or key.startswith("until."):
         return f"flow.{key}"
     return key
+
+
+def _place(key: str) -> str:
+    """What a key sets, the same for all keys that set it."""
+    table, _, rest = key.partition(".")
+    axis = rest.removesuffix(".cells")
+    return f"cells.{axis}" if table in ("state", "action") and axis != rest else canonical(key)
+
+
+def until_parts(until: Any) -> dict[str, Any]:
+    """Stop criteria by their names; a number is a time."""
+    if isinstance(until, Mapping):
+        return dict(until)
+    return {} if until is None else {"time": until}
 
 
 def _check_key(key: object, where: str) -> None:

@@ -14,7 +14,7 @@ from wpoflow.core.text import did_you_mean, one_line
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.problem_file import ProblemFile, read_problem
 from wpoflow.studies.comparison.contestant import contestant
-from wpoflow.studies.sweep.plan import PROBLEM, SETTINGS, Plan, canonical
+from wpoflow.studies.sweep.plan import PROBLEM, SETTINGS, Plan, canonical, until_parts
 from wpoflow.studies.sweep.values import StudyError, toml_text
 
 DIGITS = 16
@@ -108,6 +108,8 @@ def _asked(plan: Plan, values: Mapping[str, Any]) -> dict[str, Any]:
             asked[short] = value
         elif key == "until":
             asked["until"] = value
+        elif known.startswith("flow.until.") and "until" in asked:  # which would replace the whole table
+            asked["until"] = {**until_parts(asked["until"]), known.removeprefix("flow.until."): value}
         else:
             asked["set"][known] = toml_text(value) if isinstance(value, str) else value
     return asked

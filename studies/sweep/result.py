@@ -74,6 +74,11 @@ class Study(Displayed):
         """How many points have which status."""
         return dict(Counter(map(str, self.status.ravel())))
 
+    @property
+    def short(self) -> int:
+        """How many points are complete and did not reach what they were asked for, as a gap before a time."""
+        return int(np.count_nonzero(self["reached_goal"] == 0.0))
+
     def coordinates(self) -> list[str]:
         """The swept keys, and ``time``."""
         return [name for name, array in self.arrays.items() if array.dims == (name,) or self._beside(name)]

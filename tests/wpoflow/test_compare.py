@@ -15,7 +15,7 @@ from tests.wpoflow.conftest import Call, check_refusal
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.runs.evolve import Progress
 
-SMALL = ["compare", "bandit", "--cells", "a=24", "--until", "gap=1e-6", "--until", "time=80"]
+SMALL = ["compare", "bandit", "--cells", "a=24", "--until", "gap=1e-6", "--until", "time=200"]
 FLOWS = ["--flow", "fisher-rao", "--flow", "mirror:step=2"]
 
 
@@ -67,7 +67,7 @@ def test_what_is_there_and_whole_is_kept_with_its_processor_time(call: Call) -> 
     assert [entry["rows"] for entry in again[:2]] == [entry["rows"] for entry in noted]
     Path("out/compare.json").write_text('{"flows": [{}]}', encoding="utf-8")
     with pytest.warns(wpo.RunFileWarning, match=r"compare\.json cannot be read: processor times of the runs"):
-        found = wpo.compare("bandit", ["fisher-rao"], cells={"a": 24}, until={"gap": 1e-6, "time": 80.0}, folder="out")
+        found = wpo.compare("bandit", ["fisher-rao"], cells={"a": 24}, until={"gap": 1e-6, "time": 200.0}, folder="out")
     assert np.isnan(found.entries[0].cpu).all()
 
 
@@ -117,6 +117,33 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_written(
 ) -> None:
     check_refusal(call, [*SMALL, *arguments, "-o", "out"], 2, says)
     assert not Path("out").exists()
+
+
+def test_flows_short_of_the_gap_are_said_and_where_all_are_the_status_is_one(call: Call) -> None:
+    goal = ["compare", "bandit", "--cells", "a=24", "--until", "time=40", "--until"]
+    slow, quick = ["--flow", "mirror:step=5"], ["--flow", "mirror:step=0.5"]
+    short = "flow time 40 reached, the gap not reached: "
+    status, out, err = call(*goal, "gap=0.1", *slow, *quick, "-o", "one")
+    assert (status, err) == (0, "")
+    assert f"short of what was asked for\n  mirror:step=5: {short}" in out
+    status, out, err = call(*goal, "gap=1e-9", *slow, *quick, "-o", "none", "--quiet")
+    assert (status, out) == (1, "")
+    assert [line.split(short)[0] for line in err.splitlines()] == [f"wpoflow: {flow}: " for flow in (slow[1], quick[1])]
+
+
+def test_a_flow_that_never_began_is_drawn(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupted before its first step: the row at time 0 is all there is, which no logarithmic axis shows."""
+    from wpoflow.studies.comparison import study
+
+    class Interrupting(study._Clock):
+        def __call__(self, progress: Progress) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(study, "_Clock", Interrupting)
+    status, _, err = call(*SMALL, *FLOWS, "-o", "out")
+    assert status == 130
+    assert len(err.splitlines()) == 1
+    assert Path("out/compare.png").exists()
 
 
 def test_in_python_of_a_grid_problem_without_files() -> None:

@@ -77,6 +77,17 @@ def test_a_sweep_its_study_file_and_its_figures(call: Call) -> None:
     check_refusal(call, ["plot", run, "out/study.nc", "-o", "other.png"], 2, "a study is drawn alone")
 
 
+def test_points_short_of_the_gap_are_counted_and_where_all_are_the_status_is_one(call: Call) -> None:
+    command = ["sweep", "bandit", "--cells", "a=16", "--flow", "fisher-rao", "--until", "gap=1e-3", "-o"]
+    status, out, err = call(*command, "one", "--over", "until.time=1,200")
+    assert (status, err) == (0, "")
+    assert "2 complete; 1 short of what was asked for" in out
+    status, out, err = call(*command, "all", "--over", "until.time=1,2")
+    assert (status, "2 complete; 2 short of what was asked for" in out) == (1, True)
+    assert err.startswith("wpoflow: no point reached what was asked for; the first: flow time 1 reached, the gap not")
+    assert call("sweep", "--collect", "all", "--quiet")[0] == 1
+
+
 def test_shards_by_the_command_and_what_is_missing(call: Call) -> None:
     status, out, _ = call(*COMMAND, "-o", "out", "--shard", "1/2")
     assert (status, "when all are there: wpoflow sweep --collect out" in out) == (1, True)

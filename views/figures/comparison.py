@@ -49,8 +49,9 @@ def draw_comparison(comparison: Comparison, *, title: bool = True) -> Figure:
         positive_scale(left, [spanned(gap, floor, PLUNGE) for gap, floor in zip(gaps, floors, strict=True)])
         left.set_ylabel(GAP)
         left.set_xlabel(TIME)
-        left.set_xscale("log")
-        left.set_xlim(left=min(map(_begun, entries)))
+        if any(bool(np.any(entry.run.series["time"] > 0.0)) for entry in entries):  # else all ended where they began
+            left.set_xscale("log")
+            left.set_xlim(left=min(map(_begun, entries)))
         right.set_xscale("log")
         right.set_xlabel(EVALUATIONS)
         legend_below(figure, left)

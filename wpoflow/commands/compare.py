@@ -86,12 +86,14 @@ def main(
 
 
 def _ended(entries: Sequence[Any], folder: Path) -> Exit:
-    """What came of it: all ran to an end, or one was interrupted, or failed."""
+    """What came of it: one was interrupted, or failed, or none reached what was asked for; else it is done."""
     for entry in entries:
         if entry.run.status == "interrupted":
             warn(f"{entry.label}: {entry.run.stop_reason}; the same command with -o {folder} goes on with it")
             return Exit.INTERRUPTED
-    failed = [entry for entry in entries if entry.run.status != "complete"]
-    for entry in failed:
+    blamed: Sequence[Any] = [entry for entry in entries if entry.run.status != "complete"]
+    if not any(entry.run.reached_goal for entry in entries):
+        blamed = entries
+    for entry in blamed:
         warn(f"{entry.label}: {entry.run.stop_reason}")
-    return Exit.SHORT_OF_GOAL if failed else Exit.DONE
+    return Exit.SHORT_OF_GOAL if blamed else Exit.DONE

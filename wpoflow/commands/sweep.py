@@ -179,7 +179,8 @@ def _check_zarr() -> None:
 
 
 def _counts(found: Study) -> str:
-    return ", ".join(f"{number:,} {status}" for status, number in sorted(found.counts.items()))
+    counts = ", ".join(f"{number:,} {status}" for status, number in sorted(found.counts.items()))
+    return counts + (f"; {found.short:,} short of what was asked for" if found.short else "")
 
 
 def _failures(found: Study) -> Exit:
@@ -190,4 +191,7 @@ def _failures(found: Study) -> Exit:
         warn(f"{values_text(values)}: {sentence}")
     if len(failed) > MOST_TOLD:
         warn(f"and {len(failed) - MOST_TOLD} points more; stop_reason in {found.folder} tells of each")
-    return Exit.SHORT_OF_GOAL if failed else Exit.DONE
+    if none := 0 < found.short == found.counts.get("complete"):
+        first = next(text for text, goal in zip(found["stop_reason"].flat, found["reached_goal"].flat) if goal == 0.0)
+        warn(f"no point reached what was asked for; the first: {first}")
+    return Exit.SHORT_OF_GOAL if failed or none else Exit.DONE

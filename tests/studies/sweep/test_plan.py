@@ -72,6 +72,13 @@ BAD: list[tuple[str, str]] = [
     ("[over]\nflow.kind = ['fisherrao']", "did you mean 'fisher-rao'?"),
     ("[over]\nflow = ['mirror:step=1']\nflow.kind = ['euler']", "not valid TOML"),
     ("[over]\nflow = ['wasserstein']\n'flow.kind' = ['fisher-rao']", "over.flow.kind: is swept twice, as flow, too"),
+    ("[over]\nstate.x.cells = [8, 16]\ncells.x = [4, 5]", "over.cells.x: is swept twice, as state.x.cells, too"),
+    ("[over]\nstate.x.cells = [8, 16]\n[set]\ncells.x = 4", "over.state.x.cells: is swept, and set to one value"),
+    ("[over]\naction.u.cells = [8, 16]\n[set]\ncells.u = 4", "over.action.u.cells: is swept, and set to one value"),
+    ("[over]\n'until' = [1, 2]\n'until.gap' = [0.1, 0.2]", "over.until.gap: is swept, and so is until; one is a part"),
+    ("[over]\n'until.gap' = [0.1, 0.2]\n'flow.until' = [1, 2]", "over.flow.until: is swept, and so is until.gap; one"),
+    ("[over]\nuntil.time = [1, 2]\n[set]\nuntil = 3", "over.until.time: is swept, and set to one value"),
+    ("[over]\nuntil = [1, 2]\n[set]\n'flow.until.gap' = 0.1", "over.until: is swept, and flow.until.gap, a part of it, set to"),
     ("[[zip]]\ncells.x = [8, 16]\ncells.u = [8]", "zip.cells.u: 1 values, and study.toml: zip.cells.x, which goes"),
     ("[[zip]]\ncells.x = [8, 8]\ncells.u = [4, 4]", "is given twice"),
     ("[over]\nproblem.temperature = {from = 0.1, to = 1.0, cout = 3}", "cout is not a key of a range; choose from"),
@@ -83,6 +90,15 @@ BAD: list[tuple[str, str]] = [
     ("[over]\nproblem.temperature = [0.1]\n[set]\ncells.x = 8.5", "set.cells.x: 8.5 is not a positive whole number"),
     ("", "there is nothing to sweep over"),
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("until", [{"gap": 1e-3}, {"gap": 1e-3, "steps": 7}])
+def test_a_swept_criterion_stands_beside_those_that_are_given_for_all(until: dict[str, float]) -> None:
+    plan = make_plan(["lqr"], {"until.time": [1.0, 2.0]}, settings={"until": until})
+    found = [point.stated.flow.until.criteria for point in resolved(plan) if point.stated is not None]
+    assert found == [{"time": time, **until} for time in (1.0, 2.0)]
+    by_number = resolved(make_plan(["lqr"], {"until.gap": [0.1, 0.2]}, settings={"until": 3.0}))
+    assert [point.stated.flow.until.criteria["gap"] for point in by_number if point.stated is not None] == [0.1, 0.2]
 
 
 @pytest.mark.parametrize(("text", "says"), BAD)
