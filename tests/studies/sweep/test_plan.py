@@ -78,7 +78,10 @@ BAD: list[tuple[str, str]] = [
     ("[over]\n'until' = [1, 2]\n'until.gap' = [0.1, 0.2]", "over.until.gap: is swept, and so is until; one is a part"),
     ("[over]\n'until.gap' = [0.1, 0.2]\n'flow.until' = [1, 2]", "over.flow.until: is swept, and so is until.gap; one"),
     ("[over]\nuntil.time = [1, 2]\n[set]\nuntil = 3", "over.until.time: is swept, and set to one value"),
-    ("[over]\nuntil = [1, 2]\n[set]\n'flow.until.gap' = 0.1", "over.until: is swept, and flow.until.gap, a part of it, set to"),
+    (
+        "[over]\nuntil = [1, 2]\n[set]\n'flow.until.gap' = 0.1",
+        "over.until: is swept, and flow.until.gap, a part of it, set to",
+    ),
     ("[[zip]]\ncells.x = [8, 16]\ncells.u = [8]", "zip.cells.u: 1 values, and study.toml: zip.cells.x, which goes"),
     ("[[zip]]\ncells.x = [8, 8]\ncells.u = [4, 4]", "is given twice"),
     ("[over]\nproblem.temperature = {from = 0.1, to = 1.0, cout = 3}", "cout is not a key of a range; choose from"),
