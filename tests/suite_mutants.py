@@ -48,9 +48,9 @@ GROUPS: dict[str, dict[str, Mutant]] = {
     },
     "entropy": {
         "reference left out": Mutant(
-            OBSERVABLES,
-            "relative_entropy_to_reference(policy, mdp.log_mass, to_reference)",
-            "relative_entropy_to_reference(policy, 0.0 * mdp.log_mass, to_reference)",
+            EVALUATION,
+            "relative_entropy_to_reference(policy, mdp.log_mass, part)",
+            "relative_entropy_to_reference(policy, 0.0 * mdp.log_mass, part)",
         ),
         "averaged over rho": Mutant(
             OBSERVABLES, "float(np.add.reduce(visited * to_reference))", "float(np.add.reduce(mdp.rho * to_reference))"

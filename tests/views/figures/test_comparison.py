@@ -10,7 +10,7 @@ import pytest
 from matplotlib.axes import Axes
 
 from tests.views.figures.runs import ENDINGS, made_up, small_run
-from tests.views.figures.texts import misplaced
+from tests.views.figures.texts import drawn_texts, misplaced
 from wpoflow.solver.records.run import Run
 from wpoflow.studies.comparison.result import Comparison, Entry
 from wpoflow.views.figures import plot
@@ -45,7 +45,7 @@ def decades(panel: Axes) -> float:
 def test_legend_and_panels_share_no_place(count: int, title: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """All labels are there, on the sheet, over nothing else; those of five flows take less than an eighth of it."""
     figure = draw_comparison(compared([SLOW] * count, title))
-    assert not misplaced(figure, monkeypatch)
+    assert not misplaced(figure, drawn_texts(figure, monkeypatch))
     (legend,) = figure.legends
     assert len(legend.get_texts()) == count
     renderer: Any = figure.canvas.get_renderer()  # type: ignore[attr-defined]

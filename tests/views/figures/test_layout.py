@@ -16,8 +16,9 @@ OF_POLICIES = {"decay", "policy", "kymograph", "density", "constants"}
 
 def check(figure: Figure, monkeypatch: pytest.MonkeyPatch) -> None:
     """What must hold of any figure."""
-    assert misplaced(figure, monkeypatch) == []
-    assert not any("[1]" in text for text, _ in drawn_texts(figure, monkeypatch)), "a unit of what has none"
+    texts = drawn_texts(figure, monkeypatch)
+    assert misplaced(figure, texts) == []
+    assert not any("[1]" in text for text, _ in texts), "a unit of what has none"
     for panel in figure.axes:
         assert panel.has_data() or panel.texts, "an empty panel"
 

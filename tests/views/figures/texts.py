@@ -30,9 +30,8 @@ def drawn_texts(figure: Figure, monkeypatch: pytest.MonkeyPatch) -> list[tuple[s
     return found
 
 
-def misplaced(figure: Figure, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Texts that overlap one another or leave the figure."""
-    texts = drawn_texts(figure, monkeypatch)
+def misplaced(figure: Figure, texts: list[tuple[str, Bbox]]) -> list[str]:
+    """Which of the drawn texts overlap one another or leave the figure."""
     wrong = []
     for text, box in texts:
         sheet = figure.bbox
