@@ -16,7 +16,7 @@ LONGEST = 40
 
 
 def comparison_text(comparison: Comparison) -> str:
-    """All tables: flow time, Bellman evaluations, processor seconds to each gap; rates; which fell short, and why."""
+    """All tables: flow time, Bellman evaluations and processor seconds to each gap; rates; which fell short."""
     parts = [one_line(comparison.title)] if comparison.title else []
     shown = shown_levels(comparison)
     for heading, name, form in (

@@ -163,10 +163,12 @@ def make_plan(
         raise StudyError("there is nothing to sweep over; give keys with lists, as in problem.temperature = [0.1, 0.2]")
     parts = (f"until.{name}" for name in until_parts(given.get("until")))
     for key in (*(set or {}), *(f"cells.{axis}" for axis in cells or {}), *given, *parts):
-        if (other := known.get(_place(key))) is not None:
-            raise StudyError(f"{called.get(other, other)}: is swept, and set to one value for all points, too")
+        if (place := _place(key)) in known:
+            raise StudyError(
+                f"{called.get(known[place], known[place])}: is swept, and set to one value for all points, too"
+            )
         for there, other in known.items():
-            if _place(key).startswith(f"{there}."):
+            if place.startswith(f"{there}."):
                 raise StudyError(
                     f"{called.get(other, other)}: is swept, and {key}, a part of it, set to one value, too"
                 )

@@ -71,11 +71,11 @@ def read_study(path: str | Path) -> dict[str, Any]:
             )
     over, together = content.get("over", {}), content.get("zip", [])
     together = [together] if isinstance(together, Mapping) else together
+    if not isinstance(together, list):
+        raise StudyError(f"{label}: zip: must be tables, [[zip]], not {one_line(repr(together), 40)}")
     for name, table in (("over", over), ("set", content.get("set", {})), *(("zip", table) for table in together)):
         if not isinstance(table, Mapping):
             raise StudyError(f"{label}: {name}: must be a table, not {one_line(repr(table), 40)}")
-    if not isinstance(together, Sequence):
-        raise StudyError(f"{label}: zip: must be tables, [[zip]], not {one_line(repr(together), 40)}")
     found_over = dict(_flat(over))
     found_together = [dict(_flat(table)) for table in together]
     places = {key: f"{label}: over.{key}" for key in found_over}

@@ -192,7 +192,10 @@ def _failures(found: Study) -> Exit:
     if len(failed) > MOST_TOLD:
         warn(f"and {len(failed) - MOST_TOLD} points more; stop_reason in {found.folder} tells of each")
     if none := 0 < found.short == found.counts.get("complete"):
-        ended = zip(found["stop_reason"].flat, found["reached_goal"].flat, strict=True)
-        first = next(text for text, goal in ended if goal == 0.0)
+        first = next(
+            text
+            for text, goal in zip(found["stop_reason"].flat, found["reached_goal"].flat, strict=True)
+            if goal == 0.0
+        )
         warn(f"no point reached what was asked for; the first: {first}")
     return Exit.SHORT_OF_GOAL if failed or none else Exit.DONE
