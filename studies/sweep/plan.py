@@ -162,7 +162,8 @@ def make_plan(
     if not any(group.dim != PROBLEM for group in groups) and len(problems) == 1:
         raise StudyError("there is nothing to sweep over; give keys with lists, as in problem.temperature = [0.1, 0.2]")
     parts = (f"until.{name}" for name in until_parts(given.get("until")))
-    for key in (*(set or {}), *(f"cells.{axis}" for axis in cells or {}), *given, *parts):
+    fixed = (*(set or {}), *(f"cells.{axis}" for axis in cells or {}), *given, *parts)
+    for key in fixed:
         if (place := _place(key)) in known:
             raise StudyError(
                 f"{called.get(known[place], known[place])}: is swept, and set to one value for all points, too"
