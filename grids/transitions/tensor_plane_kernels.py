@@ -14,9 +14,7 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IndexArray, IntArray
 from wpoflow.core.compile import kernel
-
-BLOCKS = 64
-U = np.uintp
+from wpoflow.grids.transitions.stencil_kernels import BLOCKS, U, move_row
 
 
 @kernel(parallel=True)
@@ -96,15 +94,10 @@ def tensor_plane_combine(
                     window[m + U(2)] += p * weights[k, 2]
                 first, second = row_steps[i, j, 0], row_steps[i, j, 1]
                 above = first * second
-                for r in range(3):
-                    weight = (1.0 - first) * (1.0 - second) if r == 0 else above
-                    if r == 1:
-                        weight = first + second - 2.0 * above
+                for r, weight in enumerate(((1.0 - first) * (1.0 - second), first + second - 2.0 * above, above)):
                     place = (rows[i, j] + r) * stride + start
                     into = work[place : place + width]
                     for c in range(width):
                         into[c] += weight * window[c]
                 window[:width] = 0.0
-            for t in range(U(indptr[i]), U(indptr[i + 1])):
-                data[t] = work[U(indices[t])]
-                work[U(indices[t])] = 0.0
+            move_row(work, indices, indptr[i], indptr[i + 1], data)
