@@ -45,7 +45,7 @@ def small_grid(problem: Path) -> tuple[dict[str, int], float]:
     """Cells of each axis and the time to run to."""
     tables = tomllib.loads(problem.read_text(encoding="utf-8"))
     axes = tables.get("state", {}) | tables["action"]
-    cells = {name: min(axis["cells"], CELLS[len(axes)]) for name, axis in axes.items() if "edges" not in axis}
+    cells = {name: min(axis["cells"], CELLS[len(axes)]) for name, axis in axes.items() if "cells" in axis}
     until = tables.get("flow", {}).get("until", LONGEST)
     return cells, min(until.get("time", LONGEST) if isinstance(until, dict) else until, LONGEST)
 

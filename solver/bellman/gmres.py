@@ -17,13 +17,18 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.transitions import PolicyTransition
 from wpoflow.grids.transitions.policy_rows import PolicyRows
-from wpoflow.solver.bellman.gmres_kernels import apply_factors, begin, combine, extend, gmres_of_factors
+from wpoflow.solver.bellman.gmres_kernels import (
+    MOST_VECTORS,
+    apply_factors,
+    begin,
+    combine,
+    extend,
+    gmres_of_factors,
+    wanted,
+)
 from wpoflow.solver.bellman.ilu import IncompleteLU, pays
 
 Apply = Callable[[FloatArray], FloatArray]
-MOST_VECTORS = 24
-LEAST_REDUCTION = 1e-13  # the least that is asked of one correction
-MARGIN = 0.3  # norms of a correction are Euclidean, those wanted are of the largest entry
 
 
 class Krylov:
@@ -36,11 +41,6 @@ class Krylov:
         if pays(transition):
             self._incomplete = IncompleteLU() if incomplete is None else incomplete
 
-    @property
-    def preconditioned(self) -> bool:
-        """Whether incomplete factors are used."""
-        return self._incomplete is not None
-
     def correction(self, residual: FloatArray, reduction: float, transposed: bool) -> tuple[FloatArray, float]:
         """What solves for a residual by a few steps, and the part of it that GMRES takes to be left."""
         precondition = None
@@ -49,7 +49,7 @@ class Krylov:
             precondition = partial(self._incomplete.solve, transposed=transposed)
         elif self._factors is not None and not transposed:
             x = np.empty(residual.size)
-            return x, gmres_of_factors(*self._factors, self._discount, residual, wanted(reduction), MOST_VECTORS, x)[1]
+            return x, gmres_of_factors(*self._factors, self._discount, residual, wanted(reduction), x)[1]
         x, _, reached = gmres(partial(self._apply, transposed=transposed), precondition, residual, wanted(reduction))
         return x, reached
 
@@ -63,11 +63,6 @@ class Krylov:
         image *= -self._discount
         image += x
         return image
-
-
-def wanted(reduction: float) -> float:
-    """The reduction of the Euclidean norm that is asked of GMRES for one of the largest entry."""
-    return max(LEAST_REDUCTION, MARGIN * reduction)
 
 
 def gmres(apply: Apply, precondition: Apply | None, rhs: FloatArray, reduction: float) -> tuple[FloatArray, int, float]:

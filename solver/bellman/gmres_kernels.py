@@ -16,6 +16,16 @@ from wpoflow.core.compile import kernel
 from wpoflow.grids.transitions.sparse_kernels import product_of_factors, scalar_product
 from wpoflow.solver.arithmetic.extremes import largest_entry
 
+MOST_VECTORS = 24
+LEAST_REDUCTION = 1e-13  # the least that is asked of one correction
+MARGIN = 0.3  # norms of a correction are Euclidean, those wanted are of the largest entry
+
+
+@kernel()
+def wanted(reduction: float) -> float:
+    """The reduction of the Euclidean norm that is asked of GMRES for one of the largest entry."""
+    return max(LEAST_REDUCTION, MARGIN * reduction)
+
 
 @kernel()
 def begin(rhs: FloatArray, basis: FloatArray, rotated: FloatArray) -> float:
@@ -133,14 +143,13 @@ def gmres_of_factors(
     discount: float,
     rhs: FloatArray,
     reduction: float,
-    most: int,
     out: FloatArray,
 ) -> tuple[int, float]:
-    """`solver.bellman.gmres.gmres` for A = I - discount M T without a preconditioner, after at most ``most`` products.
+    """`solver.bellman.gmres.gmres` for A = I - discount M T without a preconditioner.
 
     Fills out (S,) with the solution and returns the number of products and the reduction reached.
     """
-    most = min(most, rhs.size)
+    most = min(MOST_VECTORS, rhs.size)
     basis = np.empty((most + 1, rhs.size))
     triangle, rotations, rotated = np.zeros((most, most)), np.empty((most, 2)), np.empty(most + 1)
     nodes, image = np.empty(laws.shape[0]), np.empty(rhs.size)
@@ -162,7 +171,7 @@ def gmres_of_factors(
 
 
 @kernel()
-def corrected_of_factors(
+def started_of_factors(
     indptr: IntArray,
     indices: IndexArray,
     runs: bool,
@@ -170,16 +179,27 @@ def corrected_of_factors(
     laws: FloatArray,
     discount: float,
     rhs: FloatArray,
+    guess: FloatArray,
+    relative: float,
+    tolerance: float,
     x: FloatArray,
-    residual: FloatArray,
-    reduction: float,
-    most: int,
-    better: FloatArray,
-    left: FloatArray,
-) -> tuple[float, float]:
-    """Add to x what GMRES finds for its residual; both (S,), new in ``better`` and ``left``.  Their largest entries."""
-    gmres_of_factors(indptr, indices, runs, data, laws, discount, residual, reduction, most, better)
+) -> tuple[float, float, float]:
+    """Set x to a guess (S,), with what GMRES finds for its residual where that is more than is sought.
+
+    Sought is a residual of this part of the solution or of rhs, or the tolerance.  A correction that leaves more than
+    there was is not taken.  Returns the largest entries of the residual, of x and of rhs.
+    """
+    left, correction, scale = np.empty(x.size), np.empty(x.size), largest_entry(rhs)
+    norm, size = residual_of_factors(indptr, indices, runs, data, laws, discount, rhs, guess, left)
+    x[:] = guess
+    sought = max(relative * max(size, scale), tolerance)
+    if norm <= sought:
+        return norm, size, scale
+    gmres_of_factors(indptr, indices, runs, data, laws, discount, left, wanted(sought / norm), correction)
     for i in range(x.size):
-        better[i] += x[i]
-    norm, size = residual_of_factors(indptr, indices, runs, data, laws, discount, rhs, better, left)
-    return norm, size
+        correction[i] += guess[i]
+    new_norm, new_size = residual_of_factors(indptr, indices, runs, data, laws, discount, rhs, correction, left)
+    if not new_norm < norm:
+        return norm, size, scale
+    x[:] = correction
+    return new_norm, new_size, scale

@@ -26,9 +26,9 @@ from wpoflow.grids.transitions.policy_rows import PolicyRows
 from wpoflow.solver.arithmetic.extremes import largest_entry
 from wpoflow.solver.bellman.direct import BellmanError as BellmanError
 from wpoflow.solver.bellman.direct import DenseFactors, SparseFactors
-from wpoflow.solver.bellman.gmres import MOST_VECTORS, Krylov, wanted
-from wpoflow.solver.bellman.gmres_kernels import corrected_of_factors, residual_of_factors
-from wpoflow.solver.bellman.ilu import IncompleteLU
+from wpoflow.solver.bellman.gmres import Krylov
+from wpoflow.solver.bellman.gmres_kernels import residual_of_factors, started_of_factors
+from wpoflow.solver.bellman.ilu import IncompleteLU, pays
 from wpoflow.solver.bellman.linear_solver import LINEAR_SOLVERS
 
 EPS = float(np.finfo(np.float64).eps)
@@ -67,6 +67,7 @@ class DiscountedSystem:
         self.linear_solver = linear_solver
         self._incomplete = incomplete
         self._factors = transition.factors if isinstance(transition, PolicyRows) else None
+        self._unpreconditioned = self._factors if linear_solver == "krylov" and not pays(transition) else None
 
     @cached_property
     def _solver(self) -> Solver:
@@ -115,15 +116,22 @@ class DiscountedSystem:
         self, rhs: FloatArray, guess: FloatArray | None, tolerance: float, transposed: bool
     ) -> tuple[FloatArray, float]:
         """Correct until the residual no longer falls; by complete factors where Krylov would not get there."""
-        x = np.zeros_like(rhs) if guess is None else guess
+        start = guess
+        if guess is not None and self._unpreconditioned is not None and not transposed:
+            start, factors = np.empty(rhs.size), self._unpreconditioned
+            norm, size, scale = started_of_factors(*factors, self.discount, rhs, guess, SOUGHT * EPS, tolerance, start)
+            if norm <= max(SOUGHT * EPS * max(size, scale), tolerance):
+                return start, norm
+        x = np.zeros_like(rhs) if start is None else start
         scale = largest_entry(rhs)
-        residual, norm, size = (rhs, scale, 0.0) if guess is None else self._residual(rhs, x, transposed)
+        residual, norm, size = (rhs, scale, 0.0) if start is None else self._residual(rhs, x, transposed)
         rounding, solver = EPS * max(size, scale), self._solver
         for remaining in range(REFINEMENTS if rhs.size <= FACTORED else LONGER * REFINEMENTS, 0, -1):
             sought = max(SOUGHT * rounding, tolerance)
             if norm <= sought:
                 break
-            better, left, new_norm, size = self._corrected(solver, rhs, x, residual, sought / norm, transposed)
+            better = x + solver.correction(residual, sought / norm, transposed)[0]
+            left, new_norm, size = self._residual(rhs, better, transposed)
             if new_norm < norm:
                 fraction = new_norm / norm
                 stalled = fraction > STALLED or (
@@ -150,16 +158,3 @@ class DiscountedSystem:
             return residual, largest_entry(residual), largest_entry(x)
         residual = np.empty(x.size)
         return residual, *residual_of_factors(*self._factors, self.discount, rhs, x, residual)
-
-    def _corrected(
-        self, solver: Solver, rhs: FloatArray, x: FloatArray, residual: FloatArray, reduction: float, transposed: bool
-    ) -> tuple[FloatArray, FloatArray, float, float]:
-        """x with the correction for its residual, the residual then, and the largest entries of both, its own first."""
-        if self._factors is not None and isinstance(solver, Krylov) and not (transposed or solver.preconditioned):
-            better, left = np.empty(x.size), np.empty(x.size)
-            sizes = corrected_of_factors(
-                *self._factors, self.discount, rhs, x, residual, wanted(reduction), MOST_VECTORS, better, left
-            )
-            return better, left, *sizes
-        better = x + solver.correction(residual, reduction, transposed)[0]
-        return better, *self._residual(rhs, better, transposed)

@@ -94,7 +94,8 @@ class ExponentialScheme(Scheme):
         self._squares, self._drift = np.empty((2, n_states)), np.empty(n_states)
         self._negative: IntArray = np.zeros(n_states, dtype=np.int64)
         whole = self._squares, self._drift, self._negative
-        self._measured = tuple((array, mdp.slab.part(array)) for array in whole)
+        self._parts = tuple(mdp.slab.part(array) for array in whole)
+        self._measured = tuple(zip(whole, self._parts, strict=True))
 
     @staticmethod
     def obstacle(actions: Grid, flow: type[Flow]) -> str:
@@ -154,5 +155,5 @@ class ExponentialScheme(Scheme):
             out,
             self._difference,
         )
-        measure_change(policy, self._gibbs, self._difference, out, *(part for _, part in self._measured))
+        measure_change(policy, self._gibbs, self._difference, out, *self._parts)
         mdp.slab.gather(*self._measured)

@@ -135,7 +135,8 @@ class MultistepScheme(Scheme):
         self._squares, self._norms, self._drift = np.empty((5, n_states)), np.empty((5, 2)), np.empty(n_states)
         self._negative: IntArray = np.zeros(n_states, dtype=np.int64)
         whole = self._squares, self._drift, self._negative
-        self._measured = tuple((array, problem.mdp.slab.part(array)) for array in whole)
+        self._parts = tuple(problem.mdp.slab.part(array) for array in whole)
+        self._measured = tuple(zip(whole, self._parts, strict=True))
         self._extrapolated, self._wrong = np.empty((HIGHEST_DEGREE + 1, n_states)), np.empty(HIGHEST_DEGREE + 1)
         self._ratios, self._moved = np.empty(3), np.empty(1)
 
@@ -310,7 +311,7 @@ class MultistepScheme(Scheme):
         assert control is not None
         weights, constants = predictions_around(times, time, order)
         used = slots[: weights.shape[0]]
-        measure_step(self._history, used, weights, self._gibbs, new, *(part for _, part in self._measured))
+        measure_step(self._history, used, weights, self._gibbs, new, *self._parts)
         self.problem.mdp.slab.gather(*self._measured)
         if not control.step_ratios(self._squares, constants, LEFT_SHARE, self._norms, self._ratios):
             self.problem.substeps.evaluate(new, guesses[0])  # names the state and cell
