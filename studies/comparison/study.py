@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from wpoflow.core.arguments import check_mapping
 from wpoflow.core.arrays import FloatArray
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import ProblemFile, read_problem
@@ -79,6 +80,8 @@ class Asked:
 
 def measured(asked: Asked, rates: RatesOf) -> Comparison:
     """Run the flows and measure what each takes to which gap; ``rates`` gives guaranteed and sharp rate of a run."""
+    check_mapping("cells", asked.cells, "{'x': 64}")
+    check_mapping("set", asked.set, "{'problem.discount': 0.5}")
     problem, chosen = asked.problem, contestants(asked.flows)
     where = None if asked.folder is None else Path(asked.folder)
     entries: list[Entry] = []
