@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
@@ -17,3 +18,8 @@ def check_kind(name: str, value: object, kind: type | tuple[type, ...], wanted: 
     """Raise TypeError unless a value is of a kind; ``wanted`` says what that is called and what makes it."""
     if not isinstance(value, kind):
         raise TypeError(f"{name} is of type {type(value).__name__}; it must be {wanted}")
+
+
+def check_mapping(name: str, value: object, example: str) -> None:
+    """Raise TypeError unless a value is a mapping by names, as the example is, or None."""
+    check_kind(name, value, (Mapping, type(None)), f"a mapping by names, as {example}")

@@ -47,12 +47,15 @@ class CommandSignals:
         The status a command that is over ends with: nothing is left to interrupt.
     end : callable
         Ends the process at once with a status; of several processes that share a command all of them.
+    single : bool
+        Whether all the command does is one run: what is asked of it after its last step is done anyway.
     """
 
     def __init__(self) -> None:
         self.begun = False
         self.status: int | None = None
         self.end: Any = os._exit
+        self.single = False
         self._count = 0
         self._main = _thread.get_ident()
         self._repeated = False  # the next signal is not the user's
@@ -108,6 +111,11 @@ class CommandSignals:
         _thread.start_new_thread(self._again, (number,))
         if not _heard(sys.exception()) and not _deaf(frame):
             raise KeyboardInterrupt
+
+    def too_late(self, number: int) -> None:
+        """A signal that a run was to hear, and that came after its last step: what is to follow hears it."""
+        if not self.single:
+            self.handle(number, None)
 
     def _again(self, number: int) -> None:
         time.sleep(AGAIN)

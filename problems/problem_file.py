@@ -21,7 +21,7 @@ from typing import Any
 import tomli_w
 from pydantic import ValidationError
 
-from wpoflow.core.arguments import check_kind
+from wpoflow.core.arguments import check_kind, check_mapping
 from wpoflow.core.brief import briefly
 from wpoflow.core.faults import worded
 from wpoflow.core.text import did_you_mean
@@ -107,6 +107,8 @@ def read_problem(
         Unreadable file or faulty content: one line per fault.
     """
     check_kind("problem", name_or_path, (str, os.PathLike), "the name of a gallery problem or a file")
+    check_mapping("cells", cells, "{'x': 64}")
+    check_mapping("set", set, "{'problem.discount': 0.5}")
     _refuse_other_files(name_or_path)
     if names_file(name_or_path):
         path = Path(name_or_path)

@@ -17,7 +17,7 @@ from wpoflow.command_group import Commands
 from wpoflow.core.display import silent
 from wpoflow.core.interrupt import CommandSignals
 from wpoflow.core.onlooker import Watched
-from wpoflow.environment import check_environment
+from wpoflow.environment import check_environment, check_room
 from wpoflow.exits import CommandError, Exit, describe, report, warnings_in_one_line
 from wpoflow.options import (
     Choice,
@@ -50,6 +50,8 @@ from wpoflow.sweep_options import sweep_options
 from wpoflow.views.figures import EXTENSIONS
 
 WITHOUT_KERNELS = {"gallery", "info", "keys", "seal"}
+SINGLE = {"run", "resume"}
+"""Commands of one run."""
 
 
 @click.group(
@@ -75,9 +77,10 @@ def cli(context: click.Context) -> None:
 def _call(module: str, function: str = "main", /, **arguments: Any) -> None:
     """Run a command's function and leave with the status it returns."""
     signals = click.get_current_context().ensure_object(Invocation).signals
-    signals.begun = True
+    signals.begun, signals.single = True, module in SINGLE
     try:
         refuse_several(module)
+        check_room(click.get_current_context().info_name or module, module not in WITHOUT_KERNELS)
         if module not in WITHOUT_KERNELS:
             check_environment()
         with warnings_in_one_line():

@@ -33,7 +33,7 @@ from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.bellman.linear_solver import LINEAR_SOLVERS
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.registry import AUTOMATIC, FLOWS, SCHEMES
-from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.runs.evolve import evolve_to_the_end
 from wpoflow.solver.schemes.choice import chosen_scheme
 from wpoflow.studies.refinement.problem_grids import coarsened, refined_axes, with_cells
 from wpoflow.validation.suite import Level, validate_problem
@@ -88,7 +88,7 @@ def _all_schemes(mdp: GridMDP) -> None:
                 chosen_scheme(mdp, name, step, flow)
             except ValueError:  # it does not apply
                 continue
-            evolve(mdp, until={"time": TIME, "steps": STEPS}, flow=flow, scheme=name, step=step)
+            evolve_to_the_end(mdp, until={"time": TIME, "steps": STEPS}, flow=flow, scheme=name, step=step)
 
 
 def _ways(flow: str) -> Iterator[tuple[str, float | None]]:

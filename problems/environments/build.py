@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from wpoflow.core.arguments import check_mapping
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.text import did_you_mean
 from wpoflow.grids.axis import uniform_axis
@@ -101,6 +102,7 @@ def from_environment(
     ImportError
         Gymnasium is not installed.
     """
+    check_mapping("cells", cells, "{'theta': 64}")
     env = make_environment(environment)
     if is_discrete(env.action_space):
         _sizes(name_of(env), (), (), cells or {})

@@ -2,15 +2,16 @@
 
     (I - gamma P^a) V = c_a,      Q = c + gamma P V,      a_i <- argmin_k Q_ik
 
-for deterministic policies a, one action cell in each state.  V is solved to rounding, so that Q is known to an e, and a
-state changes its action only for one that is better by more than 2 e.  Such a change is a true improvement: V falls
-there, and rises nowhere (performance difference).  So no policy comes back, there are finitely many, and the iteration
-ends.  That rests on e being a bound of rounding; lest it be none, a policy that does come back ends the iteration, too:
-whatever rounding does, no policy is evaluated twice.  At the end no action is better by more than 2 e, and V is within
-2 e/(1 - gamma) of the optimum.
+for deterministic policies a, one action cell in each state.  V is solved to a residual r of rounding's size, and a
+state changes its action only for one that is better by more than 2 r and the rounding of Q.  Such a change is an
+improvement but for what the residual alone can make of V, r/(1 - gamma) =: e: V falls, or rises by no more
+(performance difference).  The iteration ends, as no policy is evaluated twice, whatever rounding does; V is then within
+some e of the optimum.  To ask for changes better than e would leave out true ones where gamma is near one: e is mostly
+an error of all states alike, which no comparison of actions sees.
 
 **Ties.**  Of the actions that cannot be told from the best one, their Q being within 2 e of it, each state takes the
-lowest index, those of exact ties among them, which rounding would otherwise decide; then V and Q are made anew.
+lowest index, those of exact ties among them, which rounding would otherwise decide; then V and Q are made anew.  Where
+that makes V worse than rounding can, they were no ties, and those within 2 r are taken.
 """
 
 from __future__ import annotations
@@ -60,18 +61,22 @@ def solve_hard_optimum(mdp: GridMDP, value: FloatArray | None = None, linear_sol
     while actions.tobytes() not in seen:
         seen.add(actions.tobytes())
         iterations += 1
-        value, q, error, _ = _evaluated(mdp, actions, value, linear_solver)
+        value, q, told, _ = _evaluated(mdp, actions, value, linear_solver)
         best, rows, present = np.argmin(q, axis=1), np.arange(slab.rows), slab.of(actions)
-        better = q[rows, present] - q[rows, best] > 2.0 * error
+        better = q[rows, present] - q[rows, best] > 2.0 * told
         actions = slab.whole(np.where(better, best, present))
-    tied = q <= q.min(axis=1, keepdims=True) + 2.0 * error
-    actions = slab.whole(np.argmax(tied, axis=1))
-    value, q, error, system = _evaluated(mdp, actions, value, linear_solver)
+    error, before = told / (1.0 - mdp.discount), value
+    for bound in (error, told):
+        tied = q <= q.min(axis=1, keepdims=True) + 2.0 * bound
+        actions = slab.whole(np.argmax(tied, axis=1))
+        value, found, _, system = _evaluated(mdp, actions, before, linear_solver)
+        if (value - before).max() <= 4.0 * error:
+            break
     return Optimum(
         value=value,
-        q=q,
+        q=found,
         policy=_as_policy(mdp, actions),
-        bellman_residual=float(np.abs(value - slab.whole(q.min(axis=1))).max()),
+        bellman_residual=float(np.abs(value - slab.whole(found.min(axis=1))).max()),
         gap_floor=4.0 * error / (1.0 - mdp.discount),
         occupancy=occupancy(mdp, system),
         iterations=iterations,
@@ -100,7 +105,7 @@ def _as_policy(mdp: GridMDP, actions: IntArray) -> FloatArray:
 def _evaluated(
     mdp: GridMDP, actions: IntArray, guess: FloatArray | None, linear_solver: str
 ) -> tuple[FloatArray, FloatArray, float, DiscountedSystem]:
-    """V and Q of a deterministic policy, a bound of the error of Q, and the system that V solves."""
+    """V and Q of a deterministic policy, how far Q is from one backup of V by rounding, and the system of V."""
     system = DiscountedSystem(mdp.transition.under(_as_policy(mdp, actions)), mdp.discount, linear_solver)
     slab = mdp.slab
     costs = slab.whole(mdp.cost[np.arange(slab.rows), slab.of(actions)])
@@ -110,5 +115,4 @@ def _evaluated(
     if not math.isfinite(largest):
         raise NotFiniteError(f"hard optimum: costs of up to {mdp.largest_cost:.3g} are too large for floats")
     rounding = ROUNDINGS * EPS * max(float(np.abs(value).max()), largest)
-    error = mdp.discount * (residual + rounding) / (1.0 - mdp.discount) + rounding
-    return value, q, error, system
+    return value, q, residual + rounding, system

@@ -13,6 +13,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.brief import briefly
 from wpoflow.core.display import Displayed
+from wpoflow.core.memory import needed_by
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.layout import BOUND, OPTIMUM_ARRAYS, OPTIMUM_ATTRIBUTES, SCHEMA_VERSION, variables
 from wpoflow.solver.records.series import SINCE
@@ -125,6 +126,8 @@ class Run(Displayed):
         The attributes of the run file: title, problem, status, stop_reason, counters, provenance.
     problem_arrays : function returning a mapping of arrays, optional
         What states a problem that has no text (see `solver.storage.problem_arrays`).
+    source : str
+        The file it was read from; empty for a run in memory.
     """
 
     def __init__(
@@ -139,7 +142,9 @@ class Run(Displayed):
         rho: FloatArray,
         attributes: Attributes,
         problem_arrays: Callable[[], ProblemArrays] | None = None,
+        source: str = "",
     ) -> None:
+        self.source = source
         self.states, self.actions = states, actions
         self.series = series
         self.snapshots = snapshots
@@ -229,7 +234,13 @@ class Run(Displayed):
         ------
         ImportError
             xarray is not installed (``pip install "wpoflow[xarray]"``).
+        MemoryError
+            There is no room for all its arrays; names the file, if it was read from one.
         """
+        with needed_by(self.source or self.title):
+            return self._to_xarray()
+
+    def _to_xarray(self) -> xarray.DataTree:
         try:
             import xarray
         except ImportError as error:

@@ -159,6 +159,7 @@ def conduct(
         kind, sentence = loop.run(
             states, series_times(settings.record.series), snapshot_times(settings.record, until.time)
         )
+        signals.heard = kind is StopKind.INTERRUPTED
         status = "failed" if kind in FAILURES else "interrupted" if kind is StopKind.INTERRUPTED else "complete"
         ended = status == "complete" and kind is not StopKind.WALL
         end_state = None

@@ -2,8 +2,9 @@
 
 While a run steps, the first signal only asks: the step is finished, a checkpoint is written and the run file is closed.
 The second one ends the run where it is, and the last checkpoint stands.  Before the first step there is nothing to
-finish.  Handlers are set in the main thread only, where Python allows it, and only in place of the usual ones and of
-those of a command.  A terminal that is closed asks as they do.
+finish; after the last one the file is closed, and the command then goes on to nothing else.  Handlers are set in the
+main thread only, where Python allows it, and only in place of the usual ones and of those of a command.  A terminal
+that is closed asks as they do.
 """
 
 from __future__ import annotations
@@ -31,11 +32,15 @@ class StopSignals:
         Whether the run is to stop after the present step.
     stepping : bool
         Whether steps are being taken; before, a signal interrupts at once.
+    heard : bool
+        Whether the run has ended as it was asked to.
     """
 
     def __init__(self) -> None:
         self.asked = False
         self.stepping = False
+        self.heard = False
+        self._number = 0
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> StopSignals:
@@ -52,6 +57,10 @@ class StopSignals:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self.asked and not self.heard and kind is None:
+            command = getattr(self._before[signal.Signals(self._number)], "__self__", None)
+            if isinstance(command, CommandSignals):
+                command.too_late(self._number)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if not self.stepping:
@@ -62,4 +71,4 @@ class StopSignals:
             raise KeyboardInterrupt
         if self.asked:
             raise StopAtOnce("stopped at once; the last checkpoint stands")
-        self.asked = True
+        self.asked, self._number = True, number

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -18,7 +19,7 @@ import h5py
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.core.memory import available_bytes
+from wpoflow.core.memory import available_bytes, limited_bytes, needed_by
 from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.grids.labels import LABELS
 from wpoflow.solver.records.layout import ATTRIBUTES, OPTIMUM_ATTRIBUTES, SCHEMA_VERSION, Attribute, Variable
@@ -36,6 +37,8 @@ MOST_ROWS = {"time": MAX_ROWS + 2, "snapshot_time": MAX_SNAPSHOTS + 2}
 """By dimension."""
 MOST_BYTES = 1 << 29
 """Of everything that is read when a file is opened: series, axes and masses, whatever they are compressed to."""
+FILTERED = 4
+"""Copies of a chunk, at most, that HDF5 holds while it unpacks it."""
 LONGEST_TEXT = 1 << 22
 """Of an attribute."""
 MOST_ATTRIBUTES = 1000
@@ -43,8 +46,10 @@ MARKS = ("run_id", "wall_seconds", "digests")
 """Attributes that no two files have in common."""
 FORMER_TEXTS = ("accuracy", "step")
 """Numbers that schema 1 has as texts."""
-DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError, MemoryError)
+DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError)
 """What h5py raises for the many ways a file can be wrong."""
+LOST = (*DAMAGE, MemoryError)
+"""The same of a file whose sizes may be wrong, too."""
 
 
 class Contents:
@@ -186,13 +191,13 @@ class DamagedContents(Contents):
         """The attributes that can be read."""
         try:
             names = list(self.file.attrs)
-        except DAMAGE:  # the list is damaged, but single ones may not be
+        except LOST:  # the list is damaged, but single ones may not be
             names = list(ATTRIBUTES)
         found = {}
         for name in names:
             try:
                 found[name] = read_attribute(self.file, name, ATTRIBUTES)
-            except DAMAGE:
+            except LOST:
                 self.losses.append(f"attribute {name}")
         return found
 
@@ -203,7 +208,7 @@ class DamagedContents(Contents):
         """A variable, as `array` gives it."""
         try:
             data = find_data(self.file, entry)
-        except DAMAGE:
+        except LOST:
             return self.array(entry, rows)
         self._take_room(data)
         return self.array(entry, rows)
@@ -212,7 +217,7 @@ class DamagedContents(Contents):
         """A number of the optimum, or nan."""
         try:
             return super().optimum_number(name)
-        except DAMAGE:
+        except LOST:
             self.losses.append(f"attribute {name} of optimum")
             return np.nan
 
@@ -222,7 +227,7 @@ class DamagedContents(Contents):
         for entry in entries:
             try:
                 lengths.append(len(find_data(self.file, entry)))
-            except DAMAGE:  # `array` notes it
+            except LOST:  # `array` notes it
                 continue
         return statistics.mode(lengths or [0])
 
@@ -231,7 +236,7 @@ class DamagedContents(Contents):
         found = np.full([rows if length < 0 else length for length in entry.shape], np.nan)
         try:
             numbers, lost = _readable(find_data(self.file, entry))
-        except DAMAGE:
+        except LOST:
             self.losses.append(entry.path)
             return found.reshape(entry.flat)
         if rows >= 0:
@@ -262,7 +267,7 @@ def reading(path: Path, read: Callable[[Contents], T], mark: str = "") -> T:
         They are not those of a run file, or of no run; or not what they were when they had the ``mark``.
     """
     try:
-        with h5py.File(path, "r") as file:
+        with needed_by(str(path)), h5py.File(path, "r") as file:
             contents = Contents(file, path.resolve())
             if mark not in ("", contents.mark):
                 raise RunFileError(f"{path}: another run has taken its place since it was opened; open it again")
@@ -271,8 +276,6 @@ def reading(path: Path, read: Callable[[Contents], T], mark: str = "") -> T:
         raise RunFileError(f"{path}: No such file or directory") from error
     except ImplausibleError as error:
         raise RunFileError(f"{path}: its numbers are not those of a run: {error}") from error
-    except MemoryError as error:
-        raise MemoryError(f"{path}: {error}") from error
     except DAMAGE as error:
         raise RunFileError(f"{path}: not a run file of schema {SCHEMA_VERSION}: {error}") from error
 
@@ -332,9 +335,14 @@ def find_data(file: h5py.File, entry: Variable, rows: int = -1) -> h5py.Dataset:
 
 
 def check_fits(data: h5py.Dataset, size: int) -> None:
-    """Raise MemoryError if so many numbers of a data set are more than there is memory for; a few always fit."""
-    if 8 * size > MOST_BYTES and 8 * size > (available := available_bytes()):
-        raise MemoryError(f"{data.name} takes {8e-9 * size:.3g} GB, {1e-9 * available:.3g} GB are available")
+    """Raise MemoryError if so many numbers of a data set are more than there is memory for.
+
+    A few always fit, but into what a limit on address space leaves: there HDF5 would not say what it lacks.
+    """
+    limited = (limited_bytes() is not None) * (8 * size + FILTERED * 8 * math.prod(data.chunks or (1,)))
+    needed = max(limited, 8 * size if 8 * size > MOST_BYTES else 0)
+    if needed and needed > (available := available_bytes()):
+        raise MemoryError(f"{data.name} takes {1e-9 * needed:.3g} GB, {1e-9 * available:.3g} GB are available")
 
 
 def _is_scalar(item: h5py.Group, name: str) -> bool:
@@ -353,7 +361,7 @@ def _readable(data: h5py.Dataset) -> tuple[FloatArray, int]:
     for block in data.iter_chunks():
         try:
             numbers[block] = data[block]
-        except DAMAGE:
+        except LOST:
             lost += numbers[block].size
     return numbers, lost
 

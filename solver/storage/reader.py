@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.memory import needed_by
 from wpoflow.core.text import one_line
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.layout import PROBLEM_ARRAYS, SCHEMA_VERSION, Variable, variables
@@ -65,7 +66,7 @@ def open_run(path: str | os.PathLike[str], *, anyway: bool = False) -> Run:
 
 def _read_damaged(path: Path, damage: str) -> Run:
     try:
-        with h5py.File(path, "r", locking=False) as file:  # it may be of a run that is still going
+        with needed_by(str(path)), h5py.File(path, "r", locking=False) as file:  # it may be of a run that still goes
             contents = DamagedContents(file, path)
             run = _read(contents)
     except DAMAGE as error:
@@ -99,6 +100,7 @@ def _read(contents: Contents) -> Run:
         rho=contents.at_once(table["rho"]),
         attributes=attributes,
         problem_arrays=contents.later(partial(_problem, table=table)) if contents.has("problem") else None,
+        source=str(contents.path),
     )
 
 

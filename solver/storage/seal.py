@@ -14,6 +14,7 @@ from pathlib import Path
 
 import h5py
 
+from wpoflow.core.memory import needed_by
 from wpoflow.solver.storage.atomic import NoTrailerError, OutputLock, RunFileError, append_trailer, check_trailer
 from wpoflow.solver.storage.contents import DAMAGE
 from wpoflow.solver.storage.digests import added, altered
@@ -82,7 +83,7 @@ def data_end(path: Path) -> int | None:
 def _check_contents(path: Path, otherwise: str) -> list[str]:
     """Raise RunFileError unless the contents of a file without a trailer are as they were; what was added to them."""
     try:
-        with h5py.File(path, "r") as file:
+        with needed_by(str(path)), h5py.File(path, "r") as file:
             changed = altered(file)
             more = [] if changed is None else added(file)
     except DAMAGE as error:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from wpoflow.core.arguments import check_mapping
 from wpoflow.core.arrays import FloatArray
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import ProblemFile, read_problem
@@ -32,7 +33,7 @@ from wpoflow.solver.registry import AUTOMATIC, FLOWS
 from wpoflow.solver.runs.compile_timer import CompileTimer
 from wpoflow.solver.runs.evolve import Progress, evolve, run_settings
 from wpoflow.solver.schemes.choice import chosen_scheme
-from wpoflow.solver.storage.atomic import RunFileError, checkpoint_folder
+from wpoflow.solver.storage.atomic import RunFileError, checkpoint_folder, write_text
 from wpoflow.solver.storage.checkpoints import CheckpointFolder
 from wpoflow.solver.storage.writer import open_run
 from wpoflow.studies.comparison.contestant import Contestant, contestants
@@ -79,6 +80,8 @@ class Asked:
 
 def measured(asked: Asked, rates: RatesOf) -> Comparison:
     """Run the flows and measure what each takes to which gap; ``rates`` gives guaranteed and sharp rate of a run."""
+    check_mapping("cells", asked.cells, "{'x': 64}")
+    check_mapping("set", asked.set, "{'problem.discount': 0.5}")
     problem, chosen = asked.problem, contestants(asked.flows)
     where = None if asked.folder is None else Path(asked.folder)
     entries: list[Entry] = []
@@ -88,13 +91,27 @@ def measured(asked: Asked, rates: RatesOf) -> Comparison:
             runs = _of_grid(problem, chosen, where, timer, asked)
         else:
             runs = _of_file(problem, chosen, where, timer, asked)
-        for one, path, done, clock in runs:
-            cpu = clock.until(done.series["time"]) if clock is not None else known.get(_run_id(done))
-            if cpu is None or len(cpu) != len(done.series["time"]):
-                cpu = np.full(len(done.series["time"]), np.nan)
-            entries.append(Entry(one.label, path, done, np.asarray(cpu, dtype=np.float64), rates(done)))
-            if done.status == "interrupted":
-                break
+        try:
+            for one, path, done, clock in runs:
+                cpu = clock.until(done.series["time"]) if clock is not None else known.get(_run_id(done))
+                if cpu is None or len(cpu) != len(done.series["time"]):
+                    cpu = np.full(len(done.series["time"]), np.nan)
+                entries.append(Entry(one.label, path, done, np.asarray(cpu, dtype=np.float64), rates(done)))
+                if done.status == "interrupted":
+                    break
+        except KeyboardInterrupt:  # between two steps of different runs
+            if where is not None and entries and known.keys() <= {_run_id(entry.run) for entry in entries}:
+                write_report(_of(problem, entries), where)
+            raise
+    return _of(problem, entries)
+
+
+def write_report(found: Comparison, folder: Path) -> Path:
+    """Write the numbers of a comparison into its folder, where the next one finds what its runs have taken."""
+    return write_text(folder / REPORT, json.dumps(found.as_dict(), indent=1, allow_nan=False) + "\n")
+
+
+def _of(problem: str | Path | GridMDP, entries: Sequence[Entry]) -> Comparison:
     name = problem.title if isinstance(problem, GridMDP) else problem
     return Comparison(entries[0].run.title, str(name), tuple(entries))
 

@@ -23,6 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wpoflow.core.arguments import check_mapping
 from wpoflow.core.text import did_you_mean, one_line
 from wpoflow.problems.problem_file import names_file, read_problem
 from wpoflow.studies.sweep.plan import SETTINGS, Plan, make_plan
@@ -141,6 +142,11 @@ def plan_of(problem: Any, over: Mapping[str, Any] | None, together: Sequence[Map
             f"problem is of type {type(problem).__name__}; it must be the name of a gallery problem or a file, or a "
             "list of them, whose keys can be swept"
         )
+    check_mapping("over", over, "{'problem.discount': [0.5, 0.9]}")
+    for group in together:
+        check_mapping("together", group, "[{'cells.x': [8, 16], 'cells.u': [8, 16]}]")
+    check_mapping("set", same.get("set"), "{'problem.discount': 0.5}")
+    check_mapping("cells", same.get("cells"), "{'x': 64}")
     problems = [os.fspath(name) for name in names]
     files = [name for name in problems if names_file(name) and study_content(name) is not None]
     if not (files or over or together) and problems:

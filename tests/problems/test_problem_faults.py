@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import wpoflow as wpo
 from tests.problems.test_problem_file import MINIMAL, changed
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.problem_file import parse_problem, read_problem
@@ -225,3 +227,25 @@ def test_discount_and_temperature_cannot_be_given_twice(key: str) -> None:
     name = key.split(".")[1]
     with pytest.raises(ProblemError, match=f"{key}: the name is already taken by problem.{name}"):
         parse_problem(changed({key: 0.5}))
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: wpo.load_problem("lqr", cells=4), "cells is of type int; it must be a mapping by names, as {'x': 64}"),
+        (lambda: wpo.load_problem("lqr", set="problem.discount=0.5"), "set is of type str; it must be a mapping"),
+        (lambda: wpo.refine("lqr", 3, cells=7), "cells is of type int"),
+        (lambda: wpo.compare("lqr", ["fisher-rao"], set=["a"]), "set is of type list"),
+        (lambda: wpo.sweep("lqr", ["problem.discount"]), "over is of type list; it must be a mapping by names"),
+        (lambda: wpo.sweep("lqr", {"problem.discount": [0.5]}, cells=(8, 8)), "cells is of type tuple"),
+        (lambda: wpo.validate_problem("lqr", cells=3), "cells is of type int"),
+        (
+            lambda: wpo.from_environment("MountainCarContinuous-v0", discount=0.9, temperature=0.1, cells=4),
+            "cells is of",
+        ),
+    ],
+)
+def test_what_is_to_be_a_mapping_is_refused_by_name(call: Callable[[], object], says: str) -> None:
+    with pytest.raises(TypeError) as found:
+        call()
+    assert str(found.value).startswith(says)

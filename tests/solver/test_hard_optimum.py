@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -158,3 +161,36 @@ def test_what_cannot_be_asked_for_is_said(given_: dict[str, object], words: str)
         solve_optimum(mdp, **given_)  # type: ignore[arg-type]
     with pytest.raises(TooColdError):
         solve_optimum(mdp, temperature=1e-200)
+
+
+def exactly(cost: FloatArray, rows: FloatArray, discount: float, policy: Sequence[int]) -> list[Fraction]:
+    """V of a deterministic policy in rational arithmetic."""
+    n, gamma = len(cost), Fraction(discount)
+    system = [
+        [(i == j) - gamma * Fraction(rows[i, policy[i], j]) for j in range(n)] + [Fraction(cost[i, policy[i]])]
+        for i in range(n)
+    ]
+    for i in range(n):
+        pivot = next(r for r in range(i, n) if system[r][i] != 0)
+        system[i], system[pivot] = system[pivot], system[i]
+        system[i] = [x / system[i][i] for x in system[i]]
+        for r in set(range(n)) - {i}:
+            system[r] = [a - system[r][i] * b for a, b in zip(system[r], system[i], strict=True)]
+    return [row[n] for row in system]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("far", [1e-3, 1e-6, 1e-8, 1e-9, 1e-10])
+def test_nearly_without_discount_it_is_the_least_in_the_average(seed: int, far: float) -> None:
+    """Rounding of V is then far above the differences of actions, but the same in all states."""
+    generator = np.random.default_rng(seed)
+    rows = generator.integers(1, 9, (3, 3, 3)) / 1.0
+    rows[..., 0] += 32.0 - rows.sum(axis=2)
+    rows /= 32.0  # sums are one exactly
+    cost = generator.integers(-40, 40, (3, 3)) / 8.0
+    best = solve_optimum(tabular(cost, rows, 1.0 - far), temperature=0.0)
+    values = {p: exactly(cost, rows, 1.0 - far, p) for p in itertools.product(range(3), repeat=3)}
+    least = np.array([float(min(value[i] for value in values.values())) for i in range(3)])
+    taken = values[tuple(int(k) for k in best.policy.argmax(axis=1))]
+    assert np.array(taken, dtype=float) == pytest.approx(least, rel=1e-12, abs=1e-9)
+    assert best.value == pytest.approx(least, rel=64.0 * np.finfo(float).eps / far)

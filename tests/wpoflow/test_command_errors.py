@@ -135,7 +135,7 @@ def test_all_faults_of_a_file_are_told_at_once(call: Call) -> None:
     [
         (ZeroDivisionError("a bug"), 70, "internal error: ZeroDivisionError: a bug (test_command_errors.py:"),
         (ValueError("shapes (3,) (4,)"), 70, "internal error: ValueError: shapes (3,) (4,) (test_command_errors.py:"),
-        (MemoryError("Unable to allocate 3 TiB"), 4, "out of memory: Unable to allocate 3 TiB\n"),
+        (MemoryError("Unable to allocate 3 TiB"), 4, "out of memory: lqr: Unable to allocate 3 TiB\n"),
     ],
 )
 def test_a_fault_inside_the_solver(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -173,3 +174,70 @@ def test_the_handlers_of_the_process_are_given_back(
     assert len(within) == 2
     for taken in within:  # all of them were taken over
         assert not any(a == b for a, b in zip(taken, before, strict=True))
+
+
+LATE = """
+import json, signal
+from wpoflow.solver.runs.recorder import Recorder
+closing, count = Recorder.close, [0]
+def close(*arguments):
+    found = closing(*arguments)
+    count[0] += 1
+    if count[0] == {which}:
+        os.kill(os.getpid(), signal.{number})
+    return found
+Recorder.close = close
+import atexit
+atexit.register(lambda: print("runs", count[0], flush=True))
+"""
+SMALL = ["lqr", "--cells", "x=12", "--cells", "u=12"]
+COMPARE = ["compare", *SMALL, "--flow", "wasserstein", "--flow", "fisher-rao", "--flow", "mirror:step=1"]
+COMPARE += ["--until", "0.1", "-o", "out"]
+SWEEP = ["sweep", *SMALL, "--over", "problem.temperature=0.1,0.2", "--until", "0.1", "-o", "out"]
+
+
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        (COMPARE, "SIGTERM"),
+        (SWEEP, "SIGINT"),
+        (["refine", *SMALL, "--levels", "3", "--time", "0.2"], "SIGINT"),
+        (["validate", "lqr", "bandit", "--only", "pointwise_descent"], "SIGINT"),
+        (["limits", "metastability"], "SIGHUP"),
+        (["doctor"], "SIGINT"),
+    ],
+    ids=lambda given: given[0] if isinstance(given, list) else given,
+)
+def test_a_signal_after_the_last_step_of_a_run_is_heard_before_the_next(
+    tmp_path: Path, command: list[str], number: str
+) -> None:
+    """It came too late for the run, which is kept, and the command goes on to nothing else."""
+    process = started(tmp_path, command, LATE.format(which=1, number=number))
+    shown, said = process.communicate(timeout=120)
+    assert (process.returncode, len(said.splitlines())) == (130, 1), said
+    assert said.startswith("wpoflow: interrupted")
+    assert shown.splitlines()[-1] == "runs 1"
+    assert left(tmp_path) == set()
+    assert len(list(tmp_path.glob("out/*.h5"))) == ("out" in command)
+
+
+def test_what_a_comparison_has_done_is_kept(tmp_path: Path) -> None:
+    """Files, and processor times of runs before the one at whose end it was interrupted."""
+    process = started(tmp_path, COMPARE, LATE.format(which=2, number="SIGINT"))
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert said == "wpoflow: interrupted; what is done is kept, and the same command with -o out goes on\n"
+    before = {path: path.read_bytes() for path in tmp_path.glob("out/*.h5")}
+    assert len(before) == 2
+    _, said = started(tmp_path, COMPARE).communicate(timeout=120)
+    assert said == ""
+    assert {path: path.read_bytes() for path in before} == before
+    flows = json.loads((tmp_path / "out" / "compare.json").read_text())["flows"]
+    assert [None in flow["rows"]["cpu_seconds"] for flow in flows] == [False, True, False]
+
+
+def test_a_single_run_that_is_over_is_over(tmp_path: Path) -> None:
+    process = started(tmp_path, ["run", *SMALL, "--until", "0.1"], LATE.format(which=1, number="SIGINT"))
+    _, said = process.communicate(timeout=120)
+    assert (process.returncode, said) == (0, "")
+    assert (tmp_path / "lqr.h5").is_file()

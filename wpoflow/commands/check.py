@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from wpoflow.commands.prepare import build, refuse_gap_below_rounding, scheme_used
+from wpoflow.commands.subject import naming_its_subject
 from wpoflow.core.text import one_line
 from wpoflow.estimate import seconds_if_factored, seconds_per_step
 from wpoflow.exits import Exit
@@ -32,6 +33,7 @@ def _whole(points: list[float]) -> bool:
     return all(math.isclose(x, round(points[0]) + k, abs_tol=1e-9) for k, x in enumerate(points))
 
 
+@naming_its_subject
 def main(*, asked: Mapping[str, Any]) -> Exit:
     """Print the resolved problem, then its sizes, kernels and estimates; nothing before all that may fail."""
     stated = read_problem(**asked)

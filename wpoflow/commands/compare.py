@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from wpoflow.commands.outputs import check_report, files_read
+from wpoflow.commands.subject import naming_its_subject
 from wpoflow.compiling import telling_of_compiling
 from wpoflow.exits import CommandError, Exit, warn
 from wpoflow.problems.errors import ProblemError
@@ -20,6 +20,7 @@ JSON, CSV, FIGURE, PAGE = "compare.json", "compare.csv", "compare.png", "compare
 DOES = {"run": "is run", "resume": "is gone on with", "keep": "is there and whole, and is kept"}
 
 
+@naming_its_subject
 def main(
     *,
     asked: Mapping[str, Any],
@@ -64,8 +65,13 @@ def main(
         raise
     except ValueError as error:
         raise CommandError(Exit.UNUSABLE, f"--{error}" if str(error).startswith("flow ") else str(error)) from error
+    except KeyboardInterrupt as error:
+        kept = f"what is done is kept, and the same command with -o {folder} goes on"
+        raise CommandError(Exit.INTERRUPTED, f"interrupted; {kept}") from error
+    from wpoflow.studies.comparison.study import write_report
+
     written = [
-        write_text(folder / JSON, json.dumps(found.as_dict(), indent=1, allow_nan=False) + "\n"),
+        write_report(found, folder),
         write_text(folder / CSV, found.as_csv()),
     ]
     from wpoflow.commands.plot import write_figure

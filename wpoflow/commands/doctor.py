@@ -77,7 +77,7 @@ def self_test() -> list[tuple[str, float, float]]:
     from wpoflow.problems.load import load_problem
     from wpoflow.solver.bellman.optimum import solve_optimum
     from wpoflow.solver.registry import FLOWS, own_step_flows
-    from wpoflow.solver.runs.evolve import evolve
+    from wpoflow.solver.runs.evolve import evolve_to_the_end
 
     mdp = load_problem("lqr", cells=CELLS)
     best = solve_optimum(mdp)
@@ -86,7 +86,7 @@ def self_test() -> list[tuple[str, float, float]]:
     ways |= {name: {"flow": name} for name in FLOWS if name != "wasserstein"}
     for scheme, way in ways.items():
         way |= {"step": FLOWS[scheme].step or UNTIL / OWN_STEPS} if scheme in own_step_flows() else {"accuracy": 1e-3}
-        run = evolve(mdp, until=UNTIL, optimum=best, **way)
+        run = evolve_to_the_end(mdp, until=UNTIL, optimum=best, **way)
         series = run.series
         scale = float(np.abs(best.value).max()) / (1.0 - mdp.discount)
         by_difference = series["value_rho"] - float(mdp.rho @ best.value)

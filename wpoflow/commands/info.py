@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from wpoflow.commands.subject import naming_its_subject
 from wpoflow.exits import CommandError, Exit, warn
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.storage.atomic import RunFileError
@@ -14,6 +15,7 @@ from wpoflow.solver.storage.writer import open_run
 from wpoflow.views.terminal import bytes_text, hand_out, path_text, show, summary, table
 
 
+@naming_its_subject
 def main(*, file: Path, as_json: bool, anyway: bool) -> Exit:
     """Print the summary of a run file, or all its attributes and series' ends as JSON."""
     try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from wpoflow.commands.outputs import files_read
 from wpoflow.commands.prepare import build
+from wpoflow.commands.subject import naming_its_subject
 from wpoflow.core.text import one_line
 from wpoflow.exits import CommandError, Exit
 from wpoflow.problems.problem_file import read_problem
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from wpoflow.core.communicator import Communicator
 
 
+@naming_its_subject
 def main(
     *,
     asked: Mapping[str, Any],

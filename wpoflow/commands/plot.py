@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from wpoflow.commands.subject import naming_its_subject
 from wpoflow.compiling import telling_of_compiling
 from wpoflow.exits import Exit
 from wpoflow.solver.storage.atomic import check_output, writing
@@ -21,6 +22,7 @@ REPORT, REFINEMENT = ".json", "refinement"
 STUDY, STUDY_KINDS = ".nc", ("study", "curves", "map")
 
 
+@naming_its_subject
 def main(
     *,
     files: Sequence[Path],
@@ -88,6 +90,7 @@ def _study(
     return Exit.DONE
 
 
+@naming_its_subject
 def movie(*, file: Path, output: Path, state: Mapping[str, float], fps: float, force: bool) -> Exit:
     """Write the movie of a run."""
     from wpoflow.solver.storage.writer import open_run

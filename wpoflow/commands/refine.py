@@ -9,6 +9,7 @@ from typing import Any
 
 from wpoflow.commands.outputs import check_report, files_read
 from wpoflow.commands.plot import check_figure, write_figure
+from wpoflow.commands.subject import naming_its_subject
 from wpoflow.compiling import telling_of_compiling
 from wpoflow.exits import CommandError, Exit
 from wpoflow.problems.errors import ProblemError
@@ -23,6 +24,7 @@ from wpoflow.views.terminal import path_text, show
 REPORT = "refine.json"
 
 
+@naming_its_subject
 def main(
     *,
     asked: Mapping[str, Any],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from wpoflow.commands.prepare import build
 from wpoflow.commands.run import before, ended, mendable
+from wpoflow.commands.subject import naming_its_subject
 from wpoflow.exits import CommandError, Exit, warn
 from wpoflow.ranks import ending_together, joined, speaks
 from wpoflow.views.progress import BeforeFirstStep, ProgressView
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from wpoflow.core.communicator import Communicator
 
 
+@naming_its_subject
 def main(
     *,
     file: Path,

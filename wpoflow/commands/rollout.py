@@ -7,6 +7,7 @@ import math
 import time
 from pathlib import Path
 
+from wpoflow.commands.subject import naming_its_subject
 from wpoflow.core.text import one_line
 from wpoflow.exits import CommandError, Exit
 from wpoflow.problems.environments.gym import make_environment
@@ -18,6 +19,7 @@ from wpoflow.solver.storage.writer import open_run
 from wpoflow.views.terminal import hand_out, path_text, show, table
 
 
+@naming_its_subject
 def main(
     *, file: Path, environment: str, episodes: int, seed: int, mode: str | None, policy: str | None, as_json: bool
 ) -> Exit:

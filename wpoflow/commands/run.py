@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from wpoflow.commands.outputs import files_read
 from wpoflow.commands.prepare import Prepared, build, scheme_used
+from wpoflow.commands.subject import naming_its_subject
 from wpoflow.core.text import one_line
 from wpoflow.exits import CommandError, Exit, describe, exit_status, warn
 from wpoflow.problems.problem_file import ProblemFile, read_problem
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from wpoflow.solver.runs.beginning import Beginning
 
 
+@naming_its_subject
 def main(
     *,
     asked: Mapping[str, Any],

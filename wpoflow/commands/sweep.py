@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wpoflow.commands.subject import naming_its_subject
 from wpoflow.compiling import telling_of_compiling
 from wpoflow.exits import CommandError, Exit, warn
 from wpoflow.studies.sweep.points import resolved
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 MOST_TOLD = 20  # points that failed
 
 
+@naming_its_subject
 def main(
     *,
     names: Sequence[str],

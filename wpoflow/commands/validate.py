@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wpoflow.commands.outputs import check_report
+from wpoflow.commands.subject import naming_its_subject
 from wpoflow.compiling import telling_of_compiling
 from wpoflow.core.registry import choices
 from wpoflow.core.text import did_you_mean
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from wpoflow.views.report import CaseView
 
 
+@naming_its_subject
 def main(
     *,
     targets: Sequence[str],
@@ -36,6 +38,7 @@ def main(
     import numpy as np
 
     from wpoflow.commands.info import warn_of_damage
+    from wpoflow.core.memory import needed_by
     from wpoflow.solver.storage.atomic import RunFileError
     from wpoflow.solver.storage.plausible import implausible
     from wpoflow.solver.storage.writer import open_run
@@ -76,18 +79,20 @@ def main(
     results: list[SuiteResult] = []
     with telling_of_compiling(quiet):
         for target in runs:
-            run = open_run(target, anyway=anyway)
-            warn_of_damage(run, target)
-            try:
-                if (why := implausible(run)) is not None:
-                    raise RunFileError(f"{target}: its numbers are not those of a run: {why}")
-                with np.errstate(all="ignore"):  # the verdicts tell of numbers that are none
-                    results.append(validate_run(run, target, only, watching))
-            except EvidenceError as error:
-                raise CommandError(Exit.UNUSABLE, str(error)) from error
+            with needed_by(target):
+                run = open_run(target, anyway=anyway)
+                warn_of_damage(run, target)
+                try:
+                    if (why := implausible(run)) is not None:
+                        raise RunFileError(f"{target}: its numbers are not those of a run: {why}")
+                    with np.errstate(all="ignore"):  # the verdicts tell of numbers that are none
+                        results.append(validate_run(run, target, only, watching))
+                except EvidenceError as error:
+                    raise CommandError(Exit.UNUSABLE, str(error)) from error
         for problem in problems:
             tell(f"problem {problem.name}")
-            results.append(validate_problem(problem, level, only, watching))
+            with needed_by(problem.label):
+                results.append(validate_problem(problem, level, only, watching))
         if not targets:
             results.append(validate_everything(LEVELS[level], only, tell, watching))
     result = merged(results)
