@@ -10,10 +10,11 @@ lambda_s = e^-delta times the larger of the gaps of p* and g.  What is certified
 
     2 min_s max(alpha_s, beta_s(M_s)) share,   M_s the least with tau T_s(M_s) <= (1 - gamma) L,
     share = max(1 - gamma, (1 - gamma/(2 sqrt 2) sqrt(r/(tau (1 - gamma))))_+^2),
-    r = min(max u, tau max delta/gamma).
+    r = min(max u, (tau/gamma) sqrt(max_i h_i)),
+    h = min(h, (1 - gamma) delta^2 + gamma min(P* h + sqrt(u/(2 tau)) osc_a P h, max_a P h)), from max delta^2 on.
 
-alpha_s is taken as given: a bound, judged elsewhere.  What a certificate along rho gives away, 1 - share = r and its
-excess, obey r excess >= b^2 >= tau/(8 (1 - gamma)) sum d*_s delta_s^2, as no bound of later occupancies is below d*.
+alpha_s is taken as given: a bound, judged elsewhere.  What a certificate along rho gives away, 1 - share = q and its
+excess, obey q excess >= b^2 >= tau/(8 (1 - gamma)) sum d*_s delta_s^2, as no bound of later occupancies is below d*.
 At an instant the guaranteed rate is 2 tau/(1 - gamma) sum d_s beta_s KL(p_s|g_s)/gap, beta_s the larger of alpha_s and
 lambda_s max_M (1 + m)/K(M) (1 - T/Ent) of g itself, m = sum sqrt(p g), T = sum over x > M of g phi(x); between values
 of x T is constant and K increases, so that the maximum is at one of them.
@@ -22,6 +23,7 @@ of x T is constant and K increases, so that the maximum is at one of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -31,6 +33,7 @@ from wpoflow.validation.independent.generator import Frozen, Geometry
 from wpoflow.validation.independent.policy import PolicyValues, bregman, entropy_terms
 
 HALVINGS = 80
+ROUNDS = 400
 
 
 def _factor(log_most: float) -> float:
@@ -106,7 +109,7 @@ class CertificateAgain:
         self, mdp: GridMDP, geometry: Geometry, policy: FloatArray, best_q: FloatArray, best_log: FloatArray,
         values: PolicyValues, alpha_best: FloatArray, alpha_now: FloatArray,
     ) -> None:  # fmt: skip
-        self.mdp, self.values = mdp, values
+        self.mdp, self.values, self.best = mdp, values, np.exp(best_log)
         tau, gamma = mdp.temperature, mdp.discount
         self.present = Frozen.of(geometry, values.q, mdp.reference_mass, tau)
         optimal = Frozen.of(geometry, best_q, mdp.reference_mass, tau)
@@ -131,11 +134,17 @@ class CertificateAgain:
             for k in states
         ]
 
-    @property
+    @cached_property
     def share(self) -> float:
         """What of 2 beta reaches the sup norm."""
         tau, gamma, meant = self.mdp.temperature, self.mdp.discount, self.mdp.counted
-        reach = min(float(self.u[meant].max()), tau * float(self.delta[meant].max()) / gamma)
+        visited = np.where(meant, self.delta, 0.0) ** 2
+        apart, mean = np.sqrt(np.where(meant, self.u, 0.0) / (2.0 * tau)), np.full_like(visited, visited.max())
+        for _ in range(ROUNDS):
+            ahead = self.mdp.transition.expect(mean)
+            later = (self.best * ahead).sum(axis=1) + apart * np.ptp(ahead, axis=1)
+            mean = np.minimum(mean, (1.0 - gamma) * visited + gamma * np.minimum(later, ahead.max(axis=1)))
+        reach = min(float(self.u[meant].max()), tau * float(np.sqrt(mean[meant].max())) / gamma)
         left = max(1.0 - gamma / (2.0 * np.sqrt(2.0)) * np.sqrt(reach / (tau * (1.0 - gamma))), 0.0)
         return float(max(1.0 - gamma, left**2))
 
