@@ -2,7 +2,8 @@
 
 From each snapshot |V - V*|_sup and gap(rho) must stay below what the certificate allows (`validation.certificate`), and
 where the problem is at hand the dissipation of each snapshot above the guarantee of that instant.  In every row the
-rate that is certified of gap(rho) must not exceed the observed one.  Runs of unsplit backward Euler steps are held to
+rate that is certified of gap(rho) must not exceed the observed one, and what is certified is what the certificates
+give (`certified_rows`).  Runs of unsplit backward Euler steps are held to
 the fully discrete form, in which no time error enters; error-controlled runs to that of the flow.  Steps of another
 kind follow neither, and nothing is certified of them.
 
@@ -20,13 +21,12 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate
-from wpoflow.validation.certificate.issue import Issued
 from wpoflow.validation.certificate.statement import Certificate, best
+from wpoflow.validation.claims.certified_rows import row_measurements
 from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.claims.static_inequality import above_rounding, rate_measurement
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.lower_bounds import lower_bounds
-from wpoflow.validation.constants.proven import proven
 from wpoflow.validation.evidence import LARGEST_ROUNDING_SHARE, Evidence
 from wpoflow.validation.finding import Hypothesis, Measurement
 from wpoflow.validation.independent.certificate import CertificateAgain
@@ -41,7 +41,6 @@ FORMED = (
     "certified rate of |V - V*|_sup",
     "least price of gap(rho)",
     "guarantee of the instant",
-    "rate of gap(rho) in later rows",
 )
 
 
@@ -75,7 +74,7 @@ def judge(evidence: Evidence) -> Judgement:
     if evidence.dissipates:
         rates = rate_measurement(evidence, "certified over observed rate of gap(rho)", evidence.certified_rho.rate)
         found.append(replace(rates, slack=None))  # proven for each row by itself: no constant is asked for
-    found += _formed_again(evidence)
+    found += [*row_measurements(evidence), *_formed_again(evidence)]
     ends = {"|V - V*|_sup": best(issued[-1].sup_norm), "gap(rho)": best(issued[-1].along_rho)}
     last = {name: entry for name, entry in ends.items() if entry is not None}
     sharp = 2.0 * float(evidence.spectral_gaps[evidence.slowest])
@@ -154,7 +153,6 @@ def _formed_again(evidence: Evidence) -> list[Measurement]:
         ]
         ratios += [(FORMED[1], again.square(occupancy) / max(one.square, 1e-300)) for one in entry.later]
         ratios.append((FORMED[2], _over(entry.instantaneous, again.instantaneous())))
-        ratios += [(FORMED[3], ratio) for ratio in _later_rows(evidence, entry)]
         for name, ratio in ratios:
             noise = again.noise if name in (FORMED[0], FORMED[2]) else 0.0
             if not ratio - noise <= found[name][0] - found[name][2]:
@@ -164,21 +162,6 @@ def _formed_again(evidence: Evidence) -> list[Measurement]:
         for name, (ratio, where, noise) in found.items()
         if where
     ]
-
-
-def _later_rows(evidence: Evidence, issued: Issued) -> list[float]:
-    """What is said of the rate in rows after a snapshot over 2 beta ((1 - b/sqrt y)^2 - L/y), at most b <= sqrt y."""
-    series, gamma, tau = evidence.run.series, evidence.discount, evidence.temperature
-    rows = np.flatnonzero((series["time"] >= issued.time) & evidence.judged)
-    gap, largest = series["gap"][rows], evidence.largest_gap[rows]
-    found = []
-    for one in issued.later:
-        said = one.rates(gap, one.squares(largest, gamma, tau))
-        own = (gamma * largest) ** 2 * one.weight / (8.0 * tau * (1.0 - gamma))
-        kept = np.clip(1.0 - np.sqrt(np.minimum(one.square, own) / gap), 0.0, None)
-        formed = 2.0 * float(proven(one.beta)) * (kept * kept - one.beyond / gap)
-        found += [_over(float(a), float(b)) for a, b in zip(said, formed, strict=True) if a > 0.0]
-    return [ratio if ratio >= 0.0 else np.inf for ratio in found]
 
 
 def _over(said: float, formed: float) -> float:
