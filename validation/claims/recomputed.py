@@ -33,7 +33,7 @@ from wpoflow.validation.independent.series import recomputed_series, soft_optima
 SNAPSHOTS = 4
 RELATIVE = 1e-9
 STATES = 8
-MEANT = 1e-4
+MEANT = 1e-10
 MOST_ACTIONS = 600  # cells that dense eigenvalues are computed of
 
 
@@ -125,6 +125,7 @@ def _allowances(evidence: Evidence, found: dict[str, float], row: int, noise: fl
     spread = 1.0 + float(np.abs(evidence.log_mass).max())
     return {
         "value_rho": noise,
+        "cost_rho": noise,
         "gap": (share + RELATIVE) * found["gap"] + floor,
         "gap_sup": (2.0 * np.sqrt(floor / max(found["gap_sup"], floor)) + RELATIVE) * found["gap_sup"] + floor,
         "kl_sup": (2.0 * np.sqrt(scale / max(found["kl_sup"], scale)) + shift) * found["kl_sup"] + scale,

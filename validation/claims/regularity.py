@@ -79,6 +79,8 @@ def judge(evidence: Evidence) -> Judgement:
     if actions and all(axis.counted == LABELS for axis in actions):
         words = f"the values of {', '.join(axis.name for axis in actions)} are labels, with nothing between them"
         return (Hypothesis("actions with derivatives", False, words, scope=True),), (), {}
+    if not any(axis.points > 1 and axis.counted != LABELS for axis in actions):
+        return (Hypothesis("actions with derivatives", False, "there is one action", scope=True),), (), {}
     given = [axis.name for axis in family.axes if axis.by_edges]
     if given:
         words = f"axis {', '.join(given)} is given by edges"

@@ -28,7 +28,7 @@ from wpoflow.validation.claims.static_inequality import above_rounding, rate_mea
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.lower_bounds import lower_bounds
 from wpoflow.validation.evidence import LARGEST_ROUNDING_SHARE, Evidence
-from wpoflow.validation.finding import Hypothesis, Measurement
+from wpoflow.validation.finding import Hypothesis, Measurement, inflatable
 from wpoflow.validation.independent.certificate import CertificateAgain
 from wpoflow.validation.independent.generator import Geometry
 from wpoflow.validation.independent.policy import PolicyValues
@@ -72,8 +72,8 @@ def judge(evidence: Evidence) -> Judgement:
     found = [_worst(evidence, name, certificates[name], series[name]) for name in series]
     found.append(_instants(evidence))
     if evidence.dissipates:
-        rates = rate_measurement(evidence, "certified over observed rate of gap(rho)", evidence.certified_rho.rate)
-        found.append(replace(rates, slack=None))  # proven for each row by itself: no constant is asked for
+        name = "certified over observed rate of gap(rho)"
+        found.append(rate_measurement(evidence, name, evidence.certified_rho.rate))
     found += [*row_measurements(evidence), *_formed_again(evidence)]
     ends = {"|V - V*|_sup": best(issued[-1].sup_norm), "gap(rho)": best(issued[-1].along_rho)}
     last = {name: entry for name, entry in ends.items() if entry is not None}
@@ -91,7 +91,7 @@ def _worst(evidence: Evidence, name: str, issued: list[Certificate], values: Flo
     """The least favourable row after the least favourable certificate."""
     time, steps = evidence.run.series["time"], evidence.euler_steps
     worst: Measurement | None = None
-    largest = -np.inf
+    largest, slack = -np.inf, np.inf
     for certificate in issued:
         for row in np.flatnonzero(evidence.judged & (time > certificate.time)):
             measured = float(values[row])
@@ -100,6 +100,7 @@ def _worst(evidence: Evidence, name: str, issued: list[Certificate], values: Flo
             if not steps and measured > 0.0:
                 budget = float(evidence.time_error(abs(np.log(certificate.now / measured)))) * allowed
             noise = float(evidence.fall_rounding(np.array([measured]))[0]) * measured
+            slack = min(slack, _slack(certificate, measured, allowed))
             excess = (measured - budget - noise) / allowed
             if not excess <= largest:  # what is not a number is the worst of all
                 largest = excess if excess == excess else np.inf
@@ -109,7 +110,15 @@ def _worst(evidence: Evidence, name: str, issued: list[Certificate], values: Flo
                     quantity, measured / allowed, 1.0, "<=", where,
                     discretisation=budget / allowed, rounding=noise / allowed,
                 )  # fmt: skip
-    return worst
+    return worst if worst is None else replace(worst, slack=slack)
+
+
+def _slack(certificate: Certificate, measured: float, allowed: float) -> float:
+    """How many times the rate could be larger: by logarithms of what is left above the level; at most so of steps."""
+    above, owed = certificate.now - certificate.level, allowed - certificate.level
+    if not (measured > certificate.level and owed > 0.0 and above > 0.0):
+        return np.inf
+    return inflatable(float(np.log(above / (measured - certificate.level))), float(np.log(above / owed)))
 
 
 def _instants(evidence: Evidence) -> Measurement | None:
