@@ -239,6 +239,7 @@ CASES: dict[str, SharpCase] = {
                 "snapshots": {"times": [0.0, *_LATER]},
             },
             {"recomputed": INF, "trajectory": INF, "decay_sup_norm": INF},
+            sharper={"decay_sup_norm": 1e-8},
         ),
         SharpCase(
             "chain",
