@@ -2,7 +2,7 @@
 
 The theorem assumes a sufficiently regular solution.  On three grids of at most 16 000 pairs, all axes refined
 together by the square root of two, the suprema over times T/32, T/16, ..., T (past the boundary layer of an
-incompatible start) of
+incompatible start; whole steps of a flow that has its own) of
 
     d pi/d mu, |grad_a ln d pi/d mu|, |grad_a Q|, |grad_a^2 Q|
 
@@ -44,6 +44,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.grids.axis import Axis
 from wpoflow.solver.records.run import Run
+from wpoflow.solver.registry import FLOWS
 from wpoflow.studies.refinement.plan import LABELS, RefinedAxis
 from wpoflow.studies.refinement.problem_grids import coarsened
 from wpoflow.studies.refinement.study import RefinementError, refine
@@ -75,6 +76,10 @@ def judge(evidence: Evidence) -> Judgement:
     """Suprema on three grids, and on three action grids at a few states."""
     family = evidence.family
     assert family is not None
+    only = FLOWS[evidence.flow_name].step if evidence.flow_name in FLOWS else None
+    if only is not None:
+        words = f"{evidence.flow_name} jumps from policy to policy, and has no solution in time"
+        return (Hypothesis("a flow in time", False, words, scope=True),), (), {}
     actions = [axis for axis in family.axes if axis.kind == "action"]
     if actions and all(axis.counted == LABELS for axis in actions):
         words = f"the values of {', '.join(axis.name for axis in actions)} are labels, with nothing between them"
@@ -142,19 +147,22 @@ def _study(
     monitors: Sequence[str],
 ) -> list[tuple[str, str, tuple[float, ...]]]:
     """The suprema of some monitors on three grids, coarsest first."""
-    end = float(evidence.run.series["time"][-1])
+    end, step = float(evidence.run.series["time"][-1]), evidence.own_step
+    times = {end * 2.0**-k for k in range(EARLIEST, -1, -1)}
+    if step is not None:  # whole steps lead to them
+        times = {step * max(1, round(time / step)) for time in times}
     study = refine(
         family.make_mdp,
         axes,
         LEVELS,
         ("value_rho",),
-        times=tuple(end * 2.0**-k for k in range(EARLIEST, -1, -1)),
+        times=tuple(sorted(times)),
         directions=(direction,),
         factor=factor,
         accuracy=ACCURACY,
         flow=evidence.flow_name,
         parameters=evidence.flow_parameters,
-        own_step=evidence.own_step,
+        own_step=step,
         functions={name: _supremum(name) for name in monitors},
     )
     return [(name, direction, tuple(study.find(direction, name).values)) for name in monitors]
