@@ -21,6 +21,7 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.validation.certificate.along_rho import ROOM
 from wpoflow.validation.certificate.statement import Certificate, best
 from wpoflow.validation.claims.certified_rows import row_measurements
 from wpoflow.validation.claims.claim import Judgement, claim
@@ -146,7 +147,7 @@ def _formed_again(evidence: Evidence) -> list[Measurement]:
         return []
     geometry = Geometry.of(mdp.actions)
     best_q, best_log, _ = soft_optimal(mdp, evidence.optimum.value)
-    occupancy, found = PolicyValues(mdp, np.exp(best_log)).occupancy, dict.fromkeys(FORMED, (0.0, "", 0.0))
+    found = dict.fromkeys(FORMED, (0.0, "", 0.0))
     for entry in evidence.certificates:
         if not entry.gap > 100.0 * evidence.gap_floor:
             continue
@@ -156,11 +157,9 @@ def _formed_again(evidence: Evidence) -> list[Measurement]:
         present = lower_bounds(Generators.of(mdp, evaluate(mdp, policy).q)).best
         again = CertificateAgain(mdp, geometry, policy, best_q, best_log, values, evidence.bounds.best, present)
         ratios = [(FORMED[0], _over(one.rate, again.rate(one.level))) for one in entry.sup_norm]
-        ratios += [
-            (FORMED[1], again.square(occupancy) / max((1.0 - one.share) * one.excess, 1e-300))
-            for one in entry.along_rho
-        ]
-        ratios += [(FORMED[1], again.square(occupancy) / max(one.square, 1e-300)) for one in entry.later]
+        square = again.square(ROOM)
+        ratios += [(FORMED[1], square / max((1.0 - one.share) * one.excess, 1e-300)) for one in entry.along_rho]
+        ratios += [(FORMED[1], square / max(one.square, 1e-300)) for one in entry.later]
         ratios.append((FORMED[2], _over(entry.instantaneous, again.instantaneous())))
         for name, ratio in ratios:
             noise = again.noise if name in (FORMED[0], FORMED[2]) else 0.0

@@ -202,12 +202,7 @@ CASES: dict[str, SharpCase] = {
         SharpCase(
             "wrong well, Fisher–Rao",
             problems.wrong_well,
-            {
-                "flow": "fisher-rao",
-                "until": 3.0,
-                "accuracy": 1e-6,
-                "snapshots": {"times": [0.1 * k for k in range(31)]},
-            },
+            {"flow": "fisher-rao", "until": 0.8, "accuracy": 1e-6, "snapshots": {"times": [0.2 * k for k in range(5)]}},
             {"fisher_rao_bound": INF},
         ),
         SharpCase(
