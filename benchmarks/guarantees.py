@@ -2,12 +2,12 @@
 
     python -m benchmarks.guarantees [PROBLEM ...]
 
-Each problem is followed on the grid of level quick to a gap of 1e-10, at an accuracy of 1e-5, with 150 snapshots.  A
-line holds the sharp rate; the observed and the guaranteed one of the last row; what is certified of |V - V*|_sup there,
-over the sharp rate, with the level of the last snapshot's certificate; what is certified of gap(rho) there, over the
-observed rate, with that level and the number of states set apart; the guarantee for the last policy alone over its
-actual rate; and the gaps from which on the certified rates exceed half the sharp and half the observed one in every
-later row.
+Each problem is followed on the grid of level quick to a gap of 1e-10, at an accuracy of 1e-5, with a row and a snapshot
+forty times in each decade of time. A line holds the sharp rate; the observed and the guaranteed one of the last row;
+what is certified of |V - V*|_sup there, over the sharp rate, with the level of the last snapshot's certificate; what is
+certified of gap(rho) there, over the observed rate, with that level and the number of states set apart; the guarantee
+for the last policy alone over its actual rate; and the gaps from which on the certified rates exceed half the sharp and
+half the observed one in every later row.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from wpoflow.validation.certificate.statement import Certificate, best
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.suite import LEVELS
 
-GAP, ACCURACY, STEPS, SNAPSHOTS = 1e-10, 1e-5, 3000, 150
+GAP, ACCURACY, STEPS = 1e-10, 1e-5, 3000
+TIMES = [0.0, *np.logspace(-1.0, 3.0, 161).tolist()]
 HEAD = (
     "problem", "sharp", "observed", "guaranteed", "certified / sharp", "certified_rho / observed", "instant",
     "certified from gap", "certified_rho from gap",
@@ -43,7 +44,8 @@ def line(name: str) -> str:
         until={"gap": GAP, "steps": STEPS},
         accuracy=min(ACCURACY, problem.flow.accuracy or ACCURACY),
         flow=problem.flow.kind,
-        snapshots=SNAPSHOTS,
+        series={"times": TIMES},
+        snapshots={"times": TIMES},
     )
     evidence = Evidence(name, run, mdp)
     if not evidence.certificates:

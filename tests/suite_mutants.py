@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from tests.mutant import Mutant
 from tests.suite_mutants_flows import OF_FLOWS
+from tests.suite_mutants_records import RECORDS
 from tests.suite_mutants_theory import THEORY
 
 EVALUATION, OBSERVABLES = "solver/bellman/evaluation.py", "solver/runs/observables.py"
@@ -122,6 +123,7 @@ GROUPS: dict[str, dict[str, Mutant]] = {
     },
     **THEORY,
     **OF_FLOWS,
+    **RECORDS,
     "series": {
         "clamped mass not recorded": Mutant(
             OBSERVABLES, '"clamped_mass": float(moved)', '"clamped_mass": 0.0 * float(moved)'

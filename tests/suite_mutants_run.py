@@ -21,11 +21,12 @@ from pathlib import Path
 from tests.mutant import ROOT, Mutant, copy_tree
 from tests.suite_mutants import GROUPS
 from tests.suite_mutants_flows import FIRST as OF_FLOWS_FIRST
+from tests.suite_mutants_records import FIRST as RECORDS_FIRST
 
 SECONDS = 900
 PAGE = ROOT / "docs" / "mutants.md"
 HEAD = "| group | mutant | caught by |\n| --- | --- | --- |\n"
-FIRST = {"kernels": ("regulator", "graded path", "flat path"), **OF_FLOWS_FIRST}
+FIRST = {"kernels": ("regulator", "graded path", "flat path"), **OF_FLOWS_FIRST, **RECORDS_FIRST}
 """Cases that are looked at before all else, by group: those that need few kernels, or the flow that is changed."""
 NOT_TRIED = "not tried since it was written"
 

@@ -172,7 +172,9 @@ THEORY: dict[str, dict[str, Mutant]] = {
             "excess=0.0 * float(state_by_state.tails.max())",
         ),
         "sharp, whole share": Mutant(
-            f"{CERTIFICATE}/sup_norm.py", "return max(1.0 - discount, max(near, 0.0) ** 2)", "return 1.0"
+            f"{CERTIFICATE}/sup_norm.py",
+            "return np.asarray(np.maximum(1.0 - discount, np.maximum(near, 0.0) ** 2))",
+            "return np.ones_like(near)",
         ),
         "sharp, of the best state": Mutant(
             f"{CERTIFICATE}/sup_norm.py",

@@ -46,8 +46,10 @@ def parts(first: list[str]) -> Iterator[list[Finding]]:
         yield judge(replace(problem_evidence(problem, quick), name=name), quick)
     mdp = build_problem(read_problem("lqr", cells=CONTROL_CELLS))
     for control in CONTROLS.values():
-        if not caught(control, run_control(control, mdp)):
-            print(f"the control {control.name!r} is missed")
+        findings = run_control(control, mdp)
+        if not caught(control, findings):
+            missed = [found.claim for found in findings if found.verdict is not control.expected[found.claim]]
+            print(f"{', '.join(f'`{claim}`' for claim in missed)} on the control {control.name!r}")
             raise SystemExit(1)
     for name in gallery_names():
         yield judge(problem_evidence(read_problem(name), quick), quick)

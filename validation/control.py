@@ -24,7 +24,7 @@ from wpoflow.validation.finding import Finding, Verdict
 from wpoflow.validation.sharp_cases.problems import flat
 
 TWO_PERCENT = 1.02
-FAILS, NOT_CERTIFIED = Verdict.FAILS, Verdict.NOT_CERTIFIED
+EMPTY, FAILS, NOT_CERTIFIED = Verdict.EMPTY, Verdict.FAILS, Verdict.NOT_CERTIFIED
 
 
 def as_stated(mdp: GridMDP) -> GridMDP:
@@ -76,8 +76,8 @@ class Control:
         Makes the broken flow of a problem; None where the problem itself is outside the hypotheses.
     change : callable
         Changes the problem.
-    evidence : type
-        What the claims are judged on.
+    evidence : callable
+        Makes what the claims are judged on, of name, run, problem and flow.
     expected : dict of claim to Verdict
     how : How
         How it is followed.
@@ -92,7 +92,7 @@ class Control:
     broken: Callable[[GridMDP], Flow] | None
     expected: dict[str, Verdict]
     change: Callable[[GridMDP], GridMDP] = as_stated
-    evidence: type[Evidence] = Evidence
+    evidence: Callable[..., Evidence] = Evidence
     how: How = EULER
     falsify: Callable[[Run], Run] = as_it_is
     sound: Callable[[GridMDP], Flow] = WassersteinFlow

@@ -22,10 +22,12 @@ from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.flows.flow import Flow
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Run
 from wpoflow.validation.constants.lower_bounds import LowerBounds, lower_bounds
 from wpoflow.validation.constants.spectral_gap import spectral_gap
 from wpoflow.validation.control import (
     CONTROLLED,
+    EMPTY,
     FAILS,
     NOT_CERTIFIED,
     TWO_PERCENT,
@@ -97,6 +99,15 @@ class InflatedEvidence(Evidence):
         return LowerBounds({"inflated": 4.0 * np.where(self.reached, self.spectral_gaps, np.inf)})
 
 
+class FaintEvidence(Evidence):
+    """Knows next to nothing of the log-Sobolev constant."""
+
+    @cached_property
+    def bounds(self) -> LowerBounds:
+        """A ten millionth of the spectral gap."""
+        return LowerBounds({"faint": 1e-7 * self.spectral_gaps})
+
+
 class LargerConstants(Evidence):
     """All constants 2 % too large."""
 
@@ -110,6 +121,23 @@ class LargerConstants(Evidence):
     def spectral_gaps(self) -> FloatArray:
         """lambda."""
         return np.asarray(TWO_PERCENT * spectral_gap(self.optimal_generators))
+
+
+class OneStateRises(WassersteinFlow):
+    """Its steps lead away from the Gibbs policy in one state, hardly ever visited, and V(rho) falls all the same."""
+
+    def step(self, p: FloatArray, q: FloatArray, dt: float, out: FloatArray) -> FloatArray:
+        """See `Flow.step`."""
+        away = 0.99 * p[0]
+        away[0] += 1.0 - away.sum()
+        super().step(p, q, dt, out)
+        out[0] = away
+        return out
+
+
+def by_the_run_alone(name: str, run: Run, mdp: GridMDP, flow: Flow | None) -> Evidence:
+    """What a run file says without the problem: nothing is evaluated, and the records must tell."""
+    return Evidence(name, run, flow=flow)
 
 
 def _unreachable(mdp: GridMDP) -> GridMDP:
@@ -156,6 +184,21 @@ CONTROLS: dict[str, Control] = {
             "the flux sees the Q of the first step for ever",
             _stale,
             {"kl_contraction": FAILS, "decay_sup_norm": FAILS, "decay_weighted": FAILS},
+        ),
+        Control(
+            "one state that rises",
+            "the policy of one state moves away from its target; judged by the records alone",
+            OneStateRises,
+            {"pointwise_descent": FAILS},
+            evidence=by_the_run_alone,
+        ),
+        Control(
+            "faint constant",
+            "a ten millionth of the spectral gap stands for alpha, on a flat cost",
+            None,
+            {"static_inequality": EMPTY, "constants_ordered": EMPTY},
+            flat_cost,
+            evidence=FaintEvidence,
         ),
         Control(
             "inflated constant",

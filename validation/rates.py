@@ -94,9 +94,12 @@ def paper_rate(alpha: ProvenBound, discount: float, density_ratio: float) -> Flo
     return np.asarray(2.0 * proven(alpha) * (1.0 - discount) / density_ratio)
 
 
-def any_rho_rate(alpha: float, discount: float, theta: float) -> float:
-    """2 alpha (1 - gamma/theta): of gap(nu_theta), for any rho (`validation.claims.decay_any_rho`)."""
-    return 2.0 * alpha * (1.0 - discount / theta)
+def any_rho_rate(alpha: ProvenBound, discount: float, theta: float) -> FloatArray:
+    """2 alpha (1 - gamma/theta), of the shape of alpha: of gap(nu_theta), for any rho (claim `decay_any_rho`).
+
+    TypeError unless alpha is proven.
+    """
+    return np.asarray(2.0 * proven(alpha) * (1.0 - discount / theta))
 
 
 def mixture_rate(weights: FloatArray, spectral_gaps: FloatArray, dt: float) -> float:

@@ -46,8 +46,18 @@ FINEST = 1e-4
 """Accuracy of runs of controlled error, or the file's own if that is finer: late rates are judged to 1 %."""
 FLOORS = 1e9  # the gap stays this many rounding floors away
 SNAPSHOTS = 40
+
+
+def _cooled(flow: str, schedule: str, rate: float) -> dict[str, str]:
+    return {"flow.kind": f'"{flow}"', "flow.anneal": f'{{ schedule = "{schedule}", rate = {rate} }}'}
+
+
+FEW = {"action.a.cells": "32"}
 FOLLOWED: dict[str, tuple[str, dict[str, str]]] = {
-    "lqr, annealed": ("lqr", {"flow.kind": '"fisher-rao"', "flow.anneal": '{ schedule = "harmonic", rate = 0.3 }'}),
+    "lqr, annealed": ("lqr", _cooled("fisher-rao", "harmonic", 0.3)),
+    "bandit, annealed exponentially": ("bandit", FEW | _cooled("fisher-rao", "exponential", 0.05)),
+    "bandit, annealed logarithmically": ("bandit", FEW | _cooled("fisher-rao", "logarithmic", 1.0)),
+    "bandit, annealed, wasserstein": ("bandit", FEW | _cooled("wasserstein", "harmonic", 0.2)),
 }
 """Problems followed in other ways than their files say, by the name of the case."""
 CONTROL_CELLS = {"x": 24, "u": 24}

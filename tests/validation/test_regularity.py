@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 
 import numpy as np
 import pytest
@@ -14,9 +15,10 @@ from wpoflow.grids.grid import Grid
 from wpoflow.problems.problem_file import read_problem
 from wpoflow.problems.statement import Statement, build
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Snapshots
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.studies.refinement.plan import RefinedAxis
-from wpoflow.validation.claims.regularity import at_few_states
+from wpoflow.validation.claims.regularity import at_few_states, informations, largest_information, largest_score
 from wpoflow.validation.evidence import Evidence, Family
 from wpoflow.validation.finding import Verdict
 from wpoflow.validation.suite import LEVELS, problem_evidence
@@ -111,3 +113,50 @@ def test_a_score_that_is_rough_where_the_policy_is_does_not_hold() -> None:
 def test_labels_have_no_derivatives() -> None:
     finding = judged("regularity", problem_evidence(read_problem("grid_world"), LEVELS["quick"]))
     assert not finding.applies
+
+
+def test_fisher_information_of_a_gaussian_is_one_over_its_variance() -> None:
+    """tau/c'' of the equilibrium of a quadratic cost, whatever cells of no mass hold."""
+    for cells, error in ((64, 2e-2), (128, 5e-3)):
+        mdp = build(
+            Statement(
+                states=Grid(),
+                actions=Grid((uniform_axis("a", -6.0, 6.0, cells),)),
+                discount=0.5,
+                temperature=0.3,
+                cost=lambda a: np.asarray(0.6 * a**2),
+                dynamics={},
+            )
+        )
+        *_, last = informations(evolve(mdp, until=20.0, accuracy=1e-4))
+        assert last[0] == pytest.approx(1.2 / 0.3, rel=error)
+
+
+def test_information_sees_a_jump_and_roughness_where_the_score_is_not_looked_at() -> None:
+    """Cells of less than 1e-4 of the uniform density, ragged ones, are none of the score's and not left out of it."""
+    finding = judged("regularity", evidence(0.5))
+    (information,) = (one for one in finding.hypotheses if one.name.startswith("relative Fisher"))
+    assert not information.met
+    mdp = circle({"s": 1, "a": 400}, 0.0)
+    smooth = np.exp(np.linspace(np.log(2.0), np.log(1e-5), 400))
+    ragged = np.where((smooth < 5e-5) & (np.arange(400) % 2 == 0), smooth / 9.0, smooth)
+    found = []
+    for density in (smooth, ragged):
+        run = copy(evolve(mdp, until={"steps": 1}, step=0.1, scheme="euler"))
+        run.snapshots = Snapshots(np.ones(1), np.zeros((1, 1)), density[None, None, :] / density.sum())
+        found.append((largest_score(run), largest_information(run)))
+    assert found[1][0] == pytest.approx(found[0][0], rel=1e-6)
+    assert found[1][1] > found[0][1] + 0.2
+
+
+def test_one_action_has_no_derivatives() -> None:
+    """It held: every monitor was zero, and did not grow."""
+
+    def make(sizes: Mapping[str, int]) -> GridMDP:
+        return circle({**CELLS, **sizes, "a": 1}, 0.0)
+
+    axes = [RefinedAxis("s", "state", CELLS["s"]), RefinedAxis("a", "action", 1)]
+    case = Evidence("circle", evolve(make({}), until=1.0, accuracy=1e-3), make({}), family=Family(make, axes))
+    finding = judged("regularity", case)
+    assert not finding.applies
+    assert finding.verdict is Verdict.NOT_CERTIFIED

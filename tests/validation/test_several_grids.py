@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from wpoflow.studies.refinement.plan import RefinedAxis
 from wpoflow.validation.claims import orders
 from wpoflow.validation.evidence import Evidence, Family
 from wpoflow.validation.finding import Verdict
+from wpoflow.validation.suite import LEVELS, followed_otherwise, problem_evidence
 
 HOLDS, FAILS, NOT_CERTIFIED = Verdict.HOLDS, Verdict.FAILS, Verdict.NOT_CERTIFIED
 
@@ -61,3 +63,12 @@ def test_a_scheme_of_another_order_is_found_out(monkeypatch: pytest.MonkeyPatch)
     """The order said to be judged is two, backward Euler's is one."""
     monkeypatch.setattr(orders, "ORDER", 2.0)
     assert judged("orders", several_grids("smooth")).verdict is FAILS
+
+
+@pytest.mark.parametrize("claim", ["orders", "regularity"])
+@pytest.mark.parametrize("name", [name for name, one in followed_otherwise().items() if one.flow.anneal is None])
+def test_claims_of_several_grids_say_something_of_every_flow_or_are_not_of_it(name: str, claim: str) -> None:
+    """The whole suite stopped at policy iteration, whose step cannot be refined, and left others not certified."""
+    case = replace(problem_evidence(followed_otherwise()[name], LEVELS["full"]), name=name)
+    finding = judged(claim, case)
+    assert finding.verdict is Verdict.HOLDS or not finding.applies, finding.reason

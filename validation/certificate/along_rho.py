@@ -4,7 +4,7 @@ r"""The certificate of gap(rho): rarely visited states set apart, no concentrabi
 from now on (`constants_now`); v a bound of occupancies: d^m f <= v f + w max f for every later policy p^m and every
 f >= 0 (below).  Let B be any set of states, beta the least beta_s outside it,
 
-    b^2 = tau/(8 (1 - gamma)) (v.o^2 + w max o^2),
+    b^2 = tau/(8 (1 - gamma)) (v.o^2 + w max o^2),   or rho.h in place of the bracket, h the bound of means of `reach`,
     L   = ( sum_B v_s u_s + w max_B u + tau (sum v_s T_s + w max T) )/(1 - gamma).
 
 Then for any r in (0, 1) gap(rho) falls according to (`statement`) share = 1 - r, excess = b^2/r + L,
@@ -47,7 +47,8 @@ of alpha of the present Gibbs policy and lambda (1 + m)/K(M) (1 - T/Ent) with th
 (`entropy.present_share`).  Over the gap it is a guaranteed rate.
 
 **Rounding.**  v is enlarged by the sum of its positive residuals over 1 - gamma', by which no entry of it can be too
-small.
+small.  KL(p|g) counts at an instant less what the error of ln(p/g) may make of it: a state that has come to g up to
+rounding is worth nothing beside one that stands still.
 """
 
 from __future__ import annotations
@@ -207,7 +208,8 @@ def _sums(
 ) -> _Sums:
     counted, beta, tails = instant.counted, proven(known.beta), known.tails
     seen, drift, gaps = (np.where(counted, values, 0.0) for values in (visits, instant.drift, instant.gaps))
-    square = temperature / (8.0 * (1.0 - discount)) * (seen @ drift**2 + wide * float(drift.max()) ** 2)
+    mean = min(float(seen @ drift**2) + wide * float(drift.max()) ** 2, instant.along**2)
+    square = temperature / (8.0 * (1.0 - discount)) * mean
     order = np.argsort(beta, kind="stable")
     apart = np.concatenate([[0.0], np.cumsum((seen * gaps)[order])[:-1]])
     highest = np.concatenate([[0.0], np.maximum.accumulate(gaps[order])[:-1]])
@@ -258,8 +260,13 @@ def instantaneous_rate(instant: Evaluated, discount: float, temperature: float) 
     """Guaranteed dissipation(rho)/gap(rho) of the instant's own policy; no number where its gap is zero."""
     share = np.minimum(present_share(instant.policy, instant.gibbs, instant.log_ratio, instant.rounding), 1.0)
     beta: ProvenBound = instant.present.alpha.or_better(instant.present.gap.lowered(share))
-    weighed = instant.visits * proven(beta) * instant.divergence
-    total = float(np.where(instant.visits * instant.divergence > 0.0, weighed, 0.0).sum())
+    # an error r of f = ln(p/g) moves KL = sum p (f - 1 + e^-f) by r sum p |f| + r^2 at most, where the sum of p f^2 is
+    # at most 2 (1 + max f) KL: with c as below by c sqrt(KL)/2 + c^2/8
+    most = np.maximum(np.where(instant.policy > 0.0, instant.log_ratio, 0.0).max(axis=1), 0.0)
+    error = 2.0 * instant.rounding * np.sqrt(2.0 * (1.0 + most))
+    known = np.maximum(np.sqrt(instant.divergence) - error, 0.0) ** 2
+    weighed = instant.visits * proven(beta) * known
+    total = float(np.where(instant.visits * known > 0.0, weighed, 0.0).sum())
     if not instant.gap > 0.0:
         return math.nan
     return 2.0 * temperature / (1.0 - discount) * total / instant.gap / ENLARGED

@@ -25,6 +25,7 @@ Sources: Holley & Stroock, J. Stat. Phys. 46 (1987) 1159, doi:10.1007/BF01011161
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +36,7 @@ from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
 from wpoflow.validation.certificate.entropy import relative_entropy_density
+from wpoflow.validation.certificate.reach import later_means
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.lower_bounds import lower_bounds
 from wpoflow.validation.constants.proven import ProvenBound
@@ -83,6 +85,8 @@ class Instant:
         At least max_s (V - V*)_s, and V(rho) - V*(rho).
     counted : array (S,) of bool
         States that suprema are taken over.
+    reach, along : float
+        At least the root of the mean of drift^2 under the occupancy of every later policy: from any state, from rho.
     constants : Constants
         Proven bounds of alpha and lambda of all later Gibbs policies.
     """
@@ -96,6 +100,8 @@ class Instant:
     largest: float
     gap: float
     counted: BoolArray
+    reach: float
+    along: float
     constants: Constants
 
 
@@ -172,6 +178,8 @@ def instant_of_file(
         largest=largest,
         gap=gap,
         counted=np.ones(states, dtype=np.bool_),
+        reach=float(drift.max()),
+        along=float(drift.max()),
         constants=constants.lowered(np.exp(-drift)),
     )
 
@@ -206,6 +214,7 @@ def instant_of_problem(
     visits = occupancy(mdp, known.system)
     dissipated = WassersteinFlow(mdp).dissipation(policy, known.q)
     log_ratio, gibbs = _log_ratio(policy, log_gibbs), np.exp(log_gibbs)
+    means = later_means(np.where(mdp.counted, drift, 0.0) ** 2, gaps, optimum.policy, mdp)
     divergence = relative_entropy_density(np.where(policy > 0.0, log_ratio, 0.0), policy, gibbs).sum(axis=1)
     return Evaluated(
         time=time,
@@ -217,6 +226,8 @@ def instant_of_problem(
         largest=float(gaps[mdp.counted].max()),
         gap=float(above_rounding(float(mdp.rho @ gaps), 0.0)),
         counted=np.broadcast_to(mdp.counted, gaps.shape),
+        reach=math.sqrt(float(means[mdp.counted].max())),
+        along=math.sqrt(float(mdp.rho @ means) * (1.0 + 1e-10)),
         constants=kept.or_better(present.lowered(np.exp(-drift))),
         present=present,
         visits=visits,

@@ -166,15 +166,17 @@ def certified_sup_norm(evidence: _Known) -> CertifiedRates:
     """
     largest = evidence.largest_gap
     known = np.where(np.isfinite(largest), largest, 0.0)
-    share = np.array([share_of_flow(float(gap), evidence.discount, evidence.temperature) for gap in known])
+    share = share_of_flow(known, evidence.discount, evidence.temperature)
     # sup_norm_rate is that of share 1 - gamma
     alone = sup_norm_rate(evidence.alpha_from_now_on, evidence.discount) * share / (1.0 - evidence.discount)
     alone = np.where(np.isfinite(alone), alone, 0.0) if evidence.wasserstein else np.zeros_like(share)
     issued = [one for entry in evidence.certificates for one in entry.sup_norm]
     time, rate, level = evidence.run.series["time"], alone.copy(), np.zeros_like(alone)
     for entry in issued:
-        reaches = np.maximum(entry.share, share)
-        applies = (time >= entry.time) & (largest > 0.0)
+        applies = (time >= entry.time) & (known > 0.0)
+        # min(r, e)/sqrt e, which is at most sqrt r
+        reach = np.minimum(known, entry.reach) ** 2 / np.where(applies, largest, 1.0)
+        reaches = share_of_flow(reach, evidence.discount, evidence.temperature)
         left = reaches - entry.excess / np.where(applies, largest, 1.0)
         gives = np.where(applies, 2.0 * float(proven(entry.beta)) * left, 0.0)
         level = np.where(gives > rate, entry.excess / reaches, level)

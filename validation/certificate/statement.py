@@ -11,6 +11,7 @@ y - level is left, with theta of dt = t (`validation.rates.backward_euler_factor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,6 +49,8 @@ class Certificate:
         That which decides.
     set_apart : int
         Number of states whose own constants do not enter.
+    reach : float
+        Of `SUP_NORM`: r of `sup_norm`, by which the share of a later row may be larger.
     """
 
     quantity: str
@@ -59,6 +62,7 @@ class Certificate:
     excess: float
     state: int
     set_apart: int = 0
+    reach: float = math.inf
 
     @property
     def rate(self) -> float:

@@ -1,8 +1,9 @@
 r"""The certificate of |V - V*|_sup: no concentrability, and in the end no factor 1 - gamma.
 
 Let D >= 2 beta (Ent - T_s) in every state, now and at all later times (`constants_now`), e = |V - V*|_sup,
-excess = tau max_s T_s/(1 - gamma), and r = tau max_s drift_s/gamma now, at least max_sa sum_j P(j|s,a) (V - V*)_j and
-mostly below e.  Then e falls according to (`statement`)
+excess = tau max_s T_s/(1 - gamma), and r = (tau/gamma) sqrt(max_i sum_j d_ij drift_j^2), d_i the occupancy from i of
+any later policy: at most e, and much less where states that are far from their optimum are left at once (`reach`).
+Then e falls according to (`statement`)
 
     flow     share = max(1 - gamma, (1 - gamma/(2 sqrt 2) sqrt(r/(tau (1 - gamma))))_+^2)
     steps    share = max(1 - gamma,  1 - gamma sqrt(r/(2 tau (1 - gamma)))).
@@ -16,17 +17,17 @@ that is negative, -de/dt >= 2 beta tau/(1 - gamma) (K - max T), K = sum_j d_j KL
     KL(p|p*) = KL(p|g) + sum (p - g) ln(g/p*) + KL(g|p*) <= KL(p|g) + (o/2) sqrt(2 KL(p|g)) + o^2/8
              <= (sqrt(KL(p|g)) + o/(2 sqrt 2))^2,       o = osc ln(g/p*) = osc (Q - Q*)/tau,
 
-by Pinsker and Hoeffding.  Now and later o <= gamma min(r, e)/tau with the present r and the e of that time, as Q - Q*
-falls. The norm of a sum being at most the sum of norms, sqrt(K*) <= sqrt(K) + gamma min(r, e)/(2 sqrt 2 tau).  Insert
-K*: tau K/(1 - gamma) >= e (1 - gamma/(2 sqrt 2) min(r, e)/sqrt(e tau (1 - gamma)))_+^2, and min(r, e)/sqrt(e) <=
-sqrt(r), whatever e has become.  And tau K/(1 - gamma) >= tau KL(p_i|g_i) = (V - TV)_i >= (1 - gamma) e, as d_i >= 1 -
-gamma.
+by Pinsker and Hoeffding. Now and later o <= drift and o <= gamma e/tau with the present drift and the e of that time,
+as Q - Q* falls, so that the mean of o^2 is at most (gamma min(r, e)/tau)^2. The norm of a sum being at most the sum of
+norms, sqrt(K*) <= sqrt(K) + gamma min(r, e)/(2 sqrt 2 tau). Insert K*: tau K/(1 - gamma) >= e (1 - gamma/(2 sqrt 2)
+min(r, e)/sqrt(e tau (1 - gamma)))_+^2, and min(r, e)/sqrt(e) <= sqrt(r), whatever e has become. And tau K/(1 - gamma)
+>= tau KL(p_i|g_i) = (V - TV)_i >= (1 - gamma) e, as d_i >= 1 - gamma.
 
 *Proof, steps.*  KL is convex, so KL(p|g) - KL(p'|g) >= dt D(p'|g) >= 2 beta dt (KL(p'|g) - T), or KL(p|g) - KL(p'|g)
 >= theta (KL(p|g) - T), also where the right side is negative, as a step is a descent step.  By (I1) V - V' >= theta
 (I - gamma P')^-1 tau (KL(p|g) - T), and tau KL(p|g) = V - TV >= u - gamma P* u, so that with (I - gamma P')^-1 (u -
-gamma P* u) = u + gamma (I - gamma P')^-1 (P' - P*) u, |(P' - P*) u|_j <= (min(r, e)/2) |p'_j - p*_j|_1, Pinsker,
-Jensen and (I2) for p', for which u' <= e: u'_i <= (1 - theta) u_i + theta (gamma min(r, e) sqrt(e/(2 tau (1 -
+gamma P* u) = u + gamma (I - gamma P')^-1 (P' - P*) u, gamma |(P' - P*) u|_j <= (tau o_j/2) |p'_j - p*_j|_1, Pinsker,
+Cauchy and (I2) for p', for which u' <= e: u'_i <= (1 - theta) u_i + theta (gamma min(r, e) sqrt(e/(2 tau (1 -
 gamma))) + excess), and min(r, e) sqrt(e) <= e sqrt(r).  The factor 1 - gamma: (V - TV)_i >= u_i - gamma e in place of
 it.
 """
@@ -37,15 +38,19 @@ import math
 
 import numpy as np
 
+from wpoflow.core.arrays import FloatArray
 from wpoflow.validation.certificate.constants_now import decided
 from wpoflow.validation.certificate.instant import Instant
 from wpoflow.validation.certificate.statement import MARGIN, SUP_NORM, TARGETS, Certificate
 
 
-def share_of_flow(reach: float, discount: float, temperature: float) -> float:
-    """What reaches |V - V*|_sup of the rate 2 beta along the flow; ``reach`` is r above."""
-    near = 1.0 - discount / (2.0 * math.sqrt(2.0)) * math.sqrt(reach / (temperature * (1.0 - discount)))
-    return max(1.0 - discount, max(near, 0.0) ** 2)
+def share_of_flow(reach: FloatArray | float, discount: float, temperature: float) -> FloatArray:
+    """What reaches |V - V*|_sup of the rate 2 beta along the flow, of the shape of ``reach``, which is r above.
+
+    In a row with e = |V - V*|_sup min(r, e)^2/e may stand for r.
+    """
+    near = 1.0 - discount / (2.0 * math.sqrt(2.0)) * np.sqrt(np.asarray(reach) / (temperature * (1.0 - discount)))
+    return np.asarray(np.maximum(1.0 - discount, np.maximum(near, 0.0) ** 2))
 
 
 def share_of_steps(reach: float, discount: float, temperature: float) -> float:
@@ -58,8 +63,9 @@ def sup_norm_certificates(instant: Instant, discount: float, temperature: float)
     largest = instant.largest
     if not (math.isfinite(largest) and np.all(np.isfinite(instant.drift))):
         return ()
-    reach = min(largest, temperature * float(np.where(instant.counted, instant.drift, 0.0).max()) / discount)
-    flow, steps = share_of_flow(reach, discount, temperature), share_of_steps(reach, discount, temperature)
+    reach = min(largest, temperature * instant.reach / discount)
+    flow = float(share_of_flow(reach, discount, temperature))
+    steps = share_of_steps(reach, discount, temperature)
     found = []
     for target in TARGETS:
         left = MARGIN * target * largest * min(flow, steps)
@@ -76,6 +82,7 @@ def sup_norm_certificates(instant: Instant, discount: float, temperature: float)
                 share_of_steps=steps,
                 excess=temperature * float(state_by_state.tails.max()) / (1.0 - discount),
                 state=int(np.argmin(state_by_state.beta.value)),
+                reach=reach,
             )
         )
         if not state_by_state.tails.any():  # less level, no more rate

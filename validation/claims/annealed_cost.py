@@ -48,6 +48,7 @@ from wpoflow.solver.records.run import Optimum
 from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.evidence import EPS, Evidence
 from wpoflow.validation.finding import Hypothesis, Measurement, inflatable
+from wpoflow.validation.independent.policy import PolicyValues
 
 
 @claim(
@@ -92,15 +93,33 @@ def judge(evidence: Evidence) -> Judgement:
                 slack=inflatable(float(bound[worst]), float(gap[worst])),
             )
         )
+    measurements += _recomputed(evidence, mdp, best.value, rounding)
     notes = {"least cost": least, "last cost gap": float(series["cost_gap"][-1]), "last bound": float(bound[-1])}
     return (*hypotheses, finite), tuple(measurements), notes
+
+
+def _recomputed(evidence: Evidence, mdp: GridMDP, least: FloatArray, rounding: float) -> list[Measurement]:
+    """cost_gap and cost_rho of the last snapshot that is a row, by dense elimination."""
+    series, snapshots = evidence.run.series, evidence.run.snapshots
+    shared = [] if snapshots is None else [j for j, t in enumerate(snapshots.time) if np.any(series["time"] == t)]
+    if snapshots is None or not shared:
+        return []
+    row, policy = int(np.flatnonzero(series["time"] == snapshots.time[shared[-1]])[0]), snapshots.policy_at(shared[-1])
+    cost = float(mdp.rho @ PolicyValues(mdp, policy).solve((policy * mdp.cost).sum(axis=1)))
+    numbers = {"cost_gap": cost - float(mdp.rho @ least), "cost_rho": cost}
+    return [
+        Measurement(f"{name} of a policy", float(series[name][row]), number, "=", evidence.when(row), rounding=rounding)
+        for name, number in numbers.items()
+    ]
 
 
 def annealed_fisher_rao(evidence: Evidence) -> tuple[Hypothesis, ...]:
     """What a run must be that the theory of the annealed flow speaks of."""
     return (
         Hypothesis("a temperature that falls", evidence.annealing is not None, "it is constant"),
-        Hypothesis("the Fisher–Rao flow", _fisher_rao(evidence), "another flow, which may freeze at barriers"),
+        Hypothesis(
+            "the Fisher–Rao flow", _fisher_rao(evidence), "another flow, which may freeze at barriers", scope=True
+        ),
         Hypothesis("controlled time error", evidence.accuracy is not None, "fixed steps"),
         Hypothesis(
             "the problem's own first policy", "initial" not in evidence.run.attributes, "the run began from another one"

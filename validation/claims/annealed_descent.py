@@ -10,7 +10,8 @@ In continuous time -dV/dt = dissipation - tau'(t)/(1-gamma) sum_i d_i KL(p_i|mu)
 Neither the gap, whose optimum moves, nor the cost need fall.
 
 Measured: the largest rise of V at a state in a step of the run, as recorded; V(rho) from row to row; and, where the
-problem is known, steps of any size from its first policy.  Rounding as of claim ``pointwise_descent``.
+problem is known, steps of any size from its first policy.  Temperatures of rows and of steps are those of the schedule,
+by closed forms and quadrature (`validation.independent.annealing`).  Rounding as of claim ``pointwise_descent``.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from wpoflow.solver.mdp import GridMDP, TooColdError
 from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.evidence import EPS, Evidence
 from wpoflow.validation.finding import Hypothesis, Measurement
+from wpoflow.validation.independent.annealing import of_step, scheduled
 
 STEPS = (1e-4, 1e-1, 1e2)
 MASS = 1e-12
+RELATIVE = 1e-9
 
 
 @claim(
@@ -67,9 +70,39 @@ def judge(evidence: Evidence) -> Judgement:
                 "rise of V(rho) from row to row", steps[row], 0.0, "<=", f"at {evidence.when(row)}", rounding=allowed
             )
         )
+    measurements.append(_schedule(evidence))
     if evidence.mdp is not None:
-        measurements.append(_from_the_start(evidence, evidence.mdp))
+        measurements += [_from_the_start(evidence, evidence.mdp), _of_steps(evidence, evidence.mdp)]
     return (annealed, falls, probability), tuple(measurements), {"last temperature": float(temperature[-1])}
+
+
+def _schedule(evidence: Evidence) -> Measurement:
+    """Recorded temperatures over those of the schedule, in the row that is furthest off."""
+    annealing, series = evidence.annealing, evidence.run.series
+    assert annealing is not None
+    named = annealing.schedule, annealing.initial, annealing.rate
+    expected = np.array([scheduled(*named, float(time)) for time in series["time"]])
+    off = np.abs(series["temperature"] / expected - 1.0)
+    worst = int(np.argmax(off))
+    return Measurement("temperature, off the schedule", off[worst], 0.0, "<=", evidence.when(worst), rounding=RELATIVE)
+
+
+def _of_steps(evidence: Evidence, mdp: GridMDP) -> Measurement:
+    """Temperature and length that steps of several sizes are made with, over what the schedule says."""
+    annealing, end = evidence.annealing, float(evidence.run.series["time"][-1])
+    assert annealing is not None
+    named, tempered = (
+        (annealing.schedule, annealing.initial, annealing.rate),
+        Tempered(mdp, evidence.followed, annealing),
+    )
+    worst, at = -np.inf, ""
+    for time in (0.0, end / 8.0):
+        for dt in (0.1, end / 8.0):
+            span = tempered.over(time, dt)
+            again = of_step(*named, time, dt, evidence.followed.logarithmic)
+            off = max(abs(a / b - 1.0) for a, b in zip((span.mdp.temperature, span.length), again, strict=True))
+            worst, at = (off, f"t = {time:.4g}, step {dt:.4g}") if not off <= worst else (worst, at)
+    return Measurement("temperature and length of steps, off the schedule", worst, 0.0, "<=", at, rounding=RELATIVE)
 
 
 def _from_the_start(evidence: Evidence, mdp: GridMDP) -> Measurement:

@@ -11,7 +11,8 @@ so |d*_nu/nu|_sup <= (1 - gamma) theta/(theta - gamma).  The paper's theorem for
     gap_rho(t) <= gap_nu(t)/(1 - theta) <= gap_nu(s)/(1 - theta) exp(-2 alpha (1 - gamma/theta)(t - s)),   t >= s,
 
 with the alpha certified from s on.  theta = (1 + gamma)/2 here.  gap_nu(s) = nu (V - V*) is computed without
-cancellation at a few snapshots; nu by the Neumann series of its definition.  Source: Šiška & Zhang, arXiv:2605.22622,
+cancellation at a few snapshots; nu by the Neumann series of its definition.  So is d*_nu by linear equations: the rate
+is no larger than the paper's for nu with the ratio of the two themselves.  Source: Šiška & Zhang, arXiv:2605.22622,
 main theorem.
 """
 
@@ -27,7 +28,8 @@ from wpoflow.validation.claims.decays import known_time_error
 from wpoflow.validation.claims.static_inequality import above_rounding, positive_alpha
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Hypothesis, Measurement, inflatable
-from wpoflow.validation.rates import any_rho_rate
+from wpoflow.validation.independent.policy import PolicyValues
+from wpoflow.validation.rates import any_rho_rate, paper_rate
 
 ISSUED = 4
 LEFT = 1e-16
@@ -50,7 +52,7 @@ def judge(evidence: Evidence) -> Judgement:
     )
     if not all(hypothesis.met for hypothesis in hypotheses):
         return hypotheses, (), {}
-    notes = {"theta": theta_of(evidence), "rate in the end": evidence.alpha * any_rho_factor(evidence)}
+    notes = {"theta": theta_of(evidence), "rate in the end": rate_in_the_end(evidence)}
     return hypotheses, any_rho_measurements(evidence), notes
 
 
@@ -59,9 +61,9 @@ def theta_of(evidence: Evidence) -> float:
     return 0.5 * (1.0 + evidence.discount)
 
 
-def any_rho_factor(evidence: Evidence) -> float:
-    """The rate over alpha."""
-    return any_rho_rate(1.0, evidence.discount, theta_of(evidence))
+def rate_in_the_end(evidence: Evidence) -> float:
+    """The rate with alpha of the optimal policy."""
+    return float(any_rho_rate(evidence.proven_alpha.least(), evidence.discount, theta_of(evidence)))
 
 
 def any_rho_hypotheses(evidence: Evidence) -> tuple[Hypothesis, ...]:
@@ -81,10 +83,11 @@ def any_rho_measurements(evidence: Evidence) -> tuple[Measurement, ...]:
     mdp, snapshots, series = evidence.mdp, evidence.run.snapshots, evidence.run.series
     assert mdp is not None
     assert snapshots is not None
-    theta, rate = theta_of(evidence), any_rho_factor(evidence)
+    theta = theta_of(evidence)
+    rates = any_rho_rate(evidence.alpha_from_now_on, evidence.discount, theta)
     law = _law(mdp, evidence.optimum.policy, theta)
     rows = np.flatnonzero(evidence.judged)
-    measurements = []
+    measurements = [_of_the_law(evidence, mdp, law)]
     for j, row in _issued(evidence):
         policy = snapshots.policy_at(j)
         missing = suboptimality(mdp, policy, evidence.optimum.q, evaluate(mdp, policy).system)
@@ -92,10 +95,10 @@ def any_rho_measurements(evidence: Evidence) -> tuple[Measurement, ...]:
         since = float(snapshots.time[j])
         later = rows[series["time"][rows] > since]
         fall = np.log(start / series["gap"][later])
-        elapsed, alpha = series["time"][later] - since, float(evidence.alpha_now[row])
+        elapsed = series["time"][later] - since
         share = evidence.rounding_share(series["gap"][later])
         tolerance = evidence.time_error(fall)
-        owed = alpha * rate * elapsed
+        owed = float(rates[row]) * elapsed
         worst = int(np.argmax(owed - fall - tolerance - share))
         measurements.append(
             Measurement(
@@ -110,6 +113,16 @@ def any_rho_measurements(evidence: Evidence) -> tuple[Measurement, ...]:
             )
         )
     return tuple(measurements)
+
+
+def _of_the_law(evidence: Evidence, mdp: GridMDP, law: FloatArray) -> Measurement:
+    """The rate over the paper's for nu itself, whose |d*_nu/nu|_sup is formed: what theta stands for."""
+    visits = PolicyValues(mdp, evidence.optimum.policy).transposed((1.0 - mdp.discount) * law)
+    charged = law > LEFT * law.max()  # what is less is what the series of nu was cut off at
+    ratio = float((visits[charged] / law[charged]).max())
+    over = rate_in_the_end(evidence) / float(paper_rate(evidence.proven_alpha.least(), mdp.discount, ratio))
+    quantity = "rate over the paper's of nu with its own |d*_nu/nu|_sup"
+    return Measurement(quantity, over, 1.0, "<=", rounding=1e-9, slack=inflatable(1.0, over))
 
 
 def _issued(evidence: Evidence) -> list[tuple[int, int]]:

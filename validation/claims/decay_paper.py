@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from wpoflow.validation.claims.claim import Judgement, claim
-from wpoflow.validation.claims.decay_any_rho import any_rho_factor, any_rho_hypotheses, any_rho_measurements
+from wpoflow.validation.claims.decay_any_rho import any_rho_hypotheses, any_rho_measurements, rate_in_the_end
 from wpoflow.validation.claims.decays import consecutive, fall_measurement, known_time_error, left_out
 from wpoflow.validation.claims.static_inequality import above_rounding, positive_alpha, rate_measurement
 from wpoflow.validation.evidence import Evidence
@@ -70,7 +70,7 @@ def _for_another_law(evidence: Evidence) -> Judgement:
     notes = {
         "|d*/rho|_sup": evidence.density_ratio,
         "why not for rho itself": left_out(evidence),
-        "rate for nu_theta in the end": evidence.alpha * any_rho_factor(evidence),
+        "rate for nu_theta in the end": rate_in_the_end(evidence),
     }
     if not all(hypothesis.met for hypothesis in hypotheses):
         return hypotheses, (), notes

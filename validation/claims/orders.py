@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from wpoflow.solver.registry import FLOWS
 from wpoflow.solver.runs.evolve import evolve_to_the_end
 from wpoflow.studies.refinement.result import QuantityStudy
 from wpoflow.studies.refinement.study import RefinementError, refine
@@ -47,6 +48,10 @@ def judge(evidence: Evidence) -> Judgement:
     """Backward Euler at four steps on a small grid, up to the time of the middle row."""
     family = evidence.family
     assert family is not None
+    only = FLOWS[evidence.flow_name].step if evidence.flow_name in FLOWS else None
+    if only is not None:
+        words = f"the step of {evidence.flow_name} is {only:g}"
+        return (Hypothesis("steps that can be refined", False, words, scope=True),), (), {}
     series = evidence.run.series
     end = float(series["time"][len(series["time"]) // 2])
     own = evidence.judged_as.kind.own_step
@@ -81,6 +86,7 @@ def judge(evidence: Evidence) -> Judgement:
             "differences stand above rounding",
             smallest > found.noise,
             f"the least difference is {smallest:.1e}, and rounding makes {found.noise:.1e}",
+            scope=evidence.judged_as.kind.logarithmic,  # whose steps are exact where Q is frozen
         ),
         Hypothesis("steps resolve the flow", settled, f"observed orders {_listed(seen)} do not agree"),
     )

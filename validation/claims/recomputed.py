@@ -16,6 +16,9 @@ of itself.
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
@@ -30,7 +33,7 @@ from wpoflow.validation.independent.series import recomputed_series, soft_optima
 SNAPSHOTS = 4
 RELATIVE = 1e-9
 STATES = 8
-MEANT = 1e-4
+MEANT = 1e-10
 MOST_ACTIONS = 600  # cells that dense eigenvalues are computed of
 
 
@@ -122,6 +125,7 @@ def _allowances(evidence: Evidence, found: dict[str, float], row: int, noise: fl
     spread = 1.0 + float(np.abs(evidence.log_mass).max())
     return {
         "value_rho": noise,
+        "cost_rho": noise,
         "gap": (share + RELATIVE) * found["gap"] + floor,
         "gap_sup": (2.0 * np.sqrt(floor / max(found["gap_sup"], floor)) + RELATIVE) * found["gap_sup"] + floor,
         "kl_sup": (2.0 * np.sqrt(scale / max(found["kl_sup"], scale)) + shift) * found["kl_sup"] + scale,
@@ -285,7 +289,8 @@ def _rates(evidence: Evidence) -> list[Measurement]:
     """Guaranteed rates of three rows from alpha, kappa, gamma and the ratio of occupancy to rho, formed again."""
     from wpoflow.validation.case_numbers import case_numbers
 
-    rates, run = case_numbers(evidence)["rates"], evidence.run
+    numbers, run = case_numbers(evidence), evidence.run
+    rates = numbers["rates"]
     if not np.isfinite(evidence.alpha):
         return []
     visited = evidence.optimum.occupancy > 0.0
@@ -302,4 +307,24 @@ def _rates(evidence: Evidence) -> list[Measurement]:
         for name, number in expected.items():
             found, where = float(rates[name][row]), evidence.when(row)
             _keep(worst, Measurement(f"rate: {name}", found, number, "=", where, rounding=1e-9 * number))
-    return [*worst.values(), *_sharp(evidence)]
+    return [*worst.values(), *_sharp(evidence), *_from_when(evidence, numbers)]
+
+
+def _from_when(evidence: Evidence, numbers: dict[str, Any]) -> list[Measurement]:
+    """The gaps from which on rates certified exceed half of another, in every later row."""
+    rates, rows = numbers["rates"], np.flatnonzero(evidence.judged)
+    half = {
+        "certified_above_half_sharp": ("certified", [float(rates["sharp"])] * evidence.judged.size),
+        "certified_rho_above_half_observed": ("certified_rho", rates["observed"]),
+    }
+    found = []
+    for name, (certified, other) in half.items():
+        kept = math.nan
+        for row in rows[::-1].tolist():
+            if not 2.0 * float(rates[certified][row]) >= float(other[row]):
+                break
+            kept = float(rates["gap"][row])
+        said = float(numbers["from_when"][name])
+        same = said == kept or (math.isnan(said) and math.isnan(kept))
+        found.append(Measurement(f"from when: {name}", float(same), 1.0, "=", f"{said:.3g}, formed again {kept:.3g}"))
+    return found

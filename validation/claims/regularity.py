@@ -2,15 +2,23 @@
 
 The theorem assumes a sufficiently regular solution.  On three grids of at most 16 000 pairs, all axes refined
 together by the square root of two, the suprema over times T/32, T/16, ..., T (past the boundary layer of an
-incompatible start) of
+incompatible start; whole steps of a flow that has its own) of
 
     d pi/d mu, |grad_a ln d pi/d mu|, |grad_a Q|, |grad_a^2 Q|
 
 should tend to limits.  Grids for the last two are in the proportions of the problem's own.  Policies are steeper in the
-action than anything is in the state: for the first two the action axes are given more of the pairs (`sharing`).  The
-score is looked at where the policy has a ten
-thousandth of the uniform density or more: a controlled step knows p to a part of p - g in the norm with the weight
-1/(p + g), and ln p of cells with less is its error, which grows as cells shrink.
+action than anything is in the state: for the first two the action axes are given more of the pairs (`sharing`).
+
+The supremum of the score is over cells where the policy has a ten thousandth of the uniform density or more. A
+controlled step knows p to ``accuracy`` of its progress in the norm with the weight 1/(p + g), so p_k to the part
+accuracy/sqrt(p_k) of itself at most: that is one where p_k is a millionth, a ten thousandth of the uniform density of a
+hundred cells. ln p of cells with less is its error, whose slope grows as cells shrink. Those cells hold a ten
+thousandth of a policy's mass together, at most, and are not left out of what the theorem makes use of, which is the
+mean of squared slopes under the policy: the relative Fisher information
+
+    sum over faces of sqrt(p_a p_b) (ln x_a - ln x_b)^2/Delta^2,     x = d pi/d mu,
+
+of whole policies is judged besides, without a threshold; an error of ln p weighs what p does there.
 
 All of them are functions of the action, state by state, so a rough cost is seen the sooner the
 finer the action axis.  Therefore density and |grad_a Q| are looked at once more with the action axes alone refined, at
@@ -28,12 +36,15 @@ the problem.  Growth is evidence against a hypothesis and no failure of the theo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.grids.axis import Axis
 from wpoflow.solver.records.run import Run
+from wpoflow.solver.registry import FLOWS
 from wpoflow.studies.refinement.plan import LABELS, RefinedAxis
 from wpoflow.studies.refinement.problem_grids import coarsened
 from wpoflow.studies.refinement.study import RefinementError, refine
@@ -41,8 +52,8 @@ from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.evidence import Evidence, Family
 from wpoflow.validation.finding import Hypothesis, Measurement
 
-SCORE = "score where the policy is"
-OF_POLICY, OF_Q = ("density_max", SCORE), ("q_slope_max", "q_curvature_max")
+SCORE, INFORMATION = "score where the policy is", "relative Fisher information"
+OF_POLICY, OF_Q = ("density_max", SCORE, INFORMATION), ("q_slope_max", "q_curvature_max")
 AT_STATES = ("density_max", "q_slope_max")
 MOST_PAIRS = 16000.0
 OF_STATES = 1.5  # how many times as much an action axis weighs as one of states
@@ -65,10 +76,16 @@ def judge(evidence: Evidence) -> Judgement:
     """Suprema on three grids, and on three action grids at a few states."""
     family = evidence.family
     assert family is not None
+    only = FLOWS[evidence.flow_name].step if evidence.flow_name in FLOWS else None
+    if only is not None:
+        words = f"{evidence.flow_name} jumps from policy to policy, and has no solution in time"
+        return (Hypothesis("a flow in time", False, words, scope=True),), (), {}
     actions = [axis for axis in family.axes if axis.kind == "action"]
     if actions and all(axis.counted == LABELS for axis in actions):
         words = f"the values of {', '.join(axis.name for axis in actions)} are labels, with nothing between them"
         return (Hypothesis("actions with derivatives", False, words, scope=True),), (), {}
+    if not any(axis.points > 1 and axis.counted != LABELS for axis in actions):
+        return (Hypothesis("actions with derivatives", False, "there is one action", scope=True),), (), {}
     given = [axis.name for axis in family.axes if axis.by_edges]
     if given:
         words = f"axis {', '.join(given)} is given by edges"
@@ -130,19 +147,22 @@ def _study(
     monitors: Sequence[str],
 ) -> list[tuple[str, str, tuple[float, ...]]]:
     """The suprema of some monitors on three grids, coarsest first."""
-    end = float(evidence.run.series["time"][-1])
+    end, step = float(evidence.run.series["time"][-1]), evidence.own_step
+    times = {end * 2.0**-k for k in range(EARLIEST, -1, -1)}
+    if step is not None:  # whole steps lead to them
+        times = {step * max(1, round(time / step)) for time in times}
     study = refine(
         family.make_mdp,
         axes,
         LEVELS,
         ("value_rho",),
-        times=tuple(end * 2.0**-k for k in range(EARLIEST, -1, -1)),
+        times=tuple(sorted(times)),
         directions=(direction,),
         factor=factor,
         accuracy=ACCURACY,
         flow=evidence.flow_name,
         parameters=evidence.flow_parameters,
-        own_step=evidence.own_step,
+        own_step=step,
         functions={name: _supremum(name) for name in monitors},
     )
     return [(name, direction, tuple(study.find(direction, name).values)) for name in monitors]
@@ -152,28 +172,65 @@ def _supremum(name: str) -> Callable[[Run], float]:
     def supremum(run: Run) -> float:
         return float(run.series[name][run.series["time"] > 0.0].max())
 
-    return _largest_score if name == SCORE else supremum
+    return {SCORE: largest_score, INFORMATION: largest_information}.get(name, supremum)
 
 
-def _largest_score(run: Run) -> float:
+def largest_score(run: Run) -> float:
     """max |grad_a ln d pi/d mu| over snapshots after the start, between cells of at least `LEAST_DENSITY`."""
-    snapshots, actions, largest = run.snapshots, run.actions, 0.0
+    least = LEAST_DENSITY * run.actions.volumes / run.actions.volumes.sum()
+    found = [
+        float(np.where((here >= floor) & (there >= other), slope, 0.0).max())
+        for here, there, slope, floor, other in _faces(run, least)
+    ]
+    return max(found, default=0.0)
+
+
+def largest_information(run: Run) -> float:
+    """max over states of the relative Fisher information of the policy, over snapshots after the start."""
+    return max((float(total.max()) for total in informations(run)), default=0.0)
+
+
+def informations(run: Run) -> Iterator[FloatArray]:
+    """The relative Fisher information of every state, (S,), of one snapshot after the other."""
+    shares, total = run.actions.volumes, np.zeros(run.states.size)
+    axes = sum(_connected(axis) for axis in run.actions.axes)
+    for k, (here, there, slope, _, _) in enumerate(_faces(run, shares)):
+        total = total + (np.sqrt(here) * np.sqrt(there) * slope**2).reshape(len(total), -1).sum(axis=1)
+        if (k + 1) % axes == 0:
+            yield total
+            total = np.zeros_like(total)
+
+
+def _connected(axis: Axis) -> bool:
+    return axis.size > 1 and not axis.labels
+
+
+def _faces(run: Run, shares: FloatArray) -> Iterator[tuple[FloatArray, ...]]:
+    """p on both sides of the faces along every axis, |grad ln d pi/d mu| between, and some (A,) on both sides.
+
+    For one snapshot after the start after the other; zero where a cell is empty.
+    """
+    snapshots, actions = run.snapshots, run.actions
     assert snapshots is not None
-    shape = (-1, *(axis.size for axis in actions.axes))
-    least = LEAST_DENSITY * actions.volumes / actions.volumes.sum()
+    shape = tuple(axis.size for axis in actions.axes)
     for index in np.flatnonzero(snapshots.time > 0.0).tolist():
         policy = snapshots.policy_at(index)
-        meant = (policy >= least).reshape(shape)
-        logs = np.log(np.where(policy > 0.0, policy / run.reference_mass, 1.0)).reshape(shape)
-        for j, axis in enumerate(actions.axes, start=1):
-            if axis.size == 1 or axis.labels:
+        logs = np.log(np.where(policy > 0.0, policy / run.reference_mass, 1.0))
+        for j, axis in enumerate(actions.axes):
+            if not _connected(axis):
                 continue
             # the last face of a circle leads to the first cell
             faces = axis.size if axis.boundary == "periodic" else axis.size - 1
-            here, there = np.arange(faces), np.arange(1, faces + 1) % axis.size
-            rise = np.abs(logs.take(there, axis=j) - logs.take(here, axis=j))
-            both = meant.take(there, axis=j) & meant.take(here, axis=j)
-            along = [1] * logs.ndim
-            along[j] = faces
-            largest = max(largest, float((np.where(both, rise, 0.0) / axis.distances[:faces].reshape(along)).max()))
-    return largest
+            sides = [
+                [values.reshape(-1, *shape).take(at, axis=j + 1) for at in (np.arange(faces), _next(faces, axis.size))]
+                for values in (policy, logs, shares)
+            ]
+            (here, there), (below, above), (one, other) = sides
+            along = [1] * below.ndim
+            along[j + 1] = faces
+            slope = np.abs(above - below) / axis.distances[:faces].reshape(along)
+            yield here, there, np.where((here > 0.0) & (there > 0.0), slope, 0.0), one, other
+
+
+def _next(faces: int, cells: int) -> IntArray:
+    return np.arange(1, faces + 1) % cells

@@ -2,7 +2,8 @@
 
 From each snapshot |V - V*|_sup and gap(rho) must stay below what the certificate allows (`validation.certificate`), and
 where the problem is at hand the dissipation of each snapshot above the guarantee of that instant.  In every row the
-rate that is certified of gap(rho) must not exceed the observed one.  Runs of unsplit backward Euler steps are held to
+rate that is certified of gap(rho) must not exceed the observed one, and what is certified is what the certificates
+give (`certified_rows`).  Runs of unsplit backward Euler steps are held to
 the fully discrete form, in which no time error enters; error-controlled runs to that of the flow.  Steps of another
 kind follow neither, and nothing is certified of them.
 
@@ -20,15 +21,15 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate
-from wpoflow.validation.certificate.issue import Issued
+from wpoflow.validation.certificate.along_rho import ROOM
 from wpoflow.validation.certificate.statement import Certificate, best
+from wpoflow.validation.claims.certified_rows import row_measurements
 from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.claims.static_inequality import above_rounding, rate_measurement
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.lower_bounds import lower_bounds
-from wpoflow.validation.constants.proven import proven
 from wpoflow.validation.evidence import LARGEST_ROUNDING_SHARE, Evidence
-from wpoflow.validation.finding import Hypothesis, Measurement
+from wpoflow.validation.finding import Hypothesis, Measurement, inflatable
 from wpoflow.validation.independent.certificate import CertificateAgain
 from wpoflow.validation.independent.generator import Geometry
 from wpoflow.validation.independent.policy import PolicyValues
@@ -41,7 +42,6 @@ FORMED = (
     "certified rate of |V - V*|_sup",
     "least price of gap(rho)",
     "guarantee of the instant",
-    "rate of gap(rho) in later rows",
 )
 
 
@@ -73,9 +73,9 @@ def judge(evidence: Evidence) -> Judgement:
     found = [_worst(evidence, name, certificates[name], series[name]) for name in series]
     found.append(_instants(evidence))
     if evidence.dissipates:
-        rates = rate_measurement(evidence, "certified over observed rate of gap(rho)", evidence.certified_rho.rate)
-        found.append(replace(rates, slack=None))  # proven for each row by itself: no constant is asked for
-    found += _formed_again(evidence)
+        name = "certified over observed rate of gap(rho)"
+        found.append(rate_measurement(evidence, name, evidence.certified_rho.rate))
+    found += [*row_measurements(evidence), *_formed_again(evidence)]
     ends = {"|V - V*|_sup": best(issued[-1].sup_norm), "gap(rho)": best(issued[-1].along_rho)}
     last = {name: entry for name, entry in ends.items() if entry is not None}
     sharp = 2.0 * float(evidence.spectral_gaps[evidence.slowest])
@@ -92,7 +92,7 @@ def _worst(evidence: Evidence, name: str, issued: list[Certificate], values: Flo
     """The least favourable row after the least favourable certificate."""
     time, steps = evidence.run.series["time"], evidence.euler_steps
     worst: Measurement | None = None
-    largest = -np.inf
+    largest, slack = -np.inf, np.inf
     for certificate in issued:
         for row in np.flatnonzero(evidence.judged & (time > certificate.time)):
             measured = float(values[row])
@@ -101,6 +101,7 @@ def _worst(evidence: Evidence, name: str, issued: list[Certificate], values: Flo
             if not steps and measured > 0.0:
                 budget = float(evidence.time_error(abs(np.log(certificate.now / measured)))) * allowed
             noise = float(evidence.fall_rounding(np.array([measured]))[0]) * measured
+            slack = min(slack, _slack(certificate, measured, allowed))
             excess = (measured - budget - noise) / allowed
             if not excess <= largest:  # what is not a number is the worst of all
                 largest = excess if excess == excess else np.inf
@@ -110,7 +111,15 @@ def _worst(evidence: Evidence, name: str, issued: list[Certificate], values: Flo
                     quantity, measured / allowed, 1.0, "<=", where,
                     discretisation=budget / allowed, rounding=noise / allowed,
                 )  # fmt: skip
-    return worst
+    return worst if worst is None else replace(worst, slack=slack)
+
+
+def _slack(certificate: Certificate, measured: float, allowed: float) -> float:
+    """How many times the rate could be larger: by logarithms of what is left above the level; at most so of steps."""
+    above, owed = certificate.now - certificate.level, allowed - certificate.level
+    if not (measured > certificate.level and owed > 0.0 and above > 0.0):
+        return np.inf
+    return inflatable(float(np.log(above / (measured - certificate.level))), float(np.log(above / owed)))
 
 
 def _instants(evidence: Evidence) -> Measurement | None:
@@ -138,7 +147,7 @@ def _formed_again(evidence: Evidence) -> list[Measurement]:
         return []
     geometry = Geometry.of(mdp.actions)
     best_q, best_log, _ = soft_optimal(mdp, evidence.optimum.value)
-    occupancy, found = PolicyValues(mdp, np.exp(best_log)).occupancy, dict.fromkeys(FORMED, (0.0, "", 0.0))
+    found = dict.fromkeys(FORMED, (0.0, "", 0.0))
     for entry in evidence.certificates:
         if not entry.gap > 100.0 * evidence.gap_floor:
             continue
@@ -148,13 +157,10 @@ def _formed_again(evidence: Evidence) -> list[Measurement]:
         present = lower_bounds(Generators.of(mdp, evaluate(mdp, policy).q)).best
         again = CertificateAgain(mdp, geometry, policy, best_q, best_log, values, evidence.bounds.best, present)
         ratios = [(FORMED[0], _over(one.rate, again.rate(one.level))) for one in entry.sup_norm]
-        ratios += [
-            (FORMED[1], again.square(occupancy) / max((1.0 - one.share) * one.excess, 1e-300))
-            for one in entry.along_rho
-        ]
-        ratios += [(FORMED[1], again.square(occupancy) / max(one.square, 1e-300)) for one in entry.later]
+        square = again.square(ROOM)
+        ratios += [(FORMED[1], square / max((1.0 - one.share) * one.excess, 1e-300)) for one in entry.along_rho]
+        ratios += [(FORMED[1], square / max(one.square, 1e-300)) for one in entry.later]
         ratios.append((FORMED[2], _over(entry.instantaneous, again.instantaneous())))
-        ratios += [(FORMED[3], ratio) for ratio in _later_rows(evidence, entry)]
         for name, ratio in ratios:
             noise = again.noise if name in (FORMED[0], FORMED[2]) else 0.0
             if not ratio - noise <= found[name][0] - found[name][2]:
@@ -164,21 +170,6 @@ def _formed_again(evidence: Evidence) -> list[Measurement]:
         for name, (ratio, where, noise) in found.items()
         if where
     ]
-
-
-def _later_rows(evidence: Evidence, issued: Issued) -> list[float]:
-    """What is said of the rate in rows after a snapshot over 2 beta ((1 - b/sqrt y)^2 - L/y), at most b <= sqrt y."""
-    series, gamma, tau = evidence.run.series, evidence.discount, evidence.temperature
-    rows = np.flatnonzero((series["time"] >= issued.time) & evidence.judged)
-    gap, largest = series["gap"][rows], evidence.largest_gap[rows]
-    found = []
-    for one in issued.later:
-        said = one.rates(gap, one.squares(largest, gamma, tau))
-        own = (gamma * largest) ** 2 * one.weight / (8.0 * tau * (1.0 - gamma))
-        kept = np.clip(1.0 - np.sqrt(np.minimum(one.square, own) / gap), 0.0, None)
-        formed = 2.0 * float(proven(one.beta)) * (kept * kept - one.beyond / gap)
-        found += [_over(float(a), float(b)) for a, b in zip(said, formed, strict=True) if a > 0.0]
-    return [ratio if ratio >= 0.0 else np.inf for ratio in found]
 
 
 def _over(said: float, formed: float) -> float:

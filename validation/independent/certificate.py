@@ -10,10 +10,13 @@ lambda_s = e^-delta times the larger of the gaps of p* and g.  What is certified
 
     2 min_s max(alpha_s, beta_s(M_s)) share,   M_s the least with tau T_s(M_s) <= (1 - gamma) L,
     share = max(1 - gamma, (1 - gamma/(2 sqrt 2) sqrt(r/(tau (1 - gamma))))_+^2),
-    r = min(max u, tau max delta/gamma).
+    r = min(max u, (tau/gamma) sqrt(max_i h_i)),
+    h = min(h, (1 - gamma) delta^2 + gamma min(P* h + sqrt(u/(2 tau)) osc_a P h, max_a P h)), from max delta^2 on.
 
-alpha_s is taken as given: a bound, judged elsewhere.  What a certificate along rho gives away, 1 - share = r and its
-excess, obey r excess >= b^2 >= tau/(8 (1 - gamma)) sum d*_s delta_s^2, as no bound of later occupancies is below d*.
+alpha_s is taken as given: a bound, judged elsewhere. What a certificate along rho gives away, 1 - share = q and its
+excess, obey q excess >= b^2, tau/(8 (1 - gamma)) times the least of rho.h and, for every eta tried, of v.delta^2 + w
+max delta^2, v = (1 - gamma) rho (I - gamma' P*)^-1, gamma' = gamma (1 + eta), q' = gamma/(1 - gamma'), R = sum_k (p -
+(1 + eta) e^-delta g)_+ and w = q'/(1 - q' max R) v.R.
 At an instant the guaranteed rate is 2 tau/(1 - gamma) sum d_s beta_s KL(p_s|g_s)/gap, beta_s the larger of alpha_s and
 lambda_s max_M (1 + m)/K(M) (1 - T/Ent) of g itself, m = sum sqrt(p g), T = sum over x > M of g phi(x); between values
 of x T is constant and K increases, so that the maximum is at one of them.
@@ -21,7 +24,9 @@ of x T is constant and K increases, so that the maximum is at one of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -31,6 +36,7 @@ from wpoflow.validation.independent.generator import Frozen, Geometry
 from wpoflow.validation.independent.policy import PolicyValues, bregman, entropy_terms
 
 HALVINGS = 80
+ROUNDS = 400
 
 
 def _factor(log_most: float) -> float:
@@ -106,7 +112,7 @@ class CertificateAgain:
         self, mdp: GridMDP, geometry: Geometry, policy: FloatArray, best_q: FloatArray, best_log: FloatArray,
         values: PolicyValues, alpha_best: FloatArray, alpha_now: FloatArray,
     ) -> None:  # fmt: skip
-        self.mdp, self.values = mdp, values
+        self.mdp, self.values, self.best = mdp, values, np.exp(best_log)
         tau, gamma = mdp.temperature, mdp.discount
         self.present = Frozen.of(geometry, values.q, mdp.reference_mass, tau)
         optimal = Frozen.of(geometry, best_q, mdp.reference_mass, tau)
@@ -131,11 +137,23 @@ class CertificateAgain:
             for k in states
         ]
 
-    @property
+    @cached_property
+    def means(self) -> FloatArray:
+        """h: of delta^2 under the occupancy of every later policy from a state, at most."""
+        tau, gamma, meant = self.mdp.temperature, self.mdp.discount, self.mdp.counted
+        squares = np.where(meant, self.delta, 0.0) ** 2
+        apart, mean = np.sqrt(np.where(meant, self.u, 0.0) / (2.0 * tau)), np.full_like(squares, squares.max())
+        for _ in range(ROUNDS):
+            ahead = self.mdp.transition.expect(mean)
+            later = (self.best * ahead).sum(axis=1) + apart * np.ptp(ahead, axis=1)
+            mean = np.minimum(mean, (1.0 - gamma) * squares + gamma * np.minimum(later, ahead.max(axis=1)))
+        return mean
+
+    @cached_property
     def share(self) -> float:
         """What of 2 beta reaches the sup norm."""
         tau, gamma, meant = self.mdp.temperature, self.mdp.discount, self.mdp.counted
-        reach = min(float(self.u[meant].max()), tau * float(self.delta[meant].max()) / gamma)
+        reach = min(float(self.u[meant].max()), tau * float(np.sqrt(self.means[meant].max())) / gamma)
         left = max(1.0 - gamma / (2.0 * np.sqrt(2.0)) * np.sqrt(reach / (tau * (1.0 - gamma))), 0.0)
         return float(max(1.0 - gamma, left**2))
 
@@ -145,10 +163,23 @@ class CertificateAgain:
         meant = np.flatnonzero(np.broadcast_to(self.mdp.counted, self.u.shape))
         return 2.0 * self.share * min(self.states[int(k)].best(allowed) for k in meant)
 
-    def square(self, occupancy: FloatArray) -> float:
-        """The least b^2 of gap(rho), from d*."""
-        scale = self.mdp.temperature / (8.0 * (1.0 - self.mdp.discount))
-        return float(scale * (occupancy * self.delta**2).sum())
+    def square(self, rooms: Sequence[float]) -> float:
+        """The least b^2 of gap(rho), of all eta in units of 1/gamma - 1."""
+        gamma, meant = self.mdp.discount, self.mdp.counted
+        squares = np.where(meant, self.delta, 0.0) ** 2
+        least = min(float(squares.max()), float(self.mdp.rho @ self.means))
+        along = self.mdp.transition.under(self.best).dense().T
+        for room in rooms:
+            wider = 1.0 + room * (1.0 / gamma - 1.0)
+            source = (1.0 - gamma) * self.mdp.rho
+            visits = np.linalg.solve(np.eye(len(squares)) - gamma * wider * along, source)
+            spilt = np.maximum(self.policy - wider * np.exp(self.present.log_g - self.delta[:, None]), 0.0).sum(axis=1)
+            spilt, factor = np.where(meant, spilt, 0.0), gamma / (1.0 - gamma * wider)
+            lost = factor * float(spilt.max())
+            if lost < 1.0:
+                wide = factor / (1.0 - lost) * float(visits @ spilt)
+                least = min(least, float(visits @ squares) + wide * float(squares.max()))
+        return self.mdp.temperature / (8.0 * (1.0 - gamma)) * least
 
     def instantaneous(self) -> float:
         """The guaranteed dissipation(rho)/gap(rho) of the policy itself."""

@@ -75,6 +75,8 @@ def recomputed_series(
         "density_max": float(density[counted].max()),
         "end_mass": float(np.where(geometry.at_end, policy, 0.0).sum(axis=1)[counted].max()),
         "clamped_mass": moved,
+        "temperature": mdp.temperature,
+        "cost_rho": horizon * float(now.occupancy @ (policy * mdp.cost).sum(axis=1)),
     }
     return found | _slopes(mdp, geometry, policy[counted], now.q[counted]), now
 

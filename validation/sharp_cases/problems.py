@@ -36,6 +36,10 @@ alpha here, cannot stand for it in the static inequality.
 **Coupled.** Two cells along each of two axes, the cost of the product of their places: everything is known of the
 fibres, and of what is transported between them.
 
+**Wrong well.** A policy that is all in the wrong one of two cells, for long: bounds of |Q - Q*|_sup are attained.
+
+**Corridor.** States that are visited once each: |d*_nu/nu|_sup of the theorem for any rho is what it is allowed.
+
 **Tilt.** One state, a cost linear in the action, equal cells: g is geometric, its mass at a wall and lambda = u + w - 2
 sqrt(u w) cos(pi/n), u and w the two rates, are known.
 """
@@ -67,6 +71,8 @@ STARVED = -500.0  # ln of a cell
 SMALL = 1e-4  # probability of the actions that do not waste
 WASTE = 10.0
 STAIRS, TOLL, PRIZE = 6, 100.0, 1e5
+WELL, DEEP, FAR_SIGHTED = 20.0, 30.0, 0.9
+CORRIDOR, CORRIDOR_DISCOUNT, CORRIDOR_SLOPE = 9, 0.1, 3.0
 
 
 def _bandit(actions: Grid, cost: FloatArray, policy: FloatArray, temperature: float, discount: float) -> GridMDP:
@@ -102,6 +108,17 @@ def starved() -> GridMDP:
     policy = np.full_like(mdp.initial_policy, 1.0 / (mdp.actions.size - 1))
     policy[:, -1] = np.exp(STARVED)
     return replace(mdp, initial_policy=policy)
+
+
+def wrong_well() -> GridMDP:
+    """One state, two cells, ln(p/p*) = WELL in the one that holds all but e^-DEEP of the first policy.  tau = 1.
+
+    As long as it does V - V* = tau WELL/(1 - gamma), of which |Q - Q*| + 2 tau |ln p*/p|_sup is little more where gamma
+    is near one: bounds of |Q - Q*|_sup by flows of logarithms are nearly attained, whatever the rate of their fall.
+    """
+    actions = Grid((uniform_axis("a", 0.0, 1.0, 2),))
+    policy = np.array([1.0, np.exp(-DEEP)])
+    return _bandit(actions, np.array([WELL, 0.0]), policy, 1.0, FAR_SIGHTED)
 
 
 def flat_rate(shape: tuple[int, ...], *, circle: bool = False) -> float:
@@ -202,6 +219,20 @@ def barrier() -> GridMDP:
 def two_successors() -> GridMDP:
     """D, B, G; two cells.  tau = 1."""
     return _with_waste(np.array([0.0, WASTE]), [1, 2], DISCOUNT)
+
+
+def corridor() -> GridMDP:
+    """States 0, 1, ..., that lead on one by one, whatever is done, and the last to itself; rho on the first.  tau = 1.
+
+    A slope in the first state makes it relax faster than the others, which carry the gap in the end.  In state k of a
+    corridor nu_theta is (1 - theta) theta^k, and d*_nu over it (1 - gamma) theta/(theta - gamma) but for
+    (gamma/theta)^(k+1): what the theorem for any rho allows it.
+    """
+    count = CORRIDOR
+    cost, policy = np.zeros((count, 2)), np.tile([0.6, 0.4], (count, 1))
+    cost[0, 1] = CORRIDOR_SLOPE
+    successors = [[min(place + 1, count - 1)] * 2 for place in range(count)]
+    return _with_states(cost, _table(successors, count), np.eye(count)[0], policy, CORRIDOR_DISCOUNT)
 
 
 def staircase() -> GridMDP:

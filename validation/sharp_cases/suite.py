@@ -50,6 +50,7 @@ RESOLUTION = {
     "fisher_rao_identity": 1e-3,
     "fisher_rao_bound": 1e-3,
     "iteration_contraction": 1e-6,
+    "mirror_contraction": 1e-6,
 }
 """The largest tolerance of each claim, relative to what it measures (absolute where that is zero, or below
 NEGLIGIBLE)."""
@@ -106,6 +107,7 @@ INF = float("inf")
 MOST_STEPS = 1500
 """No case takes more than a fifth of these to where it says."""
 _SHORT = [4e-7 * k for k in range(1, 9)]
+_LATER = [0.1 * k for k in range(1, 26)]
 _EVERY = [0.02 * k for k in range(1, 26)]
 CASES: dict[str, SharpCase] = {
     case.name: case
@@ -198,10 +200,41 @@ CASES: dict[str, SharpCase] = {
             {"recomputed": INF, "trajectory": INF, "fisher_rao_identity": INF, "fisher_rao_bound": INF},
         ),
         SharpCase(
+            "wrong well, Fisher–Rao",
+            problems.wrong_well,
+            {"flow": "fisher-rao", "until": 0.8, "accuracy": 1e-6, "snapshots": {"times": [0.2 * k for k in range(5)]}},
+            {"fisher_rao_bound": INF},
+        ),
+        SharpCase(
+            "wrong well, mirror",
+            problems.wrong_well,
+            {"flow": "mirror", "until": 4.0, "step": 1.0, "snapshots": {"times": [0.0, 1.0, 2.0, 3.0, 4.0]}},
+            {"mirror_contraction": INF},
+        ),
+        SharpCase(
             "staircase",
             problems.staircase,
             {"flow": "policy-iteration", "until": 4.0, "step": 1.0},
             {"iteration_contraction": 1.05},
+        ),
+        SharpCase(
+            "corridor",
+            problems.corridor,
+            {"until": {"gap": 1e-12}, "accuracy": 1e-6, "snapshots": 30},
+            {"decay_any_rho": INF, "late_mixture": INF},
+        ),
+        SharpCase(
+            "flat path, Euler steps",
+            lambda: problems.flat((6,)),
+            {
+                "until": 2.6,
+                "step": 0.1,
+                "scheme": "euler",
+                "series": {"times": _LATER},
+                "snapshots": {"times": [0.0, *_LATER]},
+            },
+            {"recomputed": INF, "trajectory": INF, "decay_sup_norm": INF},
+            sharper={"decay_sup_norm": 1e-8},
         ),
         SharpCase(
             "chain",

@@ -171,7 +171,8 @@ def one_instant(gap: float, spike: float = 0.0) -> Instant:
 
     return Instant(
         time=0.0, policy=policy, gibbs=gibbs, log_ratio=np.log(policy / gibbs), drift=drift, gaps=np.array([gap]),
-        largest=gap, gap=gap, counted=np.ones(1, dtype=np.bool_), constants=Constants(said(0.1), said(0.7)),
+        largest=gap, gap=gap, counted=np.ones(1, dtype=np.bool_),
+        reach=drift[0], along=drift[0], constants=Constants(said(0.1), said(0.7)),
     )  # fmt: skip
 
 

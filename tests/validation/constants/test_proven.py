@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.mutant import ROOT
 from tests.validation.constants.chains import rough, unit_cells
+from wpoflow.core.floors import FLOORS
+from wpoflow.validation import rates
 from wpoflow.validation.certificate.statement import SUP_NORM, Certificate
 from wpoflow.validation.constants.log_sobolev import minimise_log_sobolev
 from wpoflow.validation.constants.lower_bounds import lower_bounds
 from wpoflow.validation.constants.proven import ProvenBound
 from wpoflow.validation.constants.spectral_gap import spectral_gap
 from wpoflow.validation.constants.verified_gap import proven_gap
-from wpoflow.validation.rates import future_bound, paper_rate, static_rate, sup_norm_rate
+from wpoflow.validation.rates import any_rho_rate, future_bound, paper_rate, static_rate, sup_norm_rate
 
 GUARANTEED: dict[str, Callable[[Any], object]] = {
     "static": lambda alpha: static_rate(alpha, np.ones(3)),
     "sup norm": lambda alpha: sup_norm_rate(alpha, 0.9),
     "paper": lambda alpha: paper_rate(alpha, 0.9, 2.0),
+    "any rho": lambda alpha: any_rho_rate(alpha, 0.9, 0.95),
     "certificate": lambda alpha: Certificate(SUP_NORM, 0.0, 1.0, alpha, 1.0, 1.0, 0.0, 0).rate,
 }
 
@@ -81,3 +87,38 @@ def test_what_is_no_number_guarantees_nothing() -> None:
     bound = future_bound(ProvenBound(np.asarray(0.5), ("b",), "here"), np.array([0.0, np.nan, -1.0, 1.0]), 0.5, 1.0)
     assert bound.value == pytest.approx([0.5, np.nan, np.nan, 0.5 * np.exp(-0.5)], nan_ok=True)
     assert bound.names == ("b",)
+
+
+MAKERS = {
+    "validation/constants/proven.py",
+    "validation/constants/lower_bounds.py",
+    "validation/constants/verified_gap.py",
+    "validation/certificate/constants_now.py",
+    "validation/sharp_cases/suite.py",
+}
+"""Where proven bounds come from: the proofs, what keeps them ones, and a closed form."""
+
+
+def test_nothing_else_in_the_sources_says_of_itself_that_it_is_proven() -> None:
+    made = {
+        str(path.relative_to(ROOT))
+        for floor in FLOORS
+        for path in (ROOT / floor).rglob("*.py")
+        if any(
+            isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "ProvenBound"
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        )
+    }
+    assert made == MAKERS
+
+
+def test_every_rate_of_the_module_asks_for_a_proof() -> None:
+    """But for the sharp ones, which are no guarantees, and what is left after a time, at a rate that is given."""
+    of_a_bound = {
+        name
+        for name, function in inspect.getmembers(rates, inspect.isfunction)
+        if function.__module__ == rates.__name__ and name.endswith("_rate")
+    } - {"mixture_rate", "late_rate"}
+    assert of_a_bound == {"static_rate", "sup_norm_rate", "paper_rate", "any_rho_rate"}
+    for name in of_a_bound:
+        assert inspect.signature(getattr(rates, name)).parameters["alpha"].annotation == "ProvenBound"
