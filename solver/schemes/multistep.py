@@ -172,6 +172,11 @@ class MultistepScheme(Scheme):
         assert isinstance(state, MultistepState)
         return state._replace(times=state.times[:1], policies=(), past_values=(), order=1, degree=0)
 
+    def adopted(self, state: State) -> MultistepState:
+        """See `Scheme`."""
+        assert isinstance(state, MultistepState)
+        return self._placed(state, values(state))[0]
+
     def trial(self, state: State, dt: float) -> Trial:
         """See `Scheme`."""
         assert isinstance(state, MultistepState)

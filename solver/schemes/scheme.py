@@ -287,6 +287,10 @@ class Scheme:
         """The state to begin with at a policy (S, A) and its values."""
         raise NotImplementedError
 
+    def adopted(self, state: State) -> State:
+        """A state that was read from a file, in arrays of the scheme where it is to go on from those."""
+        return state
+
     def trial(self, state: State, dt: float) -> Trial:
         """Try a step of length dt.  Must leave all arrays of ``state`` as they are.
 

@@ -155,15 +155,8 @@ class RunWriter:
     def kept_snapshot(self, index: int) -> tuple[float, FloatArray, StoredRows]:
         """Time, value (S,) and policy (S, A) of a snapshot written before."""
         group = self._file["snapshot"]
-        states, policy = group["value"].shape[1:], group["policy"]
-        value = np.ravel(group["value"][index])
-        actions = math.prod(policy.shape[1:]) // value.size
-
-        def read(first: int, last: int) -> FloatArray:
-            found = [policy[(index, *box)].reshape(-1, actions) for box in boxes(states, first, last)]
-            return np.concatenate(found)
-
-        return float(group["snapshot_time"][index]), value, StoredRows((value.size, actions), read)
+        value = group["value"][index]
+        return float(group["snapshot_time"][index]), np.ravel(value), _stored(group["policy"], value.shape, (index,))
 
     def optimum(self, optimum: Optimum) -> None:
         """Store the soft optimum, and flush."""
@@ -173,6 +166,12 @@ class RunWriter:
             for name in OPTIMUM_ATTRIBUTES:
                 self._file["optimum"].attrs[name] = getattr(optimum, name)
             self._file.attrs["gap_floor"] = optimum.gap_floor
+
+    def kept_optimum(self, known: Optimum) -> Optimum:
+        """The optimum written before, of which the arrays of pairs are read by rows and the rest is ``known``."""
+        group = self._file["optimum"]
+        rows: dict[str, Any] = {name: _stored(group[name], group["value"].shape) for name in ("q", "policy")}
+        return replace(known, **rows)
 
     def close(
         self,
@@ -318,6 +317,17 @@ def spread_optimum(slab: Slab, optimum: Optimum) -> Optimum:
     """An optimum as it is stored: of several processes, with arrays of pairs that the root goes through."""
     spread: Callable[[FloatArray], Any] = slab.spread
     return replace(optimum, q=spread(optimum.q), policy=spread(optimum.policy))
+
+
+def _stored(data: h5py.Dataset, states: tuple[int, ...], row: tuple[int, ...] = ()) -> StoredRows:
+    """An array of pairs (S, A) of a data set, or of a row of it, whose first axes are those of the states."""
+    n_states = math.prod(states)
+    actions = math.prod(data.shape[len(row) :]) // n_states
+
+    def read(first: int, last: int) -> FloatArray:
+        return np.concatenate([data[(*row, *box)].reshape(-1, actions) for box in boxes(states, first, last)])
+
+    return StoredRows((n_states, actions), read)
 
 
 def chunk_shape(shape: tuple[int, ...], limit: int = 1 << 17) -> tuple[int, ...]:
