@@ -61,7 +61,7 @@ class ExtrapolatedScheme(Scheme):
     order = FIXED_ORDER
     automatic = True
     annealed = True
-    pair_arrays = (15, 16)
+    pair_arrays = (10, 13)
     work = (9, 12)
     call_seconds = 1e-3
 

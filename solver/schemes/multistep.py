@@ -117,7 +117,7 @@ class MultistepScheme(Scheme):
     annealed = True
     tuples: ClassVar[Mapping[str, str]] = {"times": "size", "policies": "policy", "past_values": "value"}
     dense = True
-    pair_arrays = (20, 20)
+    pair_arrays = (15, 15)
     work = (1.3, 4)
     call_seconds = 4e-4
 
