@@ -18,6 +18,7 @@ what they are given.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ import numpy as np
 from wpoflow.core.arrays import AnyArray, FloatArray
 from wpoflow.core.communicator import Communicator
 
-AT_ONCE = 1 << 17  # numbers that are read from a file at once
+AT_ONCE = 1 << 17  # numbers that are read, written or sent at once
 
 
 class Slab:
@@ -199,12 +200,15 @@ class RankSlab(Slab):
         """The rows of this rank, of an array (S, A) that the root has."""
         own = np.empty((self.rows, actions))
         if not self.root:
-            self.communicator.receive(own, 0)
+            for first, last in _blocks(self.start, self.stop, actions):
+                self.communicator.receive(own[first - self.start : last - self.start], 0)
             return own
         read = array.read if isinstance(array, StoredRows) else lambda first, last: array[first:last]
         for rank in range(1, self.ranks):
-            self.communicator.send(np.ascontiguousarray(read(self.bounds[rank], self.bounds[rank + 1])), rank)
-        own[:] = read(self.start, self.stop)
+            for first, last in _blocks(self.bounds[rank], self.bounds[rank + 1], actions):
+                self.communicator.send(np.ascontiguousarray(read(first, last)), rank)
+        for first, last in _blocks(self.start, self.stop, actions):
+            own[first:last] = read(first, last)
         return own
 
 
@@ -216,6 +220,13 @@ class _Alike(NamedTuple):
 
 def _of_pairs(value: Any) -> bool:
     return getattr(value, "ndim", 0) == 2
+
+
+def _blocks(start: int, stop: int, actions: int) -> Iterator[tuple[int, int]]:
+    """The rows start ... stop - 1 in blocks of at most `AT_ONCE` numbers, of one row at least."""
+    rows = max(1, AT_ONCE // actions)
+    for first in range(start, stop, rows):
+        yield first, min(first + rows, stop)
 
 
 class RowBlocks:
@@ -253,15 +264,15 @@ class StoredRows(RowBlocks):
 
     def blocks(self) -> Iterator[tuple[int, FloatArray]]:
         """See `RowBlocks`."""
-        rows = max(1, AT_ONCE // self.shape[1])
-        for first in range(0, self.shape[0], rows):
-            yield first, self.read(first, min(first + rows, self.shape[0]))
+        for first, last in _blocks(0, *self.shape):
+            yield first, self.read(first, last)
 
 
 class Spread(RowBlocks):
     """An array of pairs (S, A) of which every rank holds its rows; the root goes through it block by block.
 
-    All ranks must go through the same ones in the same order: the others send where the root looks.
+    All ranks must go through the same ones in the same order: the others send where the root looks.  The blocks are
+    those of `StoredRows`, whatever the number of ranks, and no more than one of them is added to what the root holds.
 
     Parameters
     ----------
@@ -275,16 +286,34 @@ class Spread(RowBlocks):
 
     def blocks(self) -> Iterator[tuple[int, FloatArray]]:
         """On the root the rows of all ranks in order, with the number of their first state; elsewhere none."""
-        slab, world = self._slab, self._slab.communicator
-        if not slab.root:
-            world.send(self.local, 0)
-            return
-        yield 0, self.local
-        for rank in range(1, slab.ranks):
-            first, last = slab.bounds[rank], slab.bounds[rank + 1]
-            block = np.empty((last - first, self.shape[1]))
-            world.receive(block, rank)
-            yield first, block
+        slab = self._slab
+        for first, last in _blocks(0, *self.shape):
+            if slab.root:
+                yield first, self._block(first, last)
+            elif first < slab.stop and slab.start < last:
+                slab.communicator.send(self._mine(first, last), 0)
+
+    def _mine(self, first: int, last: int) -> FloatArray:
+        """What this rank has of some rows."""
+        start, stop = self._slab.start, self._slab.stop
+        return self.local[max(first, start) - start : min(last, stop) - start]
+
+    def _block(self, first: int, last: int) -> FloatArray:
+        """Some rows, of the root's own and of those that have the others."""
+        bounds, rank = self._slab.bounds, 0
+        if last <= bounds[1]:
+            return self._mine(first, last)
+        block = np.empty((last - first, self.shape[1]))
+        if first < bounds[1]:
+            block[: bounds[1] - first] = self._mine(first, last)
+        else:
+            rank = bisect_right(bounds, first) - 1
+        for other in range(max(1, rank), self._slab.ranks):
+            begun, ended = max(first, bounds[other]), min(last, bounds[other + 1])
+            if begun >= ended:
+                break
+            self._slab.communicator.receive(block[begun - first : ended - first], other)
+        return block
 
 
 def send_rows(array: Any) -> None:

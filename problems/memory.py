@@ -1,10 +1,11 @@
 """How much memory a problem and its run will need, before anything is allocated, and how much there is.
 
-    bytes = process + transition + 8 pairs x arrays + Bellman matrices
+    bytes = process + transition + 8 pairs x arrays + lines + Bellman matrices
 
 The process is what Python, NumPy, SciPy, numba and the loaded kernels occupy.  Arrays are those of
-state-action pairs alive at once: cost, first policy, optimal Q and policy, Q before and after a step,
-and the buffers of the time scheme.  Bellman matrices are the compressed rows of P^pi of two
+state-action pairs alive at once: cost, first policy, optimal Q, Q of one policy, and the buffers of the
+time scheme; where the temperature falls further optima.  Lines are what threads have at hand of cells along an action
+axis, and arrays of cells as such; they count where a few states have very many actions.  Bellman matrices are the compressed rows of P^pi of two
 policies and, with the dense solver, of P^pi, its factors, and the factors of the policy before; where values
 are smoothed P^pi is multiplied out from one more matrix.  The Krylov solver keeps its basis and, for rows of few
 entries, incomplete factors.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 
 from wpoflow.core.memory import available_bytes
@@ -34,6 +36,9 @@ from wpoflow.solver.registry import AUTOMATIC, DESCENT
 from wpoflow.solver.schemes.choice import chosen_scheme, scheme_class
 
 PROCESS_BYTES = 222_000_000
+ANNEALED_ARRAYS = 3  # of the optimum at temperature zero, and of one that is being solved for
+LANES = 32  # lines of cells that are gone along side by side
+CELL_ARRAYS = 40  # arrays of action cells: axes, reference masses, weights along them
 PROBLEM_PAIR_ARRAYS = 2  # of a problem before it is run: its cost and its first policy
 INCOMPLETE_ENTRY_BYTES, INCOMPLETE_STATE_BYTES = 12, 24  # incomplete factors
 KRYLOV_STATE_BYTES = 8 * (MOST_VECTORS + 1)
@@ -81,9 +86,13 @@ def estimate(statement: Statement, asked: FlowTable) -> Estimate:
     linear_solver = choose_linear_solver(n_states, int(n_states * entries + work), statement.discount)
     used, controlled = scheme_class(scheme), int(asked.step is None)
     arrays = used.pair_arrays[controlled] + kind.logarithmic * used.log_arrays[controlled]
+    arrays += ANNEALED_ARRAYS * (asked.anneal is not None)
+    longest = max(plan.actions)
+    threads = min(numba.get_num_threads(), math.ceil(plan.pairs / longest / LANES))
+    lines = 8 * longest * (CELL_ARRAYS + threads * used.line_numbers)
     matrices = matrix_bytes(n_states, entries, linear_solver, smoothed=held > 0)
     transition = transition_bytes(plan, factorised=factorised(statement))
-    needed = PROCESS_BYTES + transition + held + int(8 * plan.pairs * arrays) + matrices
+    needed = PROCESS_BYTES + transition + held + int(8 * plan.pairs * arrays) + lines + matrices
     return Estimate(plan, entries, linear_solver, needed, available_bytes())
 
 

@@ -129,6 +129,10 @@ class Evaluation:
         """Q^pi, (S, A)."""
         return q_of_value(self.mdp, self.value, self._out)
 
+    def let_go_of_q(self) -> None:
+        """Free the array of Q; it is computed anew, of the same bits, if it is asked for again."""
+        self.__dict__.pop("q", None)
+
 
 def q_of_value(mdp: GridMDP, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """Q = c + gamma P V, (S, A)."""

@@ -65,6 +65,10 @@ class Optimum(Displayed):
         """The same; where its temperature is not known, at this one."""
         return replace(self, temperature=temperature) if math.isnan(self.temperature) else self
 
+    def without_policy(self) -> Optimum:
+        """The same without its policy, an array of no rows: what a run is measured against, once all is in its file."""
+        return replace(self, policy=np.empty((0, self.q.shape[1])))
+
 
 class Snapshots:
     """Values and policies at a few times; what is stored in a file is read when asked for.

@@ -17,7 +17,6 @@ import numpy as np
 from wpoflow.core.slabs import Slab, Spread
 from wpoflow.solver.runs.recorder import Recorder
 from wpoflow.solver.storage.checkpoints import AnyFolder, Checkpoint, CheckpointFolder
-from wpoflow.solver.storage.writer import spread_optimum
 
 FIRST = 5.0  # seconds
 SHARE = 0.02  # of the run's time
@@ -79,8 +78,8 @@ class Checkpoints:
         finite = all(np.all(np.isfinite(_of_here(value))) for value in checkpoint.arrays.values())
         if self._slab.total(not finite):
             return False
-        if recorder.kept_optimum is not None and not self._holds_optimum:
-            self._folder.keep_optimum(spread_optimum(self._slab, recorder.kept_optimum))
+        if self._slab.root and not self._holds_optimum and (optimum := recorder.kept_optimum()) is not None:
+            self._folder.keep_optimum(optimum)
             self._holds_optimum = True
         while self._kept < checkpoint.snapshots:
             if self._slab.root:

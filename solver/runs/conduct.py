@@ -106,7 +106,7 @@ def conduct(
             stack.callback(_remove_unless_begun, keeping)
         whose: dict[str, str | int | float] = {"run_id": start.run_id, "resumed": resumed, **start.initial}
         recorder = stack.enter_context(Recorder(mdp, output, force=True, attributes=whose))
-        recorder.optimum(optimum)
+        optimum = recorder.optimum(optimum)
         for row in [] if last is None else last.rows:
             recorder.row(row)
         for index in range(0 if last is None else last.snapshots):

@@ -162,6 +162,7 @@ class RunLoop:
                 if self._mark is not None and not state.interpolated:
                     ratio = self._observer.occupancy_ratio(state.evaluation)
                     self._monitor.observe(self._mark.state, state, ratio)
+                    self._mark.state.evaluation.let_go_of_q()  # nothing asks for it any more
                 before = self._observer.occupancy
                 self._state = state
                 stop = None if self._goes_on else self._stop(state)

@@ -8,6 +8,7 @@ bounds the suboptimality without knowing the optimum; and the monitors of regula
 from __future__ import annotations
 
 import math
+from weakref import ref
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class Observer:
         self._mdp, self._flow = mdp, flow
         self.occupancy = occupancy
         self.dissipation_stated = True
-        self._visited_by: Evaluation | None = None
+        self._visited_by: ref[Evaluation] | None = None  # whose arrays it must not keep
         self._end_cells = end_cells(mdp.actions)
         best = self.reference.optimum.occupancy if self.reference.hard is None else np.ones(mdp.states.size)
         self._most_visited = best  # of an optimum that moves no more is known than that a probability is at most one
@@ -117,8 +118,9 @@ class Observer:
 
     def _occupancy(self, evaluation: Evaluation) -> FloatArray:
         """Of the policy these are the values of; solved once each, from the one before."""
-        if self.occupancy is None or evaluation is not self._visited_by:
-            self.occupancy, self._visited_by = occupancy(self._mdp, evaluation.system, self.occupancy), evaluation
+        if self.occupancy is None or self._visited_by is None or evaluation is not self._visited_by():
+            self.occupancy = occupancy(self._mdp, evaluation.system, self.occupancy)
+            self._visited_by = ref(evaluation)
         return self.occupancy
 
     def _supremum(self, values: FloatArray) -> float:

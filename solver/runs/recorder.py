@@ -79,11 +79,14 @@ class Recorder:
         if self._writer is not None:
             self._writer.discard()
 
-    def optimum(self, optimum: Optimum) -> None:
-        """Keep the soft optimum."""
-        self._optimum = optimum = optimum.stated(self._mdp.temperature)
+    def optimum(self, optimum: Optimum) -> Optimum:
+        """Keep the soft optimum, and hand back what the run needs of it: all but a policy that is in a file."""
+        optimum = optimum.stated(self._mdp.temperature)
         if self._writer is not None:
             self._writer.optimum(spread_optimum(self._mdp.slab, optimum))
+            optimum = optimum.without_policy()
+        self._optimum = optimum
+        return optimum
 
     def row(self, row: Mapping[str, float]) -> None:
         """Keep one row of the series."""
@@ -106,10 +109,12 @@ class Recorder:
             self._values.append(value.copy())
             self._policies.append(policy.copy())
 
-    @property
     def kept_optimum(self) -> Optimum | None:
-        """The soft optimum, once it is known."""
-        return self._optimum
+        """The soft optimum, once it is known: of a run that is written, as it is in the file."""
+        if self._optimum is None or self._writer is None:
+            return self._optimum
+        assert isinstance(self._writer, RunWriter)
+        return self._writer.kept_optimum(self._optimum)
 
     def kept_snapshot(self, index: int) -> tuple[float, FloatArray, FloatArray | RowBlocks]:
         """Time, value (S,) and policy (S, A) of a snapshot."""

@@ -56,7 +56,7 @@ class AnnealedReference(Reference):
 
     def __init__(self, optimum: Optimum, hard: Optimum, linear_solver: str | None, value: FloatArray | None) -> None:
         super().__init__(optimum)
-        self.hard, self._linear_solver = hard, linear_solver
+        self.hard, self._linear_solver = hard.without_policy(), linear_solver
         self.value = optimum.value if value is None else value
         self._found, self._temperature = optimum, optimum.temperature
 
@@ -65,7 +65,7 @@ class AnnealedReference(Reference):
         if mdp.temperature == self.optimum.temperature:
             return self.optimum
         if mdp.temperature != self._temperature:
-            self._found = solve_optimum(mdp, value=self.value, linear_solver=self._linear_solver)
+            self._found = solve_optimum(mdp, value=self.value, linear_solver=self._linear_solver).without_policy()
             self._temperature = mdp.temperature
         return self._found
 

@@ -105,7 +105,7 @@ class AdamsScheme(Scheme):
     annealed = True
     borrowed = ("policy", "log_policy")
     tuples: ClassVar[Mapping[str, str]] = {"times": "size", "past_values": "value"}
-    pair_arrays = (14, 14)
+    pair_arrays = (11, 12)
     work = (1.6, 2)
     call_seconds = 4e-4
 

@@ -30,9 +30,11 @@ itself nears it, and so the gap its own floor.
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
-from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.core.arrays import BoolArray, FloatArray, IntArray
 from wpoflow.solver.arithmetic.combination import combination_squared
 from wpoflow.solver.arithmetic.extremes import error_ratios, largest_entry, mean_and_maximum
 from wpoflow.solver.bellman.evaluation import Evaluation
@@ -62,13 +64,17 @@ class ErrorControl:
         self._accuracy = accuracy
         weights = mdp.rho if weights is None else weights
         self._weights = weights / weights.sum()
-        self.gibbs = np.empty_like(mdp.initial_policy)
         self._squares = np.empty(mdp.states.size)
         self._errors = self._squares
         self._floor = ROUNDING_FLOOR
         self.counted: BoolArray = mdp.counted
         self._base: Evaluation | None = None
         self._tolerance = 0.0
+
+    @cached_property
+    def gibbs(self) -> FloatArray:
+        """Holds the Gibbs policy that errors are weighed by, (S, A), of schemes that `start` is called for."""
+        return np.empty_like(self._mdp.cost)
 
     def start(self, p: FloatArray, evaluation: Evaluation) -> float:
         """Note the policy a step starts from, its values, and how far it is from the Gibbs policy of its Q; once each.
@@ -99,12 +105,12 @@ class ErrorControl:
         """||new - other|| over what is allowed of it; at most one for a step from p that may be accepted."""
         return self._ratio(self.distance(new, other, p), new, p)
 
-    def combined_ratio(self, weights: FloatArray, parts: FloatArray, p: FloatArray) -> float:
-        """The same for the error sum_j weights[j] parts[j], weights summing to zero, where parts[-1] is new."""
+    def combined_ratio(self, weights: FloatArray, slots: IntArray, parts: FloatArray, p: FloatArray) -> float:
+        """The same for the error sum_j weights[j] parts[slots[j]], weights summing to zero; the last of them is new."""
         part = self._mdp.slab.part(self._squares)
-        combination_squared(weights, parts, p, self.gibbs, part)
+        combination_squared(weights, slots, parts, p, self.gibbs, part)
         self._mdp.slab.gather((self._squares, part))
-        return self._ratio(self._norms(), parts[-1], p)
+        return self._ratio(self._norms(), parts[slots[-1]], p)
 
     def _ratio(self, error: tuple[float, float], new: FloatArray, p: FloatArray) -> float:
         self._errors = self._squares.copy()

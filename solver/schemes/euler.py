@@ -25,8 +25,8 @@ class EulerScheme(Scheme):
     order = 1
     monotone = True
     annealed = True
-    pair_arrays = (10, 13)
-    log_arrays = (3, 4)
+    pair_arrays = (6, 9)
+    log_arrays = (3, 3)
     work = (1, 1)
     call_seconds = 1.5e-4
 

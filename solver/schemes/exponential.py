@@ -73,7 +73,8 @@ class ExponentialScheme(Scheme):
     order = 0
     monotone = True
     valued = False
-    pair_arrays = (12, 12)
+    pair_arrays = (9, 9)
+    line_numbers = 288
     work = (1, 20)
     call_seconds = 4e-4
 

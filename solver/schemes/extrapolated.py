@@ -18,13 +18,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.brief import briefly
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.arithmetic.combination import combine
 from wpoflow.solver.bellman.evaluation import Evaluation
 from wpoflow.solver.flows.flow import Flow
-from wpoflow.solver.schemes.scheme import Problem, Ring, Scheme, State, Trial, values
+from wpoflow.solver.schemes.scheme import Problem, Scheme, State, Trial, values
 
 HIGHEST = 6
 FIXED_ORDER = 4
@@ -61,15 +61,15 @@ class ExtrapolatedScheme(Scheme):
     order = FIXED_ORDER
     automatic = True
     annealed = True
-    pair_arrays = (15, 16)
+    pair_arrays = (10, 13)
     work = (9, 12)
     call_seconds = 1e-3
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
-        shape = problem.mdp.initial_policy.shape
-        self._parts = np.empty((FIXED_ORDER if problem.control is None else HIGHEST, *shape))
-        self._ring = Ring(shape, 2)
+        # one more than there are parts: the policy that a step begins at is in none of theirs
+        self._parts = np.empty((1 + (FIXED_ORDER if problem.control is None else HIGHEST), *problem.mdp.cost.shape))
+        self._rows = list(self._parts)
         self._drift = np.zeros(problem.mdp.states.size)
 
     @staticmethod
@@ -85,27 +85,28 @@ class ExtrapolatedScheme(Scheme):
         """See `Scheme`."""
         assert isinstance(state, ExtrapolatedState)
         control, substeps, policy, known = self.problem.control, self.problem.substeps, state.policy, values(state)
+        slots = np.array([slot for slot, row in enumerate(self._rows) if row is not policy])
         if control is None:
             for j in range(1, FIXED_ORDER + 1):
-                substeps(policy, known, state.time, dt, j, self._parts[j - 1])
-            return self._combined(FIXED_ORDER, state._replace(time=state.time + dt), state)
+                substeps(policy, known, state.time, dt, j, self._rows[slots[j - 1]])
+            return self._combined(slots[:FIXED_ORDER], state._replace(time=state.time + dt), state)
         substeps.tolerance = control.start(policy, known)
         sizes, works = np.zeros(HIGHEST + 1), np.full(HIGHEST + 1, np.inf)
         for j in range(1, min(state.target + 1, HIGHEST) + 1):
-            substeps(policy, known, state.time, dt, j, self._parts[j - 1])
+            substeps(policy, known, state.time, dt, j, self._rows[slots[j - 1]])
             if j < 2:
                 continue
             weights = extrapolation_weights(j) - extrapolation_weights(j, skip=1)
-            ratio = control.combined_ratio(weights, self._parts[:j], policy)
+            ratio = control.combined_ratio(weights, slots[:j], self._parts, policy)
             # the error is of order j in the step and the progress allowed for it of order one
             factor = SAFETY * max(ratio, 1e-12) ** (-1.0 / (j - 1)) if np.isfinite(ratio) else SHRINKING
             sizes[j] = dt * min(GROWTH, max(SHRINKING, factor))
             works[j] = (1 + j * (j + 1) // 2) / sizes[j]
             if ratio <= 1.0 and j >= state.target - 1:
                 chosen = self._choose(j, dt, sizes, works, state)
-                return self._combined(j, chosen, state._replace(target=chosen.target))
+                return self._combined(slots[:j], chosen, state._replace(target=chosen.target))
         best = int(np.argmin(works))
-        rejected = state._replace(policy=self._ring.free(policy))
+        rejected = state._replace(policy=self._rows[slots[0]])
         return Trial(rejected, state._replace(target=best, size=min(sizes[best], 0.7 * dt)), np.inf)
 
     def _choose(
@@ -122,15 +123,15 @@ class ExtrapolatedScheme(Scheme):
         size = max(proposed, state.size) if proposed >= dt else proposed
         return state._replace(target=max(2, best), size=size, time=state.time + dt)
 
-    def _combined(self, order: int, following: ExtrapolatedState, retry: ExtrapolatedState) -> Trial:
-        """The first parts combined.
+    def _combined(self, slots: IntArray, following: ExtrapolatedState, retry: ExtrapolatedState) -> Trial:
+        """The parts in these slots combined, in place of the last of them.
 
         Weights of either sign enlarge the parts' errors of mass up to some two-hundredfold; the drift is given before.
         """
-        weights, out = extrapolation_weights(order), self._ring.free(retry.policy)
+        weights, out = extrapolation_weights(slots.size), self._rows[slots[-1]]
         slab = self.problem.mdp.slab
         part = slab.part(self._drift)
-        combine(weights, self._parts[:order], out, part)
+        combine(weights, slots, self._parts, out, part)
         slab.gather((self._drift, part))
         self._drift /= float(np.abs(weights).sum())
         return Trial(following._replace(policy=out), retry, drift=self._drift, negative=None)

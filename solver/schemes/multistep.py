@@ -117,7 +117,7 @@ class MultistepScheme(Scheme):
     annealed = True
     tuples: ClassVar[Mapping[str, str]] = {"times": "size", "policies": "policy", "past_values": "value"}
     dense = True
-    pair_arrays = (20, 20)
+    pair_arrays = (15, 15)
     work = (1.3, 4)
     call_seconds = 4e-4
 
@@ -172,6 +172,11 @@ class MultistepScheme(Scheme):
         """See `Scheme`."""
         assert isinstance(state, MultistepState)
         return state._replace(times=state.times[:1], policies=(), past_values=(), order=1, degree=0)
+
+    def adopted(self, state: State) -> MultistepState:
+        """See `Scheme`."""
+        assert isinstance(state, MultistepState)
+        return self._placed(state, values(state))[0]
 
     def trial(self, state: State, dt: float) -> Trial:
         """See `Scheme`."""

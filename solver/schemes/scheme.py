@@ -248,6 +248,8 @@ class Scheme:
         Whether `interpolate` gives the policy within a step, so that steps are not cut to land on times.
     pair_arrays : tuple of float
         Arrays of state-action pairs alive at once in a run, with a fixed step and under error control.
+    line_numbers : int
+        Numbers that a thread has at hand for each cell of an action axis, while it goes along lines of cells.
     log_arrays : tuple of float
         The same of those it keeps besides for logarithmic flows.
     work : tuple of float
@@ -266,6 +268,7 @@ class Scheme:
     annealed: ClassVar[bool] = False
     dense: bool = False
     pair_arrays: ClassVar[tuple[float, float]] = (20, 20)
+    line_numbers: ClassVar[int] = 192
     log_arrays: ClassVar[tuple[float, float]] = (0, 0)
     work: ClassVar[tuple[float, float]] = (15, 20)
     call_seconds: ClassVar[float] = 1e-3
@@ -286,6 +289,10 @@ class Scheme:
     def init(self, policy: FloatArray, evaluation: Evaluation | None) -> State:
         """The state to begin with at a policy (S, A) and its values."""
         raise NotImplementedError
+
+    def adopted(self, state: State) -> State:
+        """A state that was read from a file, in arrays of the scheme where it is to go on from those."""
+        return state
 
     def trial(self, state: State, dt: float) -> Trial:
         """Try a step of length dt.  Must leave all arrays of ``state`` as they are.

@@ -194,7 +194,7 @@ def _resumed(integrator: Integrator, policy: FloatArray, arrays: Mapping[str, An
     numbers = dict.fromkeys(("residual", *NUMBERS), 0.0) | dict.fromkeys(COUNTERS, 0)
     check_like(own, {"value": nothing.value, **numbers})
     of_scheme = {name.removeprefix(OF_SCHEME): value for name, value in arrays.items() if name not in own}
-    state = state_like(template, of_scheme, scheme.tuples, substeps)
+    state = scheme.adopted(state_like(template, of_scheme, scheme.tuples, substeps))
     mdp = substeps.tempered.mdp(state.time)
     found = substeps.evaluation_of(state.policy, own["value"], own["residual"], True, mdp)
     if own["steps"]:

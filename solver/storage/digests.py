@@ -33,6 +33,7 @@ DESCRIBED = ("units", "long_name", "boundary", "labels", "comment", "bounds")
 """Attributes of data sets that their digests cover."""
 BLOCK = 1 << 17  # numbers read at once
 
+_OURS = {kind: np.dtype(f"<{kind}") for kind in ("f8", "i8")}
 _ATTRIBUTES = {"": ATTRIBUTES.keys() - MAY_DIFFER - {NAME}, "optimum": OPTIMUM_ATTRIBUTES.keys()}
 
 
@@ -46,7 +47,7 @@ class ContentDigests:
         """Take account of numbers that were written behind those before."""
         if path not in self._numbers:
             self._numbers[path] = _new()
-        self._numbers[path].update(_bytes(np.asarray(array), kind))
+        self._numbers[path].update(_numbers(array, kind))
 
     def keep(self, file: h5py.File) -> None:
         """Keep all digests in a file in which everything else is written."""
@@ -93,7 +94,7 @@ def _digest_of(file: h5py.File, path: str) -> str:
             return ""
         numbers = _new()
         for block in _blocks(data.shape):
-            numbers.update(_bytes(np.asarray(data[block]), data.dtype.str))
+            numbers.update(_numbers(data[block], data.dtype.str))
         return _data_digest(data, numbers)
     except DAMAGE:
         return ""
@@ -103,8 +104,9 @@ def _new() -> Any:
     return hashlib.blake2b(digest_size=8)
 
 
-def _bytes(array: AnyArray, kind: str) -> bytes:
-    return np.ascontiguousarray(array, dtype=np.dtype(kind).newbyteorder("<")).tobytes()
+def _numbers(array: AnyArray | float, kind: str) -> AnyArray:
+    """Numbers as they are hashed; the same array where it is so already."""
+    return np.ascontiguousarray(array, dtype=_OURS.get(kind) or np.dtype(kind).newbyteorder("<"))
 
 
 def _data_digest(data: h5py.Dataset, numbers: Any) -> str:

@@ -62,7 +62,10 @@ def write_archive(stream: BinaryIO, content: Mapping[str, Any]) -> None:
                     head = {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape}
                     np.lib.format.write_array_header_1_0(member, head)
                     for _, block in array.blocks():
-                        member.write(block.tobytes())
+                        member.write(np.ascontiguousarray(block).data)
+                elif array.ndim == 2 and array.flags.c_contiguous:  # as it is: NumPy would copy parts of it
+                    np.lib.format.write_array_header_1_0(member, np.lib.format.header_data_from_array_1_0(array))
+                    member.write(array.data)
                 else:
                     np.lib.format.write_array(member, array, allow_pickle=False)
 

@@ -40,8 +40,9 @@ Arrays = Mapping[str, FloatArray | IntArray]
 
 STATUSES = ("complete", "interrupted", "failed")
 
-_SERIES_CHUNK = 512
-_FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
+_SERIES_CHUNK = 128
+_CHECKED: dict[str, Any] = {"fletcher32": True}  # of series: with every row that is flushed they would be compressed anew
+_FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True, **_CHECKED}
 
 
 class RunWriter:
@@ -70,15 +71,16 @@ class RunWriter:
         self, path: str | os.PathLike[str], head: Head, *, arrays: Arrays | None = None, force: bool = False
     ) -> None:
         self.path = final_path(path)
+        self._part = part_path(self.path)
         check_output(path, force)
         self._table = head.table
         self._rows = 0
-        self._digests = ContentDigests()
-        part_path(self.path).open("ab").close()  # a missing permission is said better here than by HDF5
+        self._digests, self._scales = ContentDigests(), dict[str, h5py.Dataset]()
+        self._part.open("ab").close()  # a missing permission is said better here than by HDF5
         self._file: Any = None
         given = {**head.arrays, **{f"problem/{name}": array for name, array in (arrays or {}).items()}}
         try:
-            self._file = h5py.File(part_path(self.path), "w", libver=("v108", "v110"), track_order=True)
+            self._file = h5py.File(self._part, "w", libver=("v108", "v110"), track_order=True)
             with self._written(array_bytes(len(str(head.attributes)) + sum(array.size for array in given.values()))):
                 self._begin(head.attributes, given)
         except BaseException:  # a signal as well
@@ -88,7 +90,7 @@ class RunWriter:
     @contextmanager
     def _written(self, most: int) -> Iterator[None]:
         """Context of a write of at most so many bytes, for which there is room or which is not begun; then flush."""
-        reserve(part_path(self.path), most, self._file.id.get_filesize())
+        reserve(self._part, most, self._file.id.get_filesize())
         yield
         self._file.flush()
 
@@ -96,7 +98,7 @@ class RunWriter:
         if self._file:
             used = self._file.id.get_filesize()
             self._file.close()
-            give_back(part_path(self.path), used)
+            give_back(self._part, used)
 
     def _begin(self, attributes: Attributes, arrays: Arrays) -> None:
         self._file.attrs.update({**attributes, "status": "running", "stop_reason": ""})
@@ -131,12 +133,12 @@ class RunWriter:
         extent = (self._rows + 1,)
         place = h5py.h5s.create_simple(extent)
         place.select_hyperslab((self._rows,), (1,))
-        number = h5py.h5s.create_simple((1,))
+        number, values = h5py.h5s.create_simple((1,)), np.array(list(row.values()), dtype=np.float64)
         with self._written(RECORD_BYTES):
-            for name, value in row.items():
-                data = self._series[name]
+            for k, name in enumerate(row):
+                data, value = self._series[name], values[k : k + 1]
                 data.set_extent(extent)
-                data.write(number, place, np.array([value], dtype=np.float64))
+                data.write(number, place, value)
                 self._digests.add(name, "f8", value)
         self._rows += 1
 
@@ -155,15 +157,8 @@ class RunWriter:
     def kept_snapshot(self, index: int) -> tuple[float, FloatArray, StoredRows]:
         """Time, value (S,) and policy (S, A) of a snapshot written before."""
         group = self._file["snapshot"]
-        states, policy = group["value"].shape[1:], group["policy"]
-        value = np.ravel(group["value"][index])
-        actions = math.prod(policy.shape[1:]) // value.size
-
-        def read(first: int, last: int) -> FloatArray:
-            found = [policy[(index, *box)].reshape(-1, actions) for box in boxes(states, first, last)]
-            return np.concatenate(found)
-
-        return float(group["snapshot_time"][index]), value, StoredRows((value.size, actions), read)
+        value = group["value"][index]
+        return float(group["snapshot_time"][index]), np.ravel(value), _stored(group["policy"], value.shape, (index,))
 
     def optimum(self, optimum: Optimum) -> None:
         """Store the soft optimum, and flush."""
@@ -173,6 +168,12 @@ class RunWriter:
             for name in OPTIMUM_ATTRIBUTES:
                 self._file["optimum"].attrs[name] = getattr(optimum, name)
             self._file.attrs["gap_floor"] = optimum.gap_floor
+
+    def kept_optimum(self, known: Optimum) -> Optimum:
+        """The optimum written before, of which the arrays of pairs are read by rows and the rest is ``known``."""
+        group = self._file["optimum"]
+        rows: dict[str, Any] = {name: _stored(group[name], group["value"].shape) for name in ("q", "policy")}
+        return replace(known, **rows)
 
     def close(
         self,
@@ -206,21 +207,20 @@ class RunWriter:
             self._file.attrs.update({**(attributes or {}), "status": status, "stop_reason": stop_reason})
             self._digests.keep(self._file)
         self._close()
-        part = part_path(self.path)
         if end_state is not None:
-            append_end_state(part, end_state)
-        put_in_place(part, self.path, sealed=True)
+            append_end_state(self._part, end_state)
+        put_in_place(self._part, self.path, sealed=True)
 
     def abandon(self) -> None:
         """Let go of the file without finishing it: a ``.part`` file with rows stays, with status "running"."""
         self._close()
         if not self._rows:
-            part_path(self.path).unlink(missing_ok=True)
+            self._part.unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Remove the unfinished file."""
         self._close()
-        part_path(self.path).unlink(missing_ok=True)
+        self._part.unlink(missing_ok=True)
 
     def __enter__(self) -> RunWriter:
         return self
@@ -254,15 +254,15 @@ class RunWriter:
         stored: dict[str, Any] = {"shape": ()}
         if array is None:
             rest = entry.shape[1:]
-            rows = 1 if entry.group and not entry.is_scale else _SERIES_CHUNK
-            stored = {"shape": (0, *rest), "maxshape": (None, *rest), "chunks": (rows, *chunk_shape(rest)), **_FILTERS}
+            rows, filters = (1, _FILTERS) if entry.group and not entry.is_scale else (_SERIES_CHUNK, _CHECKED)
+            stored = {"shape": (0, *rest), "maxshape": (None, *rest), "chunks": (rows, *chunk_shape(rest)), **filters}
         elif shape := entry.shape if isinstance(array, RowBlocks) else array.reshape(entry.shape).shape:
             stored = {"shape": shape, "chunks": chunk_shape(shape), **_FILTERS}
         data = self._file.create_dataset(path, dtype=entry.kind, **stored)
         if not entry.is_scale:
             for k, dim in enumerate(entry.dims):
                 own = f"{entry.group}/{dim}"
-                data.dims[k].attach_scale(self._file[own if own in self._table else dim])
+                data.dims[k].attach_scale(self._scales[own if own in self._table else dim])
         data.attrs.update(entry.attributes)
         if array is None:
             self._digests.add(path, entry.kind, np.empty(0))
@@ -270,6 +270,7 @@ class RunWriter:
             self._fill(path, entry.kind, array)
         if entry.is_scale:
             data.make_scale(entry.name)
+            self._scales[path] = data
 
 
 class SendingWriter:
@@ -318,6 +319,17 @@ def spread_optimum(slab: Slab, optimum: Optimum) -> Optimum:
     """An optimum as it is stored: of several processes, with arrays of pairs that the root goes through."""
     spread: Callable[[FloatArray], Any] = slab.spread
     return replace(optimum, q=spread(optimum.q), policy=spread(optimum.policy))
+
+
+def _stored(data: h5py.Dataset, states: tuple[int, ...], row: tuple[int, ...] = ()) -> StoredRows:
+    """An array of pairs (S, A) of a data set, or of a row of it, whose first axes are those of the states."""
+    n_states = math.prod(states)
+    actions = math.prod(data.shape[len(row) :]) // n_states
+
+    def read(first: int, last: int) -> FloatArray:
+        return np.concatenate([data[(*row, *box)].reshape(-1, actions) for box in boxes(states, first, last)])
+
+    return StoredRows((n_states, actions), read)
 
 
 def chunk_shape(shape: tuple[int, ...], limit: int = 1 << 17) -> tuple[int, ...]:

@@ -33,7 +33,7 @@ def test_the_norm_is_bounded_by_the_difference_where_nothing_carries_mass() -> N
     distance_squared(start, tiny, start, gibbs, out)
     assert out[0] <= 1e-200
     parts = np.array([tiny, start])
-    combination_squared(np.array([1.0, -1.0]), parts, start, gibbs, out)
+    combination_squared(np.array([1.0, -1.0]), np.arange(2), parts, start, gibbs, out)
     assert out[0] <= 1e-200
     # and what is small beside the masses is measured by chi-square
     p, g = np.full((1, 4), 0.25), np.array([[0.2, 0.3, 0.3, 0.2]])

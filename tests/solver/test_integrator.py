@@ -242,7 +242,7 @@ def test_mass_lost_beyond_rounding_ends_the_run() -> None:
 def test_combinations_report_the_mass_they_take_off() -> None:
     parts = np.array([[[0.25, 0.75]], [[0.5, 0.5 + 1e-9]]])
     out, drift = np.empty((1, 2)), np.empty(1)
-    combine(np.array([-1.0, 2.0]), parts, out, drift)
+    combine(np.array([-1.0, 2.0]), np.arange(2), parts, out, drift)
     np.testing.assert_allclose(drift, 2e-9, rtol=1e-6)
     np.testing.assert_allclose(out.sum(), 1.0, rtol=1e-15)
 
