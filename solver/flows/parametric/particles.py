@@ -1,0 +1,193 @@
+"""Particles: N actions in every state, moved by Langevin's equation (`solver.flows.parametric.particle_moves`).
+
+The Wasserstein flow is the law of one particle when there are infinitely many.  With finitely many, Q is that of the
+policy the particles make, which is counted on cells (`solver.flows.parametric.particle_counts`) and may be smoothed by
+a Gaussian kernel of the width ``bandwidth``, reflected at the ends of a box.  The entropy of an empirical measure is
+infinite; that of N points on K cells is finite but lower than that of their law, on average by about (K - 1)/(2N) for
+cells that hold several of them (Miller, Note on the bias of information estimates, 1955), and V is higher by tau/(1 -
+gamma) times that: gaps and rates of such runs are of the counted policy, so that they have a floor.
+
+Random numbers depend on the seed, the number of the step, the state and the particle, and on nothing else.  Either
+every state has its own (``independent``), or all have the same uniform numbers to begin with and the same Brownian
+increments (``shared``): then a particle is a function of the state, and what the particles do in one state is not
+independent of what they do in another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+from scipy.special import ndtr
+
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import Axis
+from wpoflow.solver.flows.flow import check_suitable
+from wpoflow.solver.flows.parametric.parametric import ParametricFlow
+from wpoflow.solver.flows.parametric.particle_counts import count_particles, particle_moments, spread_cells
+from wpoflow.solver.flows.parametric.particle_draws import draw_particles
+from wpoflow.solver.flows.parametric.particle_moves import MOST_AXES, move_particles
+from wpoflow.solver.mdp import GridMDP
+
+NOISES = ("independent", "shared")
+UNIFORM = 1e-12  # relative differences of distances up to which points are equally far apart
+NEGLIGIBLE = 9.0  # standard deviations from which on a kernel is nothing
+
+
+class ParticleFlow(ParametricFlow):
+    """N particles in every state.
+
+    Parameters
+    ----------
+    mdp : GridMDP
+    particles : int
+        N, at least two.
+    seed : int
+        Of the random numbers, not negative and below 2^63.
+    noise : {"independent", "shared"}
+        Whether states have random numbers of their own.
+    bandwidth : float
+        Standard deviation, in units of the action, of the kernel that smooths the policy along every axis.
+
+    Raises
+    ------
+    UnsuitableFlowError
+        An action axis of labels.
+    """
+
+    name = "particles"
+    moves_mass: ClassVar[bool] = True
+    own_step: ClassVar[bool] = True
+
+    def __init__(
+        self, mdp: GridMDP, particles: int, seed: int, noise: str = "independent", bandwidth: float = 0.0
+    ) -> None:
+        super().__init__(mdp)
+        check_suitable(type(self), self.name, mdp.actions)
+        self.particles, self.seed, self.noise, self.bandwidth = int(particles), int(seed), noise, float(bandwidth)
+        axes = mdp.actions.axes
+        if len(axes) > MOST_AXES:
+            raise ValueError(f"flow 'particles' is for at most {MOST_AXES} action axes")
+        self._sizes = np.array([axis.size for axis in axes], dtype=np.int64)
+        self._strides = np.array(mdp.actions.strides, dtype=np.int64)
+        self._edges = np.concatenate([axis.edges for axis in axes])
+        centres, nodes = [axis.points for axis in axes], [_nodes(axis) for axis in axes]
+        self._centres, self._nodes = np.concatenate(centres), np.concatenate(nodes)
+        self._inverses = np.array([(_inverse(c), _inverse(x)) for c, x in zip(centres, nodes, strict=True)])
+        self._circles = np.array([axis.periodic for axis in axes])
+        self._lows = np.array([axis.lower for axis in axes])
+        self._lengths = np.array([axis.length for axis in axes])
+        self._potential = -mdp.temperature * mdp.log_reference_density
+        self._kernels = [_smoothing(axis, self.bandwidth) for axis in axes] if self.bandwidth > 0.0 else []
+
+    @property
+    def parameters(self) -> Mapping[str, float | str]:
+        """See `Flow.parameters`."""
+        return {"particles": self.particles, "seed": self.seed, "noise": self.noise, "bandwidth": self.bandwidth}
+
+    @property
+    def lengths(self) -> Mapping[str, int]:
+        """See `ParametricFlow.lengths`."""
+        return {"particle": self.particles}
+
+    @property
+    def entropy_bias(self) -> float:
+        """About what the entropy of the counted policy is too low by in the mean, (K - 1)/(2N), without a kernel."""
+        return (self.mdp.actions.size - 1) / (2.0 * self.particles)
+
+    @property
+    def _shared(self) -> bool:
+        return self.noise == "shared"
+
+    def begin(self, policy: FloatArray) -> FloatArray:
+        """Particles drawn of the cells of a policy, independently of each other."""
+        out = np.empty((policy.shape[0], self.particles * self.mdp.actions.dim))
+        draw_particles(policy, self._sizes, self._edges, self.seed, self.mdp.slab.start, self._shared, out)
+        return out
+
+    def project(self, parameters: FloatArray, out: FloatArray) -> FloatArray:
+        """See `ParametricFlow.project`."""
+        count_particles(
+            parameters, self._sizes, self._strides, self._centres, self._inverses, self._circles, self._lengths, out
+        )
+        for rows, stride in zip(self._kernels, self._strides, strict=False):
+            spread_cells(out, rows, rows.shape[0], int(stride))
+        return out
+
+    def advance(
+        self,
+        parameters: FloatArray,
+        q: FloatArray,
+        dt: float,
+        parameters_out: FloatArray,
+        out: FloatArray,
+        number: int,
+    ) -> FloatArray:
+        """One step of Euler and Maruyama; see `ParametricFlow.advance`."""
+        move_particles(
+            parameters,
+            q,
+            self._potential,
+            self.mdp.temperature,
+            dt,
+            self._sizes,
+            self._strides,
+            self._centres,
+            self._nodes,
+            self._inverses,
+            self._circles,
+            self._lows,
+            self._lengths,
+            self.seed,
+            number + 1,  # zero is that of the numbers they were drawn with
+            self.mdp.slab.start,
+            self._shared,
+            parameters_out,
+        )
+        return self.project(parameters_out, out)
+
+    def kept(self, parameters: FloatArray) -> dict[str, FloatArray]:
+        """Particles with their mean and covariance, which are sums over N of them divided by N."""
+        rows, dim = parameters.shape[0], self.mdp.actions.dim
+        mean, covariance = np.empty((rows, dim)), np.empty((rows, dim * dim))
+        particle_moments(parameters, mean, covariance)
+        return {
+            "policy_mean": mean,
+            "policy_covariance": covariance,
+            "particles": parameters.copy(),
+        }
+
+
+def _nodes(axis: Axis) -> FloatArray:
+    """Where slopes along an axis are known, (n + 1,): between centres, and at the ends of a box."""
+    c = axis.points
+    between = 0.5 * (c[1:] + c[:-1])
+    if axis.periodic:
+        seam = 0.5 * (c[-1] + c[0] + axis.length)
+        return np.concatenate([[seam - axis.length], between, [seam]])
+    return np.concatenate([[axis.lower], between, [axis.upper]])
+
+
+def _inverse(points: FloatArray) -> float:
+    """One over the distance of points, or zero if it is not the same for all."""
+    if points.size < 2:
+        return 0.0
+    step = (points[-1] - points[0]) / (points.size - 1)
+    return float(1.0 / step) if np.all(np.abs(np.diff(points) - step) <= UNIFORM * step) else 0.0
+
+
+def _smoothing(axis: Axis, width: float) -> FloatArray:
+    """Masses on all cells of Gaussians around each centre, (n, n), reflected at the ends of a box or around a circle."""
+    period = axis.length if axis.periodic else 2.0 * axis.length
+    reach = int(np.ceil(1.0 + NEGLIGIBLE * width / period))
+    rows = np.zeros((axis.size, axis.size))
+    for turn in range(-reach, reach + 1):
+        images = [axis.points] if axis.periodic else [axis.points, 2.0 * axis.lower - axis.points]
+        for image in images:
+            below = (axis.edges[None, :] - (image[:, None] + turn * period)) / width
+            # differences of the smaller tails
+            sides = np.where(below[:, :-1] + below[:, 1:] > 0.0, -1.0, 1.0)
+            rows += np.abs(ndtr(sides * below[:, 1:]) - ndtr(sides * below[:, :-1]))
+    total: FloatArray = rows.sum(axis=1, keepdims=True)
+    return rows / total
