@@ -1,4 +1,4 @@
-"""Draws, steps and counts of particles against SciPy's interpolation and NumPy's random words."""
+"""Draws, steps and counts of particles against SciPy's interpolation, NumPy's random words, and their laws."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.interpolate import RegularGridInterpolator
 from scipy.stats import norm
 
-from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis, edges_axis, uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import tabulated_transition
-from wpoflow.solver.arithmetic.philox import normals, uniforms
 from wpoflow.solver.flows.parametric.particles import ParticleFlow
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.validation.independent import particles as independent
 
 STATES = 3
 
@@ -56,51 +54,13 @@ def problem(actions: Sequence[Axis], seed: int = 0) -> GridMDP:
     )
 
 
-def wrapped(axis: Axis, points: FloatArray, values: FloatArray, place: int) -> tuple[FloatArray, FloatArray]:
-    """Points of an axis and values at them, of a circle with those before and behind it."""
-    if not axis.periodic:
-        if points.size == 1:  # constant along it
-            return np.array([points[0], points[0] + 1.0]), np.repeat(values, 2, axis=place)
-        return points, values
-    around = np.concatenate([points - axis.length, points, points + axis.length])
-    return around, np.concatenate([values] * 3, axis=place)
+def stream(flow: ParticleFlow, state: int) -> int:
+    return 0 if flow.noise == "shared" else state
 
 
-def slopes_at(grid: Grid, potential: FloatArray, x: FloatArray, along: int) -> FloatArray:
-    """The derivative of cell values along one axis at places (N, d), by differences and linear interpolation."""
-    values, places = potential.reshape(grid.shape), []
-    axis = grid.axes[along]
-    if axis.size == 1:
-        return np.zeros(len(x))
-    if axis.periodic:
-        distance = np.append(np.diff(axis.points), axis.points[0] + axis.length - axis.points[-1])
-        rise, middle = np.roll(values, -1, axis=along) - values, axis.points + 0.5 * distance
-    else:
-        distance, rise = np.diff(axis.points), np.diff(values, axis=along)
-        middle = axis.points[:-1] + 0.5 * distance
-    shape = [-1 if j == along else 1 for j in range(grid.dim)]
-    slopes = rise / distance.reshape(shape)
-    for j, other in enumerate(grid.axes):
-        points, slopes = wrapped(other, middle if j == along else other.points, slopes, j)
-        places.append(points)
-    return RegularGridInterpolator(places, slopes, bounds_error=False, fill_value=None)(x)
-
-
-def into_box(axis: Axis, x: FloatArray) -> FloatArray:
-    y = x - axis.lower
-    if axis.periodic:
-        return axis.lower + y % axis.length
-    return axis.lower + np.abs((y + axis.length) % (2.0 * axis.length) - axis.length)
-
-
-def numbers(kind: object, flow: ParticleFlow, step: int, state: int, count: int) -> FloatArray:
-    out = np.empty(count)
-    stream = 0 if flow.noise == "shared" else state
-    kind(flow.seed, step, stream, np.empty((4, -(-count // 4))), out)  # type: ignore[operator]
-    return out
-
-
-@given(actions=axes(), noise=st.sampled_from(["independent", "shared"]), number=st.integers(0, 3), dt=st.floats(1e-3, 3.0))
+@given(
+    actions=axes(), noise=st.sampled_from(["independent", "shared"]), number=st.integers(0, 3), dt=st.floats(1e-3, 3.0)
+)
 def test_a_step(actions: tuple[Axis, ...], noise: str, number: int, dt: float) -> None:
     """A' = A - dt grad(Q + tau U)(A) + sqrt(2 tau dt) Z, back into the box or around the circle, and counted."""
     mdp = problem(actions)
@@ -112,13 +72,10 @@ def test_a_step(actions: tuple[Axis, ...], noise: str, number: int, dt: float) -
     potential = -mdp.temperature * np.log(mdp.reference_mass / mdp.actions.volumes)
     for i in range(STATES):
         x = before[i].reshape(9, -1)
-        shaken = numbers(normals, flow, number + 1, i, x.size).reshape(x.shape)
-        slope = np.column_stack([slopes_at(mdp.actions, q[i] + potential, x, j) for j in range(len(actions))])
-        moved = x - dt * slope + np.sqrt(2.0 * mdp.temperature * dt) * shaken
-        expected = np.column_stack([into_box(axis, moved[:, j]) for j, axis in enumerate(actions)])
-        apart = np.abs(after[i].reshape(9, -1) - expected)
-        lengths = np.array([axis.length if axis.periodic else np.inf for axis in actions])
-        assert np.all(np.minimum(apart, np.abs(lengths - apart)) < 1e-9 * (1.0 + np.abs(moved)))
+        noises = independent.normal_numbers(5, number + 1, stream(flow, i), x.size).reshape(x.shape)
+        expected = independent.moved(mdp.actions, q[i] + potential, x, noises, mdp.temperature, dt)
+        far = 1.0 + float(np.abs(q).max()) * dt
+        assert independent.distance(mdp.actions, after[i].reshape(9, -1), expected) < 1e-9 * far
     np.testing.assert_array_equal(counted, flow.projected(after))
 
 
@@ -131,12 +88,8 @@ def test_counting(actions: tuple[Axis, ...]) -> None:
     counted = flow.projected(particles)
     np.testing.assert_allclose(counted.sum(axis=1), 1.0, rtol=0.0, atol=4e-15)
     for i in range(STATES):
-        x, shares = particles[i].reshape(11, -1), np.ones((11, 1))
-        for j, axis in enumerate(actions):
-            period = axis.length if axis.periodic else None
-            hats = [np.interp(x[:, j], axis.points, unit, period=period) for unit in np.eye(axis.size)]
-            shares = np.einsum("nk,nl->nkl", shares, np.array(hats).T).reshape(11, -1)
-        np.testing.assert_allclose(counted[i], shares.mean(axis=0), rtol=0.0, atol=1e-13)
+        x = particles[i].reshape(11, -1)
+        np.testing.assert_allclose(counted[i], independent.counted(mdp.actions, x), rtol=0.0, atol=1e-13)
         for j, axis in enumerate(actions):
             if not axis.periodic:
                 within = np.clip(x[:, j], axis.points[0], axis.points[-1])
@@ -151,7 +104,7 @@ def test_draws_on_one_axis(noise: str) -> None:
     flow = ParticleFlow(mdp, particles=50, seed=2, noise=noise)
     particles = flow.begin(mdp.initial_policy)
     for i, p in enumerate(mdp.initial_policy):
-        uniform = numbers(uniforms, flow, 0, i, 50)
+        uniform = independent.words(2, 0, stream(flow, i), 50)
         np.testing.assert_allclose(
             particles[i], np.interp(uniform, np.append(0.0, np.cumsum(p)), axis.edges), rtol=0.0, atol=1e-12
         )
@@ -174,7 +127,7 @@ def test_draws_on_several_axes_are_of_the_cells() -> None:
 
 @pytest.mark.parametrize("boundary", ["no-flux", "periodic"])
 def test_bandwidth(boundary: str) -> None:
-    """A particle on a centre, far from the ends, becomes the masses of a Gaussian on the cells; all rows have mass one."""
+    """A particle on a centre, far from the ends, becomes masses of a Gaussian on the cells; all rows have mass one."""
     axis, width = uniform_axis("u", -4.0, 4.0, 81, boundary), 0.3
     mdp = problem([axis])
     flow = ParticleFlow(mdp, particles=2, seed=1, bandwidth=width)

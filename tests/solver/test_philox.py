@@ -11,6 +11,7 @@ from scipy import stats
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.arithmetic.elementary import sin_and_cos_of_turns
 from wpoflow.solver.arithmetic.philox import normals, philox, uniforms
+from wpoflow.validation.independent import particles as independent
 
 WORD = st.integers(0, 2**64 - 1)
 
@@ -42,10 +43,12 @@ def test_streams_by_their_definition(count: int) -> None:
     seed, step, number = 7, 11, 13
     words = [word for k in range(-(-count // 4)) for word in words_of_numpy([k, number, 0, 0], [seed, step])]
     uniform = np.array([(word >> 12) * 2.0**-52 for word in words])
+    np.testing.assert_array_equal(independent.words(seed, step, number, count), uniform[:count])
     np.testing.assert_array_equal(stream(uniforms, seed, step, number, count), uniform[:count])
     radius, angle = np.sqrt(-2.0 * np.log(1.0 - uniform[::2])), 2.0 * np.pi * uniform[1::2]
     pairs = np.column_stack([radius * np.cos(angle), radius * np.sin(angle)]).ravel()
     np.testing.assert_allclose(stream(normals, seed, step, number, count), pairs[:count], rtol=0.0, atol=1e-14)
+    np.testing.assert_array_equal(independent.words(seed, step, 0, count), stream(uniforms, seed, step, 0, count))
 
 
 def test_longer_streams_go_on() -> None:

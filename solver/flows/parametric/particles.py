@@ -188,7 +188,7 @@ def _inverse(points: FloatArray) -> float:
 
 
 def _smoothing(axis: Axis, width: float) -> FloatArray:
-    """Masses on all cells of Gaussians around each centre, (n, n), reflected at the ends of a box or around a circle."""
+    """Masses on all cells of Gaussians around each centre, (n, n), reflected at ends or continued around a circle."""
     period = axis.length if axis.periodic else 2.0 * axis.length
     reach = int(np.ceil(1.0 + NEGLIGIBLE * width / period))
     rows = np.zeros((axis.size, axis.size))
