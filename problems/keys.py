@@ -66,6 +66,11 @@ MEANINGS: dict[str, str] = {
     "reference.potential": "U in μ ∝ exp(−U) da on the action box. Of actions.",
     "initial.state_density": "Density of the law ρ of the first state, up to normalisation. Of states.",
     "initial.policy_density": "Density of the first policy in da, up to normalisation. Of states and actions.",
+    "initial.policy_mean": "Instead of `policy_density`: mean of a first policy that is Gaussian in every state. Of "
+    'states; of several action axes a table, `{ u = "0.5*x", v = "0" }`. Flows other than `gaussian` begin with its '
+    "projection onto the cells.",
+    "initial.policy_covariance": "Its variance, of states; of several action axes a table of the entries, "
+    '`{ "u,u" = "1", "u,v" = "0.2", "v,v" = "1" }`, where those of two axes may be left out and are then zero.',
     "flow.kind": "Which flow.",
     "flow.until.time": "Stop at this flow time. (`until = 10.0` is short for `until = { time = 10.0 }`.)",
     "flow.until.gap": "Stop when the suboptimality, averaged over ρ, is at most this.",
@@ -159,6 +164,8 @@ def kind(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
         return " or ".join(kind(entry, metadata) for entry in arguments if entry is not type(None))
     if origin is Literal:
         return _one_of(arguments)
+    if origin is dict:
+        return f"table of {kind(arguments[1])}s"
     if origin is list and "expression" in kind(arguments[0]):
         return "list of two expressions"
     if origin is list and get_origin(arguments[0]) is list:

@@ -8,6 +8,7 @@ of `solver.schemes.scheme.Scheme`, and one line here.
     adams         exponential Adams formulas in ln p, orders one to six, one Bellman evaluation a step; of order four
                   with fixed steps; for flows whose steps are mixtures of logarithms
     exponential   steps of any length; one action axis with two ends, next states that do not depend on the action
+    runge-kutta   Dormand and Prince's pair of orders five and four; flows of parameters, as Gaussians
     extrapolated  extrapolation of (split) descent steps, orders two to six; any flow whose state is p itself, fixed
                   steps, several action axes
     euler         descent steps, order one; any flow
@@ -87,6 +88,7 @@ FLOWS: dict[str, FlowEntry] = {
     "mirror": FlowEntry("wpoflow.solver.flows.mirror:MirrorDescent", own_step=True),
     "policy-iteration": FlowEntry("wpoflow.solver.flows.policy_iteration:PolicyIteration", own_step=True, step=1.0),
     "proximal": FlowEntry("wpoflow.solver.flows.proximal:ProximalFlow", own_step=True),
+    "gaussian": FlowEntry("wpoflow.solver.flows.parametric.gaussian:GaussianFlow", annealed=True),
     "wasserstein-fisher-rao": FlowEntry(
         "wpoflow.solver.flows.wasserstein_fisher_rao:WassersteinFisherRaoFlow", parameters={"beta": 1.0}, annealed=True
     ),
@@ -96,6 +98,7 @@ SCHEMES: dict[str, SchemeEntry] = {
     "multistep": SchemeEntry("wpoflow.solver.schemes.multistep:MultistepScheme"),
     "adams": SchemeEntry("wpoflow.solver.schemes.adams:AdamsScheme", fixed_steps=True),
     "exponential": SchemeEntry("wpoflow.solver.schemes.exponential:ExponentialScheme"),
+    "runge-kutta": SchemeEntry("wpoflow.solver.schemes.parametric.runge_kutta:RungeKuttaScheme", fixed_steps=True),
     "extrapolated": SchemeEntry("wpoflow.solver.schemes.extrapolated:ExtrapolatedScheme", fixed_steps=True),
     # of order one: an accuracy of 1e-6 would take it a million steps
     "euler": SchemeEntry("wpoflow.solver.schemes.euler:EulerScheme", fixed_steps=True, accuracy=1e-3),

@@ -46,6 +46,8 @@ class Flow:
     logarithmic : bool
         Whether a step is a mixture of ln p and ln g, so that the state is ln p, of which nothing is lost where p is
         below 1e-308: then `log_step` makes it.
+    parametric : bool
+        Whether the state is parameters that p is made of: a `solver.flows.parametric.parametric.ParametricFlow`.
     decay : float
         Of a logarithmic flow that is continuous in time, the rate at which ln(p/g) decays while Q is frozen: a step of
         length dt leaves exp(-decay dt) of it. Zero of any other.
@@ -62,6 +64,7 @@ class Flow:
     name: str
     generator: ClassVar[bool] = False
     logarithmic: ClassVar[bool] = False
+    parametric: ClassVar[bool] = False
     decay: float = 0.0
     transports: ClassVar[bool] = False
     moves_mass: ClassVar[bool] = False

@@ -16,6 +16,7 @@ from wpoflow.core.slabs import Slab
 from wpoflow.solver.arithmetic.annealing import Annealing
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.flow import AnyFlow, as_flow
+from wpoflow.solver.flows.parametric.parametric import ParametricFlow
 from wpoflow.solver.mdp import GridMDP, TooColdError, check_temperature
 from wpoflow.solver.records.likeness import check_like
 from wpoflow.solver.records.run import Optimum, Run
@@ -78,7 +79,7 @@ def conduct(
     initial : array (S, A), optional
         First policy instead of the problem's own.
     """
-    mdp = mdp if initial is None else replace(mdp, initial_policy=initial)
+    mdp = mdp if initial is None else replace(mdp, initial_policy=initial, initial_gaussians=None)
     settings, until, slab = start.settings, start.settings.flow.until, mdp.slab
     started = clock.monotonic()
     spent = {name: 0.0 if last is None else last.arrays[name] for name in SPENT}
@@ -105,7 +106,8 @@ def conduct(
             _begin(keeping, slab, start, optimum, initial)
             stack.callback(_remove_unless_begun, keeping)
         whose: dict[str, str | int | float] = {"run_id": start.run_id, "resumed": resumed, **start.initial}
-        recorder = stack.enter_context(Recorder(mdp, output, force=True, attributes=whose))
+        lengths = followed.lengths if isinstance(followed, ParametricFlow) else None
+        recorder = stack.enter_context(Recorder(mdp, output, force=True, attributes=whose, lengths=lengths))
         recorder.optimum(optimum)
         for row in [] if last is None else last.rows:
             recorder.row(row)
@@ -113,7 +115,7 @@ def conduct(
             assert folder is not None
             found = folder.snapshot(index) if isinstance(folder, CheckpointFolder) else None
             time, value = slab.decided(None if found is None else found[:2])
-            recorder.stored_snapshot(time, value, value if found is None else found[2])
+            recorder.stored_snapshot(time, value, *((value, None) if found is None else found[2:]))
 
         def spending() -> dict[str, float]:
             seconds = clock.monotonic() - started, compiling.seconds

@@ -51,6 +51,10 @@ FOLLOWED: list[tuple[str, str, dict[str, Any]]] = [
     ("fisher-rao", "adams", {"step": 0.05}),
     ("fisher-rao", "euler", {"accuracy": 1e-2}),
     ("fisher-rao", "euler", {"step": 0.05}),
+    ("gaussian", "runge-kutta", {"accuracy": 1e-4}),
+    ("gaussian", "runge-kutta", {"step": 0.05}),
+    ("gaussian", "euler", {"accuracy": 1e-2}),
+    ("gaussian", "euler", {"step": 0.05}),
     ("mirror", "automatic", {"step": 0.05}),
     ("policy-iteration", "automatic", {"step": 1.0}),
     ("proximal", "automatic", {"step": 0.05}),
@@ -87,7 +91,7 @@ def numbers(state: FlowState) -> tuple[Any, ...]:
 
 def problem_of(kind: str, scheme: str) -> GridMDP:
     """A problem that the flow and the scheme are for."""
-    return problem_for("exponential" if kind == "proximal" else scheme)
+    return problem_for("exponential" if kind in ("gaussian", "proximal") else scheme)
 
 
 def test_every_flow_is_followed() -> None:
