@@ -16,7 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from wpoflow.problems.tables import Tables, _formula
 from wpoflow.solver.records.settings import RecordTable
-from wpoflow.solver.registry import AUTOMATIC, FLOWS, SCHEDULES, default_accuracy, parameter_keys, scheme_names
+from wpoflow.solver.registry import AUTOMATIC, FLOWS, NOISES, SCHEDULES, default_accuracy, parameter_keys, scheme_names
 
 _AXIS = {
     "label": "What figures call the axis, and the run file's `long_name`; by default its name.",
@@ -83,6 +83,11 @@ MEANINGS: dict[str, str] = {
     "flow.anneal.schedule": "The temperature falls from that of the problem, as τ/(1 + rt), τ exp(−rt) or "
     "τ/ln(e + rt); of `wasserstein`, `fisher-rao` and `wasserstein-fisher-rao`.",
     "flow.anneal.rate": "r, per unit of flow time.",
+    "flow.particles": "N, how many `particles` each state has; must be given.",
+    "flow.seed": "Of the random numbers of `particles`; must be given.",
+    "flow.noise": "Whether the states of `particles` have random numbers of their own or the same ones.",
+    "flow.bandwidth": "Standard deviation, in units of the action, of the Gaussian kernel that smooths the policy that "
+    "`particles` make.",
     "flow.beta": "Weight β of the Fisher–Rao part of `wasserstein-fisher-rao`.",
     "record.series.first": "First time of rows that are geometric in time, with `per_decade`.",
     "record.series.per_decade": "Rows in each factor of ten of time.",
@@ -95,15 +100,25 @@ _CHOICES = {
     "flow.kind": tuple(FLOWS),
     "flow.scheme": scheme_names(),
     "flow.anneal.schedule": SCHEDULES,
+    "flow.noise": NOISES,
 }  # for the models these are text
 _RECORD = RecordTable()
+
+
+def _default(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
+
+
 _DEFAULTS = {
     "problem.title": "name of the file",
     **{
         f"flow.{key}": "; ".join(
-            f"{entry.parameters[key]:g} for `{name}`" for name, entry in FLOWS.items() if key in entry.parameters
+            f"{_default(entry.parameters[key])} for `{name}`"
+            for name, entry in FLOWS.items()
+            if key in entry.parameters
         )
         for key in parameter_keys()
+        if any(key in entry.parameters for entry in FLOWS.values())
     },
     "flow.accuracy": f"{default_accuracy(AUTOMATIC):g}; {default_accuracy('euler'):g} for `euler`",
     "record.series.first": f"{_RECORD.series.first:g}",

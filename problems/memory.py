@@ -34,6 +34,7 @@ from wpoflow.solver.registry import AUTOMATIC, DESCENT
 from wpoflow.solver.schemes.choice import chosen_scheme, scheme_class
 
 PROCESS_BYTES = 222_000_000
+PARAMETER_ARRAYS = 5  # of what a flow follows besides p: before and after a step, a snapshot, and what is written
 PROBLEM_PAIR_ARRAYS = 2  # of a problem before it is run: its cost and its first policy
 INCOMPLETE_ENTRY_BYTES, INCOMPLETE_STATE_BYTES = 12, 24  # incomplete factors
 KRYLOV_STATE_BYTES = 8 * (MOST_VECTORS + 1)
@@ -83,7 +84,8 @@ def estimate(statement: Statement, asked: FlowTable) -> Estimate:
     arrays = used.pair_arrays[controlled] + kind.logarithmic * used.log_arrays[controlled]
     matrices = matrix_bytes(n_states, entries, linear_solver, smoothed=held > 0)
     transition = transition_bytes(plan, factorised=factorised(statement))
-    needed = PROCESS_BYTES + transition + held + int(8 * plan.pairs * arrays) + matrices
+    beside = PARAMETER_ARRAYS * n_states * kind.kept_numbers(statement.actions, **asked.parameters)
+    needed = PROCESS_BYTES + transition + held + int(8 * (plan.pairs * arrays + beside)) + matrices
     return Estimate(plan, entries, linear_solver, needed, available_bytes())
 
 

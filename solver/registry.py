@@ -28,6 +28,8 @@ DESCENT = "euler"
 """The scheme that takes descent steps one after another, as they are."""
 SCHEDULES = ("harmonic", "exponential", "logarithmic")
 """Of temperatures that fall."""
+NOISES = ("independent", "shared")
+"""Of particles: random numbers of each state's own, or the same in all."""
 CONTROL = ("scheme", "accuracy", "step")
 """Keys of [flow] that say by which steps a flow is followed."""
 
@@ -42,6 +44,8 @@ class FlowEntry:
         For `core.registry.load`.
     parameters : mapping
         Keys of [flow] that are its own, which are arguments of its class, with their defaults.
+    required : tuple of str
+        Those that have none and must be given.
     own_step : bool
         Whether the step belongs to the algorithm: it must be given, and there is neither scheme nor accuracy.
     annealed : bool
@@ -51,7 +55,8 @@ class FlowEntry:
     """
 
     place: str
-    parameters: Mapping[str, float] = field(default_factory=dict)
+    parameters: Mapping[str, float | str] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
     own_step: bool = False
     annealed: bool = False
     step: float | None = None
@@ -60,7 +65,12 @@ class FlowEntry:
     def keys(self) -> tuple[str, ...]:
         """All keys of [flow] that it knows."""
         control = ("step",) if self.own_step else CONTROL
-        return ("kind", "until", *control, *(("anneal",) if self.annealed else ()), *self.parameters)
+        return ("kind", "until", *control, *(("anneal",) if self.annealed else ()), *self.own_keys)
+
+    @property
+    def own_keys(self) -> tuple[str, ...]:
+        """Those that its class takes."""
+        return (*self.required, *self.parameters)
 
 
 @dataclass(frozen=True)
@@ -89,6 +99,12 @@ FLOWS: dict[str, FlowEntry] = {
     "policy-iteration": FlowEntry("wpoflow.solver.flows.policy_iteration:PolicyIteration", own_step=True, step=1.0),
     "proximal": FlowEntry("wpoflow.solver.flows.proximal:ProximalFlow", own_step=True),
     "gaussian": FlowEntry("wpoflow.solver.flows.parametric.gaussian:GaussianFlow", annealed=True),
+    "particles": FlowEntry(
+        "wpoflow.solver.flows.parametric.particles:ParticleFlow",
+        parameters={"noise": "independent", "bandwidth": 0.0},
+        required=("particles", "seed"),
+        own_step=True,
+    ),
     "wasserstein-fisher-rao": FlowEntry(
         "wpoflow.solver.flows.wasserstein_fisher_rao:WassersteinFisherRaoFlow", parameters={"beta": 1.0}, annealed=True
     ),
@@ -132,4 +148,4 @@ def annealed_flows() -> tuple[str, ...]:
 
 def parameter_keys() -> tuple[str, ...]:
     """Keys of [flow] that belong to some flows only."""
-    return tuple(dict.fromkeys(key for entry in FLOWS.values() for key in entry.parameters))
+    return tuple(dict.fromkeys(key for entry in FLOWS.values() for key in entry.own_keys))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -125,12 +125,17 @@ class Flow:
         return type(self)(mdp, **self.parameters)
 
     @property
-    def parameters(self) -> Mapping[str, float]:
+    def parameters(self) -> Mapping[str, float | str]:
         """What it was made with besides the problem, by the key of a problem file."""
         return {}
 
+    @classmethod
+    def kept_numbers(cls, actions: Grid, **parameters: Any) -> int:
+        """How many numbers besides p its state holds for every state of the problem, whatever the scheme."""
+        return 0
+
     @staticmethod
-    def late_rate(spectral_gap: float, temperature: float, **parameters: float) -> float:
+    def late_rate(spectral_gap: float, temperature: float, **parameters: Any) -> float:
         """The rate at which the gap of a state falls in the end; not a number if it is not known.
 
         Parameters
@@ -201,7 +206,7 @@ def check_suitable(kind: type[Flow], name: str, actions: Grid) -> None:
         raise UnsuitableFlowError(f"flow {name!r} {words}; choose {choices(suitable_flows(actions))}")
 
 
-def as_flow(mdp: GridMDP, flow: AnyFlow, parameters: Mapping[str, float] | None = None) -> Flow:
+def as_flow(mdp: GridMDP, flow: AnyFlow, parameters: Mapping[str, Any] | None = None) -> Flow:
     """The flow of a problem, by name and its parameters, or as it is given.
 
     Raises
@@ -259,6 +264,6 @@ def name_of(flow: AnyFlow) -> str:
     return flow.name if known else type(flow).__name__
 
 
-def parameters_of(flow: AnyFlow) -> Mapping[str, float]:
+def parameters_of(flow: AnyFlow) -> Mapping[str, float | str]:
     """The parameters of a flow of the registry that is given as an object; none otherwise."""
     return flow.parameters if isinstance(flow, Flow) and name_of(flow) in FLOWS else {}

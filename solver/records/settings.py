@@ -33,9 +33,11 @@ from wpoflow.solver.registry import (
     CONTROL,
     DESCENT,
     FLOWS,
+    NOISES,
     SCHEDULES,
     default_accuracy,
     own_step_flows,
+    parameter_keys,
     scheme_names,
 )
 
@@ -137,6 +139,10 @@ class FlowTable(Table):
     step: Annotated[FlowTime | None, Field(validate_default=True)] = None
     anneal: AnnealTable | None = None
     beta: FlowTime | None = None
+    particles: Annotated[Annotated[int, Field(ge=2)] | None, Field(validate_default=True)] = None
+    seed: Annotated[Annotated[int, Field(ge=0, lt=2**63)] | None, Field(validate_default=True)] = None
+    noise: Annotated[str, AfterValidator(lambda name: _known(NOISES, name))] | None = None
+    bandwidth: Annotated[float, Field(ge=0.0)] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -152,11 +158,19 @@ class FlowTable(Table):
             found |= {} if entry is not None and entry.own_step else {"accuracy": default_accuracy(scheme)}
         return found | data
 
-    @field_validator("scheme", "accuracy", "anneal", "beta")
+    @field_validator("scheme", "accuracy", "anneal", *parameter_keys())
     @classmethod
     def _of_this_flow(cls, value: Any, info: ValidationInfo) -> Any:
         if value is not None and value != AUTOMATIC and info.field_name is not None:
             _known_to_flow(info.field_name, info.data)
+        return value
+
+    @field_validator("particles", "seed")
+    @classmethod
+    def _required(cls, value: int | None, info: ValidationInfo) -> int | None:
+        kind = info.data.get("kind")
+        if value is None and kind in FLOWS and info.field_name in FLOWS[kind].required:
+            raise ValueError(f"must be given for {kind}")
         return value
 
     @field_validator("step")
@@ -176,9 +190,9 @@ class FlowTable(Table):
         return None if self.anneal is None else self.anneal.model_dump()
 
     @property
-    def parameters(self) -> dict[str, float]:
+    def parameters(self) -> dict[str, float | str]:
         """Keys of the flow's own, which its class takes."""
-        return {key: getattr(self, key) for key in FLOWS[self.kind].parameters}
+        return {key: getattr(self, key) for key in FLOWS[self.kind].own_keys}
 
     @model_validator(mode="after")
     def _one_control(self) -> FlowTable:
@@ -273,7 +287,7 @@ class Settings(Table):
         *,
         until: Until,
         flow: str = "wasserstein",
-        parameters: Mapping[str, float] | None = None,
+        parameters: Mapping[str, float | str] | None = None,
         scheme: str = AUTOMATIC,
         step: float | None = None,
         accuracy: float | None = None,

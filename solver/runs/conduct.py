@@ -91,7 +91,8 @@ def conduct(
         if output is not None and slab.root:
             most = len(snapshot_times(settings.record, until.time)) + 1 + bool(start.initial)
             kept = keeping.bytes_kept() if isinstance(keeping, CheckpointFolder) and resumed else 0
-            check_disk_space(output, mdp.states.size * mdp.actions.size, most, None if keeping is None else kept)
+            numbers = mdp.actions.size + followed.kept_numbers(mdp.actions, **followed.parameters)
+            check_disk_space(output, mdp.states.size * numbers, most, None if keeping is None else kept)
         begun = resumed > 0
         there = slab.decided(isinstance(keeping, CheckpointFolder) and keeping.path.exists())
         if keeping is not None and not begun and not there:

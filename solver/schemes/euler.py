@@ -96,7 +96,8 @@ class EulerScheme(Scheme):
             after = self._logs.free(before)
             return before, after, None if self.problem.control is None else self._logs.free(before, after)
         if isinstance(state, ParametricState):
-            return state.parameters, np.empty_like(state.parameters), np.empty_like(state.parameters)
+            before = state.parameters
+            return before, np.empty_like(before), None if self.problem.control is None else np.empty_like(before)
         return None, None, None
 
     def _descent_steps(

@@ -24,13 +24,14 @@ independent of what they do in another.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import ndtr
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis
+from wpoflow.grids.grid import Grid
 from wpoflow.solver.flows.flow import check_suitable
 from wpoflow.solver.flows.parametric.parametric import ParametricFlow
 from wpoflow.solver.flows.parametric.particle_counts import count_particles, particle_moments, spread_cells
@@ -38,7 +39,6 @@ from wpoflow.solver.flows.parametric.particle_draws import draw_particles
 from wpoflow.solver.flows.parametric.particle_moves import MOST_AXES, move_particles
 from wpoflow.solver.mdp import GridMDP
 
-NOISES = ("independent", "shared")
 UNIFORM = 1e-12  # relative differences of distances up to which points are equally far apart
 NEGLIGIBLE = 9.0  # standard deviations from which on a kernel is nothing
 
@@ -93,6 +93,11 @@ class ParticleFlow(ParametricFlow):
     def parameters(self) -> Mapping[str, float | str]:
         """See `Flow.parameters`."""
         return {"particles": self.particles, "seed": self.seed, "noise": self.noise, "bandwidth": self.bandwidth}
+
+    @classmethod
+    def kept_numbers(cls, actions: Grid, **parameters: Any) -> int:
+        """See `Flow.kept_numbers`."""
+        return int(parameters["particles"]) * actions.dim
 
     @property
     def lengths(self) -> Mapping[str, int]:
