@@ -83,7 +83,14 @@ MEANINGS: dict[str, str] = {
     "flow.anneal.schedule": "The temperature falls from that of the problem, as τ/(1 + rt), τ exp(−rt) or "
     "τ/ln(e + rt); of `wasserstein`, `fisher-rao` and `wasserstein-fisher-rao`.",
     "flow.anneal.rate": "r, per unit of flow time.",
-    "flow.beta": "Weight β of the Fisher–Rao part of `wasserstein-fisher-rao`.",
+    "flow.beta": "Weight β of the Fisher–Rao part of `wasserstein-fisher-rao`, and rate at which the weights of the "
+    "`components` of `gaussian` change.",
+    "flow.components": "Of `gaussian`: how many Gaussians in every state, with weights; see [Gaussian "
+    "policies](../howto/gaussian_policies.md).",
+    "flow.entropy": "Of `gaussian`: `false` leaves the entropy out of what moves the Gaussians, as in the published "
+    "algorithm; needs `step`.",
+    "flow.trust_region": "Of `gaussian`: natural-gradient steps of size `step`, shortened in every state until KL(old | "
+    "new) is at most this; as published.",
     "record.series.first": "First time of rows that are geometric in time, with `per_decade`.",
     "record.series.per_decade": "Rows in each factor of ten of time.",
     "record.series.every": "Rows equally spaced in time, instead.",
@@ -91,6 +98,13 @@ MEANINGS: dict[str, str] = {
     "record.snapshots": "How many values and policies are kept, geometric in time, both ends included.",
     "record.snapshots.times": "Keep them at these times, instead.",
 }
+
+
+def _shown(number: float) -> str:
+    """A default as TOML has it."""
+    return str(number).lower() if isinstance(number, bool) else f"{number:g}"
+
+
 _CHOICES = {
     "flow.kind": tuple(FLOWS),
     "flow.scheme": scheme_names(),
@@ -101,7 +115,7 @@ _DEFAULTS = {
     "problem.title": "name of the file",
     **{
         f"flow.{key}": "; ".join(
-            f"{entry.parameters[key]:g} for `{name}`" for name, entry in FLOWS.items() if key in entry.parameters
+            f"{_shown(entry.parameters[key])} for `{name}`" for name, entry in FLOWS.items() if key in entry.parameters
         )
         for key in parameter_keys()
     },

@@ -42,6 +42,8 @@ class FlowEntry:
         For `core.registry.load`.
     parameters : mapping
         Keys of [flow] that are its own, which are arguments of its class, with their defaults.
+    options : tuple of str
+        The same of keys that may be left out.
     own_step : bool
         Whether the step belongs to the algorithm: it must be given, and there is neither scheme nor accuracy.
     annealed : bool
@@ -52,6 +54,7 @@ class FlowEntry:
 
     place: str
     parameters: Mapping[str, float] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
     own_step: bool = False
     annealed: bool = False
     step: float | None = None
@@ -60,7 +63,12 @@ class FlowEntry:
     def keys(self) -> tuple[str, ...]:
         """All keys of [flow] that it knows."""
         control = ("step",) if self.own_step else CONTROL
-        return ("kind", "until", *control, *(("anneal",) if self.annealed else ()), *self.parameters)
+        return ("kind", "until", *control, *(("anneal",) if self.annealed else ()), *self.own)
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Keys of [flow] that are its own."""
+        return (*self.parameters, *self.options)
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,12 @@ FLOWS: dict[str, FlowEntry] = {
     "mirror": FlowEntry("wpoflow.solver.flows.mirror:MirrorDescent", own_step=True),
     "policy-iteration": FlowEntry("wpoflow.solver.flows.policy_iteration:PolicyIteration", own_step=True, step=1.0),
     "proximal": FlowEntry("wpoflow.solver.flows.proximal:ProximalFlow", own_step=True),
-    "gaussian": FlowEntry("wpoflow.solver.flows.parametric.gaussian:GaussianFlow", annealed=True),
+    "gaussian": FlowEntry(
+        "wpoflow.solver.flows.parametric.gaussian:GaussianFlow",
+        parameters={"components": 1, "beta": 1.0, "entropy": True},
+        options=("trust_region",),
+        annealed=True,
+    ),
     "wasserstein-fisher-rao": FlowEntry(
         "wpoflow.solver.flows.wasserstein_fisher_rao:WassersteinFisherRaoFlow", parameters={"beta": 1.0}, annealed=True
     ),
@@ -132,4 +145,4 @@ def annealed_flows() -> tuple[str, ...]:
 
 def parameter_keys() -> tuple[str, ...]:
     """Keys of [flow] that belong to some flows only."""
-    return tuple(dict.fromkeys(key for entry in FLOWS.values() for key in entry.parameters))
+    return tuple(dict.fromkeys(key for entry in FLOWS.values() for key in entry.own))

@@ -255,7 +255,7 @@ def name_of(flow: AnyFlow) -> str:
     if flow.name not in FLOWS or type(flow) is not flow_class(flow.name):
         return type(flow).__name__
     # with other parameters than the registry has, its name would not bring it back
-    known = flow.parameters.keys() <= FLOWS[flow.name].parameters.keys()
+    known = flow.parameters.keys() <= set(FLOWS[flow.name].own)
     return flow.name if known else type(flow).__name__
 
 
