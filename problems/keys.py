@@ -88,7 +88,14 @@ MEANINGS: dict[str, str] = {
     "flow.noise": "Whether the states of `particles` have random numbers of their own or the same ones.",
     "flow.bandwidth": "Standard deviation, in units of the action, of the Gaussian kernel that smooths the policy that "
     "`particles` make.",
-    "flow.beta": "Weight β of the Fisher–Rao part of `wasserstein-fisher-rao`.",
+    "flow.beta": "Weight β of the Fisher–Rao part of `wasserstein-fisher-rao`, and rate at which the weights of the "
+    "`components` of `gaussian` change.",
+    "flow.components": "Of `gaussian`: how many Gaussians in every state, with weights; see [Gaussian "
+    "policies](../howto/gaussian_policies.md).",
+    "flow.entropy": "Of `gaussian`: `false` leaves the entropy out of what moves the Gaussians, as in the published "
+    "algorithm; needs `step`.",
+    "flow.trust_region": "Of `gaussian`: natural-gradient steps of size `step`, shortened in every state until KL(old | "
+    "new) is at most this; as published.",
     "record.series.first": "First time of rows that are geometric in time, with `per_decade`.",
     "record.series.per_decade": "Rows in each factor of ten of time.",
     "record.series.every": "Rows equally spaced in time, instead.",
@@ -96,6 +103,15 @@ MEANINGS: dict[str, str] = {
     "record.snapshots": "How many values and policies are kept, geometric in time, both ends included.",
     "record.snapshots.times": "Keep them at these times, instead.",
 }
+
+
+def _shown(value: float | str) -> str:
+    """A default as TOML has it."""
+    if isinstance(value, str):
+        return f'"{value}"'
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}"
+
+
 _CHOICES = {
     "flow.kind": tuple(FLOWS),
     "flow.scheme": scheme_names(),
@@ -105,17 +121,11 @@ _CHOICES = {
 _RECORD = RecordTable()
 
 
-def _default(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
-
-
 _DEFAULTS = {
     "problem.title": "name of the file",
     **{
         f"flow.{key}": "; ".join(
-            f"{_default(entry.parameters[key])} for `{name}`"
-            for name, entry in FLOWS.items()
-            if key in entry.parameters
+            f"{_shown(entry.parameters[key])} for `{name}`" for name, entry in FLOWS.items() if key in entry.parameters
         )
         for key in parameter_keys()
         if any(key in entry.parameters for entry in FLOWS.values())

@@ -46,6 +46,8 @@ class FlowEntry:
         Keys of [flow] that are its own, which are arguments of its class, with their defaults.
     required : tuple of str
         Those that have none and must be given.
+    options : tuple of str
+        The same of keys that may be left out.
     own_step : bool
         Whether the step belongs to the algorithm: it must be given, and there is neither scheme nor accuracy.
     annealed : bool
@@ -57,6 +59,7 @@ class FlowEntry:
     place: str
     parameters: Mapping[str, float | str] = field(default_factory=dict)
     required: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
     own_step: bool = False
     annealed: bool = False
     step: float | None = None
@@ -65,12 +68,12 @@ class FlowEntry:
     def keys(self) -> tuple[str, ...]:
         """All keys of [flow] that it knows."""
         control = ("step",) if self.own_step else CONTROL
-        return ("kind", "until", *control, *(("anneal",) if self.annealed else ()), *self.own_keys)
+        return ("kind", "until", *control, *(("anneal",) if self.annealed else ()), *self.own)
 
     @property
-    def own_keys(self) -> tuple[str, ...]:
-        """Those that its class takes."""
-        return (*self.required, *self.parameters)
+    def own(self) -> tuple[str, ...]:
+        """Keys of [flow] that are its own."""
+        return (*self.required, *self.parameters, *self.options)
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,12 @@ FLOWS: dict[str, FlowEntry] = {
     "mirror": FlowEntry("wpoflow.solver.flows.mirror:MirrorDescent", own_step=True),
     "policy-iteration": FlowEntry("wpoflow.solver.flows.policy_iteration:PolicyIteration", own_step=True, step=1.0),
     "proximal": FlowEntry("wpoflow.solver.flows.proximal:ProximalFlow", own_step=True),
-    "gaussian": FlowEntry("wpoflow.solver.flows.parametric.gaussian:GaussianFlow", annealed=True),
+    "gaussian": FlowEntry(
+        "wpoflow.solver.flows.parametric.gaussian:GaussianFlow",
+        parameters={"components": 1, "beta": 1.0, "entropy": True},
+        options=("trust_region",),
+        annealed=True,
+    ),
     "particles": FlowEntry(
         "wpoflow.solver.flows.parametric.particles:ParticleFlow",
         parameters={"noise": "independent", "bandwidth": 0.0},
@@ -148,4 +156,4 @@ def annealed_flows() -> tuple[str, ...]:
 
 def parameter_keys() -> tuple[str, ...]:
     """Keys of [flow] that belong to some flows only."""
-    return tuple(dict.fromkeys(key for entry in FLOWS.values() for key in entry.own_keys))
+    return tuple(dict.fromkeys(key for entry in FLOWS.values() for key in entry.own))

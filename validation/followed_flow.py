@@ -90,7 +90,7 @@ class FollowedFlow:
     @property
     def flow_parameters(self) -> dict[str, Any]:
         """What the flow of the run was made with."""
-        known = FLOWS[self.flow_name].own_keys if self.flow_name in FLOWS else ()
+        known = FLOWS[self.flow_name].own if self.flow_name in FLOWS else ()
         return {name: value for name, value in self.judged_as.parameters.items() if name in known}
 
     @property

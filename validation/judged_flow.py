@@ -19,6 +19,7 @@ NO_TRANSPORT = {
     "fisher-rao": "moves no mass along the action, so no log-Sobolev constant enters; fisher_rao_bound judges its rate",
     "mirror": "mixes p with its target, so no log-Sobolev constant enters; mirror_contraction judges its rate",
     "policy-iteration": "puts the Gibbs policy in place of p, whatever lies between; iteration_contraction judges it",
+    "particles": "moves finitely many particles at random; particle_steps judges each of their steps",
     "proximal": "has constants of W2 between cells, not those of fluxes; proximal_descent and measured_contraction "
     "judge its steps",
 }
@@ -28,6 +29,7 @@ NO_MIXTURE = {
     "mirror": "relaxes at one rate in all states, which late_rate judges",
     "wasserstein-fisher-rao": "relaxes by growth besides; late_rate judges it state by state",
     "policy-iteration": "has steps of infinite length; iteration_contraction judges them",
+    "particles": "ends in fluctuations, not at a rate",
     "proximal": "states no dissipation; proximal_late judges it state by state",
 }
 UNKNOWN = "a flow of which no theorem is known"
@@ -64,6 +66,11 @@ class JudgedFlow:
     def transports(self) -> bool:
         """Whether it dissipates at least as much as the Wasserstein flow."""
         return self.kind.transports
+
+    @property
+    def descends(self) -> bool:
+        """Whether V falls in every step."""
+        return self.kind.descends
 
     @property
     def weights(self) -> tuple[float, float] | None:

@@ -54,7 +54,7 @@ CONTROL_CELLS = {"x": 24, "u": 24}
 RELATIVES = {"bandit": {"a": 32}, "lqr": {"x": 8, "u": 12}}
 """Problems on which flows other than the Wasserstein flow are judged, and their cells."""
 OWN_STEP = 0.5
-OWN_KEYS = {"beta": 0.7}
+OWN_KEYS = {"beta": "0.7", "components": "2", "entropy": "true"}
 """Keys of flows, at values that are not one: a factor left out is seen."""
 Progress = Callable[[str], None]
 
@@ -307,7 +307,7 @@ def followed_otherwise() -> dict[str, ProblemFile]:
     """Problems with another flow, or an annealed temperature, by the name of the case."""
     found = {name: read_problem(problem, set=changes) for name, (problem, changes) in FOLLOWED.items()}
     for flow, entry in FLOWS.items():
-        keys = {"flow.kind": f'"{flow}"', **{f"flow.{key}": str(OWN_KEYS[key]) for key in entry.parameters}}
+        keys = {"flow.kind": f'"{flow}"', **{f"flow.{key}": OWN_KEYS[key] for key in entry.parameters}}
         if flow in own_step_flows():
             keys["flow.step"] = str(entry.step or OWN_STEP)
         for problem, cells in RELATIVES.items() if flow != WASSERSTEIN else ():

@@ -128,6 +128,8 @@ def summary(run: Run) -> list[tuple[str, str]]:
         if "accuracy_floor" in attributes:
             control[-1:] = [f"{control[-1]} + {float(attributes['accuracy_floor']):.2g} of rounding"]
         rows.append(("flow", ", ".join([str(attributes.get("flow", "unknown")), str(attributes["scheme"]), *control])))
+        if "remark" in attributes:
+            rows.append(("", str(attributes["remark"])))
     if len(run.series["time"]):
         rows += _series_rows(run)
     rows.append(("gap floor", f"{number_text(float(attributes.get('gap_floor', math.nan)))} (rounding)"))

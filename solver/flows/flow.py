@@ -59,6 +59,8 @@ class Flow:
         Whether the step belongs to the algorithm: it is never shortened, and the n-th step ends at n times its length.
     annealed : bool
         Whether it may be followed while the temperature falls, by `at_temperature_of`.
+    descends : bool
+        Whether V falls in every state, in every step.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Flow:
     moves_mass: ClassVar[bool] = False
     own_step: ClassVar[bool] = False
     annealed: ClassVar[bool] = False
+    descends: ClassVar[bool] = True
 
     def __init__(self, mdp: GridMDP) -> None:
         self.mdp = mdp
@@ -128,6 +131,11 @@ class Flow:
     def parameters(self) -> Mapping[str, float | str]:
         """What it was made with besides the problem, by the key of a problem file."""
         return {}
+
+    @property
+    def remark(self) -> str:
+        """What users of its runs should know of the numbers in them, in a line; empty if nothing."""
+        return ""
 
     @classmethod
     def kept_numbers(cls, actions: Grid, **parameters: Any) -> int:
@@ -260,7 +268,7 @@ def name_of(flow: AnyFlow) -> str:
     if flow.name not in FLOWS or type(flow) is not flow_class(flow.name):
         return type(flow).__name__
     # with other parameters than the registry has, its name would not bring it back
-    known = flow.parameters.keys() <= FLOWS[flow.name].parameters.keys()
+    known = flow.parameters.keys() <= set(FLOWS[flow.name].own)
     return flow.name if known else type(flow).__name__
 
 

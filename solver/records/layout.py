@@ -224,6 +224,7 @@ ATTRIBUTES: dict[str, Attribute] = {
         int, "1 if the gap asked for was reached, or the time where no gap was asked for, or if neither was; else 0"
     ),
     "flow": Attribute(str, "which flow"),
+    "remark": Attribute(str, "what to know of the numbers of a run of this flow"),
     "flow_parameters": Attribute(str, "numbers the flow was made with, by their keys, as JSON"),
     "scheme": Attribute(str, "time scheme used"),
     "accuracy": Attribute(float, "accuracy asked for; absent with fixed steps"),

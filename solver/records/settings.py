@@ -41,6 +41,7 @@ from wpoflow.solver.registry import (
     scheme_names,
 )
 
+MAX_COMPONENTS = 64
 SERIES_SHAPES = "{ first, per_decade }, or { every }, or { times }"
 MAX_PER_DECADE = 10_000
 
@@ -143,6 +144,9 @@ class FlowTable(Table):
     seed: Annotated[Annotated[int, Field(ge=0, lt=2**63)] | None, Field(validate_default=True)] = None
     noise: Annotated[str, AfterValidator(lambda name: _known(NOISES, name))] | None = None
     bandwidth: Annotated[float, Field(ge=0.0)] | None = None
+    components: Annotated[int, Field(ge=1, le=MAX_COMPONENTS)] | None = None
+    entropy: bool | None = None
+    trust_region: Positive | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -154,6 +158,8 @@ class FlowTable(Table):
         found = {} if entry is None else {**entry.parameters}
         if entry is not None and entry.step is not None:
             found["step"] = entry.step
+        if "step" in data and scheme == AUTOMATIC and _natural({**found, **data}):
+            return found | data | {"scheme": DESCENT}
         if "accuracy" not in data and "step" not in data and isinstance(scheme, str):
             found |= {} if entry is not None and entry.own_step else {"accuracy": default_accuracy(scheme)}
         return found | data
@@ -192,13 +198,30 @@ class FlowTable(Table):
     @property
     def parameters(self) -> dict[str, float | str]:
         """Keys of the flow's own, which its class takes."""
-        return {key: getattr(self, key) for key in FLOWS[self.kind].own_keys}
+        given = {key: getattr(self, key) for key in FLOWS[self.kind].own}
+        return {key: value for key, value in given.items() if value is not None}
 
     @model_validator(mode="after")
     def _one_control(self) -> FlowTable:
         if self.accuracy is not None and self.step is not None:
             raise ValueError("give either accuracy or step, not both")
         return self
+
+    @model_validator(mode="after")
+    def _natural_steps(self) -> FlowTable:
+        if not _natural(self.model_dump(exclude_none=True)):
+            return self
+        key = "entropy = false" if self.trust_region is None else f"trust_region = {self.trust_region:g}"
+        if self.step is None or self.scheme != DESCENT:
+            raise ValueError(f"{key}: natural-gradient steps are of fixed size: give step, without accuracy and scheme")
+        if self.components is not None and self.components > 1:
+            raise ValueError(f"{key}: natural-gradient steps are those of one Gaussian, not of {self.components}")
+        return self
+
+
+def _natural(table: Mapping[str, Any]) -> bool:
+    """Whether the steps asked for are natural-gradient steps: of fixed size, and no descent steps."""
+    return table.get("trust_region") is not None or table.get("entropy") is False
 
 
 class SeriesTable(Table):

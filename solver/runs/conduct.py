@@ -174,6 +174,8 @@ def conduct(
             **loop.counters(),
             **run_attributes(settings),
         }
+        if followed.remark:
+            attributes["remark"] = followed.remark
         if settings.flow.step is None:
             attributes["accuracy_floor"] = loop.error_floor
         run = recorder.close(status, sentence, attributes, end_state)

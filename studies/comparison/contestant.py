@@ -68,7 +68,7 @@ def contestant(label: str) -> Contestant:
         found[key] = value if key == "scheme" else _number(label, key, value)
     if "step" in found and "accuracy" in found:
         raise ValueError(f"flow {label!r}: give step or accuracy, not both")
-    own = FLOWS[flow].parameters
+    own = FLOWS[flow].own
     return Contestant(
         label,
         flow,

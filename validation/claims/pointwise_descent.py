@@ -24,6 +24,9 @@ STEPS = (1e-4, 1.0, 1e4, 1e12)
 )
 def judge(evidence: Evidence) -> Judgement:
     """Steps of the run by its descent defect; steps of any size from its start where the problem is known."""
+    falls = Hypothesis("a flow along which V falls", evidence.judged_as.descends, evidence.judged_as.name, scope=True)
+    if not falls.met:
+        return (falls,), (), {}
     series, rises = evidence.run.series, evidence.run.series["descent_defect"]
 
     def allowed(size: float) -> float:
@@ -61,4 +64,4 @@ def judge(evidence: Evidence) -> Judgement:
                 rounding=allowed(size),
             )
         )
-    return (Hypothesis("a run", True),), tuple(measurements), {}
+    return (falls,), tuple(measurements), {}

@@ -12,12 +12,20 @@ Then, exactly on the grid, dV(rho)/dt = -1/(1-gamma) sum_i d_i [|dm/dt|^2 + 4 tr
 (dC/dt)^2/(4C) on one axis), and with Q = Q^p in every state V falls pointwise in continuous time.  A step of finite
 length is a descent step by line search (`solver.flows.parametric.gaussian_velocity.descend_gaussians`).
 
+**Mixtures.**  ``components`` = K Gaussians in every state with weights, which follow the Fisher–Rao flow at the rate
+``beta``; all begin with the stated moments, apart from each other (`solver.flows.parametric.moments.spread_out`).
+
+**As published** the steps are those of `solver.flows.parametric.natural_gradient`, of fixed size, where ``trust_region``
+is given or ``entropy`` is false: then the force is that of Q alone, and variances fall towards zero as at temperature
+zero.  Such steps need not lower V, and no dissipation is stated.
+
 The limit is stationary among Gaussians, need not be the best of them and is not the optimal policy: the gap of such
 runs tends to what the projection loses.  Action axes are boxes with two ends; mass of a Gaussian outside is left out.
 """
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -27,35 +35,72 @@ from wpoflow.grids.grid import Grid
 from wpoflow.solver.flows.flow import check_suitable
 from wpoflow.solver.flows.parametric.gaussian_cells import masses_outside, project_gaussians
 from wpoflow.solver.flows.parametric.gaussian_velocity import descend_gaussians, gaussian_velocities
-from wpoflow.solver.flows.parametric.moments import action_cells, covariances, gaussians, moments_of
+from wpoflow.solver.flows.parametric.moments import action_cells, gaussians, members_of, moments_of, spread_out
+from wpoflow.solver.flows.parametric.natural_gradient import within_trust_region
 from wpoflow.solver.flows.parametric.parametric import ParametricFlow
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.layout import MEMBER
 
 
 class GaussianFlow(ParametricFlow):
-    """Means and covariances of all states.
+    """Means and covariances of all states, and weights of mixtures.
 
     Parameters
     ----------
     mdp : GridMDP
+    components : int
+        Gaussians in every state, at least one.
+    beta : float
+        Rate of the weights of several, positive and finite.
+    entropy : bool
+        Whether the entropy moves the Gaussians, too; without it there are natural-gradient steps of fixed size alone.
+    trust_region : float, optional
+        The most that KL(old Gaussian | new Gaussian) may be in a step, in every state; likewise, and of one component.
 
     Raises
     ------
+    ValueError
+        Numbers out of range, or a trust region of several components.
     UnsuitableFlowError
         An action axis of labels, or a circle.
     """
 
     name = "gaussian"
-    smooth: ClassVar[bool] = True
+    smooth: bool = True
     moves_mass: ClassVar[bool] = True
     annealed: ClassVar[bool] = True
-    members = 1
-    beta = 0.0
 
-    def __init__(self, mdp: GridMDP) -> None:
+    def __init__(
+        self,
+        mdp: GridMDP,
+        components: int = 1,
+        beta: float = 1.0,
+        entropy: bool = True,
+        trust_region: float | None = None,
+    ) -> None:
         super().__init__(mdp)
         check_suitable(type(self), self.name, mdp.actions)
+        for name, number in (("beta", beta), ("trust_region", trust_region)):
+            if number is not None and not (math.isfinite(number) and number > 0.0):
+                raise ValueError(f"{name} = {number} must be positive and finite")
+        if components != int(components) or components < 1:
+            raise ValueError(f"components = {components} must be a whole number, at least one")
+        self.members, self.beta, self.entropy, self.trust_region = (
+            int(components),
+            float(beta),
+            bool(entropy),
+            trust_region,
+        )
+        self.smooth = self.entropy and trust_region is None
+        if not self.smooth and components > 1:
+            raise ValueError(f"components = {components}: natural-gradient steps are those of one Gaussian")
         self._sizes, self._edges, self._centres = action_cells(mdp.actions)
+
+    @property
+    def parameters(self) -> Mapping[str, float]:
+        """See `Flow.parameters`."""
+        given = {} if self.trust_region is None else {"trust_region": self.trust_region}
+        return {"components": self.members, "beta": self.beta, "entropy": self.entropy, **given}
 
     @classmethod
     def obstacle(cls, actions: Grid) -> str:
@@ -76,7 +121,12 @@ class GaussianFlow(ParametricFlow):
         mdp = self.mdp
         stated = mdp.initial_gaussians if policy is mdp.initial_policy else None
         mean, covariance = moments_of(mdp, policy) if stated is None else stated
-        return gaussians(mdp.states, mdp.slab, mean, covariance)
+        numbers = gaussians(mdp.states, mdp.slab, mean, covariance)
+        if self.members == 1:
+            return numbers
+        weight, means, covariances = spread_out(mean, covariance, self.members)
+        each = [gaussians(mdp.states, mdp.slab, means[:, c], covariances[:, c]) for c in range(self.members)]
+        return np.concatenate([*each, np.log(weight)], axis=1)
 
     def project(self, parameters: FloatArray, out: FloatArray) -> FloatArray:
         """See `ParametricFlow.project`."""
@@ -94,6 +144,10 @@ class GaussianFlow(ParametricFlow):
     ) -> FloatArray:
         """See `ParametricFlow.advance`."""
         mdp = self.mdp
+        if not self.smooth:
+            change = dt * self.velocity(parameters, q, np.empty_like(parameters))
+            parameters_out[:] = within_trust_region(parameters, change, mdp.actions.dim, self.trust_region)
+            return self.project(parameters_out, out)
         descend_gaussians(
             parameters,
             q,
@@ -115,9 +169,9 @@ class GaussianFlow(ParametricFlow):
         self._moved(parameters, q, out)
         return out
 
-    def lost(self, parameters: FloatArray, q: FloatArray) -> FloatArray:
-        """|dm/dt|^2 + 4 tr(G C G) per state, (S,)."""
-        return self._moved(parameters, q, np.empty_like(parameters))
+    def lost(self, parameters: FloatArray, q: FloatArray) -> FloatArray | None:
+        """|dm/dt|^2 + 4 tr(G C G) per state, (S,), of mixtures their average and the growth of weights."""
+        return None if not self.smooth else self._moved(parameters, q, np.empty_like(parameters))
 
     def _moved(self, parameters: FloatArray, q: FloatArray, out: FloatArray) -> FloatArray:
         mdp, lost = self.mdp, np.empty(parameters.shape[0])
@@ -126,7 +180,7 @@ class GaussianFlow(ParametricFlow):
             q,
             mdp.log_mass,
             mdp.temperature,
-            mdp.temperature,
+            mdp.temperature if self.entropy else 0.0,
             self.beta,
             self.members,
             self._sizes,
@@ -139,12 +193,19 @@ class GaussianFlow(ParametricFlow):
 
     def kept(self, parameters: FloatArray) -> dict[str, FloatArray]:
         """See `ParametricFlow.kept`."""
-        dim = self.mdp.actions.dim
-        rows = parameters.shape[0]
-        return {
-            "policy_mean": np.array(parameters[:, :dim]),
-            "policy_covariance": covariances(parameters, dim).reshape(rows, dim * dim),
-        }
+        rows, members = parameters.shape[0], self.members
+        found = members_of(parameters, members, self.mdp.actions.dim)
+        mean, covariance = found.moments()
+        kept = {"policy_mean": mean, "policy_covariance": covariance}
+        if members > 1:
+            each = zip(found._fields, found, strict=True)
+            kept |= {f"member_{name}": array for name, array in each}
+        return {name: np.ascontiguousarray(array).reshape(rows, -1) for name, array in kept.items()}
+
+    @property
+    def lengths(self) -> Mapping[str, int]:
+        """See `ParametricFlow.lengths`."""
+        return {MEMBER: self.members} if self.members > 1 else {}
 
     def series(self, parameters: FloatArray) -> dict[str, float]:
         """The largest mass outside the box, over the states that count."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from scipy.special import ndtri
 
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.slabs import Slab
@@ -84,12 +87,60 @@ def numbers_of(mean: FloatArray, factor: FloatArray) -> FloatArray:
     return np.concatenate([mean, packed], axis=1)
 
 
-def covariances(parameters: FloatArray, dim: int) -> FloatArray:
-    """Covariances (S, d, d) of the Gaussians whose numbers come first in rows (S, P)."""
+def triangles(numbers: FloatArray, dim: int) -> FloatArray:
+    """L (S, d, d) of Gaussians by their numbers (S, P)."""
     rows, columns = np.tril_indices(dim)
-    factor = np.zeros((parameters.shape[0], dim, dim))
-    packed = np.array(parameters[:, dim : dim + rows.size])
+    factor = np.zeros((numbers.shape[0], dim, dim))
+    packed = np.array(numbers[:, dim : dim + rows.size])
     diagonal = rows == columns
     packed[:, diagonal] = np.exp(packed[:, diagonal])
     factor[:, rows, columns] = packed
-    return np.asarray(factor @ factor.transpose(0, 2, 1))
+    return factor
+
+
+class Members(NamedTuple):
+    """Gaussians of mixtures: weights (S, K), means (S, K, d), covariances (S, K, d, d)."""
+
+    weight: FloatArray
+    mean: FloatArray
+    covariance: FloatArray
+
+    def moments(self) -> tuple[FloatArray, FloatArray]:
+        """Means (S, d) and covariances (S, d, d) of the mixtures."""
+        mean = np.einsum("sc,scj->sj", self.weight, self.mean)
+        apart = self.mean - mean[:, None]
+        between = np.einsum("sc,sci,scj->sij", self.weight, apart, apart)
+        return mean, np.einsum("sc,scij->sij", self.weight, self.covariance) + between
+
+
+def members_of(numbers: FloatArray, members: int, dim: int) -> Members:
+    """The Gaussians of mixtures by their numbers (S, P)."""
+    size = dim + dim * (dim + 1) // 2
+    states = numbers.shape[0]
+    blocks = numbers[:, : members * size].reshape(states * members, size)
+    factor = triangles(blocks, dim)
+    weight = np.ones((states, 1))
+    if members > 1:
+        logs = numbers[:, members * size :]
+        weight = np.exp(logs - logs.max(axis=1, keepdims=True))
+        weight /= weight.sum(axis=1, keepdims=True)
+    covariance = (factor @ factor.transpose(0, 2, 1)).reshape(states, members, dim, dim)
+    return Members(weight, blocks[:, :dim].reshape(states, members, dim), covariance)
+
+
+def spread_out(mean: FloatArray, covariance: FloatArray, members: int) -> Members:
+    """K Gaussians of equal weights whose mixture has a mean and a covariance, apart from each other.
+
+    Their means stand along the longest principal axis, at the normal quantiles (c + 1/2)/K; all have the covariance
+    that is left, which is positive definite as the variance of these quantiles is less than one.
+    """
+    states, dim = mean.shape
+    lengths, directions = np.linalg.eigh(covariance)
+    along = directions[:, :, -1]
+    largest = np.abs(along).argmax(axis=1)
+    along = along * np.sign(along[np.arange(states), largest])[:, None]  # the same side in all states
+    places = ndtri((np.arange(members) + 0.5) / members)
+    means = mean[:, None] + places[:, None] * (np.sqrt(lengths[:, -1, None]) * along)[:, None]
+    taken = np.mean(places**2) * lengths[:, -1, None, None] * along[:, :, None] * along[:, None, :]
+    each = np.broadcast_to((covariance - taken)[:, None], (states, members, dim, dim))
+    return Members(np.full((states, members), 1.0 / members), means, each)

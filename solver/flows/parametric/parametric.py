@@ -37,7 +37,7 @@ class ParametricFlow(Flow):
     """
 
     parametric: ClassVar[bool] = True
-    smooth: ClassVar[bool] = False
+    smooth: bool = False
 
     def begin(self, policy: FloatArray) -> FloatArray:
         """Parameters (S, P) to begin with at a policy (S, A), which need not be one that they can make.

@@ -67,6 +67,7 @@ class ParticleFlow(ParametricFlow):
     name = "particles"
     moves_mass: ClassVar[bool] = True
     own_step: ClassVar[bool] = True
+    descends: ClassVar[bool] = False
 
     def __init__(
         self, mdp: GridMDP, particles: int, seed: int, noise: str = "independent", bandwidth: float = 0.0
@@ -103,6 +104,15 @@ class ParticleFlow(ParametricFlow):
     def lengths(self) -> Mapping[str, int]:
         """See `ParametricFlow.lengths`."""
         return {"particle": self.particles}
+
+    @property
+    def remark(self) -> str:
+        """See `Flow.remark`."""
+        bias, mdp = self.entropy_bias, self.mdp
+        return (
+            f"counting {self.particles} particles adds about {bias:.2g} to KL(policy | reference) and "
+            f"{mdp.temperature * bias / (1.0 - mdp.discount):.2g} to values and gap, if every cell holds several of them"
+        )
 
     @property
     def entropy_bias(self) -> float:

@@ -49,6 +49,10 @@ class RungeKuttaScheme(Scheme):
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem)
+        if not (isinstance(problem.flow, ParametricFlow) and problem.flow.smooth):
+            raise ValueError(
+                f"scheme {self.name!r}: the {problem.flow.name} flow as it is given has steps alone; give euler"
+            )
         shape = problem.mdp.initial_policy.shape
         self._ring, self._inner = Ring(shape, 2), np.empty(shape)
         self._slopes: list[FloatArray] = []
