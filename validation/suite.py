@@ -53,8 +53,16 @@ FOLLOWED: dict[str, tuple[str, dict[str, str]]] = {
 CONTROL_CELLS = {"x": 24, "u": 24}
 RELATIVES = {"bandit": {"a": 32}, "lqr": {"x": 8, "u": 12}}
 """Problems on which flows other than the Wasserstein flow are judged, and their cells."""
-OWN_STEP = 0.5
-OWN_KEYS = {"beta": "0.7", "components": "2", "entropy": "true"}
+OWN_STEP, OWN_STEPS = 0.5, {"particles": 0.05}
+OWN_KEYS = {
+    "beta": "0.7",
+    "components": "2",
+    "entropy": "true",
+    "particles": "100",
+    "seed": "7",
+    "noise": '"shared"',
+    "bandwidth": "0.1",
+}
 """Keys of flows, at values that are not one: a factor left out is seen."""
 Progress = Callable[[str], None]
 
@@ -307,9 +315,12 @@ def followed_otherwise() -> dict[str, ProblemFile]:
     """Problems with another flow, or an annealed temperature, by the name of the case."""
     found = {name: read_problem(problem, set=changes) for name, (problem, changes) in FOLLOWED.items()}
     for flow, entry in FLOWS.items():
-        keys = {"flow.kind": f'"{flow}"', **{f"flow.{key}": OWN_KEYS[key] for key in entry.parameters}}
+        keys = {
+            "flow.kind": f'"{flow}"',
+            **{f"flow.{key}": OWN_KEYS[key] for key in (*entry.required, *entry.parameters)},
+        }
         if flow in own_step_flows():
-            keys["flow.step"] = str(entry.step or OWN_STEP)
+            keys["flow.step"] = str(entry.step or OWN_STEPS.get(flow, OWN_STEP))
         for problem, cells in RELATIVES.items() if flow != WASSERSTEIN else ():
             found[f"{problem}, {flow}"] = read_problem(problem, cells=cells, set=keys)
     return found

@@ -44,7 +44,7 @@ def judge(evidence: Evidence) -> Judgement:
             rounding=allowed(scale),
         )
     ]
-    if evidence.mdp is not None:
+    if evidence.mdp is not None and not evidence.judged_as.kind.parametric:
         mdp = evidence.mdp
         before = evaluate(mdp, mdp.initial_policy)
         size = float(np.abs(before.value).max())

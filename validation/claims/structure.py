@@ -37,7 +37,7 @@ def judge(evidence: Evidence) -> Judgement:
         Measurement("run failed", float(evidence.run.status == "failed"), 0.0, "=", where=evidence.run.stop_reason),
         Measurement("least density", series["density_min"].min(), 0.0, ">="),
     ]
-    if evidence.mdp is not None:
+    if evidence.mdp is not None and not evidence.judged_as.kind.parametric:  # which make other policies than g
         measurements.append(_steady_state(evidence))
     return (Hypothesis("a run", True),), tuple(measurements), {"limited_cells": float(series["limited_cells"].sum())}
 

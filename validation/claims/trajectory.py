@@ -55,8 +55,14 @@ def judge(evidence: Evidence) -> Judgement:
     assert mdp is not None
     name = evidence.judged_as.name
     flow = Hypothesis("a flow whose equation is known", name in FLOWS, f"{name}: {UNKNOWN}")
-    if not flow.met:
-        return (flow,), (), {}
+    parameters = Hypothesis(
+        "a flow of policies themselves",
+        not evidence.judged_as.kind.parametric,
+        f"{name} is one of parameters",
+        scope=True,
+    )
+    if not (flow.met and parameters.met):
+        return (flow, parameters), (), {}
     measurements = []
     if mdp.actions.size <= MOST_CELLS:
         measurements += _single_steps(evidence, mdp)
@@ -67,7 +73,7 @@ def judge(evidence: Evidence) -> Judgement:
         bool(measurements),
         f"{mdp.actions.size}: dense elimination would take too long",
     )
-    return (flow, some), tuple(measurements), {}
+    return (flow, parameters, some), tuple(measurements), {}
 
 
 def _dense_step(mdp: GridMDP, policy: FloatArray, q: FloatArray, dt: float, states: IntArray) -> FloatArray:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.interpolate import RegularGridInterpolator
+from scipy.stats import norm
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 
 WORDS = 4
+REACH = 8  # periods on either side, of images of a kernel
 
 
 def words(seed: int, step: int, stream: int, count: int) -> FloatArray:
@@ -96,3 +98,33 @@ def counted(grid: Grid, x: FloatArray) -> FloatArray:
         hats = np.array([np.interp(x[:, j], axis.points, unit, period=period) for unit in np.eye(axis.size)])
         shares = np.einsum("nk,ln->nkl", shares, hats).reshape(len(x), -1)
     return np.asarray(shares.mean(axis=0))
+
+
+def smoothed(grid: Grid, p: FloatArray, width: float) -> FloatArray:
+    """Cell probabilities (A,) after a Gaussian kernel along every axis, reflected at ends, around circles."""
+    out = p.reshape(grid.shape)
+    for j, axis in enumerate(grid.axes):
+        period = axis.length if axis.periodic else 2.0 * axis.length
+        turns = np.arange(-REACH, REACH + 1) * period
+        images = [axis.points] if axis.periodic else [axis.points, 2.0 * axis.lower - axis.points]
+        places = np.concatenate([image + turn for image in images for turn in turns])
+        masses = norm.cdf((axis.edges[1:, None] - places) / width) - norm.cdf((axis.edges[:-1, None] - places) / width)
+        onto = masses.reshape(axis.size, -1, axis.size).sum(axis=1)  # (to, from)
+        out = np.moveaxis(np.tensordot(onto, out, axes=(1, j)), 0, j)
+    return np.asarray(out.ravel() / out.sum())
+
+
+def drawn(grid: Grid, p: FloatArray, uniform: FloatArray) -> FloatArray:
+    """Particles (N, d) of cell probabilities (A,) by uniform numbers (N, d): axis by axis, given the cells before."""
+    out = np.empty_like(uniform)
+    for place, numbers in zip(out, uniform, strict=True):
+        left = p.reshape(grid.shape)
+        for j, axis in enumerate(grid.axes):
+            masses = left.reshape(axis.size, -1).sum(axis=1)
+            law = np.append(0.0, np.cumsum(masses) / masses.sum())
+            cell = min(int(np.searchsorted(law, numbers[j], side="right")) - 1, axis.size - 1)
+            place[j] = axis.edges[cell] + (numbers[j] - law[cell]) / (law[cell + 1] - law[cell]) * (
+                axis.edges[cell + 1] - axis.edges[cell]
+            )
+            left = left[cell]
+    return out
