@@ -94,8 +94,8 @@ MEANINGS: dict[str, str] = {
     "policies](../howto/gaussian_policies.md).",
     "flow.entropy": "Of `gaussian`: `false` leaves the entropy out of what moves the Gaussians, as in the published "
     "algorithm; needs `step`.",
-    "flow.trust_region": "Of `gaussian`: natural-gradient steps of size `step`, shortened in every state until KL(old | "
-    "new) is at most this; as published.",
+    "flow.trust_region": "Of `gaussian`: natural-gradient steps of size `step`, shortened in every state until "
+    "KL(old | new) is at most this; as published.",
     "record.series.first": "First time of rows that are geometric in time, with `per_decade`.",
     "record.series.per_decade": "Rows in each factor of ten of time.",
     "record.series.every": "Rows equally spaced in time, instead.",

@@ -16,6 +16,7 @@ from wpoflow.solver.registry import FLOWS
 
 WASSERSTEIN = "wasserstein"
 NO_TRANSPORT = {
+    "gaussian": "moves parameters, whose limit is not the optimum; gaussian_contraction judges its rate where there is one",
     "fisher-rao": "moves no mass along the action, so no log-Sobolev constant enters; fisher_rao_bound judges its rate",
     "mirror": "mixes p with its target, so no log-Sobolev constant enters; mirror_contraction judges its rate",
     "policy-iteration": "puts the Gibbs policy in place of p, whatever lies between; iteration_contraction judges it",
@@ -31,6 +32,7 @@ NO_MIXTURE = {
     "policy-iteration": "has steps of infinite length; iteration_contraction judges them",
     "particles": "ends in fluctuations, not at a rate",
     "proximal": "states no dissipation; proximal_late judges it state by state",
+    "gaussian": "has a limit of its own, from which the gap keeps apart",
 }
 UNKNOWN = "a flow of which no theorem is known"
 
@@ -78,7 +80,7 @@ class JudgedFlow:
 
         d/dt p = transport L_Q p - growth p (delta - V).
         """
-        if self.name not in FLOWS or self.kind.own_step:
+        if self.name not in FLOWS or self.kind.own_step or self.kind.parametric:
             return None
         if self.name == "fisher-rao":
             return 0.0, 1.0

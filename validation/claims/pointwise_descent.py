@@ -24,9 +24,6 @@ STEPS = (1e-4, 1.0, 1e4, 1e12)
 )
 def judge(evidence: Evidence) -> Judgement:
     """Steps of the run by its descent defect; steps of any size from its start where the problem is known."""
-    falls = Hypothesis("a flow along which V falls", evidence.judged_as.descends, evidence.judged_as.name, scope=True)
-    if not falls.met:
-        return (falls,), (), {}
     series, rises = evidence.run.series, evidence.run.series["descent_defect"]
 
     def allowed(size: float) -> float:
@@ -44,13 +41,16 @@ def judge(evidence: Evidence) -> Judgement:
             rounding=allowed(scale),
         )
     ]
-    if evidence.mdp is not None and not evidence.judged_as.kind.parametric:
-        mdp = evidence.mdp
-        before = evaluate(mdp, mdp.initial_policy)
+    descends = Hypothesis("descent steps", evidence.descends, "natural-gradient steps search no line, and particles move at random", scope=True)
+    if not descends.met:
+        return (descends,), (), {}
+    if evidence.mdp is not None:
+        mdp, start = evidence.mdp, evidence.first_policy
+        before = evaluate(mdp, start)
         size = float(np.abs(before.value).max())
         found = []
         for dt in STEPS:
-            policy = evidence.followed.step(mdp.initial_policy, before.q, dt, np.empty_like(before.q))
+            policy = evidence.step_from_start(before.q, dt)
             rise = evaluate(mdp, policy, before.value).value - before.value
             found.append(float(rise[mdp.counted].max()))
         k = int(np.argmax(found))
@@ -64,4 +64,4 @@ def judge(evidence: Evidence) -> Judgement:
                 rounding=allowed(size),
             )
         )
-    return (falls,), tuple(measurements), {}
+    return (Hypothesis("a run", True), descends), tuple(measurements), {}

@@ -42,6 +42,8 @@ LEAST_FALL = 0.1
 BULK, BALANCED, FINE = 1e-6, 1e-6, 1e-3
 """Cells in which a proximal step is judged; to what part of its terms, or of this part of the range of tau ln g."""
 
+OF_PARAMETERS = "it moves parameters; gaussian_dissipation forms their derivatives again"
+
 
 @claim(
     "trajectory",
@@ -55,14 +57,9 @@ def judge(evidence: Evidence) -> Judgement:
     assert mdp is not None
     name = evidence.judged_as.name
     flow = Hypothesis("a flow whose equation is known", name in FLOWS, f"{name}: {UNKNOWN}")
-    parameters = Hypothesis(
-        "a flow of policies themselves",
-        not evidence.judged_as.kind.parametric,
-        f"{name} is one of parameters",
-        scope=True,
-    )
-    if not (flow.met and parameters.met):
-        return (flow, parameters), (), {}
+    own = Hypothesis("a flow of p itself", not evidence.judged_as.kind.parametric, OF_PARAMETERS, scope=True)
+    if not flow.met or not own.met:
+        return (flow, own), (), {}
     measurements = []
     if mdp.actions.size <= MOST_CELLS:
         measurements += _single_steps(evidence, mdp)
@@ -73,7 +70,7 @@ def judge(evidence: Evidence) -> Judgement:
         bool(measurements),
         f"{mdp.actions.size}: dense elimination would take too long",
     )
-    return (flow, parameters, some), tuple(measurements), {}
+    return (flow, some), tuple(measurements), {}
 
 
 def _dense_step(mdp: GridMDP, policy: FloatArray, q: FloatArray, dt: float, states: IntArray) -> FloatArray:

@@ -15,9 +15,9 @@ length is a descent step by line search (`solver.flows.parametric.gaussian_veloc
 **Mixtures.**  ``components`` = K Gaussians in every state with weights, which follow the Fisher–Rao flow at the rate
 ``beta``; all begin with the stated moments, apart from each other (`solver.flows.parametric.moments.spread_out`).
 
-**As published** the steps are those of `solver.flows.parametric.natural_gradient`, of fixed size, where ``trust_region``
-is given or ``entropy`` is false: then the force is that of Q alone, and variances fall towards zero as at temperature
-zero.  Such steps need not lower V, and no dissipation is stated.
+**As published** the steps are those of `solver.flows.parametric.natural_gradient`, of fixed size, where a
+``trust_region`` is given or ``entropy`` is false: then the force is that of Q alone, and variances fall towards zero as
+at temperature zero.  Such steps need not lower V, and no dissipation is stated.
 
 The limit is stationary among Gaussians, need not be the best of them and is not the optimal policy: the gap of such
 runs tends to what the projection loses.  Action axes are boxes with two ends; mass of a Gaussian outside is left out.
@@ -26,6 +26,7 @@ runs tends to what the projection loses.  Action axes are boxes with two ends; m
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np

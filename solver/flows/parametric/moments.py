@@ -109,8 +109,8 @@ class Members(NamedTuple):
         """Means (S, d) and covariances (S, d, d) of the mixtures."""
         mean = np.einsum("sc,scj->sj", self.weight, self.mean)
         apart = self.mean - mean[:, None]
-        between = np.einsum("sc,sci,scj->sij", self.weight, apart, apart)
-        return mean, np.einsum("sc,scij->sij", self.weight, self.covariance) + between
+        total = np.einsum("sc,scij->sij", self.weight, self.covariance + apart[..., :, None] * apart[..., None, :])
+        return mean, total
 
 
 def members_of(numbers: FloatArray, members: int, dim: int) -> Members:
@@ -124,7 +124,8 @@ def members_of(numbers: FloatArray, members: int, dim: int) -> Members:
         logs = numbers[:, members * size :]
         weight = np.exp(logs - logs.max(axis=1, keepdims=True))
         weight /= weight.sum(axis=1, keepdims=True)
-    covariance = (factor @ factor.transpose(0, 2, 1)).reshape(states, members, dim, dim)
+    product = factor @ factor.transpose(0, 2, 1)
+    covariance = (0.5 * (product + product.transpose(0, 2, 1))).reshape(states, members, dim, dim)
     return Members(weight, blocks[:, :dim].reshape(states, members, dim), covariance)
 
 

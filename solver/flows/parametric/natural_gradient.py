@@ -3,10 +3,10 @@
     (m, ln sigma)' = (m, ln sigma) + s eta F^{-1} v,     s <= 1 the largest with KL(N(m, C) | N(m', C')) <= trust region
 
 (Pfau et al., arXiv:2505.00663: the Wasserstein gradient through the policy's parameters, preconditioned by their Fisher
-information F, and a bound on KL, as in maximum a posteriori policy optimisation.)  For Gaussians F^{-1} of the published
-gradient is the Bures–Wasserstein velocity itself: dm/dt = -E grad Q, d sigma/dt = -sigma E hess Q without entropy.  So
-the steps are explicit ones of this flow in its own numbers, each state's shortened to its trust region.  There is no line
-search, and V may rise.
+information F, and a bound on KL, as in maximum a posteriori policy optimisation.)  For Gaussians F^{-1} of the
+published gradient is the Bures–Wasserstein velocity itself: dm/dt = -E grad Q, d sigma/dt = -sigma E hess Q without
+entropy.  So the steps are explicit ones of this flow in its own numbers, each state's shortened to its trust region.
+There is no line search, and V may rise.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def gaussian_divergence(before: FloatArray, after: FloatArray, dim: int) -> Floa
 
 
 def within_trust_region(parameters: FloatArray, change: FloatArray, dim: int, trust_region: float | None) -> FloatArray:
-    """Numbers (S, P) after a change of them, shortened in every state until KL(old | new) is at most the trust region."""
+    """Numbers (S, P) after a change, shortened in every state until KL(old | new) is at most the trust region."""
     if trust_region is None:
         return np.asarray(parameters + change)
 
