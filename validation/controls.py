@@ -35,6 +35,7 @@ from wpoflow.validation.control import (
     scaled,
 )
 from wpoflow.validation.controls_of_gaussians import GAUSSIANS
+from wpoflow.validation.controls_of_particles import PARTICLES
 from wpoflow.validation.controls_of_relatives import RELATIVES
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.other_controls import OTHERS
@@ -276,4 +277,4 @@ CONTROLS: dict[str, Control] = {
             for name in RECORDED
         ),
     )
-} | {control.name: control for control in (*RELATIVES, *GAUSSIANS, *OTHERS)}
+} | {control.name: control for control in (*RELATIVES, *GAUSSIANS, *PARTICLES, *OTHERS)}

@@ -237,9 +237,13 @@ class Evidence(FollowedFlow):
 
     @property
     def descends(self) -> bool:
-        """Whether the steps of its flow are descent steps; particles and natural-gradient steps of Gaussians are not."""
+        """Whether the steps of its flow are descent steps; of particles and natural-gradient ones they are not."""
         parameters = self.judged_as.parameters
-        return self.judged_as.descends and "trust_region" not in parameters and parameters.get("entropy", True) is not False
+        return (
+            self.judged_as.descends
+            and "trust_region" not in parameters
+            and parameters.get("entropy", True) is not False
+        )
 
     @cached_property
     def first_policy(self) -> FloatArray:

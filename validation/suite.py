@@ -30,7 +30,7 @@ from wpoflow.solver.runs.evolve import evolve_to_the_end
 from wpoflow.solver.schemes.choice import chosen_scheme
 from wpoflow.studies.refinement.problem_grids import coarsened, refined_axes, with_cells
 from wpoflow.validation.case_numbers import case_numbers
-from wpoflow.validation.claims import CLAIMS, exact_solution
+from wpoflow.validation.claims import CLAIMS, exact_solution, particle_law
 from wpoflow.validation.control import Control, caught, run_control
 from wpoflow.validation.controls import CONTROLS
 from wpoflow.validation.evidence import Evidence, Family
@@ -288,7 +288,7 @@ def validate_everything(
     """
     tell = progress or (lambda text: None)
     result = SuiteResult(level.name)
-    if not only or set(only) - {exact_solution.NAME, constants_attained.NAME}:
+    if not only or set(only) - {exact_solution.NAME, particle_law.NAME, constants_attained.NAME}:
         for name in gallery_names():
             tell(f"problem {name}")
             _judged(result, problem_evidence(read_problem(name), level), level, only, watch)
@@ -301,6 +301,9 @@ def validate_everything(
         for case in CASES.values():
             tell(f"exact solution {case.name}")
             result.findings.append(exact_solution.finding(case, level.exact_grids))
+    if not only or particle_law.NAME in only:
+        tell("law of particles")
+        result.findings.append(particle_law.finding())
     result.findings.extend(sharp_findings(only, tell))
     if not only:
         mdp = build_problem(read_problem("lqr", cells=CONTROL_CELLS))
@@ -338,4 +341,4 @@ def merged(results: Sequence[SuiteResult]) -> SuiteResult:
 
 def claim_names() -> list[str]:
     """All names that ``only`` may hold."""
-    return [*CLAIMS, exact_solution.NAME, constants_attained.NAME]
+    return [*CLAIMS, exact_solution.NAME, particle_law.NAME, constants_attained.NAME]

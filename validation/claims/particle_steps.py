@@ -2,12 +2,12 @@
 
 At a few snapshots the policy must be what plain NumPy code counts of the particles (`validation.independent.particles`)
 and their means and covariances those that NumPy forms.  Where the problem is known, the first particles must be those
-that uniform words of `numpy.random.Philox` draw of the first policy; a step of the flow from a snapshot must be the step
-of Euler and Maruyama with the normal numbers made of the words for that step; and where two snapshots are one step
-apart, so must the run's own.  So the law of a run is that of the scheme: what is left to chance is the generator.
+that uniform words of `numpy.random.Philox` draw of the first policy; a step of the flow from a snapshot must be that of
+Euler and Maruyama with the normal numbers made of the words for that step; and where two snapshots are one step apart,
+so must the run's own.  So the law of a run is that of the scheme: what is left to chance is the generator.
 
-Rounding: positions err by 1e-11 of the box and of the way that is made in the step, which is a difference quotient of Q,
-known to its own rounding; probabilities by 1e-12.
+Rounding: positions err by 1e-11 of the box and of the way that is made in the step, which is a difference quotient of
+Q, known to its own rounding; probabilities by 1e-12.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def judge(evidence: Evidence) -> Judgement:
         return (kept,), (), {}
     actions, chosen = evidence.run.actions, np.unique(np.linspace(0, len(snapshots.time) - 1, SNAPSHOTS).astype(int))
     states = np.unique(np.linspace(0, evidence.run.states.size - 1, STATES).astype(int))
-    bandwidth, worst = float(evidence.flow_parameters["bandwidth"]), np.zeros(3)
+    bandwidth, worst = float(evidence.judged_as.parameters["bandwidth"]), np.zeros(3)
     for j in chosen:
         policy, particles = snapshots.policy_at(j), _particles(evidence, j)
         mean, covariance = (snapshots.parameter(name, j) for name in ("policy_mean", "policy_covariance"))
@@ -85,7 +85,7 @@ def _particles(evidence: Evidence, snapshot: int) -> FloatArray:
 
 def _stream(evidence: Evidence, state: int) -> tuple[int, int]:
     """The seed, and the number of a state's stream."""
-    parameters = evidence.flow_parameters
+    parameters = evidence.judged_as.parameters
     return int(parameters["seed"]), 0 if parameters["noise"] == "shared" else int(state)
 
 
@@ -106,9 +106,8 @@ def _draws(evidence: Evidence, mdp: GridMDP, states: FloatArray) -> list[Measure
 
 def _steps(evidence: Evidence, mdp: GridMDP, chosen: FloatArray, states: FloatArray) -> list[Measurement]:
     """A step of the flow from the snapshots chosen, and those of the run that lead from one snapshot to the next."""
-    snapshots, flow, dt = evidence.run.snapshots, evidence.followed, evidence.own_step
+    snapshots, flow, dt = evidence.run.snapshots, evidence.followed, evidence.number("step")
     assert snapshots is not None
-    assert dt is not None
     assert isinstance(flow, ParametricFlow)
     size, found = max(axis.length for axis in mdp.actions.axes), []
     apart = np.flatnonzero(np.isclose(np.diff(snapshots.time), dt, rtol=1e-9))

@@ -41,7 +41,12 @@ def judge(evidence: Evidence) -> Judgement:
             rounding=allowed(scale),
         )
     ]
-    descends = Hypothesis("descent steps", evidence.descends, "natural-gradient steps search no line, and particles move at random", scope=True)
+    descends = Hypothesis(
+        "descent steps",
+        evidence.descends,
+        "natural-gradient steps search no line, and particles move at random",
+        scope=True,
+    )
     if not descends.met:
         return (descends,), (), {}
     if evidence.mdp is not None:
