@@ -57,6 +57,8 @@ class Estimate:
         Of the Bellman equations.
     needed, available : int
         Bytes.
+    kept_numbers : int
+        Of every state, besides its policy: `Flow.kept_numbers`.
     """
 
     plan: Plan
@@ -64,6 +66,7 @@ class Estimate:
     linear_solver: str
     needed: int
     available: int
+    kept_numbers: int = 0
 
 
 def estimate(statement: Statement, asked: FlowTable) -> Estimate:
@@ -84,12 +87,15 @@ def estimate(statement: Statement, asked: FlowTable) -> Estimate:
     arrays = used.pair_arrays[controlled] + kind.logarithmic * used.log_arrays[controlled]
     matrices = matrix_bytes(n_states, entries, linear_solver, smoothed=held > 0)
     transition = transition_bytes(plan, factorised=factorised(statement))
-    beside = PARAMETER_ARRAYS * n_states * kind.kept_numbers(statement.actions, **asked.parameters)
+    numbers = kind.kept_numbers(statement.actions, **asked.parameters)
+    beside = PARAMETER_ARRAYS * n_states * numbers
     needed = PROCESS_BYTES + transition + held + int(8 * (plan.pairs * arrays + beside)) + matrices
-    return Estimate(plan, entries, linear_solver, needed, available_bytes())
+    return Estimate(plan, entries, linear_solver, needed, available_bytes(), numbers)
 
 
-def refuse_if_too_large(label: str, plan: Plan, needed: int | None = None, ranks: int = 1) -> None:
+def refuse_if_too_large(
+    label: str, plan: Plan, needed: int | None = None, ranks: int = 1, kept_numbers: int = 0
+) -> None:
     """Raise MemoryError, with what to lower, unless memory holds so many bytes; by default the problem's own arrays.
 
     Of several ranks each is taken to hold its share in memory of its own.
@@ -98,9 +104,10 @@ def refuse_if_too_large(label: str, plan: Plan, needed: int | None = None, ranks
         needed = 8 * PROBLEM_PAIR_ARRAYS * plan.pairs + transition_bytes(plan)
     needed, available = needed // ranks, available_bytes()
     if needed > available:
+        beside = f" or what its flow keeps of every state (now {kept_numbers:,} numbers)" if kept_numbers else ""
         raise MemoryError(
             f"{label} needs about {needed / 1e9:.3g} GB, {available / 1e9:.3g} GB are available; "
-            f"lower the cells (now {plan.n_states} states x {plan.n_actions} actions)"
+            f"lower the cells (now {plan.n_states} states x {plan.n_actions} actions){beside}"
         )
 
 
