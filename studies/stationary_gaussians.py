@@ -4,7 +4,7 @@ V restricted to Gaussians need not be convex, and the flow may have several limi
 
     the problem's own first policy                               its limit is that of a run
     the reference measure, and the soft-optimal policy           Gaussians of their moments
-    the highest and the second mode of the soft-optimal policy   of every state; modes are cells denser than those beside
+    the highest and the second mode of the soft-optimal policy   in every state; modes are cells denser than neighbours
     the lower and the upper quarter of each action axis          in all states
 
 and then taken to rest by long descent steps with Q frozen, V falling all the way.  Starts whose policies end
@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.brief import briefly
 from wpoflow.solver.bellman.evaluation import Evaluation, divergence_of, evaluate, occupancy
 from wpoflow.solver.bellman.optimum import solve_optimum
@@ -133,7 +133,7 @@ def _starts(mdp: GridMDP, best: Optimum) -> Iterator[tuple[str, tuple[FloatArray
             yield f"the {words} quarter of {axis.name}", (np.tile(mean, (states, 1)), np.tile(width, (states, 1, 1)))
 
 
-def _modes(mdp: GridMDP, policy: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _modes(mdp: GridMDP, policy: FloatArray) -> tuple[IntArray, IntArray]:
     """The cells (S,) of the highest and of the second mode of every state; of one mode alone the same twice."""
     density = (policy / mdp.actions.volumes).reshape(-1, *mdp.actions.shape)
     peak = np.ones(density.shape, dtype=np.bool_)
@@ -148,7 +148,7 @@ def _modes(mdp: GridMDP, policy: FloatArray) -> tuple[FloatArray, FloatArray]:
     order = np.argsort(-heights, axis=1, kind="stable")
     first, second = order[:, 0], order[:, min(1, order.shape[1] - 1)]
     there = heights[np.arange(len(policy)), second] > 0.0
-    return first, np.where(there, second, first)
+    return first, np.asarray(np.where(there, second, first))
 
 
 def _at_rest(

@@ -56,7 +56,7 @@ def _solve(
         raise CommandError(Exit.UNUSABLE, f"--temperature {temperature}: must be finite")
     if temperature is not None and not hard:
         asked = {**asked, "set": {**asked.get("set", {}), "problem.temperature": repr(temperature)}}
-    stated = read_problem(**asked, **({} if flow is None else {"flow": flow}))
+    stated = read_problem(**(asked if flow is None else {**asked, "flow": flow}))
     if output is not None and speaks(communicator):
         check_output(output, force, files_read(asked))
     prepared = build(stated, communicator)
@@ -96,8 +96,7 @@ def _restricted(mdp: GridMDP, asked: FlowTable, output: Path | None, quiet: bool
 
     started = time.monotonic()
     best = solve_optimum(mdp)
-    given = {key: asked.parameters[key] for key in ("components", "beta")}
-    limits = stationary_gaussians(mdp, optimum=best, **given)
+    limits = stationary_gaussians(mdp, optimum=best, components=asked.components or 1, beta=asked.beta or 1.0)
     seconds = time.monotonic() - started
     if output is not None:
         save_stationary(mdp, best, limits, output, force=force, seconds=seconds)
