@@ -16,7 +16,7 @@ from wpoflow.solver.registry import FLOWS
 
 WASSERSTEIN = "wasserstein"
 NO_TRANSPORT = {
-    "gaussian": "moves parameters, whose limit is not the optimum; gaussian_contraction judges its rate where there is one",
+    "gaussian": "moves parameters, and its limit is not the optimum; gaussian_contraction judges its rate",
     "fisher-rao": "moves no mass along the action, so no log-Sobolev constant enters; fisher_rao_bound judges its rate",
     "mirror": "mixes p with its target, so no log-Sobolev constant enters; mirror_contraction judges its rate",
     "policy-iteration": "puts the Gibbs policy in place of p, whatever lies between; iteration_contraction judges it",

@@ -241,6 +241,9 @@ ATTRIBUTES: dict[str, Attribute] = {
     "gap_floor": Attribute(float, "rounding floor of the gap"),
     "wall_seconds": Attribute(float, "seconds from start to end"),
     "compile_seconds": Attribute(float, "of these, spent compiling"),
+    "limits": Attribute(
+        str, "of a file that `optimum --flow` wrote: gap, value, gradient and starts of each snapshot, as JSON"
+    ),
     "initial": Attribute(str, "which policy the run began from, in words; absent where it is the problem's own"),
     "initial_run_id": Attribute(str, "the `run_id` of the run whose policy that was"),
     "run_id": Attribute(str, "the same in all files of a run, and in no other's"),

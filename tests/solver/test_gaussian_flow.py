@@ -24,10 +24,10 @@ from wpoflow.solver.flows.parametric.moments import gaussians, members_of
 from wpoflow.solver.flows.parametric.natural_gradient import gaussian_divergence
 from wpoflow.solver.flows.parametric.normal_cells import interval
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.records.run import Run
+from wpoflow.solver.records.run import Run, Snapshots
 from wpoflow.validation.exact_cases.regulators import one_state
 
-WELL = {"cost": lambda a: (a**2 - 1.0) ** 2 / 4.0 + 0.1 * a, "potential": lambda a: a**2 / 3.0}
+WELL: dict[str, Any] = {"cost": lambda a: (a**2 - 1.0) ** 2 / 4.0 + 0.1 * a, "potential": lambda a: a**2 / 3.0}
 
 
 def double_well(cells: int = 96, mean: float = 1.3, variance: float = 0.1) -> GridMDP:
@@ -197,10 +197,10 @@ def test_a_step_of_any_length_is_a_descent_step(dt: float) -> None:
 
 def test_short_descent_steps_follow_the_flow() -> None:
     mdp = double_well()
-    exact = wpo.evolve(mdp, flow="gaussian", until=1.0, accuracy=1e-9).snapshots
+    exact = snapshots(wpo.evolve(mdp, flow="gaussian", until=1.0, accuracy=1e-9))
     errors = []
     for step in (0.1, 0.05, 0.025, 0.0125):
-        run = wpo.evolve(mdp, flow="gaussian", scheme="euler", step=step, until=1.0).snapshots
+        run = snapshots(wpo.evolve(mdp, flow="gaussian", scheme="euler", step=step, until=1.0))
         errors.append(abs(run.parameter("policy_mean", -1) - exact.parameter("policy_mean", -1)).max())
     assert errors[-1] < 1e-2
     assert np.log2(errors[-2] / errors[-1]) == pytest.approx(1.0, abs=0.25)
@@ -208,11 +208,11 @@ def test_short_descent_steps_follow_the_flow() -> None:
 
 def test_runge_kutta_steps_are_of_order_five() -> None:
     mdp = double_well()
-    exact = wpo.evolve(mdp, flow="gaussian", until=0.4, accuracy=1e-12).snapshots.parameter("policy_mean", -1)
+    exact = snapshots(wpo.evolve(mdp, flow="gaussian", until=0.4, accuracy=1e-12)).parameter("policy_mean", -1)
     errors = []
     for step in (0.05, 0.025, 0.0125):
         run = wpo.evolve(mdp, flow="gaussian", scheme="runge-kutta", step=step, until=0.4)
-        errors.append(abs(run.snapshots.parameter("policy_mean", -1) - exact).max())
+        errors.append(abs(snapshots(run).parameter("policy_mean", -1) - exact).max())
     orders = np.log2(np.array(errors[:-1]) / errors[1:])
     assert np.all(orders > 4.5), (errors, orders)
     assert errors[-1] < 1e-7
@@ -225,8 +225,8 @@ def test_on_a_regulator_the_gaussian_flow_is_the_exact_one() -> None:
     for states, actions in ((16, 24), (32, 48), (64, 96)):
         mdp = case.grid(states, actions)
         run = wpo.evolve(mdp, flow="gaussian", until=1.0, accuracy=1e-6)
-        mean = run.snapshots.parameter("policy_mean", -1)[:, 0]
-        variance = run.snapshots.parameter("policy_covariance", -1)[:, 0, 0]
+        mean = snapshots(run).parameter("policy_mean", -1)[:, 0]
+        variance = snapshots(run).parameter("policy_covariance", -1)[:, 0, 0]
         x = mdp.states.points[:, 0]
         near = np.abs(x) <= 0.5
         exact = point.policy.gain[0, 0] * x + point.policy.offset[0]
@@ -237,9 +237,14 @@ def test_on_a_regulator_the_gaussian_flow_is_the_exact_one() -> None:
     assert np.all(orders > 1.7), (errors, orders)
 
 
-def limits(run: Run) -> tuple[float, float]:
+def snapshots(run: Run) -> Snapshots:
     assert run.snapshots is not None
-    return tuple(float(run.snapshots.parameter(f"policy_{x}", -1).ravel()[0]) for x in ("mean", "covariance"))
+    return run.snapshots
+
+
+def limits(run: Run) -> tuple[float, float]:
+    mean, covariance = (snapshots(run).parameter(f"policy_{x}", -1) for x in ("mean", "covariance"))
+    return float(mean[0, 0]), float(covariance[0, 0, 0])
 
 
 def test_a_double_well_has_two_limits() -> None:

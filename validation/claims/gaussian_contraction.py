@@ -11,11 +11,13 @@ and by the performance difference V^p(rho) - V^q(rho) = sum_i d^q_i (F_p(p_i) - 
     -dV^p(rho)/dt >= (2 kappa/kappa_q) (V^p(rho) - V^q(rho)),     kappa_q = max_i d^q_i/d^p_i:
 
 the decay of the gap with the optimal policy replaced by the best Gaussian one.  Both are measured at the snapshots, q
-being the last of them, the first with gradients that know nothing of the solver's (`validation.independent.gaussian`), the
-second with the dissipation that was recorded.  Without convexity there may be several limits, and nothing is claimed.
+being the last of them, the first with gradients that know nothing of the solver's (`validation.independent.gaussian`),
+the second with the dissipation that was recorded.  Without convexity there may be several limits, and nothing is
+claimed.
 
-kappa is the least second difference quotient of Phi over cells that p or q visits, on one action axis.  On the grid both
-hold to second order in the cells: a Gaussian's cells have the variance C + h^2/12, and the budget is that share, twice.
+kappa is the least second difference quotient of Phi over cells that p or q visits, on one action axis.  On the grid
+both hold to second order in the cells: a Gaussian's cells have the variance C + h^2/12, and the budget is that share,
+twice.
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@ delta = Q + tau ln(p/m).  The flow is its steepest descent in the metric of Bure
 
     -dV(rho)/dt = 1/(1-gamma) sum_i d_i sum_c w_c [ |g_m|^2 + 4 tr(G C G) + beta (sum_k delta_k (N^c_k - p_k))^2 ]
 
-exactly on the grid, g_m and G being the derivatives of F_i in mean and covariance of member c, over its weight.  Here they
-are formed anew, at the snapshots of the run, from cells and derivatives that know nothing of the solver's
-(`validation.independent.gaussian`), and held against the dissipation that the run recorded.  That V falls by it is judged
-by `dissipation_identity`; that the stored policies are the projected Gaussians is judged here.
+exactly on the grid, g_m and G being the derivatives of F_i in mean and covariance of member c, over its weight.  Here
+they are formed anew, at the snapshots of the run, from cells and derivatives that know nothing of the solver's
+(`validation.independent.gaussian`), and held against the dissipation that the run recorded.  That V falls by it is
+judged by `dissipation_identity`; that the stored policies are the projected Gaussians is judged here.
 
 Rounding: logarithms of p and Q are known to a few eps of their size, over tau; their errors weigh as delta does.
 """

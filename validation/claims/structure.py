@@ -1,8 +1,9 @@
 """Mass, positivity and the steady state, exact on the grid.
 
 Every factor of a step is a Markov kernel with invariant law g = Gibbs policy of Q: mass is kept, nothing turns
-negative, and p = g stays where it is for every step size.  (Of flows of parameters no step leads to g.)  Rounding: subtraction-free elimination leaves errors of a
-few eps in every *entry* relatively, and mass drifts by less than an eps a step at random.
+negative, and p = g stays where it is for every step size.  (Flows of parameters cannot be at g.)  Rounding:
+subtraction-free elimination leaves errors of a few eps in every *entry* relatively, and mass drifts by less than an
+eps a step at random.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Gaussians on cells by other means than the solver's: complex distribution functions, and derivatives by complex steps.
+"""Gaussians on cells by other means than the solver's: complex distribution functions, derivatives by complex steps.
 
     d p/d theta = Im p(theta + i h)/h,     h = 1e-40
 
-is exact to rounding, as nothing is subtracted (Squire & Trapp 1998, doi:10.1137/S003614459631241X), and knows nothing of
-how p depends on theta: p is written down once, from `scipy.special.ndtr` of complex numbers.
+is exact to rounding, as nothing is subtracted (Squire & Trapp 1998, doi:10.1137/S003614459631241X), and knows nothing
+of how p depends on theta: p is written down once, from `scipy.special.erfc` of complex numbers.
 """
 
 from __future__ import annotations
