@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from wpoflow.solver.flows.flow import Flow, flow_class
 from wpoflow.solver.registry import FLOWS
@@ -51,7 +52,7 @@ class JudgedFlow:
     """
 
     name: str
-    parameters: Mapping[str, float]
+    parameters: Mapping[str, Any]
     temperature: float
 
     @property

@@ -24,7 +24,8 @@ KEYS = {"flow.kind": '"particles"', "flow.step": "0.05", "flow.particles": "30",
 
 def particles(**how: Any) -> wpo.Run:
     mdp = wpo.load_problem("lqr", cells=CELLS)
-    flow = {"particles": 30, "seed": 9, **{key: how.pop(key) for key in ("seed", "noise", "bandwidth") if key in how}}
+    flow: dict[str, Any] = {"particles": 30, "seed": 9}
+    flow |= {key: how.pop(key) for key in ("seed", "noise", "bandwidth") if key in how}
     return wpo.evolve(mdp, flow=ParticleFlow(mdp, **flow), step=0.05, **{"until": 1.0, **how})
 
 
@@ -45,13 +46,12 @@ def test_a_file_holds_what_the_run_did(tmp_path: Path) -> None:
 @pytest.mark.parametrize("noise", ["independent", "shared"])
 def test_extended_it_is_the_longer_run(tmp_path: Path, noise: str) -> None:
     """Bit for bit, particles included."""
-    how = {"noise": noise, "series": {"every": 0.1}}
     for name, until in (("long.h5", 1.0), ("short.h5", 0.6)):
         mdp = wpo.load_problem("lqr", cells=CELLS, set={**KEYS, "flow.noise": f'"{noise}"'})
         flow = ParticleFlow(mdp, particles=30, seed=9, noise=noise)
         times = [0.0, 0.3, until]
         wpo.evolve(
-            mdp, flow=flow, step=0.05, until=until, series=how["series"], snapshots=times, output=tmp_path / name
+            mdp, flow=flow, step=0.05, until=until, series={"every": 0.1}, snapshots=times, output=tmp_path / name
         )
     wpo.resume(tmp_path / "short.h5", until=1.0)
     short, long = (wpo.open_run(tmp_path / name) for name in ("short.h5", "long.h5"))

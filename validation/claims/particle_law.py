@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
@@ -61,7 +62,7 @@ def finding(make: Make = ParticleFlow) -> Finding:
     return Finding(NAME, "replicas", STATEMENT, SOURCE, (known,), tuple(measurements), {"replicas": REPLICAS})
 
 
-def _alone(count: int) -> dict[str, object]:
+def _alone(count: int) -> dict[str, Any]:
     """States that stay where they are."""
     return {
         "states": Grid((uniform_axis("replica", 0.0, 1.0, count, "reflect"),)),

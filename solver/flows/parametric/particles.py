@@ -111,7 +111,7 @@ class ParticleFlow(ParametricFlow):
         bias, mdp = self.entropy_bias, self.mdp
         return (
             f"counting {self.particles} particles adds about {bias:.2g} to KL(policy | reference) and "
-            f"{mdp.temperature * bias / (1.0 - mdp.discount):.2g} to values and gap, if every cell holds several of them"
+            f"{mdp.temperature * bias / (1.0 - mdp.discount):.2g} to values and gap, if all cells hold several of them"
         )
 
     @property
