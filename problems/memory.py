@@ -29,7 +29,7 @@ from wpoflow.solver.bellman.gmres import MOST_VECTORS
 from wpoflow.solver.bellman.ilu import LEAST_STATES, MOST_ROW_ENTRIES
 from wpoflow.solver.bellman.linear_solver import choose_linear_solver
 from wpoflow.solver.flows.flow import flow_class
-from wpoflow.solver.records.settings import FlowTable
+from wpoflow.solver.records.flow_table import FlowTable
 from wpoflow.solver.registry import AUTOMATIC, DESCENT
 from wpoflow.solver.schemes.choice import chosen_scheme, scheme_class
 

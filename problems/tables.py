@@ -22,7 +22,8 @@ from pydantic import (
 
 from wpoflow.core.text import one_line
 from wpoflow.grids.labels import check_label, check_labels, check_units
-from wpoflow.solver.records.settings import FlowTable, Positive, RecordTable, Table, check_rows
+from wpoflow.solver.records.flow_table import FlowTable, Positive, Table
+from wpoflow.solver.records.settings import RecordTable, check_rows
 
 MAX_CELLS = 10_000_000
 MAX_SHOCK_POINTS = 500

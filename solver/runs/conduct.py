@@ -18,10 +18,11 @@ from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.flow import AnyFlow, as_flow
 from wpoflow.solver.flows.parametric.parametric import ParametricFlow
 from wpoflow.solver.mdp import GridMDP, TooColdError, check_temperature
+from wpoflow.solver.records.flow_table import FlowTable, UntilTable
 from wpoflow.solver.records.likeness import check_like
 from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.records.schedule import landings, series_times, snapshot_times
-from wpoflow.solver.records.settings import FlowTable, Settings, UntilTable
+from wpoflow.solver.records.settings import Settings
 from wpoflow.solver.records.stop import FAILURES, StopKind
 from wpoflow.solver.runs.checkpointing import Checkpoints
 from wpoflow.solver.runs.compile_timer import CompileTimer

@@ -15,9 +15,9 @@ from wpoflow.solver.bellman.evaluation import NotFiniteError
 from wpoflow.solver.bellman.system import BellmanError
 from wpoflow.solver.flows.flow import UnsolvedStepError
 from wpoflow.solver.mdp import GridMDP, TooColdError
+from wpoflow.solver.records.flow_table import UntilTable
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.records.schedule import reached
-from wpoflow.solver.records.settings import UntilTable
 from wpoflow.solver.records.stop import FAILURES, StopKind
 from wpoflow.solver.runs.checkpointing import Checkpoints
 from wpoflow.solver.runs.monitor import StepMonitor, StepStatistics

@@ -22,9 +22,10 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.core.slabs import Slab
 from wpoflow.solver.flows.flow import AnyFlow
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.flow_table import FlowTable, UntilTable
 from wpoflow.solver.records.notices import RunFileWarning
 from wpoflow.solver.records.run import Optimum, Run
-from wpoflow.solver.records.settings import FlowTable, Until, UntilTable
+from wpoflow.solver.records.settings import Until
 from wpoflow.solver.records.stop import StopKind
 from wpoflow.solver.runs.conduct import conduct, refuse_gap_below_floor, refuse_too_cold
 from wpoflow.solver.runs.loop import Progress

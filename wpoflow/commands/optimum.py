@@ -20,7 +20,7 @@ from wpoflow.views.terminal import grid_rows, path_text, show, table
 if TYPE_CHECKING:
     from wpoflow.core.communicator import Communicator
     from wpoflow.solver.mdp import GridMDP
-    from wpoflow.solver.records.settings import FlowTable
+    from wpoflow.solver.records.flow_table import FlowTable
 
 
 def main(
