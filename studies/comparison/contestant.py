@@ -65,7 +65,7 @@ def contestant(label: str) -> Contestant:
             )
         if key in found:
             raise ValueError(f"flow {label!r}: {key} is given twice")
-        found[key] = value if key == "scheme" else _number(label, key, value)
+        found[key] = value if key == "scheme" else _number(label, flow, key, value)
     if "step" in found and "accuracy" in found:
         raise ValueError(f"flow {label!r}: give step or accuracy, not both")
     own = FLOWS[flow].own
@@ -73,7 +73,7 @@ def contestant(label: str) -> Contestant:
         label,
         flow,
         {key: value for key, value in found.items() if key not in own},
-        {key: float(value) for key, value in found.items() if key in own},
+        {key: value for key, value in found.items() if key in own and not isinstance(value, str)},
     )
 
 
@@ -96,11 +96,16 @@ def contestants(labels: Sequence[str]) -> list[Contestant]:
     return found
 
 
-def _number(label: str, key: str, value: str) -> float:
+def _number(label: str, flow: str, key: str, value: str) -> float:
+    default = FLOWS[flow].parameters.get(key)
+    if isinstance(default, bool):
+        if value not in ("true", "false"):
+            raise ValueError(f"flow {label!r}: {key} = {value!r} is neither true nor false")
+        return value == "true"
     try:
         number = float(value)
     except ValueError:
         raise ValueError(f"flow {label!r}: {key} = {value!r} is not a number") from None
     if not (math.isfinite(number) and number > 0.0):
         raise ValueError(f"flow {label!r}: {key} = {value} must be positive and finite")
-    return number
+    return int(number) if isinstance(default, int) and number.is_integer() else number
