@@ -81,7 +81,7 @@ MEANINGS: dict[str, str] = {
     "flow.step": "Steps of this fixed size, instead of `accuracy`; of `mirror` the step η of the algorithm, "
     "which must be given.",
     "flow.anneal.schedule": "The temperature falls from that of the problem, as τ/(1 + rt), τ exp(−rt) or "
-    "τ/ln(e + rt); of `wasserstein`, `fisher-rao` and `wasserstein-fisher-rao`.",
+    "τ/ln(e + rt); of `wasserstein`, `fisher-rao`, `wasserstein-fisher-rao` and `gaussian`.",
     "flow.anneal.rate": "r, per unit of flow time.",
     "flow.particles": "N, how many `particles` each state has; must be given.",
     "flow.seed": "Of the random numbers of `particles`; must be given.",

@@ -69,6 +69,7 @@ CELLS: dict[str, dict[str, int]] = {
     "grid_world": {},
     "inventory": {"stock": 16, "order": 12},
     "lqr": {"x": 16, "u": 16},
+    "mixture": {"a": 48},
     "mountain_car": {"position": 12, "velocity": 11, "force": 9},
     "navigation": {"x": 6, "y": 6, "vx": 5, "vy": 5},
     "pendulum": {"theta": 12, "speed": 11, "torque": 9},
