@@ -110,6 +110,11 @@ def places(raw: Mapping[str, Any]) -> Iterator[Place]:
         "reference": {"potential": actions},
         "initial": {"state_density": states, "policy_density": pair},
     }
+    for key in ("policy_mean", "policy_covariance"):
+        given = _table(raw, "initial").get(key)
+        tables += (
+            [(f"initial.{key}", given, states)] if isinstance(given, dict) else [("initial", {key: given}, states)]
+        )
     for table, keys in rest.items():
         tables += [(table, {key: _table(raw, table).get(key)}, axes) for key, axes in keys.items()]
     for number, name in enumerate(_table(raw, "action")):

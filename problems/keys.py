@@ -16,7 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from wpoflow.problems.tables import Tables, _formula
 from wpoflow.solver.records.settings import RecordTable
-from wpoflow.solver.registry import AUTOMATIC, FLOWS, SCHEDULES, default_accuracy, parameter_keys, scheme_names
+from wpoflow.solver.registry import AUTOMATIC, FLOWS, NOISES, SCHEDULES, default_accuracy, parameter_keys, scheme_names
 
 _AXIS = {
     "label": "What figures call the axis, and the run file's `long_name`; by default its name.",
@@ -66,6 +66,11 @@ MEANINGS: dict[str, str] = {
     "reference.potential": "U in μ ∝ exp(−U) da on the action box. Of actions.",
     "initial.state_density": "Density of the law ρ of the first state, up to normalisation. Of states.",
     "initial.policy_density": "Density of the first policy in da, up to normalisation. Of states and actions.",
+    "initial.policy_mean": "Instead of `policy_density`: mean of a first policy that is Gaussian in every state. Of "
+    'states; of several action axes a table, `{ u = "0.5*x", v = "0" }`. Flows other than `gaussian` begin with its '
+    "projection onto the cells.",
+    "initial.policy_covariance": "Its variance, of states; of several action axes a table of the entries, "
+    '`{ "u,u" = "1", "u,v" = "0.2", "v,v" = "1" }`, where those of two axes may be left out and are then zero.',
     "flow.kind": "Which flow.",
     "flow.until.time": "Stop at this flow time. (`until = 10.0` is short for `until = { time = 10.0 }`.)",
     "flow.until.gap": "Stop when the suboptimality, averaged over ρ, is at most this.",
@@ -76,9 +81,21 @@ MEANINGS: dict[str, str] = {
     "flow.step": "Steps of this fixed size, instead of `accuracy`; of `mirror` the step η of the algorithm, "
     "which must be given.",
     "flow.anneal.schedule": "The temperature falls from that of the problem, as τ/(1 + rt), τ exp(−rt) or "
-    "τ/ln(e + rt); of `wasserstein`, `fisher-rao` and `wasserstein-fisher-rao`.",
+    "τ/ln(e + rt); of `wasserstein`, `fisher-rao`, `wasserstein-fisher-rao` and `gaussian`.",
     "flow.anneal.rate": "r, per unit of flow time.",
-    "flow.beta": "Weight β of the Fisher–Rao part of `wasserstein-fisher-rao`.",
+    "flow.particles": "N, how many `particles` each state has; must be given.",
+    "flow.seed": "Of the random numbers of `particles`; must be given.",
+    "flow.noise": "Whether the states of `particles` have random numbers of their own or the same ones.",
+    "flow.bandwidth": "Standard deviation, in units of the action, of the Gaussian kernel that smooths the policy that "
+    "`particles` make.",
+    "flow.beta": "Weight β of the Fisher–Rao part of `wasserstein-fisher-rao`, and rate at which the weights of the "
+    "`components` of `gaussian` change.",
+    "flow.components": "Of `gaussian`: how many Gaussians in every state, with weights; see [Gaussian "
+    "policies](../howto/gaussian_policies.md).",
+    "flow.entropy": "Of `gaussian`: `false` leaves the entropy out of what moves the Gaussians, as in the published "
+    "algorithm; needs `step`.",
+    "flow.trust_region": "Of `gaussian`: natural-gradient steps of size `step`, shortened in every state until "
+    "KL(old | new) is at most this; as published.",
     "record.series.first": "First time of rows that are geometric in time, with `per_decade`.",
     "record.series.per_decade": "Rows in each factor of ten of time.",
     "record.series.every": "Rows equally spaced in time, instead.",
@@ -86,19 +103,32 @@ MEANINGS: dict[str, str] = {
     "record.snapshots": "How many values and policies are kept, geometric in time, both ends included.",
     "record.snapshots.times": "Keep them at these times, instead.",
 }
+
+
+def _shown(value: float | str) -> str:
+    """A default as TOML has it."""
+    if isinstance(value, str):
+        return f'"{value}"'
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}"
+
+
 _CHOICES = {
     "flow.kind": tuple(FLOWS),
     "flow.scheme": scheme_names(),
     "flow.anneal.schedule": SCHEDULES,
+    "flow.noise": NOISES,
 }  # for the models these are text
 _RECORD = RecordTable()
+
+
 _DEFAULTS = {
     "problem.title": "name of the file",
     **{
         f"flow.{key}": "; ".join(
-            f"{entry.parameters[key]:g} for `{name}`" for name, entry in FLOWS.items() if key in entry.parameters
+            f"{_shown(entry.parameters[key])} for `{name}`" for name, entry in FLOWS.items() if key in entry.parameters
         )
         for key in parameter_keys()
+        if any(key in entry.parameters for entry in FLOWS.values())
     },
     "flow.accuracy": f"{default_accuracy(AUTOMATIC):g}; {default_accuracy('euler'):g} for `euler`",
     "record.series.first": f"{_RECORD.series.first:g}",
@@ -159,6 +189,8 @@ def kind(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
         return " or ".join(kind(entry, metadata) for entry in arguments if entry is not type(None))
     if origin is Literal:
         return _one_of(arguments)
+    if origin is dict:
+        return f"table of {kind(arguments[1])}s"
     if origin is list and "expression" in kind(arguments[0]):
         return "list of two expressions"
     if origin is list and get_origin(arguments[0]) is list:

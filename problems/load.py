@@ -109,7 +109,9 @@ def read_statement(problem: ProblemFile) -> Statement:
         ],
         potential=values["reference.potential"],
         state_density=values["initial.state_density"],
-        policy_density=values["initial.policy_density"],
+        policy_density=values.get("initial.policy_density", 1.0),
+        policy_mean=_entries(values, "initial.policy_mean", tables.initial.policy_mean),
+        policy_covariance=_entries(values, "initial.policy_covariance", tables.initial.policy_covariance),
         feasible={
             name: (values[f"action.{name}.feasible.0"], values[f"action.{name}.feasible.1"])
             for name, axis in tables.action.items()
@@ -118,6 +120,13 @@ def read_statement(problem: ProblemFile) -> Statement:
         title=problem.title,
         text=problem.text,
     )
+
+
+def _entries(values: Mapping[str, Value], key: str, given: object) -> Value | dict[str, Value] | None:
+    """A vector or matrix of expressions as it was given: one, or one for each entry."""
+    if isinstance(given, dict):
+        return {name: values[f"{key}.{name}"] for name in given}
+    return None if given is None else values[key]
 
 
 def _grid(names: Sequence[str], axes: Mapping[str, Any]) -> Grid:

@@ -31,7 +31,7 @@ from wpoflow.solver.bellman.gmres import MOST_VECTORS
 from wpoflow.solver.bellman.ilu import LEAST_STATES, MOST_ROW_ENTRIES
 from wpoflow.solver.bellman.linear_solver import choose_linear_solver
 from wpoflow.solver.flows.flow import flow_class
-from wpoflow.solver.records.settings import FlowTable
+from wpoflow.solver.records.flow_table import FlowTable
 from wpoflow.solver.registry import AUTOMATIC, DESCENT
 from wpoflow.solver.schemes.choice import chosen_scheme, scheme_class
 
@@ -39,6 +39,7 @@ PROCESS_BYTES = 222_000_000
 ANNEALED_ARRAYS = 3  # of the optimum at temperature zero, and of one that is being solved for
 LANES = 32  # lines of cells that are gone along side by side
 CELL_ARRAYS = 40  # arrays of action cells: axes, reference masses, weights along them
+PARAMETER_ARRAYS = 5  # of what a flow follows besides p: before and after a step, a snapshot, and what is written
 PROBLEM_PAIR_ARRAYS = 2  # of a problem before it is run: its cost and its first policy
 INCOMPLETE_ENTRY_BYTES, INCOMPLETE_STATE_BYTES = 12, 24  # incomplete factors
 KRYLOV_STATE_BYTES = 8 * (MOST_VECTORS + 1)
@@ -61,6 +62,8 @@ class Estimate:
         Of the Bellman equations.
     needed, available : int
         Bytes.
+    kept_numbers : int
+        Of every state, besides its policy: `Flow.kept_numbers`.
     """
 
     plan: Plan
@@ -68,6 +71,7 @@ class Estimate:
     linear_solver: str
     needed: int
     available: int
+    kept_numbers: int = 0
 
 
 def estimate(statement: Statement, asked: FlowTable) -> Estimate:
@@ -92,11 +96,15 @@ def estimate(statement: Statement, asked: FlowTable) -> Estimate:
     lines = 8 * longest * (CELL_ARRAYS + threads * used.line_numbers)
     matrices = matrix_bytes(n_states, entries, linear_solver, smoothed=held > 0)
     transition = transition_bytes(plan, factorised=factorised(statement))
-    needed = PROCESS_BYTES + transition + held + int(8 * plan.pairs * arrays) + lines + matrices
-    return Estimate(plan, entries, linear_solver, needed, available_bytes())
+    numbers = kind.kept_numbers(statement.actions, **asked.parameters)
+    beside = PARAMETER_ARRAYS * n_states * numbers
+    needed = PROCESS_BYTES + transition + held + int(8 * (plan.pairs * arrays + beside)) + lines + matrices
+    return Estimate(plan, entries, linear_solver, needed, available_bytes(), numbers)
 
 
-def refuse_if_too_large(label: str, plan: Plan, needed: int | None = None, ranks: int = 1) -> None:
+def refuse_if_too_large(
+    label: str, plan: Plan, needed: int | None = None, ranks: int = 1, kept_numbers: int = 0
+) -> None:
     """Raise MemoryError, with what to lower, unless memory holds so many bytes; by default the problem's own arrays.
 
     Of several ranks each is taken to hold its share in memory of its own.
@@ -105,9 +113,10 @@ def refuse_if_too_large(label: str, plan: Plan, needed: int | None = None, ranks
         needed = 8 * PROBLEM_PAIR_ARRAYS * plan.pairs + transition_bytes(plan)
     needed, available = needed // ranks, available_bytes()
     if needed > available:
+        beside = f" or what its flow keeps of every state (now {kept_numbers:,} numbers)" if kept_numbers else ""
         raise MemoryError(
             f"{label} needs about {needed / 1e9:.3g} GB, {available / 1e9:.3g} GB are available; "
-            f"lower the cells (now {plan.n_states} states x {plan.n_actions} actions)"
+            f"lower the cells (now {plan.n_states} states x {plan.n_actions} actions){beside}"
         )
 
 

@@ -29,7 +29,8 @@ from wpoflow.problems.checks import faults, resolve_numbers, share_name
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.gallery import gallery_names, gallery_text
 from wpoflow.problems.tables import Tables
-from wpoflow.solver.records.settings import FlowTable, RecordTable
+from wpoflow.solver.records.flow_table import FlowTable
+from wpoflow.solver.records.settings import RecordTable
 from wpoflow.solver.registry import CONTROL, FLOWS, parameter_keys
 
 _NUMBERS = re.compile(r" = \[\n(?: +[-+.\w]+,\n)+\]$", re.MULTILINE)

@@ -39,6 +39,7 @@ from wpoflow.grids.transitions import (
     states_outside,
 )
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
+from wpoflow.problems.gaussian_start import initial_gaussians
 from wpoflow.problems.pairs import LARGEST_NOISE, LEAST_NOISE, Pairs, evaluate
 from wpoflow.problems.pairs import Value as Value
 from wpoflow.problems.plan import HERMITE_NODES, Plan, transition_kind
@@ -93,6 +94,9 @@ class Statement:
         Of the initial law, up to normalisation.
     policy_density : number or function of (states..., actions...)
         Of the first policy with respect to the action volume, up to normalisation.
+    policy_mean, policy_covariance : number or function of (states...), or mappings of such, optional
+        Instead: of a first policy that is Gaussian in every state, projected onto the cells. Of several action axes by
+        the axis' name, and by pairs of names, as ``"u,v"``; covariances of two axes that are left out are zero.
     title, text : str
         Name of the problem, and the text it was stated by.
     feasible : mapping of str to pairs of numbers or functions of (states..., actions...)
@@ -127,6 +131,8 @@ class Statement:
     text: str = ""
     feasible: Mapping[str, tuple[Value, Value]] = field(default_factory=dict)
     rewards: bool = False
+    policy_mean: Value | Mapping[str, Value] | None = None
+    policy_covariance: Value | Mapping[str, Value] | None = None
 
     def __post_init__(self) -> None:
         if not self.actions.dim:
@@ -138,6 +144,10 @@ class Statement:
             raise ValueError("give either dynamics and noise, or outcomes, not both")
         if self.terminal_cost is not None and self.terminal_set is None:
             raise ValueError("terminal_cost needs a terminal_set")
+        if (self.policy_mean is None) != (self.policy_covariance is None):
+            raise ValueError("give both policy_mean and policy_covariance, or neither")
+        if self.policy_mean is not None and self.policy_density != 1.0:
+            raise ValueError("give either policy_density, or policy_mean and policy_covariance, not both")
         names = [axis.name for axis in self.states.axes if axis.boundary != SHOCK]
         for outcome in self._stated:
             unknown = sorted((set(outcome.dynamics) | set(outcome.noise)) - set(names))
@@ -219,6 +229,9 @@ def build(statement: Statement, communicator: Communicator | None = None) -> Gri
     outside = states_outside(statement.states, terminal)
     with _named("reference potential"):
         reference_mass = potential_masses(statement.actions, _function(statement.potential))
+    gaussians = initial_gaussians(
+        statement.states, statement.actions, statement.policy_mean, statement.policy_covariance, slab
+    )
     return GridMDP(
         states=statement.states,
         actions=statement.actions,
@@ -228,7 +241,8 @@ def build(statement: Statement, communicator: Communicator | None = None) -> Gri
         transition=transition,
         reference_mass=reference_mass,
         rho=_initial_law(statement, outside),
-        initial_policy=_initial_policy(statement, slab),
+        initial_policy=_initial_policy(statement, slab) if gaussians is None else gaussians.policy,
+        initial_gaussians=None if gaussians is None else (gaussians.mean, gaussians.covariance),
         counted=outside if terminal is None else _depended_on(transition, outside, slab),
         title=statement.title,
         statement=statement.text,

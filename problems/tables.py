@@ -9,11 +9,21 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from wpoflow.core.text import one_line
 from wpoflow.grids.labels import check_label, check_labels, check_units
-from wpoflow.solver.records.settings import FlowTable, Positive, RecordTable, Table, check_rows
+from wpoflow.solver.records.flow_table import FlowTable, Positive, Table
+from wpoflow.solver.records.settings import RecordTable, check_rows
 
 MAX_CELLS = 10_000_000
 MAX_SHOCK_POINTS = 500
@@ -26,6 +36,11 @@ def _formula(value: object) -> object:
 
 
 Formula = Annotated[str, BeforeValidator(_formula)]
+Entries = Annotated[
+    Annotated[Formula, Tag("#formula")] | Annotated[dict[str, Formula], Tag("#table")],
+    Discriminator(lambda value: "#table" if isinstance(value, dict) else "#formula"),
+]
+"""One expression, or one for each entry of a vector or matrix."""
 
 
 class ProblemTable(Table):
@@ -241,6 +256,25 @@ class InitialTable(Table):
 
     state_density: Formula = "1"
     policy_density: Formula = "1"
+    policy_mean: Entries | None = None
+    policy_covariance: Entries | None = None
+
+    @field_validator("policy_covariance")
+    @classmethod
+    def _both(cls, covariance: object, info: ValidationInfo) -> object:
+        if covariance is not None and info.data.get("policy_mean") is None:
+            raise ValueError("needs policy_mean beside it")
+        return covariance
+
+    @model_validator(mode="after")
+    def _one_start(self) -> InitialTable:
+        if self.policy_mean is None:
+            return self
+        if self.policy_covariance is None:
+            raise ValueError("policy_mean needs policy_covariance beside it")
+        if "policy_density" in self.model_fields_set:
+            raise ValueError("give either policy_density, or policy_mean and policy_covariance, not both")
+        return self
 
 
 class Tables(Table):
@@ -273,4 +307,6 @@ class Tables(Table):
         for axis in dumped["action"].values():
             if "labels" in axis:  # which have no boundary
                 del axis["boundary"]
+        if "policy_mean" in dumped["initial"]:  # which takes its place
+            del dumped["initial"]["policy_density"]
         return {key: value for key, value in dumped.items() if value not in ({}, [])}

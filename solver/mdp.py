@@ -94,6 +94,8 @@ class GridMDP(Displayed, Travelling):
         Initial law of the state, summing to one.
     initial_policy : array (S, A)
         Cell probabilities the flow starts from.
+    initial_gaussians : pair of arrays (S, d), (S, d, d), optional
+        Means and covariances that the initial policy is made of, where it is stated by them, along the d action axes.
     counted : array (S,) of bool, optional
         False at state points that no state outside the terminal set ever depends on; these are left out of suprema.
         By default all count.
@@ -125,6 +127,7 @@ class GridMDP(Displayed, Travelling):
     title: str = ""
     statement: str = ""
     rewards: bool = False
+    initial_gaussians: tuple[FloatArray, FloatArray] | None = None
 
     def __repr__(self) -> str:
         numbers = f"discount {self.discount:.6g}, temperature {self.temperature:.6g}"

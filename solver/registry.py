@@ -8,6 +8,7 @@ of `solver.schemes.scheme.Scheme`, and one line here.
     adams         exponential Adams formulas in ln p, orders one to six, one Bellman evaluation a step; of order four
                   with fixed steps; for flows whose steps are mixtures of logarithms
     exponential   steps of any length; one action axis with two ends, next states that do not depend on the action
+    runge-kutta   Dormand and Prince's pair of orders five and four; flows of parameters, as Gaussians
     extrapolated  extrapolation of (split) descent steps, orders two to six; any flow whose state is p itself, fixed
                   steps, several action axes
     euler         descent steps, order one; any flow
@@ -27,6 +28,8 @@ DESCENT = "euler"
 """The scheme that takes descent steps one after another, as they are."""
 SCHEDULES = ("harmonic", "exponential", "logarithmic")
 """Of temperatures that fall."""
+NOISES = ("independent", "shared")
+"""Of particles: random numbers of each state's own, or the same in all."""
 CONTROL = ("scheme", "accuracy", "step")
 """Keys of [flow] that say by which steps a flow is followed."""
 
@@ -41,6 +44,10 @@ class FlowEntry:
         For `core.registry.load`.
     parameters : mapping
         Keys of [flow] that are its own, which are arguments of its class, with their defaults.
+    required : tuple of str
+        Those that have none and must be given.
+    options : tuple of str
+        The same of keys that may be left out.
     own_step : bool
         Whether the step belongs to the algorithm: it must be given, and there is neither scheme nor accuracy.
     annealed : bool
@@ -50,7 +57,9 @@ class FlowEntry:
     """
 
     place: str
-    parameters: Mapping[str, float] = field(default_factory=dict)
+    parameters: Mapping[str, float | str] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
     own_step: bool = False
     annealed: bool = False
     step: float | None = None
@@ -59,7 +68,12 @@ class FlowEntry:
     def keys(self) -> tuple[str, ...]:
         """All keys of [flow] that it knows."""
         control = ("step",) if self.own_step else CONTROL
-        return ("kind", "until", *control, *(("anneal",) if self.annealed else ()), *self.parameters)
+        return ("kind", "until", *control, *(("anneal",) if self.annealed else ()), *self.own)
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Keys of [flow] that are its own."""
+        return (*self.required, *self.parameters, *self.options)
 
 
 @dataclass(frozen=True)
@@ -87,6 +101,18 @@ FLOWS: dict[str, FlowEntry] = {
     "mirror": FlowEntry("wpoflow.solver.flows.mirror:MirrorDescent", own_step=True),
     "policy-iteration": FlowEntry("wpoflow.solver.flows.policy_iteration:PolicyIteration", own_step=True, step=1.0),
     "proximal": FlowEntry("wpoflow.solver.flows.proximal:ProximalFlow", own_step=True),
+    "gaussian": FlowEntry(
+        "wpoflow.solver.flows.parametric.gaussian:GaussianFlow",
+        parameters={"components": 1, "beta": 1.0, "entropy": True},
+        options=("trust_region",),
+        annealed=True,
+    ),
+    "particles": FlowEntry(
+        "wpoflow.solver.flows.parametric.particles:ParticleFlow",
+        parameters={"noise": "independent", "bandwidth": 0.0},
+        required=("particles", "seed"),
+        own_step=True,
+    ),
     "wasserstein-fisher-rao": FlowEntry(
         "wpoflow.solver.flows.wasserstein_fisher_rao:WassersteinFisherRaoFlow", parameters={"beta": 1.0}, annealed=True
     ),
@@ -96,6 +122,7 @@ SCHEMES: dict[str, SchemeEntry] = {
     "multistep": SchemeEntry("wpoflow.solver.schemes.multistep:MultistepScheme"),
     "adams": SchemeEntry("wpoflow.solver.schemes.adams:AdamsScheme", fixed_steps=True),
     "exponential": SchemeEntry("wpoflow.solver.schemes.exponential:ExponentialScheme"),
+    "runge-kutta": SchemeEntry("wpoflow.solver.schemes.parametric.runge_kutta:RungeKuttaScheme", fixed_steps=True),
     "extrapolated": SchemeEntry("wpoflow.solver.schemes.extrapolated:ExtrapolatedScheme", fixed_steps=True),
     # of order one: an accuracy of 1e-6 would take it a million steps
     "euler": SchemeEntry("wpoflow.solver.schemes.euler:EulerScheme", fixed_steps=True, accuracy=1e-3),
@@ -129,4 +156,4 @@ def annealed_flows() -> tuple[str, ...]:
 
 def parameter_keys() -> tuple[str, ...]:
     """Keys of [flow] that belong to some flows only."""
-    return tuple(dict.fromkeys(key for entry in FLOWS.values() for key in entry.parameters))
+    return tuple(dict.fromkeys(key for entry in FLOWS.values() for key in entry.own))

@@ -99,7 +99,7 @@ def _guaranteed(evidence: Evidence) -> float:
     if name == "fisher-rao":
         return tau
     if name == "mirror":
-        step = evidence.judged_as.parameters["step"]
+        step = float(evidence.judged_as.parameters["step"])
         return -math.log(gamma + (1.0 - gamma) / (1.0 + tau * step)) / step
     rows = np.flatnonzero(evidence.judged)
     if not evidence.transports or not rows.size:

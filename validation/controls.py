@@ -36,6 +36,8 @@ from wpoflow.validation.control import (
     recorded,
     scaled,
 )
+from wpoflow.validation.controls_of_gaussians import GAUSSIANS
+from wpoflow.validation.controls_of_particles import PARTICLES
 from wpoflow.validation.controls_of_relatives import RELATIVES
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.other_controls import OTHERS
@@ -318,4 +320,4 @@ CONTROLS: dict[str, Control] = {
             for name in RECORDED
         ),
     )
-} | {control.name: control for control in (*RELATIVES, *OTHERS)}
+} | {control.name: control for control in (*RELATIVES, *GAUSSIANS, *PARTICLES, *OTHERS)}

@@ -16,6 +16,7 @@ import numpy as np
 from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.solver.entropy import relative_entropy_to_gibbs
 from wpoflow.solver.flows.flow import Flow, as_flow
+from wpoflow.solver.flows.parametric.parametric import ParametricFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.registry import FLOWS
@@ -233,6 +234,32 @@ class Evidence(FollowedFlow):
         if self.flow is None and self.flow_name not in FLOWS:
             raise EvidenceError(f"{self.name}: its flow was a {self.flow_name}; give it to judge its steps")
         return as_flow(self.mdp, self.flow_name, self.flow_parameters) if self.flow is None else self.flow
+
+    @property
+    def descends(self) -> bool:
+        """Whether the steps of its flow are descent steps; of particles and natural-gradient ones they are not."""
+        parameters = self.judged_as.parameters
+        return (
+            self.judged_as.descends
+            and "trust_region" not in parameters
+            and parameters.get("entropy", True) is not False
+        )
+
+    @cached_property
+    def first_policy(self) -> FloatArray:
+        """The policy (S, A) that the flow begins with: of a flow of parameters the one they make."""
+        assert self.mdp is not None
+        flow, policy = self.followed, self.mdp.initial_policy
+        return flow.projected(flow.begin(policy)) if isinstance(flow, ParametricFlow) else policy
+
+    def step_from_start(self, q: FloatArray, dt: float) -> FloatArray:
+        """The policy (S, A) after one step of the flow from the first one, with Q frozen."""
+        assert self.mdp is not None
+        flow, out = self.followed, np.empty_like(q)
+        if not isinstance(flow, ParametricFlow):
+            return flow.step(self.mdp.initial_policy, q, dt, out)
+        parameters = flow.begin(self.mdp.initial_policy)
+        return flow.advance(parameters, q, dt, np.empty_like(parameters), out, 0)
 
     @cached_property
     def gap_floor(self) -> float:

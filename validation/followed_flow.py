@@ -88,9 +88,9 @@ class FollowedFlow:
         return str(self.run.attributes.get("flow", "wasserstein"))
 
     @property
-    def flow_parameters(self) -> dict[str, float]:
-        """Numbers that the flow of the run was made with."""
-        known = FLOWS[self.flow_name].parameters if self.flow_name in FLOWS else {}
+    def flow_parameters(self) -> dict[str, Any]:
+        """What the flow of the run was made with."""
+        known = FLOWS[self.flow_name].own if self.flow_name in FLOWS else ()
         return {name: value for name, value in self.judged_as.parameters.items() if name in known}
 
     @property

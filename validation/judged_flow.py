@@ -10,15 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from wpoflow.solver.flows.flow import Flow, flow_class
 from wpoflow.solver.registry import FLOWS
 
 WASSERSTEIN = "wasserstein"
 NO_TRANSPORT = {
+    "gaussian": "moves parameters, and its limit is not the optimum; gaussian_contraction judges its rate",
     "fisher-rao": "moves no mass along the action, so no log-Sobolev constant enters; fisher_rao_bound judges its rate",
     "mirror": "mixes p with its target, so no log-Sobolev constant enters; mirror_contraction judges its rate",
     "policy-iteration": "puts the Gibbs policy in place of p, whatever lies between; iteration_contraction judges it",
+    "particles": "moves finitely many particles at random; particle_steps judges each of their steps",
     "proximal": "has constants of W2 between cells, not those of fluxes; proximal_descent and measured_contraction "
     "judge its steps",
 }
@@ -28,7 +31,9 @@ NO_MIXTURE = {
     "mirror": "relaxes at one rate in all states, which late_rate judges",
     "wasserstein-fisher-rao": "relaxes by growth besides; late_rate judges it state by state",
     "policy-iteration": "has steps of infinite length; iteration_contraction judges them",
+    "particles": "ends in fluctuations, not at a rate",
     "proximal": "states no dissipation; proximal_late judges it state by state",
+    "gaussian": "has a limit of its own, from which the gap keeps apart",
 }
 UNKNOWN = "a flow of which no theorem is known"
 
@@ -47,7 +52,7 @@ class JudgedFlow:
     """
 
     name: str
-    parameters: Mapping[str, float]
+    parameters: Mapping[str, Any]
     temperature: float
 
     @property
@@ -66,12 +71,17 @@ class JudgedFlow:
         return self.kind.transports
 
     @property
+    def descends(self) -> bool:
+        """Whether V falls in every step."""
+        return self.kind.descends
+
+    @property
     def weights(self) -> tuple[float, float] | None:
         """Those of transport, and of Fisher–Rao growth, in its equation; None of discrete steps and unknown flows.
 
         d/dt p = transport L_Q p - growth p (delta - V).
         """
-        if self.name not in FLOWS or self.kind.own_step:
+        if self.name not in FLOWS or self.kind.own_step or self.kind.parametric:
             return None
         if self.name == "fisher-rao":
             return 0.0, 1.0

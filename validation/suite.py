@@ -30,7 +30,7 @@ from wpoflow.solver.runs.evolve import evolve_to_the_end
 from wpoflow.solver.schemes.choice import chosen_scheme
 from wpoflow.studies.refinement.problem_grids import coarsened, refined_axes, with_cells
 from wpoflow.validation.case_numbers import case_numbers
-from wpoflow.validation.claims import CLAIMS, exact_solution
+from wpoflow.validation.claims import CLAIMS, exact_solution, particle_law
 from wpoflow.validation.control import Control, caught, run_control
 from wpoflow.validation.controls import CONTROLS
 from wpoflow.validation.evidence import Evidence, Family
@@ -63,8 +63,16 @@ FOLLOWED: dict[str, tuple[str, dict[str, str]]] = {
 CONTROL_CELLS = {"x": 24, "u": 24}
 RELATIVES = {"bandit": {"a": 32}, "lqr": {"x": 8, "u": 12}}
 """Problems on which flows other than the Wasserstein flow are judged, and their cells."""
-OWN_STEP = 0.5
-OWN_KEYS = {"beta": 0.7}
+OWN_STEP, OWN_STEPS = 0.5, {"particles": 0.05}
+OWN_KEYS = {
+    "beta": "0.7",
+    "components": "2",
+    "entropy": "true",
+    "particles": "100",
+    "seed": "7",
+    "noise": '"shared"',
+    "bandwidth": "0.1",
+}
 """Keys of flows, at values that are not one: a factor left out is seen."""
 Progress = Callable[[str], None]
 
@@ -290,7 +298,7 @@ def validate_everything(
     """
     tell = progress or (lambda text: None)
     result = SuiteResult(level.name)
-    if not only or set(only) - {exact_solution.NAME, constants_attained.NAME}:
+    if not only or set(only) - {exact_solution.NAME, particle_law.NAME, constants_attained.NAME}:
         for name in gallery_names():
             tell(f"problem {name}")
             _judged(result, problem_evidence(read_problem(name), level), level, only, watch)
@@ -303,6 +311,9 @@ def validate_everything(
         for case in CASES.values():
             tell(f"exact solution {case.name}")
             result.findings.append(exact_solution.finding(case, level.exact_grids))
+    if not only or particle_law.NAME in only:
+        tell("law of particles")
+        result.findings.append(particle_law.finding())
     result.findings.extend(sharp_findings(only, tell))
     if not only:
         mdp = build_problem(read_problem("lqr", cells=CONTROL_CELLS))
@@ -317,9 +328,12 @@ def followed_otherwise() -> dict[str, ProblemFile]:
     """Problems with another flow, or an annealed temperature, by the name of the case."""
     found = {name: read_problem(problem, set=changes) for name, (problem, changes) in FOLLOWED.items()}
     for flow, entry in FLOWS.items():
-        keys = {"flow.kind": f'"{flow}"', **{f"flow.{key}": str(OWN_KEYS[key]) for key in entry.parameters}}
+        keys = {
+            "flow.kind": f'"{flow}"',
+            **{f"flow.{key}": OWN_KEYS[key] for key in (*entry.required, *entry.parameters)},
+        }
         if flow in own_step_flows():
-            keys["flow.step"] = str(entry.step or OWN_STEP)
+            keys["flow.step"] = str(entry.step or OWN_STEPS.get(flow, OWN_STEP))
         for problem, cells in RELATIVES.items() if flow != WASSERSTEIN else ():
             found[f"{problem}, {flow}"] = read_problem(problem, cells=cells, set=keys)
     return found
@@ -337,4 +351,4 @@ def merged(results: Sequence[SuiteResult]) -> SuiteResult:
 
 def claim_names() -> list[str]:
     """All names that ``only`` may hold."""
-    return [*CLAIMS, exact_solution.NAME, constants_attained.NAME]
+    return [*CLAIMS, exact_solution.NAME, particle_law.NAME, constants_attained.NAME]

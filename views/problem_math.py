@@ -212,7 +212,14 @@ class _Statement:
             shown.append(Equation("initial law of the state", _equation(rho, "∝", self.found["initial.state_density"])))
         given = [operator("|"), listed(self.states)] if self.states else []
         first = row("<msub><mi>π</mi><mn>0</mn></msub>", fenced(row(action, *given)))
-        shown.append(Equation("first policy", _equation(first, "∝", self.found["initial.policy_density"])))
+        if "initial.policy_density" in self.found:
+            shown.append(Equation("first policy", _equation(first, "∝", self.found["initial.policy_density"])))
+        for key, words in (("policy_mean", "mean"), ("policy_covariance", "covariance")):
+            for name, entry in self.found.items():
+                if name == f"initial.{key}" or name.startswith(f"initial.{key}."):
+                    of = name.removeprefix(f"initial.{key}").removeprefix(".")
+                    label = f"{words} of the first policy{of and f', {of}'}"
+                    shown.append(Equation(f"{label}, a Gaussian", _sum(entry)))
         return shown
 
 

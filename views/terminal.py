@@ -128,6 +128,8 @@ def summary(run: Run) -> list[tuple[str, str]]:
         if "accuracy_floor" in attributes:
             control[-1:] = [f"{control[-1]} + {float(attributes['accuracy_floor']):.2g} of rounding"]
         rows.append(("flow", ", ".join([str(attributes.get("flow", "unknown")), str(attributes["scheme"]), *control])))
+        if "remark" in attributes:
+            rows.append(("", str(attributes["remark"])))
     if len(run.series["time"]):
         rows += _series_rows(run)
     rows.append(("gap floor", f"{number_text(float(attributes.get('gap_floor', math.nan)))} (rounding)"))
@@ -158,6 +160,7 @@ def _series_rows(run: Run) -> list[tuple[str, str]]:
         return f"{series[name][0]:.6g} -> {series[name][-1]:.6g}"
 
     annealed, cooled = "cost_gap" in series, list[tuple[str, str]]()
+    parametric = "outside_mass" in series
     if annealed:
         cooled = [("cost", change("cost_rho")), ("cost gap", f"{change('cost_gap')}, above the least cost there is")]
     return [
@@ -165,11 +168,12 @@ def _series_rows(run: Run) -> list[tuple[str, str]]:
         ("steps", f"{steps} ({rejected} rejected{fallen}), {evaluations} evaluations"),
         ("flow time", f"{series['time'][-1]:.6g}, in {len(series['time'])} rows"),
         ("value", change("value_rho")),
-        ("gap", change("gap")),
+        ("gap", change("gap") + (", to the optimum of all policies, of which no Gaussian need be" if parametric else "")),
         ("largest gap", change("gap_sup")),
         *cooled,
         ("observed rate", number_text(float(series["rate_observed"][-1]))),
         ("mass error", f"{series['mass_error'].max():.2g} at most"),
         ("density", f"{series['density_min'].min():.3g} at least, {limited} cells limited"),
         ("end mass", f"{series['end_mass'][-1]:.3g}; moved by clamping {series['clamped_mass'][-1]:.3g}"),
+        *([("outside mass", f"{change('outside_mass')}, of the Gaussians beyond the box")] if parametric else []),
     ]

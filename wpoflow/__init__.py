@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from wpoflow.solver.storage.optimum_file import save_optimum as save_optimum
     from wpoflow.solver.storage.writer import open_run as open_run
     from wpoflow.studies.refinement.problem_study import refine as refine
+    from wpoflow.studies.stationary_gaussians import stationary_gaussians as stationary_gaussians
     from wpoflow.studies.sweep.netcdf import open_study as open_study
     from wpoflow.validation.comparison import compare as compare
     from wpoflow.validation.suite import validate_problem as validate_problem

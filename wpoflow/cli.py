@@ -163,6 +163,10 @@ def resume(**arguments: Any) -> None:
     "--temperature", type=click.FloatRange(min=0.0), metavar="TAU",
     help="Instead of the problem's; at 0 the optimum of the costs alone, by policy iteration.",
 )  # fmt: skip
+@click.option(
+    "--flow", type=click.Choice(["gaussian"]), metavar="NAME",
+    help="gaussian: the stationary points of V among Gaussian policies instead, from several starts.",
+)  # fmt: skip
 @output_option
 @threads_option
 @quiet_option

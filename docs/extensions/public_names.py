@@ -27,7 +27,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "mixture_transition",
         "tabulated_transition",
     ),
-    "Solving": ("solve_optimum", "save_optimum", "evolve", "resume", "flow"),
+    "Solving": ("solve_optimum", "stationary_gaussians", "save_optimum", "evolve", "resume", "flow"),
     "Runs": ("Run", "open_run"),
     "Validation and figures": (
         "refine",
@@ -44,6 +44,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 BESIDES = (
     ("Optimum", "wpoflow.solver.records.run"),
+    ("StationaryGaussian", "wpoflow.studies.stationary_gaussians"),
     ("Snapshots", "wpoflow.solver.records.run"),
     ("FlowState", "wpoflow.solver.schemes.trajectory"),
     ("RefinementStudy", "wpoflow.studies.refinement.result"),

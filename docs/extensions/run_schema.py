@@ -8,7 +8,7 @@ from docs.extensions.generated import cell
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.layout import ATTRIBUTES, OPTIMUM_ATTRIBUTES, variables
-from wpoflow.solver.records.series import ANNEALED_SERIES, SERIES
+from wpoflow.solver.records.series import FURTHER_SERIES, SERIES
 
 _OWN = (
     "Each data set has the attributes `long_name`, its meaning below, and `units`, always `1`; axes `boundary` and "
@@ -29,7 +29,7 @@ def markdown() -> str:
     groups: dict[str, list[tuple[str, ...]]] = {group: [] for group in _TITLES}
     for entry in variables(x, u).values():
         row = (f"`/{entry.path}`", f"({', '.join(entry.dims)})", cell(entry.explained or entry.long_name))
-        groups["series" if entry.path in {**SERIES, **ANNEALED_SERIES} else entry.group].append(row)
+        groups["series" if entry.path in {**SERIES, **FURTHER_SERIES} else entry.group].append(row)
     lines = [_OWN, ""]
     for group, title in _TITLES.items():
         lines += [f"## {title}", ""]

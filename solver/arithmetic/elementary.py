@@ -14,8 +14,13 @@ them, make its last bits differ from another's.
 
 the last by the polynomial in s^2 of the FreeBSD library (e_log.c, Sun Microsystems 1993, error below 2^-58.45).
 
+    sin(2 pi u), cos(2 pi u):   j the integer nearest to 4u,   x = 2 pi (u - j/4), |x| <= pi/4, by Taylor polynomials,
+
+of which j says which is which and of what sign; the difference is exact.
+
 Errors against 80-bit arithmetic on millions of random points: at most 1.1 units in the last place for `exp` (one
-subnormal number where the result is subnormal), 2.0 for `expm1_nonnegative` and 0.9 for `log`.
+subnormal number where the result is subnormal), 2.0 for `expm1_nonnegative` and 0.9 for `log`; sines and cosines are
+exact to 2.3e-16.
 """
 
 from __future__ import annotations
@@ -32,6 +37,9 @@ _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _SMALLEST_NORMAL = 2.0**-1022
 _HALF_BITS = 0x3FE6A09E00000000  # of a number just below sqrt(1/2), its low half zero
 (_T2, _T3, _T4, _T5, _T6, _T7, _T8, _T9, _T10, _T11, _T12, _T13) = (1.0 / math.factorial(j) for j in range(2, 14))
+_TURN = 2.0 * math.pi
+_S3, _S5, _S7, _S9, _S11, _S13, _S15 = ((-1.0) ** (j // 2) / math.factorial(j) for j in range(3, 17, 2))
+_C2, _C4, _C6, _C8, _C10, _C12, _C14, _C16 = ((-1.0) ** (j // 2) / math.factorial(j) for j in range(2, 18, 2))
 (_L1, _L2, _L3, _L4, _L5, _L6, _L7) = (
     6.666666666666735130e-01,
     3.999999999940941908e-01,
@@ -112,3 +120,17 @@ def log(x: float) -> float:
     result = x if x == math.inf else result
     result = -math.inf if x == 0.0 else result
     return math.nan if not x >= 0.0 else result
+
+
+@kernel()
+def sin_and_cos_of_turns(u: float) -> tuple[float, float]:
+    """sin(2 pi u) and cos(2 pi u), 0 <= u <= 1."""
+    rounded = 4.0 * u + _ROUNDER
+    j = rounded - _ROUNDER
+    x = _TURN * (u - 0.25 * j)
+    y = x * x
+    sine = x * (1.0 + y * (_S3 + y * (_S5 + y * (_S7 + y * (_S9 + y * (_S11 + y * (_S13 + y * _S15)))))))
+    cosine = 1.0 + y * (_C2 + y * (_C4 + y * (_C6 + y * (_C8 + y * (_C10 + y * (_C12 + y * (_C14 + y * _C16)))))))
+    odd = (j == 1.0) | (j == 3.0)
+    first, second = (cosine if odd else sine), (sine if odd else cosine)
+    return (-first if (j == 2.0) | (j == 3.0) else first), (-second if (j == 1.0) | (j == 2.0) else second)

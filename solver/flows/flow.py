@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -46,6 +46,8 @@ class Flow:
     logarithmic : bool
         Whether a step is a mixture of ln p and ln g, so that the state is ln p, of which nothing is lost where p is
         below 1e-308: then `log_step` makes it.
+    parametric : bool
+        Whether the state is parameters that p is made of: a `solver.flows.parametric.parametric.ParametricFlow`.
     decay : float
         Of a logarithmic flow that is continuous in time, the rate at which ln(p/g) decays while Q is frozen: a step of
         length dt leaves exp(-decay dt) of it. Zero of any other.
@@ -57,16 +59,20 @@ class Flow:
         Whether the step belongs to the algorithm: it is never shortened, and the n-th step ends at n times its length.
     annealed : bool
         Whether it may be followed while the temperature falls, by `at_temperature_of`.
+    descends : bool
+        Whether V falls in every state, in every step.
     """
 
     name: str
     generator: ClassVar[bool] = False
     logarithmic: ClassVar[bool] = False
+    parametric: ClassVar[bool] = False
     decay: float = 0.0
     transports: ClassVar[bool] = False
     moves_mass: ClassVar[bool] = False
     own_step: ClassVar[bool] = False
     annealed: ClassVar[bool] = False
+    descends: ClassVar[bool] = True
 
     def __init__(self, mdp: GridMDP) -> None:
         self.mdp = mdp
@@ -122,12 +128,22 @@ class Flow:
         return type(self)(mdp, **self.parameters)
 
     @property
-    def parameters(self) -> Mapping[str, float]:
+    def parameters(self) -> Mapping[str, float | str]:
         """What it was made with besides the problem, by the key of a problem file."""
         return {}
 
+    @property
+    def remark(self) -> str:
+        """What users of its runs should know of the numbers in them, in a line; empty if nothing."""
+        return ""
+
+    @classmethod
+    def kept_numbers(cls, actions: Grid, **parameters: Any) -> int:
+        """How many numbers besides p its state holds for every state of the problem, whatever the scheme."""
+        return 0
+
     @staticmethod
-    def late_rate(spectral_gap: float, temperature: float, **parameters: float) -> float:
+    def late_rate(spectral_gap: float, temperature: float, **parameters: Any) -> float:
         """The rate at which the gap of a state falls in the end; not a number if it is not known.
 
         Parameters
@@ -198,7 +214,7 @@ def check_suitable(kind: type[Flow], name: str, actions: Grid) -> None:
         raise UnsuitableFlowError(f"flow {name!r} {words}; choose {choices(suitable_flows(actions))}")
 
 
-def as_flow(mdp: GridMDP, flow: AnyFlow, parameters: Mapping[str, float] | None = None) -> Flow:
+def as_flow(mdp: GridMDP, flow: AnyFlow, parameters: Mapping[str, Any] | None = None) -> Flow:
     """The flow of a problem, by name and its parameters, or as it is given.
 
     Raises
@@ -252,10 +268,10 @@ def name_of(flow: AnyFlow) -> str:
     if flow.name not in FLOWS or type(flow) is not flow_class(flow.name):
         return type(flow).__name__
     # with other parameters than the registry has, its name would not bring it back
-    known = flow.parameters.keys() <= FLOWS[flow.name].parameters.keys()
+    known = flow.parameters.keys() <= set(FLOWS[flow.name].own)
     return flow.name if known else type(flow).__name__
 
 
-def parameters_of(flow: AnyFlow) -> Mapping[str, float]:
+def parameters_of(flow: AnyFlow) -> Mapping[str, float | str]:
     """The parameters of a flow of the registry that is given as an object; none otherwise."""
     return flow.parameters if isinstance(flow, Flow) and name_of(flow) in FLOWS else {}

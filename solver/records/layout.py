@@ -3,20 +3,20 @@
 The writer makes data sets by this table, the reader holds files against it, `Run.to_xarray` names its variables by it,
 and the manual prints it.  A dimension is called by its coordinate: ``time``, ``snapshot_time``, an axis, or the index
 of an array of its own.  All numbers are dimensionless (unit "1"; a unit of time would make xarray decode flow times as
-durations).  The variables at the root are in every run file but ``cost_gap``, which is of runs whose temperature falls;
-``optimum``, ``snapshot`` and ``problem`` are there if the run has them, and of ``problem`` each array only where the
-problem needs it.
+durations).  The variables at the root are in every run file but those of `solver.records.series.FURTHER_SERIES`;
+``optimum``, ``snapshot`` and ``problem`` are there if the run has them, of ``problem`` each array only where the
+problem needs it, and of ``snapshot`` those of parameters only where the policies of a flow are made of such.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from wpoflow.solver.records.provenance import VERSION, package_versions, source_hash
-from wpoflow.solver.records.series import ANNEALED_SERIES, SERIES
+from wpoflow.solver.records.series import FURTHER_SERIES, SERIES
 from wpoflow.solver.records.stop import StopKind
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ SCHEMA_VERSION = 3
 CONVENTIONS = "CF-1.11"
 STATES, ACTIONS = "states", "actions"
 """In the table, these stand for the dimensions of all state axes and of all action axes."""
+COMPONENT, OTHER_COMPONENT, MEMBER, PARTICLE = "component", "component_2", "member", "particle"
+"""Dimensions of the parameters of policies: action axes, twice; Gaussians of a mixture; particles."""
 BOUND = "bound_index"
 """Of the two ends of a cell, in the bounds of an axis."""
 
@@ -101,6 +103,12 @@ class Variable:
         return tuple(f"{self.group}/{dim}" for dim in self.dims if dim.startswith(f"{self.name}_index"))
 
     @property
+    def scales_beside(self) -> tuple[str, ...]:
+        """Paths of the coordinates, beside it in its group, that number parameters of policies."""
+        own = (COMPONENT, OTHER_COMPONENT, MEMBER, PARTICLE)
+        return tuple(f"{self.group}/{dim}" for dim in self.dims if dim in own)
+
+    @property
     def attributes(self) -> dict[str, str]:
         """Attributes of the data set."""
         labels = json.dumps(self.labels, ensure_ascii=False) if self.labels else ""
@@ -119,7 +127,15 @@ def _numbered(name: str, explained: str, kind: str = "f8") -> tuple[Variable, Va
     return Variable(f"problem/{dims[0]}", dims, f"index 0 of {name}", "i8"), _of_problem(name, dims, explained, kind)
 
 
-_ALL_SERIES = {**SERIES, **ANNEALED_SERIES}
+def _index(name: str, meaning: str) -> Variable:
+    return Variable(f"snapshot/{name}", (name,), meaning, "i8")
+
+
+def _parameters(name: str, dims: tuple[str, ...], meaning: str) -> Variable:
+    return Variable(f"snapshot/{name}", ("snapshot_time", STATES, *dims), meaning)
+
+
+_ALL_SERIES = {**SERIES, **FURTHER_SERIES}
 VARIABLES: tuple[Variable, ...] = (
     *(
         Variable(name, ("time",), meaning, comment=_VALUE if name == "value_rho" else "")
@@ -134,6 +150,16 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("snapshot/snapshot_time", ("snapshot_time",), "flow time"),
     Variable("snapshot/value", ("snapshot_time", STATES), "value of the policy", comment=_VALUE),
     Variable("snapshot/policy", ("snapshot_time", STATES, ACTIONS), "policy, probability by cell"),
+    _index(COMPONENT, "number of the action axis"),
+    _index(OTHER_COMPONENT, "number of the action axis, of the second index of a covariance"),
+    _index(MEMBER, "number of the Gaussian in a mixture"),
+    _index(PARTICLE, "number of the particle"),
+    _parameters("policy_mean", (COMPONENT,), "mean of the policy: of its Gaussians, or of its particles"),
+    _parameters("policy_covariance", (COMPONENT, OTHER_COMPONENT), "covariance of the policy, likewise"),
+    _parameters("member_weight", (MEMBER,), "weight of each Gaussian of a mixture"),
+    _parameters("member_mean", (MEMBER, COMPONENT), "mean of each Gaussian of a mixture"),
+    _parameters("member_covariance", (MEMBER, COMPONENT, OTHER_COMPONENT), "covariance of each Gaussian of a mixture"),
+    _parameters("particles", (PARTICLE, COMPONENT), "action of each particle"),
     _of_problem("cost", (STATES, ACTIONS), "running cost, expected terminal cost included"),
     _of_problem("initial_policy", (STATES, ACTIONS), "cell probabilities the flow started from"),
     _of_problem(
@@ -149,6 +175,13 @@ VARIABLES: tuple[Variable, ...] = (
     *_numbered("transition_indptr", "where each row begins, S·A + 1 numbers", "i8"),
 )
 
+PARAMETERS = tuple(
+    entry.name
+    for entry in VARIABLES
+    if entry.group == "snapshot" and set(entry.dims) & {COMPONENT, MEMBER, PARTICLE}
+    if not entry.is_scale
+)
+"""Names, in their group, of what snapshots keep of policies that are made of parameters."""
 OPTIMUM_ARRAYS = tuple(entry.name for entry in VARIABLES if entry.group == "optimum")
 PROBLEM_ARRAYS = tuple(entry.name for entry in VARIABLES if entry.group == "problem" and not entry.is_scale)
 
@@ -191,6 +224,7 @@ ATTRIBUTES: dict[str, Attribute] = {
         int, "1 if the gap asked for was reached, or the time where no gap was asked for, or if neither was; else 0"
     ),
     "flow": Attribute(str, "which flow"),
+    "remark": Attribute(str, "what to know of the numbers of a run of this flow"),
     "flow_parameters": Attribute(str, "numbers the flow was made with, by their keys, as JSON"),
     "scheme": Attribute(str, "time scheme used"),
     "accuracy": Attribute(float, "accuracy asked for; absent with fixed steps"),
@@ -207,6 +241,9 @@ ATTRIBUTES: dict[str, Attribute] = {
     "gap_floor": Attribute(float, "rounding floor of the gap"),
     "wall_seconds": Attribute(float, "seconds from start to end"),
     "compile_seconds": Attribute(float, "of these, spent compiling"),
+    "limits": Attribute(
+        str, "of a file that `optimum --flow` wrote: gap, value, gradient and starts of each snapshot, as JSON"
+    ),
     "initial": Attribute(str, "which policy the run began from, in words; absent where it is the problem's own"),
     "initial_run_id": Attribute(str, "the `run_id` of the run whose policy that was"),
     "run_id": Attribute(str, "the same in all files of a run, and in no other's"),
@@ -235,8 +272,12 @@ def axis_names(grid: Grid) -> tuple[str, ...]:
     return tuple(axis.name for axis in grid.axes)
 
 
-def variables(states: Grid, actions: Grid) -> dict[str, Variable]:
-    """The table for given grids, by path: with names, variables and lengths of their axes."""
+def variables(states: Grid, actions: Grid, lengths: Mapping[str, int] | None = None) -> dict[str, Variable]:
+    """The table for given grids, by path: with names, variables and lengths of their axes.
+
+    ``lengths`` are those of dimensions that neither has, as `PARTICLE`.
+    """
+    known = {COMPONENT: actions.dim, OTHER_COMPONENT: actions.dim, **(lengths or {})}
     found = {entry.path: entry for entry in VARIABLES[: len(_ALL_SERIES)]}
     found[BOUND] = Variable(BOUND, (BOUND,), "0 for the lower edge of a cell, 1 for the upper", "i8", shape=(2,))
     for kind, grid in (("state", states), ("action", actions)):
@@ -256,8 +297,8 @@ def variables(states: Grid, actions: Grid) -> dict[str, Variable]:
         shape: list[int] = []
         for dim in entry.dims:
             dims += axis_names(grids[dim]) if dim in grids else [dim]
-            shape += grids[dim].shape if dim in grids else [-1]
-        flat = tuple(grids[dim].size if dim in grids else -1 for dim in entry.dims)
+            shape += grids[dim].shape if dim in grids else [known.get(dim, -1)]
+        flat = tuple(grids[dim].size if dim in grids else known.get(dim, -1) for dim in entry.dims)
         found[entry.path] = replace(entry, dims=tuple(dims), shape=tuple(shape), flat=flat)
     return found
 

@@ -78,12 +78,26 @@ class Snapshots:
     time : array (k,)
     value, policy : arrays (k, S), (k, S, A), or functions of an index or slice giving rows of them
         Value functions and cell probabilities.
+    parameters : mapping of such, optional
+        Of policies that are made of parameters these, (k, S, ...), by their names in the run file: ``policy_mean``,
+        ``policy_covariance``, ``particles``.
+    lengths : mapping of str to int, optional
+        Lengths of their dimensions.
     """
 
-    def __init__(self, time: FloatArray, value: FloatArray | Rows, policy: FloatArray | Rows) -> None:
+    def __init__(
+        self,
+        time: FloatArray,
+        value: FloatArray | Rows,
+        policy: FloatArray | Rows,
+        parameters: Mapping[str, FloatArray | Rows] | None = None,
+        lengths: Mapping[str, int] | None = None,
+    ) -> None:
         self.time = time
-        self._value: Rows = value if callable(value) else value.__getitem__
-        self._policy: Rows = policy if callable(policy) else policy.__getitem__
+        self._value: Rows = _rows(value)
+        self._policy: Rows = _rows(policy)
+        self._parameters = {name: _rows(found) for name, found in (parameters or {}).items()}
+        self.lengths = dict(lengths or {})
 
     def __repr__(self) -> str:
         ends = f", from time {self.time[0]:.6g} to {self.time[-1]:.6g}" if len(self.time) else ""
@@ -113,6 +127,28 @@ class Snapshots:
     def policy_at(self, index: int) -> FloatArray:
         """One policy, (S, A), without reading the others."""
         return self._policy(index)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parameters that the policies are made of; none of most flows."""
+        return tuple(self._parameters)
+
+    def parameter(self, name: str, index: int | slice = slice(None)) -> FloatArray:
+        """One kind of parameters, (k, S, ...), of all snapshots, or (S, ...) of one of them.
+
+        Raises
+        ------
+        ValueError
+            The policies have none of this name.
+        """
+        if name not in self._parameters:
+            has = f"they have {', '.join(self._parameters)}" if self._parameters else "they are not made of parameters"
+            raise ValueError(f"the policies of this run have no {name!r}; {has}")
+        return self._parameters[name](index)
+
+
+def _rows(found: FloatArray | Rows) -> Rows:
+    return found if callable(found) else found.__getitem__
 
 
 class Run(Displayed):
@@ -226,6 +262,11 @@ class Run(Displayed):
         if (kept := self.snapshots) is not None and len(kept.time):
             found |= {"snapshot/snapshot_time": kept.time}
             found |= {"snapshot/value": kept.value, "snapshot/policy": kept.policy}
+            table = variables(self.states, self.actions, kept.lengths)
+            for name in kept.parameters:
+                entry, array = table[f"snapshot/{name}"], kept.parameter(name)
+                found |= {path: np.arange(table[path].shape[0]) for path in entry.scales_beside}
+                found[entry.path] = array
         return found | {f"problem/{name}": array for name, array in self.problem_arrays.items()}
 
     def to_xarray(self) -> xarray.DataTree:
@@ -250,7 +291,7 @@ class Run(Displayed):
         except ImportError as error:
             raise ImportError('to_xarray needs xarray: pip install "wpoflow[xarray]"') from error
 
-        table = variables(self.states, self.actions)
+        table = variables(self.states, self.actions, {} if self.snapshots is None else self.snapshots.lengths)
         groups: dict[str, dict[str, Any]] = {"": {}}
         for path, array in self._arrays().items():
             entry = table[path]

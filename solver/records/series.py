@@ -57,15 +57,16 @@ def later_series(entropy: Any, value_rho: Any, temperature: float, discount: flo
     }
 
 
-ANNEALED_SERIES: dict[str, str] = {
+FURTHER_SERIES: dict[str, str] = {
     "cost_gap": "cost_rho minus the least there is, by a sum of what is lost; of runs whose temperature falls",
+    "outside_mass": "largest probability that the Gaussians of a state lay outside the box, had it no ends",
 }
 """Series that only some runs have: all rows of a run, or none."""
 
 
 def names_of(row: Mapping[str, Any]) -> list[str]:
     """The series in a row, in order; ValueError unless it has all that every row has, and no others."""
-    names = [*SERIES, *(name for name in ANNEALED_SERIES if name in row)]
+    names = [*SERIES, *(name for name in FURTHER_SERIES if name in row)]
     if row.keys() != set(names):
         wrong = ", ".join(sorted(row.keys() ^ set(names)))
         raise ValueError(f"a row of the series must have exactly the names of SERIES; missing or unknown: {wrong}")

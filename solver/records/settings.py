@@ -6,53 +6,34 @@ the command line and what a checkpoint keeps are views of it: no setting is spel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import (  # fmt: skip
     AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
     ValidationError,
-    ValidationInfo,
-    field_validator,
     model_validator,
 )
 
 from wpoflow.core.faults import worded
-from wpoflow.core.registry import choices
-from wpoflow.core.text import did_you_mean
+from wpoflow.solver.records.flow_table import FlowTable, Positive, Table
 from wpoflow.solver.records.series import MAX_ROWS, MAX_SNAPSHOTS
 from wpoflow.solver.registry import (
     AUTOMATIC,
-    CONTROL,
     DESCENT,
     FLOWS,
-    SCHEDULES,
-    default_accuracy,
-    own_step_flows,
-    scheme_names,
 )
 
 SERIES_SHAPES = "{ first, per_decade }, or { every }, or { times }"
 MAX_PER_DECADE = 10_000
 
-Positive = Annotated[float, Field(gt=0.0)]
-FlowTime = Annotated[float, Field(gt=0.0, le=1e300)]  # so that many steps of it are a finite time
 Until = float | Mapping[str, float]
 Series = Mapping[str, float | Sequence[float]]
 SnapshotTimes = int | Mapping[str, Sequence[float]] | Sequence[float] | None
-
-
-class Table(BaseModel):
-    """A table with the keys named here and no others."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
 
 
 def increasing(values: list[float]) -> list[float]:
@@ -65,126 +46,6 @@ def increasing(values: list[float]) -> list[float]:
 
 
 Times = Annotated[list[Annotated[float, Field(ge=0.0)]], AfterValidator(increasing)]
-
-
-class UntilTable(Table):
-    """flow.until: the first criterion met stops the run."""
-
-    time: FlowTime | None = None
-    gap: Positive | None = None
-    steps: Annotated[int, Field(ge=1)] | None = None
-    wall: Positive | None = None
-
-    @model_validator(mode="after")
-    def _not_empty(self) -> UntilTable:
-        if not self.criteria:
-            raise ValueError(f"give at least one of {', '.join(UntilTable.model_fields)}")
-        return self
-
-    @property
-    def criteria(self) -> dict[str, float]:
-        """The criteria that are given."""
-        return {name: value for name, value in self.model_dump().items() if value is not None}
-
-    @property
-    def has_goal(self) -> bool:
-        """Whether a time or a gap is to be reached, of which a limit on steps or wall time may fall short."""
-        return self.time is not None or self.gap is not None
-
-
-def _until(value: object) -> object:
-    """A bare number is a time."""
-    return {"time": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-def _known(names: Iterable[str], value: str) -> str:
-    if value not in names:
-        raise ValueError(f"{value!r} is not a choice; choose {choices(map(repr, names))}{did_you_mean(value, names)}")
-    return value
-
-
-def _known_to_flow(key: str, data: Mapping[str, Any]) -> None:
-    """Raise ValueError unless the flow, if it is one, knows the key."""
-    entry = FLOWS.get(data.get("kind", ""))
-    if entry is not None and key not in entry.keys:
-        own = "its step belongs to the algorithm; " if entry.own_step and key in CONTROL else ""
-        raise ValueError(f"is not a key of {data['kind']}: {own}choose among {choices(entry.keys, 'and')}")
-
-
-FlowName = Annotated[str, AfterValidator(lambda name: _known(FLOWS, name))]
-SchemeName = Annotated[str, AfterValidator(lambda name: _known(scheme_names(), name))]
-
-
-class AnnealTable(Table):
-    """flow.anneal: the temperature falls with flow time."""
-
-    schedule: Annotated[str, AfterValidator(lambda name: _known(SCHEDULES, name))]
-    rate: FlowTime
-
-    @property
-    def words(self) -> str:
-        """How the temperature falls."""
-        return f"falls, {self.schedule} at the rate {self.rate:g}"
-
-
-class FlowTable(Table):
-    """[flow]: which flow, until when, and by which steps."""
-
-    kind: FlowName = "wasserstein"
-    until: Annotated[UntilTable, BeforeValidator(_until)]
-    scheme: SchemeName = AUTOMATIC
-    accuracy: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
-    step: Annotated[FlowTime | None, Field(validate_default=True)] = None
-    anneal: AnnealTable | None = None
-    beta: FlowTime | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _defaults(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        kind, scheme = data.get("kind", "wasserstein"), data.get("scheme", AUTOMATIC)
-        entry = FLOWS.get(kind) if isinstance(kind, str) else None
-        found = {} if entry is None else {**entry.parameters}
-        if entry is not None and entry.step is not None:
-            found["step"] = entry.step
-        if "accuracy" not in data and "step" not in data and isinstance(scheme, str):
-            found |= {} if entry is not None and entry.own_step else {"accuracy": default_accuracy(scheme)}
-        return found | data
-
-    @field_validator("scheme", "accuracy", "anneal", "beta")
-    @classmethod
-    def _of_this_flow(cls, value: Any, info: ValidationInfo) -> Any:
-        if value is not None and value != AUTOMATIC and info.field_name is not None:
-            _known_to_flow(info.field_name, info.data)
-        return value
-
-    @field_validator("step")
-    @classmethod
-    def _own_step(cls, value: float | None, info: ValidationInfo) -> float | None:
-        kind = info.data.get("kind")
-        if value is None and kind in own_step_flows():
-            raise ValueError(f"must be given: the step of {kind} belongs to the algorithm")
-        only = FLOWS[kind].step if kind in FLOWS else None
-        if only is not None and value != only:
-            raise ValueError(f"is {only:g} for {kind}, whose flow time counts its steps")
-        return value
-
-    @property
-    def annealing(self) -> dict[str, Any] | None:
-        """``anneal`` as `evolve` takes it."""
-        return None if self.anneal is None else self.anneal.model_dump()
-
-    @property
-    def parameters(self) -> dict[str, float]:
-        """Keys of the flow's own, which its class takes."""
-        return {key: getattr(self, key) for key in FLOWS[self.kind].parameters}
-
-    @model_validator(mode="after")
-    def _one_control(self) -> FlowTable:
-        if self.accuracy is not None and self.step is not None:
-            raise ValueError("give either accuracy or step, not both")
-        return self
 
 
 class SeriesTable(Table):
@@ -273,7 +134,7 @@ class Settings(Table):
         *,
         until: Until,
         flow: str = "wasserstein",
-        parameters: Mapping[str, float] | None = None,
+        parameters: Mapping[str, float | str] | None = None,
         scheme: str = AUTOMATIC,
         step: float | None = None,
         accuracy: float | None = None,

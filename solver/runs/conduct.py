@@ -16,11 +16,13 @@ from wpoflow.core.slabs import Slab
 from wpoflow.solver.arithmetic.annealing import Annealing
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.flow import AnyFlow, as_flow
+from wpoflow.solver.flows.parametric.parametric import ParametricFlow
 from wpoflow.solver.mdp import GridMDP, TooColdError, check_temperature
+from wpoflow.solver.records.flow_table import FlowTable, UntilTable
 from wpoflow.solver.records.likeness import check_like
 from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.records.schedule import landings, series_times, snapshot_times
-from wpoflow.solver.records.settings import FlowTable, Settings, UntilTable
+from wpoflow.solver.records.settings import Settings
 from wpoflow.solver.records.stop import FAILURES, StopKind
 from wpoflow.solver.runs.checkpointing import Checkpoints
 from wpoflow.solver.runs.compile_timer import CompileTimer
@@ -78,7 +80,7 @@ def conduct(
     initial : array (S, A), optional
         First policy instead of the problem's own.
     """
-    mdp = mdp if initial is None else replace(mdp, initial_policy=initial)
+    mdp = mdp if initial is None else replace(mdp, initial_policy=initial, initial_gaussians=None)
     settings, until, slab = start.settings, start.settings.flow.until, mdp.slab
     started = clock.monotonic()
     spent = {name: 0.0 if last is None else last.arrays[name] for name in SPENT}
@@ -90,7 +92,8 @@ def conduct(
         if output is not None and slab.root:
             most = len(snapshot_times(settings.record, until.time)) + 1 + bool(start.initial)
             kept = keeping.bytes_kept() if isinstance(keeping, CheckpointFolder) and resumed else 0
-            check_disk_space(output, mdp.states.size * mdp.actions.size, most, None if keeping is None else kept)
+            numbers = mdp.actions.size + followed.kept_numbers(mdp.actions, **followed.parameters)
+            check_disk_space(output, mdp.states.size * numbers, most, None if keeping is None else kept)
         begun = resumed > 0
         there = slab.decided(isinstance(keeping, CheckpointFolder) and keeping.path.exists())
         if keeping is not None and not begun and not there:
@@ -105,7 +108,8 @@ def conduct(
             _begin(keeping, slab, start, optimum, initial)
             stack.callback(_remove_unless_begun, keeping)
         whose: dict[str, str | int | float] = {"run_id": start.run_id, "resumed": resumed, **start.initial}
-        recorder = stack.enter_context(Recorder(mdp, output, force=True, attributes=whose))
+        lengths = followed.lengths if isinstance(followed, ParametricFlow) else None
+        recorder = stack.enter_context(Recorder(mdp, output, force=True, attributes=whose, lengths=lengths))
         optimum = recorder.optimum(optimum)
         for row in [] if last is None else last.rows:
             recorder.row(row)
@@ -113,7 +117,7 @@ def conduct(
             assert folder is not None
             found = folder.snapshot(index) if isinstance(folder, CheckpointFolder) else None
             time, value = slab.decided(None if found is None else found[:2])
-            recorder.stored_snapshot(time, value, value if found is None else found[2])
+            recorder.stored_snapshot(time, value, *((value, None) if found is None else found[2:]))
 
         def spending() -> dict[str, float]:
             seconds = clock.monotonic() - started, compiling.seconds
@@ -172,6 +176,8 @@ def conduct(
             **loop.counters(),
             **run_attributes(settings),
         }
+        if followed.remark:
+            attributes["remark"] = followed.remark
         if settings.flow.step is None:
             attributes["accuracy_floor"] = loop.error_floor
         run = recorder.close(status, sentence, attributes, end_state)

@@ -102,7 +102,7 @@ def evolve(
         ``{"schedule": "harmonic", "rate": r}``: the temperature falls from that of the problem, as tau0/(1 + r t); with
         "exponential" as tau0 e^{-rt}, with "logarithmic" as tau0/ln(e + rt).  Values and gaps are then at the
         temperature of the moment, and the rows tell the cost without entropy, ``cost_rho``, and what it lies above the
-        least one, ``cost_gap``.  For the flows wasserstein, fisher-rao and wasserstein-fisher-rao.
+        least one, ``cost_gap``.  For the flows wasserstein, fisher-rao, wasserstein-fisher-rao and gaussian.
 
     Returns
     -------

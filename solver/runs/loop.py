@@ -15,9 +15,9 @@ from wpoflow.solver.bellman.evaluation import NotFiniteError
 from wpoflow.solver.bellman.system import BellmanError
 from wpoflow.solver.flows.flow import UnsolvedStepError
 from wpoflow.solver.mdp import GridMDP, TooColdError
+from wpoflow.solver.records.flow_table import UntilTable
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.records.schedule import reached
-from wpoflow.solver.records.settings import UntilTable
 from wpoflow.solver.records.stop import FAILURES, StopKind
 from wpoflow.solver.runs.checkpointing import Checkpoints
 from wpoflow.solver.runs.monitor import StepMonitor, StepStatistics
@@ -172,14 +172,14 @@ class RunLoop:
                 if row_due:
                     self._record(state)
                 if snapshot_due:
-                    self._recorder.snapshot(state.time, state.value, state.policy)
+                    self._snapshot(state)
                 if not state.interpolated:
                     # a gap that ends the run was computed for this end alone
                     self._note(state, self._observer.occupancy if row_due or not ends else before)
                 if ends and not row_due:
                     self._record(state)
                 if ends and not snapshot_due:
-                    self._recorder.snapshot(state.time, state.value, state.policy)
+                    self._snapshot(state)
                 while reached(state.time, next_row):
                     next_row = next(rows, math.inf)
                 while pending and reached(state.time, pending[-1]):
@@ -238,6 +238,9 @@ class RunLoop:
                 arrays[name] = self._slab.spread(array)
         return Checkpoint(0, arrays, self._recorder.rows[: mark.rows], mark.snapshots)
 
+    def _snapshot(self, state: FlowState) -> None:
+        self._recorder.snapshot(state.time, state.value, state.policy, self._observer.kept(state.parameters))
+
     def _record_last(self) -> None:
         """Keep the last whole state of a run that was cut short."""
         state = self._state
@@ -246,7 +249,7 @@ class RunLoop:
                 if state.time > self._row.get("time", -1.0):
                     self._record(state)
                 if state.time > self._recorder.snapshot_time:
-                    self._recorder.snapshot(state.time, state.value, state.policy)
+                    self._snapshot(state)
 
     def counters(self) -> dict[str, int]:
         """Steps taken, rejected, and taken by the fall-back."""
@@ -268,7 +271,7 @@ class RunLoop:
         return 0.0 if self._state is None else self._state.time
 
     def _record(self, state: FlowState) -> None:
-        row = self._observer.row(state.policy, state.evaluation)
+        row = self._observer.row(state.policy, state.evaluation, state.parameters)
         statistics = self._monitor.take()
         row["mass_error"] = max(row["mass_error"], statistics.mass_drift)
         if _first(state):
@@ -328,8 +331,8 @@ class RunLoop:
         missed = asked is not None and not gap <= asked
         if missed:
             met += f", the gap not reached: {gap:.3g} is above the {asked:.3g} asked for"
-        # before, little progress is no sign of a stall; nor is it where the optimum moves
-        begun = state.time > self._sweep and self._observer.reference.hard is None
+        # before, little progress is no sign of a stall; nor is it where the optimum moves, or cannot be reached
+        begun = state.time > self._sweep and self._observer.reference.hard is None and state.parameters is None
         if kind is StopKind.TIME and begun and gap > 1e-6 * self._first_gap and rate * state.time < METASTABLE:
             return (
                 f"{met}, in a metastable state: the gap {gap:.3g} falls at the rate {rate:.3g} only, "

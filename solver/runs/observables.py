@@ -18,6 +18,7 @@ from wpoflow.solver.bellman.evaluation import ROUNDINGS, Evaluation, divergence_
 from wpoflow.solver.bellman.hard_optimum import cost_gap
 from wpoflow.solver.bellman.system import EPS
 from wpoflow.solver.flows.flow import Flow
+from wpoflow.solver.flows.parametric.parametric import ParametricFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
 from wpoflow.solver.runs.monitor_kernels import add_axis_slopes, density_range, masked_mass
@@ -80,15 +81,15 @@ class Observer:
             return _occupancy_ratio(self._occupancy(evaluation), self._most_visited)
         return self._largest_ratio
 
-    def row(self, policy: FloatArray, evaluation: Evaluation) -> dict[str, float]:
-        """All series that depend on the present policy alone."""
+    def row(self, policy: FloatArray, evaluation: Evaluation, parameters: FloatArray | None = None) -> dict[str, float]:
+        """All series that depend on the present policy alone, and on what a flow of parameters makes it of."""
         mdp, visited = evaluation.mdp, self._occupancy(evaluation)
         best, hard, horizon = self.reference.at(mdp), self.reference.hard, 1.0 / (1.0 - mdp.discount)
         divergence = _divergence(mdp, policy, best)
         suboptimality, _ = evaluation.system.solve(mdp.temperature * divergence)
         gap = _gap(mdp, visited, divergence)
         flow = self._flow if mdp.temperature == self._mdp.temperature else self._flow.at_temperature_of(mdp)
-        lost, slab = flow.dissipation(policy, evaluation.q), mdp.slab
+        lost, slab = self._lost(flow, policy, evaluation.q, parameters), mdp.slab
         self.dissipation_stated = lost is not None
         lost = None if lost is None else slab.whole(lost)
         # a policy with zeros dissipates infinitely, which is nothing where the state is never visited
@@ -113,8 +114,21 @@ class Observer:
         }
         if hard is not None:
             row["cost_gap"] = cost_gap(mdp, policy, visited, hard)
+        if isinstance(flow, ParametricFlow) and parameters is not None:
+            row |= flow.series(parameters)
         self.reference.keep()
         return row | self._monitors(policy, evaluation.q)
+
+    def kept(self, parameters: FloatArray | None) -> dict[str, FloatArray]:
+        """What a snapshot keeps of parameters, if the policy is made of such."""
+        flow = self._flow
+        return flow.kept(parameters) if isinstance(flow, ParametricFlow) and parameters is not None else {}
+
+    @staticmethod
+    def _lost(flow: Flow, policy: FloatArray, q: FloatArray, parameters: FloatArray | None) -> FloatArray | None:
+        if isinstance(flow, ParametricFlow) and parameters is not None:
+            return flow.lost(parameters, q)
+        return flow.dissipation(policy, q)
 
     def _occupancy(self, evaluation: Evaluation) -> FloatArray:
         """Of the policy these are the values of; solved once each, from the one before."""

@@ -13,10 +13,14 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.slabs import RowBlocks
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.layout import variables
 from wpoflow.solver.records.run import Optimum, Run, Snapshots
 from wpoflow.solver.records.series import SERIES, names_of
 from wpoflow.solver.storage.problem_arrays import problem_arrays, problem_head
 from wpoflow.solver.storage.writer import RunWriter, SendingWriter, open_run, spread_optimum
+
+Kept = Mapping[str, FloatArray]
+Stored = Mapping[str, FloatArray | RowBlocks]
 
 
 class Recorder:
@@ -31,6 +35,8 @@ class Recorder:
         Replace an existing file.
     attributes : mapping, optional
         Further attributes known at the start.
+    lengths : mapping, optional
+        Of the dimensions of parameters that snapshots keep.
 
     Attributes
     ----------
@@ -48,6 +54,7 @@ class Recorder:
         output: str | os.PathLike[str] | None,
         force: bool,
         attributes: Mapping[str, str | int | float] | None = None,
+        lengths: Mapping[str, int] | None = None,
     ) -> None:
         self._mdp = mdp
         self.rows: list[dict[str, float]] = []
@@ -56,9 +63,11 @@ class Recorder:
         self._times: list[float] = []
         self._values: list[FloatArray] = []
         self._policies: list[FloatArray] = []
+        self._parameters: dict[str, list[FloatArray]] = {}
+        self._lengths = dict(lengths or {})
         self._optimum: Optimum | None = None
         arrays = {} if output is None else problem_arrays(mdp)
-        head = problem_head(mdp, attributes or {})
+        head = problem_head(mdp, attributes or {}, lengths)
         self._attributes = head.attributes
         self._writer: RunWriter | SendingWriter | None = None
         if output is not None:
@@ -94,20 +103,32 @@ class Recorder:
         if self._writer is not None:
             self._writer.record(row)
 
-    def snapshot(self, time: float, value: FloatArray, policy: FloatArray) -> None:
-        """Keep value and policy at a time."""
-        self.stored_snapshot(time, value, self._mdp.slab.spread(policy))
+    def snapshot(self, time: float, value: FloatArray, policy: FloatArray, parameters: Kept | None = None) -> None:
+        """Keep value and policy at a time, and of a flow of parameters what it says of these."""
+        slab = self._mdp.slab
+        kept = {name: slab.spread(array) for name, array in (parameters or {}).items()}
+        self.stored_snapshot(time, value, slab.spread(policy), kept)
 
-    def stored_snapshot(self, time: float, value: FloatArray, policy: FloatArray | RowBlocks) -> None:
-        """Keep value and policy at a time, as they are stored."""
+    def stored_snapshot(
+        self, time: float, value: FloatArray, policy: FloatArray | RowBlocks, parameters: Stored | None = None
+    ) -> None:
+        """Keep value, policy and parameters at a time, as they are stored."""
         self.snapshots, self.snapshot_time = self.snapshots + 1, time
         if self._writer is not None:
-            self._writer.snapshot(time, value, policy)
+            self._writer.snapshot(time, value, policy, parameters)
         else:
             assert isinstance(policy, np.ndarray)
             self._times.append(time)
             self._values.append(value.copy())
             self._policies.append(policy.copy())
+            for name, array in (parameters or {}).items():
+                assert isinstance(array, np.ndarray)
+                self._parameters.setdefault(name, []).append(array.copy())
+
+    def _of_table(self, name: str, array: FloatArray) -> FloatArray:
+        """Parameters of all snapshots in the shape that a `Run` has them in."""
+        mdp = self._mdp
+        return array.reshape(variables(mdp.states, mdp.actions, self._lengths)[f"snapshot/{name}"].flat)
 
     def kept_optimum(self) -> Optimum | None:
         """The soft optimum, once it is known: of a run that is written, as it is in the file."""
@@ -116,12 +137,13 @@ class Recorder:
         assert isinstance(self._writer, RunWriter)
         return self._writer.kept_optimum(self._optimum)
 
-    def kept_snapshot(self, index: int) -> tuple[float, FloatArray, FloatArray | RowBlocks]:
-        """Time, value (S,) and policy (S, A) of a snapshot."""
+    def kept_snapshot(self, index: int) -> tuple[float, FloatArray, FloatArray | RowBlocks, Stored]:
+        """Time, value (S,), policy (S, A) and parameters of a snapshot."""
         if self._writer is not None:
             assert isinstance(self._writer, RunWriter)
             return self._writer.kept_snapshot(index)
-        return self._times[index], self._values[index], self._policies[index]
+        parameters = {name: arrays[index] for name, arrays in self._parameters.items()}
+        return self._times[index], self._values[index], self._policies[index], parameters
 
     def close(
         self,
@@ -150,6 +172,8 @@ class Recorder:
                 np.array(self._times),
                 np.array(self._values).reshape(pairs[:2]),
                 np.array(self._policies).reshape(pairs),
+                {name: self._of_table(name, np.array(arrays)) for name, arrays in self._parameters.items()},
+                self._lengths,
             )
             if self._writer is None
             else None,

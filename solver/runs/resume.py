@@ -22,9 +22,10 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.core.slabs import Slab
 from wpoflow.solver.flows.flow import AnyFlow
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.flow_table import FlowTable, UntilTable
 from wpoflow.solver.records.notices import RunFileWarning
 from wpoflow.solver.records.run import Optimum, Run
-from wpoflow.solver.records.settings import FlowTable, Until, UntilTable
+from wpoflow.solver.records.settings import Until
 from wpoflow.solver.records.stop import StopKind
 from wpoflow.solver.runs.conduct import conduct, refuse_gap_below_floor, refuse_too_cold
 from wpoflow.solver.runs.loop import Progress
@@ -209,7 +210,9 @@ def _reopened(
         begun = run.problem_arrays.get("initial_policy") if start.initial else None
         folder.begin(start, run.optimum, None if begun is None else begun.astype(np.float64, copy=False))
         for index in range(last.snapshots):
-            folder.keep_snapshot(index, float(kept.time[index]), kept.value_at(index), kept.policy_at(index))
+            value, policy = kept.value_at(index), kept.policy_at(index)
+            parameters = {name: kept.parameter(name, index).reshape(len(value), -1) for name in kept.parameters}
+            folder.keep_snapshot(index, float(kept.time[index]), value, policy, parameters)
         folder.keep_state(last)
     return start
 

@@ -2,16 +2,30 @@
 
 With a fixed step it is the descent step itself.  With an accuracy each step is two half steps, Q
 refreshed in between, and the whole step made beside them gives the error; the result is then
-still a composition of descent steps.  Of logarithmic flows the state is ln p.
+still a composition of descent steps.  Of logarithmic flows the state is ln p, of flows of parameters these.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import Evaluation
 from wpoflow.solver.flows.flow import Flow
 from wpoflow.solver.flows.mixture import log_of
-from wpoflow.solver.schemes.scheme import LogState, PlainState, Problem, Ring, Scheme, State, Trial, values
+from wpoflow.solver.flows.parametric.parametric import ParametricFlow
+from wpoflow.solver.schemes.scheme import (
+    Arrays,
+    LogState,
+    ParametricState,
+    PlainState,
+    Problem,
+    Ring,
+    Scheme,
+    State,
+    Trial,
+    values,
+)
 
 GROWTH = 4.0
 SHRINKING = 0.1
@@ -37,6 +51,8 @@ class EulerScheme(Scheme):
         self._logs = Ring(shape, count if problem.flow.logarithmic else 0)
         if problem.flow.logarithmic:
             self.borrowed = ("policy", "log_policy")
+        if isinstance(problem.flow, ParametricFlow):
+            self.borrowed = ("policy", "parameters")
 
     def init(self, policy: FloatArray, evaluation: Evaluation | None) -> PlainState | LogState:
         """See `Scheme`."""
@@ -52,22 +68,19 @@ class EulerScheme(Scheme):
     def trial(self, state: State, dt: float) -> Trial:
         """See `Scheme`."""
         control, substeps, policy, known = self.problem.control, self.problem.substeps, state.policy, values(state)
-        out, log_p, log_out = self._ring.free(policy), None, None
-        if isinstance(state, LogState):
-            log_p, log_out = state.log_policy, self._logs.free(state.log_policy)
+        out, (before, after, other) = self._ring.free(policy), self._beside(state)
         if control is None:
-            self._descent_steps(policy, known, state.time, dt, 1, out, log_p, log_out)
-            return Trial(self._following(state, dt, out, log_out, state.size), state)
+            self._descent_steps(state, known, dt, 1, out, before, after)
+            return Trial(self._following(state, dt, out, after, state.size), state)
         substeps.tolerance = control.start(policy, known)
         whole = self._ring.free(policy, out)
-        log_whole = None if log_p is None or log_out is None else self._logs.free(log_p, log_out)
-        self._descent_steps(policy, known, state.time, dt, 1, whole, log_p, log_whole)
-        self._descent_steps(policy, known, state.time, dt, 2, out, log_p, log_out)
+        self._descent_steps(state, known, dt, 1, whole, before, other)
+        self._descent_steps(state, known, dt, 2, out, before, after)
         ratio = control.ratio(out, whole, policy)
         factor = min(GROWTH, max(SHRINKING, SAFETY / max(ratio, 1e-12))) if ratio == ratio else SHRINKING
         # a step cut short to land on a time says nothing against the size it was cut from
         size = max(state.size, factor * dt) if factor >= 1.0 else factor * dt
-        return Trial(self._following(state, dt, out, log_out, size), state._replace(size=factor * dt), ratio)
+        return Trial(self._following(state, dt, out, after, size), state._replace(size=factor * dt), ratio)
 
     def descend(self, trial: Trial, flow: Flow, q: FloatArray, dt: float) -> FloatArray:
         """See `Scheme`."""
@@ -76,22 +89,37 @@ class EulerScheme(Scheme):
             return flow.log_step(before, q, dt, after.log_policy, after.policy)
         return super().descend(trial, flow, q, dt)
 
+    def _beside(self, state: State) -> tuple[FloatArray | None, FloatArray | None, FloatArray | None]:
+        """What the flow is followed in if not in p, of a state, and two arrays for the results of steps."""
+        if isinstance(state, LogState):
+            before = state.log_policy
+            after = self._logs.free(before)
+            return before, after, None if self.problem.control is None else self._logs.free(before, after)
+        if isinstance(state, ParametricState):
+            before = state.parameters
+            return before, np.empty_like(before), None if self.problem.control is None else np.empty_like(before)
+        return None, None, None
+
     def _descent_steps(
         self,
-        policy: FloatArray,
+        state: State,
         known: Evaluation,
-        time: float,
         dt: float,
         count: int,
         out: FloatArray,
-        log_p: FloatArray | None,
-        log_out: FloatArray | None,
+        before: FloatArray | None,
+        after: FloatArray | None,
     ) -> None:
-        logs = None if log_p is None or log_out is None else (log_p, log_out)
-        self.problem.substeps(policy, known, time, dt, count, out, logs)
+        beside = None if before is None or after is None else (before, after)
+        number = state.number if isinstance(state, ParametricState) else 0
+        self.problem.substeps(state.policy, known, state.time, dt, count, out, beside, number)
 
     @staticmethod
-    def _following(state: State, dt: float, out: FloatArray, log_out: FloatArray | None, size: float) -> State:
-        logs = {} if log_out is None else {"log_policy": log_out}
-        following: State = state._replace(policy=out, evaluation=None, size=size, time=state.time + dt, **logs)
+    def _following(state: State, dt: float, out: FloatArray, after: FloatArray | None, size: float) -> State:
+        more: Arrays = {}
+        if isinstance(state, LogState):
+            more = {"log_policy": after}
+        elif isinstance(state, ParametricState):
+            more = {"parameters": after, "number": state.number + 1}
+        following: State = state._replace(policy=out, evaluation=None, size=size, time=state.time + dt, **more)
         return following

@@ -75,7 +75,8 @@ class ExtrapolatedScheme(Scheme):
     @staticmethod
     def obstacle(actions: Grid, flow: type[Flow]) -> str:
         """See `Scheme`."""
-        return "combines probabilities, and the state of this flow is their logarithms" if flow.logarithmic else ""
+        what = "their logarithms" if flow.logarithmic else "parameters" if flow.parametric else ""
+        return what and f"combines probabilities, and the state of this flow is {what}"
 
     def init(self, policy: FloatArray, evaluation: Evaluation | None) -> ExtrapolatedState:
         """See `Scheme`."""

@@ -25,6 +25,7 @@ from wpoflow.core.brief import briefly
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.bellman.evaluation import Evaluation
 from wpoflow.solver.flows.flow import Flow
+from wpoflow.solver.flows.parametric.parametric import ParametricFlow
 from wpoflow.solver.flows.tempered import Tempered
 from wpoflow.solver.flux.limiter import limit_fluxes
 from wpoflow.solver.mdp import GridMDP
@@ -95,6 +96,18 @@ class LogState(NamedTuple):
     evaluation: Evaluation | None
     size: float
     log_policy: FloatArray
+    time: float = 0.0
+
+
+@briefly
+class ParametricState(NamedTuple):
+    """The state of every scheme for a flow of ``parameters``, (S, P); ``number`` counts the steps taken."""
+
+    policy: FloatArray
+    evaluation: Evaluation | None
+    size: float
+    parameters: FloatArray
+    number: int = 0
     time: float = 0.0
 
 
@@ -287,12 +300,26 @@ class Scheme:
         return ""
 
     def init(self, policy: FloatArray, evaluation: Evaluation | None) -> State:
-        """The state to begin with at a policy (S, A) and its values."""
+        """The state to begin with at a policy (S, A) and its values, of a flow that is not of parameters."""
         raise NotImplementedError
 
     def adopted(self, state: State) -> State:
         """A state that was read from a file, in arrays of the scheme where it is to go on from those."""
         return state
+
+    def begin(self, policy: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+        """The first policy where this one is asked for, and the parameters it is made of, of a flow that has some."""
+        flow = self.problem.flow
+        if not isinstance(flow, ParametricFlow):
+            return policy, None
+        parameters = flow.begin(policy)
+        return flow.projected(parameters), parameters
+
+    def first(self, policy: FloatArray, parameters: FloatArray | None, evaluation: Evaluation | None) -> State:
+        """The state to begin with at what `begin` gave and its values."""
+        if parameters is None:
+            return self.init(policy, evaluation)
+        return ParametricState(policy, evaluation, self.problem.first_step, parameters)
 
     def trial(self, state: State, dt: float) -> Trial:
         """Try a step of length dt.  Must leave all arrays of ``state`` as they are.
@@ -320,11 +347,18 @@ class Scheme:
 
     def descend(self, trial: Trial, flow: Flow, q: FloatArray, dt: float) -> FloatArray:
         """The flow's own step of length dt from where a trial began, with its Q, into the arrays of the trial."""
+        before, after = trial.retry, trial.state
+        if isinstance(flow, ParametricFlow):
+            assert isinstance(before, ParametricState)
+            assert isinstance(after, ParametricState)
+            return flow.advance(before.parameters, q, dt, after.parameters, after.policy, before.number)
         return flow.step(trial.retry.policy, q, dt, trial.state.policy)
 
     def replaced(self, trial: Trial, dt: float, policy: FloatArray, evaluation: Evaluation | None) -> State:
         """The state after a descent step of length dt that was taken in place of a trial's."""
-        now = {"time": trial.retry.time + dt} if "time" in trial.state._fields else {}
+        now: Arrays = {"time": trial.retry.time + dt} if "time" in trial.state._fields else {}
+        if isinstance(trial.retry, ParametricState):
+            now["number"] = trial.retry.number + 1
         state: State = trial.state._replace(policy=policy, evaluation=evaluation, **now)
         return state
 

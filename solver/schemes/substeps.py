@@ -9,6 +9,7 @@ from wpoflow.solver.bellman.differences import ValueDifferences
 from wpoflow.solver.bellman.evaluation import Evaluation, entropy_of, evaluate, reward_of
 from wpoflow.solver.bellman.ilu import IncompleteLU
 from wpoflow.solver.bellman.system import DiscountedSystem
+from wpoflow.solver.flows.parametric.parametric import ParametricFlow
 from wpoflow.solver.flows.tempered import Span, Tempered
 from wpoflow.solver.mdp import GridMDP
 
@@ -44,16 +45,18 @@ class Substeps:
         dt: float,
         count: int,
         out: FloatArray,
-        logs: tuple[FloatArray, FloatArray] | None = None,
+        beside: tuple[FloatArray, FloatArray] | None = None,
+        number: int = 0,
     ) -> FloatArray:
         """``count`` substeps of dt/count from p, which is at ``time``, into out; count - 1 Bellman evaluations.
 
-        ``logs`` holds, of a logarithmic flow, ln p and the array that receives that of the result.
+        ``beside`` holds what the flow is followed in if not in p, and the array that receives it of the result: of a
+        logarithmic flow ln p, of one of parameters these, and then ``number`` is that of the steps taken before.
         """
         part = dt / count
         span = self.tempered.over(time, part)
         base = evaluation.at(span.mdp)
-        self._step(span, p, base.q, out, logs)
+        self._step(span, p, base.q, out, beside, number)
         change = np.zeros_like(evaluation.value)
         for j in range(1, count):
             self.evaluations += 1
@@ -62,17 +65,25 @@ class Substeps:
             self._increments.set_base(p, base)
             tolerance = INEXACT * span.mdp.temperature * (1.0 - self.mdp.discount)
             q, change = self._increments.q(out, change, tolerance if self.tolerance is None else self.tolerance)
-            self._step(span, out, q, out, logs and (logs[1], logs[1]))
+            self._step(span, out, q, out, beside and (beside[1], beside[1]), number)
         return out
 
     @staticmethod
     def _step(
-        span: Span, p: FloatArray, q: FloatArray, out: FloatArray, logs: tuple[FloatArray, FloatArray] | None
+        span: Span,
+        p: FloatArray,
+        q: FloatArray,
+        out: FloatArray,
+        beside: tuple[FloatArray, FloatArray] | None,
+        number: int,
     ) -> None:
-        if logs is None:
-            span.flow.step(p, q, span.length, out)
+        flow = span.flow
+        if beside is None:
+            flow.step(p, q, span.length, out)
+        elif isinstance(flow, ParametricFlow):
+            flow.advance(beside[0], q, span.length, beside[1], out, number)
         else:
-            span.flow.log_step(logs[0], q, span.length, logs[1], out)
+            flow.log_step(beside[0], q, span.length, beside[1], out)
 
     def evaluate(
         self, p: FloatArray, guess: FloatArray, tolerance: float = 0.0, mdp: GridMDP | None = None

@@ -26,7 +26,7 @@ from wpoflow.solver.records.schedule import merge
 from wpoflow.solver.registry import AUTOMATIC
 from wpoflow.solver.schemes.choice import make_scheme
 from wpoflow.solver.schemes.integrator import Integrator, Step, descends
-from wpoflow.solver.schemes.scheme import Arrays, State, state_arrays, state_like, values
+from wpoflow.solver.schemes.scheme import Arrays, ParametricState, State, state_arrays, state_like, values
 
 SAME_TIME = 1e-12  # of a step, below which two times are one
 NUMBERS = ("time", "step_size", "mass_drift", "error_floor")
@@ -95,6 +95,11 @@ class FlowState:
     def q(self) -> FloatArray:
         """Q of the present policy, (S, A)."""
         return self.evaluation.q
+
+    @property
+    def parameters(self) -> FloatArray | None:
+        """What p is made of, (S, P), of a flow of parameters."""
+        return self.state.parameters if isinstance(self.state, ParametricState) else None
 
     def arrays(self) -> Arrays:
         """All that the rest of the flow depends on, as arrays and numbers by name; `flow` goes on from it.
@@ -181,15 +186,18 @@ def flow(
 
 def _beginning(mdp: GridMDP, integrator: Integrator, policy: FloatArray) -> FlowState:
     solver, annealed = integrator.problem.substeps.linear_solver, integrator.problem.tempered.annealing is not None
+    policy, parameters = integrator.scheme.begin(policy)
     first = cache(lambda: evaluate(mdp, policy, None, solver, temperatures=annealed))
-    return FlowState(0.0, policy, integrator.scheme.init(policy, first() if integrator.scheme.valued else None), first)
+    state = integrator.scheme.first(policy, parameters, first() if integrator.scheme.valued else None)
+    return FlowState(0.0, policy, state, first)
 
 
 def _resumed(integrator: Integrator, policy: FloatArray, arrays: Mapping[str, Any]) -> FlowState:
     """The state that the arrays were taken of; ValueError, in words, where they cannot be a state of this problem."""
     substeps, scheme = integrator.problem.substeps, integrator.scheme
+    policy, parameters = scheme.begin(policy)
     nothing = substeps.evaluation_of(policy, np.zeros(integrator.problem.mdp.states.size), 0.0, True)
-    template = scheme.init(policy, nothing if scheme.valued else None)
+    template = scheme.first(policy, parameters, nothing if scheme.valued else None)
     own = {name: value for name, value in arrays.items() if not name.startswith(OF_SCHEME)}
     numbers = dict.fromkeys(("residual", *NUMBERS), 0.0) | dict.fromkeys(COUNTERS, 0)
     check_like(own, {"value": nothing.value, **numbers})

@@ -28,9 +28,10 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.slabs import RowBlocks, StoredRows, send_rows
+from wpoflow.solver.records.layout import PARAMETERS
 from wpoflow.solver.records.provenance import package_versions, source_hash
 from wpoflow.solver.records.run import Optimum
-from wpoflow.solver.records.series import ANNEALED_SERIES, SERIES, SINCE, names_of
+from wpoflow.solver.records.series import FURTHER_SERIES, SERIES, SINCE, names_of
 from wpoflow.solver.records.settings import Settings
 from wpoflow.solver.storage.atomic import TRAILER_LENGTH, RunFileError, checkpoint_folder, final_path
 from wpoflow.solver.storage.sealed_arrays import read_sealed, read_sealed_rows, write_sealed
@@ -220,15 +221,26 @@ class CheckpointFolder:
     def _snapshot(self, index: int) -> Path:
         return self.path / f"snapshot-{index:05d}.npz"
 
-    def keep_snapshot(self, index: int, time: float, value: FloatArray, policy: FloatArray | RowBlocks) -> None:
+    def keep_snapshot(
+        self,
+        index: int,
+        time: float,
+        value: FloatArray,
+        policy: FloatArray | RowBlocks,
+        parameters: Mapping[str, FloatArray | RowBlocks] | None = None,
+    ) -> None:
         """Keep one snapshot."""
-        write_sealed(self._snapshot(index), {"time": time, "value": value, "policy": policy})
+        content = {"time": time, "value": value, "policy": policy, **(parameters or {})}
+        write_sealed(self._snapshot(index), content)
 
-    def snapshot(self, index: int) -> tuple[float, FloatArray, FloatArray | StoredRows]:
-        """Time, value (S,) and policy (S, A) of one snapshot; raises RunFileError if it is damaged."""
+    def snapshot(
+        self, index: int
+    ) -> tuple[float, FloatArray, FloatArray | StoredRows, dict[str, FloatArray | StoredRows]]:
+        """Time, value (S,), policy (S, A) and parameters of one snapshot; raises RunFileError if it is damaged."""
         found = self._read(self._snapshot(index))
         with of_this_run(self._snapshot(index)):
-            return found["time"], found["value"], found["policy"]
+            parameters = {name: found[name] for name in PARAMETERS if name in found}
+            return found["time"], found["value"], found["policy"], parameters
 
     def states(self) -> list[Path]:
         """The files of states, the newest last.
@@ -311,7 +323,14 @@ class SendingFolder:
         for entry in fields(Optimum):
             send_rows(getattr(optimum, entry.name))
 
-    def keep_snapshot(self, index: int, time: float, value: FloatArray, policy: FloatArray | RowBlocks) -> None:
+    def keep_snapshot(
+        self,
+        index: int,
+        time: float,
+        value: FloatArray,
+        policy: FloatArray | RowBlocks,
+        parameters: Mapping[str, FloatArray | RowBlocks] | None = None,
+    ) -> None:
         """See `CheckpointFolder`; what is kept is in the run file already."""
 
     def keep_state(self, checkpoint: Checkpoint) -> None:
@@ -345,7 +364,8 @@ def checkpoint_of(content: dict[str, Any], number: int, passed_over: str = "") -
         raise ValueError(
             f"an earlier wpoflow wrote it, without the series {', '.join(later)}; it cannot be gone on with"
         )
-    if names not in (list(SERIES), [*SERIES, *ANNEALED_SERIES]) or table.ndim != 2 or not len(table):
+    further = [name for name in FURTHER_SERIES if name in names]
+    if names != [*SERIES, *further] or table.ndim != 2 or not len(table):
         raise ValueError("its rows are not those of a run")
     rows = [dict(zip(names, row, strict=True)) for row in table.tolist()]
     return Checkpoint(number, arrays, rows, int(snapshots), passed_over)

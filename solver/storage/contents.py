@@ -141,6 +141,11 @@ class Contents:
             labels=tuple(found) if boundary == LABELS else (),
         )
 
+    def lengths(self, names: Sequence[str]) -> dict[str, int]:
+        """Lengths of dimensions of parameters, of those that snapshots have, by the coordinates that number them."""
+        there = {name: Variable(f"snapshot/{name}", (name,), "", "i8") for name in names}
+        return {name: len(find_data(self.file, entry)) for name, entry in there.items() if entry.path in self.file}
+
     def rows(self, entries: Sequence[Variable]) -> int:
         """Length of variables that have one row for each time, the first of which is the time."""
         return len(find_data(self.file, entries[0]))
@@ -220,6 +225,16 @@ class DamagedContents(Contents):
         except LOST:
             self.losses.append(f"attribute {name} of optimum")
             return np.nan
+
+    def lengths(self, names: Sequence[str]) -> dict[str, int]:
+        """Lengths of those of these dimensions whose coordinate can be read; parameters along others are lost."""
+        found: dict[str, int] = {}
+        for name in names:
+            try:
+                found |= super().lengths([name])
+            except DAMAGE:
+                self.losses.append(f"snapshot/{name}")
+        return found
 
     def rows(self, entries: Sequence[Variable]) -> int:
         """The length that most of these variables have."""

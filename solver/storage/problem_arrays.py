@@ -35,7 +35,12 @@ class Head(NamedTuple):
 
 
 def head_of(
-    states: Grid, actions: Grid, reference_mass: FloatArray, rho: FloatArray, attributes: Attributes | None = None
+    states: Grid,
+    actions: Grid,
+    reference_mass: FloatArray,
+    rho: FloatArray,
+    attributes: Attributes | None = None,
+    lengths: Mapping[str, int] | None = None,
 ) -> Head:
     """The head of a file about grids, arrays (A,) and (S,), and what is known further: title, discount ...
 
@@ -46,14 +51,14 @@ def head_of(
     """
     check_axis_names([axis.name for axis in (*states.axes, *actions.axes)])
     return Head(
-        variables(states, actions),
+        variables(states, actions, lengths),
         {**standing_attributes(states, actions), **(attributes or {})},
         axis_arrays(states, actions) | {"reference_mass": reference_mass, "rho": rho},
     )
 
 
-def problem_head(mdp: GridMDP, attributes: Attributes) -> Head:
-    """`head_of` a problem, with further attributes."""
+def problem_head(mdp: GridMDP, attributes: Attributes, lengths: Mapping[str, int] | None = None) -> Head:
+    """`head_of` a problem, with further attributes, and the lengths of dimensions that its grids do not have."""
     known: Attributes = {
         "title": mdp.title,
         "discount": mdp.discount,
@@ -62,7 +67,7 @@ def problem_head(mdp: GridMDP, attributes: Attributes) -> Head:
         "objective": mdp.objective,
     }
     stated = {"problem": mdp.statement} if mdp.statement else {}
-    return head_of(mdp.states, mdp.actions, mdp.reference_mass, mdp.rho, {**known, **attributes, **stated})
+    return head_of(mdp.states, mdp.actions, mdp.reference_mass, mdp.rho, {**known, **attributes, **stated}, lengths)
 
 
 def problem_arrays(mdp: GridMDP) -> dict[str, FloatArray | IntArray]:

@@ -15,10 +15,18 @@ from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.memory import needed_by
 from wpoflow.core.text import one_line
 from wpoflow.grids.grid import Grid
-from wpoflow.solver.records.layout import PROBLEM_ARRAYS, SCHEMA_VERSION, Variable, variables
+from wpoflow.solver.records.layout import (
+    MEMBER,
+    PARAMETERS,
+    PARTICLE,
+    PROBLEM_ARRAYS,
+    SCHEMA_VERSION,
+    Variable,
+    variables,
+)
 from wpoflow.solver.records.notices import RunFileWarning
 from wpoflow.solver.records.run import Optimum, Run, Snapshots
-from wpoflow.solver.records.series import ANNEALED_SERIES, SERIES, SINCE, later_series
+from wpoflow.solver.records.series import FURTHER_SERIES, SERIES, SINCE, later_series
 from wpoflow.solver.storage.atomic import RunFileError
 from wpoflow.solver.storage.contents import DAMAGE, LEAST_SCHEMA, Contents, DamagedContents, Scalar, reading
 from wpoflow.solver.storage.plausible import of_attributes, of_optimum
@@ -83,9 +91,10 @@ def _read(contents: Contents) -> Run:
     attributes = contents.attributes()
     states, actions = (_grid(contents, attributes, kind) for kind in ("state", "action"))
     contents.judge(of_attributes(attributes))
-    table = variables(states, actions)
+    lengths = contents.lengths((MEMBER, PARTICLE)) if contents.has("snapshot") else {}
+    table = variables(states, actions, lengths)
     held = [name for name in SERIES if SINCE.get(name, LEAST_SCHEMA) <= _schema(attributes)]
-    held += [name for name in ANNEALED_SERIES if name in contents.file]
+    held += [name for name in FURTHER_SERIES if name in contents.file]
     rows = contents.rows([table[name] for name in held])
     series = {name: contents.at_once(table[name], rows) for name in held}
     return Run(
@@ -116,7 +125,7 @@ def with_later_series(series: dict[str, FloatArray], attributes: Mapping[str, Sc
     with np.errstate(all="ignore"):
         known = later_series(series["entropy"], series["value_rho"], temperature, discount)
     found = {name: series[name] if name in series else known[name] for name in SERIES}
-    return found | {name: series[name] for name in ANNEALED_SERIES if name in series}
+    return found | {name: series[name] for name in FURTHER_SERIES if name in series}
 
 
 def _grid(contents: Contents, attributes: Mapping[str, Scalar], kind: str) -> Grid:
@@ -128,7 +137,15 @@ def _grid(contents: Contents, attributes: Mapping[str, Scalar], kind: str) -> Gr
 def _snapshots(contents: Contents, table: Mapping[str, Variable]) -> Snapshots:
     time, value, policy = (table[f"snapshot/{name}"] for name in ("snapshot_time", "value", "policy"))
     rows = contents.rows([time, value, policy])
-    return Snapshots(contents.at_once(time, rows), contents.kept(value, rows), contents.kept(policy, rows))
+    found = {name: table[f"snapshot/{name}"] for name in PARAMETERS if name in contents.file["snapshot"]}
+    lengths = {name: table[f"snapshot/{name}"].shape[0] for name in (MEMBER, PARTICLE)}
+    return Snapshots(
+        contents.at_once(time, rows),
+        contents.kept(value, rows),
+        contents.kept(policy, rows),
+        {name: contents.kept(entry, rows) for name, entry in found.items()},
+        {name: length for name, length in lengths.items() if length >= 0},
+    )
 
 
 def _optimum(contents: Contents, table: Mapping[str, Variable], attributes: Mapping[str, Scalar]) -> Optimum:

@@ -24,7 +24,7 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.slabs import RowBlocks, Slab, StoredRows, boxes, send_rows
-from wpoflow.solver.records.layout import OPTIMUM_ARRAYS, OPTIMUM_ATTRIBUTES
+from wpoflow.solver.records.layout import OPTIMUM_ARRAYS, OPTIMUM_ATTRIBUTES, PARAMETERS
 from wpoflow.solver.records.run import Attributes, Optimum
 from wpoflow.solver.records.series import SERIES, names_of
 from wpoflow.solver.storage.atomic import check_output, final_path, part_path, put_in_place
@@ -117,7 +117,7 @@ class RunWriter:
         ----------
         row : mapping
             A number for every name of `solver.records.series.SERIES`, ``time`` included, and for those of
-            `ANNEALED_SERIES` in all rows or in none.
+            `FURTHER_SERIES` in all rows or in none.
 
         Raises
         ------
@@ -142,23 +142,42 @@ class RunWriter:
                 self._digests.add(name, "f8", value)
         self._rows += 1
 
-    def snapshot(self, time: float, value: FloatArray, policy: FloatArray | RowBlocks) -> None:
-        """Append value (S,) and policy (S, A), which may be spread over processes, at a time, and flush."""
-        with self._written(array_bytes(1 + value.size + policy.size)):
+    def snapshot(
+        self,
+        time: float,
+        value: FloatArray,
+        policy: FloatArray | RowBlocks,
+        parameters: Mapping[str, FloatArray | RowBlocks] | None = None,
+    ) -> None:
+        """Append value (S,), policy (S, A) and parameters (S, ...) at a time, and flush; all alike from the first on.
+
+        Policy and parameters may be spread over processes.
+        """
+        arrays: dict[str, Any] = {"snapshot_time": np.asarray(time), "value": value, "policy": policy}
+        arrays |= parameters or {}
+        with self._written(array_bytes(sum(array.size for array in arrays.values()))):
             if "snapshot" not in self._file:
-                for name in ("snapshot_time", "value", "policy"):
+                for name in arrays:
+                    for scale in self._table[f"snapshot/{name}"].scales_beside:
+                        if scale not in self._file:
+                            self._create(scale, np.arange(self._table[scale].shape[0]))
                     self._create(f"snapshot/{name}")
             group = self._file["snapshot"]
             row = group["snapshot_time"].shape[0]
-            for name, array in (("snapshot_time", np.asarray(time)), ("value", value), ("policy", policy)):
+            for name, array in arrays.items():
                 group[name].resize(row + 1, axis=0)
                 self._fill(f"snapshot/{name}", "f8", array, (row,))
 
-    def kept_snapshot(self, index: int) -> tuple[float, FloatArray, StoredRows]:
-        """Time, value (S,) and policy (S, A) of a snapshot written before."""
+    def kept_snapshot(self, index: int) -> tuple[float, FloatArray, StoredRows, dict[str, StoredRows]]:
+        """Time, value (S,), policy (S, A) and parameters (S, ...), by name, of a snapshot written before."""
         group = self._file["snapshot"]
         value = group["value"][index]
-        return float(group["snapshot_time"][index]), np.ravel(value), _stored(group["policy"], value.shape, (index,))
+
+        def rows_of(name: str) -> StoredRows:
+            return _stored(group[name], value.shape, (index,))
+
+        parameters = {name: rows_of(name) for name in PARAMETERS if name in group}
+        return float(group["snapshot_time"][index]), np.ravel(value), rows_of("policy"), parameters
 
     def optimum(self, optimum: Optimum) -> None:
         """Store the soft optimum, and flush."""
@@ -293,9 +312,16 @@ class SendingWriter:
     def record(self, row: Mapping[str, float]) -> None:
         """See `RunWriter`."""
 
-    def snapshot(self, time: float, value: FloatArray, policy: FloatArray | RowBlocks) -> None:
+    def snapshot(
+        self,
+        time: float,
+        value: FloatArray,
+        policy: FloatArray | RowBlocks,
+        parameters: Mapping[str, FloatArray | RowBlocks] | None = None,
+    ) -> None:
         """See `RunWriter`."""
-        send_rows(policy)
+        for array in (policy, *(parameters or {}).values()):
+            send_rows(array)
 
     def close(
         self,

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from wpoflow.core.registry import choices
 from wpoflow.core.text import did_you_mean
-from wpoflow.solver.registry import FLOWS
+from wpoflow.solver.registry import FLOWS, FlowEntry
 
 NOT_HERE = ("kind", "until")
 """Keys of [flow] that are the same for all, or the flow itself."""
+WORDS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Contestant:
     label: str
     flow: str
     settings: Mapping[str, str | float]
-    parameters: Mapping[str, float]
+    parameters: Mapping[str, float | str]
 
     @property
     def file_name(self) -> str:
@@ -65,15 +66,15 @@ def contestant(label: str) -> Contestant:
             )
         if key in found:
             raise ValueError(f"flow {label!r}: {key} is given twice")
-        found[key] = value if key == "scheme" else _number(label, key, value)
+        found[key] = value if key == "scheme" else _value(label, key, value, FLOWS[flow])
     if "step" in found and "accuracy" in found:
         raise ValueError(f"flow {label!r}: give step or accuracy, not both")
-    own = FLOWS[flow].parameters
+    own = FLOWS[flow].own
     return Contestant(
         label,
         flow,
         {key: value for key, value in found.items() if key not in own},
-        {key: float(value) for key, value in found.items() if key in own},
+        {key: value for key, value in found.items() if key in own},
     )
 
 
@@ -96,11 +97,19 @@ def contestants(labels: Sequence[str]) -> list[Contestant]:
     return found
 
 
-def _number(label: str, key: str, value: str) -> float:
+def _value(label: str, key: str, value: str, entry: FlowEntry) -> float | str:
+    """A word or a number, as the key has them."""
+    default = entry.parameters.get(key)
+    if isinstance(default, bool):
+        if value not in WORDS:
+            raise ValueError(f"flow {label!r}: {key} = {value!r} is neither {' nor '.join(WORDS)}")
+        return WORDS[value]
+    if isinstance(default, str):
+        return value
     try:
-        number = float(value)
+        number = int(value) if value.lstrip("-").isdecimal() else float(value)
     except ValueError:
         raise ValueError(f"flow {label!r}: {key} = {value!r} is not a number") from None
-    if not (math.isfinite(number) and number > 0.0):
+    if not math.isfinite(number) or number < 0.0 or (number == 0.0 and default != 0.0 and key not in entry.required):
         raise ValueError(f"flow {label!r}: {key} = {value} must be positive and finite")
     return number

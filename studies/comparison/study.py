@@ -199,7 +199,7 @@ def _stated(problem: str | Path, one: Contestant, asked: Asked) -> ProblemFile:
     settings: dict[str, Any] = {**_control(one, asked.accuracy), "flow": one.flow}
     if asked.until is not None:
         settings["until"] = asked.until
-    keys = {f"flow.{key}": repr(value) for key, value in one.parameters.items()}
+    keys = {f"flow.{key}": str(value).lower() for key, value in one.parameters.items()}
     entry = FLOWS[one.flow]
     stated = "step" in settings or not entry.own_step or entry.step is not None
     if not stated and read_problem(problem, set=asked.set).flow.step is None:

@@ -78,7 +78,7 @@ def refine(
     step: float | None = None,
     accuracy: float = ACCURACY,
     flow: str = "wasserstein",
-    parameters: Mapping[str, float] | None = None,
+    parameters: Mapping[str, float | str] | None = None,
     own_step: float | None = None,
     anneal: Mapping[str, Any] | None = None,
     functions: Mapping[str, Callable[[Run], float]] | None = None,
@@ -198,7 +198,7 @@ class _Runner:
     scheme: str
     accuracy: float
     flow: str
-    parameters: Mapping[str, float]
+    parameters: Mapping[str, float | str]
     own_step: float | None
     anneal: Mapping[str, Any] | None
     title: str = ""

@@ -20,7 +20,7 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.core.memory import available_bytes
 from wpoflow.solver.records.provenance import VERSION, package_versions, source_hash
 from wpoflow.solver.records.schedule import SAME, merge, series_times
-from wpoflow.solver.records.series import ANNEALED_SERIES, SERIES
+from wpoflow.solver.records.series import FURTHER_SERIES, SERIES
 from wpoflow.solver.records.settings import RecordTable
 from wpoflow.solver.storage.atomic import RunFileError, checkpoint_folder
 from wpoflow.solver.storage.writer import open_run
@@ -44,7 +44,7 @@ TEXTS = {
     "run_id": "the run_id of the run file",
     "point": "name of the point's files in the folder of the study",
 }
-_ROWS = {**SERIES, **ANNEALED_SERIES}
+_ROWS = {**SERIES, **FURTHER_SERIES}
 
 
 def from_files(folder: Path, name: str, measures: Iterable[str] = ()) -> Outcome:

@@ -24,9 +24,10 @@ from wpoflow.problems.problem_file import ProblemFile, parse_problem
 from wpoflow.problems.resume import resume
 from wpoflow.solver.bellman.evaluation import NotFiniteError
 from wpoflow.solver.bellman.system import BellmanError
+from wpoflow.solver.records.flow_table import UntilTable
 from wpoflow.solver.records.provenance import source_hash
 from wpoflow.solver.records.run import Run
-from wpoflow.solver.records.settings import Settings, UntilTable
+from wpoflow.solver.records.settings import Settings
 from wpoflow.solver.records.stop import StopKind
 from wpoflow.solver.runs.evolve import run_settings
 from wpoflow.solver.storage.atomic import OutputLock, RunFileError, checkpoint_folder, part_path

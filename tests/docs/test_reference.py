@@ -14,8 +14,8 @@ from wpoflow.problems import keys
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.problem_file import parse_problem
 from wpoflow.problems.tables import Tables
-from wpoflow.solver.records.layout import ATTRIBUTES, OPTIMUM_ATTRIBUTES, PROBLEM_ARRAYS, variables
-from wpoflow.solver.records.series import ANNEALED_SERIES
+from wpoflow.solver.records.layout import ATTRIBUTES, OPTIMUM_ATTRIBUTES, PARAMETERS, PROBLEM_ARRAYS, variables
+from wpoflow.solver.records.series import FURTHER_SERIES
 from wpoflow.solver.registry import FLOWS, scheme_names
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.storage.problem_arrays import problem_arrays
@@ -74,10 +74,12 @@ def test_what_is_in_a_run_file_is_in_the_table(tmp_path: Path, accuracy: float |
         for name in found:
             dims = [next(iter(dim.keys()), name).rpartition("/")[2] for dim in file[name].dims]
             assert f"| `/{name}` | ({', '.join(dims)}) | " in text
-        assert set(file.attrs) == set(ATTRIBUTES) - ({"step"} if step is None else {"accuracy", "accuracy_floor"})
+        others = {"limits", "remark", *({"step"} if step is None else {"accuracy", "accuracy_floor"})}
+        assert set(file.attrs) == set(ATTRIBUTES) - others
         assert set(file["optimum"].attrs) == set(OPTIMUM_ATTRIBUTES)
     table = variables(run.states, run.actions).values()
-    further = {"problem", *ANNEALED_SERIES}
+    parameters = {path for entry in table if entry.name in PARAMETERS for path in (entry.path, *entry.scales_beside)}
+    further = {"problem", *FURTHER_SERIES, *parameters}
     assert sorted(found) == sorted(entry.path for entry in table if further.isdisjoint((entry.group, entry.path)))
 
 

@@ -19,6 +19,7 @@ DEFAULT_GRIDS = {
     "grid_world": [11, 11, 4],
     "inventory": [145, 64],
     "lqr": [128, 128],
+    "mixture": [256],
     "mountain_car": [101, 101, 21],
     "navigation": [32, 32, 16, 16],
     "pendulum": [101, 101, 21],

@@ -97,7 +97,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "scheme": (
         {"flow.scheme": "rk4"},
         "flow.scheme: 'rk4' is not a choice; choose 'automatic', 'multistep', 'adams', 'exponential', "
-        "'extrapolated' or 'euler'",
+        "'runge-kutta', 'extrapolated' or 'euler'",
     ),
     "kind": ({"flow.kind": "heat"}, "flow.kind: 'heat' is not a choice; choose 'wasserstein'"),
     "series": (

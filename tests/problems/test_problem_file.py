@@ -18,7 +18,7 @@ from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.gallery import gallery_names, gallery_text, gallery_titles
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.problem_file import parse_problem, read_problem
-from wpoflow.solver.records.settings import FlowTable
+from wpoflow.solver.records.flow_table import FlowTable
 from wpoflow.solver.registry import AUTOMATIC, FLOWS, default_accuracy, own_step_flows, scheme_names
 from wpoflow.solver.runs.evolve import evolve
 

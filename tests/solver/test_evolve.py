@@ -50,12 +50,12 @@ def side_by_side() -> GridMDP:
 
 
 def problem_for(scheme: str) -> GridMDP:
-    return side_by_side() if scheme == "exponential" else small_problem()
+    return side_by_side() if scheme in ("exponential", "runge-kutta") else small_problem()
 
 
 def flow_for(scheme: str) -> str:
     """A flow that the scheme is for."""
-    return "fisher-rao" if scheme == "adams" else "wasserstein"
+    return {"adams": "fisher-rao", "runge-kutta": "gaussian"}.get(scheme, "wasserstein")
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,10 @@ FOLLOWED: list[tuple[str, str, dict[str, Any]]] = [
     ("fisher-rao", "adams", {"step": 0.05}),
     ("fisher-rao", "euler", {"accuracy": 1e-2}),
     ("fisher-rao", "euler", {"step": 0.05}),
+    ("gaussian", "runge-kutta", {"accuracy": 1e-4}),
+    ("gaussian", "runge-kutta", {"step": 0.05}),
+    ("gaussian", "euler", {"accuracy": 1e-2}),
+    ("gaussian", "euler", {"step": 0.05}),
     ("mirror", "automatic", {"step": 0.05}),
     ("policy-iteration", "automatic", {"step": 1.0}),
     ("proximal", "automatic", {"step": 0.05}),
@@ -65,6 +69,7 @@ CELLS: dict[str, dict[str, int]] = {
     "grid_world": {},
     "inventory": {"stock": 16, "order": 12},
     "lqr": {"x": 16, "u": 16},
+    "mixture": {"a": 48},
     "mountain_car": {"position": 12, "velocity": 11, "force": 9},
     "navigation": {"x": 6, "y": 6, "vx": 5, "vy": 5},
     "pendulum": {"theta": 12, "speed": 11, "torque": 9},
@@ -87,7 +92,7 @@ def numbers(state: FlowState) -> tuple[Any, ...]:
 
 def problem_of(kind: str, scheme: str) -> GridMDP:
     """A problem that the flow and the scheme are for."""
-    return problem_for("exponential" if kind == "proximal" else scheme)
+    return problem_for("exponential" if kind in ("gaussian", "proximal") else scheme)
 
 
 def test_every_flow_is_followed() -> None:

@@ -41,13 +41,21 @@ def judge(evidence: Evidence) -> Judgement:
             rounding=allowed(scale),
         )
     ]
+    descends = Hypothesis(
+        "descent steps",
+        evidence.descends,
+        "natural-gradient steps search no line, and particles move at random",
+        scope=True,
+    )
+    if not descends.met:
+        return (descends,), (), {}
     if evidence.mdp is not None:
-        mdp = evidence.mdp
-        before = evaluate(mdp, mdp.initial_policy)
+        mdp, start = evidence.mdp, evidence.first_policy
+        before = evaluate(mdp, start)
         size = float(np.abs(before.value).max())
         found = []
         for dt in STEPS:
-            policy = evidence.followed.step(mdp.initial_policy, before.q, dt, np.empty_like(before.q))
+            policy = evidence.step_from_start(before.q, dt)
             rise = evaluate(mdp, policy, before.value).value - before.value
             found.append(float(rise[mdp.counted].max()))
         k = int(np.argmax(found))
@@ -61,4 +69,4 @@ def judge(evidence: Evidence) -> Judgement:
                 rounding=allowed(size),
             )
         )
-    return (Hypothesis("a run", True),), tuple(measurements), {}
+    return (Hypothesis("a run", True), descends), tuple(measurements), {}

@@ -1,8 +1,9 @@
 """Mass, positivity and the steady state, exact on the grid.
 
 Every factor of a step is a Markov kernel with invariant law g = Gibbs policy of Q: mass is kept, nothing turns
-negative, and p = g stays where it is for every step size.  Rounding: subtraction-free elimination leaves errors of a
-few eps in every *entry* relatively, and mass drifts by less than an eps a step at random.
+negative, and p = g stays where it is for every step size.  (Flows of parameters cannot be at g.)  Rounding:
+subtraction-free elimination leaves errors of a few eps in every *entry* relatively, and mass drifts by less than an
+eps a step at random.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def judge(evidence: Evidence) -> Judgement:
         Measurement("run failed", float(evidence.run.status == "failed"), 0.0, "=", where=evidence.run.stop_reason),
         Measurement("least density", series["density_min"].min(), 0.0, ">="),
     ]
-    if evidence.mdp is not None:
+    if evidence.mdp is not None and not evidence.judged_as.kind.parametric:
         measurements.append(_steady_state(evidence))
     return (Hypothesis("a run", True),), tuple(measurements), {"limited_cells": float(series["limited_cells"].sum())}
 

@@ -42,6 +42,8 @@ LEAST_FALL = 0.1
 BULK, BALANCED, FINE = 1e-6, 1e-6, 1e-3
 """Cells in which a proximal step is judged; to what part of its terms, or of this part of the range of tau ln g."""
 
+OF_PARAMETERS = "it moves parameters; gaussian_dissipation forms their derivatives again"
+
 
 @claim(
     "trajectory",
@@ -55,8 +57,9 @@ def judge(evidence: Evidence) -> Judgement:
     assert mdp is not None
     name = evidence.judged_as.name
     flow = Hypothesis("a flow whose equation is known", name in FLOWS, f"{name}: {UNKNOWN}")
-    if not flow.met:
-        return (flow,), (), {}
+    own = Hypothesis("a flow of p itself", not evidence.judged_as.kind.parametric, OF_PARAMETERS, scope=True)
+    if not flow.met or not own.met:
+        return (flow, own), (), {}
     measurements = []
     if mdp.actions.size <= MOST_CELLS:
         measurements += _single_steps(evidence, mdp)

@@ -73,6 +73,7 @@ _KINDS = (
     Kind("policy", "policy over state and action beside the optimal one", 1),
     Kind("kymograph", "density of the policy at one state, over action and flow time"),
     Kind("density", "density of the policy at one state at several times: lines, or maps over two action axes"),
+    Kind("moments", "mean and standard deviation of Gaussians or particles at one state in flow time"),
     Kind("steps", "dissipation and step size in flow time", None, True),
     Kind("constants", "spectral gap and log-Sobolev constant of the optimal policy, state by state", 2),
     Kind("phase", "mean motion under the optimal policy, its mean action as colour (two state axes)", 2),

@@ -52,7 +52,18 @@ def main(*, asked: Mapping[str, Any]) -> Exit:
         ("transition", in_words(mdp.transition)),
         ("objective", mdp.objective),
         ("Bellman solver", linear_solver_of(mdp)),
-        ("flow", ", ".join([flow.kind, *(f"{key} {value:g}" for key, value in flow.parameters.items())])),
+        (
+            "flow",
+            ", ".join(
+                [
+                    flow.kind,
+                    *(
+                        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
+                        for key, value in flow.parameters.items()
+                    ),
+                ]
+            ),
+        ),
         *([] if flow.anneal is None else [("temperature", flow.anneal.words)]),
         ("time scheme", used),
         ("stops at", ", ".join(f"{name} {value:g}" for name, value in stated.flow.until.criteria.items())),

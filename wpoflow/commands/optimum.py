@@ -20,6 +20,8 @@ from wpoflow.views.terminal import grid_rows, path_text, show, table
 
 if TYPE_CHECKING:
     from wpoflow.core.communicator import Communicator
+    from wpoflow.solver.mdp import GridMDP
+    from wpoflow.solver.records.flow_table import FlowTable
 
 
 @naming_its_subject
@@ -27,6 +29,7 @@ def main(
     *,
     asked: Mapping[str, Any],
     temperature: float | None,
+    flow: str | None,
     output: Path | None,
     quiet: bool,
     force: bool,
@@ -35,23 +38,27 @@ def main(
     """Solve for the optimum, print its main numbers, store it if asked to; see `wpoflow.commands.run.main`."""
     communicator = joined(mpi)
     with ending_together(communicator):
-        return _solve(asked, temperature, output, quiet or not speaks(communicator), force, communicator)
+        return _solve(asked, temperature, flow, output, quiet or not speaks(communicator), force, communicator)
 
 
 def _solve(
     asked: Mapping[str, Any],
     temperature: float | None,
+    flow: str | None,
     output: Path | None,
     quiet: bool,
     force: bool,
     communicator: Communicator | None,
 ) -> Exit:
     hard = temperature == 0.0
+    if flow is not None and (hard or communicator is not None):
+        other = "--temperature 0" if hard else "--mpi"
+        raise CommandError(Exit.UNUSABLE, f"--flow {flow}: cannot be asked for with {other}")
     if temperature is not None and not math.isfinite(temperature):
         raise CommandError(Exit.UNUSABLE, f"--temperature {temperature}: must be finite")
     if temperature is not None and not hard:
         asked = {**asked, "set": {**asked.get("set", {}), "problem.temperature": repr(temperature)}}
-    stated = read_problem(**asked)
+    stated = read_problem(**(asked if flow is None else {**asked, "flow": flow}))
     if output is not None and speaks(communicator):
         check_output(output, force, files_read(asked))
     prepared = build(stated, communicator)
@@ -60,6 +67,8 @@ def _solve(
     from wpoflow.solver.storage.optimum_file import save_optimum
 
     started = time.monotonic()
+    if flow is not None:
+        return _restricted(prepared.mdp, stated.flow, output, quiet, force)
     best = solve_optimum(prepared.mdp, temperature=0.0 if hard else None)
     seconds = time.monotonic() - started
     if output is not None:
@@ -77,6 +86,37 @@ def _solve(
             ("gap floor", f"{best.gap_floor:.3g} (rounding)"),
             ("seconds", f"{seconds:.2f}"),
             ("file", path_text(output) if output is not None else "none; -o FILE.h5 stores value, Q and policy"),
+        ]
+        show(table(rows))
+    return Exit.DONE
+
+
+def _restricted(mdp: GridMDP, asked: FlowTable, output: Path | None, quiet: bool, force: bool) -> Exit:
+    """The stationary points among Gaussian policies, printed and stored."""
+    from wpoflow.solver.bellman.optimum import solve_optimum
+    from wpoflow.studies.stationary_gaussians import save_stationary, stationary_gaussians
+
+    started = time.monotonic()
+    best = solve_optimum(mdp)
+    limits = stationary_gaussians(mdp, optimum=best, components=asked.components or 1, beta=asked.beta or 1.0)
+    seconds = time.monotonic() - started
+    if output is not None:
+        save_stationary(mdp, best, limits, output, force=force, seconds=seconds)
+    if not quiet:
+        rows = [
+            ("title", one_line(mdp.title)),
+            *grid_rows(mdp),
+            ("soft optimum", f"{mdp.rho @ best.value:.12g} on average over the initial law"),
+            ("limits", f"{len(limits)}, from {sum(len(one.starts) for one in limits)} starts"),
+        ]
+        for number, one in enumerate(limits):
+            rows += [
+                (f"limit {number}", f"gap {one.gap:.9g}, value {one.value_rho:.12g}, gradient {one.gradient:.2g}"),
+                ("", f"from {', '.join(one.starts)}"),
+            ]
+        rows += [
+            ("seconds", f"{seconds:.2f}"),
+            ("file", path_text(output) if output is not None else "none; -o FILE.h5 stores them as snapshots"),
         ]
         show(table(rows))
     return Exit.DONE

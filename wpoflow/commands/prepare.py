@@ -39,7 +39,7 @@ def build(problem: ProblemFile, communicator: Communicator | None = None) -> Pre
     statement = read_statement(problem)
     expected = estimate(statement, problem.flow)
     ranks = 1 if communicator is None else communicator.size
-    refuse_if_too_large(problem.label, expected.plan, expected.needed, ranks)
+    refuse_if_too_large(problem.label, expected.plan, expected.needed, ranks, expected.kept_numbers)
     mdp = build_problem(problem, communicator)
     return Prepared(problem, expected, mdp, (*unmatched_seams(statement), *_without_mass(problem, mdp)))
 

@@ -106,7 +106,7 @@ def _check_one_beginning(asked: Mapping[str, Any], initial: Path, output: Path) 
     """
     from wpoflow.solver.runs.beginning import refuse_own_beginning
 
-    if any(key in asked.get("set", {}) for key in ("initial", "initial.policy_density")):
+    if any(key in asked.get("set", {}) for key in ("initial", "initial.policy_density", "initial.policy_mean")):
         raise CommandError(
             Exit.UNUSABLE, f"--from {initial}: --set initial.policy_density is a first policy, too; give one of them"
         )

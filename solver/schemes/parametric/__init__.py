@@ -1,0 +1,1 @@
+"""Time schemes for flows whose state is parameters."""
