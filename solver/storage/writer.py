@@ -41,7 +41,8 @@ Arrays = Mapping[str, FloatArray | IntArray]
 STATUSES = ("complete", "interrupted", "failed")
 
 _SERIES_CHUNK = 128
-_CHECKED: dict[str, Any] = {"fletcher32": True}  # of series: with every row that is flushed they would be compressed anew
+# of series: with every row that is flushed they would be compressed anew
+_CHECKED: dict[str, Any] = {"fletcher32": True}
 _FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True, **_CHECKED}
 
 

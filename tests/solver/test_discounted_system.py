@@ -19,7 +19,8 @@ from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import interpolated_transition
 from wpoflow.solver.bellman.blas import blas, one_blas_thread
-from wpoflow.solver.bellman.gmres import MOST_VECTORS, Krylov, gmres
+from wpoflow.solver.bellman.gmres import Krylov, gmres
+from wpoflow.solver.bellman.gmres_kernels import MOST_VECTORS
 from wpoflow.solver.bellman.ilu import IncompleteLU
 from wpoflow.solver.bellman.linear_solver import LINEAR_SOLVERS, choose_linear_solver
 from wpoflow.solver.bellman.system import EPS, BellmanError, DiscountedSystem
