@@ -4,7 +4,8 @@
 
 Prints one line of JSON: for each problem and step size the nanoseconds of processor time a pair takes, least and median
 of the repeats.  In every repeat each flow takes one step in turn, so that a machine that is busy for a while is so for
-all of them.  Flows of logarithms are timed as they are run, in ln p.
+all of them.  Flows of logarithms are timed as they are run, in ln p, those of parameters in these: particles are as
+many in a state as it has cells, so that a pair is a particle.
 
 The regulator of the gallery, n x n, has one quadratic well in every state; ``wells`` is as many double wells of several
 depths side by side, at a temperature at which they are far below rounding.  Policies are those of a flow under way, and
@@ -32,8 +33,9 @@ from wpoflow.problems.load import load_problem
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.flows.flow import Flow, as_flow
 from wpoflow.solver.flows.mixture import log_of
+from wpoflow.solver.flows.parametric.parametric import ParametricFlow
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.solver.registry import FLOWS
+from wpoflow.solver.registry import FLOWS, FlowEntry
 
 STEPS = (1e-2, 1.0, 1e2)
 WARM = 0.05  # of flow time, before anything is timed
@@ -65,9 +67,17 @@ PROBLEMS: dict[str, Callable[[int], GridMDP]] = {
 }
 
 
+def _as_many(entry: FlowEntry, mdp: GridMDP) -> dict[str, int]:
+    return {"particles": mdp.actions.size} if "particles" in entry.required else {}
+
+
 def stepper(flow: Flow, p: FloatArray, q: FloatArray, dt: float) -> Callable[[], Any]:
     """One step from p, as the flow is run."""
     out = np.empty_like(p)
+    if isinstance(flow, ParametricFlow):
+        before = flow.begin(p)
+        after = np.empty_like(before)
+        return lambda: flow.advance(before, q, dt, after, out, 0)
     if flow.logarithmic:
         log_p, log_out = log_of(p), np.empty_like(p)
         return lambda: flow.log_step(log_p, q, dt, log_out, out)
@@ -76,7 +86,7 @@ def stepper(flow: Flow, p: FloatArray, q: FloatArray, dt: float) -> Callable[[],
 
 def timed(mdp: GridMDP, dt: float, repeat: int) -> dict[str, list[float]]:
     """Nanoseconds a pair of every flow, least and median."""
-    flows = {name: as_flow(mdp, name) for name in FLOWS}
+    flows = {name: as_flow(mdp, name, {**entry.required, **_as_many(entry, mdp)}) for name, entry in FLOWS.items()}
     first = evaluate(mdp, mdp.initial_policy)
     p = flows["wasserstein"].step(mdp.initial_policy, first.q, WARM, np.empty_like(mdp.initial_policy))
     q = evaluate(mdp, p).q

@@ -44,8 +44,8 @@ class FlowEntry:
         For `core.registry.load`.
     parameters : mapping
         Keys of [flow] that are its own, which are arguments of its class, with their defaults.
-    required : tuple of str
-        Those that have none and must be given.
+    required : mapping
+        Those that have none and must be given, with values that will do for a trial.
     options : tuple of str
         The same of keys that may be left out.
     own_step : bool
@@ -58,7 +58,7 @@ class FlowEntry:
 
     place: str
     parameters: Mapping[str, float | str] = field(default_factory=dict)
-    required: tuple[str, ...] = ()
+    required: Mapping[str, float] = field(default_factory=dict)
     options: tuple[str, ...] = ()
     own_step: bool = False
     annealed: bool = False
@@ -110,7 +110,7 @@ FLOWS: dict[str, FlowEntry] = {
     "particles": FlowEntry(
         "wpoflow.solver.flows.parametric.particles:ParticleFlow",
         parameters={"noise": "independent", "bandwidth": 0.0},
-        required=("particles", "seed"),
+        required={"particles": 64, "seed": 1},
         own_step=True,
     ),
     "wasserstein-fisher-rao": FlowEntry(

@@ -31,6 +31,7 @@ from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import ProblemFile, read_problem
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.bellman.linear_solver import LINEAR_SOLVERS
+from wpoflow.solver.flows.flow import as_flow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.registry import AUTOMATIC, FLOWS, SCHEMES
 from wpoflow.solver.runs.evolve import evolve_to_the_end
@@ -88,7 +89,8 @@ def _all_schemes(mdp: GridMDP) -> None:
                 chosen_scheme(mdp, name, step, flow)
             except ValueError:  # it does not apply
                 continue
-            evolve_to_the_end(mdp, until={"time": TIME, "steps": STEPS}, flow=flow, scheme=name, step=step)
+            tried = as_flow(mdp, flow, FLOWS[flow].required)
+            evolve_to_the_end(mdp, until={"time": TIME, "steps": STEPS}, flow=tried, scheme=name, step=step)
 
 
 def _ways(flow: str) -> Iterator[tuple[str, float | None]]:
