@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -249,3 +250,23 @@ def test_what_is_to_be_a_mapping_is_refused_by_name(call: Callable[[], object], 
     with pytest.raises(TypeError) as found:
         call()
     assert str(found.value).startswith(says)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    given_ = read_problem(
+        "lqr",
+        cells={"x": np.int64(8), "u": np.int32(9)},
+        set={
+            "problem.temperature": np.float32(0.5),
+            "state.x.bounds": np.array([-3, 3]),
+            "flow.until": {"steps": np.int64(4)},
+        },
+        accuracy=np.float32(0.25),
+    )
+    same = read_problem(
+        "lqr",
+        cells={"x": 8, "u": 9},
+        set={"problem.temperature": 0.5, "state.x.bounds": [-3, 3], "flow.until": {"steps": 4}},
+        accuracy=0.25,
+    )
+    assert given_.text == same.text

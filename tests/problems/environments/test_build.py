@@ -196,3 +196,24 @@ def test_another_law_of_the_first_state_may_be_given() -> None:
     assert np.array_equal(mdp.rho, uniform)
     with pytest.raises(ValueError, match=r"rho has shape \(3,\); it must be \(9,\)"):
         from_environment(Point(), discount=0.9, temperature=0.1, states=point_states(), rho=np.full(3, 1.0 / 3.0))
+
+
+class Strict(Point):
+    """The same, whose actions are single numbers of single precision, and which takes no others."""
+
+    def __init__(self, shape: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        self.action_space = gymnasium.spaces.Box(-0.1, 0.1, shape, np.float32)
+
+    def step(self, action: FloatArray) -> tuple[FloatArray, float, bool, bool, Any]:
+        assert self.action_space.contains(action)
+        return super().step(np.array([[float(np.ravel(action)[0])], [0.0]]))
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_an_environment_that_asks_for_actions_of_its_space_is_given_them(shape: tuple[int, ...]) -> None:
+    actions = Grid((uniform_axis("a", -0.1, 0.1, 5),))
+    given_ = {"states": point_states(), "actions": actions, "discount": 0.9, "temperature": 0.1, "vectorised": False}
+    mdp = from_environment(Strict(shape), **given_)
+    pushes = actions.points[:, 0].astype(np.float32).astype(float)
+    assert mdp.cost == pytest.approx(point_states().points ** 2 + pushes**2, abs=1e-15)
