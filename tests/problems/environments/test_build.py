@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from tests.problems.environments.gymnasia import NoisyPoint, Point, point_states
+from tests.problems.environments.gymnasia import NoisyPoint, Point, Strict, point_states
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
@@ -196,18 +196,6 @@ def test_another_law_of_the_first_state_may_be_given() -> None:
     assert np.array_equal(mdp.rho, uniform)
     with pytest.raises(ValueError, match=r"rho has shape \(3,\); it must be \(9,\)"):
         from_environment(Point(), discount=0.9, temperature=0.1, states=point_states(), rho=np.full(3, 1.0 / 3.0))
-
-
-class Strict(Point):
-    """The same, whose actions are single numbers of single precision, and which takes no others."""
-
-    def __init__(self, shape: tuple[int, ...] = ()) -> None:
-        super().__init__()
-        self.action_space = gymnasium.spaces.Box(-0.1, 0.1, shape, np.float32)
-
-    def step(self, action: FloatArray) -> tuple[FloatArray, float, bool, bool, Any]:
-        assert self.action_space.contains(action)
-        return super().step(np.array([[float(np.ravel(action)[0])], [0.0]]))
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
