@@ -45,7 +45,8 @@ class Strict(Point):
 
     def __init__(self, shape: tuple[int, ...] = ()) -> None:
         super().__init__()
-        self.action_space = gymnasium.spaces.Box(-0.1, 0.1, shape, np.float32)
+        single: Any = gymnasium.spaces.Box(-0.1, 0.1, shape, np.float32)
+        self.action_space = single
 
     def step(self, action: FloatArray) -> tuple[FloatArray, float, bool, bool, Any]:
         assert isinstance(action, np.ndarray)

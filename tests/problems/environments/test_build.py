@@ -201,7 +201,13 @@ def test_another_law_of_the_first_state_may_be_given() -> None:
 @pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
 def test_an_environment_that_asks_for_actions_of_its_space_is_given_them(shape: tuple[int, ...]) -> None:
     actions = Grid((uniform_axis("a", -0.1, 0.1, 5),))
-    given_ = {"states": point_states(), "actions": actions, "discount": 0.9, "temperature": 0.1, "vectorised": False}
+    given_: dict[str, Any] = {
+        "states": point_states(),
+        "actions": actions,
+        "discount": 0.9,
+        "temperature": 0.1,
+        "vectorised": False,
+    }
     mdp = from_environment(Strict(shape), **given_)
     pushes = actions.points[:, 0].astype(np.float32).astype(float)
     assert mdp.cost == pytest.approx(point_states().points ** 2 + pushes**2, abs=1e-15)
