@@ -23,3 +23,12 @@ def check_kind(name: str, value: object, kind: type | tuple[type, ...], wanted: 
 def check_mapping(name: str, value: object, example: str) -> None:
     """Raise TypeError unless a value is a mapping by names, as the example is, or None."""
     check_kind(name, value, (Mapping, type(None)), f"a mapping by names, as {example}")
+
+
+def plain(value: Any) -> Any:
+    """Numbers and arrays of other libraries as Python's own, within mappings and lists, too."""
+    if isinstance(value, Mapping):
+        return {name: plain(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    return value.tolist() if hasattr(value, "tolist") else value

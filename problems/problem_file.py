@@ -21,7 +21,7 @@ from typing import Any
 import tomli_w
 from pydantic import ValidationError
 
-from wpoflow.core.arguments import check_kind, check_mapping
+from wpoflow.core.arguments import check_kind, check_mapping, plain
 from wpoflow.core.brief import briefly
 from wpoflow.core.faults import worded
 from wpoflow.core.text import did_you_mean
@@ -110,6 +110,7 @@ def read_problem(
     check_kind("problem", name_or_path, (str, os.PathLike), "the name of a gallery problem or a file")
     check_mapping("cells", cells, "{'x': 64}")
     check_mapping("set", set, "{'problem.discount': 0.5}")
+    cells, set, settings = plain(cells or {}), plain(set or {}), plain(settings)
     _refuse_other_files(name_or_path)
     if names_file(name_or_path):
         path = Path(name_or_path)
@@ -126,10 +127,10 @@ def read_problem(
     raw = _parsed(text, label)
     settings = {"kind" if name == "flow" else name: value for name, value in settings.items()}
     _leave_to_other_flows(raw, settings.get("kind"))
-    lines = [*_apply_set(raw, set or {}), *_apply_cells(raw, cells or {}), *_apply_flow(raw, settings)]
+    lines = [*_apply_set(raw, set), *_apply_cells(raw, cells), *_apply_flow(raw, settings)]
     if lines:
         raise ProblemError(*lines)
-    options = dict(_options(set or {}, cells or {}, settings))
+    options = dict(_options(set, cells, settings))
     return ProblemFile(name, label, _validated(raw, label, options))
 
 

@@ -26,6 +26,7 @@ from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import Transition
 from wpoflow.grids.transitions.base import in_words
 from wpoflow.grids.transitions.tabulated import IN_ORDER
+from wpoflow.solver.records.series import LEAST_TEMPERATURE
 
 MASS_TOLERANCE = 1e-12
 COSTS = "minimise discounted costs plus temperature x KL(policy | reference); values and Q are of this sum"
@@ -33,7 +34,6 @@ REWARDS = (
     "maximise discounted rewards minus temperature x KL(policy | reference); costs are minus rewards, and values and Q "
     "are minus the sum maximised"
 )
-LEAST_TEMPERATURE = 1e-150  # below it, squares of costs over temperatures are no floats
 STATE_BOUNDARIES = ("clamp", "reflect", "periodic", "shock")
 ACTION_BOUNDARIES = ("no-flux", "periodic", "labels")
 

@@ -29,7 +29,8 @@ class CalledEnvironment:
         Its ``unwrapped.state`` can be read as numbers and set, and determines the next state; of one whose states are
         whole numbers it may be called ``unwrapped.s``.
     act : callable, optional
-        From the numbers (d,) of an action to what ``step`` takes; by default they have the shape of the action space.
+        From the numbers (d,) of an action to what ``step`` takes; by default they have the shape of the action space,
+        and its type if the environment refuses double numbers, as those do that ask ``action_space.contains``.
 
     Raises
     ------
@@ -39,8 +40,6 @@ class CalledEnvironment:
 
     def __init__(self, env: Any, act: Callable[[FloatArray], Any] | None = None) -> None:
         self._env, self._name = env.unwrapped, name_of(env)
-        shape = env.action_space.shape
-        self._act = act or (lambda action: action.reshape(shape))
         space = env.observation_space
         self._whole = isinstance(space, gymnasium().spaces.Discrete)
         self._first = int(space.start) if self._whole else 0
@@ -53,6 +52,25 @@ class CalledEnvironment:
         if not np.all(np.isfinite(first)):
             raise ProblemError(f"environment {self._name}: its unwrapped.state is {first} after a reset")
         self.dim = first.size
+        self._act = act or self._acting(env.action_space)
+
+    def _acting(self, space: Any) -> Callable[[FloatArray], Any]:
+        """What makes an action: double numbers, which the problem is exact for, unless a step refuses them."""
+
+        def exact(action: FloatArray) -> Any:
+            return action.reshape(space.shape)
+
+        def of_its_type(action: FloatArray) -> Any:
+            return exact(action).astype(space.dtype)
+
+        low, high = np.ravel(space.low).astype(np.float64), np.ravel(space.high).astype(np.float64)
+        try:
+            self._env.step(exact(0.5 * low + 0.5 * high))
+        except Exception:  # of whatever kind; what is wrong with any action comes again
+            return of_its_type
+        finally:
+            self._env.reset(seed=0)
+        return exact
 
     def _read(self) -> FloatArray:
         return np.array(getattr(self._env, self._attribute), dtype=np.float64).reshape(-1) - self._first

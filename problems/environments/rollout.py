@@ -147,7 +147,8 @@ def _play(policy: GridPolicy, envs: list[Any], seeds: IntArray) -> tuple[FloatAr
         actions = policy.batch(observations[alive], levels)
         playing = []
         for i, action in zip(alive, actions, strict=True):
-            observation, reward, terminated, truncated, _ = envs[i].step(action)
+            taken = action if policy.low is None else np.asarray(action)  # a Box has arrays, of no axes even
+            observation, reward, terminated, truncated, _ = envs[i].step(taken)
             observations[i] = np.ravel(observation)
             returns[i] += float(reward)
             steps[i] += 1

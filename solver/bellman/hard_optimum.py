@@ -65,18 +65,19 @@ def solve_hard_optimum(mdp: GridMDP, value: FloatArray | None = None, linear_sol
         best, rows, present = np.argmin(q, axis=1), np.arange(slab.rows), slab.of(actions)
         better = q[rows, present] - q[rows, best] > 2.0 * told
         actions = slab.whole(np.where(better, best, present))
-    error, before = told / (1.0 - mdp.discount), value
+    assert value is not None
+    error = told / (1.0 - mdp.discount)
     for bound in (error, told):
         tied = q <= q.min(axis=1, keepdims=True) + 2.0 * bound
         actions = slab.whole(np.argmax(tied, axis=1))
-        value, found, _, system = _evaluated(mdp, actions, before, linear_solver)
-        if (value - before).max() <= 4.0 * error:
+        settled, found, _, system = _evaluated(mdp, actions, value, linear_solver)
+        if (settled - value).max() <= 4.0 * error:
             break
     return Optimum(
-        value=value,
+        value=settled,
         q=found,
         policy=_as_policy(mdp, actions),
-        bellman_residual=float(np.abs(value - slab.whole(found.min(axis=1))).max()),
+        bellman_residual=float(np.abs(settled - slab.whole(found.min(axis=1))).max()),
         gap_floor=4.0 * error / (1.0 - mdp.discount),
         occupancy=occupancy(mdp, system),
         iterations=iterations,

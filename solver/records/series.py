@@ -14,6 +14,8 @@ MAX_ROWS = 1_000_000
 """Of a run, which hold 0.2 GB; its start and its stop are rows besides."""
 MAX_SNAPSHOTS = 100_000
 """Of a run; its stop is one besides."""
+LEAST_TEMPERATURE = 1e-150
+"""Of a run; below it, squares of costs over temperatures are no floats."""
 
 SERIES: dict[str, str] = {
     "time": "flow time",

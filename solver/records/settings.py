@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from numbers import Integral
 from typing import Annotated, Any, Literal
 
 from pydantic import (  # fmt: skip
@@ -198,7 +199,7 @@ def check_rows(flow: FlowTable, record: RecordTable) -> None:
 
 def _as_table(snapshots: SnapshotTimes) -> Any:
     """A number, or a table of times."""
-    listed = snapshots is not None and not isinstance(snapshots, int | Mapping)
+    listed = snapshots is not None and not isinstance(snapshots, Integral | Mapping)
     return {"times": snapshots} if listed else snapshots
 
 

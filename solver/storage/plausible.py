@@ -14,6 +14,7 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.records.run import Optimum, Run
+from wpoflow.solver.records.series import LEAST_TEMPERATURE
 
 MASS_TOLERANCE = 1e-9
 LARGEST = 1e300
@@ -50,7 +51,7 @@ def of_attributes(attributes: Numbers) -> Iterator[str]:
     discount, temperature = (attributes.get(name) for name in ("discount", "temperature"))
     if not (isinstance(discount, int | float) and 0.0 < discount < 1.0):
         yield f"the discount is {discount}"
-    if not (isinstance(temperature, int | float) and 0.0 < temperature < math.inf):
+    if not (isinstance(temperature, int | float) and LEAST_TEMPERATURE <= temperature < math.inf):
         yield f"the temperature is {temperature}"
     for name in ("accuracy", "step"):
         if name in attributes and not 0.0 < float(attributes[name]) < math.inf:

@@ -136,6 +136,7 @@ STATED: dict[str, Change] = {
     "three million states": _wide,
     "300 thousand states": _wide_written,
     "tau 0": _attribute("temperature", 0.0),
+    "tau 5e-324": _attribute("temperature", 5e-324),
     "discount nan": _attribute("discount", np.nan),
     "accuracy nan": _attribute("accuracy", np.nan),
     "accuracy of words": _attribute("accuracy", "fine"),

@@ -36,7 +36,15 @@ def test_run_files() -> None:
 
 
 def test_shown_files() -> None:
-    small = ["tau 0", "discount nan", "edges of 1e307", "edges of subnormals", "snapshot times nan", "rho negative"]
+    small = [
+        "tau 0",
+        "tau 5e-324",
+        "discount nan",
+        "edges of 1e307",
+        "edges of subnormals",
+        "snapshot times nan",
+        "rho negative",
+    ]
     shown = ["one row"]
     large = ["a text of 60 MB", "series of 5 million rows", "states never written", "a billion rows never written"]
     tally = shown_files.fuzz(3, seed=1, names=[*small, *shown, *large, "policies negative"])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -229,18 +230,24 @@ def test_discount_and_temperature_cannot_be_given_twice(key: str) -> None:
         parse_problem(changed({key: 0.5}))
 
 
+PUBLIC: Any = wpo  # what is called with wrong types on purpose
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: wpo.load_problem("lqr", cells=4), "cells is of type int; it must be a mapping by names, as {'x': 64}"),
-        (lambda: wpo.load_problem("lqr", set="problem.discount=0.5"), "set is of type str; it must be a mapping"),
-        (lambda: wpo.refine("lqr", 3, cells=7), "cells is of type int"),
-        (lambda: wpo.compare("lqr", ["fisher-rao"], set=["a"]), "set is of type list"),
-        (lambda: wpo.sweep("lqr", ["problem.discount"]), "over is of type list; it must be a mapping by names"),
-        (lambda: wpo.sweep("lqr", {"problem.discount": [0.5]}, cells=(8, 8)), "cells is of type tuple"),
-        (lambda: wpo.validate_problem("lqr", cells=3), "cells is of type int"),
         (
-            lambda: wpo.from_environment("MountainCarContinuous-v0", discount=0.9, temperature=0.1, cells=4),
+            lambda: PUBLIC.load_problem("lqr", cells=4),
+            "cells is of type int; it must be a mapping by names, as {'x': 64}",
+        ),
+        (lambda: PUBLIC.load_problem("lqr", set="problem.discount=0.5"), "set is of type str; it must be a mapping"),
+        (lambda: PUBLIC.refine("lqr", 3, cells=7), "cells is of type int"),
+        (lambda: PUBLIC.compare("lqr", ["fisher-rao"], set=["a"]), "set is of type list"),
+        (lambda: PUBLIC.sweep("lqr", ["problem.discount"]), "over is of type list; it must be a mapping by names"),
+        (lambda: PUBLIC.sweep("lqr", {"problem.discount": [0.5]}, cells=(8, 8)), "cells is of type tuple"),
+        (lambda: PUBLIC.validate_problem("lqr", cells=3), "cells is of type int"),
+        (
+            lambda: PUBLIC.from_environment("MountainCarContinuous-v0", discount=0.9, temperature=0.1, cells=4),
             "cells is of",
         ),
     ],
@@ -249,3 +256,24 @@ def test_what_is_to_be_a_mapping_is_refused_by_name(call: Callable[[], object], 
     with pytest.raises(TypeError) as found:
         call()
     assert str(found.value).startswith(says)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    read: Any = read_problem
+    given_ = read(
+        "lqr",
+        cells={"x": np.int64(8), "u": np.int32(9)},
+        set={
+            "problem.temperature": np.float32(0.5),
+            "state.x.bounds": np.array([-3, 3]),
+            "flow.until": {"steps": np.int64(4)},
+        },
+        accuracy=np.float32(0.25),
+    )
+    same = read_problem(
+        "lqr",
+        cells={"x": 8, "u": 9},
+        set={"problem.temperature": 0.5, "state.x.bounds": [-3, 3], "flow.until": {"steps": 4}},
+        accuracy=0.25,
+    )
+    assert given_.text == same.text

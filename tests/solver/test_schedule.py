@@ -115,3 +115,10 @@ def test_rows() -> None:
     geometric = islice(series_times(recorded(series={"first": 0.01, "per_decade": 2}).series), 3)
     np.testing.assert_allclose(list(geometric), [0.01, 0.01 * 10**0.5, 0.1])
     assert list(series_times(recorded(series={"times": np.array([3.0, 1.0])}).series)) == [1.0, 3.0]
+
+
+def test_numbers_of_numpy_ask_for_the_same() -> None:
+    times = np.linspace(0.0, 1.0, 5)
+    assert recorded(snapshots=np.int64(3), series={"times": times}) == recorded(
+        snapshots=3, series={"times": times.tolist()}
+    )

@@ -40,5 +40,19 @@ class NoisyPoint(Point):
     noise = 0.1
 
 
+class Strict(Point):
+    """A point whose actions are single numbers of single precision, and which takes no others."""
+
+    def __init__(self, shape: tuple[int, ...] = ()) -> None:
+        super().__init__()
+        single: Any = gymnasium.spaces.Box(-0.1, 0.1, shape, np.float32)
+        self.action_space = single
+
+    def step(self, action: FloatArray) -> tuple[FloatArray, float, bool, bool, Any]:
+        assert isinstance(action, np.ndarray)
+        assert self.action_space.contains(action)
+        return super().step(np.array([[float(np.ravel(action)[0])], [0.0]]))
+
+
 def point_states(cells: int = 9) -> Grid:
     return Grid((uniform_axis("x", -1.0, 1.0, cells, "clamp"),))

@@ -9,7 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from tests.problems.environments.gymnasia import NoisyPoint, Point, point_states
+from tests.problems.environments.gymnasia import NoisyPoint, Point, Strict, point_states
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
@@ -196,3 +196,18 @@ def test_another_law_of_the_first_state_may_be_given() -> None:
     assert np.array_equal(mdp.rho, uniform)
     with pytest.raises(ValueError, match=r"rho has shape \(3,\); it must be \(9,\)"):
         from_environment(Point(), discount=0.9, temperature=0.1, states=point_states(), rho=np.full(3, 1.0 / 3.0))
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+def test_an_environment_that_asks_for_actions_of_its_space_is_given_them(shape: tuple[int, ...]) -> None:
+    actions = Grid((uniform_axis("a", -0.1, 0.1, 5),))
+    given_: dict[str, Any] = {
+        "states": point_states(),
+        "actions": actions,
+        "discount": 0.9,
+        "temperature": 0.1,
+        "vectorised": False,
+    }
+    mdp = from_environment(Strict(shape), **given_)
+    pushes = actions.points[:, 0].astype(np.float32).astype(float)
+    assert mdp.cost == pytest.approx(point_states().points ** 2 + pushes**2, abs=1e-15)

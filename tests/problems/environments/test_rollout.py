@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from gymnasium.wrappers import TimeLimit
 
-from tests.problems.environments.gymnasia import Point, point_states
+from tests.problems.environments.gymnasia import Point, Strict, point_states
+from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.grid import Grid
 from wpoflow.problems.environments import rollout as module
 from wpoflow.problems.environments.build import from_environment
 from wpoflow.problems.environments.policy import GridPolicy, open_policy
@@ -133,3 +135,13 @@ def test_returns_of_the_optimum_over_a_thousand_episodes(
     done = rollout(GridPolicy(mdp.states, mdp.actions, solve_optimum(mdp).policy), name)
     assert done.mean >= least
     assert not done.failed
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+@pytest.mark.parametrize("mode", ["median", "sampled", "mode"])
+def test_actions_are_arrays_of_the_space(shape: tuple[int, ...], mode: str) -> None:
+    """Of a space without axes, too: the environment refuses all others."""
+    actions = Grid((uniform_axis("a", -0.1, 0.1, 5),))
+    policy = GridPolicy(point_states(), actions, np.full((9, 5), 0.2), mode=mode)
+    done = rollout(policy, lambda: TimeLimit(Strict(shape), 5), episodes=3)
+    assert done.steps.tolist() == [5, 5, 5]
