@@ -58,6 +58,11 @@ RECORDS: dict[str, dict[str, Mutant]] = {
             RATES, "np.exp(-discount * np.where(rel", "np.exp(-(discount**2) * np.where(rel"
         ),
     },
+    "kappa of rows": {
+        "least of the run": Mutant(
+            f"{CLAIMS}/decay_weighted.py", "        1.0 / kappa,\n", "        1.0 / kappa.min(),\n"
+        ),
+    },
     "bounds of |Q - Q*|": {
         "fisher-rao, at tau": Mutant(
             f"{CLAIMS}/fisher_rao_bound.py",

@@ -12,15 +12,18 @@ the root of sum_s d*_s E_s, 2 sqrt(sum d* E(g/p*) / sum d* E(p/p*)).  Hypothesis
 of small deviations carry half of the gap at least.  The recorded rate is then judged to 1e-2, at snapshots that lie at
 a row, or between rows whose rates differ by no more than that.  Needs the problem.
 
-Once the states that carry the gap are in their slowest modes (modes and left open at most 5e-3, in their weighted mean)
-the rates at all later rows are predicted from lambda alone: sum_s w_s exp(-2 lambda(s) t), w_s = d*_s KL_s at that
-snapshot.  Judged to 1e-2, besides the time error of one e-fold and rounding.
+Once the states that carry the gap are in their slowest modes (modes and left open at most 5e-3, in their weighted
+mean) the rates at later rows are predicted from lambda alone: sum_s w_s exp(-2 lambda(s) t), w_s = d*_s KL_s at that
+snapshot. So are those of rows by which other states carry the gap, if what they left open was as little: a slow state
+that follows a moving target is not in its slowest mode, however little of the gap it carries at first. Judged to
+1e-2, besides the time error of one e-fold and rounding.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.deviations import Deviations
 from wpoflow.validation.evidence import Evidence
@@ -137,16 +140,18 @@ def _from_lambda(evidence: Evidence) -> tuple[list[Measurement], dict[str, float
         carrying = weights > 0.0
         with np.errstate(all="ignore"):
             open_part = at.form / (lam * at.variance) - 1.0 + 2.0 * at.third + at.drift / np.sqrt(at.variance)
-            late = np.add.reduce((weights * open_part)[carrying]) / np.add.reduce(weights) <= MIXTURE_LATE
-        if not late:
+        if not _left_open(evidence, weights, open_part, carrying, 0.0) <= MIXTURE_LATE:
             continue
         rows = np.flatnonzero(evidence.judged & (series["time"] >= at.time))
         observed, gap = series["rate_observed"][rows], series["gap"][rows]
         share = evidence.rate_rounding_share(gap, observed)
-        known = ~(share > GAP_RATE)
+        # what carries the gap by then must have been late, too
+        elapsed = series["time"][rows] - at.time
+        late = [_left_open(evidence, weights, open_part, carrying, float(dt)) <= MIXTURE_LATE for dt in elapsed]
+        known = ~(share > GAP_RATE) & np.array(late, dtype=np.bool_)
         rows, observed, share = rows[known], observed[known], share[known]
         if rows.size == 0:
-            return [], {}
+            continue
         predicted = np.array([mixture_rate(weights, lam, float(t - at.time)) for t in series["time"][rows]])
         worst = int(np.argmax(np.abs(observed / predicted - 1.0)))
         rate = float(predicted[worst])
@@ -168,3 +173,10 @@ def _from_lambda(evidence: Evidence) -> tuple[list[Measurement], dict[str, float
         )
         return [found], notes
     return [], {}
+
+
+def _left_open(evidence: Evidence, weights: FloatArray, open_part: FloatArray, carrying: BoolArray, dt: float) -> float:
+    """The mean of what is left open in the states that carry the gap at dt past the time of the weights."""
+    lam = evidence.spectral_gaps[carrying]
+    decayed = weights[carrying] * np.exp(-2.0 * (lam - lam.min()) * dt)
+    return float(np.add.reduce(decayed * open_part[carrying]) / np.add.reduce(decayed))
