@@ -20,9 +20,9 @@ needs_mpi = pytest.mark.skipif(
 )
 
 
-def start(ranks: int, *arguments: str | Path, folder: Path = ROOT) -> subprocess.Popen[str]:
-    """So many processes of this Python, in a session of their own."""
-    environment = {**os.environ, "NUMBA_NUM_THREADS": "1"}
+def start(ranks: int, *arguments: str | Path, folder: Path = ROOT, threads: int = 1) -> subprocess.Popen[str]:
+    """So many processes of this Python, of so many threads each, in a session of their own."""
+    environment = {**os.environ, "NUMBA_NUM_THREADS": str(threads)}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     return subprocess.Popen(
         [LAUNCHER, "-n", str(ranks), sys.executable, *map(str, arguments)],
@@ -36,9 +36,11 @@ def start(ranks: int, *arguments: str | Path, folder: Path = ROOT) -> subprocess
     )
 
 
-def together(ranks: int, *arguments: str | Path, folder: Path = ROOT, seconds: float = 240.0) -> tuple[int, str, str]:
+def together(
+    ranks: int, *arguments: str | Path, folder: Path = ROOT, seconds: float = 240.0, threads: int = 1
+) -> tuple[int, str, str]:
     """Status, output and errors of so many processes, none of which outlives this."""
-    process = start(ranks, *arguments, folder=folder)
+    process = start(ranks, *arguments, folder=folder, threads=threads)
     try:
         out, errors = process.communicate(timeout=seconds)
     finally:
