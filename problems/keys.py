@@ -201,7 +201,7 @@ def kind(annotation: Any, metadata: tuple[Any, ...] = ()) -> str:
         return f"list of numbers{_range(get_args(_flat(arguments[0]))[1:])}"
     if _is_table(annotation):
         return "table"
-    names = {str: "text", float: "number", int: "whole number"}
+    names = {str: "text", float: "number", int: "whole number", bool: "`true` or `false`"}
     return f"{names[annotation]}{_range(metadata)}"
 
 

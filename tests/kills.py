@@ -36,6 +36,7 @@ CASES: dict[str, list[str]] = {
     "lqr euler": ["--cells", "x=16", "--cells", "u=16", "--until", "time=2", "--scheme", "euler", "--step", "0.05"],
     "lqr fisher-rao": ["--cells", "x=16", "--cells", "u=16", "--until", "time=20", "--flow", "fisher-rao"],
     "lqr mirror": ["--cells", "x=16", "--cells", "u=16", "--until", "time=9", "--flow", "mirror", "--step", "0.3"],
+    "mixture": ["--cells", "a=48", "--until", "time=2"],
     "mountain_car": ["--cells", "position=12", "--cells", "velocity=11", "--cells", "force=9", "--until", "time=0.5"],
     "navigation": ["--cells", "x=7", "--cells", "y=7", "--cells", "vx=5", "--cells", "vy=5", "--until", "time=0.5"],
     "pendulum": ["--cells", "theta=12", "--cells", "speed=11", "--cells", "torque=9", "--until", "time=2"],

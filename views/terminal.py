@@ -149,6 +149,9 @@ def _temperature(run: Run) -> str:
     return f"0, the costs alone ({stated} in the problem)"
 
 
+NO_GAUSSIAN = ", to the optimum of all policies, of which no Gaussian need be"
+
+
 def _series_rows(run: Run) -> list[tuple[str, str]]:
     series, attributes = run.series, run.attributes
     steps, rejected = attributes.get("steps", "unknown"), attributes.get("rejected_steps", "unknown")
@@ -168,7 +171,7 @@ def _series_rows(run: Run) -> list[tuple[str, str]]:
         ("steps", f"{steps} ({rejected} rejected{fallen}), {evaluations} evaluations"),
         ("flow time", f"{series['time'][-1]:.6g}, in {len(series['time'])} rows"),
         ("value", change("value_rho")),
-        ("gap", change("gap") + (", to the optimum of all policies, of which no Gaussian need be" if parametric else "")),
+        ("gap", change("gap") + (NO_GAUSSIAN if parametric else "")),
         ("largest gap", change("gap_sup")),
         *cooled,
         ("observed rate", number_text(float(series["rate_observed"][-1]))),

@@ -105,6 +105,8 @@ CASES: dict[str, Case] = {
     "exponential": ("lqr", {**LQR, "set": {"dynamics.x": '"0.9*x"'}}, {"scheme": "exponential", "accuracy": 1e-4}),
     **{f"flow {name}": ("lqr", LQR, {"flow": name}) for name in ("fisher-rao", "wasserstein-fisher-rao")},
     **{f"flow {name}": ("lqr", LQR, {"flow": name, "step": 0.1}) for name in ("mirror", "proximal")},
+    "flow gaussian": ("lqr", LQR, {"flow": "gaussian"}),
+    "flow gaussian, fixed": ("lqr", LQR, {"flow": "gaussian", "scheme": "euler", "step": 0.05}),
     "flow policy-iteration": ("lqr", LQR, {"flow": "policy-iteration", "step": 1.0}),
     "double_integrator": ("double_integrator", {}, {}),
     "grid_world": ("grid_world", {}, {"flow": "mirror", "step": 0.1}),

@@ -1,4 +1,4 @@
-"""Means and standard deviations of Gaussian policies, or of particles, at one state in flow time, beside the optimum's."""
+"""Means and standard deviations of Gaussians, or of particles, at one state in flow time, beside the optimum's."""
 
 from __future__ import annotations
 
