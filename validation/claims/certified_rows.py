@@ -56,7 +56,7 @@ def _compared(
 
 
 def _of_sup_norm(evidence: Evidence) -> list[tuple[FloatArray, FloatArray]]:
-    largest, time = evidence.largest_gap, evidence.run.series["time"]
+    largest, time = _positive(evidence.largest_gap), evidence.run.series["time"]
     found = [(2.0 * evidence.alpha_now * _share(evidence, largest), np.zeros_like(largest))]
     for issued in evidence.certificates:
         for one in issued.sup_norm:
@@ -68,7 +68,7 @@ def _of_sup_norm(evidence: Evidence) -> list[tuple[FloatArray, FloatArray]]:
 
 def _along_rho(evidence: Evidence) -> list[tuple[FloatArray, FloatArray]]:
     series, gamma, tau = evidence.run.series, evidence.discount, evidence.temperature
-    gap, found = series["gap"], [(np.zeros_like(series["gap"]), np.zeros_like(series["gap"]))]
+    gap, found = _positive(series["gap"]), [(np.zeros_like(series["gap"]), np.zeros_like(series["gap"]))]
     for issued in evidence.certificates:
         for one in issued.later:
             own = one.weight * gamma**2 * evidence.largest_gap**2 / (8.0 * tau * (1.0 - gamma))
@@ -78,6 +78,11 @@ def _along_rho(evidence: Evidence) -> list[tuple[FloatArray, FloatArray]]:
             level = square + one.beyond + 2.0 * np.sqrt(square * one.beyond)
             found.append((np.where(series["time"] >= issued.time, rate, 0.0), level))
     return found
+
+
+def _positive(values: FloatArray) -> FloatArray:
+    """No number where nothing is left: such rows are not judged."""
+    return np.asarray(np.where(values > 0.0, values, np.nan))
 
 
 def _share(evidence: Evidence, reach: FloatArray) -> FloatArray:

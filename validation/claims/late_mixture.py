@@ -176,7 +176,12 @@ def _from_lambda(evidence: Evidence) -> tuple[list[Measurement], dict[str, float
 
 
 def _left_open(evidence: Evidence, weights: FloatArray, open_part: FloatArray, carrying: BoolArray, dt: float) -> float:
-    """The mean of what is left open in the states that carry the gap at dt past the time of the weights."""
+    """The mean of what is left open in the states that carry the gap at dt past the time of the weights.
+
+    No number where none does.
+    """
+    if not carrying.any():
+        return float("nan")
     lam = evidence.spectral_gaps[carrying]
     decayed = weights[carrying] * np.exp(-2.0 * (lam - lam.min()) * dt)
     return float(np.add.reduce(decayed * open_part[carrying]) / np.add.reduce(decayed))

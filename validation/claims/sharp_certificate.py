@@ -137,7 +137,8 @@ def _instants(evidence: Evidence) -> Measurement | None:
     ratio = np.where(observed > 0.0, guaranteed / np.where(observed > 0.0, observed, 1.0), np.inf)
     worst = int(np.argmax(np.where(meant, ratio - share, -np.inf)))
     quantity, where = "guaranteed over actual dissipation", f"t = {known[worst].time:.4g}"
-    return Measurement(quantity, ratio[worst], 1.0, "<=", where, rounding=share[worst])
+    slack = inflatable(1.0, float(ratio[meant].max()))
+    return Measurement(quantity, ratio[worst], 1.0, "<=", where, rounding=share[worst], slack=slack)
 
 
 def _formed_again(evidence: Evidence) -> list[Measurement]:
