@@ -2,13 +2,13 @@
 
     bytes = process + transition + 8 pairs x arrays + lines + Bellman matrices
 
-The process is what Python, NumPy, SciPy, numba and the loaded kernels occupy.  Arrays are those of
-state-action pairs alive at once: cost, first policy, optimal Q, Q of one policy, and the buffers of the
-time scheme; where the temperature falls further optima.  Lines are what threads have at hand of cells along an action
-axis, and arrays of cells as such; they count where a few states have very many actions.  Bellman matrices are the compressed rows of P^pi of two
-policies and, with the dense solver, of P^pi, its factors, and the factors of the policy before; where values
-are smoothed P^pi is multiplied out from one more matrix.  The Krylov solver keeps its basis and, for rows of few
-entries, incomplete factors.
+The process is what Python, NumPy, SciPy, numba and the loaded kernels occupy. Arrays are those of state-action
+pairs alive at once: cost, first policy, optimal Q, Q of one policy, and the buffers of the time scheme; where the
+temperature falls further optima. Lines are what threads have at hand of cells along an action axis, and arrays of
+cells as such; they count where a few states have very many actions. Bellman matrices are the compressed rows of
+P^pi of two policies and, with the dense solver, of P^pi, its factors, and the factors of the policy before; where
+values are smoothed P^pi is multiplied out from one more matrix. The Krylov solver keeps its basis and, for rows of
+few entries, incomplete factors.
 """
 
 from __future__ import annotations

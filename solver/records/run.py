@@ -13,6 +13,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.brief import briefly
 from wpoflow.core.display import Displayed
+from wpoflow.core.optional import optional
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.layout import BOUND, OPTIMUM_ARRAYS, OPTIMUM_ATTRIBUTES, SCHEMA_VERSION, variables
 from wpoflow.solver.records.series import SINCE
@@ -234,10 +235,7 @@ class Run(Displayed):
         ImportError
             xarray is not installed (``pip install "wpoflow[xarray]"``).
         """
-        try:
-            import xarray
-        except ImportError as error:
-            raise ImportError('to_xarray needs xarray: pip install "wpoflow[xarray]"') from error
+        xarray = optional("xarray", "to_xarray needs xarray", "xarray")
 
         table = variables(self.states, self.actions)
         groups: dict[str, dict[str, Any]] = {"": {}}

@@ -41,11 +41,50 @@ Arrays = Mapping[str, FloatArray | IntArray]
 STATUSES = ("complete", "interrupted", "failed")
 
 _SERIES_CHUNK = 128
-_CHECKED: dict[str, Any] = {"fletcher32": True}  # of series: with every row that is flushed they would be compressed anew
+_CHECKED: dict[str, Any] = {
+    "fletcher32": True
+}  # of series: with every row that is flushed they would be compressed anew
 _FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True, **_CHECKED}
 
 
-class RunWriter:
+class Writer:
+    """What is told of a run as it goes, up to its end."""
+
+    def close(
+        self,
+        status: str,
+        stop_reason: str,
+        attributes: Attributes | None = None,
+        end_state: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Finish the file: last attributes, end state, trailer, rename.
+
+        Parameters
+        ----------
+        status : {"complete", "interrupted", "failed"}
+        stop_reason : str
+            A sentence.
+        attributes : mapping, optional
+            Counters and times: wall_seconds, compile_seconds, steps, rejected_steps ...
+        end_state : mapping, optional
+            Arrays, numbers and texts from which the run can be extended.
+
+        Raises
+        ------
+        ValueError
+            Unknown status.
+        OSError
+            The disk is full or the file cannot be renamed; the ``.part`` file stays.
+        """
+        if status not in STATUSES:
+            raise ValueError(f"status {status!r}; choose one of {', '.join(STATUSES)}")
+        self._finish({**(attributes or {}), "status": status, "stop_reason": stop_reason}, end_state)
+
+    def _finish(self, attributes: Attributes, end_state: Mapping[str, Any] | None) -> None:
+        raise NotImplementedError
+
+
+class RunWriter(Writer):
     """Write a run as it goes.
 
     Parameters
@@ -175,36 +214,10 @@ class RunWriter:
         rows: dict[str, Any] = {name: _stored(group[name], group["value"].shape) for name in ("q", "policy")}
         return replace(known, **rows)
 
-    def close(
-        self,
-        status: str,
-        stop_reason: str,
-        attributes: Attributes | None = None,
-        end_state: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Finish the file: last attributes, end state, trailer, rename.
-
-        Parameters
-        ----------
-        status : {"complete", "interrupted", "failed"}
-        stop_reason : str
-            A sentence.
-        attributes : mapping, optional
-            Counters and times: wall_seconds, compile_seconds, steps, rejected_steps ...
-        end_state : mapping, optional
-            Arrays, numbers and texts from which the run can be extended.
-
-        Raises
-        ------
-        ValueError
-            Unknown status.
-        OSError
-            The disk is full or the file cannot be renamed; the ``.part`` file stays.
-        """
-        if status not in STATUSES:
-            raise ValueError(f"status {status!r}; choose one of {', '.join(STATUSES)}")
+    def _finish(self, attributes: Attributes, end_state: Mapping[str, Any] | None) -> None:
+        """See `Writer`."""
         with self._written(RECORD_BYTES):
-            self._file.attrs.update({**(attributes or {}), "status": status, "stop_reason": stop_reason})
+            self._file.attrs.update(attributes)
             self._digests.keep(self._file)
         self._close()
         if end_state is not None:
@@ -273,7 +286,7 @@ class RunWriter:
             self._scales[path] = data
 
 
-class SendingWriter:
+class SendingWriter(Writer):
     """The writer of a process that writes nothing: it sends its rows to the one that does, as that asks for them.
 
     Parameters
@@ -297,14 +310,8 @@ class SendingWriter:
         """See `RunWriter`."""
         send_rows(policy)
 
-    def close(
-        self,
-        status: str,
-        stop_reason: str,
-        attributes: Attributes | None = None,
-        end_state: Mapping[str, Any] | None = None,
-    ) -> None:
-        """See `RunWriter`."""
+    def _finish(self, attributes: Attributes, end_state: Mapping[str, Any] | None) -> None:
+        """See `Writer`."""
         for array in (end_state or {}).values():
             send_rows(array)
 
