@@ -235,7 +235,7 @@ class Run(Displayed):
         ImportError
             xarray is not installed (``pip install "wpoflow[xarray]"``).
         """
-        xarray = optional("xarray", "to_xarray needs xarray", "xarray")
+        library = optional("xarray", "to_xarray needs xarray", "xarray")
 
         table = variables(self.states, self.actions)
         groups: dict[str, dict[str, Any]] = {"": {}}
@@ -248,8 +248,9 @@ class Run(Displayed):
         attributes: dict[str, Attributes] = {"": self.attributes}
         if self.optimum is not None:
             attributes["optimum"] = {name: getattr(self.optimum, name) for name in OPTIMUM_ATTRIBUTES}
-        return xarray.DataTree.from_dict(
-            {f"/{name}": xarray.Dataset(group, attrs=attributes.get(name)) for name, group in groups.items()}
+        found: xarray.DataTree = library.DataTree.from_dict(
+        return found
+            {f"/{name}": library.Dataset(group, attrs=attributes.get(name)) for name, group in groups.items()}
         )
 
 

@@ -123,10 +123,11 @@ class Study(Displayed):
         ImportError
             xarray is not installed (``pip install "wpoflow[xarray]"``).
         """
-        xarray = optional("xarray", "to_xarray needs xarray", "xarray")
+        library = optional("xarray", "to_xarray needs xarray", "xarray")
         parts = {name: (array.dims, array.values, dict(array.attributes)) for name, array in self.arrays.items()}
         coordinates = {name: parts.pop(name) for name in self.coordinates()}
-        return xarray.Dataset(parts, coordinates, dict(self.attributes))
+        found: xarray.Dataset = library.Dataset(parts, coordinates, dict(self.attributes))
+        return found
 
     def failures(self) -> list[tuple[dict[str, Any], str]]:
         """Of each point that failed its values and its sentence."""
