@@ -249,9 +249,9 @@ class Run(Displayed):
         if self.optimum is not None:
             attributes["optimum"] = {name: getattr(self.optimum, name) for name in OPTIMUM_ATTRIBUTES}
         found: xarray.DataTree = library.DataTree.from_dict(
-        return found
             {f"/{name}": library.Dataset(group, attrs=attributes.get(name)) for name, group in groups.items()}
         )
+        return found
 
 
 def axis_arrays(states: Grid, actions: Grid) -> dict[str, FloatArray | IntArray]:
