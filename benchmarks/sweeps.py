@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.machine import load
 from wpoflow.problems.load import load_problem
 from wpoflow.solver.runs.evolve import evolve
-from wpoflow.studies.sweep.study import sweep
+from wpoflow.validation.sweep import sweep
 
 CASES: dict[str, dict[str, Any]] = {
     "bandit": {"cells": {"a": 64}, "until": {"time": 5.0}},

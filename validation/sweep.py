@@ -19,8 +19,7 @@ from wpoflow.solver.records.run import Run
 from wpoflow.solver.records.settings import Until
 from wpoflow.studies.sweep.engine import Executor
 from wpoflow.studies.sweep.result import Study
-from wpoflow.studies.sweep.study import Progress
-from wpoflow.studies.sweep.study import sweep as sweep_runs
+from wpoflow.studies.sweep.study import Progress, Sweep, swept
 from wpoflow.studies.sweep.values import StudyError
 from wpoflow.validation.comparison import rates_of
 from wpoflow.validation.constants.spectral_gap import SpectrumError
@@ -99,25 +98,23 @@ def sweep(
     KeyboardInterrupt
         A signal asked to stop; the same call goes on.
     """
-    return sweep_runs(
-        problem,
-        over,
-        together=together,
-        set=set,
-        cells=cells,
-        until=until,
-        flow=flow,
-        scheme=scheme,
-        step=step,
-        accuracy=accuracy,
-        folder=folder,
-        executor=executor,
-        jobs=jobs,
-        shard=shard,
-        measures=chosen_measures(measures),
-        checkpoint=checkpoint,
-        retry=retry,
-        progress=progress,
+    return swept(
+        Sweep(
+            problem=problem,
+            over=over,
+            together=together,
+            set=set,
+            cells=cells,
+            settings={"until": until, "flow": flow, "scheme": scheme, "step": step, "accuracy": accuracy},
+            folder=folder,
+            executor=executor,
+            jobs=jobs,
+            shard=shard,
+            measures=chosen_measures(measures),
+            checkpoint=checkpoint,
+            retry=retry,
+            progress=progress,
+        )
     )
 
 

@@ -137,7 +137,7 @@ class SlabOperator:
     ) -> None:
         self._local, self._entries, self._reach, self._slab = local, entries, reach, slab
         self._by_runs = by_runs
-        self.n_states = slab.n_states
+        self.n_states, self.nodes = slab.n_states, local.smoothing.size
         corners = local.stencil.offsets.size if _over_pairs(local) else 1
         self.work = entries * corners + local.smoothing.work
 

@@ -14,6 +14,7 @@ from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.brief import briefly
 from wpoflow.core.display import Displayed
 from wpoflow.core.memory import needed_by
+from wpoflow.core.optional import optional
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.records.layout import BOUND, OPTIMUM_ARRAYS, OPTIMUM_ATTRIBUTES, SCHEMA_VERSION, variables
 from wpoflow.solver.records.series import SINCE
@@ -286,10 +287,7 @@ class Run(Displayed):
             return self._to_xarray()
 
     def _to_xarray(self) -> xarray.DataTree:
-        try:
-            import xarray
-        except ImportError as error:
-            raise ImportError('to_xarray needs xarray: pip install "wpoflow[xarray]"') from error
+        library = optional("xarray", "to_xarray needs xarray", "xarray")
 
         table = variables(self.states, self.actions, {} if self.snapshots is None else self.snapshots.lengths)
         groups: dict[str, dict[str, Any]] = {"": {}}
@@ -302,9 +300,10 @@ class Run(Displayed):
         attributes: dict[str, Attributes] = {"": self.attributes}
         if self.optimum is not None:
             attributes["optimum"] = {name: getattr(self.optimum, name) for name in OPTIMUM_ATTRIBUTES}
-        return xarray.DataTree.from_dict(
-            {f"/{name}": xarray.Dataset(group, attrs=attributes.get(name)) for name, group in groups.items()}
+        found: xarray.DataTree = library.DataTree.from_dict(
+            {f"/{name}": library.Dataset(group, attrs=attributes.get(name)) for name, group in groups.items()}
         )
+        return found
 
 
 def axis_arrays(states: Grid, actions: Grid) -> dict[str, FloatArray | IntArray]:

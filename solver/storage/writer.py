@@ -46,7 +46,44 @@ _CHECKED: dict[str, Any] = {"fletcher32": True}
 _FILTERS: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True, **_CHECKED}
 
 
-class RunWriter:
+class Writer:
+    """What is told of a run as it goes, up to its end."""
+
+    def close(
+        self,
+        status: str,
+        stop_reason: str,
+        attributes: Attributes | None = None,
+        end_state: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Finish the file: last attributes, end state, trailer, rename.
+
+        Parameters
+        ----------
+        status : {"complete", "interrupted", "failed"}
+        stop_reason : str
+            A sentence.
+        attributes : mapping, optional
+            Counters and times: wall_seconds, compile_seconds, steps, rejected_steps ...
+        end_state : mapping, optional
+            Arrays, numbers and texts from which the run can be extended.
+
+        Raises
+        ------
+        ValueError
+            Unknown status.
+        OSError
+            The disk is full or the file cannot be renamed; the ``.part`` file stays.
+        """
+        if status not in STATUSES:
+            raise ValueError(f"status {status!r}; choose one of {', '.join(STATUSES)}")
+        self._finish({**(attributes or {}), "status": status, "stop_reason": stop_reason}, end_state)
+
+    def _finish(self, attributes: Attributes, end_state: Mapping[str, Any] | None) -> None:
+        raise NotImplementedError
+
+
+class RunWriter(Writer):
     """Write a run as it goes.
 
     Parameters
@@ -195,36 +232,10 @@ class RunWriter:
         rows: dict[str, Any] = {name: _stored(group[name], group["value"].shape) for name in ("q", "policy")}
         return replace(known, **rows)
 
-    def close(
-        self,
-        status: str,
-        stop_reason: str,
-        attributes: Attributes | None = None,
-        end_state: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Finish the file: last attributes, end state, trailer, rename.
-
-        Parameters
-        ----------
-        status : {"complete", "interrupted", "failed"}
-        stop_reason : str
-            A sentence.
-        attributes : mapping, optional
-            Counters and times: wall_seconds, compile_seconds, steps, rejected_steps ...
-        end_state : mapping, optional
-            Arrays, numbers and texts from which the run can be extended.
-
-        Raises
-        ------
-        ValueError
-            Unknown status.
-        OSError
-            The disk is full or the file cannot be renamed; the ``.part`` file stays.
-        """
-        if status not in STATUSES:
-            raise ValueError(f"status {status!r}; choose one of {', '.join(STATUSES)}")
+    def _finish(self, attributes: Attributes, end_state: Mapping[str, Any] | None) -> None:
+        """See `Writer`."""
         with self._written(RECORD_BYTES):
-            self._file.attrs.update({**(attributes or {}), "status": status, "stop_reason": stop_reason})
+            self._file.attrs.update(attributes)
             self._digests.keep(self._file)
         self._close()
         if end_state is not None:
@@ -293,7 +304,7 @@ class RunWriter:
             self._scales[path] = data
 
 
-class SendingWriter:
+class SendingWriter(Writer):
     """The writer of a process that writes nothing: it sends its rows to the one that does, as that asks for them.
 
     Parameters
@@ -324,14 +335,8 @@ class SendingWriter:
         for array in (policy, *(parameters or {}).values()):
             send_rows(array)
 
-    def close(
-        self,
-        status: str,
-        stop_reason: str,
-        attributes: Attributes | None = None,
-        end_state: Mapping[str, Any] | None = None,
-    ) -> None:
-        """See `RunWriter`."""
+    def _finish(self, attributes: Attributes, end_state: Mapping[str, Any] | None) -> None:
+        """See `Writer`."""
         for array in (end_state or {}).values():
             send_rows(array)
 

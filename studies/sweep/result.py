@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wpoflow.core.display import Displayed
+from wpoflow.core.optional import optional
 from wpoflow.core.text import did_you_mean
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.storage.writer import open_run
@@ -122,13 +123,11 @@ class Study(Displayed):
         ImportError
             xarray is not installed (``pip install "wpoflow[xarray]"``).
         """
-        try:
-            import xarray
-        except ImportError as error:
-            raise ImportError('to_xarray needs xarray: pip install "wpoflow[xarray]"') from error
+        library = optional("xarray", "to_xarray needs xarray", "xarray")
         parts = {name: (array.dims, array.values, dict(array.attributes)) for name, array in self.arrays.items()}
         coordinates = {name: parts.pop(name) for name in self.coordinates()}
-        return xarray.Dataset(parts, coordinates, dict(self.attributes))
+        found: xarray.Dataset = library.Dataset(parts, coordinates, dict(self.attributes))
+        return found
 
     def failures(self) -> list[tuple[dict[str, Any], str]]:
         """Of each point that failed its values and its sentence."""

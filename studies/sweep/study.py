@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from wpoflow.core.text import one_line
 from wpoflow.problems.problem_file import names_file
-from wpoflow.solver.records.settings import Until
 from wpoflow.solver.storage.atomic import RunFileError, check_output
 from wpoflow.studies.sweep.collect import collected, from_files
 from wpoflow.studies.sweep.engine import Executor, in_this_process, through, with_processes
@@ -99,34 +98,34 @@ def asked_for(plan: Plan, folder: str | Path, points: list[Point] | None = None,
     return Asked(plan, points, where, as_tasks(by_name, where, **how), by_name)
 
 
-def sweep(
-    problem: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-    over: Mapping[str, Any] | None = None,
-    *,
-    together: Sequence[Mapping[str, Any]] = (),
-    set: Mapping[str, Any] | None = None,
-    cells: Mapping[str, int] | None = None,
-    until: Until | None = None,
-    flow: str | None = None,
-    scheme: str | None = None,
-    step: float | None = None,
-    accuracy: float | None = None,
-    folder: str | os.PathLike[str] | None = None,
-    executor: Executor | None = None,
-    jobs: int = 1,
-    shard: str | tuple[int, int] | None = None,
-    measures: Mapping[str, str] | None = None,
-    checkpoint: float | None = None,
-    retry: bool = False,
-    progress: Progress | None = None,
-) -> Study:
-    """Run every point; see `validation.sweep.sweep`, where ``measures`` are names."""
-    settings = {"until": until, "flow": flow, "scheme": scheme, "step": step, "accuracy": accuracy}
-    plan = plan_of(problem, over, together, set=set, cells=cells, settings=settings)
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What is asked of a sweep; see `validation.sweep.sweep`, where ``measures`` are names."""
+
+    problem: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+    over: Mapping[str, Any] | None = None
+    together: Sequence[Mapping[str, Any]] = ()
+    set: Mapping[str, Any] | None = None
+    cells: Mapping[str, int] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    folder: str | os.PathLike[str] | None = None
+    executor: Executor | None = None
+    jobs: int = 1
+    shard: str | tuple[int, int] | None = None
+    measures: Mapping[str, str] = field(default_factory=dict)
+    checkpoint: float | None = None
+    retry: bool = False
+    progress: Progress | None = None
+
+
+def swept(sweep: Sweep) -> Study:
+    """Run every point."""
+    problem = sweep.problem
+    plan = plan_of(problem, sweep.over, sweep.together, set=sweep.set, cells=sweep.cells, settings=sweep.settings)
     first = problem if isinstance(problem, str | os.PathLike) else plan.problems[0]
-    where = default_folder(os.fspath(first)) if folder is None else Path(folder)
-    asked = asked_for(plan, where, measures=dict(measures or {}), checkpoint=checkpoint, retry=retry)
-    return carry_out_all(asked, executor=executor, jobs=jobs, shard=shard, progress=progress)
+    where = default_folder(os.fspath(first)) if sweep.folder is None else Path(sweep.folder)
+    asked = asked_for(plan, where, measures=dict(sweep.measures), checkpoint=sweep.checkpoint, retry=sweep.retry)
+    return carry_out_all(asked, executor=sweep.executor, jobs=sweep.jobs, shard=sweep.shard, progress=sweep.progress)
 
 
 def carry_out_all(

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from tests.studies.sweep.studies import COMMAND, OVER, SMALL, differences
 from wpoflow.studies.sweep import engine
 from wpoflow.studies.sweep.engine import SweepError, threads_each
 from wpoflow.studies.sweep.result import Study
-from wpoflow.studies.sweep.study import sweep as sweep_with
+from wpoflow.studies.sweep.study import Sweep, swept
 from wpoflow.studies.sweep.task import carry_out
 from wpoflow.studies.sweep.values import StudyError
 
@@ -66,16 +67,15 @@ def test_processes_give_the_same_and_one_that_is_lost_costs_nothing_else(
     monkeypatch.setenv("DEADLY", str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     folder = tmp_path / "out"
-    found = sweep_with(
-        "bandit", TWO, folder=folder, jobs=2, measures={"deadly": "tests.studies.sweep.studies:deadly_once"}, **SMALL
-    )
+    how: dict[str, Any] = {**SMALL, "settings": {"until": SMALL["until"]}}
+    del how["until"]
+    asked = Sweep(problem="bandit", over=TWO, folder=folder, jobs=2, **how)
+    found = swept(replace(asked, measures={"deadly": "tests.studies.sweep.studies:deadly_once"}))
     assert found.counts == {"complete": 2}
     np.testing.assert_array_equal(found["measured"], found["gap"].max(axis=1))
     alone = wpo.sweep("bandit", TWO, folder=tmp_path / "alone", **SMALL)
     np.testing.assert_array_equal(found["gap"], alone["gap"])
-    lost = sweep_with(
-        "bandit", TWO, folder=folder, jobs=2, measures={"cold": "tests.studies.sweep.studies:deadly_when_cold"}, **SMALL
-    )
+    lost = swept(replace(asked, measures={"cold": "tests.studies.sweep.studies:deadly_when_cold"}))
     assert lost.status.tolist() == ["failed", "complete"]
     assert lost["stop_reason"][0] == "its process was lost twice, as for want of memory"
 
