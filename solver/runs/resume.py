@@ -209,7 +209,9 @@ def _reopened(
         begun = run.problem_arrays.get("initial_policy") if start.initial else None
         folder.begin(start, run.optimum, None if begun is None else begun.astype(np.float64, copy=False))
         for index in range(last.snapshots):
-            folder.keep_snapshot(index, float(kept.time[index]), kept.value_at(index), kept.policy_at(index))
+            value, policy = kept.value_at(index), kept.policy_at(index)
+            rows = {name: kept.parameter(name, index).reshape(value.size, -1) for name in kept.parameters}
+            folder.keep_snapshot(index, float(kept.time[index]), value, policy, rows)
         folder.keep_state(last)
     return start
 
