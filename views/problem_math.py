@@ -214,12 +214,13 @@ class _Statement:
         first = row("<msub><mi>π</mi><mn>0</mn></msub>", fenced(row(action, *given)))
         if "initial.policy_density" in self.found:
             shown.append(Equation("first policy", _equation(first, "∝", self.found["initial.policy_density"])))
-        for key, words in (("policy_mean", "mean"), ("policy_covariance", "covariance")):
+        for key, letter in (("policy_mean", "m"), ("policy_covariance", "C")):
             for name, entry in self.found.items():
                 if name == f"initial.{key}" or name.startswith(f"initial.{key}."):
-                    of = name.removeprefix(f"initial.{key}").removeprefix(".")
-                    label = f"{words} of the first policy{of and f', {of}'}"
-                    shown.append(Equation(f"{label}, a Gaussian", _sum(entry)))
+                    of = name.removeprefix(f"initial.{key}").removeprefix(".").replace(",", " ")
+                    left = f"<msub><mi>{letter}</mi><mtext>{of}</mtext></msub>" if of else f"<mi>{letter}</mi>"
+                    what = "first policy" if letter == "m" else "its covariance"
+                    shown.append(Equation(what, _equation(left, "=", entry)))
         return shown
 
 

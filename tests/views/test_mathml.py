@@ -146,6 +146,13 @@ def test_the_gallery_is_stated_in_full(name: str) -> None:
     assert any("normal variables" in remark for remark in remarks(stated)) == noisy
 
 
+def test_a_gaussian_first_policy_is_stated_by_its_moments() -> None:
+    stated = equations(read_problem("mixture"))
+    one = [equation for equation in stated if equation.what in ("first policy", "its covariance")]
+    shown = ["".join("".join(ElementTree.fromstring(p).itertext()) for p in equation.pieces) for equation in one]
+    assert shown == ["m=0", "C=0.5"]
+
+
 def test_noise_stands_outside_of_cases_and_sums() -> None:
     problem = read_problem("lqr", set={"dynamics.x": '"where(x > 0, x, u)"', "noise.x": '"0.1 + 0.1*x**2"'})
     (found,) = [equation for equation in equations(problem) if equation.what == "next state"]

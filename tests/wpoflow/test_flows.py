@@ -83,6 +83,23 @@ def test_a_run_of_logarithms_that_is_extended_is_the_longer_run(call: Call, name
     assert not [name for name in differences(Path("whole.h5"), Path("part.h5")) if name.startswith("optimum")]
 
 
+@pytest.mark.parametrize("components", [1, 2])
+def test_a_run_of_gaussians_that_is_extended_is_the_longer_run(call: Call, components: int) -> None:
+    """Its parameters, too: those of snapshots before and after the first end."""
+    own = ["--flow", "gaussian", "--set", f"flow.components={components}", "--step", "0.125"]
+    how = ["run", *SMALL, *own, "--set", "record.snapshots.times=[0.0, 0.5, 1.5]", "--quiet"]
+    assert call(*how, "--until", "2.0", "-o", "whole.h5")[0] == 0
+    assert call(*how, "--until", "1.0", "-o", "part.h5")[0] == 0
+    assert call("resume", "part.h5", "--until", "2.0", "--quiet")[0] == 0
+    whole, part = open_run("whole.h5").snapshots, open_run("part.h5").snapshots
+    assert whole is not None
+    assert part is not None
+    assert whole.parameters == part.parameters
+    for name in whole.parameters:
+        np.testing.assert_array_equal(whole.parameter(name)[-1], part.parameter(name)[-1])
+        np.testing.assert_array_equal(whole.parameter(name)[0], part.parameter(name)[0])
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
