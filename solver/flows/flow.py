@@ -227,6 +227,8 @@ def as_flow(mdp: GridMDP, flow: AnyFlow, parameters: Mapping[str, Any] | None = 
     if isinstance(flow, str):
         kind = flow_class(flow)
         check_suitable(kind, flow, mdp.actions)
+        if missing := [key for key in FLOWS[flow].required if key not in (parameters or {})]:
+            raise ValueError(f"flow {flow!r}: {' and '.join(missing)} must be given: make a {kind.__name__} with them")
         return kind(mdp, **(parameters or {}))
     if isinstance(flow, Flow):
         if not _alike(getattr(flow, "mdp", mdp), mdp):

@@ -33,23 +33,15 @@ Scalar = str | int | float
 
 GROUPS = ("optimum", "snapshot", "problem")
 LEAST_SCHEMA = 1
-MOST_ROWS = {"time": MAX_ROWS + 2, "snapshot_time": MAX_SNAPSHOTS + 2}
-"""By dimension."""
-MOST_BYTES = 1 << 29
-"""Of everything that is read when a file is opened: series, axes and masses, whatever they are compressed to."""
-FILTERED = 4
-"""Copies of a chunk, at most, that HDF5 holds while it unpacks it."""
-LONGEST_TEXT = 1 << 22
-"""Of an attribute."""
+MOST_ROWS = {"time": MAX_ROWS + 2, "snapshot_time": MAX_SNAPSHOTS + 2}  # by dimension
+MOST_BYTES = 1 << 29  # of all that is read when a file is opened, series, axes and masses, unpacked
+FILTERED = 4  # copies of a chunk, at most, that HDF5 holds while it unpacks it
+LONGEST_TEXT = 1 << 22  # of an attribute
 MOST_ATTRIBUTES = 1000
-MARKS = ("run_id", "wall_seconds", "digests")
-"""Attributes that no two files have in common."""
-FORMER_TEXTS = ("accuracy", "step")
-"""Numbers that schema 1 has as texts."""
-DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError)
-"""What h5py raises for the many ways a file can be wrong."""
-LOST = (*DAMAGE, MemoryError)
-"""The same of a file whose sizes may be wrong, too."""
+MARKS = ("run_id", "wall_seconds", "digests")  # attributes that no two files have in common
+FORMER_TEXTS = ("accuracy", "step")  # numbers that schema 1 has as texts
+DAMAGE = (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError)  # of h5py
+LOST = (*DAMAGE, MemoryError)  # the same of a file whose sizes may be wrong, too
 
 
 class Contents:

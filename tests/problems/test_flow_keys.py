@@ -34,7 +34,8 @@ def test_the_weight_has_a_default_where_there_is_one() -> None:
 @pytest.mark.parametrize("name", FLOWS)
 def test_the_resolved_text_of_every_flow_reads_back_as_itself(name: str) -> None:
     step = f"step = {FLOWS[name].step or 0.5}" if name in own_step_flows() else ""
-    problem = parse_problem(with_flow(f'kind = "{name}"\n{step}'))
+    given = "\n".join(f"{key} = {value}" for key, value in FLOWS[name].required.items())
+    problem = parse_problem(with_flow(f'kind = "{name}"\n{step}\n{given}'))
     assert parse_problem(problem.text).flow == problem.flow
     settings = Settings(flow=problem.flow)
     assert Settings.parse(settings.text()) == settings
@@ -113,5 +114,5 @@ def test_another_flow_leaves_the_keys_of_the_file_that_were_of_its_own(tmp_path:
 
 def test_the_table_of_keys_says_whose_they_are() -> None:
     found = described()
-    assert found["flow.beta"].default == "1 for `wasserstein-fisher-rao`"
+    assert found["flow.beta"].default == "1 for `gaussian`; 1 for `wasserstein-fisher-rao`"
     assert all(f'"{name}"' in found["flow.kind"].given for name in FLOWS)

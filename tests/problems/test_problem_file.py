@@ -75,7 +75,8 @@ def test_choices_are_those_of_the_registry() -> None:
     for key, names in (("flow.scheme", scheme_names()), ("flow.kind", tuple(FLOWS))):
         for name in names:
             step = {"flow.step": FLOWS[name].step or 0.1} if name in own_step_flows() else {}
-            parse_problem(changed({key: name, **step}))
+            given = {f"flow.{own}": value for own, value in FLOWS[name].required.items()} if name in FLOWS else {}
+            parse_problem(changed({key: name, **step, **given}))
         with pytest.raises(ProblemError, match=f"{key}: 'none' is not a .*{names[-1]}"):
             parse_problem(changed({key: "none"}))
 

@@ -63,4 +63,5 @@ def test_the_error_is_told_where_the_eigensolver_sees_rounding_only() -> None:
 def test_guarantees_are_formed_again_far_beyond_double_precision(seed: int, scheme: str) -> None:
     """Spectral gaps below 1e-16 of the largest rate; and cells whose g underflows where p does not."""
     found = outcome(seed, scheme, briefly=True)
-    assert [finding.verdict for finding in found.findings] == [Verdict.HOLDS], [f.reason for f in found.findings]
+    assert {finding.verdict for finding in found.findings} <= {Verdict.HOLDS, Verdict.EMPTY}, found.findings
+    assert found.findings
