@@ -183,7 +183,10 @@ def test_unusable_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match="rounding floor"):
         evolve(mdp, until={"gap": 0.1 * floor})
     refused: list[tuple[dict[str, Any], str]] = [
-        ({"scheme": "leapfrog"}, "choose 'automatic', 'multistep', 'adams', 'exponential', 'runge-kutta', 'extrapolated' or 'euler'"),
+        (
+            {"scheme": "leapfrog"},
+            "choose 'automatic', 'multistep', 'adams', 'exponential', 'runge-kutta', 'extrapolated' or 'euler'",
+        ),
         ({"scheme": "multistep", "step": 0.1}, "chooses its own steps; choose extrapolated or euler"),
         ({"scheme": "exponential", "step": 0.1}, "chooses its own steps; choose extrapolated or euler"),
         ({"scheme": "exponential"}, "one action axis, with two ends; choose multistep, extrapolated or euler"),

@@ -399,5 +399,5 @@ def test_the_command_says_why_a_circle_will_not_do(tmp_path: Path, capsys: pytes
     error = capsys.readouterr().err
     assert end.value.code == 2
     said = "needs an action axis with boundary 'no-flux'; a is 'periodic'"
-    others = "choose wasserstein, fisher-rao, mirror, policy-iteration or wasserstein-fisher-rao"
+    others = "choose wasserstein, fisher-rao, mirror, policy-iteration, particles or wasserstein-fisher-rao"
     assert error == f"wpoflow: --flow 'proximal' {said}; {others}\n"

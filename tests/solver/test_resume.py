@@ -17,13 +17,14 @@ import pytest
 
 from tests.same_run import differences
 from tests.solver.faults import Stagnating
-from tests.solver.test_evolve import problem_for, small_problem
+from tests.solver.test_evolve import problem_for
 from wpoflow.grids.grid import Grid
 from wpoflow.problems.gallery import gallery_names
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.problem_file import read_problem
 from wpoflow.problems.resume import resume
 from wpoflow.solver.bellman.linear_solver import LINEAR_SOLVERS
+from wpoflow.solver.flows.flow import Flow, as_flow
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
@@ -47,17 +48,14 @@ CONTROLS: list[tuple[str, dict[str, Any]]] = [
 ]
 FOLLOWED: list[tuple[str, str, dict[str, Any]]] = [
     *(("wasserstein", scheme, control) for scheme, control in CONTROLS),
-    ("fisher-rao", "adams", {"accuracy": 1e-4}),
-    ("fisher-rao", "adams", {"step": 0.05}),
-    ("fisher-rao", "euler", {"accuracy": 1e-2}),
-    ("fisher-rao", "euler", {"step": 0.05}),
-    ("gaussian", "runge-kutta", {"accuracy": 1e-4}),
-    ("gaussian", "runge-kutta", {"step": 0.05}),
-    ("gaussian", "euler", {"accuracy": 1e-2}),
-    ("gaussian", "euler", {"step": 0.05}),
-    ("mirror", "automatic", {"step": 0.05}),
+    *(
+        (kind, scheme, control)
+        for kind, scheme in (("fisher-rao", "adams"), ("gaussian", "runge-kutta"))
+        for control in ({"accuracy": 1e-4}, {"step": 0.05})
+    ),
+    *((kind, "euler", how) for kind in ("fisher-rao", "gaussian") for how in ({"accuracy": 1e-2}, {"step": 0.05})),
+    *((kind, "automatic", {"step": 0.05}) for kind in ("mirror", "particles", "proximal")),
     ("policy-iteration", "automatic", {"step": 1.0}),
-    ("proximal", "automatic", {"step": 0.05}),
     ("wasserstein-fisher-rao", "extrapolated", {"accuracy": 1e-4}),
     ("wasserstein-fisher-rao", "euler", {"step": 0.05}),
 ]
@@ -95,6 +93,10 @@ def problem_of(kind: str, scheme: str) -> GridMDP:
     return problem_for("exponential" if kind in ("gaussian", "proximal") else scheme)
 
 
+def made(mdp: GridMDP, kind: str) -> Flow:
+    return as_flow(mdp, kind, FLOWS[kind].required)
+
+
 def test_every_flow_is_followed() -> None:
     assert {kind for kind, _, _ in FOLLOWED} == FLOWS.keys()
 
@@ -107,7 +109,9 @@ def test_a_flow_goes_on_as_if_it_had_not_been_left(
     mdp = problem_of(kind, scheme)
 
     def states(resume: Arrays | None = None) -> Iterator[FlowState]:
-        return flow(mdp, scheme=scheme, linear_solver=solver, flow=kind, landings=LANDINGS, resume=resume, **control)
+        return flow(
+            mdp, scheme=scheme, linear_solver=solver, flow=made(mdp, kind), landings=LANDINGS, resume=resume, **control
+        )
 
     left_alone: list[tuple[Any, ...]] = []
     kept: dict[int, Arrays] = {}
@@ -124,10 +128,10 @@ def test_a_flow_goes_on_as_if_it_had_not_been_left(
 def test_a_state_that_comes_back_is_the_state_that_went(kind: str, scheme: str, control: dict[str, Any]) -> None:
     """All of it: the arrays and numbers of the state gone on from are those that were kept."""
     mdp = problem_of(kind, scheme)
-    states = flow(mdp, scheme=scheme, flow=kind, landings=LANDINGS, **control)
+    states = flow(mdp, scheme=scheme, flow=made(mdp, kind), landings=LANDINGS, **control)
     state = next(state for state in states if state.evaluation and state.steps >= 9 and not state.interpolated)
     kept = copied(state.arrays())
-    restored = next(flow(mdp, scheme=scheme, flow=kind, landings=LANDINGS, resume=kept, **control))
+    restored = next(flow(mdp, scheme=scheme, flow=made(mdp, kind), landings=LANDINGS, resume=kept, **control))
     assert numbers(state) == numbers(restored)
     found = restored.arrays()
     assert found.keys() == kept.keys()
@@ -138,7 +142,7 @@ def test_a_state_that_comes_back_is_the_state_that_went(kind: str, scheme: str, 
 @pytest.mark.parametrize(("kind", "scheme", "control"), FOLLOWED)
 def test_what_is_no_state_of_the_problem_is_refused_by_name(kind: str, scheme: str, control: dict[str, Any]) -> None:
     mdp = problem_of(kind, scheme)
-    states = flow(mdp, scheme=scheme, flow=kind, **control)
+    states = flow(mdp, scheme=scheme, flow=made(mdp, kind), **control)
     arrays = copied(next(state for state in states if state.evaluation and state.steps >= 6).arrays())
     for name, value in arrays.items():
         wrong: list[Any] = [np.zeros((2, 3, 4)), "text"]
@@ -146,31 +150,17 @@ def test_what_is_no_state_of_the_problem_is_refused_by_name(kind: str, scheme: s
             wrong.append(np.full_like(value, np.nan))
         for instead in wrong:
             with pytest.raises(ValueError, match=name.removeprefix("scheme.").split(".")[0]):
-                flow(mdp, scheme=scheme, flow=kind, resume={**arrays, name: instead}, **control)
+                flow(mdp, scheme=scheme, flow=made(mdp, kind), resume={**arrays, name: instead}, **control)
     with pytest.raises(ValueError, match="is missing"):
-        flow(mdp, scheme=scheme, flow=kind, resume={name: arrays[name] for name in list(arrays)[1:]}, **control)
+        flow(
+            mdp,
+            scheme=scheme,
+            flow=made(mdp, kind),
+            resume={name: arrays[name] for name in list(arrays)[1:]},
+            **control,
+        )
     with pytest.raises(ValueError, match="'more' is not part of it"):
-        flow(mdp, scheme=scheme, flow=kind, resume={**arrays, "scheme.more": 1}, **control)
-
-
-def test_cells_without_mass_come_back_as_they_were() -> None:
-    """ln 0 is part of the state, and a state that has mass there is refused."""
-    mdp = small_problem()
-    policy = mdp.initial_policy.copy()
-    policy[:, 3:5] = 0.0
-    mdp = replace(mdp, initial_policy=policy / policy.sum(axis=1, keepdims=True))
-    how: dict[str, Any] = {"flow": "fisher-rao", "accuracy": 1e-4}
-    left_alone = []
-    for state in islice(flow(mdp, **how), 20):
-        assert np.all(state.policy[:, 3:5] == 0.0)
-        if state.steps == 6:
-            kept = copied(state.arrays())
-        if state.steps >= 6:
-            left_alone.append(numbers(state))
-    assert [numbers(state) for state in islice(flow(mdp, resume=kept, **how), 14)] == left_alone
-    full = {**kept, "scheme.log_policy": np.full_like(policy, np.inf)}
-    with pytest.raises(ValueError, match="log_policy"):
-        flow(mdp, resume=full, **how)
+        flow(mdp, scheme=scheme, flow=made(mdp, kind), resume={**arrays, "scheme.more": 1}, **control)
 
 
 def test_values_known_to_rounding_are_not_refined_again() -> None:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.same_run import differences
 from tests.solver.test_checkpoint import begun_with, cut_short
+from tests.solver.test_evolve import small_problem
+from tests.solver.test_resume import copied, numbers
 from tests.wpoflow.conftest import Call
 from tests.wpoflow.conftest import call as call  # a fixture
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.resume import resume
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.evolve import evolve
+from wpoflow.solver.schemes.trajectory import flow
 from wpoflow.solver.storage.atomic import OutputLock, RunFileError, checkpoint_folder, part_path
 from wpoflow.solver.storage.checkpoints import CheckpointFolder
 
@@ -140,3 +147,23 @@ def test_debris_of_a_removal_is_cleared_away(mdp: GridMDP, tmp_path: Path) -> No
     with pytest.raises(RunFileError, match=r"start\.npz"):
         resume(path)
     assert checkpoint_folder(path).exists()
+
+
+def test_cells_without_mass_come_back_as_they_were() -> None:
+    """ln 0 is part of the state, and a state that has mass there is refused."""
+    mdp = small_problem()
+    policy = mdp.initial_policy.copy()
+    policy[:, 3:5] = 0.0
+    mdp = replace(mdp, initial_policy=policy / policy.sum(axis=1, keepdims=True))
+    how: dict[str, Any] = {"flow": "fisher-rao", "accuracy": 1e-4}
+    left_alone = []
+    for state in islice(flow(mdp, **how), 20):
+        assert np.all(state.policy[:, 3:5] == 0.0)
+        if state.steps == 6:
+            kept = copied(state.arrays())
+        if state.steps >= 6:
+            left_alone.append(numbers(state))
+    assert [numbers(state) for state in islice(flow(mdp, resume=kept, **how), 14)] == left_alone
+    full = {**kept, "scheme.log_policy": np.full_like(policy, np.inf)}
+    with pytest.raises(ValueError, match="log_policy"):
+        flow(mdp, resume=full, **how)

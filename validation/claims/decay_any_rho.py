@@ -122,7 +122,7 @@ def _of_the_law(evidence: Evidence, mdp: GridMDP, law: FloatArray) -> Measuremen
     ratio = float((visits[charged] / law[charged]).max())
     over = rate_in_the_end(evidence) / float(paper_rate(evidence.proven_alpha.least(), mdp.discount, ratio))
     quantity = "rate over the paper's of nu with its own |d*_nu/nu|_sup"
-    return Measurement(quantity, over, 1.0, "<=", rounding=1e-9, slack=inflatable(1.0, over))
+    return Measurement(quantity, over, 1.0, "<=", rounding=1e-9)  # whether the claim says anything the falls tell
 
 
 def _issued(evidence: Evidence) -> list[tuple[int, int]]:
