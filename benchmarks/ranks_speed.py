@@ -67,9 +67,7 @@ def main() -> None:
             seconds.append(measured(ranks, options))
     serial, one, two = (statistics.median(seconds) for seconds in found.values())
     print(f"seconds a step: one process {serial:.3f}, one rank {one:.3f}, two ranks {two:.3f}; load averages {load()}")
-    print(
-        f"one rank takes {one / serial:.3f} times as long as one process; two ranks are {serial / two:.2f} times as fast"
-    )
+    print(f"one rank takes {one / serial:.3f} times as long as one process; two go {serial / two:.2f} times as fast")
 
 
 if __name__ == "__main__":
