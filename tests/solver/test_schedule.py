@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.solver.test_evolve import flow_for, small_problem
+from tests.solver.test_evolve import flow_for, problem_for, small_problem
 from wpoflow.solver.records.schedule import landings, merge, reached, series_times, snapshot_times
 from wpoflow.solver.records.settings import RecordTable, Settings
 from wpoflow.solver.registry import AUTOMATIC, fixed_step_schemes
@@ -61,7 +61,7 @@ def test_the_end_is_met_although_a_row_falls_just_before_it() -> None:
 
 @pytest.mark.parametrize("scheme", [AUTOMATIC, *fixed_step_schemes()])
 def test_a_fixed_step_is_not_cut_for_geometric_rows_and_snapshots(scheme: str) -> None:
-    run = evolve(small_problem(), until={"steps": 20}, step=0.05, scheme=scheme, flow=flow_for(scheme))
+    run = evolve(problem_for(scheme), until={"steps": 20}, step=0.05, scheme=scheme, flow=flow_for(scheme))
     series = run.series
     np.testing.assert_allclose(series["time"][-1], 1.0, rtol=1e-14)
     np.testing.assert_allclose(series["step_size"][1:], 0.05, rtol=1e-12)

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.problem_f import as_bandit, frozen_wells
 from tests.solver.small_problems import small_problem
+from tests.solver.test_evolve import flow_for
 from wpoflow.grids.axis import Axis, uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import tabulated_transition
@@ -140,7 +141,7 @@ def test_controls_that_contradict_or_mean_nothing_are_refused() -> None:
 @pytest.mark.parametrize("scheme", scheme_names())
 def test_each_scheme_has_a_default_accuracy(scheme: str) -> None:
     assert scheme_names() == (AUTOMATIC, *SCHEMES)
-    mdp, name = replace(double_well(1.0).grid(8), discount=0.5), "fisher-rao" if scheme == "adams" else "wasserstein"
+    mdp, name = replace(double_well(1.0).grid(8), discount=0.5), flow_for(scheme)
     default, explicit = (
         next(state for state in flow(mdp, scheme=scheme, flow=name, accuracy=accuracy) if state.steps == 3)
         for accuracy in (None, default_accuracy(scheme))

@@ -91,7 +91,7 @@ def test_a_folder_that_takes_no_files(call: Call) -> None:
             ["run", "lqr", "--scheme", "rk4"],
             2,
             "--scheme: 'rk4' is not a choice; choose 'automatic', 'multistep', 'adams', 'exponential', "
-            "'extrapolated' or 'euler'",
+            "'runge-kutta', 'extrapolated' or 'euler'",
         ),
         (["run", "lqr", "--set", "problem.temprature=1"], 2, "--set problem.temprature: is not a known key"),
         (["run", "lqr", "--set", "cost.running=x**2 +"], 2, "cost.running"),

@@ -104,7 +104,11 @@ def test_states_and_actions_of_a_regulator(call: Call) -> None:
         (["lqr", "--levels", "2"], 2, "'--levels'"),
         (["lqr", "--quantity", "gapp"], 2, "quantity gapp: choose among value_rho, gap"),
         (["lqr", "--scheme", "rk4"], 2, "'rk4' is not one of 'adams', 'runge-kutta', 'extrapolated', 'euler'"),
-        (["lqr", "--scheme", "multistep"], 2, "'multistep' is not one of 'adams', 'runge-kutta', 'extrapolated', 'euler'"),
+        (
+            ["lqr", "--scheme", "multistep"],
+            2,
+            "'multistep' is not one of 'adams', 'runge-kutta', 'extrapolated', 'euler'",
+        ),
         (
             ["lqr", "--scheme", "adams"],
             2,

@@ -52,6 +52,9 @@ def judge(evidence: Evidence) -> Judgement:
     if only is not None:
         words = f"the step of {evidence.flow_name} is {only:g}"
         return (Hypothesis("steps that can be refined", False, words, scope=True),), (), {}
+    if evidence.judged_as.name == "particles":
+        words = "particles move at random; particle_law judges their weak order"
+        return (Hypothesis("steps without chance", False, words, scope=True),), (), {}
     series = evidence.run.series
     end = float(series["time"][len(series["time"]) // 2])
     own = evidence.judged_as.kind.own_step

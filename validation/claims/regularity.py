@@ -80,6 +80,9 @@ def judge(evidence: Evidence) -> Judgement:
     if only is not None:
         words = f"{evidence.flow_name} jumps from policy to policy, and has no solution in time"
         return (Hypothesis("a flow in time", False, words, scope=True),), (), {}
+    if evidence.judged_as.kind.parametric:
+        words = f"{evidence.judged_as.name} is one of parameters, which need no density to be smooth"
+        return (Hypothesis("a flow of p itself", False, words, scope=True),), (), {}
     actions = [axis for axis in family.axes if axis.kind == "action"]
     if actions and all(axis.counted == LABELS for axis in actions):
         words = f"the values of {', '.join(axis.name for axis in actions)} are labels, with nothing between them"
