@@ -74,6 +74,7 @@ def test_a_job_array(tmp_path: Path) -> None:
 
 
 @needs_mpi
+@pytest.mark.slow
 @pytest.mark.skipif(not BASH, reason="needs bash")
 def test_one_run_of_several_processes(tmp_path: Path) -> None:
     """Begun by the script, and gone on with by the same script where a checkpoint is there."""

@@ -15,7 +15,7 @@ from tests.ranks import needs_mpi, start, together
 from tests.same_run import differences
 from tests.wpoflow.test_ranks import RESUME, RUN, SIZES, members, newest, ours, stepping
 
-pytestmark = needs_mpi
+pytestmark = [needs_mpi, pytest.mark.slow]
 SECONDS = 10.0  # in which all have ended, whatever happened to one
 LIMITED = """
 import os, resource, runpy, signal, sys
