@@ -391,13 +391,3 @@ def test_the_command_refuses_what_belongs_to_no_step(
     assert says in error
     assert len(error.splitlines()) == 1
     assert not (tmp_path / "run.h5").exists()
-
-
-def test_the_command_says_why_a_circle_will_not_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        main(["run", "torus", "--flow", "proximal", "--step", "0.1", "-o", str(tmp_path / "run.h5")])
-    error = capsys.readouterr().err
-    assert end.value.code == 2
-    said = "needs an action axis with boundary 'no-flux'; a is 'periodic'"
-    others = "choose wasserstein, fisher-rao, mirror, policy-iteration, particles or wasserstein-fisher-rao"
-    assert error == f"wpoflow: --flow 'proximal' {said}; {others}\n"
