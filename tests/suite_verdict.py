@@ -10,60 +10,49 @@ for first, where every kernel has to be compiled that is needed on the way.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from wpoflow.problems.gallery import gallery_names
-from wpoflow.problems.load import build_problem
-from wpoflow.problems.problem_file import read_problem
-from wpoflow.validation.claims import CLAIMS, exact_solution
-from wpoflow.validation.control import caught, run_control
+from wpoflow.validation.control import caught
 from wpoflow.validation.controls import CONTROLS
-from wpoflow.validation.exact_cases.cases import CASES as EXACT
-from wpoflow.validation.finding import Finding, Verdict
-from wpoflow.validation.sharp_cases import constants_attained
-from wpoflow.validation.sharp_cases.suite import CASES, evidence_of, sharpened
-from wpoflow.validation.suite import CONTROL_CELLS, LEVELS, followed_otherwise, judge, problem_evidence
+from wpoflow.validation.everything import Judged, Part, followed_otherwise, parts
+from wpoflow.validation.finding import Verdict
 
 
-def parts(first: list[str]) -> Iterator[list[Finding]]:
-    """The findings of one part after the other."""
-    others, quick = followed_otherwise(), LEVELS["quick"]
-    for name in first:
-        if name in others:
-            yield judge(replace(problem_evidence(others[name], quick), name=name), quick)
-            continue
-        evidence = evidence_of(CASES[name])
-        for claim in CASES[name].claims:
-            yield [sharpened(CLAIMS[claim].finding(evidence), CASES[name])]
-    yield [constants_attained.finding()]
-    for case in CASES.values():
-        evidence = evidence_of(case)
-        yield [sharpened(CLAIMS[name].finding(evidence), case) for name in case.claims]
-    for name, problem in others.items():
-        yield judge(replace(problem_evidence(problem, quick), name=name), quick)
-    mdp = build_problem(read_problem("lqr", cells=CONTROL_CELLS))
-    for control in CONTROLS.values():
-        findings = run_control(control, mdp)
-        if not caught(control, findings):
-            missed = [found.claim for found in findings if found.verdict is not control.expected[found.claim]]
-            print(f"{', '.join(f'`{claim}`' for claim in missed)} on the control {control.name!r}")
-            raise SystemExit(1)
-    for name in gallery_names():
-        yield judge(problem_evidence(read_problem(name), quick), quick)
-    yield [exact_solution.finding(case, quick.exact_grids) for case in EXACT.values()]
+def in_order(first: list[str]) -> Iterator[Part]:
+    """The parts of the suite: those named, sharp cases, other flows, controls, gallery, and what is left."""
+    every = {part.title: part for part in parts("quick")}
+    named = [f"problem {name}" if name in followed_otherwise() else f"sharp case {name}" for name in first]
+    named += ["constants in closed form", *(title for title in every if title.startswith("sharp case"))]
+    named += [f"problem {name}" for name in followed_otherwise()]
+    named += [title for title in every if title.startswith("negative control")]
+    return (every[title] for title in dict.fromkeys([*named, *every]))
+
+
+def failures(judged: Judged) -> str:
+    """The claims that fail, and where; the first control that is missed, and by which; empty where there is none."""
+    failed = [finding for finding in judged.findings if finding.verdict is Verdict.FAILS]
+    if failed:
+        return f"{_named(finding.claim for finding in failed)} on {failed[0].case.removeprefix('sharp: ')}"
+    for name, findings in judged.of_controls.items():
+        if not caught(CONTROLS[name], findings):
+            expected = CONTROLS[name].expected
+            missed = [found.claim for found in findings if found.verdict is not expected[found.claim]]
+            return f"{_named(missed)} on the control {name!r}"
+    return ""
+
+
+def _named(claims: Iterable[str]) -> str:
+    return ", ".join(f"`{claim}`" for claim in claims)
 
 
 def main(first: list[str]) -> int:
     """Print the claims that fail in the first part in which any does; 1 if there is one."""
     with np.errstate(all="ignore"):
-        for findings in parts(first):
-            failed = [finding for finding in findings if finding.verdict is Verdict.FAILS]
-            if failed:
-                names = ", ".join(f"`{finding.claim}`" for finding in failed)
-                print(f"{names} on {failed[0].case.removeprefix('sharp: ')}")
+        for part in in_order(first):
+            if found := failures(part.judge()):
+                print(found)
                 return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""The validation suite: every claim on every case, exact solutions, sharp cases, negative controls.
+"""Judging problems and runs: every claim on a case, at one of two levels; the whole suite is `validation.everything`.
 
 A problem is run once with its own error control, further than its file asks so that late rates can be seen; claims
 are then judged on that run.  Level ``quick`` coarsens the grids to about fifteen hundred pairs and leaves out what
@@ -18,27 +18,21 @@ from wpoflow.core.arguments import check_kind
 from wpoflow.core.display import Displayed
 from wpoflow.core.text import did_you_mean
 from wpoflow.problems.errors import ProblemError
-from wpoflow.problems.gallery import gallery_names
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import ProblemFile, read_problem
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.flow import UnsuitableFlowError, as_flow, check_suitable, flow_class, suitable_flows
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
-from wpoflow.solver.registry import FLOWS, own_step_flows
 from wpoflow.solver.runs.evolve import evolve_to_the_end
 from wpoflow.solver.schemes.choice import chosen_scheme
 from wpoflow.studies.refinement.problem_grids import coarsened, refined_axes, with_cells
 from wpoflow.validation.case_numbers import case_numbers
 from wpoflow.validation.claims import CLAIMS, exact_solution, particle_law
-from wpoflow.validation.control import Control, caught, run_control
-from wpoflow.validation.controls import CONTROLS
+from wpoflow.validation.control import Control
 from wpoflow.validation.evidence import Evidence, Family
-from wpoflow.validation.exact_cases.cases import CASES
 from wpoflow.validation.finding import Finding, Verdict
-from wpoflow.validation.judged_flow import WASSERSTEIN
 from wpoflow.validation.sharp_cases import constants_attained
-from wpoflow.validation.sharp_cases.suite import sharp_findings
 
 FURTHER = 1e-10  # the gap a run is followed to, relative to the one its file asks for
 LONGER = 4.0
@@ -46,35 +40,6 @@ FINEST = 1e-4
 """Accuracy of runs of controlled error, or the file's own if that is finer: late rates are judged to 1 %."""
 FLOORS = 1e9  # the gap stays this many rounding floors away
 SNAPSHOTS = 40
-
-
-def _cooled(flow: str, schedule: str, rate: float) -> dict[str, str]:
-    return {"flow.kind": f'"{flow}"', "flow.anneal": f'{{ schedule = "{schedule}", rate = {rate} }}'}
-
-
-FEW = {"action.a.cells": "32"}
-FOLLOWED: dict[str, tuple[str, dict[str, str]]] = {
-    "lqr, annealed": ("lqr", _cooled("fisher-rao", "harmonic", 0.3)),
-    "bandit, annealed exponentially": ("bandit", FEW | _cooled("fisher-rao", "exponential", 0.05)),
-    "bandit, annealed logarithmically": ("bandit", FEW | _cooled("fisher-rao", "logarithmic", 1.0)),
-    "bandit, annealed, wasserstein": ("bandit", FEW | _cooled("wasserstein", "harmonic", 0.2)),
-}
-"""Problems followed in other ways than their files say, by the name of the case."""
-CONTROL_CELLS = {"x": 24, "u": 24}
-RELATIVES = {"bandit": {"a": 32}, "lqr": {"x": 8, "u": 12}}
-"""Problems on which flows other than the Wasserstein flow are judged, and their cells."""
-OWN_STEP, OWN_STEPS = 0.5, {"particles": 0.05}
-OWN_KEYS = {
-    "beta": "0.7",
-    "components": "2",
-    "entropy": "true",
-    "particles": "100",
-    "seed": "7",
-    "noise": '"shared"',
-    "bandwidth": "0.1",
-}
-"""Keys of flows, at values that are not one: a factor left out is seen."""
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -212,7 +177,7 @@ def validate_run(run: Run, name: str = "run", only: Sequence[str] = (), watch: W
     """
     check_kind("run", run, Run, "a Run: wpoflow.open_run(file), or what wpoflow.evolve gives")
     _check_names(only)
-    return _judged(SuiteResult("run"), Evidence(name, run), LEVELS["quick"], only, watch)
+    return _judged("run", Evidence(name, run), LEVELS["quick"], only, watch)
 
 
 def validate_problem(
@@ -268,7 +233,7 @@ def validate_problem(
     else:
         stated = problem if isinstance(problem, ProblemFile) else read_problem(problem, cells=cells, set=set)
         evidence = problem_evidence(stated, level)
-    return _judged(SuiteResult(level.name), evidence, level, only, watch)
+    return _judged(level.name, evidence, level, only, watch)
 
 
 def _check_names(only: Sequence[str]) -> None:
@@ -278,65 +243,16 @@ def _check_names(only: Sequence[str]) -> None:
         raise ValueError(f"claim {', '.join(unknown)}: choose among {', '.join(claim_names())}{near}")
 
 
-def _judged(
-    result: SuiteResult, evidence: Evidence, level: Level, only: Sequence[str], watch: Watcher | None
-) -> SuiteResult:
-    """The result with one more case in it."""
-    result.findings.extend(judge(evidence, level, only))
-    result.cases[evidence.name] = case_numbers(evidence)
+def judge_case(evidence: Evidence, level: Level, only: Sequence[str] = ()) -> tuple[list[Finding], dict[str, Any]]:
+    """The findings on a case, and its constants and rates."""
+    return judge(evidence, level, only), case_numbers(evidence)
+
+
+def _judged(name: str, evidence: Evidence, level: Level, only: Sequence[str], watch: Watcher | None) -> SuiteResult:
+    findings, numbers = judge_case(evidence, level, only)
     if watch is not None:
         watch(evidence)
-    return result
-
-
-def validate_everything(
-    level: Level, only: Sequence[str] = (), progress: Progress | None = None, watch: Watcher | None = None
-) -> SuiteResult:
-    """The whole suite: gallery, other flows on small problems, exact solutions, sharp cases, negative controls.
-
-    Claims that are not of a case's flow, actions or temperature are left out where all are judged.
-    """
-    tell = progress or (lambda text: None)
-    result = SuiteResult(level.name)
-    if not only or set(only) - {exact_solution.NAME, particle_law.NAME, constants_attained.NAME}:
-        for name in gallery_names():
-            tell(f"problem {name}")
-            _judged(result, problem_evidence(read_problem(name), level), level, only, watch)
-        for name, problem in followed_otherwise().items():
-            tell(f"problem {name}")
-            _judged(result, replace(problem_evidence(problem, level), name=name), level, only, watch)
-    if not only:  # of a single problem or run they are listed, with the reason
-        result.findings[:] = [found for found in result.findings if found.applies]
-    if not only or exact_solution.NAME in only:
-        for case in CASES.values():
-            tell(f"exact solution {case.name}")
-            result.findings.append(exact_solution.finding(case, level.exact_grids))
-    if not only or particle_law.NAME in only:
-        tell("law of particles")
-        result.findings.append(particle_law.finding())
-    result.findings.extend(sharp_findings(only, tell))
-    if not only:
-        mdp = build_problem(read_problem("lqr", cells=CONTROL_CELLS))
-        for control in CONTROLS.values():
-            tell(f"negative control: {control.name}")
-            findings = run_control(control, mdp)
-            result.controls[control.name] = (control, findings, caught(control, findings))
-    return result
-
-
-def followed_otherwise() -> dict[str, ProblemFile]:
-    """Problems with another flow, or an annealed temperature, by the name of the case."""
-    found = {name: read_problem(problem, set=changes) for name, (problem, changes) in FOLLOWED.items()}
-    for flow, entry in FLOWS.items():
-        keys = {
-            "flow.kind": f'"{flow}"',
-            **{f"flow.{key}": OWN_KEYS[key] for key in (*entry.required, *entry.parameters)},
-        }
-        if flow in own_step_flows():
-            keys["flow.step"] = str(entry.step or OWN_STEPS.get(flow, OWN_STEP))
-        for problem, cells in RELATIVES.items() if flow != WASSERSTEIN else ():
-            found[f"{problem}, {flow}"] = read_problem(problem, cells=cells, set=keys)
-    return found
+    return SuiteResult(name, findings, {evidence.name: numbers})
 
 
 def merged(results: Sequence[SuiteResult]) -> SuiteResult:

@@ -230,6 +230,10 @@ def sweep(**arguments: Any) -> None:
     "--level", type=Choice(["quick", "full"]), default="quick", show_default=True,
     help="quick: coarse grids, under a minute for the whole suite; full: own grids, refinement, all claims.",
 )  # fmt: skip
+@click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N",
+    help="Number of processes, to which the threads are divided. Default: one for each processor.",
+)  # fmt: skip
 @report_option("Write report.json, report.html there.")
 @anyway_option
 @threads_option

@@ -19,7 +19,7 @@ AGAIN = 0.5  # seconds until a point that is elsewhere is looked at again
 LOOK = 0.2  # seconds; futures that are not of the standard library are asked so often
 LOSSES = 2  # of a worker by the same point, after which it is not tried any more
 GUARD = (
-    "the worker processes ended before they began; a script that sweeps with several of them must do so "
+    "the worker processes ended before they began; a script that starts several of them must do so "
     'under if __name__ == "__main__":'
 )
 LOST = "the worker processes are lost, time and again, before they begin a point"
@@ -140,8 +140,7 @@ def with_processes(jobs: int, tasks: Sequence[Task], tell: Tell) -> None:
     SweepError
         No process can begin.
     """
-    if getattr(current_process(), "_inheriting", False):  # a worker of ours, running the script that started it
-        raise SweepError(GUARD)
+    _refuse_within_a_worker()
     waiting = {task.name: task for task in tasks}
     losses: Counter[str] = Counter()
     begun, stop = get_context("spawn").Event(), get_context("spawn").Event()
@@ -166,6 +165,33 @@ def with_processes(jobs: int, tasks: Sequence[Task], tell: Tell) -> None:
                 losses[task.name] += 1
                 if losses[task.name] >= LOSSES:
                     told(task, failure(task, "its process was lost twice, as for want of memory", environment=True))
+
+
+def _refuse_within_a_worker() -> None:
+    if getattr(current_process(), "_inheriting", False):  # one of ours, running the script that started it
+        raise SweepError(GUARD)
+
+
+@contextmanager
+def several_processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """So many spawned processes, to which the threads are divided; whatever leaves the context early ends them at once.
+
+    Raises
+    ------
+    SweepError
+        In one of the processes itself.
+    """
+    _refuse_within_a_worker()
+    context = get_context("spawn")
+    there, here = context.Pipe(duplex=False)
+    executor = _Processes(jobs, context, worker.begin_with, (threads_each(jobs), there))
+    try:
+        yield executor
+        executor.shutdown()
+    finally:
+        here.close()
+        executor.shutdown(cancel_futures=True)
+        there.close()
 
 
 class _Processes(ProcessPoolExecutor):

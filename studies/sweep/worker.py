@@ -50,20 +50,38 @@ def begin(threads: int, begun: Any, stop: Any) -> None:
     begun, stop : multiprocessing Events
         The first is set, so that who started the process knows that it can be; the second says that it is to stop.
     """
+    _state.stop = stop
+    _settle(threads)
+    begun.set()
+    threading.Thread(target=_end_with, args=(_parent(),), daemon=True).start()
+
+
+def begin_with(threads: int, ended: Any) -> None:
+    """In a new process that does no points: its share of threads; it ends when the other end of a pipe is closed.
+
+    Parameters
+    ----------
+    threads : int
+    ended : multiprocessing Connection
+        Not an event: one that somebody is killed waiting for can never be set.
+    """
+    _settle(threads)
+    threading.Thread(target=_end_with, args=(ended, _parent()), daemon=True).start()
+
+
+def _settle(threads: int) -> None:
     os.environ["NUMBA_NUM_THREADS"] = str(threads)
     for name in BLAS:
         os.environ.setdefault(name, str(threads))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started it hears Ctrl-C, too
     signal.signal(signal.SIGTERM, _end)
-    _state.worker, _state.stop = True, stop
+    _state.worker = True
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, asking())
-    begun.set()
     if "numba" in sys.modules:  # imported by the script that the process begins with
         import numba
 
         numba.set_num_threads(min(threads, numba.get_num_threads()))
-    threading.Thread(target=_watch_parent, daemon=True).start()
 
 
 @contextmanager
@@ -85,11 +103,16 @@ def _end(*_: object) -> None:
         os._exit(0)
 
 
-def _watch_parent() -> None:
+def _parent() -> int:
     parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGTERM)
+    assert parent is not None
+    return parent.sentinel
+
+
+def _end_with(*what: Any) -> None:
+    """As asked by SIGTERM, when a process or a pipe has ended."""
+    wait(what)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def asked() -> bool:

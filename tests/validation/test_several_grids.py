@@ -17,9 +17,10 @@ from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.studies.refinement.plan import RefinedAxis
 from wpoflow.validation.claims import orders
+from wpoflow.validation.everything import followed_otherwise
 from wpoflow.validation.evidence import Evidence, Family
 from wpoflow.validation.finding import Verdict
-from wpoflow.validation.suite import LEVELS, followed_otherwise, problem_evidence
+from wpoflow.validation.suite import LEVELS, problem_evidence
 
 HOLDS, FAILS, NOT_CERTIFIED = Verdict.HOLDS, Verdict.FAILS, Verdict.NOT_CERTIFIED
 

@@ -18,10 +18,11 @@ from wpoflow.problems.problem_file import parse_problem
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.validation.controls import CONTROLS
+from wpoflow.validation.everything import validate_everything
 from wpoflow.validation.finding import Finding, Hypothesis, Measurement
 from wpoflow.validation.report import as_dict
-from wpoflow.validation.suite import LEVELS, SuiteResult, validate_everything, validate_run
-from wpoflow.views.report import CaseView, case_view, page_html, write_page
+from wpoflow.validation.suite import validate_run
+from wpoflow.views.report import CaseView, case_view, evidence_view, page_html, write_page
 from wpoflow.views.report.page import ROWS_SHOWN, rows_shown
 from wpoflow.views.templating import number_short
 from wpoflow.views.verdicts import RATES
@@ -248,10 +249,7 @@ def test_the_file_is_written_whole(content: dict[str, Any], view: CaseView, tmp_
 
 @pytest.mark.slow
 def test_the_page_of_the_whole_suite_can_be_sent() -> None:
-    views: dict[str, CaseView] = {}
-    result: SuiteResult = validate_everything(
-        LEVELS["quick"], watch=lambda evidence: views.update({evidence.name: case_view(evidence.run)})
-    )
+    result, views = validate_everything(view=evidence_view, jobs=2)
     text = page_html(as_dict(result), views)
     assert set(views) == set(result.cases)
     assert len(text.encode("utf-8")) < 5_000_000

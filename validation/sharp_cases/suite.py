@@ -25,7 +25,7 @@ from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Finding, Measurement, Verdict
 from wpoflow.validation.independent.generator import Frozen, Geometry
 from wpoflow.validation.independent.policy import PolicyValues
-from wpoflow.validation.sharp_cases import constants_attained, problems
+from wpoflow.validation.sharp_cases import problems
 from wpoflow.validation.sharp_cases.two_cells import exact_alpha
 
 RESOLUTION = {
@@ -361,15 +361,7 @@ def _relative_tolerance(entry: Measurement) -> float:
     return np.inf if np.isnan(found) else found
 
 
-def sharp_findings(only: Sequence[str] = (), tell: Callable[[str], None] = lambda text: None) -> list[Finding]:
-    """All claims on all sharp cases, or those named."""
-    found = []
-    if not only or constants_attained.NAME in only:
-        found.append(constants_attained.finding())
-    for case in CASES.values():
-        chosen = [name for name in case.claims if not only or name in only]
-        if chosen:
-            tell(f"sharp case {case.name}")
-            evidence = evidence_of(case)
-            found += [sharpened(CLAIMS[name].finding(evidence), case) for name in chosen]
-    return found
+def sharp_findings(case: SharpCase, only: Sequence[str] = ()) -> list[Finding]:
+    """All claims on a sharp case, or those named."""
+    evidence = evidence_of(case)
+    return [sharpened(CLAIMS[name].finding(evidence), case) for name in case.claims if not only or name in only]

@@ -13,6 +13,7 @@ from wpoflow.grids.axis import Axis
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.problem_file import ProblemFile, parse_problem
 from wpoflow.solver.records.run import Run
+from wpoflow.validation.evidence import Evidence
 from wpoflow.views.figures import FIGURES, applicable, plot
 from wpoflow.views.problem_math import Equation, equations, remarks, written_out
 
@@ -37,6 +38,11 @@ class CaseView:
     text: str
     flow: str
     figures: tuple[FigureView, ...]
+
+
+def evidence_view(evidence: Evidence) -> CaseView:
+    """The view of what was judged."""
+    return case_view(evidence.run)
 
 
 def case_view(run: Run, kinds: Sequence[str] = KINDS) -> CaseView:

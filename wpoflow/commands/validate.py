@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ def main(
     targets: Sequence[str],
     only: Sequence[str],
     level: str,
+    jobs: int | None,
     report: Path | None,
     quiet: bool,
     anyway: bool,
@@ -42,17 +43,12 @@ def main(
     from wpoflow.solver.storage.atomic import RunFileError
     from wpoflow.solver.storage.plausible import implausible
     from wpoflow.solver.storage.writer import open_run
+    from wpoflow.studies.sweep.engine import threads_each
     from wpoflow.validation.claims import CLAIMS
+    from wpoflow.validation.everything import validate_everything, validate_problems
     from wpoflow.validation.evidence import EvidenceError
     from wpoflow.validation.report import as_dict, write_report
-    from wpoflow.validation.suite import (
-        LEVELS,
-        claim_names,
-        merged,
-        validate_everything,
-        validate_problem,
-        validate_run,
-    )
+    from wpoflow.validation.suite import claim_names, merged, validate_run
 
     for name in only:
         if name not in claim_names():
@@ -68,14 +64,17 @@ def main(
             show(f"  {text}")
 
     views: dict[str, CaseView] = {}
+    view: Callable[[Evidence], CaseView] | None = None
+    if report is not None:
+        from wpoflow.views.report import evidence_view
+
+        view = evidence_view
 
     def watch(evidence: Evidence) -> None:
         """Keep what the page shows of a case; its run is let go."""
-        from wpoflow.views.report import case_view
+        if view is not None:
+            views[evidence.name] = view(evidence)
 
-        views[evidence.name] = case_view(evidence.run)
-
-    watching = None if report is None else watch
     results: list[SuiteResult] = []
     with telling_of_compiling(quiet):
         for target in runs:
@@ -86,15 +85,14 @@ def main(
                     if (why := implausible(run)) is not None:
                         raise RunFileError(f"{target}: its numbers are not those of a run: {why}")
                     with np.errstate(all="ignore"):  # the verdicts tell of numbers that are none
-                        results.append(validate_run(run, target, only, watching))
+                        results.append(validate_run(run, target, only, watch))
                 except EvidenceError as error:
                     raise CommandError(Exit.UNUSABLE, str(error)) from error
-        for problem in problems:
-            tell(f"problem {problem.name}")
-            with needed_by(problem.label):
-                results.append(validate_problem(problem, level, only, watching))
-        if not targets:
-            results.append(validate_everything(LEVELS[level], only, tell, watching))
+        if problems or not targets:
+            how = (level, only, tell, view, jobs or threads_each(1))
+            found, seen = validate_problems(problems, *how) if problems else validate_everything(*how)
+            results.append(found)
+            views.update(seen)
     result = merged(results)
     if not result.findings:
         hint = "a run file alone is not enough for that; name a problem"
