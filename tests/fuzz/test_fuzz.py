@@ -35,6 +35,7 @@ def test_run_files() -> None:
     assert tally.counts["changed"]["refused"] > 15
 
 
+@pytest.mark.slow
 def test_shown_files() -> None:
     small = [
         "tau 0",

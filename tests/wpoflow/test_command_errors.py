@@ -97,7 +97,7 @@ def test_a_folder_that_takes_no_files(call: Call) -> None:
         (["run", "lqr", "--set", "cost.running=x**2 +"], 2, "cost.running"),
         (["run", "lqr", "-o", "absent/run.h5"], 2, "no folder absent"),
         (
-            ["run", "navigation", "--cells", "x=4000", "--cells", "y=4000"],
+            ["run", "navigation", "--cells", "x=4000", "--cells", "y=4000", "--quiet"],
             4,
             " GB are available; lower the cells",
         ),

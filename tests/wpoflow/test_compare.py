@@ -71,6 +71,7 @@ def test_what_is_there_and_whole_is_kept_with_its_processor_time(call: Call) -> 
     assert np.isnan(found.entries[0].cpu).all()
 
 
+@pytest.mark.slow
 def test_a_run_of_something_else_in_the_folder_is_refused_and_stays(call: Call) -> None:
     assert call(*SMALL, *FLOWS, "-o", "out")[0] == 0
     before = {path: path.read_bytes() for path in Path("out").iterdir()}

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -40,6 +41,16 @@ COMMANDS = {
     "refine": "refine bandit --cells a=16 --levels 3 --axis actions --time 0.1 --report out",
     "help": "--help",
 }
+
+
+def others(*values: Any) -> list[Any]:
+    """Further values of a parameter, which are tried with what is slow."""
+    return [
+        pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.slow) for value in values
+    ]
+
+
+LIGHT = ("run", "info", "help")
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="streams are closed the POSIX way")
 needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
 
@@ -76,8 +87,12 @@ def folder(tmp_path: Path, two_runs: Path) -> Path:
 @pytest.mark.parametrize(
     ("name", "redirected"),
     [
-        *((name, ">/dev/full") for name in COMMANDS),
-        ("run", ">&-"),
+        *((name, ">/dev/full") for name in ("run", "info", "help")),
+        *(
+            pytest.param(name, ">/dev/full", marks=pytest.mark.slow)
+            for name in COMMANDS.keys() - {"run", "info", "help"}
+        ),
+        pytest.param("run", ">&-", marks=pytest.mark.slow),
         ("info", ">&-"),
         ("run", "| true"),
         ("help", "| true"),
@@ -100,7 +115,7 @@ def test_nothing_ends_with_standard_output(folder: Path, name: str, redirected: 
 
 @needs_posix
 @needs_full
-@pytest.mark.parametrize("redirected", ["2>&-", "2>/dev/full", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("redirected", ["<&- >&- 2>&-", *others("2>&-", "2>/dev/full", ">&- 2>&-")])
 def test_nothing_ends_with_standard_error(folder: Path, redirected: str) -> None:
     """The status stays 1 for a run short of its goal, and what would have been said does not get into its file."""
     status, _ = shell(folder, f"run {SMALL} --until gap=1e-9 --until steps=2 -o out.h5", redirected)
@@ -131,7 +146,7 @@ def test_data_that_is_not_whole_is_no_success(folder: Path, command: str) -> Non
     assert len(said.splitlines()) == 1
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "ascii:strict", "cp1252", "latin-1:strict", "utf-8"])
+@pytest.mark.parametrize("encoding", ["ascii:strict", *others("ascii", "cp1252", "latin-1:strict", "utf-8")])
 def test_letters_that_an_encoding_lacks(tmp_path: Path, encoding: str) -> None:
     title = "Münzwurf ∂π/∂t 𝔼"
     text = gallery_text("bandit").replace("Bandit: one state, a double-well cost", title)
@@ -195,7 +210,7 @@ def test_what_a_terminal_would_obey_is_not_sent_to_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no pseudo-terminal to be had")
-@pytest.mark.parametrize(("term", "columns"), [("dumb", "80"), ("xterm", "1"), ("xterm", "80"), ("", "1")])
+@pytest.mark.parametrize(("term", "columns"), [("xterm", "80"), *others(("dumb", "80"), ("xterm", "1"), ("", "1"))])
 def test_terminals_of_all_kinds(tmp_path: Path, term: str, columns: str) -> None:
     import pty
 
@@ -233,7 +248,7 @@ def test_a_terminal_that_is_closed_while_the_run_goes_on(tmp_path: Path) -> None
 
     parent, child = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "wpoflow", "run", "lqr", "--until", "20", "-o", "run.h5"],
+        [sys.executable, "-m", "wpoflow", "run", *SMALL.split(), "--until", "20", "-o", "run.h5"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"},
         stdout=child,

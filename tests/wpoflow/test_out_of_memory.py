@@ -98,6 +98,7 @@ print("found", json.dumps(found))
 
 
 @limited
+@pytest.mark.slow
 def test_readers_name_the_file(tmp_path: Path) -> None:
     """Of a run file of a megabyte that unpacks to hundreds."""
     shown_files.write_run(tmp_path / "run.h5")

@@ -102,6 +102,7 @@ def test_reports_of_others_are_never_replaced(call: Call) -> None:
     check_refusal(call, ["limits", "discount", "--report", "."], 2, "limits.json exists and is no run")
 
 
+@pytest.mark.slow
 def test_what_is_ours_is_known_in_every_state(call: Call) -> None:
     """Runs, optima, figures and movies; sealed, with the seal cut off, damaged at the end, or empty."""
     few = ["--set", "record.snapshots=3"]

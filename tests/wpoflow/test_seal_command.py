@@ -115,6 +115,7 @@ def test_axes_of_no_run_are_refused(call: Call) -> None:
     check_refusal(call, ["plot", "run.h5", "-o", "f.svg"], 3, "axis x: [-1e+307, 1e+307] is 2e+307 long; a box is from")
 
 
+@pytest.mark.slow
 def test_series_in_which_nothing_can_be_drawn_make_no_noise(call: Call) -> None:
     small_run(Path("run.h5"), snapshots=2)
     os.truncate("run.h5", Path("run.h5").stat().st_size - TRAILER_LENGTH)

@@ -47,12 +47,19 @@ def left(folder: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("command", "number", "instants"),
     [
-        (["run", "lqr", "--until", "1000", "--force"], signal.SIGINT, (0.0, 0.1, 0.3, 0.6, 1.0, 1.6)),
-        (["run", "lqr", "--until", "1000", "--force"], signal.SIGTERM, (0.03, 0.9)),
-        (["optimum", "torus", "-o", "o.h5", "--force"], signal.SIGHUP, (0.2, 0.7, 1.2)),
-        (["check", "lqr"], signal.SIGINT, (0.4,)),
+        (["run", "lqr", "--until", "1000", "--force"], signal.SIGINT, (0.1, 0.6, 1.6)),
+        (["check", "lqr"], signal.SIGTERM, (0.4,)),
+        *(
+            pytest.param(*more, marks=pytest.mark.slow)
+            for more in (
+                (["run", "lqr", "--until", "1000", "--force"], signal.SIGINT, (0.0, 0.3, 1.0)),
+                (["run", "lqr", "--until", "1000", "--force"], signal.SIGTERM, (0.03, 0.9)),
+                (["optimum", "torus", "-o", "o.h5", "--force"], signal.SIGHUP, (0.2, 0.7, 1.2)),
+                (["check", "lqr"], signal.SIGINT, (0.4,)),
+            )
+        ),
     ],
-    ids=["run-int", "run-term", "optimum-hup", "check-int"],
+    ids=lambda given: given[0] if isinstance(given, list) else given.name if isinstance(given, signal.Signals) else "",
 )
 def test_at_many_instants(
     tmp_path: Path, command: list[str], number: signal.Signals, instants: tuple[float, ...]
@@ -131,6 +138,7 @@ def test_what_would_be_left_half_made_is_not_cut_short(tmp_path: Path, place: ob
     assert shown == "left\nwhole\n"
 
 
+@pytest.mark.slow
 def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
     """As nohup and shells do for what runs in the background."""
     process = subprocess.Popen(
@@ -200,11 +208,16 @@ SWEEP = ["sweep", *SMALL, "--over", "problem.temperature=0.1,0.2", "--until", "0
     ("command", "number"),
     [
         (COMPARE, "SIGTERM"),
-        (SWEEP, "SIGINT"),
-        (["refine", *SMALL, "--levels", "3", "--time", "0.2"], "SIGINT"),
-        (["validate", "lqr", "bandit", "--only", "pointwise_descent"], "SIGINT"),
-        (["limits", "metastability"], "SIGHUP"),
-        (["doctor"], "SIGINT"),
+        (["validate", "lqr", "bandit", "--only", "pointwise_descent", "--jobs", "1"], "SIGINT"),
+        *(
+            pytest.param(*more, marks=pytest.mark.slow)
+            for more in (
+                (SWEEP, "SIGINT"),
+                (["refine", *SMALL, "--levels", "3", "--time", "0.2"], "SIGINT"),
+                (["limits", "metastability"], "SIGHUP"),
+                (["doctor"], "SIGINT"),
+            )
+        ),
     ],
     ids=lambda given: given[0] if isinstance(given, list) else given,
 )
@@ -221,6 +234,7 @@ def test_a_signal_after_the_last_step_of_a_run_is_heard_before_the_next(
     assert len(list(tmp_path.glob("out/*.h5"))) == ("out" in command)
 
 
+@pytest.mark.slow
 def test_what_a_comparison_has_done_is_kept(tmp_path: Path) -> None:
     """Files, and processor times of runs before the one at whose end it was interrupted."""
     process = started(tmp_path, COMPARE, LATE.format(which=2, number="SIGINT"))

@@ -45,7 +45,8 @@ def test_a_run_file_is_judged_and_left_as_it_is(call: Call, run_file: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("series", "factor", "claim"), [("gap", 3.0, "decay_paper"), ("dissipation", -1.0, "static_inequality")]
+    ("series", "factor", "claim"),
+    [("gap", 3.0, "decay_paper"), pytest.param("dissipation", -1.0, "static_inequality", marks=pytest.mark.slow)],
 )
 def test_a_tampered_run_fails(call: Call, run_file: Path, series: str, factor: float, claim: str) -> None:
     path = Path("tampered.h5")
@@ -81,11 +82,10 @@ def test_a_problem_file_with_a_report(call: Call) -> None:
 
 
 def test_only_some_claims(call: Call, run_file: Path) -> None:
-    status, out, _ = call("validate", str(run_file), "--only", "structure", "--only", "identities", "--report", "r")
+    status, out, _ = call("validate", str(run_file), "--only", "structure", "--only", "identities")
     assert status == 0
-    content = json.loads(Path("r/report.json").read_text(encoding="utf-8"))
-    assert [entry["claim"] for entry in content["findings"]] == ["structure", "identities"]
-    assert "decay_paper" not in out
+    said = [line.split()[0] for line in out.splitlines() if line.split()]
+    assert [name for name in said if name in CLAIMS] == ["structure", "identities"]
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,7 @@ def test_quiet_says_nothing(call: Call, run_file: Path) -> None:
     assert call("validate", str(run_file), "--quiet") == (0, "", "")
 
 
+@pytest.mark.slow
 def test_both_grids_are_named(call: Call) -> None:
     """A problem that is judged on a coarser grid: terminal, report and page say on which, and which is its own."""
     wide = PROBLEM.replace("cells = 9", "cells = 128").replace("cells = 10", "cells = 128")

@@ -39,6 +39,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     return wpo.sweep("bandit", OVER, folder=tmp_path_factory.mktemp("sweep") / "out", **SMALL)
 
 
+@pytest.mark.slow
 def test_killed_at_random_and_resumed_it_is_the_same(study: Study, tmp_path: Path) -> None:
     """The process is killed at random moments, three times in the middle of it, until it ends."""
     random, folder = np.random.default_rng(5), tmp_path / "out"

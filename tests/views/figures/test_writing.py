@@ -66,6 +66,7 @@ def test_frames_follow_the_snapshots() -> None:
         assert np.any(np.asarray(images[0]) != np.asarray(images[-1]))
 
 
+@pytest.mark.slow
 def test_gif_and_apng(tmp_path: Path) -> None:
     run = small_run("line", HARD_TITLE)
     assert run.snapshots is not None
