@@ -58,6 +58,10 @@ FOLLOWED: dict[str, tuple[str, dict[str, str]]] = {
     "bandit, annealed exponentially": ("bandit", FEW | _cooled("fisher-rao", "exponential", 0.05)),
     "bandit, annealed logarithmically": ("bandit", FEW | _cooled("fisher-rao", "logarithmic", 1.0)),
     "bandit, annealed, wasserstein": ("bandit", FEW | _cooled("wasserstein", "harmonic", 0.2)),
+    "lqr, one Gaussian": (
+        "lqr",
+        {"state.x.cells": "16", "action.u.cells": "24", "flow.kind": '"gaussian"'},
+    ),
 }
 """Problems followed in other ways than their files say, by the name of the case."""
 CONTROL_CELLS = {"x": 24, "u": 24}
@@ -121,12 +125,15 @@ class SuiteResult(Displayed):
     cases : dict of name to dict
         Constants and rates of every case (`validation.case_numbers`).
     controls : dict of name to (what was broken, its findings, whether it was caught)
+    left_out : dict of (claim, case) to str
+        Why a claim that was named could not be judged.
     """
 
     level: str
     findings: list[Finding] = field(default_factory=list)
     cases: dict[str, dict[str, Any]] = field(default_factory=dict)
     controls: dict[str, tuple[Control, list[Finding], bool]] = field(default_factory=dict)
+    left_out: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         verdict = "passed" if self.passed else "FAILED"
@@ -283,6 +290,9 @@ def _judged(
 ) -> SuiteResult:
     """The result with one more case in it."""
     result.findings.extend(judge(evidence, level, only))
+    for name in only:
+        if name in CLAIMS and (words := CLAIMS[name].obstacle(evidence)):
+            result.left_out[name, evidence.name] = words
     result.cases[evidence.name] = case_numbers(evidence)
     if watch is not None:
         watch(evidence)
@@ -346,6 +356,7 @@ def merged(results: Sequence[SuiteResult]) -> SuiteResult:
         whole.findings.extend(result.findings)
         whole.cases.update(result.cases)
         whole.controls.update(result.controls)
+        whole.left_out.update(result.left_out)
     return whole
 
 

@@ -77,6 +77,15 @@ def mixture_cells(actions: Grid, members: Members, state: int) -> tuple[FloatArr
     return each, members.weight[state] @ each
 
 
+def mass_outside(actions: Grid, members: Members) -> FloatArray:
+    """What the Gaussians of a state have beyond the box, the sum of their marginals', weighted, (S,)."""
+    beyond = np.zeros_like(members.weight)
+    for j, axis in enumerate(actions.axes):
+        mean, scale = members.mean[..., j], np.sqrt(2.0 * members.covariance[..., j, j])
+        beyond += 0.5 * (erfc((axis.upper - mean) / scale) + erfc((mean - axis.lower) / scale))
+    return np.asarray((members.weight * beyond).sum(axis=1))
+
+
 def squared_gradient(actions: Grid, members: Members, state: int, delta: FloatArray, beta: float) -> float:
     """|grad|^2 of a state's cost in the metric of its mixture: what the flow loses of it per unit of time.
 
