@@ -10,7 +10,7 @@ for first, where every kernel has to be compiled that is needed on the way.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy as np
 from wpoflow.problems.gallery import gallery_names
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import read_problem
-from wpoflow.validation.claims import CLAIMS, exact_solution
+from wpoflow.validation.claims import CLAIMS, exact_solution, gaussian_law, particle_law
 from wpoflow.validation.control import caught, run_control
 from wpoflow.validation.controls import CONTROLS
 from wpoflow.validation.exact_cases.cases import CASES as EXACT
@@ -27,11 +27,20 @@ from wpoflow.validation.sharp_cases import constants_attained
 from wpoflow.validation.sharp_cases.suite import CASES, evidence_of, sharpened
 from wpoflow.validation.suite import CONTROL_CELLS, LEVELS, followed_otherwise, judge, problem_evidence
 
+LAWS: dict[str, Callable[[], Finding]] = {
+    gaussian_law.NAME: gaussian_law.finding,
+    particle_law.NAME: particle_law.finding,
+}
+"""Claims that have problems of their own."""
+
 
 def parts(first: list[str]) -> Iterator[list[Finding]]:
     """The findings of one part after the other."""
     others, quick = followed_otherwise(), LEVELS["quick"]
     for name in first:
+        if name in LAWS:
+            yield [LAWS[name]()]
+            continue
         if name in others:
             yield judge(replace(problem_evidence(others[name], quick), name=name), quick)
             continue
@@ -53,6 +62,7 @@ def parts(first: list[str]) -> Iterator[list[Finding]]:
             raise SystemExit(1)
     for name in gallery_names():
         yield judge(problem_evidence(read_problem(name), quick), quick)
+    yield [law() for law in LAWS.values()]
     yield [exact_solution.finding(case, quick.exact_grids) for case in EXACT.values()]
 
 

@@ -30,7 +30,7 @@ from wpoflow.solver.runs.evolve import evolve_to_the_end
 from wpoflow.solver.schemes.choice import chosen_scheme
 from wpoflow.studies.refinement.problem_grids import coarsened, refined_axes, with_cells
 from wpoflow.validation.case_numbers import case_numbers
-from wpoflow.validation.claims import CLAIMS, exact_solution, particle_law
+from wpoflow.validation.claims import CLAIMS, exact_solution, gaussian_law, particle_law
 from wpoflow.validation.control import Control, caught, run_control
 from wpoflow.validation.controls import CONTROLS
 from wpoflow.validation.evidence import Evidence, Family
@@ -53,15 +53,14 @@ def _cooled(flow: str, schedule: str, rate: float) -> dict[str, str]:
 
 
 FEW = {"action.a.cells": "32"}
+ONE = {"flow.kind": '"gaussian"'}
 FOLLOWED: dict[str, tuple[str, dict[str, str]]] = {
     "lqr, annealed": ("lqr", _cooled("fisher-rao", "harmonic", 0.3)),
     "bandit, annealed exponentially": ("bandit", FEW | _cooled("fisher-rao", "exponential", 0.05)),
     "bandit, annealed logarithmically": ("bandit", FEW | _cooled("fisher-rao", "logarithmic", 1.0)),
     "bandit, annealed, wasserstein": ("bandit", FEW | _cooled("wasserstein", "harmonic", 0.2)),
-    "lqr, one Gaussian": (
-        "lqr",
-        {"state.x.cells": "16", "action.u.cells": "24", "flow.kind": '"gaussian"'},
-    ),
+    "bandit, one Gaussian": ("bandit", FEW | ONE),
+    "lqr, one Gaussian": ("lqr", {"state.x.cells": "16", "action.u.cells": "24"} | ONE),
 }
 """Problems followed in other ways than their files say, by the name of the case."""
 CONTROL_CELLS = {"x": 24, "u": 24}
@@ -308,7 +307,7 @@ def validate_everything(
     """
     tell = progress or (lambda text: None)
     result = SuiteResult(level.name)
-    if not only or set(only) - {exact_solution.NAME, particle_law.NAME, constants_attained.NAME}:
+    if not only or set(only) & CLAIMS.keys():
         for name in gallery_names():
             tell(f"problem {name}")
             _judged(result, problem_evidence(read_problem(name), level), level, only, watch)
@@ -324,6 +323,9 @@ def validate_everything(
     if not only or particle_law.NAME in only:
         tell("law of particles")
         result.findings.append(particle_law.finding())
+    if not only or gaussian_law.NAME in only:
+        tell("law of Gaussians")
+        result.findings.append(gaussian_law.finding())
     result.findings.extend(sharp_findings(only, tell))
     if not only:
         mdp = build_problem(read_problem("lqr", cells=CONTROL_CELLS))
@@ -362,4 +364,4 @@ def merged(results: Sequence[SuiteResult]) -> SuiteResult:
 
 def claim_names() -> list[str]:
     """All names that ``only`` may hold."""
-    return [*CLAIMS, exact_solution.NAME, particle_law.NAME, constants_attained.NAME]
+    return [*CLAIMS, exact_solution.NAME, particle_law.NAME, gaussian_law.NAME, constants_attained.NAME]
