@@ -60,7 +60,7 @@ FOLLOWED: dict[str, tuple[str, dict[str, str]]] = {
     "bandit, annealed logarithmically": ("bandit", FEW | _cooled("fisher-rao", "logarithmic", 1.0)),
     "bandit, annealed, wasserstein": ("bandit", FEW | _cooled("wasserstein", "harmonic", 0.2)),
     "bandit, one Gaussian": ("bandit", FEW | ONE),
-    "lqr, one Gaussian": ("lqr", {"state.x.cells": "16", "action.u.cells": "24"} | ONE),
+    "lqr, one Gaussian": ("lqr", {"state.x.cells": "24", "action.u.cells": "48"} | ONE),
 }
 """Problems followed in other ways than their files say, by the name of the case."""
 CONTROL_CELLS = {"x": 24, "u": 24}
