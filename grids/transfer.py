@@ -10,6 +10,8 @@ between equal grids the policy is carried over bit for bit.  Labels must be the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -60,15 +62,27 @@ def transferred_policy(
     for kind, old, new in (("state", old_states, states), ("action", old_actions, actions)):
         if wrong := differences(kind, old, new):
             raise ValueError(wrong)
-    tensor = policy.reshape(*old_states.shape, *old_actions.shape)
-    pairs = [(_interpolation, a, b) for a, b in zip(old_states.axes, states.axes, strict=True)]
-    pairs += [(_overlap, a, b) for a, b in zip(old_actions.axes, actions.axes, strict=True)]
-    for place, (matrix, before, after) in enumerate(pairs):
+    tensor = _carried(policy.reshape(*old_states.shape, *old_actions.shape), _interpolation, old_states, states, 0)
+    tensor = _carried(tensor, _overlap, old_actions, actions, states.dim)
+    return np.ascontiguousarray(tensor).reshape(states.size, actions.size)
+
+
+def interpolated_rows(rows: FloatArray, old: Grid, new: Grid) -> FloatArray:
+    """Numbers of every state, (S, n), carried over to states on the same boxes by I, (S', n)."""
+    tensor = _carried(rows.reshape(*old.shape, -1), _interpolation, old, new, 0)
+    return np.ascontiguousarray(tensor).reshape(new.size, -1)
+
+
+def _carried(
+    tensor: FloatArray, matrix: Callable[[Axis, Axis], sp.csr_array], old: Grid, new: Grid, first: int
+) -> FloatArray:
+    """Multiplied along the axes of a grid, of which the first is that of this number, where they are not the same."""
+    for place, (before, after) in enumerate(zip(old.axes, new.axes, strict=True), start=first):
         if not np.array_equal(before.edges, after.edges):
             moved = np.moveaxis(tensor, place, 0)
             carried = matrix(before, after) @ np.ascontiguousarray(moved).reshape(before.size, -1)
             tensor = np.moveaxis(carried.reshape(after.size, *moved.shape[1:]), 0, place)
-    return np.ascontiguousarray(tensor).reshape(states.size, actions.size)
+    return tensor
 
 
 def _interpolation(old: Axis, new: Axis) -> sp.csr_array:

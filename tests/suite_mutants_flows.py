@@ -17,6 +17,9 @@ FISHER_RAO, MIRROR, PROXIMAL, ITERATION, TRANSPORT, TEMPERED, ANNEALING = (
     f"{FLOWS}/tempered.py",
     "solver/arithmetic/annealing.py",
 )
+GAUSSIAN, VELOCITY, PARTICLES = (
+    f"{FLOWS}/parametric/{name}.py" for name in ("gaussian", "gaussian_velocity", "particles")
+)
 
 OF_FLOWS: dict[str, dict[str, Mutant]] = {
     "fisher-rao": {
@@ -110,6 +113,71 @@ OF_FLOWS: dict[str, dict[str, Mutant]] = {
             f"{CLAIMS}/annealed_cost.py", "/ ((1.0 - mdp.discount) * grown)", "/ ((1.0 - mdp.discount) * grown**2)"
         ),
     },
+    "gaussian": {
+        "force at 1.02 of the temperature": Mutant(
+            GAUSSIAN, "mdp.temperature if self.entropy else 0.0", "1.02 * mdp.temperature if self.entropy else 0.0"
+        ),
+        "dissipation 2 % too large": Mutant(
+            GAUSSIAN,
+            "else self._moved(parameters, q, np.empty_like(parameters))",
+            "else 1.02 * self._moved(parameters, q, np.empty_like(parameters))",
+        ),
+        "means 2 % too fast": Mutant(
+            VELOCITY,
+            "mean[j] += weighted * margins[1, here] / deviation",
+            "mean[j] += 1.02 * weighted * margins[1, here] / deviation",
+        ),
+        "variances 2 % too slow": Mutant(
+            VELOCITY, "out[place] = -2.0 * gradient[j, j]", "out[place] = -1.96 * gradient[j, j]"
+        ),
+        "beta left out of the weights": Mutant(
+            VELOCITY, "out[members * size + c] = -beta * advantage", "out[members * size + c] = -advantage"
+        ),
+        "covariances stored 2 % too large": Mutant(
+            f"{FLOWS}/parametric/moments.py", "covariance = (0.5 * (product", "covariance = (0.51 * (product"
+        ),
+        "contraction by 2.2 kappa": Mutant(
+            f"{CLAIMS}/gaussian_contraction.py",
+            "(2.0 * curvature * costs)[judged]",
+            "(2.2 * curvature * costs)[judged]",
+        ),
+        "late rate of 2.1 lambda": Mutant(
+            f"{CLAIMS}/gaussian_late.py", "rate = 2.0 * float(rates[slowest])", "rate = 2.1 * float(rates[slowest])"
+        ),
+        "late, 0.95 of the local rate": Mutant(
+            f"{CLAIMS}/gaussian_late.py",
+            'float(series["dissipation"][a] / value[a])',
+            '0.95 * float(series["dissipation"][a] / value[a])',
+        ),
+    },
+    "particles": {
+        "reference left out of the slope": Mutant(
+            PARTICLES, "-mdp.temperature * mdp.log_reference_density", "-0.0 * mdp.log_reference_density"
+        ),
+        "numbers of the step before": Mutant(PARTICLES, "number + 1,  # zero", "number,  # zero"),
+        "all states with the same numbers": Mutant(PARTICLES, 'return self.noise == "shared"', "return True"),
+        "kernel 2 % too wide": Mutant(
+            PARTICLES, "_smoothing(axis, self.bandwidth)", "_smoothing(axis, 1.02 * self.bandwidth)"
+        ),
+        "bias of whole particles": Mutant(
+            PARTICLES, "np.array([[2.0, 1.0], [1.0, 2.0]])", "np.array([[3.0, 0.0], [0.0, 3.0]])"
+        ),
+        "noise 1 % too small": Mutant(
+            f"{FLOWS}/parametric/particle_moves.py",
+            "scale = math.sqrt(2.0 * temperature * dt)",
+            "scale = 0.99 * math.sqrt(2.0 * temperature * dt)",
+        ),
+        "counted at the nearest centre": Mutant(
+            f"{FLOWS}/parametric/particle_counts.py",
+            "        share = max(0.0, min(1.0, share))\n",
+            "        share = 1.0 if share > 0.5 else 0.0\n",
+        ),
+        "variance of the law at half the noise": Mutant(
+            f"{CLAIMS}/particle_law.py",
+            "* variance + 2.0 * exact.temperature * dt",
+            "* variance + exact.temperature * dt",
+        ),
+    },
     "rates of later rows": {
         "share not squared": Mutant(
             "validation/certificate/along_rho.py",
@@ -136,6 +204,8 @@ FIRST = {
     "fisher-rao": ("bandit, fisher-rao", "lqr, fisher-rao", "starved cell"),
     "policy-iteration": ("bandit, policy-iteration", "lqr, policy-iteration", "staircase"),
     "anneal": ("lqr, annealed",),
+    "gaussian": ("lqr, one Gaussian", "bandit, one Gaussian", "bandit, gaussian", "gaussian_law"),
+    "particles": ("lqr, particles", "particle_law"),
     "rates of later rows": ("flat path", "barrier"),
 }
 """Cases that are looked at before all else, by group."""

@@ -16,14 +16,16 @@ import numpy as np
 
 from wpoflow.validation.control import caught
 from wpoflow.validation.controls import CONTROLS
-from wpoflow.validation.everything import Judged, Part, followed_otherwise, parts
+from wpoflow.validation.everything import OWN_PROBLEMS, Judged, Part, followed_otherwise, parts
 from wpoflow.validation.finding import Verdict
 
 
 def in_order(first: list[str]) -> Iterator[Part]:
     """The parts of the suite: those named, sharp cases, other flows, controls, gallery, and what is left."""
     every = {part.title: part for part in parts("quick")}
-    named = [f"problem {name}" if name in followed_otherwise() else f"sharp case {name}" for name in first]
+    titles = {name: f"problem {name}" for name in followed_otherwise()}
+    titles |= {claim.NAME: title for title, claim in OWN_PROBLEMS.items()}
+    named = [titles.get(name, f"sharp case {name}") for name in first]
     named += ["constants in closed form", *(title for title in every if title.startswith("sharp case"))]
     named += [f"problem {name}" for name in followed_otherwise()]
     named += [title for title in every if title.startswith("negative control")]
@@ -32,7 +34,7 @@ def in_order(first: list[str]) -> Iterator[Part]:
 
 def failures(judged: Judged) -> str:
     """The claims that fail, and where; the first control that is missed, and by which; empty where there is none."""
-    failed = [finding for finding in judged.findings if finding.verdict is Verdict.FAILS]
+    failed = [finding for finding in judged.found.findings if finding.verdict is Verdict.FAILS]
     if failed:
         return f"{_named(finding.claim for finding in failed)} on {failed[0].case.removeprefix('sharp: ')}"
     for name, findings in judged.of_controls.items():

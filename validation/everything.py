@@ -19,7 +19,7 @@ from wpoflow.problems.problem_file import ProblemFile, read_problem
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.registry import FLOWS, own_step_flows
 from wpoflow.studies.sweep.engine import several_processes
-from wpoflow.validation.claims import exact_solution, particle_law
+from wpoflow.validation.claims import CLAIMS, exact_solution, gaussian_law, particle_law
 from wpoflow.validation.control import caught, run_control
 from wpoflow.validation.controls import CONTROLS
 from wpoflow.validation.evidence import Evidence
@@ -29,7 +29,7 @@ from wpoflow.validation.judged_flow import WASSERSTEIN
 from wpoflow.validation.sharp_cases import constants_attained
 from wpoflow.validation.sharp_cases.suite import CASES as SHARP
 from wpoflow.validation.sharp_cases.suite import sharp_findings
-from wpoflow.validation.suite import LEVELS, SuiteResult, judge_case, problem_evidence
+from wpoflow.validation.suite import LEVELS, SuiteResult, judge_case, merged, problem_evidence
 
 
 def _cooled(flow: str, schedule: str, rate: float) -> dict[str, str]:
@@ -37,11 +37,14 @@ def _cooled(flow: str, schedule: str, rate: float) -> dict[str, str]:
 
 
 FEW = {"action.a.cells": "32"}
+ONE = {"flow.kind": '"gaussian"'}
 FOLLOWED: dict[str, tuple[str, dict[str, str]]] = {
     "lqr, annealed": ("lqr", _cooled("fisher-rao", "harmonic", 0.3)),
     "bandit, annealed exponentially": ("bandit", FEW | _cooled("fisher-rao", "exponential", 0.05)),
     "bandit, annealed logarithmically": ("bandit", FEW | _cooled("fisher-rao", "logarithmic", 1.0)),
     "bandit, annealed, wasserstein": ("bandit", FEW | _cooled("wasserstein", "harmonic", 0.2)),
+    "bandit, one Gaussian": ("bandit", FEW | ONE),
+    "lqr, one Gaussian": ("lqr", {"state.x.cells": "24", "action.u.cells": "48"} | ONE),
 }
 """Problems followed in other ways than their files say, by the name of the case."""
 CONTROL_CELLS = {"x": 24, "u": 24}
@@ -58,6 +61,12 @@ OWN_KEYS = {
     "bandwidth": "0.1",
 }
 """Keys of flows, at values that are not one: a factor left out is seen."""
+OWN_PROBLEMS = {
+    "law of particles": particle_law,
+    "law of Gaussians": gaussian_law,
+    "constants in closed form": constants_attained,
+}
+"""Claims that have problems of their own, by what the parts are called."""
 LOOK = 0.2  # seconds between two looks at what has begun
 LOST = "a process of the suite was lost, as for want of memory, before the {} was judged; --jobs 1 needs least of it"
 Progress = Callable[[str], None]
@@ -71,16 +80,14 @@ class Judged:
 
     Attributes
     ----------
-    findings : list of Finding
-    cases : dict of name to dict
-        As in `SuiteResult`.
+    found : SuiteResult
+        Without controls, which hold functions and do not leave a process.
     of_controls : dict of name to list of Finding
         Findings on negative controls.
     views : dict of name to whatever was kept of a case
     """
 
-    findings: list[Finding] = field(default_factory=list)
-    cases: dict[str, dict[str, Any]] = field(default_factory=dict)
+    found: SuiteResult
     of_controls: dict[str, list[Finding]] = field(default_factory=dict)
     views: dict[str, Any] = field(default_factory=dict)
 
@@ -105,7 +112,7 @@ def parts(level: str, only: Sequence[str] = (), view: View | None = None) -> Ite
     view : callable, optional
         Of the evidence of a case, what is to be kept of it; several processes need a function of a module.
     """
-    if not only or set(only) - {exact_solution.NAME, particle_law.NAME, constants_attained.NAME}:
+    if not only or set(only) & CLAIMS.keys():
         for name in gallery_names():
             yield Part(f"problem {name}", partial(_problem, name, read_problem(name), level, only, view))
         for name, problem in followed_otherwise().items():
@@ -113,38 +120,33 @@ def parts(level: str, only: Sequence[str] = (), view: View | None = None) -> Ite
     if not only or exact_solution.NAME in only:
         for name in EXACT:
             yield Part(f"exact solution {name}", partial(_exact, name, level))
-    if not only or particle_law.NAME in only:
-        yield Part("law of particles", _law)
-    if not only or constants_attained.NAME in only:
-        yield Part("constants in closed form", _attained)
+    for title, claim in OWN_PROBLEMS.items():
+        if not only or claim.NAME in only:
+            yield Part(title, partial(_own, title, level))
     for name, case in SHARP.items():
         if not only or set(only) & case.claims.keys():
-            yield Part(f"sharp case {name}", partial(_sharp, name, only))
+            yield Part(f"sharp case {name}", partial(_sharp, name, level, only))
     for name in CONTROLS if not only else ():
-        yield Part(f"negative control: {name}", partial(_control, name))
+        yield Part(f"negative control: {name}", partial(_control, name, level))
 
 
 def _problem(name: str, problem: ProblemFile, level: str, only: Sequence[str], view: View | None) -> Judged:
     with needed_by(problem.label):
         evidence = replace(problem_evidence(problem, LEVELS[level]), name=name)
-        findings, numbers = judge_case(evidence, LEVELS[level], only)
-    return Judged(findings, {name: numbers}, views={} if view is None else {name: view(evidence)})
+        found = judge_case(level, evidence, LEVELS[level], only)
+    return Judged(found, views={} if view is None else {name: view(evidence)})
 
 
 def _exact(name: str, level: str) -> Judged:
-    return Judged([exact_solution.finding(EXACT[name], LEVELS[level].exact_grids)])
+    return Judged(SuiteResult(level, [exact_solution.finding(EXACT[name], LEVELS[level].exact_grids)]))
 
 
-def _law() -> Judged:
-    return Judged([particle_law.finding()])
+def _own(title: str, level: str) -> Judged:
+    return Judged(SuiteResult(level, [OWN_PROBLEMS[title].finding()]))
 
 
-def _attained() -> Judged:
-    return Judged([constants_attained.finding()])
-
-
-def _sharp(name: str, only: Sequence[str]) -> Judged:
-    return Judged(sharp_findings(SHARP[name], only))
+def _sharp(name: str, level: str, only: Sequence[str]) -> Judged:
+    return Judged(SuiteResult(level, sharp_findings(SHARP[name], only)))
 
 
 @cache
@@ -153,8 +155,8 @@ def control_problem() -> GridMDP:
     return build_problem(read_problem("lqr", cells=CONTROL_CELLS))
 
 
-def _control(name: str) -> Judged:
-    return Judged(of_controls={name: run_control(CONTROLS[name], control_problem())})
+def _control(name: str, level: str) -> Judged:
+    return Judged(SuiteResult(level), of_controls={name: run_control(CONTROLS[name], control_problem())})
 
 
 def followed_otherwise() -> dict[str, ProblemFile]:
@@ -225,10 +227,9 @@ def validate_problems(
 def _together(
     chosen: list[Part], level: str, progress: Progress | None, jobs: int
 ) -> tuple[SuiteResult, dict[str, Any]]:
-    result, views = SuiteResult(level), {}
-    for judged in _all_judged(chosen, progress or (lambda title: None), jobs):
-        result.findings.extend(judged.findings)
-        result.cases.update(judged.cases)
+    every = _all_judged(chosen, progress or (lambda title: None), jobs)
+    result, views = merged([SuiteResult(level), *(judged.found for judged in every)]), {}
+    for judged in every:
         views.update(judged.views)
         for name, findings in judged.of_controls.items():
             result.controls[name] = (CONTROLS[name], findings, caught(CONTROLS[name], findings))

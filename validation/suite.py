@@ -28,7 +28,7 @@ from wpoflow.solver.runs.evolve import evolve_to_the_end
 from wpoflow.solver.schemes.choice import chosen_scheme
 from wpoflow.studies.refinement.problem_grids import coarsened, refined_axes, with_cells
 from wpoflow.validation.case_numbers import case_numbers
-from wpoflow.validation.claims import CLAIMS, exact_solution, particle_law
+from wpoflow.validation.claims import CLAIMS, exact_solution, gaussian_law, particle_law
 from wpoflow.validation.control import Control
 from wpoflow.validation.evidence import Evidence, Family
 from wpoflow.validation.finding import Finding, Verdict
@@ -86,12 +86,15 @@ class SuiteResult(Displayed):
     cases : dict of name to dict
         Constants and rates of every case (`validation.case_numbers`).
     controls : dict of name to (what was broken, its findings, whether it was caught)
+    left_out : dict of (claim, case) to str
+        Why a claim that was named could not be judged.
     """
 
     level: str
     findings: list[Finding] = field(default_factory=list)
     cases: dict[str, dict[str, Any]] = field(default_factory=dict)
     controls: dict[str, tuple[Control, list[Finding], bool]] = field(default_factory=dict)
+    left_out: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         verdict = "passed" if self.passed else "FAILED"
@@ -177,7 +180,7 @@ def validate_run(run: Run, name: str = "run", only: Sequence[str] = (), watch: W
     """
     check_kind("run", run, Run, "a Run: wpoflow.open_run(file), or what wpoflow.evolve gives")
     _check_names(only)
-    return _judged("run", Evidence(name, run), LEVELS["quick"], only, watch)
+    return judge_case("run", Evidence(name, run), LEVELS["quick"], only, watch)
 
 
 def validate_problem(
@@ -233,7 +236,7 @@ def validate_problem(
     else:
         stated = problem if isinstance(problem, ProblemFile) else read_problem(problem, cells=cells, set=set)
         evidence = problem_evidence(stated, level)
-    return _judged(level.name, evidence, level, only, watch)
+    return judge_case(level.name, evidence, level, only, watch)
 
 
 def _check_names(only: Sequence[str]) -> None:
@@ -243,16 +246,17 @@ def _check_names(only: Sequence[str]) -> None:
         raise ValueError(f"claim {', '.join(unknown)}: choose among {', '.join(claim_names())}{near}")
 
 
-def judge_case(evidence: Evidence, level: Level, only: Sequence[str] = ()) -> tuple[list[Finding], dict[str, Any]]:
-    """The findings on a case, and its constants and rates."""
-    return judge(evidence, level, only), case_numbers(evidence)
-
-
-def _judged(name: str, evidence: Evidence, level: Level, only: Sequence[str], watch: Watcher | None) -> SuiteResult:
-    findings, numbers = judge_case(evidence, level, only)
+def judge_case(
+    name: str, evidence: Evidence, level: Level, only: Sequence[str] = (), watch: Watcher | None = None
+) -> SuiteResult:
+    """The findings on a case, its constants and rates, as the result of a level or run of that name."""
+    result = SuiteResult(name, judge(evidence, level, only), {evidence.name: case_numbers(evidence)})
+    for claim in only:
+        if claim in CLAIMS and (words := CLAIMS[claim].obstacle(evidence)):
+            result.left_out[claim, evidence.name] = words
     if watch is not None:
         watch(evidence)
-    return SuiteResult(name, findings, {evidence.name: numbers})
+    return result
 
 
 def merged(results: Sequence[SuiteResult]) -> SuiteResult:
@@ -262,9 +266,10 @@ def merged(results: Sequence[SuiteResult]) -> SuiteResult:
         whole.findings.extend(result.findings)
         whole.cases.update(result.cases)
         whole.controls.update(result.controls)
+        whole.left_out.update(result.left_out)
     return whole
 
 
 def claim_names() -> list[str]:
     """All names that ``only`` may hold."""
-    return [*CLAIMS, exact_solution.NAME, particle_law.NAME, constants_attained.NAME]
+    return [*CLAIMS, exact_solution.NAME, particle_law.NAME, gaussian_law.NAME, constants_attained.NAME]

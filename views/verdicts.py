@@ -111,4 +111,7 @@ def result_text(result: SuiteResult) -> str:
         parts.append(matrix_text(result))
     if result.controls:
         parts.append(controls_text(result))
+    if result.left_out:
+        lines = [f"  {claim} on {case}: {words}" for (claim, case), words in result.left_out.items()]
+        parts.append("\n".join(["not judged", *lines]))
     return "\n\n".join([*parts, summary_line(result)])

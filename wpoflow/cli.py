@@ -225,6 +225,7 @@ def sweep(**arguments: Any) -> None:
 
 @cli.command()
 @click.argument("targets", nargs=-1, metavar="[RUN.h5 | PROBLEM ...]")
+@changes_options
 @click.option("--only", multiple=True, metavar="CLAIM", help="Judge this claim alone; may be repeated.")
 @click.option(
     "--level", type=Choice(["quick", "full"]), default="quick", show_default=True,
@@ -238,13 +239,13 @@ def sweep(**arguments: Any) -> None:
 @anyway_option
 @threads_option
 @quiet_option
-def validate(**arguments: Any) -> None:
+def validate(asked: dict[str, Any], **arguments: Any) -> None:
     """Check the theory's claims on run files or problems; with no argument on everything.
 
     A run file is judged by what it holds: series, optimum and snapshots.  A problem is run first.  Exit status 1 when
     a claim fails or a negative control is missed.
     """
-    _call("validate", **arguments)
+    _call("validate", changes={name: value for name, value in asked.items() if value}, **arguments)
 
 
 @cli.command()

@@ -268,7 +268,7 @@ checkpoint_option = click.option(
 )  # fmt: skip
 from_option = click.option(
     "--from", "initial", type=RunFile(dir_okay=False), metavar="RUN.h5",
-    help="Begin from the last policy of this run, carried over to the problem's grids.",
+    help="Begin from the last policy of this run, or its Gaussians or particles, carried over to the problem's grids.",
 )  # fmt: skip
 mpi_option = click.option(
     "--mpi/--no-mpi", default=None,

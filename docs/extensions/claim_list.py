@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 
-from wpoflow.validation.claims import CLAIMS, exact_solution
+from wpoflow.validation.claims import CLAIMS, exact_solution, gaussian_law, particle_law
 
 
 def markdown() -> str:
@@ -16,9 +16,9 @@ def markdown() -> str:
         needs = "the problem on several grids" if claim.needs_family else needs
         text = inspect.getdoc(inspect.getmodule(claim.judge)) or ""
         lines += _section(claim.name, claim.statement, claim.source, needs, text)
-    solution = exact_solution
-    text = inspect.getdoc(solution) or ""
-    lines += _section(solution.NAME, solution.STATEMENT, solution.SOURCE, "the suite's own cases", text)
+    for module in (gaussian_law, particle_law, exact_solution):
+        text = inspect.getdoc(module) or ""
+        lines += _section(module.NAME, module.STATEMENT, module.SOURCE, "the suite's own cases", text)
     return "\n".join(lines)
 
 

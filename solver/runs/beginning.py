@@ -1,16 +1,23 @@
-"""Where a run begins: the problem's own first policy, or the last policy of another run, or one that is given."""
+"""Where a run begins: the problem's own first policy, or the last policy of another run, or one that is given.
+
+A flow of Gaussians or particles takes up those of a run that has as many in every state, number by number, wherever its
+cells are.  Between other states means, covariances and weights are interpolated; particles are not, as the mean of two
+of them is none.  All else is made of the policy that was carried over: the run file says which.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, real_array
 from wpoflow.grids.grid import Grid
-from wpoflow.grids.transfer import transferred_policy
+from wpoflow.grids.transfer import interpolated_rows, transferred_policy
+from wpoflow.solver.flows.flow import Flow
+from wpoflow.solver.flows.parametric.parametric import ParametricFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Run
 from wpoflow.solver.storage.atomic import RunFileError, final_path
@@ -29,13 +36,21 @@ class Beginning:
     policy : array (S, A)
     attributes : mapping
         What the run file says of it.
+    parameters : mapping of arrays (S, n)
+        What a snapshot keeps of it, where the flow takes that up.
     """
 
     policy: FloatArray
     attributes: Mapping[str, str]
+    parameters: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    @property
+    def arrays(self) -> dict[str, FloatArray]:
+        """Policy and parameters by name."""
+        return {"policy": self.policy, **self.parameters}
 
 
-def beginning_of(mdp: GridMDP, initial: Initial) -> Beginning:
+def beginning_of(mdp: GridMDP, initial: Initial, flow: Flow) -> Beginning:
     """The first policy of a run that is begun from another run's last policy, or from one that is given.
 
     Parameters
@@ -44,6 +59,8 @@ def beginning_of(mdp: GridMDP, initial: Initial) -> Beginning:
     initial : Run, path or array (S, A)
         Of a run the last policy it keeps, carried over to the grids of the problem where they are not the same (see
         `grids.transfer`).
+    flow : Flow
+        Which is to be followed.
 
     Raises
     ------
@@ -57,18 +74,19 @@ def beginning_of(mdp: GridMDP, initial: Initial) -> Beginning:
     Of several processes the root reads it, whole, and deals out the rows.
     """
     slab = mdp.slab
-    found = _read(mdp, initial) if slab.root else None
-    shared = slab.shared(None if found is None else {"policy": found.policy})
+    found = _read(mdp, initial, flow) if slab.root else None
+    shared = slab.shared(None if found is None else found.arrays)
     attributes = slab.decided(None if found is None else found.attributes)
     assert shared is not None
     called = _called(initial)
+    policy = shared.pop("policy")
     try:
-        mdp.check_policy(shared["policy"], "initial" if called is None else "its last policy")
+        mdp.check_policy(policy, "initial" if called is None else "its last policy")
     except ValueError as error:
         if called is None:
             raise
         raise RunFileError(f"{called}: {error}") from error
-    return Beginning(shared["policy"], attributes)
+    return Beginning(policy, attributes, shared)
 
 
 def _called(initial: Initial) -> str | None:
@@ -78,20 +96,21 @@ def _called(initial: Initial) -> str | None:
     return "a run" if isinstance(initial, Run) else None
 
 
-def _read(mdp: GridMDP, initial: Initial) -> Beginning:
+def _read(mdp: GridMDP, initial: Initial, flow: Flow) -> Beginning:
     """`beginning_of` in one process, before the policy is checked."""
     if isinstance(initial, Run):
-        return _of_run(mdp, initial, "a run")
+        return _of_run(mdp, initial, "a run", flow)
     if isinstance(initial, str | os.PathLike):
         path = os.fspath(initial)
         try:
-            return _of_run(mdp, open_run(path), path)
+            return _of_run(mdp, open_run(path), path, flow)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
     policy, shape = np.array(real_array(initial, "initial")), (mdp.states.size, mdp.actions.size)
     if policy.shape != shape:
         raise ValueError(f"initial has shape {policy.shape}; it must be {shape}")
-    return Beginning(policy, {"initial": "a policy that was given as an array"})
+    made = f"; {flow.made}" if isinstance(flow, ParametricFlow) else ""
+    return Beginning(policy, {"initial": f"a policy that was given as an array{made}"})
 
 
 def refuse_own_beginning(output: str | os.PathLike[str], initial: str | os.PathLike[str]) -> None:
@@ -103,7 +122,7 @@ def refuse_own_beginning(output: str | os.PathLike[str], initial: str | os.PathL
         )
 
 
-def _of_run(mdp: GridMDP, run: Run, called: str) -> Beginning:
+def _of_run(mdp: GridMDP, run: Run, called: str, flow: Flow) -> Beginning:
     try:
         policy, time = run.policy, float(run.snapshots.time[-1]) if run.snapshots is not None else np.nan
     except ValueError as error:
@@ -113,8 +132,25 @@ def _of_run(mdp: GridMDP, run: Run, called: str) -> Beginning:
     sizes = ", ".join(f"{axis.name} {axis.size}" for axis in (*run.states.axes, *run.actions.axes))
     how = "on the same grids" if same else f"carried over from {sizes}"
     sentence = f"the policy of {called} at flow time {time:.6g}, {how}"
-    return Beginning(carried, {"initial": sentence, "initial_run_id": str(run.attributes.get("run_id", ""))})
+    parameters: dict[str, FloatArray] = {}
+    if isinstance(flow, ParametricFlow):
+        kept = _kept(mdp, run, flow)
+        found = flow.taken_up(kept)
+        if found is not None:
+            parameters, carried = kept, flow.projected(found)
+        sentence += f"; {flow.made if found is None else flow.taken}"
+    attributes = {"initial": sentence, "initial_run_id": str(run.attributes.get("run_id", ""))}
+    return Beginning(carried, attributes, parameters)
+
+
+def _kept(mdp: GridMDP, run: Run, flow: ParametricFlow) -> dict[str, FloatArray]:
+    """The parameters of the last snapshot at the states of the problem; none where they cannot be had there."""
+    same = np.array_equal(_edges(run.states), _edges(mdp.states))
+    if run.snapshots is None or not (same or flow.between_states):
+        return {}
+    every = {name: run.snapshots.parameter(name, -1).reshape(run.states.size, -1) for name in run.snapshots.parameters}
+    return every if same else {name: interpolated_rows(rows, run.states, mdp.states) for name, rows in every.items()}
 
 
 def _edges(*grids: Grid) -> FloatArray:
-    return np.concatenate([axis.edges for grid in grids for axis in grid.axes])
+    return np.concatenate([np.empty(0), *(axis.edges for grid in grids for axis in grid.axes)])

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import time as clock
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -58,7 +58,7 @@ def conduct(
     folder: AnyFolder | None = None,
     last: Checkpoint | None = None,
     resumed: int = 0,
-    initial: FloatArray | None = None,
+    initial: Mapping[str, FloatArray] | None = None,
 ) -> Run:
     """Carry a run out, from its start or from its ``last`` checkpoint, to its end; see `solver.runs.evolve`.
 
@@ -77,10 +77,12 @@ def conduct(
         Where to go on from.
     resumed : int
         How often the run was gone on with, this time included.
-    initial : array (S, A), optional
-        First policy instead of the problem's own.
+    initial : mapping of arrays (S, n), optional
+        First ``policy`` (S, A) instead of the problem's own, with what it is made of (`Beginning.arrays`).
     """
-    mdp = mdp if initial is None else replace(mdp, initial_policy=initial, initial_gaussians=None)
+    taken = dict(initial or {})
+    if taken:
+        mdp = replace(mdp, initial_policy=taken.pop("policy"), initial_gaussians=None)
     settings, until, slab = start.settings, start.settings.flow.until, mdp.slab
     started = clock.monotonic()
     spent = {name: 0.0 if last is None else last.arrays[name] for name in SPENT}
@@ -153,6 +155,7 @@ def conduct(
                 scheme=settings.flow.scheme,
                 flow=followed,
                 landings=landings(settings),
+                kept=taken,
                 linear_solver=settings.linear_solver,
                 weights=optimum.occupancy + mdp.rho,
                 watch=loop.watch,
@@ -229,9 +232,15 @@ def refuse_gap_below_floor(until: UntilTable, optimum: Optimum) -> None:
         )
 
 
-def _begin(folder: AnyFolder, slab: Slab, start: RunStart, optimum: Optimum | None, initial: FloatArray | None) -> None:
+def _begin(
+    folder: AnyFolder,
+    slab: Slab,
+    start: RunStart,
+    optimum: Optimum | None,
+    initial: Mapping[str, FloatArray] | None,
+) -> None:
     """Keep what a new run begins with."""
-    first: Any = None if initial is None else slab.spread(initial)
+    first: Any = None if initial is None else {name: slab.spread(array) for name, array in initial.items()}
     folder.begin(start, None if optimum is None else spread_optimum(slab, optimum), first)
 
 

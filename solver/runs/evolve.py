@@ -23,7 +23,7 @@ from wpoflow.core.display import shown_progress
 from wpoflow.core.renamed import renamed
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.bellman.optimum import refuse_other_optimum
-from wpoflow.solver.flows.flow import AnyFlow, name_of, parameters_of
+from wpoflow.solver.flows.flow import AnyFlow, as_flow, name_of, parameters_of
 from wpoflow.solver.mdp import GridMDP, check_problem
 from wpoflow.solver.records.layout import check_axis_names
 from wpoflow.solver.records.provenance import package_versions, source_hash
@@ -97,7 +97,8 @@ def evolve(
         Kept with the checkpoints for whoever resumes, as the name of the problem file.
     initial : Run, path of a run file, or array (S, A), optional
         Begin from the last policy of another run, or from these cell probabilities, instead of ``mdp.initial_policy``.
-        A policy on other grids of the same boxes is carried over (see `grids.transfer`). The run file says which.
+        A policy on other grids of the same boxes is carried over (see `grids.transfer`); a flow of Gaussians or
+        particles takes up those of a run that has as many.  The run file says which.
     anneal : mapping, optional
         ``{"schedule": "harmonic", "rate": r}``: the temperature falls from that of the problem, as tau0/(1 + r t); with
         "exponential" as tau0 e^{-rt}, with "logarithmic" as tau0/ln(e + rt).  Values and gaps are then at the
@@ -144,7 +145,7 @@ def evolve(
     )
     if output is not None and isinstance(initial, str | os.PathLike) and mdp.slab.root:
         refuse_own_beginning(output, initial)
-    beginning = None if initial is None else beginning_of(mdp, initial)
+    beginning = None if initial is None else beginning_of(mdp, initial, as_flow(mdp, flow, asked.flow.parameters))
     with shown_progress(progress, asked.flow.until.criteria) as show:
         return run_settings(
             mdp,
@@ -187,7 +188,7 @@ def run_settings(
         packages=package_versions(),
         initial={} if beginning is None else beginning.attributes,
     )
-    initial = None if beginning is None else beginning.policy
+    initial = None if beginning is None else beginning.arrays
     if optimum is not None:
         refuse_other_optimum(mdp, optimum)
     with ExitStack() as stack:

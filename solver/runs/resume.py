@@ -96,7 +96,7 @@ def resume_run(
         last, optimum, first = _kept(output, folder, start, notice) if slab.root else (None, None, None)
         last = _shared_checkpoint(slab, last)
         shared = slab.shared(None if optimum is None else vars(optimum))
-        begun = slab.shared(None if first is None else {"policy": first})
+        begun = slab.shared(first)
         return conduct(
             mdp,
             start,
@@ -107,13 +107,13 @@ def resume_run(
             folder=folder if slab.root else SendingFolder(),
             last=last,
             resumed=1 + (0 if last is None else last.arrays["resumed"]),
-            initial=None if begun is None else begun["policy"],
+            initial=begun,
         )
 
 
 def _kept(
     output: str | os.PathLike[str], folder: CheckpointFolder, start: RunStart, notice: Callable[[str], None]
-) -> tuple[Checkpoint | None, Optimum | None, FloatArray | None]:
+) -> tuple[Checkpoint | None, Optimum | None, dict[str, FloatArray] | None]:
     """The last checkpoint that is whole, the optimum and the first policy; errors as `resume_run`."""
     check_output(output, force=True)
     last = folder.newest()
@@ -208,7 +208,8 @@ def _reopened(
     with OutputLock(output):
         folder = CheckpointFolder(output)
         begun = run.problem_arrays.get("initial_policy") if start.initial else None
-        folder.begin(start, run.optimum, None if begun is None else begun.astype(np.float64, copy=False))
+        first = None if begun is None else {"policy": begun.astype(np.float64, copy=False)}
+        folder.begin(start, run.optimum, first)
         for index in range(last.snapshots):
             value, policy = kept.value_at(index), kept.policy_at(index)
             parameters = {name: kept.parameter(name, index).reshape(len(value), -1) for name in kept.parameters}

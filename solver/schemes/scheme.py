@@ -307,13 +307,26 @@ class Scheme:
         """A state that was read from a file, in arrays of the scheme where it is to go on from those."""
         return state
 
-    def begin(self, policy: FloatArray) -> tuple[FloatArray, FloatArray | None]:
-        """The first policy where this one is asked for, and the parameters it is made of, of a flow that has some."""
+    def begin(
+        self, policy: FloatArray, kept: Mapping[str, FloatArray] | None = None
+    ) -> tuple[FloatArray, FloatArray | None]:
+        """The first policy where this one is asked for, and the parameters it is made of, of a flow that has some.
+
+        These are, where another run kept them (`ParametricFlow.taken_up`), its own.
+        """
         flow = self.problem.flow
         if not isinstance(flow, ParametricFlow):
             return policy, None
-        parameters = flow.begin(policy)
+        taken = flow.taken_up(kept) if kept else None
+        parameters = flow.begin(policy) if taken is None else taken
         return flow.projected(parameters), parameters
+
+    def like(self, policy: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+        """Arrays of the shapes of those that `begin` gives."""
+        flow = self.problem.flow
+        if not isinstance(flow, ParametricFlow):
+            return policy, None
+        return policy, np.zeros((len(policy), flow.kept_numbers(flow.mdp.actions, **flow.parameters)))
 
     def first(self, policy: FloatArray, parameters: FloatArray | None, evaluation: Evaluation | None) -> State:
         """The state to begin with at what `begin` gave and its values."""

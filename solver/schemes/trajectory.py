@@ -126,6 +126,7 @@ def flow(
     flow: AnyFlow = "wasserstein",
     landings: Iterable[float] = (),
     policy: FloatArray | None = None,
+    kept: Mapping[str, FloatArray] | None = None,
     linear_solver: str | None = None,
     weights: FloatArray | None = None,
     watch: Callable[[], None] = lambda: None,
@@ -149,6 +150,9 @@ def flow(
         Increasing flow times that are to be met exactly; of several within 1e-12 of each other, the first.
     policy : array (S, A), optional
         Where to start; the problem's initial policy by default.
+    kept : mapping of arrays (S, n), optional
+        What a snapshot keeps of that policy, of a flow of parameters that takes it up
+        (`solver.flows.parametric.parametric.ParametricFlow.taken_up`).
     linear_solver : str, optional
         Of the Bellman equations; by default chosen from the sizes.
     weights : array (S,), optional
@@ -180,13 +184,15 @@ def flow(
     integrator = Integrator(made.problem, made, watch)
     policy = mdp.initial_policy if policy is None else real_array(policy, "policy")
     mdp.check_policy(policy)
-    start = _beginning(mdp, integrator, policy) if resume is None else _resumed(integrator, policy, resume)
+    start = _beginning(mdp, integrator, policy, kept) if resume is None else _resumed(integrator, policy, resume)
     return _iterate(integrator, start, merge(iter(landings)))
 
 
-def _beginning(mdp: GridMDP, integrator: Integrator, policy: FloatArray) -> FlowState:
+def _beginning(
+    mdp: GridMDP, integrator: Integrator, policy: FloatArray, kept: Mapping[str, FloatArray] | None
+) -> FlowState:
     solver, annealed = integrator.problem.substeps.linear_solver, integrator.problem.tempered.annealing is not None
-    policy, parameters = integrator.scheme.begin(policy)
+    policy, parameters = integrator.scheme.begin(policy, kept)
     first = cache(lambda: evaluate(mdp, policy, None, solver, temperatures=annealed))
     state = integrator.scheme.first(policy, parameters, first() if integrator.scheme.valued else None)
     return FlowState(0.0, policy, state, first)
@@ -195,7 +201,7 @@ def _beginning(mdp: GridMDP, integrator: Integrator, policy: FloatArray) -> Flow
 def _resumed(integrator: Integrator, policy: FloatArray, arrays: Mapping[str, Any]) -> FlowState:
     """The state that the arrays were taken of; ValueError, in words, where they cannot be a state of this problem."""
     substeps, scheme = integrator.problem.substeps, integrator.scheme
-    policy, parameters = scheme.begin(policy)
+    policy, parameters = scheme.like(policy)
     nothing = substeps.evaluation_of(policy, np.zeros(integrator.problem.mdp.states.size), 0.0, True)
     template = scheme.first(policy, parameters, nothing if scheme.valued else None)
     own = {name: value for name, value in arrays.items() if not name.startswith(OF_SCHEME)}

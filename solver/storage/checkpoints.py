@@ -1,7 +1,7 @@
 """The files of a run's checkpoints, in the folder ``RUN.h5.checkpoint`` beside it, and how they are read.
 
     start.npz              what was asked for and with what it was made; written before anything is computed
-    initial.npz            the first policy, where it is not the problem's own
+    initial.npz            the first policy, where it is not the problem's own, and the parameters it is made of
     optimum.npz            the soft optimum, once
     snapshot-00003.npz     each snapshot, once
     state-00000012.npz     all that the rest of the run depends on, and all rows of the series; the last two are kept
@@ -144,7 +144,7 @@ class CheckpointFolder:
     def _read(self, path: Path) -> dict[str, Any]:
         return read_sealed_rows(path, (ROWS,)) if self._by_rows else read_sealed(path)
 
-    def begin(self, start: RunStart, optimum: Optimum | None, initial: FloatArray | None = None) -> None:
+    def begin(self, start: RunStart, optimum: Optimum | None, initial: Mapping[str, FloatArray] | None = None) -> None:
         """Keep what a new run begins with, its first policy if one was given; then remove what an earlier one left."""
         earlier, fresh = self.path.with_name(self.path.name + ".old"), copy(self)
         fresh.path = self.path.with_name(self.path.name + ".new")
@@ -154,7 +154,7 @@ class CheckpointFolder:
         fresh.path.mkdir()
         try:
             if initial is not None:
-                write_sealed(fresh.path / "initial.npz", {"policy": initial})
+                write_sealed(fresh.path / "initial.npz", dict(initial))
             if optimum is not None:
                 fresh.keep_optimum(optimum)
             fresh.keep_start(start)
@@ -189,15 +189,15 @@ class CheckpointFolder:
         with of_this_run(path):
             return RunStart.of(texts)
 
-    def initial(self) -> FloatArray | None:
-        """The first policy, (S, A), if one is kept; raises RunFileError if it is damaged."""
+    def initial(self) -> dict[str, FloatArray] | None:
+        """The first ``policy`` and its parameters, (S, n), if one is kept; raises RunFileError if it is damaged."""
         path = self.path / "initial.npz"
         if not path.exists():
             return None
         found = self._read(path)
         with of_this_run(path):
-            policy: FloatArray = found["policy"]
-            return policy
+            names = ["policy", *(name for name in PARAMETERS if name in found)]
+            return {name: found[name] for name in names}
 
     @property
     def holds_optimum(self) -> bool:
@@ -312,9 +312,10 @@ class CheckpointFolder:
 class SendingFolder:
     """The folder as a process sees it that keeps nothing: it sends its rows to the one that does."""
 
-    def begin(self, start: RunStart, optimum: Optimum | None, initial: FloatArray | None = None) -> None:
+    def begin(self, start: RunStart, optimum: Optimum | None, initial: Mapping[str, FloatArray] | None = None) -> None:
         """See `CheckpointFolder`."""
-        send_rows(initial)
+        for array in (initial or {}).values():
+            send_rows(array)
         if optimum is not None:
             self.keep_optimum(optimum)
 

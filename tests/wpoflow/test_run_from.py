@@ -49,3 +49,20 @@ def test_what_cannot_be_begun_from_is_refused(call: Call) -> None:
     Path("text.h5").write_text("nothing")
     check_refusal(call, [*run, "--from", "text.h5"], 3, "text.h5")
     assert open_run("a.h5").status == "complete"
+
+
+def test_a_run_of_gaussians_says_what_it_took_up(call: Call) -> None:
+    gaussian = ["--flow", "gaussian", "--until", "steps=2"]
+    call("run", *SMALL, *gaussian, "-o", "g.h5", "--quiet")
+    ends: tuple[tuple[list[str], str], ...] = (
+        ([], "its Gaussians as they are"),
+        (["--set", "flow.components=2"], "Gaussians of the moments of its cells"),
+    )
+    for further, words in ends:
+        status, out, err = call("run", *SMALL, *gaussian, *further, "--from", "g.h5", "-o", "h.h5", "--force")
+        assert (status, err) == (0, "")
+        assert f"on the same grids; {words}\n" in out
+        assert f"on the same grids; {words}\n" in call("info", "h.h5")[1]
+    status, out, _ = call("run", *SMALL, "--until", "steps=2", "--from", "g.h5", "-o", "w.h5")
+    assert status == 0
+    assert "on the same grids\n" in out

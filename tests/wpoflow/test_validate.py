@@ -92,7 +92,19 @@ def test_only_some_claims(call: Call, run_file: Path) -> None:
     ("arguments", "says"),
     [
         (["RUN", "--only", "decay"], f"--only decay: choose among {', '.join(CLAIMS)}"),
-        (["RUN", "--only", "kl_contraction"], "name a problem"),
+        (
+            ["RUN", "--only", "kl_contraction"],
+            "--only kl_contraction: a run file alone is not enough for that; name a problem",
+        ),
+        (["RUN", "--only", "annealed_cost"], "of temperatures that fall, and it was constant; set flow.anneal"),
+        (["RUN", "--only", "exact_solution"], "it is judged where no target is named"),
+        (
+            ["RUN", "--only", "regularity", "--only", "mirror_identity"],
+            "--only regularity: a run file alone is not enough for that; name a problem; "
+            "--only mirror_identity: a theorem of mirror",
+        ),
+        (["RUN", "--set", "flow.kind=gaussian"], "--set: for problems alone; RUN is none"),
+        (["--cells", "x=9"], "--cells: for problems alone; the suite is none"),
         (["RUN", "--only", "fisher_rao_bound"], "a theorem of fisher-rao, which is not what was followed"),
         (["RUN", "--report", "taken"], "taken"),
         (["nowhere"], "nowhere"),
@@ -100,8 +112,30 @@ def test_only_some_claims(call: Call, run_file: Path) -> None:
 )
 def test_what_cannot_be_judged_is_refused(call: Call, run_file: Path, arguments: list[str], says: str) -> None:
     Path("taken").write_text("mine", encoding="utf-8")
+    says = says.replace("RUN", str(run_file))
     check_refusal(call, ["validate", *(str(run_file) if word == "RUN" else word for word in arguments)], 2, says)
     assert Path("taken").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize(
+    ("flow", "claim"),
+    [("gaussian", "gaussian_dissipation"), ("gaussian", "gaussian_contraction"), ("mirror", "mirror_identity")],
+)
+def test_what_is_missing_is_the_problem_and_not_the_flow(call: Call, flow: str, claim: str) -> None:
+    Path("small.toml").write_text(PROBLEM, encoding="utf-8")
+    step = ["--step", "0.5"] if flow == "mirror" else []
+    call("run", "small.toml", "--flow", flow, *step, "--until", "steps=3", "-o", "run.h5", "--quiet")
+    words = f"a run file alone is not enough for that; name a problem, with flow.kind = {flow}"
+    check_refusal(call, ["validate", "run.h5", "--only", claim], 2, f"--only {claim}: {words}")
+    status, out, err = call("validate", "run.h5", "--only", claim, "--only", "structure")
+    assert (status, err) == (0, "")
+    assert f"not judged\n  {claim} on run.h5: {words}\n" in out
+    if flow == "mirror":
+        return
+    status, out, err = call("validate", "small.toml", "--set", f'flow.kind="{flow}"', "--only", claim)
+    assert (status, err) == (0, "")
+    assert any(line.split()[:1] == [claim] for line in out.splitlines())
+    assert "not judged" not in out
 
 
 def test_quiet_says_nothing(call: Call, run_file: Path) -> None:

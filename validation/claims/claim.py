@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from wpoflow.core.registry import choices
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Finding, Hypothesis, Measurement
+from wpoflow.validation.judged_flow import WASSERSTEIN
 
 CONSTANT = "a constant temperature"
 Judgement = tuple[tuple[Hypothesis, ...], tuple[Measurement, ...], dict[str, Any]]
@@ -49,11 +51,21 @@ class Claim:
 
     def applies(self, evidence: Evidence) -> bool:
         """Whether the evidence holds what the claim needs."""
-        known = not (self.needs_problem and evidence.mdp is None) and not (
-            self.needs_family and evidence.family is None
-        )
-        falls = evidence.annealing is not None
-        return known and (falls or not self.annealed) and (not self.flows or evidence.judged_as.name in self.flows)
+        return not self.obstacle(evidence)
+
+    def obstacle(self, evidence: Evidence) -> str:
+        """Why it cannot be judged on the evidence, and what to do, in words; empty where it can."""
+        if self.flows and evidence.judged_as.name not in self.flows:
+            return f"a theorem of {choices(sorted(self.flows))}, which is not what was followed; set flow.kind"
+        if self.annealed and evidence.annealing is None:
+            return "of temperatures that fall, and it was constant; set flow.anneal"
+        if evidence.mdp is None and (self.needs_problem or self.needs_family):
+            flow = evidence.judged_as.name
+            followed = "" if flow == WASSERSTEIN else f", with flow.kind = {flow}"
+            return f"a run file alone is not enough for that; name a problem{followed}"
+        if self.needs_family and evidence.family is None:
+            return "one grid alone is not enough for that; name a problem file"
+        return ""
 
     def finding(self, evidence: Evidence) -> Finding:
         """Judge the claim on one case; it does not apply where the temperature falls unless it says so."""

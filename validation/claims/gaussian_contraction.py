@@ -15,9 +15,10 @@ being the last of them, the first with gradients that know nothing of the solver
 the second with the dissipation that was recorded.  Without convexity there may be several limits, and nothing is
 claimed.
 
-kappa is the least second difference quotient of Phi over cells that p or q visits, on one action axis.  On the grid
-both hold to second order in the cells: a Gaussian's cells have the variance C + h^2/12, and the budget is that share,
-twice.
+kappa is the least second difference quotient of Phi over cells that p or q visits, on one action axis.  Gaussians that
+reach beyond the box are cut off there, and are none any more: states where p or q has mass outside are left out of the
+first, and the second is judged where there is no such state.  On the grid both hold to second order in the cells: a
+Gaussian's cells have the variance C + h^2/12, and the budget is that share, twice.
 """
 
 from __future__ import annotations
@@ -31,9 +32,10 @@ from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.claims.gaussian_dissipation import members_at
 from wpoflow.validation.evidence import EPS, Evidence
 from wpoflow.validation.finding import Hypothesis, Measurement
-from wpoflow.validation.independent.gaussian import squared_gradient
+from wpoflow.validation.independent.gaussian import mass_outside, squared_gradient
 
 VISITED = 1e-12  # probability of a cell
+INSIDE = 1e-6  # mass outside of a Gaussian that is taken for whole
 MOST = 4  # snapshots beside the last
 ABOVE = 1e6  # times rounding, from which differences are judged
 
@@ -64,23 +66,25 @@ def judge(evidence: Evidence) -> Judgement:
     last = evaluate(mdp, kept.policy_at(-1))
     visits_q, q = occupancy(mdp, last.system), kept.policy_at(-1)
     measurements: list[Measurement] = []
-    least, series = np.inf, evidence.run.series
+    least, series, some = np.inf, evidence.run.series, np.zeros(2, dtype=np.bool_)
+    beyond = mass_outside(mdp.actions, members_at(kept, -1))
     for index in np.unique(np.linspace(0, len(kept.time) - 2, MOST).round().astype(int)):
         p, where = kept.policy_at(int(index)), f"t = {kept.time[index]:.4g}"
         now, members = evaluate(mdp, p), members_at(kept, int(index))
         curvature = _curvature(axis, now.q - tau * mdp.log_reference_density, np.maximum(p, q))
         least = min(least, float(curvature.min()))
-        if not least > 0.0:
-            break
-        share = 2.0 * float((axis.widths.max() ** 2 / (12.0 * members.covariance[:, 0, 0, 0])).max())
+        whole = np.maximum(beyond, mass_outside(mdp.actions, members)) <= INSIDE
+        fit = (curvature > 0.0) & whole
+        some |= np.array([np.any(curvature > 0.0), np.any(fit)])
+        share = axis.widths.max() ** 2 / (6.0 * members.covariance[:, 0, 0, 0])
         delta = now.q + tau * (_log(p) - mdp.log_mass)
         costs = (p * delta).sum(axis=1) - (q * (now.q + tau * (_log(q) - mdp.log_mass))).sum(axis=1)
         noise = 64.0 * EPS * (np.abs(p * delta).sum(axis=1) + np.abs(now.q).max())
         lost = np.array([squared_gradient(mdp.actions, members, i, delta[i], 1.0) for i in range(mdp.states.size)])
-        judged = costs > ABOVE * noise
+        judged = fit & (costs > ABOVE * noise)
         if np.any(judged):
             ratio = (2.0 * curvature * costs)[judged] / lost[judged]
-            worst = int(np.argmax(ratio))
+            worst = int(np.argmax(ratio - share[judged]))
             place = mdp.states.describe(int(np.flatnonzero(judged)[worst])) or "the only state"
             measurements.append(
                 Measurement(
@@ -89,7 +93,7 @@ def judge(evidence: Evidence) -> Judgement:
                     1.0,
                     "<=",
                     f"{where}, {place}",
-                    discretisation=share,
+                    discretisation=float(share[judged][worst]),
                     rounding=2.0 / ABOVE,
                     slack=1.0 / float(ratio[worst]),
                 )
@@ -99,7 +103,8 @@ def judge(evidence: Evidence) -> Judgement:
         density = float((visits_q[met] / np.maximum(visits[met], np.finfo(float).tiny)).max())
         difference = horizon * float(visits_q @ costs)
         row = int(np.argmin(np.abs(series["time"] - kept.time[index])))
-        if difference > ABOVE * horizon * float(visits_q @ noise) and series["time"][row] == kept.time[index]:
+        there = bool(np.all(fit)) and series["time"][row] == kept.time[index]
+        if there and difference > ABOVE * horizon * float(visits_q @ noise):
             bound = 2.0 * float(curvature.min()) / density * difference
             recorded = float(series["dissipation"][row])
             measurements.append(
@@ -109,18 +114,17 @@ def judge(evidence: Evidence) -> Judgement:
                     bound,
                     ">=",
                     where,
-                    discretisation=share * bound,
+                    discretisation=float(share.max()) * bound,
                     rounding=2.0 * bound / ABOVE,
                     slack=recorded / bound,
                 )
             )
-    convex = Hypothesis("Q + tau U convex where the policies are", least > 0.0, f"least curvature {least:.3g}")
-    moved = Hypothesis(
-        "policies apart from the last", bool(measurements) or not least > 0.0, "differences are rounding"
+    convex = Hypothesis("a state where Q + tau U is convex", bool(some[0]), f"least curvature {least:.3g}")
+    inside = Hypothesis(
+        "a state where they are within the box, too", bool(some[1] or not some[0]), f"{beyond.min():.2g} beyond it"
     )
-    if not least > 0.0:
-        measurements = []
-    return (*hypotheses, convex, moved), tuple(measurements), {"least curvature": least}
+    moved = Hypothesis("policies apart from the last", bool(measurements or not some[1]), "differences are rounding")
+    return (*hypotheses, convex, inside, moved), tuple(measurements), {"least curvature": least}
 
 
 def _curvature(axis: Axis, phi: FloatArray, visited: FloatArray) -> FloatArray:

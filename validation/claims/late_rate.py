@@ -48,7 +48,7 @@ from wpoflow.validation.judged_flow import UNKNOWN
 from wpoflow.validation.rates import late_rate
 
 NO_RATE = {
-    "gaussian": " tends to a limit of its own, not to the optimum; gaussian_contraction judges its approach",
+    "gaussian": " tends to a limit of its own, not to the optimum; gaussian_late judges its approach",
     "proximal": " has lambda of W2 between cells, not of fluxes; proximal_late judges it",
     "policy-iteration": " converges quadratically, which policy_iteration judges",
 }

@@ -77,6 +77,15 @@ def mixture_cells(actions: Grid, members: Members, state: int) -> tuple[FloatArr
     return each, members.weight[state] @ each
 
 
+def mass_outside(actions: Grid, members: Members) -> FloatArray:
+    """What the Gaussians of a state have beyond the box, the sum of their marginals', weighted, (S,)."""
+    beyond = np.zeros_like(members.weight)
+    for j, axis in enumerate(actions.axes):
+        mean, scale = members.mean[..., j], np.sqrt(2.0 * members.covariance[..., j, j])
+        beyond += 0.5 * (erfc((axis.upper - mean) / scale) + erfc((mean - axis.lower) / scale))
+    return np.asarray((members.weight * beyond).sum(axis=1))
+
+
 def squared_gradient(actions: Grid, members: Members, state: int, delta: FloatArray, beta: float) -> float:
     """|grad|^2 of a state's cost in the metric of its mixture: what the flow loses of it per unit of time.
 
@@ -99,3 +108,45 @@ def squared_gradient(actions: Grid, members: Members, state: int, delta: FloatAr
         growth = beta * float((each[member] - p) @ delta) ** 2 if len(each) > 1 else 0.0
         total += float(weight) * (square + growth)
     return total
+
+
+def _frozen_velocity(
+    actions: Grid, numbers: FloatArray, q: FloatArray, temperature: float, log_mass: FloatArray
+) -> FloatArray:
+    """dm/dt and the lower entries of dC/dt of one Gaussian by these numbers of its own, with Q (A,) frozen."""
+    dim = actions.dim
+    rows, columns = np.tril_indices(dim)
+    mean, covariance, gradient = numbers[:dim], np.empty((dim, dim)), np.empty((dim, dim))
+    covariance[rows, columns] = covariance[columns, rows] = numbers[dim:]
+    p = gaussian_cells(actions, mean, covariance).real
+    delta = np.where(p > 0.0, q + temperature * (np.log(np.where(p > 0.0, p, 1.0)) - log_mass), 0.0)
+    delta = delta - p @ delta
+    out = np.empty(dim)
+    alone = Members(np.ones((1, 1)), mean[None, None], covariance[None, None])
+    for place, slope in member_slopes(actions, alone, 0, 0):
+        found = float(slope @ delta)
+        if len(place) == 1:
+            out[place] = -found
+        else:
+            gradient[place] = gradient[place[::-1]] = found if place[0] == place[1] else 0.5 * found
+    moved = -2.0 * (gradient @ covariance + covariance @ gradient)
+    return np.concatenate([out, moved[rows, columns]])
+
+
+def least_rate(
+    actions: Grid, mean: FloatArray, covariance: FloatArray, q: FloatArray, temperature: float, log_mass: FloatArray
+) -> float:
+    """Least eigenvalue of the flow of one Gaussian, (d,) and (d, d), linearised where it rests, with Q (A,) frozen.
+
+    Its velocity is differentiated by central differences: it is known to rounding.
+    """
+    rows, columns = np.tril_indices(actions.dim)
+    numbers = np.concatenate([mean, covariance[rows, columns]])
+    deviation = np.sqrt(np.diag(covariance))
+    scales = np.concatenate([deviation, deviation[rows] * deviation[columns]])
+    system = np.empty((numbers.size, numbers.size))
+    for j, scale in enumerate(scales):
+        ends = [numbers + sign * 1e-4 * scale * np.eye(numbers.size)[j] for sign in (1.0, -1.0)]
+        ahead, behind = (_frozen_velocity(actions, end, q, temperature, log_mass) for end in ends)
+        system[:, j] = (ahead - behind) / (2e-4 * scale)
+    return float(-np.linalg.eigvals(system).real.max())

@@ -15,11 +15,19 @@ MOST_AXES = 3
 
 
 def why_not(run: Run) -> str:
-    """Policies must be made of parameters."""
+    """Policies must be made of parameters, on an action axis with two ends."""
     if words := no_moving_policy(run):
         return words
     kept = run.snapshots
-    return "" if kept is not None and "policy_mean" in kept.parameters else "its policies are not made of parameters"
+    if kept is None or "policy_mean" not in kept.parameters:
+        return "its policies are not made of parameters"
+    return "" if _with_ends(run) else "actions on a circle have no mean that is one of them"
+
+
+def _with_ends(run: Run) -> list[int]:
+    """Numbers of the action axes whose mean is drawn: of more than one cell, and no circles."""
+    axes = run.actions.axes
+    return [j for j, axis in enumerate(axes) if axis.size > 1 and not axis.periodic][:MOST_AXES]
 
 
 def draw(cut: Slice) -> Figure:
@@ -27,12 +35,12 @@ def draw(cut: Slice) -> Figure:
     run, (flat,) = cut.run, cut.rows
     kept, times = run.snapshots, snapshot_times(run)
     assert kept is not None
-    axes = run.actions.axes[:MOST_AXES]
-    figure = new_figure(SINGLE, 0.9 + 1.9 * len(axes))
-    panels = figure.subplots(len(axes), 1, sharex=True, squeeze=False)[:, 0]
+    shown = _with_ends(run)
+    figure = new_figure(SINGLE, 0.9 + 1.9 * len(shown))
+    panels = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
     mean = kept.parameter("policy_mean")[:, flat]
     covariance = kept.parameter("policy_covariance")[:, flat]
-    for j, (panel, axis) in enumerate(zip(panels, axes, strict=True)):
+    for j, panel in zip(shown, panels, strict=True):
         spread = np.sqrt(covariance[:, j, j])
         panel.fill_between(times, mean[:, j] - spread, mean[:, j] + spread, color=BLUE, alpha=0.2, linewidth=0.0)
         panel.plot(times, mean[:, j], color=BLUE, label="mean, and one standard deviation")
@@ -45,7 +53,7 @@ def draw(cut: Slice) -> Figure:
             for number, place in enumerate(_optimal(run, flat, j)):
                 label = r"the same of $\pi^*$" if number == 0 else None
                 panel.axhline(place, color=BLACK, linewidth=0.8 if number == 0 else 0.5, linestyle="--", label=label)
-        panel.set_ylabel(axis_label(axis))
+        panel.set_ylabel(axis_label(run.actions.axes[j]))
         panel.yaxis.set_major_locator(few_ticks(5))
         time_scale(panel, times)
         panel.set_xlabel("")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,7 +21,6 @@ from matplotlib.ticker import (
     MaxNLocator,
     NullFormatter,
     NullLocator,
-    SymmetricalLogLocator,
 )
 
 from wpoflow.core.arrays import FloatArray
@@ -38,6 +38,7 @@ ACROSS = 0.95  # of a figure's width that a legend may take
 WIDEST = 8e307  # half of a linear axis
 PLUNGE = 1e-6  # of the gap before: how far a fall from one row to the next is followed
 DECADES = 12  # most decades of a logarithmic colour scale
+MOST_POWERS = 5  # of ten, named on an axis of time
 
 
 def few_ticks(most: int) -> MaxNLocator:
@@ -151,15 +152,20 @@ def time_scale(panel: Axes, times: FloatArray) -> None:
     if geometric(times):
         first = float(times[times > 0.0][0])
         panel.set_xscale("symlog", linthresh=first, linscale=0.4)
-        locator = SymmetricalLogLocator(base=10.0, linthresh=first)
-        locator.set_params(numticks=5)
-        panel.xaxis.set_major_locator(locator)
+        panel.xaxis.set_major_locator(FixedLocator(_time_ticks(float(times[0]), first, float(times[-1]))))
         panel.set_xlim(float(times[0]), float(times[-1]))
     elif times.size > 1:
         panel.set_xlim(float(times[0]), float(times[-1]))
         panel.xaxis.set_major_locator(few_ticks(5))
     else:
         panel.set_xticks([float(t) for t in times])
+
+
+def _time_ticks(start: float, first: float, last: float) -> list[float]:
+    """The start, and powers of ten from the first positive time on, few enough to stand apart."""
+    least, most = math.ceil(math.log10(first) - 1e-9), math.floor(math.log10(last) + 1e-9)
+    powers = range(most, least - 1, -max(1, math.ceil((most - least + 1) / MOST_POWERS)))
+    return [*([start] if start < first else []), *(10.0**power for power in reversed(powers))]
 
 
 def map_of(

@@ -117,10 +117,12 @@ def _check_one_beginning(asked: Mapping[str, Any], initial: Path, output: Path) 
 
 
 def _beginning(prepared: Prepared, initial: Path) -> Beginning:
+    from wpoflow.solver.flows.flow import as_flow
     from wpoflow.solver.runs.beginning import beginning_of
 
+    asked = prepared.problem.flow
     try:
-        return beginning_of(prepared.mdp, initial)
+        return beginning_of(prepared.mdp, initial, as_flow(prepared.mdp, asked.kind, asked.parameters))
     except ValueError as error:
         raise CommandError(Exit.UNUSABLE, f"--from {error}") from error
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wpoflow.commands.outputs import check_report
 from wpoflow.commands.subject import naming_its_subject
 from wpoflow.compiling import telling_of_compiling
-from wpoflow.core.registry import choices
 from wpoflow.core.text import did_you_mean
 from wpoflow.exits import CommandError, Exit
 from wpoflow.problems.problem_file import is_run_file, read_problem
@@ -32,10 +31,14 @@ def main(
     report: Path | None,
     quiet: bool,
     anyway: bool,
+    changes: Mapping[str, Any],
 ) -> Exit:
     """Judge run files, problems, or with none of them everything; print the verdicts, write the report if asked to."""
     runs = [target for target in targets if target.endswith(".h5") or is_run_file(target)]
-    problems = [read_problem(target) for target in targets if target not in runs]
+    if changes and (runs or not targets):
+        given = " and ".join(f"--{name}" for name in changes)
+        raise CommandError(Exit.UNUSABLE, f"{given}: for problems alone; {runs[0] if runs else 'the suite'} is none")
+    problems = [read_problem(target, **changes) for target in targets if target not in runs]
     import numpy as np
 
     from wpoflow.commands.info import warn_of_damage
@@ -95,13 +98,11 @@ def main(
             views.update(seen)
     result = merged(results)
     if not result.findings:
-        hint = "a run file alone is not enough for that; name a problem"
-        if problems:
-            hint = "it is judged where no target is named"
-        of_flows = {flow for name in only if name in CLAIMS for flow in CLAIMS[name].flows}
-        if of_flows:
-            hint = f"a theorem of {choices(sorted(of_flows))}, which is not what was followed; set flow.kind"
-        raise CommandError(Exit.UNUSABLE, f"--only {', '.join(only)}: {hint}")
+        hints = {claim: words for (claim, _), words in result.left_out.items()}
+        hints |= {name: "it is judged where no target is named" for name in only if name not in CLAIMS}
+        named = {words: [name for name in hints if hints[name] == words] for words in hints.values()}
+        said = "; ".join(f"--only {', '.join(names)}: {words}" for words, names in named.items())
+        raise CommandError(Exit.UNUSABLE, said)
     if not quiet:
         show("\n" + result_text(result))
     if report is not None:

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -36,11 +36,23 @@ from wpoflow.grids.grid import Grid
 from wpoflow.solver.flows.flow import check_suitable
 from wpoflow.solver.flows.parametric.gaussian_cells import masses_outside, project_gaussians
 from wpoflow.solver.flows.parametric.gaussian_velocity import descend_gaussians, gaussian_velocities
-from wpoflow.solver.flows.parametric.moments import action_cells, gaussians, members_of, moments_of, spread_out
+from wpoflow.solver.flows.parametric.moments import (
+    Members,
+    action_cells,
+    gaussians,
+    members_of,
+    moments_of,
+    parameter_count,
+    spread_out,
+)
 from wpoflow.solver.flows.parametric.natural_gradient import within_trust_region
 from wpoflow.solver.flows.parametric.parametric import ParametricFlow
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.layout import MEMBER
+
+LEAST = 5e-324
+MOMENTS = ("policy_mean", "policy_covariance")
+MEMBERS = tuple(f"member_{name}" for name in Members._fields)
 
 
 class GaussianFlow(ParametricFlow):
@@ -70,6 +82,9 @@ class GaussianFlow(ParametricFlow):
     smooth: bool = True
     moves_mass: ClassVar[bool] = True
     annealed: ClassVar[bool] = True
+    between_states: ClassVar[bool] = True
+    taken: ClassVar[str] = "its Gaussians as they are"
+    made: ClassVar[str] = "Gaussians of the moments of its cells"
 
     def __init__(
         self,
@@ -123,11 +138,31 @@ class GaussianFlow(ParametricFlow):
         stated = mdp.initial_gaussians if policy is mdp.initial_policy else None
         mean, covariance = moments_of(mdp, policy) if stated is None else stated
         numbers = gaussians(mdp.states, mdp.slab, mean, covariance)
-        if self.members == 1:
-            return numbers
-        weight, means, covariances = spread_out(mean, covariance, self.members)
-        each = [gaussians(mdp.states, mdp.slab, means[:, c], covariances[:, c]) for c in range(self.members)]
-        return np.concatenate([*each, np.log(weight)], axis=1)
+        return numbers if self.members == 1 else self._mixed(spread_out(mean, covariance, self.members))
+
+    def _mixed(self, each: Members) -> FloatArray:
+        """Numbers of mixtures; a weight below the least floating-point number was stored as zero: it is that."""
+        numbers = [
+            gaussians(self.mdp.states, self.mdp.slab, each.mean[:, c], each.covariance[:, c])
+            for c in range(self.members)
+        ]
+        return np.concatenate([*numbers, np.log(np.maximum(each.weight, LEAST))], axis=1)
+
+    def taken_up(self, kept: Mapping[str, FloatArray]) -> FloatArray | None:
+        """See `ParametricFlow.taken_up`; one Gaussian takes up one, and K of them K."""
+        mdp, dim, members = self.mdp, self.mdp.actions.dim, self.members
+        if kept.keys() == set(MOMENTS) and members == 1:
+            mean, covariance = (kept[name] for name in MOMENTS)
+            return gaussians(mdp.states, mdp.slab, mean.reshape(-1, dim), covariance.reshape(-1, dim, dim))
+        if kept.keys() != {*MOMENTS, *MEMBERS} or kept[MEMBERS[0]].shape[1] != members:
+            return None
+        weight, mean, covariance = (kept[name] for name in MEMBERS)
+        return self._mixed(Members(weight, mean.reshape(-1, members, dim), covariance.reshape(-1, members, dim, dim)))
+
+    @classmethod
+    def kept_numbers(cls, actions: Grid, **parameters: Any) -> int:
+        """See `Flow.kept_numbers`."""
+        return parameter_count(int(parameters.get("components", 1)), actions.dim)
 
     def project(self, parameters: FloatArray, out: FloatArray) -> FloatArray:
         """See `ParametricFlow.project`."""
@@ -197,10 +232,9 @@ class GaussianFlow(ParametricFlow):
         rows, members = parameters.shape[0], self.members
         found = members_of(parameters, members, self.mdp.actions.dim)
         mean, covariance = found.moments()
-        kept = {"policy_mean": mean, "policy_covariance": covariance}
+        kept = dict(zip(MOMENTS, (mean, covariance), strict=True))
         if members > 1:
-            each = zip(found._fields, found, strict=True)
-            kept |= {f"member_{name}": array for name, array in each}
+            kept |= dict(zip(MEMBERS, found, strict=True))
         return {name: np.ascontiguousarray(array).reshape(rows, -1) for name, array in kept.items()}
 
     @property

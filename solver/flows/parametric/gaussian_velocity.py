@@ -122,22 +122,24 @@ def velocity_row(
     driving: float,
     beta: float,
     sizes: IntArray,
+    edges: FloatArray,
     centres: FloatArray,
+    p: FloatArray,
+    out: FloatArray,
     matrices: FloatArray,
     margins: FloatArray,
     cells: FloatArray,
     x: FloatArray,
     weights: FloatArray,
     log_p: FloatArray,
-    p: FloatArray,
     delta: FloatArray,
-    out: FloatArray,
 ) -> tuple[float, float]:
-    """Time derivative of one state's numbers; sum_k p (Q + tau ln(p/m)), and the rate at which that falls.
+    """p and the time derivative of one state's numbers; sum_k p (Q + tau ln(p/m)), and the rate at which that falls.
 
     ``driving`` is the temperature of the force, which is tau, or zero where entropy is left out of it.
     """
     dim, members = sizes.size, weights.size
+    policy_row(row, members, sizes, edges, centres, matrices, margins, cells, x, weights, log_p, p)
     size = block_size(dim)
     cost, mean = 0.0, 0.0
     for k in range(p.size):
@@ -207,26 +209,10 @@ def gaussian_velocities(
         matrices, margins = np.empty((members, 5, dim, dim)), np.empty((members, 3, centres.size))
         logs, x, weights = np.empty((members, cells)), np.empty(2 * dim), np.empty(members)
         log_p, p, delta = np.empty(cells), np.empty(cells), np.empty(cells)
+        work = matrices, margins, logs, x, weights, log_p, delta
         for i in range(part * states // parts, (part + 1) * states // parts):
-            policy_row(parameters[i], members, sizes, edges, centres, matrices, margins, logs, x, weights, log_p, p)
             _, lost[i] = velocity_row(
-                parameters[i],
-                q[i],
-                log_mass,
-                temperature,
-                driving,
-                beta,
-                sizes,
-                centres,
-                matrices,
-                margins,
-                logs,
-                x,
-                weights,
-                log_p,
-                p,
-                delta,
-                out[i],
+                parameters[i], q[i], log_mass, temperature, driving, beta, sizes, edges, centres, p, out[i], *work
             )
 
 
@@ -259,29 +245,13 @@ def descend_gaussians(
         matrices, margins = np.empty((members, 5, dim, dim)), np.empty((members, 3, centres.size))
         logs, x, weights = np.empty((members, cells)), np.empty(2 * dim), np.empty(members)
         log_p, delta = np.empty(cells), np.empty(cells)
+        work = matrices, margins, logs, x, weights, log_p, delta
         now, tried = np.empty(parameters.shape[1]), np.empty(parameters.shape[1])
         slope, ahead = np.empty(parameters.shape[1]), np.empty(parameters.shape[1])
         for i in range(part * states // parts, (part + 1) * states // parts):
             now[:] = parameters[i]
-            policy_row(now, members, sizes, edges, centres, matrices, margins, logs, x, weights, log_p, out[i])
             cost, lost = velocity_row(
-                now,
-                q[i],
-                log_mass,
-                temperature,
-                temperature,
-                beta,
-                sizes,
-                centres,
-                matrices,
-                margins,
-                logs,
-                x,
-                weights,
-                log_p,
-                out[i],
-                delta,
-                slope,
+                now, q[i], log_mass, temperature, temperature, beta, sizes, edges, centres, out[i], slope, *work
             )
             left, size, refused, steps = dt, dt, 0, 0
             while left > 0.0 and lost > 0.0 and refused < MOST_REFUSED and steps < MOST_STEPS:
@@ -291,25 +261,8 @@ def descend_gaussians(
                     break
                 for j in range(now.size):
                     tried[j] = now[j] + size * slope[j]
-                policy_row(tried, members, sizes, edges, centres, matrices, margins, logs, x, weights, log_p, out[i])
                 found, then = velocity_row(
-                    tried,
-                    q[i],
-                    log_mass,
-                    temperature,
-                    temperature,
-                    beta,
-                    sizes,
-                    centres,
-                    matrices,
-                    margins,
-                    logs,
-                    x,
-                    weights,
-                    log_p,
-                    out[i],
-                    delta,
-                    ahead,
+                    tried, q[i], log_mass, temperature, temperature, beta, sizes, edges, centres, out[i], ahead, *work
                 )
                 told = size * lost > ROUNDING * scale
                 if found <= cost - 0.5 * size * lost if told else then <= lost:

@@ -98,6 +98,11 @@ def triangles(numbers: FloatArray, dim: int) -> FloatArray:
     return factor
 
 
+def parameter_count(members: int, dim: int) -> int:
+    """P: how many numbers a state has."""
+    return members * (dim + dim * (dim + 1) // 2) + (members if members > 1 else 0)
+
+
 class Members(NamedTuple):
     """Gaussians of mixtures: weights (S, K), means (S, K, d), covariances (S, K, d, d)."""
 

@@ -7,7 +7,7 @@ itself has to say is stated in one class:
 
     names       snapshot variables beside ``policy``, by names of `solver.records.layout`      `kept`, `lengths`
     series      numbers of every row beside those of all runs                                  `series`
-    start       parameters of a first policy                                                   `begin`
+    start       parameters of a first policy, or those that another run has kept              `begin`, `taken_up`
     step        one step of the flow in its parameters                                         `advance`
     velocity    their time derivative, of a flow that has one                                  `velocity`
 
@@ -34,10 +34,17 @@ class ParametricFlow(Flow):
     ----------
     smooth : bool
         Whether parameters follow an ordinary differential equation, by `velocity`; else there are steps alone.
+    between_states : bool
+        Whether parameters may be interpolated between states.
+    taken, made : str
+        What a run begins with that is begun from another run whose parameters are `taken_up`, or are not, in words.
     """
 
     parametric: ClassVar[bool] = True
     smooth: bool = False
+    between_states: ClassVar[bool] = False
+    taken: ClassVar[str] = ""
+    made: ClassVar[str] = ""
 
     def begin(self, policy: FloatArray) -> FloatArray:
         """Parameters (S, P) to begin with at a policy (S, A), which need not be one that they can make.
@@ -50,6 +57,16 @@ class ParametricFlow(Flow):
             There are none; names the state.
         """
         raise NotImplementedError
+
+    def taken_up(self, kept: Mapping[str, FloatArray]) -> FloatArray | None:
+        """The parameters (S, P) of which `kept` gave what it did, to rounding; None of another flow, or another number.
+
+        Raises
+        ------
+        ValueError
+            They are none; names the state.
+        """
+        return None
 
     def project(self, parameters: FloatArray, out: FloatArray) -> FloatArray:
         """Fill ``out`` (S, A) with the cell probabilities, of mass one in every state, and return it."""

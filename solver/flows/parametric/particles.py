@@ -68,6 +68,8 @@ class ParticleFlow(ParametricFlow):
     moves_mass: ClassVar[bool] = True
     own_step: ClassVar[bool] = True
     descends: ClassVar[bool] = False
+    taken: ClassVar[str] = "its particles as they are"
+    made: ClassVar[str] = "particles drawn of it"
 
     def __init__(
         self, mdp: GridMDP, particles: int, seed: int, noise: str = "independent", bandwidth: float = 0.0
@@ -130,6 +132,11 @@ class ParticleFlow(ParametricFlow):
         out = np.empty((policy.shape[0], self.particles * self.mdp.actions.dim))
         draw_particles(policy, self._sizes, self._edges, self.seed, self.mdp.slab.start, self._shared, out)
         return out
+
+    def taken_up(self, kept: Mapping[str, FloatArray]) -> FloatArray | None:
+        """See `ParametricFlow.taken_up`; as many particles as there are."""
+        found = kept.get("particles")
+        return None if found is None or found.shape[1] != self.particles * self.mdp.actions.dim else found
 
     def project(self, parameters: FloatArray, out: FloatArray) -> FloatArray:
         """See `ParametricFlow.project`."""
