@@ -99,8 +99,8 @@ class GridMDP(Displayed, Travelling):
     counted : array (S,) of bool, optional
         False at state points that no state outside the terminal set ever depends on; these are left out of suprema.
         By default all count.
-    title, statement : str
-        What the problem is called, and the text it was stated by (stored, never interpreted).
+    title : str
+        What the problem is called.
     rewards : bool
         Whether the cost is minus a reward, which is what users of the problem think in; it changes no number.
     reward : array (S, A)
@@ -125,7 +125,6 @@ class GridMDP(Displayed, Travelling):
     initial_policy: FloatArray
     counted: BoolArray = field(default_factory=lambda: np.ones((), dtype=np.bool_))
     title: str = ""
-    statement: str = ""
     rewards: bool = False
     initial_gaussians: tuple[FloatArray, FloatArray] | None = None
 
@@ -219,8 +218,24 @@ class GridMDP(Displayed, Travelling):
         check_temperature(temperature)
         _ = self.log_mass, self.log_reference_density, self.largest_cost  # shared, too
         other = copy(self)
-        other.__dict__.pop("_made", None)
-        other.__dict__.update(temperature=temperature, statement="")
+        for name in ("_made", "_text"):
+            other.__dict__.pop(name, None)
+        other.__dict__.update(temperature=temperature)
+        return other
+
+    @property
+    def statement(self) -> str:
+        """The text of the problem file that states these numbers; empty of a problem that none states.
+
+        Of one that `dataclasses.replace` made of another, and of one whose arrays were written on since, none does.
+        """
+        text, fingerprint = self.__dict__.get("_text", ("", None))
+        return text if fingerprint == self._fingerprint() else ""
+
+    def stated_by(self, text: str) -> GridMDP:
+        """The same problem, all arrays shared, with the text of a problem file that states it."""
+        other = copy(self)
+        other.__dict__["_text"] = (text, self._fingerprint())
         return other
 
     @cached_property

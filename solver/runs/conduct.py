@@ -80,7 +80,8 @@ def conduct(
     initial : array (S, A), optional
         First policy instead of the problem's own.
     """
-    mdp = mdp if initial is None else replace(mdp, initial_policy=initial, initial_gaussians=None)
+    if initial is not None:  # of which the attributes tell, beside the text of the problem
+        mdp = replace(mdp, initial_policy=initial, initial_gaussians=None).stated_by(mdp.statement)
     settings, until, slab = start.settings, start.settings.flow.until, mdp.slab
     started = clock.monotonic()
     spent = {name: 0.0 if last is None else last.arrays[name] for name in SPENT}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz import checkpoints, expressions, problem_files, run_files, shown_files
+from tests.fuzz import checkpoints, expressions, problem_files, run_files, sealed_files, shown_files
 from tests.fuzz.answers import BadAnswerError, check_lines
 from tests.fuzz.worker import Worker
 
@@ -33,6 +33,7 @@ def test_run_files() -> None:
     assert tally.faults == []
     assert (tally.counts["flipped"], tally.counts["truncated"]) == ({"refused": 80}, {"refused": 40})
     assert tally.counts["changed"]["refused"] > 15
+    assert tally.counts[sealed_files.OPENED] == {"read": 1}
 
 
 def test_shown_files() -> None:
