@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.core.arrays import BoolArray, FloatArray, underflow_to_zero
 from wpoflow.core.brief import briefly
 from wpoflow.core.communicator import Communicator
 from wpoflow.core.rewards import takes_rewards
@@ -198,6 +198,7 @@ Statement.__init__ = takes_rewards(  # type: ignore[method-assign]
 )(Statement.__init__)
 
 
+@underflow_to_zero
 def build(statement: Statement, communicator: Communicator | None = None) -> GridMDP:
     """The grid problem of a statement.
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import Any
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, underflow_to_zero
 from wpoflow.core.slabs import Slab
 from wpoflow.solver.arithmetic.annealing import Annealing
 from wpoflow.solver.bellman.optimum import solve_optimum
@@ -47,6 +47,7 @@ from wpoflow.solver.storage.writer import spread_optimum
 SPENT = ("wall_seconds", "compile_seconds")
 
 
+@underflow_to_zero
 def conduct(
     mdp: GridMDP,
     start: RunStart,
