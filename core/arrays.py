@@ -15,7 +15,7 @@ IndexArray = NDArray[np.int32]
 AnyArray = NDArray[Any]
 
 underflow_to_zero = np.errstate(under="ignore")
-"""Decorates functions in which what is below the least number becomes zero, though a caller has `numpy.seterr` raise."""
+"""Decorates functions: what is below the least number becomes zero there, also where `numpy.seterr` has it raise."""
 
 
 def real_array(values: Any, what: str) -> FloatArray:
