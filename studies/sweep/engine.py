@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +22,10 @@ LOSSES = 2  # of a worker by the same point, after which it is not tried any mor
 GUARD = (
     "the worker processes ended before they began; a script that sweeps with several of them must do so "
     'under if __name__ == "__main__":'
+)
+NO_FILE = (
+    "worker processes read the script that starts them again, and {} is no file, as where a script comes from standard "
+    "input; save it as one, or do with jobs=1"
 )
 LOST = "the worker processes are lost, time and again, before they begin a point"
 Tell = Callable[[Task, Outcome], None]
@@ -142,6 +147,9 @@ def with_processes(jobs: int, tasks: Sequence[Task], tell: Tell) -> None:
     """
     if getattr(current_process(), "_inheriting", False):  # a worker of ours, running the script that started it
         raise SweepError(GUARD)
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    if script is not None and not os.path.exists(script):
+        raise SweepError(NO_FILE.format(script))
     waiting = {task.name: task for task in tasks}
     losses: Counter[str] = Counter()
     begun, stop = get_context("spawn").Event(), get_context("spawn").Event()
