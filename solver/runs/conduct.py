@@ -6,7 +6,7 @@ import json
 import math
 import os
 import time as clock
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -101,14 +101,15 @@ def conduct(
         if keeping is not None and not begun and not there:
             _begin(keeping, slab, start, optimum, initial)  # so that a run killed early, too, can be gone on with
             begun = True
+        stopped: list[StopKind] = []
         if folder is not None and begun:
-            stack.callback(_remove_unless_begun, folder)
+            stack.callback(_remove_unless_begun, folder, stopped)
         if optimum is None:
             optimum = solve_optimum(mdp, linear_solver=settings.linear_solver)
         refuse_gap_below_floor(until, optimum)
         if keeping is not None and not begun:
             _begin(keeping, slab, start, optimum, initial)
-            stack.callback(_remove_unless_begun, keeping)
+            stack.callback(_remove_unless_begun, keeping, stopped)
         whose: dict[str, str | int | float] = {"run_id": start.run_id, "resumed": resumed, **start.initial}
         lengths = followed.lengths if isinstance(followed, ParametricFlow) else None
         recorder = stack.enter_context(Recorder(mdp, output, force=True, attributes=whose, lengths=lengths))
@@ -165,6 +166,7 @@ def conduct(
         kind, sentence = loop.run(
             states, series_times(settings.record.series), snapshot_times(settings.record, until.time)
         )
+        stopped.append(kind)
         signals.heard = kind is StopKind.INTERRUPTED
         status = "failed" if kind in FAILURES else "interrupted" if kind is StopKind.INTERRUPTED else "complete"
         ended = status == "complete" and kind is not StopKind.WALL
@@ -237,7 +239,10 @@ def _begin(folder: AnyFolder, slab: Slab, start: RunStart, optimum: Optimum | No
     folder.begin(start, None if optimum is None else spread_optimum(slab, optimum), first)
 
 
-def _remove_unless_begun(folder: AnyFolder) -> None:
-    """Leave no checkpoints of a run that ended before it had one: beginning anew is as good."""
-    if not folder.states():
+def _remove_unless_begun(folder: AnyFolder, stopped: Sequence[StopKind]) -> None:
+    """Leave no checkpoints of a run that failed before it had one: beginning anew is as good.
+
+    One that was only stopped, within its first step, has a file, and is gone on with from the beginning.
+    """
+    if not folder.states() and not set(stopped) & {StopKind.WALL, StopKind.INTERRUPTED}:
         folder.remove()
