@@ -46,7 +46,7 @@ def test_shown_files() -> None:
         "snapshot times nan",
         "rho negative",
     ]
-    shown = ["one row"]
+    shown = ["one row", "largest gap of 1e307"]
     large = ["a text of 60 MB", "series of 5 million rows", "states never written", "a billion rows never written"]
     tally = shown_files.fuzz(3, seed=1, names=[*small, *shown, *large, "policies negative"])
     assert tally.faults == []
