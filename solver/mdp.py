@@ -49,8 +49,10 @@ def check_temperature(temperature: float) -> None:
 
 
 def check_problem(mdp: object) -> None:
-    """Raise TypeError unless it is a grid problem."""
+    """Raise TypeError unless it is a grid problem, ValueError if numbers were written into it that make it none."""
     check_kind("mdp", mdp, GridMDP, "a GridMDP: wpoflow.load_problem(name or file), wpoflow.build, or wpoflow.GridMDP")
+    assert isinstance(mdp, GridMDP)
+    mdp.check_arrays()
 
 
 def check_boundaries(states: Grid, actions: Grid) -> None:
@@ -159,12 +161,26 @@ class GridMDP(Displayed, Travelling):
             array = np.array(real_array(getattr(self, name), name), order="C")  # a copy: the caller may change his own
             if array.shape != shape:
                 raise ValueError(f"{name} has shape {array.shape}; it must be {shape}")
-            self._check_finite(name, array)
             object.__setattr__(self, name, array)
-        self._check_masses()
         if np.shape(self.counted) not in ((), (n_states,)):
             raise ValueError(f"counted has shape {np.shape(self.counted)}; it must be {(n_states,)}")
         object.__setattr__(self, "counted", np.full(n_states, self.counted, dtype=np.bool_))
+        self.check_arrays()
+
+    def check_arrays(self) -> None:
+        """Raise ValueError, naming the place, if the arrays are not those of a problem; callers may write on them.
+
+        What had been derived from other entries is forgotten.
+        """
+        fingerprint = self._fingerprint()
+        if fingerprint == self.__dict__.get("_checked"):
+            return
+        for name in ("cost", "reference_mass", "rho", "initial_policy"):
+            self._check_finite(name, getattr(self, name))
+        self._check_masses()
+        for name in ("log_mass", "log_reference_density", "largest_cost", "product_work"):
+            self.__dict__.pop(name, None)
+        self.__dict__["_checked"] = fingerprint
 
     def _check_finite(self, name: str, array: FloatArray) -> None:
         with np.errstate(over="ignore", invalid="ignore"):  # of finite entries, which are then looked at one by one

@@ -79,3 +79,45 @@ def test_one_that_only_computed_is_the_files_still() -> None:
     assert "temperature = 0.2" in text
     assert mdp.statement == text
     assert mdp.at_temperature(0.3).statement == ""
+
+
+def test_what_was_derived_from_its_arrays_is_that_of_the_present_ones() -> None:
+    """A problem that was solved, written on and solved again is one that was made so."""
+    mdp = problem()
+    wpo.solve_optimum(mdp)
+    weights = np.arange(1.0, 6.0)
+    mdp.reference_mass[:] = weights / weights.sum()
+    mdp.cost[:] *= 3.0
+    made = replace(mdp)
+    np.testing.assert_array_equal(wpo.solve_optimum(mdp).value, wpo.solve_optimum(made).value)
+    np.testing.assert_array_equal(
+        wpo.evolve(mdp, until={"steps": 3}).policy, wpo.evolve(made, until={"steps": 3}).policy
+    )
+    mdp.reference_mass[:] = weights[::-1] / weights.sum()
+    steps, others = wpo.flow(mdp, step=0.1), wpo.flow(replace(mdp), step=0.1)
+    for _ in range(3):
+        np.testing.assert_array_equal(next(steps).policy, next(others).policy)
+    assert mdp.largest_cost == np.abs(mdp.cost).max()
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "message"),
+    [
+        ("cost", np.nan, "cost is nan at x = -4"),
+        ("rho", 7.0, "rho must be non-negative and sum to one"),
+        ("reference_mass", 0.0, "reference_mass"),
+        ("initial_policy", -1.0, "initial_policy at state 0"),
+    ],
+)
+def test_arrays_that_are_none_of_a_problem_are_refused_before_anything_is_computed(
+    name: str, number: float, message: str
+) -> None:
+    mdp = problem()
+    getattr(mdp, name)[0] = number
+    for use in (
+        wpo.solve_optimum,
+        lambda mdp: wpo.evolve(mdp, until={"steps": 1}),
+        lambda mdp: wpo.flow(mdp, step=0.1),
+    ):
+        with pytest.raises(ValueError, match=message):
+            use(mdp)
