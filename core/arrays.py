@@ -14,6 +14,9 @@ BoolArray = NDArray[np.bool_]
 IndexArray = NDArray[np.int32]
 AnyArray = NDArray[Any]
 
+underflow_to_zero = np.errstate(under="ignore")
+"""Decorates functions: what is below the least number becomes zero there, also where `numpy.seterr` has it raise."""
+
 
 def real_array(values: Any, what: str) -> FloatArray:
     """Numbers that a caller gave, as an array of float64; a copy only where the type is another.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_origin
 
 from pydantic import BaseModel
@@ -15,9 +15,9 @@ _REPR = reprlib.Repr()  # what was given may be long or deep, and is shortened b
 _REPR.maxlevel, _REPR.maxstring, _REPR.maxother, _REPR.maxlong = 3, 60, 60, 60
 
 
-def worded(entry: Any, model: type[BaseModel]) -> tuple[str, str]:
-    """Key and message of one of a model's errors, as `ValidationError.errors` lists them."""
-    location = [part for part in entry["loc"] if not str(part).startswith("#")]
+def worded(entry: Any, model: type[BaseModel], raw: Mapping[str, Any]) -> tuple[str, str]:
+    """Key and message of one of a model's errors of raw tables, as `ValidationError.errors` lists them."""
+    location = _keys(entry["loc"], raw)
     key = ".".join(str(part) for part in location) or "file"
     given = _shown(entry["input"])
     match entry["type"]:
@@ -36,6 +36,19 @@ def worded(entry: Any, model: type[BaseModel]) -> tuple[str, str]:
     message = entry["msg"].replace("Input should", "must").replace("List should", "must")
     message = re.sub(r" or instance of \w+", "", message.replace("a valid dictionary", "a table"))
     return key, f"{message}, not {given}" if "not" not in message else f"{message}: {given}"
+
+
+def _keys(location: Sequence[Any], given: Any) -> list[Any]:
+    """A place without the marks of alternatives, which begin with # and are no keys of what is given there."""
+    keys = []
+    for part in location:
+        within = isinstance(given, list) and isinstance(part, int) and part < len(given)
+        if within or (isinstance(given, Mapping) and part in given):
+            given = given[part]
+        elif str(part).startswith("#"):
+            continue
+        keys.append(part)
+    return keys
 
 
 def _elsewhere(model: type[BaseModel], name: str) -> str:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from copy import deepcopy
-from typing import Any, NoReturn, Self
+from dataclasses import fields
+from typing import Any, NoReturn, Self, cast
 
 
 class Travelling:
-    """Something that is pickled as the call that made it; where none is known, or if changed since, by its arrays.
+    """A dataclass that is pickled as the call that made it; where none is known, or if changed since, by its arrays.
 
-    A copy within the process is always one of its arrays.
+    A copy within the process is always one of its arrays, and what `dataclasses.replace` makes is made by no call.
     """
 
     _made: tuple[Callable[..., Any], tuple[Any, ...], int] | None = None
@@ -26,11 +27,13 @@ class Travelling:
         return self
 
     def _fingerprint(self) -> int:
-        """Check sum of all arrays it holds: whether their entries are still what they were."""
+        """Check sum of the arrays that it was made of: whether their entries are still what they were."""
         total = 0
-        for array in vars(self).values():
-            if hasattr(array, "__array_interface__"):  # NumPy's own, which this floor's light files do not import
-                total = zlib.crc32(array if array.flags.c_contiguous else array.tobytes(), total)
+        for field in fields(cast(Any, self)):  # and of nothing that is derived from them and kept
+            value = getattr(self, field.name)
+            for array in value if isinstance(value, tuple) else (value,):
+                if hasattr(array, "__array_interface__"):  # NumPy's own, which this floor's light files do not import
+                    total = zlib.crc32(array if array.flags.c_contiguous else array.tobytes(), total)
         return total
 
     def __reduce_ex__(self, protocol: Any) -> str | tuple[Any, ...]:

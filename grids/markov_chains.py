@@ -20,7 +20,7 @@ import math
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, underflow_to_zero
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.smoothing import gaussian_matrix
 
@@ -28,6 +28,7 @@ MOST_POINTS = 500
 TAUCHEN_WIDTH = 3.0
 
 
+@underflow_to_zero
 def rouwenhorst(points: int, persistence: float, deviation: float, mean: float = 0.0) -> tuple[FloatArray, FloatArray]:
     """Chain whose conditional mean and variance are those of the autoregression, exactly.
 
@@ -61,6 +62,7 @@ def rouwenhorst(points: int, persistence: float, deviation: float, mean: float =
     return mean + spread * math.sqrt(points - 1.0) * np.linspace(-1.0, 1.0, points), table
 
 
+@underflow_to_zero
 def tauchen(
     points: int, persistence: float, deviation: float, mean: float = 0.0, width: float = TAUCHEN_WIDTH
 ) -> tuple[FloatArray, FloatArray]:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from wpoflow.core.arrays import BoolArray, FloatArray, real_array
+from wpoflow.core.arrays import BoolArray, FloatArray, real_array, underflow_to_zero
 from wpoflow.core.slabs import Slab
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.quadrature import CHUNK_POINTS, gauss_nodes, gauss_weights, points_in_cells
@@ -25,6 +25,7 @@ _POLICY_ORDER = {0: 1, 1: 6, 2: 3}
 _LEAST_POLICY_ORDER = 2
 
 
+@underflow_to_zero
 def potential_masses(grid: Grid, potential: Function, order: int = 8) -> FloatArray:
     """Masses of the probability with density proportional to exp(-U).
 
@@ -67,6 +68,7 @@ def potential_masses(grid: Grid, potential: Function, order: int = 8) -> FloatAr
     return masses
 
 
+@underflow_to_zero
 def density_masses(grid: Grid, density: Function, order: int = 8) -> FloatArray:
     """Masses of the probability proportional to a density.
 
@@ -102,6 +104,7 @@ def density_masses(grid: Grid, density: Function, order: int = 8) -> FloatArray:
     return np.asarray(masses / total)
 
 
+@underflow_to_zero
 def policy_masses(
     states: Grid, actions: Grid, density: Function, order: int | None = None, slab: Slab | None = None
 ) -> FloatArray:

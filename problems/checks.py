@@ -16,10 +16,10 @@ from wpoflow.problems.expressions import (
     CONSTANTS,
     Expression,
     ExpressionError,
-    Scope,
     parse_expression,
     valid_name,
 )
+from wpoflow.problems.scope import Scope
 from wpoflow.solver.records.layout import AXIS_ENDINGS, RESERVED_NAMES
 
 PREDEFINED = ("discount", "temperature")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from wpoflow.problems.expressions import CONSTANTS, Expression, Scope
+from wpoflow.problems.expressions import CONSTANTS, Expression
+from wpoflow.problems.scope import Scope
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,23 +59,34 @@ def _value(node: ast.expr, known: dict[str, np.float64]) -> np.float64:
             return np.float64(_BINARY[type(sign)](value(left), value(right)))
         case ast.UnaryOp(op=sign, operand=operand):
             found = value(operand)
-            return (
-                np.float64(found == 0.0)
-                if isinstance(sign, ast.Not)
-                else -found
-                if isinstance(sign, ast.USub)
-                else found
-            )
+            if isinstance(sign, ast.Not):
+                return found if np.isnan(found) else np.float64(found == 0.0)
+            return -found if isinstance(sign, ast.USub) else found
         case ast.BoolOp(op=word, values=values):
-            conditions = [value(part) != 0.0 for part in values]
-            return np.float64(all(conditions) if isinstance(word, ast.And) else any(conditions))
+            return _joined([value(part) for part in values], 0.0 if isinstance(word, ast.And) else 1.0)
         case ast.Compare(left=left, ops=signs, comparators=others):
             numbers = [value(part) for part in (left, *others)]
             pairs = zip(signs, numbers, numbers[1:], strict=False)
-            return np.float64(all(_COMPARE[type(sign)](a, b) for sign, a, b in pairs))
+            return _joined([_compared(type(sign), a, b) for sign, a, b in pairs], 0.0)
         case ast.Call(func=ast.Name(id=function), args=arguments):
             return np.float64(_called(function, [value(part) for part in arguments]))
     raise AssertionError(f"{type(node).__name__} passed the whitelist")
+
+
+def _compared(sign: type[ast.cmpop], left: np.float64, right: np.float64) -> np.float64:
+    import numpy as np
+
+    return np.float64(np.nan if np.isnan(left) or np.isnan(right) else _COMPARE[sign](left, right))
+
+
+def _joined(conditions: Sequence[np.float64], decisive: float) -> np.float64:
+    """All of the conditions, of which one that is 0 decides; or any, of which one that is not. Else nan, if one is."""
+    import numpy as np
+
+    known = [float(condition != 0.0) for condition in conditions if not np.isnan(condition)]
+    if decisive in known:
+        return np.float64(decisive)
+    return np.float64(1.0 - decisive if len(known) == len(conditions) else np.nan)
 
 
 def _called(name: str, arguments: list[np.float64]) -> Any:
@@ -82,7 +94,7 @@ def _called(name: str, arguments: list[np.float64]) -> Any:
 
     match name, arguments:
         case "where", [condition, chosen, other]:
-            return chosen if condition != 0.0 else other
+            return condition if np.isnan(condition) else chosen if condition != 0.0 else other
         case "clip", [number, lower, upper]:
             return np.minimum(np.maximum(number, lower), upper)
         case "min", _:

@@ -2,7 +2,7 @@
 
 An expression is parsed by Python's own grammar and then every node of the syntax tree is compared
 with a whitelist; what is not listed is refused.  From the checked tree, and from nothing else, a
-plain loop over array elements is written out, one assignment per operation, which
+plain loop over array elements is written out by :mod:`problems.scope`, one assignment per operation, which
 :mod:`problems.generated` compiles.  The user's text itself is never executed.
 
     + - * / // % **    < <= > >= == !=    and or not    where(cond, a, b)
@@ -16,7 +16,9 @@ Problem files add the names ``discount`` and ``temperature``, the values of [pro
 All arithmetic is in float64 with IEEE and NumPy's conventions: 1/0 is inf, 0/0 and log(-1) are nan,
 ``//`` and ``%`` floor, ``a ** b`` is real (nan for a negative base and a fractional exponent),
 ``min``, ``max`` and ``clip`` hand on a nan.  A comparison counts as 0 or 1 in arithmetic, and any
-number but 0 as true in a condition.
+number but 0 as true in a condition.  A comparison with nan is neither true nor false, and hands it on,
+other than IEEE's, which would be false: no one would see it.  It is lost only where it does not matter,
+as in ``x > 0 and log(x) > 1`` at x = -1, or ``where(x > 0, log(x) > 1, 0)``.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ ARGUMENTS: dict[str, tuple[int, int]] = dict.fromkeys(_UNARY, (1, 1)) | {
     "where": (3, 3),
 }
 
-_BINARY: dict[type[ast.operator], str] = {
+BINARY: dict[type[ast.operator], str] = {
     ast.Add: "+",
     ast.Sub: "-",
     ast.Mult: "*",
@@ -56,7 +58,7 @@ _BINARY: dict[type[ast.operator], str] = {
     ast.Mod: "%",
     ast.Pow: "**",
 }
-_COMPARE: dict[type[ast.cmpop], str] = {
+COMPARE: dict[type[ast.cmpop], str] = {
     ast.Lt: "<",
     ast.LtE: "<=",
     ast.Gt: ">",
@@ -181,7 +183,7 @@ def _checked_children(node: ast.expr, names: Collection[str], used: set[str]) ->
     """Children still to be checked of a node that is itself allowed; collects the names used."""
     match node:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
-            _number(value)
+            finite_number(value)
             return []
         case ast.Constant(value=str()):
             raise ExpressionError(WHERE)
@@ -193,13 +195,13 @@ def _checked_children(node: ast.expr, names: Collection[str], used: set[str]) ->
                 raise ExpressionError(f"{name}{hint}; names are {_listed(known)}{near}")
             used.add(name)
             return []
-        case ast.BinOp(op=operator, left=left, right=right) if type(operator) in _BINARY:
+        case ast.BinOp(op=operator, left=left, right=right) if type(operator) in BINARY:
             return [left, right]
         case ast.UnaryOp(op=ast.UAdd() | ast.USub() | ast.Not(), operand=operand):
             return [operand]
         case ast.BoolOp(values=values):
             return values
-        case ast.Compare(left=left, ops=operators, comparators=others) if all(type(op) in _COMPARE for op in operators):
+        case ast.Compare(left=left, ops=operators, comparators=others) if all(type(op) in COMPARE for op in operators):
             return [left, *others]
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in ARGUMENTS:
             least, most = ARGUMENTS[name]
@@ -236,8 +238,8 @@ def _listed(names: Collection[str]) -> str:
     return ", ".join(dict.fromkeys(names))
 
 
-def _number(value: int | float) -> float:
-    """The literal as a finite float64."""
+def finite_number(value: int | float) -> float:
+    """A literal as a finite float64."""
     try:
         number = float(value)
     except OverflowError:
@@ -245,130 +247,3 @@ def _number(value: int | float) -> float:
     if not math.isfinite(number):
         raise ExpressionError("the number is too large for float64")
     return number
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What names in expressions stand for, besides the variables themselves.
-
-    Parameters
-    ----------
-    constants : mapping of str to float
-    definitions : mapping of str to Expression
-        In order; each may use constants, variables and earlier definitions.
-    labels : mapping of str to sequence of str
-        Of the variables that are axes of labels, their labels.
-    """
-
-    constants: Mapping[str, float] = field(default_factory=dict)
-    definitions: Mapping[str, Expression] = field(default_factory=dict)
-    labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-    def variables(self, expression: Expression) -> frozenset[str]:
-        """Variables the expression depends on, also through definitions."""
-        used = (self.definitions[name].names for name in self.definitions_used(expression))
-        return expression.names.union(*used).difference(self.definitions, self.constants, CONSTANTS)
-
-    def definitions_used(self, expression: Expression) -> list[str]:
-        """Definitions the expression needs, also through others, in their order: each after those it uses."""
-        needed = set(expression.names)
-        for name in reversed(list(self.definitions)):
-            if name in needed:
-                needed |= self.definitions[name].names
-        return [name for name in self.definitions if name in needed]
-
-    def operations(self, expression: Expression) -> int:
-        """Nodes of the expression's syntax tree and of the definitions it needs."""
-        used = [self.definitions[name] for name in self.definitions_used(expression)]
-        return sum(whole.nodes for whole in (expression, *used))
-
-    def source(self, name: str, expression: Expression, variables: Sequence[str]) -> str:
-        """Python source of ``name(v_first, ..., out)``: fills ``out`` element by element."""
-        writer = _Writer(self)
-        for known in self.definitions_used(expression):
-            writer.known[known] = writer.value(self.definitions[known].tree)
-        result = writer.number(expression.tree)
-        body = "".join(f"        {line}\n" for line in writer.lines)
-        arrays = "".join(f"v_{variable}, " for variable in variables)
-        return f"def {name}({arrays}out):\n    for i in range(out.size):\n{body}        out[i] = {result}\n"
-
-
-class _Writer:
-    """Writes a tree as straight-line code; each definition is computed once.
-
-    Every operand is a name or a literal, so nothing is evaluated twice and the length of the code
-    is linear in that of the expressions.  ``truth`` and ``number`` convert between conditions and
-    floats, so that machine code and plain Python agree on types.
-    """
-
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
-        self.lines: list[str] = []
-        self.known: dict[str, tuple[str, bool]] = {}
-
-    def _assign(self, code: str) -> str:
-        name = f"t{len(self.lines)}"
-        self.lines.append(f"{name} = {code}")
-        return name
-
-    def number(self, node: ast.expr) -> str:
-        """Operand holding the node's value as a float."""
-        operand, is_truth = self.value(node)
-        return self._assign(f"np.float64(1.0 if {operand} else 0.0)") if is_truth else operand
-
-    def truth(self, node: ast.expr) -> str:
-        """Operand holding the node's value as a condition."""
-        operand, is_truth = self.value(node)
-        return operand if is_truth else self._assign(f"{operand} != 0.0")
-
-    def value(self, node: ast.expr) -> tuple[str, bool]:
-        """Operand holding the node's value, and whether it is a condition."""
-        match node:
-            case ast.Constant(value=int() | float() as value):
-                return f"np.float64({_number(value)!r})", False
-            case ast.Name(id=name):
-                return self._named(name)
-            case ast.BinOp(op=operator, left=left, right=right):
-                return self._assign(f"{self.number(left)} {_BINARY[type(operator)]} {self.number(right)}"), False
-            case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return self._assign(f"not {self.truth(operand)}"), True
-            case ast.UnaryOp(op=operator, operand=operand):
-                return self._assign(f"{'-' if isinstance(operator, ast.USub) else '+'}{self.number(operand)}"), False
-            case ast.BoolOp(op=operator, values=values):
-                word = " and " if isinstance(operator, ast.And) else " or "
-                return self._assign(word.join([self.truth(value) for value in values])), True
-            case ast.Compare(left=left, ops=operators, comparators=others):
-                operands = [self.number(operand) for operand in (left, *others)]
-                pairs = zip(operands, operators, operands[1:], strict=False)
-                return self._assign(" and ".join(f"{a} {_COMPARE[type(op)]} {b}" for a, op, b in pairs)), True
-            case ast.Call(func=ast.Name(id=name), args=arguments):
-                return self._call(name, arguments), False
-        raise ExpressionError(f"{type(node).__name__} is not part of the language")
-
-    def _named(self, name: str) -> tuple[str, bool]:
-        if name in self.known:
-            return self.known[name]
-        constants = CONSTANTS | dict(self.scope.constants)
-        if name in constants:
-            operand = (f"np.float64({float(constants[name])!r})", False)
-        else:
-            operand = (self._assign(f"v_{name}[i]"), False)
-        self.known[name] = operand
-        return operand
-
-    def _call(self, name: str, arguments: Sequence[ast.expr]) -> str:
-        if name == "where":
-            condition = self.truth(arguments[0])
-            chosen, other = (self.number(argument) for argument in arguments[1:])
-            return self._assign(f"{chosen} if {condition} else {other}")
-        operands = [self.number(argument) for argument in arguments]
-        if name == "clip":
-            value, lower, upper = operands
-            above = self._assign(f"np.maximum({value}, {lower})")
-            return self._assign(f"np.minimum({above}, {upper})")
-        if name in ("min", "max"):
-            result = operands[0]
-            for operand in operands[1:]:
-                result = self._assign(f"np.{name}imum({result}, {operand})")
-            return result
-        return self._assign(f"np.{name}({', '.join(operands)})")

@@ -1,6 +1,6 @@
 """From checked expressions to compiled functions of whole arrays.
 
-One Python module is written per problem, by :meth:`problems.expressions.Scope.source`; it holds a
+One Python module is written per problem, by :meth:`problems.scope.Scope.source`; it holds a
 loop per expression.  numba can keep machine code on disk only for functions that come from a file,
 so the module is stored in the user's cache directory under a hash of its content; where that cannot
 be written it lives in a temporary directory for as long as the process does.  What is executed is
@@ -26,7 +26,8 @@ import platformdirs
 
 import wpoflow.core.compile
 from wpoflow.core.arrays import FloatArray
-from wpoflow.problems.expressions import Expression, Scope
+from wpoflow.problems.expressions import Expression
+from wpoflow.problems.scope import Scope
 from wpoflow.solver.storage.atomic import writing
 
 _HEADER = '"""Written by wpoflow from the expressions of one problem; safe to delete."""\n\nimport numpy as np\n'

@@ -60,7 +60,8 @@ def build_problem(problem: ProblemFile, communicator: Communicator | None = None
     try:
         statement = read_statement(problem)
         refuse_if_too_large(problem.label, statement.plan, ranks=1 if communicator is None else communicator.size)
-        return build(statement, communicator).made_by(_rebuilt, statement.text, problem.label, problem.name)
+        mdp = build(statement, communicator).stated_by(problem.text)
+        return mdp.made_by(_rebuilt, problem.text, problem.label, problem.name)
     except ProblemError:
         raise
     except ValueError as error:
@@ -118,7 +119,6 @@ def read_statement(problem: ProblemFile) -> Statement:
             if axis.feasible is not None
         },
         title=problem.title,
-        text=problem.text,
     )
 
 

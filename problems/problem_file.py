@@ -222,7 +222,7 @@ def _validated(raw: dict[str, Any], label: str, options: Mapping[str, str] | Non
     try:
         tables = Tables.model_validate(raw)
     except ValidationError as error:
-        worded_faults = [worded(entry, Tables) for entry in error.errors(include_url=False)]
+        worded_faults = [worded(entry, Tables, raw) for entry in error.errors(include_url=False)]
         found += [fault for fault in worded_faults if fault[0] not in unresolved]
     known = {key for key, _ in found}
     found += [fault for fault in faults(raw) if fault[0] not in known]

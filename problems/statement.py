@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.core.arrays import BoolArray, FloatArray, underflow_to_zero
 from wpoflow.core.brief import briefly
 from wpoflow.core.communicator import Communicator
 from wpoflow.core.rewards import takes_rewards
@@ -97,8 +97,8 @@ class Statement:
     policy_mean, policy_covariance : number or function of (states...), or mappings of such, optional
         Instead: of a first policy that is Gaussian in every state, projected onto the cells. Of several action axes by
         the axis' name, and by pairs of names, as ``"u,v"``; covariances of two axes that are left out are zero.
-    title, text : str
-        Name of the problem, and the text it was stated by.
+    title : str
+        Name of the problem.
     feasible : mapping of str to pairs of numbers or functions of (states..., actions...)
         By action, the two ends between which it is feasible, where an action axis is its share of the way between
         them: what all other functions make of the share. They are refused where the upper is below the lower.
@@ -128,7 +128,6 @@ class Statement:
     state_density: Value = 1.0
     policy_density: Value = 1.0
     title: str = ""
-    text: str = ""
     feasible: Mapping[str, tuple[Value, Value]] = field(default_factory=dict)
     rewards: bool = False
     policy_mean: Value | Mapping[str, Value] | None = None
@@ -199,6 +198,7 @@ Statement.__init__ = takes_rewards(  # type: ignore[method-assign]
 )(Statement.__init__)
 
 
+@underflow_to_zero
 def build(statement: Statement, communicator: Communicator | None = None) -> GridMDP:
     """The grid problem of a statement.
 
@@ -219,7 +219,7 @@ def build(statement: Statement, communicator: Communicator | None = None) -> Gri
     pairs = Pairs(statement.states, statement.actions, slab)
     for name, ends in statement.feasible.items():
         pairs.check_ends(name, ends)
-    terminal = None if statement.terminal_set is None else _state_set(statement.terminal_set)
+    terminal = None if statement.terminal_set is None else _state_set(statement.terminal_set, statement.states)
     transition = _transition(statement, pairs, terminal)
     cost = pairs.table(statement.cost, "cost")
     if statement.terminal_cost is not None:
@@ -245,7 +245,6 @@ def build(statement: Statement, communicator: Communicator | None = None) -> Gri
         initial_gaussians=None if gaussians is None else (gaussians.mean, gaussians.covariance),
         counted=outside if terminal is None else _depended_on(transition, outside, slab),
         title=statement.title,
-        statement=statement.text,
         rewards=statement.rewards,
     )
 
@@ -339,9 +338,21 @@ def _function(value: Value) -> Callable[..., FloatArray]:
     return lambda *coordinates: evaluate(value, np.shape(coordinates[0]), coordinates, "the function")
 
 
-def _state_set(value: Value) -> Callable[..., BoolArray]:
+def _state_set(value: Value, states: Grid) -> Callable[..., BoolArray]:
+    """Whether states lie in the set; refuses what is neither true nor false there, as a comparison with nan."""
     inside = _function(value)
-    return lambda *coordinates: inside(*coordinates) != 0.0
+
+    def judged(*coordinates: FloatArray) -> BoolArray:
+        found = inside(*coordinates)
+        if np.isnan(found).any():
+            first = tuple(np.argwhere(np.isnan(found))[0])
+            places = zip(states.axes, np.broadcast_arrays(*coordinates), strict=True)
+            raise ValueError(
+                f"terminal_set is nan at {', '.join(f'{axis.name} = {place[first]:.6g}' for axis, place in places)}"
+            )
+        return np.asarray(found != 0.0)
+
+    return judged
 
 
 @contextmanager

@@ -49,8 +49,10 @@ def check_temperature(temperature: float) -> None:
 
 
 def check_problem(mdp: object) -> None:
-    """Raise TypeError unless it is a grid problem."""
+    """Raise TypeError unless it is a grid problem, ValueError if numbers were written into it that make it none."""
     check_kind("mdp", mdp, GridMDP, "a GridMDP: wpoflow.load_problem(name or file), wpoflow.build, or wpoflow.GridMDP")
+    assert isinstance(mdp, GridMDP)
+    mdp.check_arrays()
 
 
 def check_boundaries(states: Grid, actions: Grid) -> None:
@@ -99,8 +101,8 @@ class GridMDP(Displayed, Travelling):
     counted : array (S,) of bool, optional
         False at state points that no state outside the terminal set ever depends on; these are left out of suprema.
         By default all count.
-    title, statement : str
-        What the problem is called, and the text it was stated by (stored, never interpreted).
+    title : str
+        What the problem is called.
     rewards : bool
         Whether the cost is minus a reward, which is what users of the problem think in; it changes no number.
     reward : array (S, A)
@@ -125,7 +127,6 @@ class GridMDP(Displayed, Travelling):
     initial_policy: FloatArray
     counted: BoolArray = field(default_factory=lambda: np.ones((), dtype=np.bool_))
     title: str = ""
-    statement: str = ""
     rewards: bool = False
     initial_gaussians: tuple[FloatArray, FloatArray] | None = None
 
@@ -160,12 +161,26 @@ class GridMDP(Displayed, Travelling):
             array = np.array(real_array(getattr(self, name), name), order="C")  # a copy: the caller may change his own
             if array.shape != shape:
                 raise ValueError(f"{name} has shape {array.shape}; it must be {shape}")
-            self._check_finite(name, array)
             object.__setattr__(self, name, array)
-        self._check_masses()
         if np.shape(self.counted) not in ((), (n_states,)):
             raise ValueError(f"counted has shape {np.shape(self.counted)}; it must be {(n_states,)}")
         object.__setattr__(self, "counted", np.full(n_states, self.counted, dtype=np.bool_))
+        self.check_arrays()
+
+    def check_arrays(self) -> None:
+        """Raise ValueError, naming the place, if the arrays are not those of a problem; callers may write on them.
+
+        What had been derived from other entries is forgotten.
+        """
+        fingerprint = self._fingerprint()
+        if fingerprint == self.__dict__.get("_checked"):
+            return
+        for name in ("cost", "reference_mass", "rho", "initial_policy"):
+            self._check_finite(name, getattr(self, name))
+        self._check_masses()
+        for name in ("log_mass", "log_reference_density", "largest_cost", "product_work"):
+            self.__dict__.pop(name, None)
+        self.__dict__["_checked"] = fingerprint
 
     def _check_finite(self, name: str, array: FloatArray) -> None:
         with np.errstate(over="ignore", invalid="ignore"):  # of finite entries, which are then looked at one by one
@@ -219,8 +234,24 @@ class GridMDP(Displayed, Travelling):
         check_temperature(temperature)
         _ = self.log_mass, self.log_reference_density, self.largest_cost  # shared, too
         other = copy(self)
-        other.__dict__.pop("_made", None)
-        other.__dict__.update(temperature=temperature, statement="")
+        for name in ("_made", "_text"):
+            other.__dict__.pop(name, None)
+        other.__dict__.update(temperature=temperature)
+        return other
+
+    @property
+    def statement(self) -> str:
+        """The text of the problem file that states these numbers; empty of a problem that none states.
+
+        Of one that `dataclasses.replace` made of another, and of one whose arrays were written on since, none does.
+        """
+        text, fingerprint = self.__dict__.get("_text", ("", None))
+        return text if fingerprint == self._fingerprint() else ""
+
+    def stated_by(self, text: str) -> GridMDP:
+        """The same problem, all arrays shared, with the text of a problem file that states it."""
+        other = copy(self)
+        other.__dict__["_text"] = (text, self._fingerprint())
         return other
 
     @cached_property

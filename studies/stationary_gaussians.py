@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray, IntArray
+from wpoflow.core.arrays import FloatArray, IntArray, underflow_to_zero
 from wpoflow.core.brief import briefly
 from wpoflow.solver.bellman.evaluation import Evaluation, divergence_of, evaluate, occupancy
 from wpoflow.solver.bellman.optimum import solve_optimum
@@ -75,6 +75,7 @@ class StationaryGaussian:
     starts: tuple[str, ...]
 
 
+@underflow_to_zero
 def stationary_gaussians(
     mdp: GridMDP, *, optimum: Optimum | None = None, components: int = 1, beta: float = 1.0
 ) -> tuple[StationaryGaussian, ...]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from wpoflow.core.arguments import check_kind
+from wpoflow.core.arrays import underflow_to_zero
 from wpoflow.core.display import Displayed
 from wpoflow.core.text import did_you_mean
 from wpoflow.problems.errors import ProblemError
@@ -161,6 +162,7 @@ Watcher = Callable[[Evidence], None]
 """Told of every case once it is judged, while its run is still at hand."""
 
 
+@underflow_to_zero
 def judge(evidence: Evidence, level: Level, only: Sequence[str] = ()) -> list[Finding]:
     """All claims that apply to a case, or those named."""
     chosen = [claim for name, claim in CLAIMS.items() if not only or name in only]

@@ -33,6 +33,7 @@ _WORDS = (
     f"`[constants]`, `[definitions]`, `pi`, {' and '.join(f'`{name}`' for name in PREDEFINED)}. "
     "`where(condition, a, b)` chooses element by element, `clip(x, lower, upper)` limits, `min` and `max` take two or "
     "more. A number may stand for an expression. Arithmetic is float64 with NumPy's conventions: `1/0` is infinite and "
-    "then refused with the state and action at which it came up. Nothing else parses, and no text of a file is ever "
+    "then refused with the state and action at which it came up. A comparison with nan hands it on, and is refused as "
+    "well, unless `and`, `or` or `where` are decided without it. Nothing else parses, and no text of a file is ever "
     "executed."
 )

@@ -22,7 +22,7 @@ from typing import Self
 import numpy as np
 import scipy.sparse as sp
 
-from wpoflow.core.arrays import BoolArray, FloatArray, real_array
+from wpoflow.core.arrays import BoolArray, FloatArray, real_array, underflow_to_zero
 from wpoflow.core.slabs import Slab
 from wpoflow.core.travel import staying
 from wpoflow.grids.axis import Axis
@@ -191,6 +191,7 @@ def hat_means(axis: Axis, mean: FloatArray, sigma: float) -> FloatArray:
     return without_negligible(rows)
 
 
+@underflow_to_zero
 def cell_integrated_transition(
     axis: Axis, mean: FloatArray, sigma: FloatArray, terminal: StateSet | None = None
 ) -> CellIntegratedTransition:

@@ -30,7 +30,7 @@ from functools import cached_property
 
 import numpy as np
 
-from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, real_array
+from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, real_array, underflow_to_zero
 from wpoflow.core.brief import briefly
 from wpoflow.core.slabs import Slab
 from wpoflow.core.travel import staying
@@ -231,6 +231,7 @@ class InterpolatedTransition:
         return out
 
 
+@underflow_to_zero
 def interpolated_transition(
     states: Grid,
     next_points: FloatArray | NextPoints,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray, real_array
+from wpoflow.core.arrays import FloatArray, real_array, underflow_to_zero
 from wpoflow.core.brief import briefly
 from wpoflow.core.slabs import Slab
 from wpoflow.grids.grid import Grid
@@ -91,6 +91,7 @@ class MixtureTransition:
         return total
 
 
+@underflow_to_zero
 def mixture_transition(
     outcomes: Sequence[tuple[FloatArray, Transition]], slab: Slab | None = None
 ) -> MixtureTransition:
@@ -135,6 +136,7 @@ def mixture_transition(
     return MixtureTransition(checked, f"mixture of {len(checked)} outcomes: {'; '.join(kinds)}")
 
 
+@underflow_to_zero
 def gauss_hermite_transition(
     states: Grid,
     next_points: FloatArray | NextPoints,

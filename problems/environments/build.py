@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from wpoflow.core.arguments import check_mapping
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, underflow_to_zero
 from wpoflow.core.text import did_you_mean
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
@@ -50,6 +50,7 @@ STATE_CELLS, ACTION_CELLS = 101, 21
 Step = Callable[[FloatArray, FloatArray], Steps]
 
 
+@underflow_to_zero
 def from_environment(
     environment: Any,
     *,

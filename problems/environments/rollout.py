@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from wpoflow.core.arrays import BoolArray, FloatArray, IntArray
+from wpoflow.core.arrays import BoolArray, FloatArray, IntArray, underflow_to_zero
 from wpoflow.core.brief import briefly
 from wpoflow.problems.environments.gym import make_environment, name_of
 from wpoflow.problems.environments.models import known_model
@@ -77,6 +77,7 @@ class Rollout:
         return float(self.returns.max())
 
 
+@underflow_to_zero
 def rollout(
     policy: GridPolicy,
     environment: str | Callable[[], Any],

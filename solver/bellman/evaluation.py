@@ -16,7 +16,7 @@ from functools import cached_property
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, underflow_to_zero
 from wpoflow.solver.arithmetic.extremes import largest_entry
 from wpoflow.solver.bellman.ilu import IncompleteLU
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
@@ -141,6 +141,7 @@ def q_of_value(mdp: GridMDP, value: FloatArray, out: FloatArray | None = None) -
     return q
 
 
+@underflow_to_zero
 def evaluate(
     mdp: GridMDP,
     policy: FloatArray,

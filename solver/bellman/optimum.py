@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray, real_array
+from wpoflow.core.arrays import FloatArray, real_array, underflow_to_zero
 from wpoflow.core.renamed import renamed
 from wpoflow.solver.bellman.evaluation import NotFiniteError, divergence_of, evaluate, occupancy
 from wpoflow.solver.bellman.hard_optimum import solve_hard_optimum
@@ -38,6 +38,7 @@ TARGET_SHARE = 0.25  # of a residual asked for: what a step may leave
 
 
 @renamed(solver="linear_solver")
+@underflow_to_zero
 def solve_optimum(
     mdp: GridMDP,
     start: FloatArray | None = None,

@@ -221,7 +221,7 @@ def _validated(raw: Mapping[str, Any]) -> Settings:
     try:
         return Settings.model_validate(raw)
     except ValidationError as error:
-        faults = (worded(entry, Settings) for entry in error.errors(include_url=False))
+        faults = (worded(entry, Settings, raw) for entry in error.errors(include_url=False))
         raise ValueError(
             "; ".join(f"{key.removeprefix('flow.').removeprefix('record.')}: {words}" for key, words in faults)
         ) from None

@@ -6,12 +6,12 @@ import json
 import math
 import os
 import time as clock
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import Any
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, underflow_to_zero
 from wpoflow.core.slabs import Slab
 from wpoflow.solver.arithmetic.annealing import Annealing
 from wpoflow.solver.bellman.optimum import solve_optimum
@@ -47,6 +47,7 @@ from wpoflow.solver.storage.writer import spread_optimum
 SPENT = ("wall_seconds", "compile_seconds")
 
 
+@underflow_to_zero
 def conduct(
     mdp: GridMDP,
     start: RunStart,
@@ -81,8 +82,9 @@ def conduct(
         First ``policy`` (S, A) instead of the problem's own, with what it is made of (`Beginning.arrays`).
     """
     taken = dict(initial or {})
-    if taken:
-        mdp = replace(mdp, initial_policy=taken.pop("policy"), initial_gaussians=None)
+    if taken:  # of which the attributes tell, beside the text of the problem
+        policy = taken.pop("policy")
+        mdp = replace(mdp, initial_policy=policy, initial_gaussians=None).stated_by(mdp.statement)
     settings, until, slab = start.settings, start.settings.flow.until, mdp.slab
     started = clock.monotonic()
     spent = {name: 0.0 if last is None else last.arrays[name] for name in SPENT}
@@ -101,14 +103,15 @@ def conduct(
         if keeping is not None and not begun and not there:
             _begin(keeping, slab, start, optimum, initial)  # so that a run killed early, too, can be gone on with
             begun = True
+        stopped: list[StopKind] = []
         if folder is not None and begun:
-            stack.callback(_remove_unless_begun, folder)
+            stack.callback(_remove_unless_begun, folder, stopped)
         if optimum is None:
             optimum = solve_optimum(mdp, linear_solver=settings.linear_solver)
         refuse_gap_below_floor(until, optimum)
         if keeping is not None and not begun:
             _begin(keeping, slab, start, optimum, initial)
-            stack.callback(_remove_unless_begun, keeping)
+            stack.callback(_remove_unless_begun, keeping, stopped)
         whose: dict[str, str | int | float] = {"run_id": start.run_id, "resumed": resumed, **start.initial}
         lengths = followed.lengths if isinstance(followed, ParametricFlow) else None
         recorder = stack.enter_context(Recorder(mdp, output, force=True, attributes=whose, lengths=lengths))
@@ -166,6 +169,7 @@ def conduct(
         kind, sentence = loop.run(
             states, series_times(settings.record.series), snapshot_times(settings.record, until.time)
         )
+        stopped.append(kind)
         signals.heard = kind is StopKind.INTERRUPTED
         status = "failed" if kind in FAILURES else "interrupted" if kind is StopKind.INTERRUPTED else "complete"
         ended = status == "complete" and kind is not StopKind.WALL
@@ -244,7 +248,10 @@ def _begin(
     folder.begin(start, None if optimum is None else spread_optimum(slab, optimum), first)
 
 
-def _remove_unless_begun(folder: AnyFolder) -> None:
-    """Leave no checkpoints of a run that ended before it had one: beginning anew is as good."""
-    if not folder.states():
+def _remove_unless_begun(folder: AnyFolder, stopped: Sequence[StopKind]) -> None:
+    """Leave no checkpoints of a run that failed before it had one: beginning anew is as good.
+
+    One that was only stopped, within its first step, has a file, and is gone on with from the beginning.
+    """
+    if not folder.states() and not set(stopped) & {StopKind.WALL, StopKind.INTERRUPTED}:
         folder.remove()

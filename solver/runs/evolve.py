@@ -208,7 +208,7 @@ def _refuse_of_several(mdp: GridMDP, output: str | os.PathLike[str] | None) -> N
     """Raise ValueError for what one process alone can do."""
     if output is None:
         raise ValueError("output: a run of several processes is kept in a file; name one")
-    if not mdp.statement:
+    if mdp.slab.total(int(not mdp.statement)):
         raise ValueError("mdp: several processes share a problem that is stated in a file; this one has no text")
 
 

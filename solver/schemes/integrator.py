@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, underflow_to_zero
 from wpoflow.solver.arithmetic.extremes import largest_entry, largest_rise
 from wpoflow.solver.bellman.evaluation import Evaluation, NotFiniteError
 from wpoflow.solver.bellman.system import EPS, BellmanError
@@ -93,6 +93,7 @@ class Integrator:
         self.guess = np.zeros(problem.mdp.states.size)
         self._watch = watch
 
+    @underflow_to_zero
     def step(self, start: State, remaining: float) -> Step:
         """One accepted step of at most ``remaining`` in flow time.
 

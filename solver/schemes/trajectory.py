@@ -182,7 +182,7 @@ def flow(
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
     made = make_scheme(mdp, scheme, step, accuracy, as_flow(mdp, flow), linear_solver, weights, anneal)
     integrator = Integrator(made.problem, made, watch)
-    policy = mdp.initial_policy if policy is None else real_array(policy, "policy")
+    policy = mdp.initial_policy if policy is None else np.array(real_array(policy, "policy"), order="C")
     mdp.check_policy(policy)
     start = _beginning(mdp, integrator, policy, kept) if resume is None else _resumed(integrator, policy, resume)
     return _iterate(integrator, start, merge(iter(landings)))

@@ -12,7 +12,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +172,7 @@ def _of_file(
         optimum = solve_optimum(mdp) if optimum is None else optimum
         clock = _Clock(timer)
         done = run_settings(
-            replace(mdp, statement=text.text),
+            mdp.stated_by(text.text),
             Settings(flow=text.flow, record=text.record),
             output=path,
             force=asked.force,

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from wpoflow.core.arrays import underflow_to_zero
 from wpoflow.problems.load import build_problem, read_statement
 from wpoflow.problems.memory import estimate, refuse_if_too_large
 from wpoflow.problems.problem_file import ProblemFile, read_problem
@@ -36,6 +37,7 @@ LEAST_SHARE = 1e-30  # of the goal: a gap after it counts as no smaller
 FLOORS = 10.0  # the gap looked for stays so many rounding floors away
 
 
+@underflow_to_zero
 def refine(
     problem: str | Path | ProblemFile | GridMDP,
     levels: int = 4,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +22,10 @@ LOSSES = 2  # of a worker by the same point, after which it is not tried any mor
 GUARD = (
     "the worker processes ended before they began; a script that starts several of them must do so "
     'under if __name__ == "__main__":'
+)
+NO_FILE = (
+    "worker processes read the script that starts them again, and {} is no file, as where a script comes from standard "
+    "input; save it as one, or do with jobs=1"
 )
 LOST = "the worker processes are lost, time and again, before they begin a point"
 Tell = Callable[[Task, Outcome], None]
@@ -140,7 +145,7 @@ def with_processes(jobs: int, tasks: Sequence[Task], tell: Tell) -> None:
     SweepError
         No process can begin.
     """
-    _refuse_within_a_worker()
+    _refuse_what_cannot_begin()
     waiting = {task.name: task for task in tasks}
     losses: Counter[str] = Counter()
     begun, stop = get_context("spawn").Event(), get_context("spawn").Event()
@@ -167,9 +172,12 @@ def with_processes(jobs: int, tasks: Sequence[Task], tell: Tell) -> None:
                     told(task, failure(task, "its process was lost twice, as for want of memory", environment=True))
 
 
-def _refuse_within_a_worker() -> None:
+def _refuse_what_cannot_begin() -> None:
     if getattr(current_process(), "_inheriting", False):  # one of ours, running the script that started it
         raise SweepError(GUARD)
+    script = getattr(sys.modules["__main__"], "__file__", None)
+    if script is not None and not os.path.exists(script):
+        raise SweepError(NO_FILE.format(script))
 
 
 @contextmanager
@@ -179,9 +187,9 @@ def several_processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
     Raises
     ------
     SweepError
-        In one of the processes itself.
+        In one of the processes itself, or where the script that they would read is no file.
     """
-    _refuse_within_a_worker()
+    _refuse_what_cannot_begin()
     context = get_context("spawn")
     there, here = context.Pipe(duplex=False)
     executor = _Processes(jobs, context, worker.begin_with, (threads_each(jobs), there))

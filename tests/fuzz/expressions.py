@@ -59,7 +59,8 @@ class Coverage:
 
 def prepare_untraced(folder: Path) -> Callable[[str], str]:
     """The judge of expressions."""
-    from wpoflow.problems.expressions import ExpressionError, Scope, parse_expression
+    from wpoflow.problems.expressions import ExpressionError, parse_expression
+    from wpoflow.problems.scope import Scope
 
     names = ("x", "u", "gain", "push", "discount", "temperature")
     push = parse_expression("gain*u", ("gain", "u"))

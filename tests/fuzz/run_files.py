@@ -12,13 +12,15 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings
 
 import numpy as np
 
 from tests.fuzz.answers import BadAnswerError, check_lines
-from tests.fuzz.sealed_files import changed, damaged
+from tests.fuzz.sealed_files import OPENED, changed, damaged
 from tests.fuzz.table import Tally
 from tests.fuzz.worker import Worker
+from wpoflow.solver.storage.seal import data_end
 
 
 def prepare_trailer(folder: Path) -> Callable[[bytes], str]:
@@ -50,6 +52,7 @@ def prepare_trailer(folder: Path) -> Callable[[bytes], str]:
 
 def prepare_reading(folder: Path) -> Callable[[bytes], str]:
     """The judge of sealed files: they are read in full, or refused in one line."""
+    from wpoflow.solver.records.notices import RunFileWarning
     from wpoflow.solver.storage.atomic import RunFileError
     from wpoflow.solver.storage.plausible import implausible
     from wpoflow.solver.storage.writer import open_run
@@ -59,7 +62,8 @@ def prepare_reading(folder: Path) -> Callable[[bytes], str]:
     def judge(content: bytes) -> str:
         path.write_bytes(content)
         try:
-            run = open_run(path)
+            with catch_warnings(category=RunFileWarning, action="ignore"):  # another program opened it for writing
+                run = open_run(path)
             answer = "read" if implausible(run) is None else "implausible"
             _look_at(run)
         except RunFileError as error:
@@ -109,9 +113,9 @@ def fuzz(count: int, seed: int, keep: Path | None = None) -> Tally:
         run = Path(folder) / "run.h5"
         whole = _tiny(run)
         with Worker(prepare_trailer) as worker:
-            for family, case in damaged(whole, rng, count):
+            for family, case in damaged(whole, rng, count, data_end(run) or -1):
                 tally.add(family, case, worker.judge(case))
         with Worker(prepare_reading) as worker:
             for name, case in changed(run, Path(folder)):
-                tally.add("changed", case, worker.judge(case), name)
+                tally.add(name if name == OPENED else "changed", case, worker.judge(case), name)
     return tally

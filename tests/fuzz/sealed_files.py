@@ -12,13 +12,17 @@ import h5py
 import numpy as np
 
 from wpoflow.solver.storage.atomic import TRAILER_LENGTH, append_trailer
+from wpoflow.solver.storage.seal import data_end
 
 
-def truncations(whole: bytes, rng: random.Random, count: int) -> Iterator[bytes]:
-    """The file cut short at so many places; of many, both its ends for sure."""
+def truncations(whole: bytes, rng: random.Random, count: int, opened: int = -1) -> Iterator[bytes]:
+    """The file cut short at so many places; of many, both its ends for sure.
+
+    Not at ``opened``, where HDF5 cuts it that opens it for writing: that is no damage, and its contents are unchanged.
+    """
     near = [*range(0, 64), *range(len(whole) - 64, len(whole))] if count > 256 else []
     rest = rng.sample(range(len(whole)), min(len(whole), max(0, count - len(near))))
-    return (whole[:length] for length in (near + rest)[:count])
+    return (whole[:length] for length in (near + rest)[:count] if length != opened)
 
 
 def flips(whole: bytes, rng: random.Random, count: int) -> Iterator[bytes]:
@@ -39,16 +43,17 @@ def scrambles(whole: bytes, rng: random.Random, count: int) -> Iterator[bytes]:
         yield whole[:start] + other + whole[start + length :]
 
 
-def damaged(whole: bytes, rng: random.Random, count: int) -> Iterator[tuple[str, bytes]]:
+def damaged(whole: bytes, rng: random.Random, count: int, opened: int = -1) -> Iterator[tuple[str, bytes]]:
     """Family and content: twice as many flips as truncations and as many scrambles."""
     for family, made in (
-        ("truncated", truncations(whole, rng, count)),
+        ("truncated", truncations(whole, rng, count, opened)),
         ("flipped", flips(whole, rng, 2 * count)),
         ("scrambled", scrambles(whole, rng, count)),
     ):
         yield from ((family, case) for case in made if case != whole)
 
 
+OPENED = "opened for writing"
 GONE, GROUP = object(), object()
 CHANGES: dict[str, tuple[str, object]] = {
     "no time": ("time", GONE),
@@ -98,7 +103,8 @@ def _change(file: h5py.File, name: str, value: object) -> None:
 
 
 def changed(whole: Path, folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Sealed files that are not what a run leaves, by what is wrong with them."""
+    """Sealed files that are not what a run leaves, by what is wrong with them; and one that was opened for writing."""
+    yield OPENED, whole.read_bytes()[: data_end(whole)]
     for name, (key, value) in CHANGES.items():
         path = folder / "changed.h5"
         shutil.copy(whole, path)

@@ -161,6 +161,7 @@ STATED: dict[str, Change] = {
     "policies at a point": _replaced("snapshot/policy", np.tile([1.0, 0.0, 0.0, 0.0], (2, 3, 1))),
     "policies of subnormals": _replaced("snapshot/policy", np.tile([1.0, 5e-324, 0.0, 0.0], (2, 3, 1))),
     "policies nan": _replaced("snapshot/policy", np.full((2, 3, 4), np.nan)),
+    "largest gap of 1e307": _replaced("gap_sup", np.array([1.0, 1e307])),
     "values of 1e308": _replaced("snapshot/value", np.full((2, 3), 1.7e308) * np.array([1.0, -1.0, 1.0])),
     "optimal values of 1e308": _replaced("optimum/value", 1.7e308 * np.array([1.0, -1.0, 1.0])),
     "optimal q of 1e308": _replaced("optimum/q", 1.7e308 * np.array([1.0, -1.0, 1.0, -1.0]) * np.ones((3, 1))),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz import checkpoints, expressions, problem_files, run_files, shown_files
+from tests.fuzz import checkpoints, expressions, problem_files, run_files, sealed_files, shown_files
 from tests.fuzz.answers import BadAnswerError, check_lines
 from tests.fuzz.worker import Worker
 
@@ -33,6 +33,7 @@ def test_run_files() -> None:
     assert tally.faults == []
     assert (tally.counts["flipped"], tally.counts["truncated"]) == ({"refused": 80}, {"refused": 40})
     assert tally.counts["changed"]["refused"] > 15
+    assert tally.counts[sealed_files.OPENED] == {"read": 1}
 
 
 @pytest.mark.slow
@@ -46,7 +47,7 @@ def test_shown_files() -> None:
         "snapshot times nan",
         "rho negative",
     ]
-    shown = ["one row"]
+    shown = ["one row", "largest gap of 1e307"]
     large = ["a text of 60 MB", "series of 5 million rows", "states never written", "a billion rows never written"]
     tally = shown_files.fuzz(3, seed=1, names=[*small, *shown, *large, "policies negative"])
     assert tally.faults == []

@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike
 from tests.problems.evaluator import evaluate
 from wpoflow.core.arrays import FloatArray
 from wpoflow.problems.constant_value import constant_value
-from wpoflow.problems.expressions import ARGUMENTS, MAX_DEPTH, ExpressionError, Scope, parse_expression, valid_name
+from wpoflow.problems.expressions import ARGUMENTS, MAX_DEPTH, ExpressionError, parse_expression, valid_name
 from wpoflow.problems.generated import compile_expressions
+from wpoflow.problems.scope import Scope
 
 AXES = ("x", "u")
 EDGE = [0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 3.0, 7.25, 0.1, 1e-300, 1e300, np.inf, -np.inf, np.nan]
@@ -46,8 +47,15 @@ numbers = st.sampled_from(["0", "1", "2.5", "1e-3", "7", "x", "u", "pi"])
 def exact(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     """Operations that IEEE arithmetic defines to the last bit."""
     pair = st.tuples(inner, inner)
-    condition = st.builds(
+    comparison = st.builds(
         lambda p, op: f"({p[0]} {op} {p[1]})", pair, st.sampled_from(["<", "<=", ">", ">=", "==", "!="])
+    )
+    condition = st.one_of(
+        comparison,
+        st.builds("({} < {} <= {})".format, inner, inner, inner),
+        st.builds("({} and {} and {})".format, comparison, inner, inner),
+        st.builds("({} or {} or {})".format, inner, comparison, inner),
+        st.builds("(not {})".format, inner),
     )
     return st.one_of(
         st.builds(lambda p, op: f"({p[0]} {op} {p[1]})", pair, st.sampled_from(["+", "-", "*", "/", "//", "%"])),
@@ -56,7 +64,7 @@ def exact(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.builds("min({}, {}, {})".format, inner, inner, inner),
         st.builds("clip({}, {}, {})".format, inner, inner, inner),
         st.builds("where({}, {}, {})".format, condition, inner, inner),
-        st.builds("(1.0*{})".format, condition),
+        condition,
     )
 
 
@@ -142,6 +150,27 @@ def test_conditions_are_numbers_and_numbers_are_conditions() -> None:
         np.testing.assert_array_equal(functions[text](x, u), expected.astype(np.float64), err_msg=text)
 
 
+def test_a_comparison_with_no_number_hands_it_on_unless_it_does_not_matter() -> None:
+    """Else a root of a negative number would be a state where nothing costs, or where the process does not end."""
+    x = np.array([-1.0, 4.0])
+    for text, expected in {
+        "log(x) > 1": [np.nan, 1.0],
+        "not log(x) > 1": [np.nan, 0.0],
+        "0 < log(x) < 9": [np.nan, 1.0],
+        "log(x) != log(x)": [np.nan, 0.0],
+        "where(log(x) > 1, 2, 3)": [np.nan, 2.0],
+        "where(log(x), 2, 3)": [np.nan, 2.0],
+        "x > 0 and log(x) > 1": [0.0, 1.0],
+        "log(x) > 1 and x > 0": [0.0, 1.0],
+        "x < 0 or log(x) > 1": [1.0, 1.0],
+        "x > 0 or log(x) > 1": [np.nan, 1.0],
+        "x < 0 and log(x) > 1": [np.nan, 0.0],
+        "where(x > 0, log(x) > 1, 0)": [0.0, 1.0],
+        "1/(x + 1) > 2": [1.0, 0.0],
+    }.items():
+        np.testing.assert_array_equal(compute(text, x, x), expected, err_msg=text)
+
+
 def test_constants_and_definitions_stand_for_their_values() -> None:
     names = ["x", "u", "k"]
     first = parse_expression("k*x + u", names)
@@ -161,7 +190,9 @@ def test_definitions_that_double_themselves_stay_linear_in_size() -> None:
     nested = "x"
     for _ in range(20):
         nested = f"(0 < {nested} < 1)"
-    assert len(Scope().source("f", parse_expression(nested, AXES), ["x"]).splitlines()) < 60
+    source = Scope().source("f", parse_expression(nested, AXES), ["x"])
+    assert len(source.splitlines()) <= 4 + 3 * 20  # true, unknown, and as a number
+    assert max(map(len, source.splitlines())) < 200
 
 
 def test_constant_expressions_are_not_compiled() -> None:

@@ -11,8 +11,9 @@ import platformdirs
 import pytest
 
 from wpoflow.problems import generated
-from wpoflow.problems.expressions import Scope, parse_expression
+from wpoflow.problems.expressions import parse_expression
 from wpoflow.problems.generated import compile_expressions
+from wpoflow.problems.scope import Scope
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -250,6 +250,51 @@ def test_unusable_values_are_named_with_their_cell(changes: dict[str, Any], mess
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("kernel", [{}, {"noise": {"x": 0.2}}, {"noise": {"x": lambda x, u: 0.1 + 0.1 * u**2}}])
+def test_a_terminal_set_that_is_neither_true_nor_false_is_refused(kernel: dict[str, Any]) -> None:
+    """No number but 0 is false, so that nan would be an end."""
+    with pytest.raises(ValueError, match=r"terminal_set is nan at x = -\d"):
+        build(state(terminal_set=lambda x: np.sqrt(x), **kernel))
+
+
+FILE = """
+[problem]
+discount = 0.9
+temperature = 0.2
+[definitions]
+small = "log(x) < 9"
+[state.x]
+bounds = [-2.0, 2.0]
+cells = 9
+boundary = "clamp"
+[action.u]
+bounds = [-1.0, 1.0]
+cells = 4
+[dynamics]
+x = "0.8*x + u"
+[cost]
+running = "{running}"
+{terminal}
+[flow]
+until = 1.0
+"""
+
+
+@pytest.mark.parametrize("text", ["sqrt(x) > 1.2", "not sqrt(x) > 1.2", "sqrt(x)", "small", "small or x > 1"])
+def test_conditions_of_a_file_that_compare_with_nan_are_refused(text: str) -> None:
+    with pytest.raises(ProblemError, match="terminal_set is nan at x = -"):
+        build_problem(parse_problem(FILE.format(running="x**2", terminal=f'terminal_set = "{text}"')))
+    with pytest.raises(ProblemError, match=r"cost is nan at x = -2, u = -0\.75"):
+        build_problem(parse_problem(FILE.format(running=f"where({text}, u, x)", terminal="")))
+
+
+def test_conditions_of_a_file_may_compare_with_nan_where_it_does_not_matter() -> None:
+    text = FILE.format(running="where(x > 0, log(x) > 0, x)", terminal='terminal_set = "x > 1 and small"')
+    mdp = build_problem(parse_problem(text))
+    x = mdp.states.points[:, 0]
+    np.testing.assert_array_equal(mdp.cost[:, 0], np.where(x > 0, x > 1, x))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -101,7 +101,7 @@ def test_the_run_file_says_which_policy_it_was(tmp_path: Path) -> None:
 
 
 def test_a_problem_stated_in_python_keeps_the_policy_it_began_from(tmp_path: Path) -> None:
-    mdp = replace(problem(), statement="")
+    mdp = replace(problem())
     first = evolve(mdp, until={"steps": 3})
     second = evolve(mdp, until={"steps": 3}, initial=first, output=tmp_path / "second.h5")
     np.testing.assert_array_equal(second.problem_arrays["initial_policy"], first.policy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
@@ -268,6 +269,24 @@ def test_a_limit_on_wall_time_can_be_gone_on_from(tmp_path: Path) -> None:
     assert run.attributes["stop_kind"] == "wall"
     assert resume(path, mdp=mdp).attributes["resumed"] == 1
     assert checkpoint_folder(path).is_dir()
+
+
+@pytest.mark.parametrize("stop", ["wall", "interrupted"])
+def test_so_can_a_run_that_was_stopped_within_its_first_step(tmp_path: Path, stop: str) -> None:
+    """It has no checkpoint yet, and begins anew."""
+    mdp, path = load_problem("lqr", cells=CELLS["lqr"]), tmp_path / "run.h5"
+    evolve(mdp, until={"steps": 3}, output=tmp_path / "whole.h5")
+
+    def hold(_: Progress) -> None:
+        if stop == "interrupted":
+            raise KeyboardInterrupt
+        time.sleep(0.5)
+
+    run = evolve(mdp, until={"steps": 3, **({"wall": 0.3} if stop == "wall" else {})}, output=path, progress=hold)
+    assert (run.attributes["stop_kind"], run.attributes["steps"]) == (stop, 0)
+    assert resume(path, until={"steps": 3}).attributes["resumed"] == 1
+    assert differences(tmp_path / "whole.h5", path) == []
+    assert not checkpoint_folder(path).exists()
 
 
 def broken_optimum(mdp: GridMDP) -> GridMDP:

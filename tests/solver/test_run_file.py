@@ -176,7 +176,7 @@ def test_axes_are_not_named_like_something_else(tmp_path: Path, name: str) -> No
 @pytest.mark.parametrize("stated", ["by a file", "in Python"])
 def test_files_of_runs_and_of_optima_say_the_same_of_the_problem(tmp_path: Path, stated: str) -> None:
     mdp = load_problem("lqr", cells={"x": 5, "u": 4})
-    mdp = mdp if stated == "by a file" else replace(mdp, statement="")
+    mdp = mdp if stated == "by a file" else replace(mdp)
     best = solve_optimum(mdp)
     save_optimum(mdp, best, tmp_path / "best.h5")
     evolve(mdp, until={"steps": 1}, optimum=best, output=tmp_path / "run.h5")

@@ -208,7 +208,8 @@ def _sums(
 ) -> _Sums:
     counted, beta, tails = instant.counted, proven(known.beta), known.tails
     seen, drift, gaps = (np.where(counted, values, 0.0) for values in (visits, instant.drift, instant.gaps))
-    mean = min(float(seen @ drift**2) + wide * float(drift.max()) ** 2, instant.along**2)
+    largest = float(drift.max())  # squared as a product, which may be infinite: powers of Python's floats raise
+    mean = min(float(seen @ drift**2) + wide * largest * largest, instant.along * instant.along)
     square = temperature / (8.0 * (1.0 - discount)) * mean
     order = np.argsort(beta, kind="stable")
     apart = np.concatenate([[0.0], np.cumsum((seen * gaps)[order])[:-1]])
@@ -236,7 +237,7 @@ def _later(known: Decided, sums: _Sums, level: float) -> LaterRate | None:
 def _certificate(instant: Instant, known: Decided, sums: _Sums, level: float) -> Certificate | None:
     """That of the set B which is worth most at a level; None if it is worth nothing there."""
     square = sums.square
-    lost = math.sqrt(square / level) * ENLARGED
+    lost = math.sqrt(square / level) * ENLARGED if level > 0.0 else math.inf
     if not lost < 1.0:
         return None
     excess = (sums.beyond + lost * level) * ENLARGED

@@ -105,6 +105,19 @@ def test_a_script_without_its_guard_is_told_so_in_one_line(tmp_path: Path) -> No
     assert lines == {engine.GUARD}
 
 
+def test_a_script_from_standard_input_is_told_that_processes_need_a_file(tmp_path: Path) -> None:
+    """A guard would not help it: each process would have to read it again."""
+    script = f"""
+import wpoflow as wpo
+if __name__ == "__main__":
+    wpo.sweep("bandit", {TWO!r}, folder={os.fspath(tmp_path / "out")!r}, jobs=2)
+"""
+    done = subprocess.run([sys.executable, "-"], input=script, cwd=ROOT, text=True, capture_output=True, timeout=60)
+    last = done.stderr.splitlines()[-1]
+    assert last.partition(": ")[2] == engine.NO_FILE.format("<stdin>")
+    assert "Process" not in done.stderr  # none was begun
+
+
 def started(folder: Path, *more: str) -> subprocess.Popen[str]:
     """The command in a process group of its own, as a terminal starts it."""
     return subprocess.Popen(

@@ -81,7 +81,7 @@ def small_run(name: str, title: str = "A small regulator", rewards: bool = False
     """A run of a few steps of the problem of that shape; its cost as minus a reward, if that is said."""
     problem = parse_problem(problem_text(SHAPES[name], title))
     mdp = build_problem(problem)
-    mdp = replace(mdp, rewards=True, statement="") if rewards else mdp
+    mdp = replace(mdp, rewards=True) if rewards else mdp
     return evolve(mdp, until=3.0, accuracy=1e-2, snapshots=6, flow=problem.flow.kind)
 
 
