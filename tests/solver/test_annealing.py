@@ -251,7 +251,7 @@ def test_annealed_gaussians_lose_what_they_state_and_what_the_temperature_takes(
     value, inner = series["value_rho"], slice(4, -4)
     weights = (4.0 / 5.0, -1.0 / 5.0, 4.0 / 105.0, -1.0 / 280.0)
     ends = [np.roll(value, -k) - np.roll(value, k) for k in (1, 2, 3, 4)]
-    slope = sum(w * d for w, d in zip(weights, ends, strict=True)) / step
+    slope = np.asarray(sum(w * d for w, d in zip(weights, ends, strict=True))) / step
     np.testing.assert_allclose(-slope[inner], lost[inner], rtol=1e-6)
     assert np.all(lost > 1.001 * series["dissipation"])  # what the temperature takes is seen
 

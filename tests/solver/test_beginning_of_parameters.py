@@ -137,7 +137,7 @@ def test_cut_short_and_resumed_it_is_the_same_run(tmp_path: Path, kind: str, aft
 
 def test_gaussians_within_a_cell_are_taken_up_and_extended(tmp_path: Path) -> None:
     """Of which the cells know nothing: all their mass is in one."""
-    mdp = replace(problem(), statement="")
+    mdp = problem().stated_by("")
     middle = float(mdp.actions.points[4, 0])
     narrow = replace(mdp, initial_gaussians=(np.full((9, 1), middle), np.full((9, 1, 1), 1e-7)))
     first = evolve(narrow, flow="gaussian", until={"steps": 1}, snapshots=[0.0], scheme="runge-kutta", step=1e-9)
