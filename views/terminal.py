@@ -149,7 +149,7 @@ def _temperature(run: Run) -> str:
     return f"0, the costs alone ({stated} in the problem)"
 
 
-NO_GAUSSIAN = ", to the optimum of all policies, of which no Gaussian need be"
+NO_GAUSSIAN = ", to the optimum of all policies, which need not be Gaussian"
 
 
 def _series_rows(run: Run) -> list[tuple[str, str]]:

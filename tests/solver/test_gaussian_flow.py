@@ -346,3 +346,22 @@ def test_without_stated_gaussians_the_flow_begins_with_the_moments_of_the_cells(
     one_cell[:, 3] = 1.0
     with pytest.raises(ValueError, match=r"state 0 \(x = .*not positive definite"):
         wpo.evolve(mdp, flow="gaussian", initial=one_cell, until=1.0)
+
+
+@pytest.mark.parametrize("components", [1, 2])
+def test_annealed_gaussians_lose_what_they_state_and_what_the_temperature_takes(components: int) -> None:
+    """-dV_tau(t)/dt = dissipation - tau'(t)/(1 - gamma) sum_i d_i KL(p_i|m), by differences of the rows."""
+    mdp = wpo.load_problem("lqr", cells={"x": 8, "u": 16})
+    flow, step = GaussianFlow(mdp, components), 0.01
+    how: dict[str, Any] = {"accuracy": 1e-9, "series": {"every": step}, "snapshots": 2}
+    anneal = {"schedule": "harmonic", "rate": 0.5}
+    run = wpo.evolve(mdp, flow=flow, until=0.6, anneal=anneal, **how)
+    series = run.series
+    fallen = 0.5 * mdp.temperature / (1.0 + 0.5 * series["time"]) ** 2  # -tau'
+    lost = series["dissipation"] + fallen * series["entropy"] / (1.0 - mdp.discount)
+    value, inner = series["value_rho"], slice(4, -4)
+    weights = (4.0 / 5.0, -1.0 / 5.0, 4.0 / 105.0, -1.0 / 280.0)
+    ends = [np.roll(value, -k) - np.roll(value, k) for k in (1, 2, 3, 4)]
+    slope = np.sum([w * d for w, d in zip(weights, ends, strict=True)], axis=0) / step
+    np.testing.assert_allclose(-slope[inner], lost[inner], rtol=1e-6)
+    assert np.all(lost > 1.001 * series["dissipation"])  # what the temperature takes is seen

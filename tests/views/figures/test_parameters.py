@@ -41,7 +41,7 @@ def test_means_and_deviations_are_those_of_the_snapshots(kind: str) -> None:
     low, high = band.get_paths()[0].get_extents().intervaly
     spread = np.sqrt(kept.parameter("policy_covariance")[:, at, 0, 0])
     np.testing.assert_allclose((low, high), ((mean - spread).min(), (mean + spread).max()))
-    (best,) = set(np.asarray(lines[r"the same of $\pi^*$"].get_ydata()).tolist())
+    (best,) = np.unique(np.asarray(lines[r"the same of $\pi^*$"].get_ydata()))
     assert best == pytest.approx(optimum.policy[at] @ found.actions.points[:, 0])
     members = [line for line in panel.lines if line.get_linewidth() == 0.8 and line.get_linestyle() == "-"]
     assert len(members) == (2 if kind == "mixture" else 0)
