@@ -7,11 +7,24 @@ from numbers import Real
 from typing import Any
 
 
-def check_number(name: str, value: Any) -> None:
-    """Raise TypeError unless a value is one real number; an array of no axes is."""
+def real_number(name: str, value: Any) -> float:
+    """One real number, an array of no axes among them, as Python's own; TypeError of anything else.
+
+    Of NumPy's numbers of single precision the value is taken, and not the precision, in which they would be computed
+    with.
+    """
     scalar = getattr(value, "shape", None) == () and getattr(getattr(value, "dtype", None), "kind", "") in "biuf"
     if not (isinstance(value, Real) or scalar):
         raise TypeError(f"{name} is {value!r:.60}; it must be a number")
+    return float(value)
+
+
+def whole_number(name: str, value: Any) -> int:
+    """A whole number as Python's own; ValueError of one that is not whole, TypeError of anything else."""
+    number = real_number(name, value)
+    if not number.is_integer():
+        raise ValueError(f"{name} = {value}; it must be a whole number")
+    return int(value)
 
 
 def check_kind(name: str, value: object, kind: type | tuple[type, ...], wanted: str) -> None:

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from wpoflow.core.arguments import real_number, whole_number
 from wpoflow.core.arrays import FloatArray, real_array
 from wpoflow.core.text import did_you_mean
 from wpoflow.grids.labels import LABELS, check_label, check_labels, check_units
@@ -217,11 +218,15 @@ def _unit_edges(cells: int, boundary: str) -> FloatArray:
     return np.arange(cells + 1) / cells
 
 
-def _checked(name: str, lower: float, upper: float, cells: int) -> None:
+def _checked(name: str, lower: float, upper: float, cells: int) -> tuple[float, float, int]:
+    """The ends of a box and the number of its cells, as Python's own numbers."""
+    lower, upper = (real_number(f"axis {name}: bounds", end) for end in (lower, upper))
+    cells = whole_number(f"axis {name}: cells", cells)
     if cells < 1:
         raise ValueError(f"axis {name}: cells = {cells}; at least 1")
-    if not (lower < upper and float(upper) - float(lower) < np.inf):
+    if not (lower < upper and upper - lower < np.inf):
         raise ValueError(f"axis {name}: bounds [{lower}, {upper}] must be finite and increasing")
+    return lower, upper, cells
 
 
 def uniform_axis(name: str, lower: float, upper: float, cells: int, boundary: str = "no-flux") -> Axis:
@@ -232,7 +237,7 @@ def uniform_axis(name: str, lower: float, upper: float, cells: int, boundary: st
     ValueError
         Fewer than one cell, or bounds that are not finite and increasing.
     """
-    _checked(name, lower, upper, cells)
+    lower, upper, cells = _checked(name, lower, upper, cells)
     unit = _unit_edges(cells, boundary)
     edges = lower * (1.0 - unit) + upper * unit
     return Axis(name, edges, boundary)
@@ -261,7 +266,8 @@ def sinh_axis(
     The spacing at x is proportional to sqrt(1 + ((x - focus)/delta)^2), so the stated ratio at the
     far end, at distance D, gives delta = D / sqrt(ratio^2 - 1).
     """
-    _checked(name, lower, upper, cells)
+    lower, upper, cells = _checked(name, lower, upper, cells)
+    focus, ratio = real_number(f"axis {name}: focus", focus), real_number(f"axis {name}: ratio", ratio)
     if not lower <= focus <= upper:
         raise ValueError(f"axis {name}: focus {focus} lies outside the box [{lower}, {upper}]")
     if not (np.isfinite(ratio) and ratio >= 1.0):
@@ -330,6 +336,7 @@ def label_axis(name: str, labels: Sequence[str]) -> Axis:
     ValueError
         Labels that are not.
     """
+    labels = labels.tolist() if hasattr(labels, "tolist") else labels  # of arrays of texts
     if isinstance(labels, str):
         raise ValueError(f"axis {name}: labels must be a list of texts, not {labels!r}")
     if not labels:

@@ -20,6 +20,7 @@ import math
 
 import numpy as np
 
+from wpoflow.core.arguments import real_number, whole_number
 from wpoflow.core.arrays import FloatArray, underflow_to_zero
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.smoothing import gaussian_matrix
@@ -48,6 +49,7 @@ def rouwenhorst(points: int, persistence: float, deviation: float, mean: float =
     ValueError
         A number out of range.
     """
+    points, persistence, deviation, mean = _numbers(points, persistence, deviation, mean)
     spread = _checked(points, persistence, deviation, mean)
     p = 0.5 * (1.0 + persistence)
     table = np.ones((1, 1))
@@ -84,13 +86,21 @@ def tauchen(
     ValueError
         A number out of range.
     """
-    reach = width * _checked(points, persistence, deviation, mean)
+    points, persistence, deviation, mean = _numbers(points, persistence, deviation, mean)
+    reach = real_number("width", width) * _checked(points, persistence, deviation, mean)
     if not (math.isfinite(reach) and reach > 0.0):
         raise ValueError(f"width {width} must be positive and finite")
     # the cells of a clamped axis are these intervals, and it puts what lies beyond on its ends
     axis = uniform_axis("shock", -reach, reach, points, "clamp")
     table = gaussian_matrix(axis, persistence * axis.points, deviation)
     return mean + axis.points, table
+
+
+def _numbers(points: int, persistence: float, deviation: float, mean: float) -> tuple[int, float, float, float]:
+    """The same as Python's own numbers."""
+    named = {"persistence": persistence, "deviation": deviation, "mean": mean}
+    persistence, deviation, mean = (real_number(name, value) for name, value in named.items())
+    return whole_number("points", points), persistence, deviation, mean
 
 
 def _checked(points: int, persistence: float, deviation: float, mean: float) -> float:

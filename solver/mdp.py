@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from wpoflow.core.arguments import check_kind, check_number
+from wpoflow.core.arguments import check_kind, real_number
 from wpoflow.core.arrays import BoolArray, FloatArray, real_array
 from wpoflow.core.display import Displayed
 from wpoflow.core.renamed import renamed
@@ -136,7 +136,7 @@ class GridMDP(Displayed, Travelling):
 
     def __post_init__(self) -> None:
         for name in ("discount", "temperature"):
-            check_number(name, getattr(self, name))
+            object.__setattr__(self, name, real_number(name, getattr(self, name)))
         if not 0.0 < self.discount < 1.0:
             raise ValueError(f"discount {self.discount} must lie strictly between 0 and 1")
         if not (np.isfinite(self.temperature) and self.temperature > 0.0):
@@ -229,6 +229,7 @@ class GridMDP(Displayed, Travelling):
         TooColdError
             A temperature below 1e-150, or none.
         """
+        temperature = real_number("temperature", temperature)
         if temperature == self.temperature:
             return self
         check_temperature(temperature)

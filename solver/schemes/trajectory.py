@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from wpoflow.core.arguments import real_number
 from wpoflow.core.arrays import FloatArray, real_array
 from wpoflow.core.brief import briefly
 from wpoflow.core.renamed import renamed
@@ -180,6 +181,9 @@ def flow(
     """
     check_problem(mdp)
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
+    step, accuracy = (
+        value if value is None else real_number(name, value) for name, value in (("step", step), ("accuracy", accuracy))
+    )
     made = make_scheme(mdp, scheme, step, accuracy, as_flow(mdp, flow), linear_solver, weights, anneal)
     integrator = Integrator(made.problem, made, watch)
     policy = mdp.initial_policy if policy is None else np.array(real_array(policy, "policy"), order="C")
