@@ -44,6 +44,20 @@ class PolicyTransition(Protocol):
         """(P^p)ᵀ x, (S,): the same bits for any number of threads."""
         ...
 
+    @property
+    def state_axes(self) -> int:
+        """Number of state axes with more than one point; 0 where it is not known."""
+        ...
+
+    @property
+    def thins(self) -> bool:
+        """Whether incomplete factors are made of thinned rows: no others are held, and no noise spreads them."""
+        ...
+
+    def thinned(self) -> PolicyTransition | None:
+        """An operator near this one, of the same row sums, as few entries to a row; None where there is none."""
+        ...
+
     def dense(self) -> FloatArray:
         """P^p as an array (S, S)."""
         ...

@@ -58,7 +58,7 @@ from wpoflow.grids.transitions.base import Resolution, StateFunction, StateSet, 
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
 from wpoflow.grids.transitions.partly_noisy import NoisyColumns, PartlyNoisyTransition, uncertain
 from wpoflow.grids.transitions.policy_pairs import ENTRIES_PER_PAIR, MOST_ENTRIES, PolicyPairs
-from wpoflow.grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of, pattern_of_entries
+from wpoflow.grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of, pattern_of_entries, same_states
 from wpoflow.grids.transitions.sparse_kernels import scatter_add
 from wpoflow.grids.transitions.stencil_kernels import stencil_pattern
 from wpoflow.grids.transitions.stencil_sums import combine, corners_of, interpolate
@@ -192,7 +192,7 @@ class InterpolatedTransition:
         folded_pattern, where = self._folded
         folded = np.empty(folded_pattern.indices.size)
         scatter_add(where, data, folded)
-        return PolicyRows(folded_pattern, folded, Smoothing(SeparableMap((None,), (self.n_states,))))
+        return PolicyRows(folded_pattern, folded, same_states(self.smoothing))
 
     def terminal_expectation(self, function: StateFunction) -> FloatArray:
         """E[h(s'); terminated], (S, A): h at s' itself without noise, its mean over dead parts of cells with it.

@@ -141,6 +141,21 @@ class SlabOperator:
         corners = local.stencil.offsets.size if _over_pairs(local) else 1
         self.work = entries * corners + local.smoothing.work
 
+    @property
+    def state_axes(self) -> int:
+        """See `PolicyTransition`."""
+        return self._local.state_axes
+
+    @property
+    def thins(self) -> bool:
+        """See `PolicyTransition`."""
+        return self._local.thins
+
+    def thinned(self) -> PolicyRows | None:
+        """The thinned rows of all ranks."""
+        rows = self._local.thinned()
+        return None if rows is None else _SharedPattern(rows.pattern, self._slab).gathered(rows)
+
     def matvec(self, x: FloatArray) -> FloatArray:
         """P^p x, (S,)."""
         out = np.empty(self.n_states)
