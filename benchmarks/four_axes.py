@@ -37,9 +37,10 @@ def measured(size: str, residual: float, actions: int, temperature: float) -> di
     import wpoflow.grids.transitions.interpolated as interpolated
     from wpoflow.solver.bellman.optimum import solve_optimum
 
-    limits = interpolated.MOST_ENTRIES, interpolated.ENTRIES_PER_PAIR
-    for most in ((0, 0), limits):  # kernels for pairs, and for rows
-        interpolated.MOST_ENTRIES, interpolated.ENTRIES_PER_PAIR = most
+    limits = {name: getattr(interpolated, name) for name in ("MOST_ENTRIES", "ENTRIES_PER_PAIR")}
+    for share in (0, 1):  # kernels for pairs, and for rows
+        for name, limit in limits.items():
+            setattr(interpolated, name, share * limit)
         solve_optimum(cartpole(SMALL, actions, temperature), residual=residual)
     before, started = peak_bytes(), time.process_time()
     mdp = cartpole(SIZES[size], actions, temperature)

@@ -16,6 +16,7 @@ import scipy.sparse as sp
 
 from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.grids.axis import Axis
+from wpoflow.grids.coarsening import Coarsening
 from wpoflow.grids.grid import Grid
 
 StateFunction = Callable[..., FloatArray]
@@ -67,6 +68,22 @@ class PolicyTransition(Protocol):
         ...
 
 
+class CoarseTransition(Protocol):
+    """What is known of a transition on a coarser grid: see `grids.coarsening`."""
+
+    def expect(self, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """E[V(s') | s, a], (S', A), from V, (S',)."""
+        ...
+
+    def under(self, policy: FloatArray) -> PolicyTransition:
+        """P^p for non-negative weights p, (S', A)."""
+        ...
+
+    def coarser(self, coarsening: Coarsening) -> CoarseTransition | None:
+        """See `Transition`."""
+        ...
+
+
 class Transition(Protocol):
     """Markov kernel from pairs of state and action to states."""
 
@@ -105,6 +122,10 @@ class Transition(Protocol):
 
     def terminal_expectation(self, function: StateFunction) -> FloatArray:
         """E[h(s'); terminated], (S, A), for a vectorised function h of the state coordinates."""
+        ...
+
+    def coarser(self, coarsening: Coarsening) -> CoarseTransition | None:
+        """The pairs of the states kept, on functions of the coarser grid; None where the pairs are not all here."""
         ...
 
 

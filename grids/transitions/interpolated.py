@@ -35,6 +35,7 @@ from wpoflow.core.brief import briefly
 from wpoflow.core.slabs import Slab
 from wpoflow.core.travel import staying
 from wpoflow.grids.axis import SHOCK, Axis
+from wpoflow.grids.coarsening import Coarsening
 from wpoflow.grids.exact_smoothing import NodeLaws, node_laws, noise_matrix, places_among_three
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import (
@@ -55,6 +56,7 @@ from wpoflow.grids.smoothing import (
     clamping_probability,
 )
 from wpoflow.grids.transitions.base import Resolution, StateFunction, StateSet, checked_weights, resolution_of
+from wpoflow.grids.transitions.coarse_stencil import coarse_stencil
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
 from wpoflow.grids.transitions.partly_noisy import NoisyColumns, PartlyNoisyTransition, uncertain
 from wpoflow.grids.transitions.policy_pairs import ENTRIES_PER_PAIR, MOST_ENTRIES, PolicyPairs
@@ -166,6 +168,14 @@ class InterpolatedTransition:
         if self._rows_too_long:
             return PolicyPairs(self._pairs, weights.copy(), self.smoothing, self._rows)
         return self._rows(weights)
+
+    def coarser(self, coarsening: Coarsening) -> InterpolatedTransition:
+        """See `Transition`: for expectations and policies, of ends it knows no more than the rows' sums."""
+        axes = zip(self.states.axes, self.noise, self.nodes, strict=True)
+        weights = [2 if s > 0.0 and y.size > 1 else int(axis.boundary != SHOCK and y.size > 1) for axis, s, y in axes]
+        stencil, smoothing, nodes = coarse_stencil(self.stencil, self.smoothing, self.nodes, weights, coarsening)
+        slab = Slab(coarsening.states.size)
+        return replace(self, stencil=stencil, smoothing=smoothing, nodes=nodes, clamped=None, slab=slab)
 
     @cached_property
     def _pairs(self) -> Stencil:

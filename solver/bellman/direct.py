@@ -24,7 +24,7 @@ from scipy.sparse.csgraph import reverse_cuthill_mckee
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.memory import machine_bytes
 from wpoflow.grids.transitions import PolicyTransition
-from wpoflow.solver.bellman.blas import one_blas_thread
+from wpoflow.solver.arithmetic.blas import one_blas_thread
 
 
 class BellmanError(ArithmeticError):
