@@ -23,6 +23,7 @@ from wpoflow.solver.bellman import direct
 from wpoflow.solver.bellman.direct import estimated_fill
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.bellman.gmres import Restarts
+from wpoflow.solver.bellman.linear_solver import solver_in_words
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.bellman.system import EPS, BellmanError, DiscountedSystem
 from wpoflow.solver.mdp import GridMDP
@@ -186,3 +187,9 @@ def test_state_axes_are_known_where_rows_are_a_grids(monkeypatch: pytest.MonkeyP
     assert known == {**dict.fromkeys(KINDS, 4), "table": 0}
     assert isinstance(operator("pairs, outcomes", monkeypatch), PolicySum)
     assert DiscountedSystem(operator("rows", monkeypatch), 0.9, "krylov").transition.n_states == 625
+
+
+def test_the_choice_is_said(swing: GridMDP, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert solver_in_words(swing) == "krylov"
+    over_pairs(monkeypatch)
+    assert solver_in_words(again(swing)) == "krylov, over the pairs, with incomplete factors of thinned rows"
