@@ -59,7 +59,7 @@ from wpoflow.grids.transitions.base import Resolution, StateFunction, StateSet, 
 from wpoflow.grids.transitions.coarse_stencil import coarse_stencil
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
 from wpoflow.grids.transitions.partly_noisy import NoisyColumns, PartlyNoisyTransition, uncertain
-from wpoflow.grids.transitions.policy_pairs import ENTRIES_PER_PAIR, MOST_ENTRIES, PolicyPairs
+from wpoflow.grids.transitions.policy_pairs import ENTRIES_PER_PAIR, MOST_ENTRIES, MOST_THINNING, PolicyPairs
 from wpoflow.grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of, pattern_of_entries, same_states
 from wpoflow.grids.transitions.sparse_kernels import scatter_add
 from wpoflow.grids.transitions.stencil_kernels import stencil_pattern
@@ -186,7 +186,8 @@ class InterpolatedTransition:
     def _rows_too_long(self) -> bool:
         """Whether rows of a policy would hold far more numbers than the pairs do: a matter of sizes alone."""
         offsets, pairs = self.stencil.offsets, self.n_states * self.n_actions
-        most = max(MOST_ENTRIES, ENTRIES_PER_PAIR * pairs)
+        thins = self.smoothing.identity or self.smoothing.copies is not None
+        most = max(min(MOST_ENTRIES, MOST_THINNING) if thins else MOST_ENTRIES, ENTRIES_PER_PAIR * pairs)
         if pairs * offsets.size <= most:
             return False
         indptr = np.zeros(self.slab.rows + 1, dtype=np.int64)

@@ -30,6 +30,7 @@ from wpoflow.grids.transitions.sparse_kernels import add_parts
 from wpoflow.grids.transitions.thinned_kernels import listed_combine, listed_pattern, representative_pairs
 
 MOST_ENTRIES = 1 << 23  # rows with no more entries are held: they take a tenth of a gigabyte
+MOST_THINNING = 1 << 20  # the same where nothing spreads them: thinned rows then take less time besides
 ENTRIES_PER_PAIR = 3  # so are rows with no more than this many for each pair
 PARTS = 4
 MOST_QUANTILES = 8
