@@ -27,7 +27,7 @@ LEAST_STATES = 4000  # of a problem that is solved on coarser grids first
 STEPS = 12  # on any level
 COARSEST = 1e-4  # of the spread of costs: residual on the coarsest grid
 SHARE = 0.5  # of the first residual on any other
-INEXACT = 1e-2  # of the residual, to what a step is solved
+INEXACT = 1e-1  # of the residual, to what a step is solved
 
 
 @dataclass(frozen=True, eq=False)

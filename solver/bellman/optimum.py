@@ -37,6 +37,7 @@ from wpoflow.solver.records.run import Optimum
 ACCEPTED_RESIDUAL = 8.0  # in units of eps max(|V|, |Q|, tau) / (1 - gamma)
 MOST_ITERATIONS = 1000
 INEXACT = 1e-2  # of the soft Bellman residual: to what a step is solved
+LOOSE = 1e-1  # of it, from the value of coarser grids, while steps still converge slowly
 LEAST_SHARE = 1e-6  # of it, after steps that converge quadratically: what they leave is no larger
 TARGET_SHARE = 0.25  # of a residual asked for: what a step may leave
 
@@ -100,7 +101,6 @@ def solve_optimum(
         return solve_hard_optimum(mdp, value, linear_solver)
     mdp = mdp if temperature is None else mdp.at_temperature(temperature)
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
-    policy = np.tile(mdp.reference_mass, (mdp.slab.rows, 1)) if start is None else start
     incomplete = IncompleteLU()
     most, negative = mdp.slab.largest(float(mdp.cost.max()), -float(mdp.cost.min()))
     least = -negative
@@ -108,7 +108,10 @@ def solve_optimum(
         raise NotFiniteError(f"soft optimum: costs from {least:.3g} to {most:.3g} lie too far apart for floats")
     nested = None if value is not None or start is not None else nested_value(mdp, mdp.temperature)
     value = value if nested is None else nested
+    policy = np.empty((mdp.slab.rows, mdp.actions.size)) if start is None else start
     if value is None:
+        if start is None:
+            policy[:] = mdp.reference_mass
         value = evaluate(mdp, policy, None, linear_solver, None, incomplete, INEXACT * (most - least)).value
     q, improved = np.empty_like(policy), np.empty_like(value)
     previous = np.empty_like(policy) if residual is None else policy
@@ -121,22 +124,19 @@ def solve_optimum(
         system = DiscountedSystem(mdp.transition.under(policy), mdp.discount, linear_solver, incomplete)
         enough = 0.0 if residual is None else TARGET_SHARE * residual
         if current > 0.0:
-            share = INEXACT if nested is None else min(INEXACT, (current / before) ** 2)
+            share = INEXACT if nested is None else min(LOOSE, (current / before) ** 2)
             value = value + system.approximate(improved - value, max(share, enough / current, LEAST_SHARE))
         policy, previous = previous, policy
         _improve(mdp, value, q, policy, improved)
         before, current = current, float(np.abs(improved - value).max())
-        # V is a difference of terms as large as Q and tau, and no better known than they are
-        scale = max(float(np.abs(value).max()), _largest(mdp, q), mdp.temperature)
-        rounding = EPS * scale / (1.0 - mdp.discount)
         if residual is not None and current <= residual:
             break
         # far from the optimum the residual may rise for a step; at rounding it no longer falls
-        stalls = stalls + 1 if current >= best and current <= ACCEPTED_RESIDUAL * rounding else 0
+        stalls = stalls + 1 if current >= best and current <= ACCEPTED_RESIDUAL * _rounding(mdp, value, q) else 0
         best = min(best, current)
         if stalls >= 2 or current == 0.0 or not np.isfinite(current):
             break
-    wanted = ACCEPTED_RESIDUAL * rounding if residual is None else residual
+    wanted = ACCEPTED_RESIDUAL * _rounding(mdp, value, q) if residual is None else residual
     if not current <= wanted:
         raise BellmanError(
             f"soft optimum: Bellman residual stays at {current:.3g} after {iteration} iterations, above {wanted:.3g}"
@@ -204,6 +204,12 @@ def _improve(mdp: GridMDP, value: FloatArray, q: FloatArray, policy: FloatArray,
     part = mdp.slab.part(out)
     improve(mdp.cost, mdp.log_mass, mdp.temperature, q, policy, part)
     mdp.slab.gather((out, part))
+
+
+def _rounding(mdp: GridMDP, value: FloatArray, q: FloatArray) -> float:
+    """Of V: a difference of terms as large as Q and tau, and no better known than they are; over the horizon."""
+    scale = max(float(np.abs(value).max()), _largest(mdp, q), mdp.temperature)
+    return EPS * scale / (1.0 - mdp.discount)
 
 
 def _largest(mdp: GridMDP, x: FloatArray) -> float:
