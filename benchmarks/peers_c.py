@@ -21,7 +21,7 @@ from benchmarks.ladder import Method
 from benchmarks.numpy_flux import ColumnPattern, divergence, face_rates
 from benchmarks.problem_c import DISCOUNT, TEMPERATURE, TIMES, CoupledFlow, as_mdp
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.bellman.blas import one_blas_thread
+from wpoflow.solver.arithmetic.blas import one_blas_thread
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.mdp import GridMDP

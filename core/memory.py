@@ -76,6 +76,15 @@ def limited_bytes() -> tuple[int, int] | None:
     return None if most == resource.RLIM_INFINITY else (int(most), int(psutil.Process().memory_info().vms))
 
 
+def machine_bytes() -> int:
+    """Memory of the machine, of the control group or allowed to this process, the least: whatever is in use of it."""
+    found = [int(psutil.virtual_memory().total)]
+    found += [limit for path in _CGROUP_LIMITS if (limit := _number(path)) is not None]
+    if (limited := limited_bytes()) is not None:
+        found.append(limited[0])
+    return min(found)
+
+
 def available_bytes() -> int:
     """Memory this process may still take: of the machine, of its control group, or of its own limit, the least."""
     available = int(psutil.virtual_memory().available)

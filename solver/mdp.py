@@ -9,6 +9,7 @@ an entropy-regularised MDP, so the theory's identities hold on it exactly.
 
 from __future__ import annotations
 
+import math
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,13 +23,15 @@ from wpoflow.core.renamed import renamed
 from wpoflow.core.rewards import takes_rewards
 from wpoflow.core.slabs import Slab
 from wpoflow.core.travel import Travelling
+from wpoflow.grids.coarsening import AxisPoints, Coarsening, coarsening_of
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import Transition
-from wpoflow.grids.transitions.base import in_words
+from wpoflow.grids.transitions.base import CoarseTransition, in_words
 from wpoflow.grids.transitions.tabulated import IN_ORDER
 from wpoflow.solver.records.series import LEAST_TEMPERATURE
 
 MASS_TOLERANCE = 1e-12
+COARSEST_STATES = 500  # of a grid that is made coarser
 COSTS = "minimise discounted costs plus temperature x KL(policy | reference); values and Q are of this sum"
 REWARDS = (
     "maximise discounted rewards minus temperature x KL(policy | reference); costs are minus rewards, and values and Q "
@@ -277,6 +280,24 @@ class GridMDP(Displayed, Travelling):
     def product_work(self) -> int:
         """Multiply-adds of one product with P^pi, counted for the initial policy."""
         return self.transition.under(self.initial_policy).work
+
+    @cached_property
+    def coarser(self) -> tuple[tuple[Coarsening, CoarseTransition], ...]:
+        """Coarser grids, each of the one before it, and the transition on them; none where it knows of none.
+
+        Kept, as patterns of rows are: on d state axes all have less than 1/(2^d - 1) of the pairs.
+        """
+        axes = tuple(AxisPoints.of(axis) for axis in self.states.axes)
+        found: list[tuple[Coarsening, CoarseTransition]] = []
+        at: Transition | CoarseTransition = self.transition
+        while math.prod(axis.points.size for axis in axes) >= COARSEST_STATES:
+            coarsening = coarsening_of(axes)
+            coarse = None if coarsening is None else at.coarser(coarsening)
+            if coarsening is None or coarse is None:
+                break
+            found.append((coarsening, coarse))
+            at, axes = coarse, coarsening.coarser
+        return tuple(found)
 
     @cached_property
     def largest_cost(self) -> float:

@@ -16,6 +16,7 @@ import scipy.sparse as sp
 
 from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.grids.axis import Axis
+from wpoflow.grids.coarsening import Coarsening
 from wpoflow.grids.grid import Grid
 
 StateFunction = Callable[..., FloatArray]
@@ -44,12 +45,42 @@ class PolicyTransition(Protocol):
         """(P^p)ᵀ x, (S,): the same bits for any number of threads."""
         ...
 
+    @property
+    def state_axes(self) -> int:
+        """Number of state axes with more than one point; 0 where it is not known."""
+        ...
+
+    @property
+    def thins(self) -> bool:
+        """Whether incomplete factors are made of thinned rows: no others are held, and no noise spreads them."""
+        ...
+
+    def thinned(self) -> PolicyTransition | None:
+        """An operator near this one, of the same row sums, as few entries to a row; None where there is none."""
+        ...
+
     def dense(self) -> FloatArray:
         """P^p as an array (S, S)."""
         ...
 
     def sparse(self) -> sp.csr_array:
         """P^p in compressed rows, indices ascending, in arrays that nothing else uses."""
+        ...
+
+
+class CoarseTransition(Protocol):
+    """What is known of a transition on a coarser grid: see `grids.coarsening`."""
+
+    def expect(self, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
+        """E[V(s') | s, a], (S', A), from V, (S',)."""
+        ...
+
+    def under(self, policy: FloatArray) -> PolicyTransition:
+        """P^p for non-negative weights p, (S', A)."""
+        ...
+
+    def coarser(self, coarsening: Coarsening) -> CoarseTransition | None:
+        """See `Transition`."""
         ...
 
 
@@ -91,6 +122,10 @@ class Transition(Protocol):
 
     def terminal_expectation(self, function: StateFunction) -> FloatArray:
         """E[h(s'); terminated], (S, A), for a vectorised function h of the state coordinates."""
+        ...
+
+    def coarser(self, coarsening: Coarsening) -> CoarseTransition | None:
+        """The pairs of the states kept, on functions of the coarser grid; None where the pairs are not all here."""
         ...
 
 

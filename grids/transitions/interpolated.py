@@ -35,6 +35,7 @@ from wpoflow.core.brief import briefly
 from wpoflow.core.slabs import Slab
 from wpoflow.core.travel import staying
 from wpoflow.grids.axis import SHOCK, Axis
+from wpoflow.grids.coarsening import Coarsening
 from wpoflow.grids.exact_smoothing import NodeLaws, node_laws, noise_matrix, places_among_three
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import (
@@ -55,10 +56,11 @@ from wpoflow.grids.smoothing import (
     clamping_probability,
 )
 from wpoflow.grids.transitions.base import Resolution, StateFunction, StateSet, checked_weights, resolution_of
+from wpoflow.grids.transitions.coarse_stencil import coarse_stencil
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
 from wpoflow.grids.transitions.partly_noisy import NoisyColumns, PartlyNoisyTransition, uncertain
-from wpoflow.grids.transitions.policy_pairs import ENTRIES_PER_PAIR, MOST_ENTRIES, PolicyPairs
-from wpoflow.grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of, pattern_of_entries
+from wpoflow.grids.transitions.policy_pairs import ENTRIES_PER_PAIR, MOST_ENTRIES, MOST_THINNING, PolicyPairs
+from wpoflow.grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of, pattern_of_entries, same_states
 from wpoflow.grids.transitions.sparse_kernels import scatter_add
 from wpoflow.grids.transitions.stencil_kernels import stencil_pattern
 from wpoflow.grids.transitions.stencil_sums import combine, corners_of, interpolate
@@ -167,6 +169,14 @@ class InterpolatedTransition:
             return PolicyPairs(self._pairs, weights.copy(), self.smoothing, self._rows)
         return self._rows(weights)
 
+    def coarser(self, coarsening: Coarsening) -> InterpolatedTransition:
+        """See `Transition`: for expectations and policies, of ends it knows no more than the rows' sums."""
+        axes = zip(self.states.axes, self.noise, self.nodes, strict=True)
+        weights = [2 if s > 0.0 and y.size > 1 else int(axis.boundary != SHOCK and y.size > 1) for axis, s, y in axes]
+        stencil, smoothing, nodes = coarse_stencil(self.stencil, self.smoothing, self.nodes, weights, coarsening)
+        slab = Slab(coarsening.states.size)
+        return replace(self, stencil=stencil, smoothing=smoothing, nodes=nodes, clamped=None, slab=slab)
+
     @cached_property
     def _pairs(self) -> Stencil:
         """The stencil with weights for every pair."""
@@ -176,7 +186,8 @@ class InterpolatedTransition:
     def _rows_too_long(self) -> bool:
         """Whether rows of a policy would hold far more numbers than the pairs do: a matter of sizes alone."""
         offsets, pairs = self.stencil.offsets, self.n_states * self.n_actions
-        most = max(MOST_ENTRIES, ENTRIES_PER_PAIR * pairs)
+        thins = self.smoothing.identity or self.smoothing.copies is not None
+        most = max(min(MOST_ENTRIES, MOST_THINNING) if thins else MOST_ENTRIES, ENTRIES_PER_PAIR * pairs)
         if pairs * offsets.size <= most:
             return False
         indptr = np.zeros(self.slab.rows + 1, dtype=np.int64)
@@ -192,7 +203,7 @@ class InterpolatedTransition:
         folded_pattern, where = self._folded
         folded = np.empty(folded_pattern.indices.size)
         scatter_add(where, data, folded)
-        return PolicyRows(folded_pattern, folded, Smoothing(SeparableMap((None,), (self.n_states,))))
+        return PolicyRows(folded_pattern, folded, same_states(self.smoothing))
 
     def terminal_expectation(self, function: StateFunction) -> FloatArray:
         """E[h(s'); terminated], (S, A): h at s' itself without noise, its mean over dead parts of cells with it.

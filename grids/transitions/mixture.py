@@ -17,6 +17,7 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray, real_array, underflow_to_zero
 from wpoflow.core.brief import briefly
 from wpoflow.core.slabs import Slab
+from wpoflow.grids.coarsening import Coarsening
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import NextPoints, chunked, state_chunks
 from wpoflow.grids.transitions.base import (
@@ -28,6 +29,7 @@ from wpoflow.grids.transitions.base import (
     resolution_of,
     resolutions,
 )
+from wpoflow.grids.transitions.coarse_sum import CoarseSum, coarse_sum
 from wpoflow.grids.transitions.interpolated import interpolated_transition
 from wpoflow.grids.transitions.policy_rows import PolicySum
 
@@ -75,6 +77,10 @@ class MixtureTransition:
         """P^p for non-negative weights p, (S, A)."""
         weights = checked_weights(policy, self._shape)
         return PolicySum(tuple(outcome.under(weights * weight) for weight, outcome in self._outcomes))
+
+    def coarser(self, coarsening: Coarsening) -> CoarseSum | None:
+        """See `Transition`."""
+        return coarse_sum(self._outcomes, coarsening)
 
     def terminal_expectation(self, function: StateFunction) -> FloatArray:
         """E[h(s'); terminated], (S, A), for a vectorised function h of the state coordinates."""

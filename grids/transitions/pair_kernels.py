@@ -90,3 +90,45 @@ def pairs_scatter(
                         filled *= 2
                     for c in range(filled):
                         part[U(n + offsets[c])] += weights[c]
+
+
+@kernel()
+def spread_2(part: FloatArray, place: U, stride: U, value: float, first: float, second: float) -> None:
+    """Add a value to the nodes at a place with the weights of `interpolate_2`."""
+    high = value * first
+    low = value - high
+    low_right, high_right = low * second, high * second
+    part[place] += low - low_right
+    part[place + U(1)] += low_right
+    after = place + stride
+    part[after] += high - high_right
+    part[after + U(1)] += high_right
+
+
+@kernel(parallel=True)
+def pairs_scatter_4(
+    base: IndexArray,
+    fraction: FloatArray,
+    offsets: IndexArray,
+    policy: FloatArray,
+    x: FloatArray,
+    bounds: IntArray,
+    parts: FloatArray,
+) -> None:
+    """``pairs_scatter`` on four axes, the last of unit stride."""
+    far, near, stride = U(offsets[8]), U(offsets[4]), U(offsets[2])
+    for b in numba.prange(parts.shape[0]):
+        part = parts[b]
+        for i in range(bounds[b], bounds[b + 1]):
+            for k in range(base.shape[1]):
+                n = base[i, k]
+                if n >= 0:
+                    m = U(n)
+                    value, third, fourth = x[i] * policy[i, k], fraction[i, k, 2], fraction[i, k, 3]
+                    high = value * fraction[i, k, 0]
+                    low = value - high
+                    low_right, high_right = low * fraction[i, k, 1], high * fraction[i, k, 1]
+                    spread_2(part, m, stride, low - low_right, third, fourth)
+                    spread_2(part, m + near, stride, low_right, third, fourth)
+                    spread_2(part, m + far, stride, high - high_right, third, fourth)
+                    spread_2(part, m + far + near, stride, high_right, third, fourth)

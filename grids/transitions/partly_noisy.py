@@ -27,12 +27,14 @@ from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.brief import briefly
 from wpoflow.core.slabs import Slab
 from wpoflow.grids.axis import SHOCK, Axis
+from wpoflow.grids.coarsening import Coarsening
 from wpoflow.grids.exact_smoothing import NodeLaws, node_laws, noise_matrix, places_among_three
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import NextPoints, boundary_map, empty_stencil, fill_stencil, state_chunks
 from wpoflow.grids.quadrature import CHUNK_POINTS, points_in_cells
 from wpoflow.grids.smoothing import Banded, SeparableMap
 from wpoflow.grids.transitions.base import StateFunction, StateSet, Transition, checked_weights, resolutions
+from wpoflow.grids.transitions.coarse_sum import CoarseSum, coarse_sum
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
 from wpoflow.grids.transitions.policy_rows import PolicySum
 from wpoflow.grids.transitions.stencil_kernels import stencil_expect
@@ -190,6 +192,10 @@ class PartlyNoisyTransition:
         """P^p for non-negative weights p, (S, A)."""
         weights = checked_weights(policy, (self._slab.rows, self.n_actions))
         return PolicySum((self._whole.under(weights * self._of_whole), self._part.under(weights * self._of_part)))
+
+    def coarser(self, coarsening: Coarsening) -> CoarseSum | None:
+        """See `Transition`."""
+        return coarse_sum([(self._of_whole, self._whole), (self._of_part, self._part)], coarsening)
 
     def terminal_expectation(self, function: StateFunction) -> FloatArray:
         """E[h(s'); terminated], (S, A): h at the exact certain coordinates, its mean over the dead part of columns.

@@ -7,6 +7,7 @@ others give sums of such operators.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, reduce
@@ -16,7 +17,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, IntArray
-from wpoflow.grids.smoothing import Smoothing
+from wpoflow.grids.nearest_states import nearest_states
+from wpoflow.grids.smoothing import SeparableMap, Smoothing
 from wpoflow.grids.transitions.base import PolicyTransition
 from wpoflow.grids.transitions.shared_rows import RowMap
 from wpoflow.grids.transitions.sparse_kernels import (
@@ -26,9 +28,11 @@ from wpoflow.grids.transitions.sparse_kernels import (
     product_of_factors,
     runs_matvec,
 )
+from wpoflow.grids.transitions.thinned_kernels import representative_entries
 
 SMALL = 1 << 16  # entries of a factor up to which one call does more than threads would
 LONG_RUN = 8  # entries from which on, in the mean, a row is quicker by its runs of neighbouring columns
+MOST_THINNED = 64  # entries of a row that is thinned
 _MOST_PARTS = 16
 _NO_LAWS: FloatArray = np.empty((0, 0))
 
@@ -139,6 +143,28 @@ class PolicyRows:
         """Multiply-adds of one product."""
         return int(self.data.size) + self.smoothing.work
 
+    @property
+    def state_axes(self) -> int:
+        """See `PolicyTransition`."""
+        return state_axes_of(self.smoothing)
+
+    @property
+    def thins(self) -> bool:
+        """See `PolicyTransition`."""
+        return False
+
+    def thinned(self) -> PolicyRows | None:
+        """The entries in which quantiles of each row fall, scaled to its sum; see `representative_entries`."""
+        if isinstance(self.smoothing, RowMap):
+            return None
+        owner, weight = nearest_states(self.smoothing)
+        shape = (self.n_states, math.prod(same_states(self.smoothing).spread.shape_in))
+        indices = owner[self.pattern.indices]
+        data = self.data if weight is None else self.data * weight[self.pattern.indices]
+        rows = sp.csr_array((data, indices, self.pattern.indptr), shape=shape, copy=True)
+        rows.sum_duplicates()
+        return thinned_rows(rows, self.smoothing)
+
     @cached_property
     def factors(self) -> Factors | None:
         """M and G as arrays, where G is dense or nothing and both are small."""
@@ -206,6 +232,31 @@ class PolicyRows:
         return rows
 
 
+def state_axes_of(smoothing: Smoothing | RowMap) -> int:
+    """Number of state axes with more than one point; 0 where rows are a table's."""
+    if isinstance(smoothing, RowMap):
+        return 0
+    spread = smoothing.spread if smoothing.split is None else smoothing.split
+    return sum(size > 1 for size in spread.shape_in) if len(spread.shape_in) > 1 else 0
+
+
+def thinned_rows(rows: sp.csr_array, smoothing: Smoothing) -> PolicyRows:
+    """Rows of at most so many entries as incomplete factors are made of."""
+    indptr, most = np.zeros(rows.shape[0] + 1, dtype=np.int64), MOST_THINNED
+    np.cumsum(np.minimum(np.diff(rows.indptr), most), out=indptr[1:])
+    indices, data = np.empty(int(indptr[-1]), dtype=np.int32), np.empty(int(indptr[-1]))
+    given = (rows.indptr.astype(np.int64), rows.indices.astype(np.int32), rows.data)
+    representative_entries(*given, most, indptr, indices, data)
+    pattern = Pattern(indptr, indices[: indptr[-1]].copy(), rows.shape[1])
+    return PolicyRows(pattern, data[: indptr[-1]].copy(), same_states(smoothing))
+
+
+def same_states(smoothing: Smoothing) -> Smoothing:
+    """The identity on the states of a smoothing."""
+    shape = (smoothing.spread if smoothing.split is None else smoothing.split).shape_in
+    return Smoothing(SeparableMap((None,) * len(shape), shape))
+
+
 @dataclass(frozen=True, eq=False)
 class PolicySum:
     """P^p as a sum of operators, added in order."""
@@ -221,6 +272,28 @@ class PolicySum:
     def work(self) -> int:
         """Multiply-adds of one product."""
         return sum(part.work for part in self.parts)
+
+    @property
+    def state_axes(self) -> int:
+        """See `PolicyTransition`."""
+        return max(part.state_axes for part in self.parts)
+
+    @property
+    def thins(self) -> bool:
+        """See `PolicyTransition`."""
+        return any(part.thins for part in self.parts)
+
+    def thinned(self) -> PolicyRows | None:
+        """The sum of the thinned parts, thinned once more."""
+        parts = [part.thinned() for part in self.parts]
+        known = [part for part in parts if isinstance(part, PolicyRows)]
+        if len(known) < len(parts):
+            return None
+        rows = sp.csr_array(reduce(lambda a, b: sp.csr_array(a + b), (part.sparse() for part in known)))
+        rows.sort_indices()
+        smoothing = known[0].smoothing
+        assert isinstance(smoothing, Smoothing)
+        return thinned_rows(rows, smoothing)
 
     def matvec(self, x: FloatArray) -> FloatArray:
         """P^p x, (S,)."""

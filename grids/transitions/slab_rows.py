@@ -17,6 +17,7 @@ import scipy.sparse as sp
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.slabs import RankSlab, Slab
+from wpoflow.grids.coarsening import Coarsening
 from wpoflow.grids.interpolation import Stencil
 from wpoflow.grids.smoothing import Smoothing
 from wpoflow.grids.transitions.base import (
@@ -72,6 +73,9 @@ class SlabTransition:
     def under(self, policy: FloatArray) -> PolicyTransition:
         """P^p on whole vectors, for non-negative weights p, (rows, A)."""
         return self._whole(self._local.under(policy))
+
+    def coarser(self, coarsening: Coarsening) -> None:
+        """None: there is no coarse grid of the states of a slab."""
 
     def terminal_expectation(self, function: StateFunction) -> FloatArray:
         """E[h(s'); terminated], (rows, A)."""
@@ -140,6 +144,21 @@ class SlabOperator:
         self.n_states, self.nodes = slab.n_states, local.smoothing.size
         corners = local.stencil.offsets.size if _over_pairs(local) else 1
         self.work = entries * corners + local.smoothing.work
+
+    @property
+    def state_axes(self) -> int:
+        """See `PolicyTransition`."""
+        return self._local.state_axes
+
+    @property
+    def thins(self) -> bool:
+        """See `PolicyTransition`."""
+        return self._local.thins
+
+    def thinned(self) -> PolicyRows | None:
+        """The thinned rows of all ranks."""
+        rows = self._local.thinned()
+        return None if rows is None else _SharedPattern(rows.pattern, self._slab).gathered(rows)
 
     def matvec(self, x: FloatArray) -> FloatArray:
         """P^p x, (S,)."""

@@ -20,6 +20,7 @@ import scipy.sparse as sp
 from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, IntArray, real_array
 from wpoflow.core.brief import briefly
 from wpoflow.core.slabs import Slab
+from wpoflow.grids.coarsening import Coarsening
 from wpoflow.grids.smoothing import SeparableMap, Smoothing
 from wpoflow.grids.transitions.base import StateFunction, checked_weights, ends_in_words
 from wpoflow.grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of, pattern_of_entries
@@ -141,6 +142,20 @@ class TabulatedTransition:
         )
         return PolicyRows(pattern, data, self._identity)
 
+    def coarser(self, coarsening: Coarsening) -> TabulatedTransition:
+        """See `Transition`: for expectations and policies, of ends it knows no more than the rows' sums."""
+        before, states = coarsening.interpolation.sparse(), coarsening.states
+        if self._index is None:
+            rows = sp.csr_array((self._data, self._indices, self._indptr), (self._rows * self.n_actions, self.n_states))
+            pairs = (states[:, None] * self.n_actions + np.arange(self.n_actions)).ravel()
+            return TabulatedTransition(_sorted(rows[pairs] @ before), self.n_actions)
+        cut = copy(self)
+        cut.__dict__.pop("_places", None)
+        cut.n_states = cut._rows = states.size
+        cut._map = RowMap(_sorted(self._map.sparse() @ before))
+        cut._index = self._index[states].copy()
+        return cut
+
     def terminal_expectation(self, function: StateFunction) -> FloatArray:
         """Refuse: the table does not say where a pair terminates.
 
@@ -152,6 +167,13 @@ class TabulatedTransition:
         if self.termination is None:
             return np.zeros((self._rows, self.n_actions))
         raise ValueError("a tabulated transition does not say where a pair ends; put the terminal cost into the cost")
+
+
+def _sorted(rows: sp.csr_array) -> sp.csr_array:
+    """The same rows, columns ascending."""
+    sorted_rows = sp.csr_array(rows)
+    sorted_rows.sort_indices()
+    return sorted_rows
 
 
 def tabulated_transition(

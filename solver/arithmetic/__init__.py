@@ -1,1 +1,1 @@
-"""Kernels that know no grid: elementary functions, sums, extremes, lines of cells."""
+"""Kernels that know no grid: elementary functions, sums, extremes, lines of cells; and BLAS held to one thread."""

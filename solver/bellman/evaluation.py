@@ -12,11 +12,13 @@ lost in rounding at 1e-14.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, underflow_to_zero
+from wpoflow.core.slabs import RankSlab
 from wpoflow.solver.arithmetic.extremes import largest_entry
 from wpoflow.solver.bellman.ilu import IncompleteLU
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
@@ -250,6 +252,17 @@ def occupancy(mdp: GridMDP, system: DiscountedSystem, guess: FloatArray | None =
             break
         d = source + mdp.discount * system.transition.rmatvec(np.abs(d))
     return d
+
+
+def deferred_occupancy(mdp: GridMDP, system: DiscountedSystem) -> FloatArray | Callable[[], FloatArray]:
+    """`occupancy`, or what makes it: not every user of an optimum asks, and it takes as long as some Newton steps.
+
+    What is kept of the system is the operator alone.  Of several processes all make it now, as they must together.
+    """
+    if isinstance(mdp.slab, RankSlab):
+        return occupancy(mdp, system)
+    kept = system.transition, system.discount, system.linear_solver
+    return lambda: occupancy(mdp, DiscountedSystem(*kept))
 
 
 def suboptimality(mdp: GridMDP, policy: FloatArray, optimal_q: FloatArray, system: DiscountedSystem) -> FloatArray:

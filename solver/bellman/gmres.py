@@ -17,43 +17,68 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.transitions import PolicyTransition
 from wpoflow.grids.transitions.policy_rows import PolicyRows
+from wpoflow.solver.arithmetic.extremes import largest_entry
 from wpoflow.solver.bellman.gmres_kernels import (
+    LEAST_REDUCTION,
     MOST_VECTORS,
     apply_factors,
     begin,
     combine,
+    euclidean,
     extend,
     gmres_of_factors,
     wanted,
 )
 from wpoflow.solver.bellman.ilu import IncompleteLU, pays
 
+MOST_ROUNDS = 500
+STAGNANT = 0.995  # of a residual: a round that leaves more is the last
+
 Apply = Callable[[FloatArray], FloatArray]
 
 
 class Krylov:
-    """Corrections by GMRES for A = I - gamma P^pi and its transpose, with incomplete factors where they pay."""
+    """Corrections by GMRES for A = I - gamma P^pi and its transpose, with incomplete factors where they pay.
 
-    def __init__(self, transition: PolicyTransition, discount: float, incomplete: IncompleteLU | None) -> None:
+    Parameters
+    ----------
+    transition : PolicyTransition
+    discount : float
+    incomplete : IncompleteLU, optional
+        Arrays of the factors, to be shared with other systems.
+    preconditioned : bool, optional
+        Whether there are factors, of thinned rows if need be; by default where they pay.
+    """
+
+    def __init__(
+        self,
+        transition: PolicyTransition,
+        discount: float,
+        incomplete: IncompleteLU | None,
+        preconditioned: bool | None = None,
+    ) -> None:
         self._transition, self._discount = transition, discount
         self._factors = transition.factors if isinstance(transition, PolicyRows) else None
+        few = pays(transition)
+        self.preconditioned = few if preconditioned is None else preconditioned
+        self._thinned = transition.thins or not few
         self._incomplete = None
-        if pays(transition):
+        if self.preconditioned:
             self._incomplete = IncompleteLU() if incomplete is None else incomplete
 
     def correction(self, residual: FloatArray, reduction: float, transposed: bool) -> tuple[FloatArray, float]:
         """What solves for a residual by a few steps, and the part of it that GMRES takes to be left."""
         precondition = None
         if self._incomplete is not None:
-            self._incomplete.factor(self._transition, self._discount)
+            self._incomplete.factor(self._transition, self._discount, thinned=self._thinned)
             precondition = partial(self._incomplete.solve, transposed=transposed)
         elif self._factors is not None and not transposed:
             x = np.empty(residual.size)
             return x, gmres_of_factors(*self._factors, self._discount, residual, wanted(reduction), x)[1]
-        x, _, reached = gmres(partial(self._apply, transposed=transposed), precondition, residual, wanted(reduction))
+        x, _, reached = gmres(partial(self.apply, transposed=transposed), precondition, residual, wanted(reduction))
         return x, reached
 
-    def _apply(self, x: FloatArray, transposed: bool) -> FloatArray:
+    def apply(self, x: FloatArray, transposed: bool) -> FloatArray:
         """A x or its transpose, (S,) -> (S,)."""
         if self._factors is not None and not transposed:
             image = np.empty(x.size)
@@ -63,6 +88,34 @@ class Krylov:
         image *= -self._discount
         image += x
         return image
+
+
+class Restarts:
+    """Corrections by rounds of GMRES, each for what is left by those before: where a round makes slow progress.
+
+    Memory is that of one round.  Rounds end where one leaves more than ``STAGNANT`` of the Euclidean norm, which is at
+    rounding, or after ``MOST_ROUNDS``.
+    """
+
+    def __init__(self, krylov: Krylov) -> None:
+        self._krylov = krylov
+
+    def correction(self, residual: FloatArray, reduction: float, transposed: bool) -> tuple[FloatArray, float]:
+        """See `Krylov.correction`; what is left is a true residual's part, by largest entries."""
+        whole, least = largest_entry(residual), max(reduction, LEAST_REDUCTION)
+        x, left, norm = np.zeros_like(residual), residual, euclidean(residual)
+        for _ in range(MOST_ROUNDS):
+            part, _ = self._krylov.correction(left, least * whole / largest_entry(left), transposed)
+            better = x + part
+            new = residual - self._krylov.apply(better, transposed)
+            new_norm = euclidean(new)
+            if not new_norm < norm:
+                break
+            slow = new_norm > STAGNANT * norm
+            x, left, norm = better, new, new_norm
+            if slow or largest_entry(left) <= least * whole:
+                break
+        return x, largest_entry(left) / whole
 
 
 def gmres(apply: Apply, precondition: Apply | None, rhs: FloatArray, reduction: float) -> tuple[FloatArray, int, float]:

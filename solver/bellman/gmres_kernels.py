@@ -28,6 +28,18 @@ def wanted(reduction: float) -> float:
 
 
 @kernel()
+def euclidean(x: FloatArray) -> float:
+    """Euclidean norm of x (n,), whose squares may underflow."""
+    largest = largest_entry(x)
+    if not largest > 0.0:
+        return largest
+    total, scale = 0.0, 1.0 / largest
+    for i in range(x.size):
+        total += (x[i] * scale) * (x[i] * scale)
+    return math.sqrt(total) * largest
+
+
+@kernel()
 def begin(rhs: FloatArray, basis: FloatArray, rotated: FloatArray) -> float:
     """Put rhs, scaled to norm one, into basis[0], its Euclidean norm into rotated[0]; its largest entry."""
     rotated[:] = 0.0

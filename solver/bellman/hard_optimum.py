@@ -21,12 +21,14 @@ import math
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
-from wpoflow.solver.bellman.evaluation import NotFiniteError, occupancy, q_of_value
+from wpoflow.solver.bellman.evaluation import NotFiniteError, deferred_occupancy, q_of_value
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
+from wpoflow.solver.bellman.nested import nested_value
 from wpoflow.solver.bellman.system import EPS, DiscountedSystem
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum
 
+COLD = 1e-3  # of the spread of costs: the temperature of problems on coarser grids
 ROUNDINGS = 8.0  # of the largest value, that a solve or a sum may be wrong by besides its residual
 
 
@@ -36,7 +38,8 @@ def solve_hard_optimum(mdp: GridMDP, value: FloatArray | None = None, linear_sol
     Parameters
     ----------
     value : array (S,), optional
-        V that the first policy is greedy to; zero by default.
+        V that the first policy is greedy to; by default that of coarser grids where there are, at a temperature of a
+        thousandth of the spread of costs, and else zero.
     linear_solver : {"dense", "sparse", "krylov"}, optional
         By default chosen from the sizes.
 
@@ -53,6 +56,8 @@ def solve_hard_optimum(mdp: GridMDP, value: FloatArray | None = None, linear_sol
         A linear system could not be solved to rounding.
     """
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
+    if value is None:
+        value = nested_value(mdp, COLD * float(np.ptp(mdp.cost)))
     q = mdp.cost if value is None else q_of_value(mdp, value)
     slab = mdp.slab
     actions: IntArray = slab.whole(np.argmin(q, axis=1))
@@ -79,7 +84,7 @@ def solve_hard_optimum(mdp: GridMDP, value: FloatArray | None = None, linear_sol
         policy=_as_policy(mdp, actions),
         bellman_residual=float(np.abs(settled - slab.whole(found.min(axis=1))).max()),
         gap_floor=4.0 * error / (1.0 - mdp.discount),
-        occupancy=occupancy(mdp, system),
+        occupancy=deferred_occupancy(mdp, system),
         iterations=iterations,
         temperature=0.0,
     )

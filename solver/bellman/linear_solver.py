@@ -33,6 +33,13 @@ def choose_linear_solver(n_states: int, work: int, discount: float) -> str:
     return "dense" if dense <= krylov else "krylov"
 
 
+def solver_in_words(mdp: GridMDP) -> str:
+    """The linear solver chosen for a problem, and what is held and factored where that is not whole rows."""
+    name = linear_solver_of(mdp)
+    over_pairs = name == "krylov" and mdp.transition.under(mdp.initial_policy).thins
+    return f"{name}, over the pairs, with incomplete factors of thinned rows" if over_pairs else name
+
+
 def linear_solver_of(mdp: GridMDP) -> str:
     """The linear solver chosen for a problem."""
     return choose_linear_solver(mdp.states.size, mdp.product_work, mdp.discount)

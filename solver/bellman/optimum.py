@@ -7,7 +7,9 @@ missing, whose right-hand side is the residual of the soft Bellman equation:
 
 Each step is the flow's descent step of infinite length and near the optimum converges quadratically, so that solving
 for delta to a hundredth of the residual costs no step (Dembo, Eisenstat & Steihaug 1982, doi:10.1137/0719025); the
-next residual tells how well it was solved.  The small number is computed as such: its rounding is relative to delta,
+next residual tells how well it was solved.  Large problems begin from the value of coarser grids
+(`solver.bellman.nested`), and their last steps are solved as far as they converge (Eisenstat & Walker 1996,
+doi:10.1137/0917003).  The small number is computed as such: its rounding is relative to delta,
 not to V.  Steps are made until the residual stops falling, because the suboptimality of a policy can be followed to
 
     tau / (2 (1 - gamma)) (delta Q / tau)^2,    delta Q the error of Q*,
@@ -22,11 +24,12 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray, real_array, underflow_to_zero
 from wpoflow.core.renamed import renamed
-from wpoflow.solver.bellman.evaluation import NotFiniteError, divergence_of, evaluate, occupancy
+from wpoflow.solver.bellman.evaluation import NotFiniteError, deferred_occupancy, divergence_of, evaluate
 from wpoflow.solver.bellman.hard_optimum import solve_hard_optimum
 from wpoflow.solver.bellman.ilu import IncompleteLU
 from wpoflow.solver.bellman.improvement import improve
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
+from wpoflow.solver.bellman.nested import nested_value
 from wpoflow.solver.bellman.system import EPS, BellmanError, DiscountedSystem
 from wpoflow.solver.mdp import GridMDP, check_problem
 from wpoflow.solver.records.run import Optimum
@@ -34,6 +37,8 @@ from wpoflow.solver.records.run import Optimum
 ACCEPTED_RESIDUAL = 8.0  # in units of eps max(|V|, |Q|, tau) / (1 - gamma)
 MOST_ITERATIONS = 1000
 INEXACT = 1e-2  # of the soft Bellman residual: to what a step is solved
+LOOSE = 1e-1  # of it, from the value of coarser grids, while steps still converge slowly
+LEAST_SHARE = 1e-6  # of it, after steps that converge quadratically: what they leave is no larger
 TARGET_SHARE = 0.25  # of a residual asked for: what a step may leave
 
 
@@ -52,13 +57,14 @@ def solve_optimum(
     Parameters
     ----------
     start : array (S, A), optional
-        First policy; the reference measure by default.
+        First policy.  By default the Gibbs policy of a value from coarser grids, where the transition can be made
+        coarser and there are 4000 states or more, and else the reference measure.
     linear_solver : {"dense", "sparse", "krylov"}, optional
         By default chosen from the sizes.
     residual : float, optional
         Stop at this soft Bellman residual instead of where it stops falling.
     value : array (S,), optional
-        V to begin from, instead of a policy.
+        V to begin from, instead of a policy; zeros leave coarser grids alone.
     temperature : float, optional
         Instead of the problem's.  At zero there is no regularisation: the policy is deterministic, by policy iteration
         to the end (`solver.bellman.hard_optimum`), and neither ``start`` nor ``residual`` is of use.
@@ -96,40 +102,42 @@ def solve_optimum(
         return solve_hard_optimum(mdp, value, linear_solver)
     mdp = mdp if temperature is None else mdp.at_temperature(temperature)
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
-    policy = np.tile(mdp.reference_mass, (mdp.slab.rows, 1)) if start is None else start
     incomplete = IncompleteLU()
     most, negative = mdp.slab.largest(float(mdp.cost.max()), -float(mdp.cost.min()))
     least = -negative
     if most - least == np.inf:
         raise NotFiniteError(f"soft optimum: costs from {least:.3g} to {most:.3g} lie too far apart for floats")
+    nested = None if value is not None or start is not None else nested_value(mdp, mdp.temperature)
+    value = value if nested is None else nested
+    policy = np.empty((mdp.slab.rows, mdp.actions.size)) if start is None else start
     if value is None:
+        if start is None:
+            policy[:] = mdp.reference_mass
         value = evaluate(mdp, policy, None, linear_solver, None, incomplete, INEXACT * (most - least)).value
     q, improved = np.empty_like(policy), np.empty_like(value)
     previous = np.empty_like(policy) if residual is None else policy
     _improve(mdp, value, q, policy, improved)
     current = best = float(np.abs(improved - value).max())
-    stalls = 0
+    before, stalls = current, 0
     iteration = 0
     while iteration < MOST_ITERATIONS:
         iteration += 1
         system = DiscountedSystem(mdp.transition.under(policy), mdp.discount, linear_solver, incomplete)
         enough = 0.0 if residual is None else TARGET_SHARE * residual
         if current > 0.0:
-            value = value + system.approximate(improved - value, max(INEXACT, enough / current))
+            share = INEXACT if nested is None else min(LOOSE, (current / before) ** 2)
+            value = value + system.approximate(improved - value, max(share, enough / current, LEAST_SHARE))
         policy, previous = previous, policy
         _improve(mdp, value, q, policy, improved)
-        current = float(np.abs(improved - value).max())
-        # V is a difference of terms as large as Q and tau, and no better known than they are
-        scale = max(float(np.abs(value).max()), _largest(mdp, q), mdp.temperature)
-        rounding = EPS * scale / (1.0 - mdp.discount)
+        before, current = current, float(np.abs(improved - value).max())
         if residual is not None and current <= residual:
             break
         # far from the optimum the residual may rise for a step; at rounding it no longer falls
-        stalls = stalls + 1 if current >= best and current <= ACCEPTED_RESIDUAL * rounding else 0
+        stalls = stalls + 1 if current >= best and current <= ACCEPTED_RESIDUAL * _rounding(mdp, value, q) else 0
         best = min(best, current)
         if stalls >= 2 or current == 0.0 or not np.isfinite(current):
             break
-    wanted = ACCEPTED_RESIDUAL * rounding if residual is None else residual
+    wanted = ACCEPTED_RESIDUAL * _rounding(mdp, value, q) if residual is None else residual
     if not current <= wanted:
         raise BellmanError(
             f"soft optimum: Bellman residual stays at {current:.3g} after {iteration} iterations, above {wanted:.3g}"
@@ -147,7 +155,7 @@ def solve_optimum(
         policy=policy,
         bellman_residual=current,
         gap_floor=floor,
-        occupancy=occupancy(mdp, system),
+        occupancy=deferred_occupancy(mdp, system),
         iterations=iteration,
         temperature=mdp.temperature,
     )
@@ -199,9 +207,15 @@ def _improve(mdp: GridMDP, value: FloatArray, q: FloatArray, policy: FloatArray,
     mdp.slab.gather((out, part))
 
 
+def _rounding(mdp: GridMDP, value: FloatArray, q: FloatArray) -> float:
+    """Of V: a difference of terms as large as Q and tau, and no better known than they are; over the horizon."""
+    scale = max(float(np.abs(value).max()), _largest(mdp, q), mdp.temperature)
+    return EPS * scale / (1.0 - mdp.discount)
+
+
 def _largest(mdp: GridMDP, x: FloatArray) -> float:
     """Maximum of |x| over all pairs."""
-    return mdp.slab.largest(float(np.abs(x).max()))[0]
+    return mdp.slab.largest(max(float(x.max()), -float(x.min())))[0]
 
 
 def _gap_floor(mdp: GridMDP, q: FloatArray, policy: FloatArray, residual: float | None) -> float:

@@ -4,9 +4,10 @@ Three ways to solve them, one contract: the solution is refined until its residu
 so that ||x - x_exact||_inf <= ||b - A x||_inf / (1 - gamma) holds with a residual at rounding.
 
 * ``dense`` and ``sparse``: complete factors (solver/bellman/direct.py).  Sparse ones are for one state axis and narrow
-  rows, and for what Krylov stagnates on.
-* ``krylov``: GMRES with refinement, warm-started (solver/bellman/gmres.py); where P^pi has few entries to a row it is
-  preconditioned by incomplete factors (solver/bellman/ilu.py).
+  rows, and on one or two axes for what Krylov stagnates on, where their fill is small.
+* ``krylov``: GMRES with refinement, warm-started (solver/bellman/gmres.py); where P^pi has few entries to a row, or is
+  held over its pairs, it is preconditioned by incomplete factors (solver/bellman/ilu.py).  Where it stagnates and
+  complete factors would fill in it is restarted, with incomplete factors of thinned rows: in the memory it had.
 
 Which one is chosen is a function of sizes alone (solver/bellman/linear_solver.py), and nothing is kept from one system
 to the next but arrays: results are the same for every number of threads and every history.  BLAS is held to one thread
@@ -25,8 +26,8 @@ from wpoflow.grids.transitions import PolicyTransition
 from wpoflow.grids.transitions.policy_rows import PolicyRows
 from wpoflow.solver.arithmetic.extremes import largest_entry
 from wpoflow.solver.bellman.direct import BellmanError as BellmanError
-from wpoflow.solver.bellman.direct import DenseFactors, SparseFactors
-from wpoflow.solver.bellman.gmres import Krylov
+from wpoflow.solver.bellman.direct import DenseFactors, SparseFactors, fits
+from wpoflow.solver.bellman.gmres import Krylov, Restarts
 from wpoflow.solver.bellman.gmres_kernels import residual_of_factors, started_of_factors
 from wpoflow.solver.bellman.ilu import IncompleteLU, pays
 from wpoflow.solver.bellman.linear_solver import LINEAR_SOLVERS
@@ -35,11 +36,11 @@ EPS = float(np.finfo(np.float64).eps)
 SOUGHT = 2.0  # roundings of the solution at which refinement stops
 ACCEPTED = 64.0  # a residual above this many roundings of the solution is a failed solve
 REFINEMENTS = 12
-RESERVED = 4  # of them, for complete factors where Krylov would not get there with the others
+RESERVED = 4  # of them, for the last resort where Krylov would not get there with the others
 FACTORED, LONGER = 20_000, 4  # of more states than these complete factors are dear: Krylov gets more of them
 STALLED = 0.5  # a correction that leaves more than this of the residual is the last of its kind
 
-Solver = DenseFactors | SparseFactors | Krylov
+Solver = DenseFactors | SparseFactors | Krylov | Restarts
 
 
 class DiscountedSystem:
@@ -79,6 +80,14 @@ class DiscountedSystem:
     def _sparse(self) -> SparseFactors:
         return SparseFactors(self.transition, self.discount)
 
+    @cached_property
+    def _resort(self) -> SparseFactors | Restarts:
+        """What solves a system on which Krylov stagnates."""
+        if fits(self.transition):
+            return self._sparse
+        preconditioned = pays(self.transition) or self.transition.thinned() is not None
+        return Restarts(Krylov(self.transition, self.discount, self._incomplete, preconditioned))
+
     def solve(
         self, rhs: FloatArray, guess: FloatArray | None = None, tolerance: float = 0.0
     ) -> tuple[FloatArray, float]:
@@ -115,7 +124,7 @@ class DiscountedSystem:
     def _refine(
         self, rhs: FloatArray, guess: FloatArray | None, tolerance: float, transposed: bool
     ) -> tuple[FloatArray, float]:
-        """Correct until the residual no longer falls; by complete factors where Krylov would not get there."""
+        """Correct until the residual no longer falls; by a last resort where Krylov would not get there."""
         start = guess
         if guess is not None and self._unpreconditioned is not None and not transposed:
             start, factors = np.empty(rhs.size), self._unpreconditioned
@@ -142,7 +151,7 @@ class DiscountedSystem:
                     continue
             if norm <= max(ACCEPTED * rounding, tolerance) or not isinstance(solver, Krylov):
                 break
-            solver = self._sparse  # Krylov stagnated: factor this one system
+            solver = self._resort  # Krylov stagnated on this one system
         if not norm <= max(ACCEPTED * rounding, tolerance):
             raise BellmanError(
                 f"discounted system of {rhs.size} states not solved: residual {norm:.3g}, "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.brief import briefly
+from wpoflow.core.deferred import Deferred
 from wpoflow.core.display import Displayed
 from wpoflow.core.memory import needed_by
 from wpoflow.core.optional import optional
@@ -46,7 +47,7 @@ class Optimum(Displayed):
     gap_floor : float
         Rounding floor of the gap measured against this optimum.
     occupancy : array (S,)
-        Discounted occupancy of p* from rho.
+        Discounted occupancy of p* from rho; it may be given as a function that makes it when it is asked for.
     iterations : int
         Policy iterations done.
     temperature : float
@@ -58,9 +59,13 @@ class Optimum(Displayed):
     policy: FloatArray
     bellman_residual: float
     gap_floor: float
-    occupancy: FloatArray
-    iterations: int
+    occupancy: Deferred[FloatArray] = Deferred()  # noqa: RUF009 - no default: the class has no such attribute
+    iterations: int  # type: ignore[misc]
     temperature: float = math.nan
+
+    def __getstate__(self) -> dict[str, object]:
+        """All fields, made if need be: what makes one does not travel."""
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
 
     def stated(self, temperature: float) -> Optimum:
         """The same; where its temperature is not known, at this one."""

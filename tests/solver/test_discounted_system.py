@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import interpolated_transition
-from wpoflow.solver.bellman.blas import blas, one_blas_thread
+from wpoflow.solver.arithmetic.blas import blas, one_blas_thread
 from wpoflow.solver.bellman.gmres import Krylov, gmres
 from wpoflow.solver.bellman.gmres_kernels import MOST_VECTORS
 from wpoflow.solver.bellman.ilu import IncompleteLU

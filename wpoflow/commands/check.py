@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wpoflow.commands.prepare import build, refuse_gap_below_rounding, scheme_used
 from wpoflow.commands.subject import naming_its_subject
 from wpoflow.core.text import one_line
-from wpoflow.estimate import seconds_if_factored, seconds_per_step
+from wpoflow.estimate import entries_of_factors, seconds_if_factored, seconds_per_step
 from wpoflow.exits import Exit
 from wpoflow.problems.problem_file import read_problem
 from wpoflow.views.terminal import bytes_text, grid_rows, path_text, show, table
@@ -41,7 +41,8 @@ def main(*, asked: Mapping[str, Any]) -> Exit:
     refuse_gap_below_rounding(prepared, asked)
     used = scheme_used(prepared, asked)
     from wpoflow.grids.transitions.base import in_words
-    from wpoflow.solver.bellman.linear_solver import linear_solver_of
+    from wpoflow.solver.bellman.direct import MOST_AXES, MOST_FILL
+    from wpoflow.solver.bellman.linear_solver import solver_in_words
     from wpoflow.solver.bellman.optimum import least_gap_floor
 
     mdp, expected = prepared.mdp, prepared.estimate
@@ -51,7 +52,7 @@ def main(*, asked: Mapping[str, Any]) -> Exit:
         *grid_rows(mdp),
         ("transition", in_words(mdp.transition)),
         ("objective", mdp.objective),
-        ("Bellman solver", linear_solver_of(mdp)),
+        ("Bellman solver", solver_in_words(mdp)),
         (
             "flow",
             ", ".join(
@@ -71,7 +72,9 @@ def main(*, asked: Mapping[str, Any]) -> Exit:
         ("memory", f"about {bytes_text(expected.needed)} of {bytes_text(expected.available)} available"),
         ("time", f"about {seconds:.1g} s a step, within a factor of three"),
     ]
-    if expected.linear_solver == "krylov" and (longer := seconds_if_factored(mdp, expected, used)) > 2.0 * seconds:
+    axes = sum(axis.size > 1 for axis in mdp.states.axes)
+    factored = expected.linear_solver == "krylov" and axes <= MOST_AXES and entries_of_factors(mdp) <= MOST_FILL
+    if factored and (longer := seconds_if_factored(mdp, expected, used)) > 2.0 * seconds:
         rows.append(("", f"up to {longer:.1g} s where the Krylov method stagnates and systems are factored"))
     prepared.tell_doubts()
     rows += [("actions", f"{name}: {ORDER}") for name in whole_numbered(mdp.actions)]
