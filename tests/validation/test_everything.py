@@ -59,6 +59,7 @@ def test_a_lost_process_is_noticed() -> None:
     with several_processes(2) as executor:
         waiting = executor.submit(time.sleep, 300.0)
         lost = executor.submit(os._exit, 9)
+        executor.submit(time.sleep, 300.0)  # the pool looks at its processes anew whenever something is submitted
         with pytest.raises(BrokenExecutor):
             lost.result()
         with pytest.raises(BrokenExecutor):

@@ -23,6 +23,8 @@ from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Measurement
 
 ROUNDING = 1e-8  # bounds are enlarged by a few 1e-9
+LEAST = np.finfo(np.float64).tiny / ROUNDING
+"""Rates below are not compared: what they are made of has not the digits of a normal number."""
 NEARLY = 1e-6  # of a rate, by which another certificate may give it as well
 
 
@@ -38,7 +40,7 @@ def row_measurements(evidence: Evidence) -> list[Measurement]:
 def _compared(
     evidence: Evidence, name: str, said: CertifiedRates, again: Sequence[tuple[FloatArray, FloatArray]]
 ) -> list[Measurement]:
-    rows = np.flatnonzero(evidence.judged & (said.rate > 0.0))
+    rows = np.flatnonzero(evidence.judged & (said.rate > LEAST))
     if rows.size == 0:
         return []
     rates, levels = (np.array([entry[k][rows] for entry in again]) for k in (0, 1))

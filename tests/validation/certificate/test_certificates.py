@@ -58,6 +58,12 @@ def test_no_certificate_is_violated(scheme: str, seed: int) -> None:
     assert not found.violated, [finding.reason for finding in found.findings]
 
 
+def test_a_rate_of_few_digits_is_not_taken_for_another() -> None:
+    """Certified rates of 1e-321, which double precision holds to a few per cent, in a run with discount 0.99."""
+    found = outcome(1232, "multistep")
+    assert not found.violated, [finding.reason for finding in found.findings]
+
+
 def both_instants(
     mdp: GridMDP, policy: FloatArray, optimum: Optimum, constants: Constants
 ) -> tuple[Instant, Evaluated]:
