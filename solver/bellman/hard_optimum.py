@@ -32,7 +32,9 @@ COLD = 1e-3  # of the spread of costs: the temperature of problems on coarser gr
 ROUNDINGS = 8.0  # of the largest value, that a solve or a sum may be wrong by besides its residual
 
 
-def solve_hard_optimum(mdp: GridMDP, value: FloatArray | None = None, linear_solver: str | None = None) -> Optimum:
+def solve_hard_optimum(
+    mdp: GridMDP, value: FloatArray | None = None, linear_solver: str | None = None, *, nested: bool = True
+) -> Optimum:
     """Optimal value, Q and a deterministic policy of the costs alone.
 
     Parameters
@@ -40,6 +42,8 @@ def solve_hard_optimum(mdp: GridMDP, value: FloatArray | None = None, linear_sol
     value : array (S,), optional
         V that the first policy is greedy to; by default that of coarser grids where there are, at a temperature of a
         thousandth of the spread of costs, and else zero.
+    nested : bool
+        Whether coarser grids are asked.
     linear_solver : {"dense", "sparse", "krylov"}, optional
         By default chosen from the sizes.
 
@@ -56,7 +60,7 @@ def solve_hard_optimum(mdp: GridMDP, value: FloatArray | None = None, linear_sol
         A linear system could not be solved to rounding.
     """
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
-    if value is None:
+    if value is None and nested:
         value = nested_value(mdp, COLD * float(np.ptp(mdp.cost)))
     q = mdp.cost if value is None else q_of_value(mdp, value)
     slab = mdp.slab

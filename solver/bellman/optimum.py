@@ -51,23 +51,27 @@ def solve_optimum(
     residual: float | None = None,
     value: FloatArray | None = None,
     temperature: float | None = None,
+    nested: bool = True,
 ) -> Optimum:
     """Soft-optimal value and policy, or those of the costs alone at temperature zero.
 
     Parameters
     ----------
     start : array (S, A), optional
-        First policy.  By default the Gibbs policy of a value from coarser grids, where the transition can be made
-        coarser and there are 4000 states or more, and else the reference measure.
+        First policy.  By default that of a value from coarser grids, or else the reference measure.
     linear_solver : {"dense", "sparse", "krylov"}, optional
         By default chosen from the sizes.
     residual : float, optional
         Stop at this soft Bellman residual instead of where it stops falling.
     value : array (S,), optional
-        V to begin from, instead of a policy; zeros leave coarser grids alone.
+        V to begin from, instead of a policy.
     temperature : float, optional
         Instead of the problem's.  At zero there is no regularisation: the policy is deterministic, by policy iteration
         to the end (`solver.bellman.hard_optimum`), and neither ``start`` nor ``residual`` is of use.
+    nested : bool
+        Whether to begin on coarser grids where neither start nor value is given, there are 4000 states or more, and
+        the transition can be made coarser.  Runs do not, nor does ``wpoflow optimum``: rows that several processes
+        share are not made coarser, and one process is to find the same bits.
 
     Raises
     ------
@@ -99,7 +103,7 @@ def solve_optimum(
     if temperature == 0.0:
         if start is not None or residual is not None:
             raise ValueError("start and residual are of the soft optimum; at temperature 0 give a value, or neither")
-        return solve_hard_optimum(mdp, value, linear_solver)
+        return solve_hard_optimum(mdp, value, linear_solver, nested=nested)
     mdp = mdp if temperature is None else mdp.at_temperature(temperature)
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
     incomplete = IncompleteLU()
@@ -107,8 +111,8 @@ def solve_optimum(
     least = -negative
     if most - least == np.inf:
         raise NotFiniteError(f"soft optimum: costs from {least:.3g} to {most:.3g} lie too far apart for floats")
-    nested = None if value is not None or start is not None else nested_value(mdp, mdp.temperature)
-    value = value if nested is None else nested
+    begun = nested_value(mdp, mdp.temperature) if nested and value is None and start is None else None
+    value = value if begun is None else begun
     policy = np.empty((mdp.slab.rows, mdp.actions.size)) if start is None else start
     if value is None:
         if start is None:
@@ -125,7 +129,7 @@ def solve_optimum(
         system = DiscountedSystem(mdp.transition.under(policy), mdp.discount, linear_solver, incomplete)
         enough = 0.0 if residual is None else TARGET_SHARE * residual
         if current > 0.0:
-            share = INEXACT if nested is None else min(LOOSE, (current / before) ** 2)
+            share = INEXACT if begun is None else min(LOOSE, (current / before) ** 2)
             value = value + system.approximate(improved - value, max(share, enough / current, LEAST_SHARE))
         policy, previous = previous, policy
         _improve(mdp, value, q, policy, improved)

@@ -107,7 +107,7 @@ def conduct(
         if folder is not None and begun:
             stack.callback(_remove_unless_begun, folder, stopped)
         if optimum is None:
-            optimum = solve_optimum(mdp, linear_solver=settings.linear_solver)
+            optimum = solve_optimum(mdp, linear_solver=settings.linear_solver, nested=False)
         refuse_gap_below_floor(until, optimum)
         if keeping is not None and not begun:
             _begin(keeping, slab, start, optimum, initial)
@@ -132,7 +132,7 @@ def conduct(
         annealing, known = annealing_of(mdp.temperature, settings.flow), {} if last is None else last.arrays
         reference = Reference(optimum)
         if annealing is not None:
-            hard = solve_optimum(mdp, temperature=0.0, linear_solver=settings.linear_solver)
+            hard = solve_optimum(mdp, temperature=0.0, linear_solver=settings.linear_solver, nested=False)
             reference = AnnealedReference(optimum, hard, settings.linear_solver, known.get(REFERENCE))
         observer = Observer(mdp, reference, followed, known.get(OCCUPANCY))
         known_by = folder.path if last is not None and isinstance(folder, CheckpointFolder) else None

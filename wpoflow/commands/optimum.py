@@ -69,7 +69,7 @@ def _solve(
     started = time.monotonic()
     if flow is not None:
         return _restricted(prepared.mdp, stated.flow, output, quiet, force)
-    best = solve_optimum(prepared.mdp, temperature=0.0 if hard else None)
+    best = solve_optimum(prepared.mdp, temperature=0.0 if hard else None, nested=False)
     seconds = time.monotonic() - started
     if output is not None:
         save_optimum(prepared.mdp, best, output, force=force, seconds=seconds)
