@@ -9,6 +9,12 @@ from typing import Any
 MOST_STEPS = 10_000
 
 
+def check_steps(name: str, steps: int) -> None:
+    """Raise ValueError unless a decision can take so many steps."""
+    if isinstance(steps, bool) or not isinstance(steps, Integral) or not 1 <= steps <= MOST_STEPS:
+        raise ValueError(f"{name} = {steps!r} must be a whole number of steps from 1 to {MOST_STEPS}")
+
+
 def check_hold(
     hold: int, noise: Mapping[str, Any], outcomes: bool, shocks: Sequence[str], feasible: Mapping[str, Sequence[Any]]
 ) -> None:
@@ -19,8 +25,7 @@ def check_hold(
     ValueError
         Not a positive whole number of steps; noise, outcomes, shocks or state-dependent ends with more than one.
     """
-    if isinstance(hold, bool) or not isinstance(hold, Integral) or not 1 <= hold <= MOST_STEPS:
-        raise ValueError(f"hold = {hold!r} must be a whole number of steps from 1 to {MOST_STEPS}")
+    check_steps("hold", hold)
     if hold == 1:
         return
     random = [f"noise.{name}" for name, value in noise.items() if callable(value) or value != 0.0]
