@@ -16,6 +16,8 @@ from wpoflow.problems.environments.control import control_environment
 from wpoflow.problems.environments.policy import GridPolicy
 from wpoflow.problems.environments.rollout import rollout
 from wpoflow.problems.errors import ProblemError
+from wpoflow.problems.load import read_statement
+from wpoflow.problems.problem_file import read_problem
 
 CARTPOLE = Grid(
     (
@@ -132,3 +134,31 @@ def test_without_the_packages_the_extra_is_named_and_nothing_else_needs_them() -
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     (line,) = done.stdout.splitlines()
     assert 'pip install "wpoflow[control]"' in line
+
+
+def test_the_gallery_states_the_same_cart_and_pole(suite: Any) -> None:
+    """Off the ends of the rail a step of the file is the simulator's, and so are decisions of four."""
+    statement = read_statement(read_problem("cartpole_swingup"))
+    env = suite.load("cartpole", "swingup", task_kwargs={"random": 0})
+    model = env.physics.model
+    assert model.opt.timestep == 0.01
+    rng, high = np.random.default_rng(2), [1.6, np.pi, 4.0, 10.0, 1.0]
+    pairs = rng.uniform(-np.array(high), high, size=(300, 5))
+    names = [axis.name for axis in statement.states.axes]
+    columns = list(pairs.T)
+    following = np.stack([statement.dynamics[name](*columns) for name in names], axis=1)
+    costs, held = statement.cost(*columns), statement.steps(*columns)
+    compared = 0
+    for row, next_state, cost, decision in zip(pairs, following, costs, held, strict=True):
+        state, reward = stepped(env, row[:4], row[4], 1, 0.99)
+        np.testing.assert_allclose(next_state, state, rtol=0, atol=1e-12)
+        assert abs(cost + reward) <= 1e-12
+        state, total = stepped(env, row[:4], row[4], 4, 0.99)
+        if decision[5] or abs(state[0]) > 1.75:
+            continue
+        turns = (decision[1] - state[1]) / (2.0 * np.pi)
+        np.testing.assert_allclose(decision[[0, 2, 3]], state[[0, 2, 3]], rtol=0, atol=1e-12)
+        assert abs(turns - np.rint(turns)) <= 1e-12
+        assert abs(decision[4] + total) <= 1e-12
+        compared += 1
+    assert compared > 100
