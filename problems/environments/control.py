@@ -10,7 +10,6 @@ step is left in the solver of constraints and a step depends on state and action
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import warnings
 from types import ModuleType, SimpleNamespace
@@ -169,8 +168,7 @@ class ControlEnvironment:
 
     def close(self) -> None:
         """Free the physics."""
-        with contextlib.suppress(Exception):
-            self.control.close()
+        self.control.close()
 
 
 class Unlimited:

@@ -17,6 +17,7 @@ from wpoflow.problems.environments.policy import GridPolicy
 from wpoflow.problems.environments.rollout import rollout
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.load import read_statement
+from wpoflow.problems.pairs import evaluate
 from wpoflow.problems.problem_file import read_problem
 
 CARTPOLE = Grid(
@@ -146,8 +147,8 @@ def test_the_gallery_states_the_same_cart_and_pole(suite: Any) -> None:
     pairs = rng.uniform(-np.array(high), high, size=(300, 5))
     names = [axis.name for axis in statement.states.axes]
     columns = list(pairs.T)
-    following = np.stack([statement.dynamics[name](*columns) for name in names], axis=1)
-    costs, held = statement.cost(*columns), statement.steps(*columns)
+    following = np.stack([evaluate(statement.dynamics[name], (300,), columns, name) for name in names], axis=1)
+    costs, held = evaluate(statement.cost, (300,), columns, "cost"), statement.steps(*columns)
     compared = 0
     for row, next_state, cost, decision in zip(pairs, following, costs, held, strict=True):
         state, reward = stepped(env, row[:4], row[4], 1, 0.99)
