@@ -28,6 +28,7 @@ from wpoflow.grids.transitions import interpolated_transition
 from wpoflow.grids.transitions.cell_integrated import hat_means
 from wpoflow.problems.environments.calls import CalledEnvironment
 from wpoflow.problems.environments.control import ControlEnvironment
+from wpoflow.problems.environments.control_models import control_step
 from wpoflow.problems.environments.discrete import (
     action_maker,
     check_labels_of,
@@ -128,7 +129,8 @@ def from_environment(
         dim, step, first_states, sampled = len(model.states), model.step, model.first_states, False
     else:
         called = CalledEnvironment(env)
-        dim, step, first_states, sampled = called.dim, called.step, called.first_states, True
+        known = control_step(env.unwrapped) if vectorised else None
+        dim, step, first_states, sampled = called.dim, known or called.step, called.first_states, True
     if states.dim != dim:
         raise ProblemError(f"environment {name}: its state has {dim} numbers, the grid of states {states.dim} axes")
     if isinstance(env, ControlEnvironment):

@@ -134,6 +134,21 @@ class ControlEnvironment:
         """(qpos, qvel)."""
         return np.concatenate([self._physics.data.qpos, self._physics.data.qvel]).astype(np.float64)
 
+    @property
+    def task(self) -> Any:
+        """What is asked of the physics: reward, first states, end."""
+        return self._task
+
+    @property
+    def physics(self) -> Any:
+        """The simulator."""
+        return self._physics
+
+    @property
+    def substeps(self) -> int:
+        """Steps of the physics in one of the environment."""
+        return int(self.control._n_sub_steps)
+
     def set_state(self, state: FloatArray) -> None:
         """Set (qpos, qvel), all else as after a reset."""
         with self._physics.reset_context():
@@ -143,7 +158,7 @@ class ControlEnvironment:
     def advance(self, action: FloatArray) -> tuple[float, bool]:
         """Reward of a step from the present state, and whether the task ends with it; no time limit is looked at."""
         self._task.before_step(action, self._physics)
-        self._physics.step(self.control._n_sub_steps)
+        self._physics.step(self.substeps)
         self._task.after_step(self._physics)
         reward = float(self._task.get_reward(self._physics))
         return reward, self._task.get_termination(self._physics) is not None

@@ -12,7 +12,9 @@ import pytest
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.problems.environments.build import from_environment
+from wpoflow.problems.environments.calls import CalledEnvironment
 from wpoflow.problems.environments.control import control_environment
+from wpoflow.problems.environments.control_models import control_step
 from wpoflow.problems.environments.policy import GridPolicy
 from wpoflow.problems.environments.rollout import rollout
 from wpoflow.problems.errors import ProblemError
@@ -58,6 +60,7 @@ def test_next_states_and_rewards_are_the_simulators(suite: Any, by_name: bool, r
         states=CARTPOLE,
         cells={"action": 3},
         repeat=repeat,
+        vectorised=by_name,
         rho=np.full(CARTPOLE.size, 1.0 / CARTPOLE.size),
     )
     assert mdp.discount == pytest.approx(0.99**repeat, rel=1e-15)
@@ -163,3 +166,52 @@ def test_the_gallery_states_the_same_cart_and_pole(suite: Any) -> None:
         assert abs(decision[4] + total) <= 1e-12
         compared += 1
     assert compared > 100
+
+
+@pytest.mark.parametrize("task", ["swingup", "balance"])
+def test_the_vectorised_cart_and_pole_is_the_simulator_also_at_the_ends_of_the_rail(suite: Any, task: str) -> None:
+    axes = list(CARTPOLE.axes)
+    axes[0] = uniform_axis("x", -1.9, 1.9, 9, "clamp")
+    states = Grid(tuple(axes))
+    common: Any = {"discount": 0.99, "temperature": 0.1, "states": states, "cells": {"action": 3}, "repeat": 2}
+    fast, called = (from_environment(f"dm_control/cartpole-{task}", vectorised=v, **common) for v in (True, False))
+    value = np.random.default_rng(3).standard_normal(states.size)
+    np.testing.assert_allclose(fast.cost, called.cost, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(fast.transition.expect(value), called.transition.expect(value), rtol=0, atol=1e-11)
+
+
+def test_only_what_the_equations_are_of_is_vectorised(suite: Any) -> None:
+    for name, known in (("swingup", True), ("balance", True), ("swingup_sparse", False), ("two_poles", False)):
+        env = control_environment(f"dm_control/cartpole-{name}")
+        assert (control_step(env.unwrapped) is not None) == known
+    heavy = suite.load("cartpole", "swingup")
+    heavy.physics.model.body_mass[2] = 0.3
+    states, actions = CARTPOLE.points[::7], np.linspace(-1.0, 1.0, len(CARTPOLE.points[::7]))[:, None]
+    env = control_environment(heavy)
+    step = control_step(env.unwrapped)
+    assert step is not None
+    for one, other in zip(step(states, actions), CalledEnvironment(env).step(states, actions), strict=True):
+        np.testing.assert_allclose(np.asarray(one, dtype=np.float64), other.astype(np.float64), rtol=0, atol=1e-12)
+
+
+def test_any_task_of_hinges_and_slides_is_called(suite: Any) -> None:
+    """Two hinges of an acrobot that turns twice; the pendulum; a point with two actions."""
+    cases: dict[str, tuple[float, ...]] = {
+        "acrobot-swingup": (np.pi, np.pi, 4.0, 4.0),
+        "pendulum-swingup": (np.pi, 4.0),
+        "point_mass-easy": (0.25, 0.25, 0.2, 0.2),
+    }
+    for name, ends in cases.items():
+        env = control_environment(f"dm_control/{name}")
+        called, domain = CalledEnvironment(env), suite.load(*name.split("-"), task_kwargs={"random": 0})
+        rng, d = np.random.default_rng(4), int(np.prod(env.action_space.shape))
+        states = rng.uniform(-np.array(ends), ends, size=(20, len(ends)))
+        actions = rng.uniform(-1.0, 1.0, size=(20, d))
+        steps = called.step(states, actions)
+        for state, action, found, reward in zip(states, actions, steps.state, steps.reward, strict=True):
+            domain.reset()
+            with domain.physics.reset_context():
+                domain.physics.set_state(state)
+            told = domain.step(action)
+            np.testing.assert_allclose(found, domain.physics.get_state(), rtol=0, atol=1e-12)
+            assert abs(reward - told.reward) <= 1e-12
