@@ -134,6 +134,7 @@ def from_environment(
     if states.dim != dim:
         raise ProblemError(f"environment {name}: its state has {dim} numbers, the grid of states {states.dim} axes")
     if isinstance(env, ControlEnvironment):
+        env.check_model()
         env.check_angles(states)
     steps = _all_pairs(repeated(step, repeat, discount), states, actions)
     law = _law(states, first_states(), smoothed=sampled) if rho is None else rho

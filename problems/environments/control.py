@@ -106,6 +106,24 @@ class ControlEnvironment:
         """The same without its time limit."""
         return Unlimited(self)
 
+    def check_model(self) -> None:
+        """Refuse a task that draws another model at every reset: its steps do not depend on state and action alone.
+
+        Raises
+        ------
+        ProblemError
+            As of point_mass-hard.
+        """
+        mujoco, found = importlib.import_module("mujoco"), []
+        for seed in (0, 1):
+            self.reset(seed=seed)
+            model = self._physics.model.ptr
+            buffer = np.zeros(mujoco.mj_sizeModel(model), dtype=np.uint8)
+            mujoco.mj_saveModel(model, None, buffer)
+            found.append(buffer)
+        if not np.array_equal(found[0], found[1]):
+            raise ProblemError(f"environment {self.spec.id}: it draws another model at every reset, not only a state")
+
     def check_angles(self, states: Grid) -> None:
         """Refuse periodic axes of what is no angle of an unlimited hinge, or of another length than 2π.
 

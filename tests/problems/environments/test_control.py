@@ -119,6 +119,8 @@ def test_what_does_not_fit_is_said(suite: Any) -> None:
         from_environment("dm_control/cartpole-swingup", **common)
     with pytest.raises(ProblemError, match="free or ball joints"):
         from_environment("dm_control/humanoid-stand", states=CARTPOLE, **common)
+    with pytest.raises(ProblemError, match="point_mass-hard: it draws another model at every reset"):
+        from_environment("dm_control/point_mass-hard", states=CARTPOLE, **common)
     axes = list(CARTPOLE.axes)
     axes[1] = uniform_axis("theta", 0.0, 6.0, 6, "periodic")
     with pytest.raises(ProblemError, match="theta is periodic with length 6; the angle of a hinge has 2 pi"):
