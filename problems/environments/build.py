@@ -1,4 +1,4 @@
-"""Grid problems of Gymnasium environments, by their own dynamics.
+"""Grid problems of environments of Gymnasium and dm_control, by their own dynamics.
 
     f(s, a) = state after one step,     c(s, a) = −reward,     pairs that terminate contribute nothing to E[V(s')]
 
