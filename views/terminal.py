@@ -145,8 +145,11 @@ def summary(run: Run) -> list[tuple[str, str]]:
 def _discount(run: Run) -> str:
     """That from decision to decision, and of which steps they are made where actions are held."""
     of_decisions = number_text(float(run.attributes.get("discount", math.nan)))
-    stated = tomllib.loads(str(run.attributes.get("problem", ""))).get("problem", {})
-    hold = stated.get("hold", 1)
+    try:
+        stated = tomllib.loads(str(run.attributes.get("problem", ""))).get("problem", {})
+        hold = stated.get("hold", 1)
+    except (tomllib.TOMLDecodeError, AttributeError):  # of a damaged file, which is told beside
+        return of_decisions
     return of_decisions if hold == 1 else f"{of_decisions} of a decision: {hold} steps of {stated['discount']:g}"
 
 
