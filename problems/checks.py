@@ -19,6 +19,7 @@ from wpoflow.problems.expressions import (
     parse_expression,
     valid_name,
 )
+from wpoflow.problems.hold import leaving_while_held, random_and_held
 from wpoflow.problems.scope import Scope
 from wpoflow.solver.records.layout import AXIS_ENDINGS, RESERVED_NAMES
 
@@ -51,6 +52,7 @@ def faults(raw: Mapping[str, Any]) -> list[Fault]:
     """Everything wrong between the tables."""
     scope, wrong = read_scope(raw)
     wrong = [*_name_faults(raw), *_size_faults(raw), *_transition_faults(raw), *_objective_faults(raw), *wrong]
+    wrong += _hold_faults(raw, scope)
     operations, reported = 0, {key for key, _ in wrong}
     for place in places(raw):
         if place.key in reported:
@@ -320,6 +322,31 @@ def _objective_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
         yield "reward", "give either [cost], which is minimised, or [reward], which is maximised, not both"
     if "cost" not in raw and "reward" not in raw:
         yield "cost", "is missing (or [reward], for what is to be maximised)"
+
+
+def _hold_faults(raw: Mapping[str, Any], scope: Scope) -> Iterator[Fault]:
+    """What actions cannot be held with: chance, and ends that may move meanwhile."""
+    hold = _table(raw, "problem").get("hold")
+    if not isinstance(hold, int) or isinstance(hold, bool) or hold <= 1:
+        return
+    random = [f"noise.{name}" for name, value in _table(raw, "noise").items() if not _constant(value, scope, 0.0)]
+    random += [f"shock.{name}" for name in _table(raw, "shock")] + ["outcomes"][: len(_outcomes(raw))]
+    if random:
+        yield "problem.hold", random_and_held(hold, random[0])
+    for name in _table(raw, "action"):
+        if not all(_constant(end, scope) for end in _feasible(raw, name)):
+            yield "problem.hold", leaving_while_held(hold, name)
+
+
+def _constant(value: object, scope: Scope, number: float | None = None) -> bool:
+    """Whether an expression depends on no axis, and is this number if one is given."""
+    try:
+        expression = parse_expression(_text(value) or "0", [*scope.constants, *scope.definitions], scope.labels)
+        if scope.variables(expression):
+            return False
+        return number is None or constant_value(expression, scope) == number
+    except ExpressionError:
+        return False
 
 
 def _transition_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:

@@ -30,7 +30,7 @@ from wpoflow.problems.expressions import Expression
 from wpoflow.problems.scope import Scope
 from wpoflow.solver.storage.atomic import writing
 
-_HEADER = '"""Written by wpoflow from the expressions of one problem; safe to delete."""\n\nimport numpy as np\n'
+HEADER = '"""Written by wpoflow from the expressions of one problem; safe to delete."""\n\nimport numpy as np\n'
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class ArrayFunction:
         """The compiled loop, of the arrays at the positions and of where to write; None for a constant."""
         if self.constant is not None:
             return None
-        loop: Callable[..., None] = getattr(_module(self.source), self.name)
+        loop: Callable[..., None] = getattr(module_of(self.source), self.name)
         return wpoflow.core.compile.kernel(fused=False)(loop)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def compile_expressions(
     -------
     dict of str to ArrayFunction
     """
-    parts, plans = [_HEADER], []
+    parts, plans = [HEADER], []
     for number, (key, (expression, arguments)) in enumerate(wanted.items()):
         used = scope.variables(expression)
         names = [name for name in arguments if name in used]
@@ -103,7 +103,7 @@ def compile_expressions(
     return {
         key: ArrayFunction(positions, None, source, name)
         if positions
-        else ArrayFunction((), _evaluate(getattr(_module(source), name)))
+        else ArrayFunction((), _evaluate(getattr(module_of(source), name)))
         for key, name, positions in plans
     }
 
@@ -115,7 +115,7 @@ def _evaluate(fill: Callable[[FloatArray], None]) -> float:
     return float(out[0])
 
 
-def _module(source: str) -> types.ModuleType:
+def module_of(source: str) -> types.ModuleType:
     """The generated source as a module; registered, because numba's cache looks modules up by name."""
     digest = hashlib.sha256(source.encode()).hexdigest()[:24]
     name = f"wpoflow.problems.generated_{digest}"

@@ -13,9 +13,12 @@ from wpoflow.grids.grid import Grid
 from wpoflow.grids.markov_chains import rouwenhorst, tauchen
 from wpoflow.problems.checks import axis_names, places, read_expression, read_scope
 from wpoflow.problems.errors import ProblemError
+from wpoflow.problems.expressions import Expression
 from wpoflow.problems.generated import compile_expressions
+from wpoflow.problems.held_source import HeldFunction, held_function
 from wpoflow.problems.memory import refuse_if_too_large
 from wpoflow.problems.problem_file import ProblemFile, parse_problem, read_problem
+from wpoflow.problems.scope import Scope
 from wpoflow.problems.statement import Outcome, Statement, Value, build
 from wpoflow.problems.tables import ActionAxis, ShockTable
 from wpoflow.solver.mdp import GridMDP
@@ -119,6 +122,28 @@ def read_statement(problem: ProblemFile) -> Statement:
             if axis.feasible is not None
         },
         title=problem.title,
+        hold=tables.problem.hold,
+        held=_held(problem, states, actions, scope, wanted) if tables.problem.hold > 1 else None,
+    )
+
+
+def _held(
+    problem: ProblemFile, states: Grid, actions: Grid, scope: Scope, wanted: Mapping[str, tuple[Expression, Any]]
+) -> HeldFunction:
+    """The steps of a decision as one compiled function."""
+    tables = problem.tables
+    kind = "reward" if tables.reward is not None else "cost"
+    terminal = (wanted.get(key, (None, ()))[0] for key in (f"{kind}.terminal_set", f"{kind}.terminal_{kind}"))
+    return held_function(
+        scope,
+        states.axes,
+        [axis.name for axis in actions.axes],
+        {name: wanted[f"dynamics.{name}"][0] for name in tables.dynamics},
+        wanted[f"{kind}.running"][0],
+        *terminal,
+        sign=-1.0 if kind == "reward" else 1.0,
+        discount=tables.problem.discount,
+        hold=tables.problem.hold,
     )
 
 

@@ -87,7 +87,7 @@ def estimate(statement: Statement, asked: FlowTable) -> Estimate:
     plan = statement.plan
     n_states, entries = plan.n_states, row_entries(statement)
     held, work = smoothing_size(statement)
-    linear_solver = choose_linear_solver(n_states, int(n_states * entries + work), statement.discount)
+    linear_solver = choose_linear_solver(n_states, int(n_states * entries + work), statement.decision_discount)
     used, controlled = scheme_class(scheme), int(asked.step is None)
     arrays = used.pair_arrays[controlled] + kind.logarithmic * used.log_arrays[controlled]
     arrays += ANNEALED_ARRAYS * (asked.anneal is not None)
@@ -190,7 +190,7 @@ def row_entries(statement: Statement) -> float:
             axis.points[index] for axis, index in zip(states.axes, np.unravel_index(state, plan.states), strict=True)
         ]
         touched: set[int] = set()
-        for outcome in statement.branches:
+        for outcome in statement.decisions:
             nodes = np.zeros((1, actions.size), dtype=np.int64)
             for axis in states.axes:
                 mean = _at(outcome.dynamics[axis.name], [*state_at, *action_at], actions.size)

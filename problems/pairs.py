@@ -37,6 +37,13 @@ class Pairs:
         self.refuse(out, ~np.isfinite(out), what, start)
         return out
 
+    def steps(self, held: Callable[..., FloatArray], start: int, stop: int) -> FloatArray:
+        """Steps of decisions (:mod:`problems.held`) at the states start ... stop - 1, (stop - start, A, dim + 2)."""
+        shape = (stop - start, self.actions.size)
+        coordinates = [np.broadcast_to(column[start:stop, None], shape) for column in self.states.points.T]
+        coordinates += [np.broadcast_to(column, shape) for column in self.actions.points.T]
+        return held(*coordinates)
+
     def refuse(self, values: FloatArray, wrong: BoolArray, what: str, start: int) -> None:
         """Raise ValueError naming the first wrong pair, if any is."""
         if not wrong.any():

@@ -57,7 +57,7 @@ class Scope:
 
     def source(self, name: str, expression: Expression, variables: Sequence[str]) -> str:
         """Python source of ``name(v_first, ..., out)``: fills ``out`` element by element."""
-        writer = _Writer(self)
+        writer = Writer(self)
         for known in self.definitions_used(expression):
             writer.known[known] = writer.value(self.definitions[known].tree)
         result = writer.number(expression.tree)
@@ -84,7 +84,7 @@ class _Operand(NamedTuple):
     unknown: str = ""
 
 
-class _Writer:
+class Writer:
     """Writes a tree as straight-line code; each definition is computed once.
 
     Every operand is a name or a literal, so nothing is evaluated twice and the length of the code
@@ -92,13 +92,13 @@ class _Writer:
     floats, so that machine code and plain Python agree on types.
     """
 
-    def __init__(self, scope: Scope) -> None:
-        self.scope = scope
+    def __init__(self, scope: Scope, prefix: str = "t") -> None:
+        self.scope, self.prefix = scope, prefix
         self.lines: list[str] = []
         self.known: dict[str, _Operand] = {}
 
     def _assign(self, code: str) -> str:
-        name = f"t{len(self.lines)}"
+        name = f"{self.prefix}{len(self.lines)}"
         self.lines.append(f"{name} = {code}")
         return name
 
@@ -176,9 +176,13 @@ class _Writer:
         if name in constants:
             operand = _Operand(f"np.float64({float(constants[name])!r})")
         else:
-            operand = self._number(f"v_{name}[i]")
+            operand = self._number(self.variable(name))
         self.known[name] = operand
         return operand
+
+    def variable(self, name: str) -> str:
+        """Where the value of a variable is."""
+        return f"v_{name}[i]"
 
     def _call(self, name: str, arguments: Sequence[ast.expr]) -> _Operand:
         if name == "where":

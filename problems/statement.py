@@ -40,14 +40,21 @@ from wpoflow.grids.transitions import (
 )
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
 from wpoflow.problems.gaussian_start import initial_gaussians
+from wpoflow.problems.held import Held, composed, held_transition
+from wpoflow.problems.hold import check_hold
 from wpoflow.problems.pairs import LARGEST_NOISE, LEAST_NOISE, Pairs, evaluate
 from wpoflow.problems.pairs import Value as Value
 from wpoflow.problems.plan import HERMITE_NODES, Plan, transition_kind
+from wpoflow.problems.terminal_set import depended_on, state_set
 from wpoflow.solver.mdp import GridMDP, check_boundaries
 
 
 def _coordinate(number: int, *coordinates: FloatArray) -> FloatArray:
     return coordinates[number]
+
+
+def _reached(steps: Held, number: int, *coordinates: FloatArray) -> FloatArray:
+    return steps(*coordinates)[..., number]
 
 
 @briefly
@@ -102,6 +109,10 @@ class Statement:
     feasible : mapping of str to pairs of numbers or functions of (states..., actions...)
         By action, the two ends between which it is feasible, where an action axis is its share of the way between
         them: what all other functions make of the share. They are refused where the upper is below the lower.
+    hold : int
+        How many steps, of the discount each, a decision takes by one action (:mod:`problems.held`). Without noise only.
+    held : function of (states..., actions...), optional
+        The steps of a decision by one function, as `problems.held.composed` makes them.
     rewards : bool
         Whether cost and terminal_cost are minus rewards; it changes no number.
     reward, terminal_reward
@@ -110,8 +121,8 @@ class Statement:
     Raises
     ------
     ValueError
-        Dynamics or noise for other names than the state axes, both dynamics and outcomes, both a cost and a reward, or
-        an axis with a boundary of the other kind.
+        Dynamics or noise for other names than the state axes, both dynamics and outcomes, both a cost and a reward,
+        an axis with a boundary of the other kind, or a ``hold`` with what actions cannot be held with.
     """
 
     actions: Grid
@@ -132,6 +143,8 @@ class Statement:
     rewards: bool = False
     policy_mean: Value | Mapping[str, Value] | None = None
     policy_covariance: Value | Mapping[str, Value] | None = None
+    hold: int = 1
+    held: Held | None = None
 
     def __post_init__(self) -> None:
         if not self.actions.dim:
@@ -148,6 +161,8 @@ class Statement:
         if self.policy_mean is not None and self.policy_density != 1.0:
             raise ValueError("give either policy_density, or policy_mean and policy_covariance, not both")
         names = [axis.name for axis in self.states.axes if axis.boundary != SHOCK]
+        shocks = [axis.name for axis in self.states.axes if axis.boundary == SHOCK]
+        check_hold(self.hold, self.noise, bool(self.outcomes), shocks, self.feasible)
         for outcome in self._stated:
             unknown = sorted((set(outcome.dynamics) | set(outcome.noise)) - set(names))
             missing = [name for name in names if name not in outcome.dynamics]
@@ -167,6 +182,28 @@ class Statement:
         axes = enumerate(self.states.axes)
         present = {axis.name: partial(_coordinate, j) for j, axis in axes if axis.boundary == SHOCK}
         return [replace(outcome, dynamics={**outcome.dynamics, **present}) for outcome in self._stated]
+
+    @property
+    def steps(self) -> Held:
+        """The steps of a decision."""
+        if self.held is not None:
+            return self.held
+        return composed(
+            self.states.axes, self.dynamics, self.cost, self.terminal_set, self.terminal_cost, self.discount, self.hold
+        )
+
+    @property
+    def decisions(self) -> Sequence[Outcome]:
+        """The branches of a decision: those of its one step, or where its steps end."""
+        if self.hold == 1:
+            return self.branches
+        axes = enumerate(self.states.axes)
+        return [Outcome(1.0, {axis.name: partial(_reached, self.steps, j) for j, axis in axes})]
+
+    @property
+    def decision_discount(self) -> float:
+        """Discount factor from decision to decision."""
+        return self.discount if self.hold == 1 else float(self.discount**self.hold)
 
     @property
     def plan(self) -> Plan:
@@ -219,12 +256,8 @@ def build(statement: Statement, communicator: Communicator | None = None) -> Gri
     pairs = Pairs(statement.states, statement.actions, slab)
     for name, ends in statement.feasible.items():
         pairs.check_ends(name, ends)
-    terminal = None if statement.terminal_set is None else _state_set(statement.terminal_set, statement.states)
-    transition = _transition(statement, pairs, terminal)
-    cost = pairs.table(statement.cost, "cost")
-    if statement.terminal_cost is not None:
-        with _named("terminal_cost"), np.errstate(over="ignore", invalid="ignore"):  # `GridMDP` refuses what comes out
-            cost += statement.discount * transition.terminal_expectation(_function(statement.terminal_cost))
+    terminal = None if statement.terminal_set is None else state_set(statement.terminal_set, statement.states)
+    transition, cost = _decided(statement, pairs, terminal)
     transition = spread_over(transition, slab)
     outside = states_outside(statement.states, terminal)
     with _named("reference potential"):
@@ -235,7 +268,7 @@ def build(statement: Statement, communicator: Communicator | None = None) -> Gri
     return GridMDP(
         states=statement.states,
         actions=statement.actions,
-        discount=statement.discount,
+        discount=statement.decision_discount,
         temperature=statement.temperature,
         cost=cost,
         transition=transition,
@@ -243,25 +276,24 @@ def build(statement: Statement, communicator: Communicator | None = None) -> Gri
         rho=_initial_law(statement, outside),
         initial_policy=_initial_policy(statement, slab) if gaussians is None else gaussians.policy,
         initial_gaussians=None if gaussians is None else (gaussians.mean, gaussians.covariance),
-        counted=outside if terminal is None else _depended_on(transition, outside, slab),
+        counted=outside if terminal is None else depended_on(transition, outside, slab),
         title=statement.title,
         rewards=statement.rewards,
     )
 
 
-def _depended_on(transition: Transition, outside: BoolArray, slab: Slab) -> BoolArray:
-    """State points outside the terminal set, and those inside that interpolation at next states outside leans on.
-
-    The values of the former depend on the latter, whose suboptimality must not be left out of suprema.
-    """
-    uniform = np.full((slab.rows, transition.n_actions), 1.0 / transition.n_actions)
-    law = transition.under(uniform)
-    found = outside.copy()
-    while True:
-        entered = found | (law.rmatvec(found.astype(np.float64)) > 0.0)
-        if np.array_equal(entered, found):
-            return found
-        found = entered
+def _decided(
+    statement: Statement, pairs: Pairs, terminal: Callable[..., BoolArray] | None
+) -> tuple[Transition, FloatArray]:
+    """Transition and cost of the decisions, what ending costs included."""
+    if statement.hold > 1:
+        return held_transition(statement.steps, pairs, terminal)
+    transition = _transition(statement, pairs, terminal)
+    cost = pairs.table(statement.cost, "cost")
+    if statement.terminal_cost is not None:
+        with _named("terminal_cost"), np.errstate(over="ignore", invalid="ignore"):  # `GridMDP` refuses what comes out
+            cost += statement.discount * transition.terminal_expectation(_function(statement.terminal_cost))
+    return transition, cost
 
 
 def _transition(statement: Statement, pairs: Pairs, terminal: Callable[..., BoolArray] | None) -> Transition:
@@ -336,23 +368,6 @@ def _initial_policy(statement: Statement, slab: Slab) -> FloatArray:
 
 def _function(value: Value) -> Callable[..., FloatArray]:
     return lambda *coordinates: evaluate(value, np.shape(coordinates[0]), coordinates, "the function")
-
-
-def _state_set(value: Value, states: Grid) -> Callable[..., BoolArray]:
-    """Whether states lie in the set; refuses what is neither true nor false there, as a comparison with nan."""
-    inside = _function(value)
-
-    def judged(*coordinates: FloatArray) -> BoolArray:
-        found = inside(*coordinates)
-        if np.isnan(found).any():
-            first = tuple(np.argwhere(np.isnan(found))[0])
-            places = zip(states.axes, np.broadcast_arrays(*coordinates), strict=True)
-            raise ValueError(
-                f"terminal_set is nan at {', '.join(f'{axis.name} = {place[first]:.6g}' for axis, place in places)}"
-            )
-        return np.asarray(found != 0.0)
-
-    return judged
 
 
 @contextmanager

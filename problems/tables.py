@@ -22,6 +22,7 @@ from pydantic import (
 
 from wpoflow.core.text import one_line
 from wpoflow.grids.labels import check_label, check_labels, check_units
+from wpoflow.problems.hold import MOST_STEPS
 from wpoflow.solver.records.flow_table import FlowTable, Positive, Table
 from wpoflow.solver.records.settings import RecordTable, check_rows
 
@@ -49,6 +50,7 @@ class ProblemTable(Table):
     title: str = ""
     discount: Annotated[float, Field(gt=0.0, lt=1.0)]
     temperature: Positive
+    hold: Annotated[int, Field(ge=1, le=MOST_STEPS)] = 1
 
 
 def _graded(spacing: object) -> object:

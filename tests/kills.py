@@ -29,6 +29,18 @@ from wpoflow.solver.storage.writer import open_run
 CASES: dict[str, list[str]] = {
     "bandit": ["--cells", "a=48", "--until", "time=3"],
     "bandit exponential": ["--cells", "a=48", "--until", "time=3", "--scheme", "exponential"],
+    "cartpole_swingup": [
+        "--cells",
+        "x=3",
+        "--cells",
+        "theta=5",
+        "--cells",
+        "v=3",
+        "--cells",
+        "omega=3",
+        "--until",
+        "time=9",
+    ],
     "double_integrator": ["--cells", "x=9", "--cells", "v=9", "--cells", "u=11", "--until", "time=2"],
     "grid_world": ["--until", "time=20"],
     "inventory": ["--cells", "stock=16", "--cells", "order=12", "--until", "time=2"],

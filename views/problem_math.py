@@ -128,6 +128,9 @@ class _Statement:
             row(symbol("temperature"), operator("="), number(numbers.temperature)),
         )
         shown = [Equation("discount and temperature", both)]
+        if numbers.hold > 1:
+            held = row("<mi>h</mi>", operator("="), number(numbers.hold))
+            shown.append(Equation("steps of a decision, by one action; γ is the discount of a step", (held,)))
         if self.tables.constants:
             pieces = [row(self.symbol(name), operator("="), number(v)) for name, v in self.tables.constants.items()]
             shown.append(Equation("constants", (*(row(piece, operator(",")) for piece in pieces[:-1]), pieces[-1])))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -113,7 +114,7 @@ def summary(run: Run) -> list[tuple[str, str]]:
     rows = [
         ("title", one_line(run.title, 200) or "(none)"),
         *grid_rows(run),
-        ("discount", number_text(float(attributes.get("discount", math.nan)))),
+        ("discount", _discount(run)),
         ("temperature", _temperature(run)),
         ("transition", str(attributes.get("transition", "unknown"))),
     ]
@@ -139,6 +140,17 @@ def summary(run: Run) -> list[tuple[str, str]]:
     short = ", goal not reached" if attributes.get("reached_goal") == 0 else ""
     rows += [("status", f"{run.status}{short}"), ("stopped", run.stop_reason)]
     return rows
+
+
+def _discount(run: Run) -> str:
+    """That from decision to decision, and of which steps they are made where actions are held."""
+    of_decisions = number_text(float(run.attributes.get("discount", math.nan)))
+    try:
+        stated = tomllib.loads(str(run.attributes.get("problem", ""))).get("problem", {})
+        hold = stated.get("hold", 1)
+    except (tomllib.TOMLDecodeError, AttributeError):  # of a damaged file, which is told beside
+        return of_decisions
+    return of_decisions if hold == 1 else f"{of_decisions} of a decision: {hold} steps of {stated['discount']:g}"
 
 
 def _temperature(run: Run) -> str:

@@ -315,7 +315,7 @@ def movie(**arguments: Any) -> None:
 
 @cli.command()
 @run_file
-@click.option("--env", "environment", required=True, metavar="ID", help="Gymnasium environment, as in Pendulum-v1.")
+@click.option("--env", "environment", required=True, metavar="ID", help="As Pendulum-v1, or dm_control/DOMAIN-TASK.")
 @click.option(
     "--episodes", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N", help="Number of episodes."
 )
@@ -337,11 +337,20 @@ def movie(**arguments: Any) -> None:
     type=Choice(["flow", "optimum"]),
     help="The last policy of the flow, or the soft optimum. Default flow, if the file has one.",
 )
+@click.option(
+    "--hold",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Steps that an action is held for; by default the policy is asked at every step, however it was solved for.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, all returns included.")
 def rollout(**arguments: Any) -> None:
-    """Play a stored policy in a Gymnasium environment and report its returns.
+    """Play a stored policy in an environment of Gymnasium or dm_control and report its returns.
 
-    RUN.h5 is a file of `wpoflow run` or `wpoflow optimum`.  Needs Gymnasium: pip install "wpoflow[rl]".
+    RUN.h5 is a file of `wpoflow run` or `wpoflow optimum`.  Needs Gymnasium: pip install "wpoflow[rl]"; of dm_control
+    pip install "wpoflow[control]".
     """
     _call("rollout", **arguments)
 

@@ -1,4 +1,4 @@
-"""Grid problems of Gymnasium environments, by their own dynamics.
+"""Grid problems of environments of Gymnasium and dm_control, by their own dynamics.
 
     f(s, a) = state after one step,     c(s, a) = −reward,     pairs that terminate contribute nothing to E[V(s')]
 
@@ -12,7 +12,7 @@ Finitely many actions are labels.  With finitely many states as well the problem
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,8 @@ from wpoflow.grids.masses import potential_masses
 from wpoflow.grids.transitions import interpolated_transition
 from wpoflow.grids.transitions.cell_integrated import hat_means
 from wpoflow.problems.environments.calls import CalledEnvironment
+from wpoflow.problems.environments.control import ControlEnvironment
+from wpoflow.problems.environments.control_models import control_step
 from wpoflow.problems.environments.discrete import (
     action_maker,
     check_labels_of,
@@ -40,14 +42,13 @@ from wpoflow.problems.environments.discrete import (
 )
 from wpoflow.problems.environments.gym import action_box, gymnasium, make_environment, name_of
 from wpoflow.problems.environments.hats import hat_weights
-from wpoflow.problems.environments.models import Box, Steps, known_model
+from wpoflow.problems.environments.models import Box, Step, Steps, known_model, repeated
 from wpoflow.problems.errors import ProblemError
+from wpoflow.problems.hold import check_steps
 from wpoflow.problems.tabular import numbered_states
 from wpoflow.solver.mdp import GridMDP
 
 STATE_CELLS, ACTION_CELLS = 101, 21
-
-Step = Callable[[FloatArray, FloatArray], Steps]
 
 
 @underflow_to_zero
@@ -61,16 +62,18 @@ def from_environment(
     actions: Grid | None = None,
     vectorised: bool = True,
     rho: FloatArray | None = None,
+    repeat: int = 1,
 ) -> GridMDP:
-    """The grid problem of a Gymnasium environment.
+    """The grid problem of a Gymnasium environment, or of one of dm_control.
 
     Parameters
     ----------
-    environment : str or gymnasium.Env
-        An id, as in ``"Pendulum-v1"``, or an environment.  What its wrappers change is not seen: the grid problem is
-        that of the unwrapped environment, in its own units.
+    environment : str, gymnasium.Env or dm_control.rl.control.Environment
+        An id, as in ``"Pendulum-v1"`` or ``"dm_control/cartpole-swingup"``, or an environment.  What its wrappers
+        change is not seen: the grid problem is that of the unwrapped environment, in its own units.  The state of one
+        of dm_control is (qpos, qvel); the angle of a hinge without limits is best an axis that is periodic.
     discount, temperature : float
-        gamma in (0, 1), tau > 0.
+        gamma in (0, 1), of a step of the environment; tau > 0, of a decision.
     cells : mapping of axis name to int, optional
         Numbers of cells of the axes that are not given as grids.  Axes of Pendulum-v1: theta, speed, torque; of
         MountainCarContinuous-v0: position, velocity, force; by default 101 cells for a state and 21 for an action.
@@ -84,6 +87,9 @@ def from_environment(
         False calls the environment at every pair even where its model is known.
     rho : array (S,), optional
         Law of the first state, instead of that of the environment's first states.
+    repeat : int, optional
+        Held actions: a decision takes so many steps of the environment, all by one action.  Rewards are summed with
+        powers of the discount, and the discount of the problem is its power.  No grid is looked at between the steps.
 
     Returns
     -------
@@ -97,17 +103,18 @@ def from_environment(
     ProblemError
         No such environment, actions that are neither a bounded box nor finitely many, neither a table nor a settable
         state, a state grid that is missing or of another dimension, an environment without a table that is random, or
-        an unknown axis in ``cells``.
+        an unknown axis in ``cells``, or ``repeat`` of a table of random outcomes.
     ValueError
         A next state or reward that is not finite, or a number out of range; named.
     ImportError
-        Gymnasium is not installed.
+        Gymnasium, or dm_control, is not installed.
     """
     check_mapping("cells", cells, "{'theta': 64}")
+    check_steps("repeat", repeat)
     env = make_environment(environment)
     if is_discrete(env.action_space):
         _sizes(name_of(env), (), (), cells or {})
-        return _of_labels(env, discount, temperature, states, actions, rho)
+        return _of_labels(env, discount, temperature, states, actions, rho, repeat)
     space, name, model = action_box(env), name_of(env), known_model(env)
     if states is None and model is None:
         raise ProblemError(f"environment {name}: the grid of its states is needed, states=Grid(...)")
@@ -123,12 +130,16 @@ def from_environment(
         dim, step, first_states, sampled = len(model.states), model.step, model.first_states, False
     else:
         called = CalledEnvironment(env)
-        dim, step, first_states, sampled = called.dim, called.step, called.first_states, True
+        known = control_step(env.unwrapped) if vectorised else None
+        dim, step, first_states, sampled = called.dim, known or called.step, called.first_states, True
     if states.dim != dim:
         raise ProblemError(f"environment {name}: its state has {dim} numbers, the grid of states {states.dim} axes")
-    steps = _all_pairs(step, states, actions)
+    if isinstance(env, ControlEnvironment):
+        env.check_model()
+        env.check_angles(states)
+    steps = _all_pairs(repeated(step, repeat, discount), states, actions)
     law = _law(states, first_states(), smoothed=sampled) if rho is None else rho
-    return _interpolated(name, steps, states, actions, discount, temperature, law)
+    return _interpolated(name, steps, states, actions, discount**repeat, temperature, law)
 
 
 def _interpolated(
@@ -153,28 +164,39 @@ def _interpolated(
 
 
 def _of_labels(
-    env: Any, discount: float, temperature: float, states: Grid | None, actions: Grid | None, rho: FloatArray | None
+    env: Any,
+    discount: float,
+    temperature: float,
+    states: Grid | None,
+    actions: Grid | None,
+    rho: FloatArray | None,
+    repeat: int,
 ) -> GridMDP:
     """The grid problem of an environment of finitely many actions."""
     name, finite = name_of(env), isinstance(env.observation_space, gymnasium().spaces.Discrete)
     actions = label_grid(env) if actions is None else actions
     check_labels_of(env, actions)
     if hasattr(env.unwrapped, "P"):
+        if repeat > 1:
+            raise ProblemError(
+                f"environment {name}: repeat = {repeat}, but its table is of the outcomes of single steps"
+            )
         return table_problem(env, discount=discount, temperature=temperature, states=states, actions=actions, rho=rho)
     if states is None and not finite:
         raise ProblemError(f"environment {name}: the grid of its states is needed, states=Grid(...)")
     called = CalledEnvironment(env, action_maker(env))
+    step, discount_of_decision = repeated(called.step, repeat, discount), discount**repeat
     if not finite:
         assert states is not None
         if states.dim != called.dim:
             raise ProblemError(
                 f"environment {name}: its state has {called.dim} numbers, the grid of states {states.dim} axes"
             )
-        steps = _all_pairs(called.step, states, actions)
+        steps = _all_pairs(step, states, actions)
         law = _law(states, called.first_states(), smoothed=True) if rho is None else rho
-        return _interpolated(name, steps, states, actions, discount, temperature, law)
+        return _interpolated(name, steps, states, actions, discount_of_decision, temperature, law)
     grid = states_of_table(env, states)
-    steps = _all_pairs(called.step, numbered_states(grid.size), actions)
+    steps = _all_pairs(step, numbered_states(grid.size), actions)
     law = frequencies(env, grid.size) if rho is None else rho
     return finite_problem(
         name,
@@ -184,7 +206,7 @@ def _of_labels(
         law,
         grid,
         actions,
-        discount,
+        discount_of_decision,
         temperature,
     )
 

@@ -28,7 +28,7 @@ def gymnasium() -> ModuleType:
 
 
 def make_environment(environment: Any) -> Any:
-    """An environment from its id; one that is made already is taken as it is.
+    """An environment from its id; one that is made already is taken as it is, those of dm_control as Gymnasium's.
 
     Raises
     ------
@@ -37,6 +37,9 @@ def make_environment(environment: Any) -> Any:
     ImportError
         Gymnasium, or a package that the environment needs, is not installed.
     """
+    control = importlib.import_module("wpoflow.problems.environments.control")  # which needs this module
+    if control.names_control(environment):
+        return control.control_environment(environment)
     gym = gymnasium()
     if not isinstance(environment, str):
         return environment

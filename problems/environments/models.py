@@ -39,6 +39,10 @@ class Steps(NamedTuple):
     terminated: BoolArray
 
 
+Step = Callable[[FloatArray, FloatArray], Steps]
+"""Steps from states (n, dim) by actions (n, d)."""
+
+
 class Box(NamedTuple):
     """An axis without its cells."""
 
@@ -72,6 +76,26 @@ class EnvironmentModel:
     state_of: Callable[[FloatArray], FloatArray]
     first_states: Callable[[], FloatArray]
     goal: bool
+
+
+def repeated(step: Step, repeat: int, discount: float) -> Step:
+    """So many steps by one action, their rewards summed with powers of the discount; what terminates stops there."""
+    if repeat == 1:
+        return step
+
+    def steps(states: FloatArray, actions: FloatArray) -> Steps:
+        found = Steps(states.copy(), np.zeros(len(states)), np.zeros(len(states), dtype=np.bool_))
+        going, weight = np.arange(len(states)), 1.0
+        for _ in range(repeat):
+            one = step(found.state[going], actions[going])
+            found.state[going], found.terminated[going] = one.state, one.terminated
+            found.reward[going] += weight * one.reward
+            going, weight = going[~one.terminated], weight * discount
+            if not going.size:
+                break
+        return found
+
+    return steps
 
 
 def known_model(env: Any) -> EnvironmentModel | None:

@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from wpoflow.core.arrays import BoolArray, FloatArray, IntArray, underflow_to_zero
+from wpoflow.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, underflow_to_zero
 from wpoflow.core.brief import briefly
 from wpoflow.problems.environments.gym import make_environment, name_of
 from wpoflow.problems.environments.models import known_model
 from wpoflow.problems.environments.policy import GridPolicy
 from wpoflow.problems.errors import ProblemError
+from wpoflow.problems.hold import check_steps
 
 BLOCK = 100
 
@@ -86,6 +87,7 @@ def rollout(
     seed: int = 0,
     observe: Callable[[FloatArray], FloatArray] | None = None,
     progress: Callable[[int], None] | None = None,
+    hold: int = 1,
 ) -> Rollout:
     """Play a policy in an environment.
 
@@ -101,16 +103,22 @@ def rollout(
         As in `GridPolicy.for_environment`.
     progress : callable, optional
         Called with the number of episodes done, after each block.
+    hold : int, optional
+        Steps of the environment that an action is held for.  By default the policy is asked at every step, also where
+        it was solved for with held actions.
 
     Raises
     ------
     ProblemError
         No such environment, one without a time limit, or one that does not fit the policy.
+    ValueError
+        A number of episodes or of steps, or a seed, that is none.
     ImportError
         Gymnasium is not installed.
     """
     if episodes < 1 or seed < 0:
         raise ValueError(f"episodes = {episodes} must be positive, seed = {seed} not negative")
+    check_steps("hold", hold)
     first = _made(environment)
     acting = policy.for_environment(first, observe)
     model = known_model(first)
@@ -120,7 +128,7 @@ def rollout(
     for start in range(0, episodes, BLOCK):
         block = np.arange(start, min(start + BLOCK, episodes))
         envs += [_made(environment) for _ in range(len(block) - len(envs))]
-        returns[block], steps[block], terminated[block] = _play(acting, envs[: len(block)], block + seed)
+        returns[block], steps[block], terminated[block] = _play(acting, envs[: len(block)], block + seed, hold)
         if progress is not None:
             progress(int(block[-1]) + 1)
     for env in envs:
@@ -136,18 +144,23 @@ def _made(environment: str | Callable[[], Any]) -> Any:
     return env
 
 
-def _play(policy: GridPolicy, envs: list[Any], seeds: IntArray) -> tuple[FloatArray, IntArray, BoolArray]:
+def _play(policy: GridPolicy, envs: list[Any], seeds: IntArray, hold: int) -> tuple[FloatArray, IntArray, BoolArray]:
     """Returns, numbers of steps and terminations of one episode in each environment."""
     n = len(envs)
     returns, steps, ended = np.zeros(n), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.bool_)
     observations = np.stack([np.ravel(env.reset(seed=int(k))[0]) for env, k in zip(envs, seeds, strict=True)])
     draws = [np.random.default_rng([int(k)]) for k in seeds]
-    alive = np.arange(n)
+    alive, made = np.arange(n), 0
+    actions: AnyArray = np.empty(n)
     while alive.size:
-        levels = np.stack([draws[i].random(policy.draws) for i in alive]) if policy.mode == "sampled" else None
-        actions = policy.batch(observations[alive], levels)
+        if made % hold == 0:
+            levels = np.stack([draws[i].random(policy.draws) for i in alive]) if policy.mode == "sampled" else None
+            asked = policy.batch(observations[alive], levels)
+            actions = np.empty((n, *asked.shape[1:]), asked.dtype)
+            actions[alive] = asked
+        made += 1
         playing = []
-        for i, action in zip(alive, actions, strict=True):
+        for i, action in zip(alive, actions[alive], strict=True):
             taken = action if policy.low is None else np.asarray(action)  # a Box has arrays, of no axes even
             observation, reward, terminated, truncated, _ = envs[i].step(taken)
             observations[i] = np.ravel(observation)

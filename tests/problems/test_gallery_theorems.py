@@ -20,6 +20,7 @@ from wpoflow.solver.runs.evolve import evolve
 
 CELLS = {
     "bandit": {"a": 200},
+    "cartpole_swingup": {"x": 3, "theta": 5, "v": 3, "omega": 3, "u": 4},
     "lqr": {"x": 40, "u": 40},
     "double_integrator": {"x": 13, "v": 13, "u": 15},
     "torus": {"s": 40, "a": 40},

@@ -37,7 +37,7 @@ def test_source_is_kept_once_and_whole(folder: Path) -> None:
 
 
 def test_what_lies_in_the_cache_is_never_executed(folder: Path) -> None:
-    source = generated._HEADER + "\n\n" + Scope().source("f0", parse_expression("x + 20.5", ["x"]), ["x"])
+    source = generated.HEADER + "\n\n" + Scope().source("f0", parse_expression("x + 20.5", ["x"]), ["x"])
     assert value("x + 20.5") == 22.5
     (path,) = folder.iterdir()
     assert path.read_text() == source

@@ -64,6 +64,7 @@ FOLLOWED: list[tuple[str, str, dict[str, Any]]] = [
 LINKS = 6
 CELLS: dict[str, dict[str, int]] = {
     "bandit": {"a": 48},
+    "cartpole_swingup": {"x": 2, "theta": 4, "v": 2, "omega": 2},
     "double_integrator": {"x": 8, "v": 8, "u": 10},
     "grid_world": {},
     "inventory": {"stock": 16, "order": 12},

@@ -37,6 +37,10 @@ def test_a_rollout_of_a_file(call: Call, kind: str) -> None:
     assert f"mean return  {found['mean']:.6g} +- " in out
     assert "3, seeds 7 to 9, 600 steps" in out
     assert "failed" not in out
+    assert found["hold"] == 1
+    held = json.loads(call("rollout", *options, "--hold", "4", "--json")[1])
+    assert (held["hold"], held["steps"]) == (4, 600)
+    assert held["returns"] != expected
     if kind == "run":
         assert "flow at time 1 of p.h5" in out
         best = json.loads(call("rollout", *options, "--policy", "optimum", "--json")[1])
@@ -62,6 +66,7 @@ def test_failed_episodes_are_counted(call: Call) -> None:
         (["--env", "Pendulum-v1"], 2, "its state has 2 numbers, the policy 1 state axes (x)"),
         (["--env", "Pendulum-v1", "--mode", "greedy"], 2, "'median', 'mean', 'mode', 'sampled'"),
         (["--env", "Pendulum-v1", "--episodes", "0"], 2, "--episodes"),
+        (["--env", "Pendulum-v1", "--hold", "0"], 2, "--hold"),
         ([], 2, "--env"),
     ],
 )

@@ -16,6 +16,7 @@ from wpoflow.views.terminal import bytes_text, grid_rows, path_text, show, table
 
 if TYPE_CHECKING:
     from wpoflow.grids.grid import Grid
+    from wpoflow.problems.problem_file import ProblemFile
 
 
 ORDER = (
@@ -31,6 +32,17 @@ def whole_numbered(actions: Grid) -> list[str]:
 
 def _whole(points: list[float]) -> bool:
     return all(math.isclose(x, round(points[0]) + k, abs_tol=1e-9) for k, x in enumerate(points))
+
+
+def held_row(stated: ProblemFile) -> list[tuple[str, str]]:
+    """What a decision is, where its action is held."""
+    problem = stated.tables.problem
+    if problem.hold == 1:
+        return []
+    power = problem.discount**problem.hold
+    return [
+        ("decision", f"{problem.hold} steps by one action, discount {problem.discount:g}^{problem.hold} = {power:.6g}")
+    ]
 
 
 @naming_its_subject
@@ -52,6 +64,7 @@ def main(*, asked: Mapping[str, Any]) -> Exit:
         *grid_rows(mdp),
         ("transition", in_words(mdp.transition)),
         ("objective", mdp.objective),
+        *held_row(stated),
         ("Bellman solver", solver_in_words(mdp)),
         (
             "flow",

@@ -21,7 +21,15 @@ from wpoflow.views.terminal import hand_out, path_text, show, table
 
 @naming_its_subject
 def main(
-    *, file: Path, environment: str, episodes: int, seed: int, mode: str | None, policy: str | None, as_json: bool
+    *,
+    file: Path,
+    environment: str,
+    episodes: int,
+    seed: int,
+    mode: str | None,
+    policy: str | None,
+    hold: int,
+    as_json: bool,
 ) -> Exit:
     """Play the policy of a run file or optimum file, and print the returns."""
     try:
@@ -31,14 +39,15 @@ def main(
     run = open_run(file)
     acting = GridPolicy.from_run(run, policy, mode or "")
     started = time.monotonic()
-    done = rollout(acting, environment, episodes=episodes, seed=seed)
+    done = rollout(acting, environment, episodes=episodes, seed=seed, hold=hold)
     seconds = time.monotonic() - started
     source = chosen_source(run, policy)
     if as_json:
-        found = {"file": str(file), "policy": source, "mode": acting.mode, "seconds": seconds, **as_dict(done)}
+        found = {"file": str(file), "policy": source, "mode": acting.mode, "hold": hold, "seconds": seconds}
+        found |= as_dict(done)
         hand_out(json.dumps(found, indent=2, allow_nan=False))
         return Exit.DONE
-    show(table([*_policy_rows(file, run, source, acting.mode), *_rows(done), ("seconds", f"{seconds:.2f}")]))
+    show(table([*_policy_rows(file, run, source, acting.mode, hold), *_rows(done), ("seconds", f"{seconds:.2f}")]))
     return Exit.DONE
 
 
@@ -61,13 +70,14 @@ def as_dict(done: Rollout) -> dict[str, object]:
     }
 
 
-def _policy_rows(file: Path, run: Run, source: str, mode: str) -> list[tuple[str, str]]:
+def _policy_rows(file: Path, run: Run, source: str, mode: str, hold: int) -> list[tuple[str, str]]:
     which = "soft optimum"
     if source == "flow" and run.snapshots is not None:
         which = f"flow at time {run.snapshots.time[-1]:.6g}"
+    held = "" if hold == 1 else f", held for {hold} steps"
     return [
         ("policy", f"{which} of {path_text(file)}: {one_line(run.title) or '(no title)'}"),
-        ("actions", "sampled from the policy" if mode == "sampled" else f"{mode} of the policy"),
+        ("actions", ("sampled from the policy" if mode == "sampled" else f"{mode} of the policy") + held),
     ]
 
 

@@ -211,3 +211,51 @@ def test_an_environment_that_asks_for_actions_of_its_space_is_given_them(shape: 
     mdp = from_environment(Strict(shape), **given_)
     pushes = actions.points[:, 0].astype(np.float32).astype(float)
     assert mdp.cost == pytest.approx(point_states().points ** 2 + pushes**2, abs=1e-15)
+
+
+def test_repeated_steps_are_those_of_the_environment() -> None:
+    """Held actions by the model and by calls, against ``env.step`` again and again; what ends pays no more."""
+    cells, repeat, discount = {"position": 23, "velocity": 13, "force": 5}, 6, 0.9
+    model, called = (
+        from_environment(
+            "MountainCarContinuous-v0",
+            discount=discount,
+            temperature=0.1,
+            cells=cells,
+            repeat=repeat,
+            vectorised=vectorised,
+        )
+        for vectorised in (True, False)
+    )
+    assert model.discount == called.discount == pytest.approx(discount**repeat, rel=1e-15)
+    np.testing.assert_allclose(model.cost, called.cost, rtol=0, atol=1e-12)
+    env, ended = gymnasium.make("MountainCarContinuous-v0").unwrapped, np.zeros(model.cost.shape)
+    env.reset(seed=0)
+    for i, state in enumerate(model.states.points):
+        for k, force in enumerate(model.actions.points):
+            env.state, total = state.copy(), 0.0  # type: ignore[attr-defined]
+            for j in range(repeat):
+                _, reward, over, _, _ = env.step(force)
+                total += discount**j * float(reward)
+                if over:
+                    ended[i, k] = 1.0
+                    break
+            assert model.cost[i, k] == pytest.approx(-total, abs=1e-12)
+    assert model.transition.termination is not None
+    np.testing.assert_array_equal(model.transition.termination, ended)
+
+
+def test_repeat_counts_steps_and_needs_certain_ones() -> None:
+    with pytest.raises(ValueError, match="repeat = 0 must be a whole number of steps"):
+        from_environment("Pendulum-v1", discount=0.9, temperature=0.1, repeat=0)
+    with pytest.raises(ProblemError, match="repeat = 2, but its table is of the outcomes of single steps"):
+        from_environment("FrozenLake-v1", discount=0.9, temperature=0.1, repeat=2)
+    corridor = from_environment("CartPole-v1", discount=0.9, temperature=0.1, states=_few(), repeat=3)
+    once = from_environment("CartPole-v1", discount=0.9, temperature=0.1, states=_few())
+    assert corridor.cost.min() == pytest.approx(-(1 + 0.9 + 0.81))
+    assert once.cost.min() == pytest.approx(-1.0)
+
+
+def _few() -> Grid:
+    names, ends = ("x", "v", "theta", "omega"), (2.0, 1.0, 0.1, 0.5)
+    return Grid(tuple(uniform_axis(name, -end, end, 3, "clamp") for name, end in zip(names, ends, strict=True)))

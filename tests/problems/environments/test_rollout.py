@@ -145,3 +145,25 @@ def test_actions_are_arrays_of_the_space(shape: tuple[int, ...], mode: str) -> N
     policy = GridPolicy(point_states(), actions, np.full((9, 5), 0.2), mode=mode)
     done = rollout(policy, lambda: TimeLimit(Strict(shape), 5), episodes=3)
     assert done.steps.tolist() == [5, 5, 5]
+
+
+@pytest.mark.parametrize("mode", ["median", "sampled"])
+def test_held_actions_are_asked_for_every_so_many_steps(car: GridPolicy, mode: str) -> None:
+    """By default at every step; else as in a loop by hand that keeps its action, whatever ends meanwhile."""
+    name, hold = "MountainCarContinuous-v0", 5
+    policy = GridPolicy(car.states, car.actions, car.probabilities, mode)
+    done = rollout(policy, name, episodes=3, seed=2, hold=hold)
+    env = gymnasium.make(name)
+    acting = policy.for_environment(env)
+    for episode in range(3):
+        observation, _ = env.reset(seed=2 + episode)
+        rng, total, count, over, action = np.random.default_rng([2 + episode]), 0.0, 0, False, np.zeros(1)
+        while not over:
+            if count % hold == 0:
+                action = acting(observation, rng)
+            observation, reward, terminated, truncated, _ = env.step(action)
+            total, count, over = total + float(reward), count + 1, terminated or truncated
+        assert (done.returns[episode], done.steps[episode]) == (pytest.approx(total, rel=1e-12), count)
+    assert not np.array_equal(done.returns, rollout(policy, name, episodes=3, seed=2).returns)
+    with pytest.raises(ValueError, match="hold = 0 must be a whole number of steps"):
+        rollout(policy, name, hold=0)
