@@ -147,7 +147,7 @@ GROUPS: dict[str, dict[str, Mutant]] = {
     },
     "optimum": {
         "occupancy of rho": Mutant(
-            "solver/bellman/optimum.py", "occupancy=occupancy(mdp, system),", "occupancy=mdp.rho.copy(),"
+            "solver/bellman/optimum.py", "occupancy=deferred_occupancy(mdp, system),", "occupancy=mdp.rho.copy(),"
         ),
     },
     "tolerances, times a hundred or more": {

@@ -9,6 +9,7 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hatchling.builders.sdist import SdistBuilder
@@ -58,7 +59,8 @@ def test_a_wheel_holds_the_package_and_no_tests(wheel: Path) -> None:
 def test_an_sdist_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     (built,) = SdistBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     with tarfile.open(built) as archive:
-        archive.extractall(tmp_path, filter="data")
+        how: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # from 3.11.4 on
+        archive.extractall(tmp_path, **how)
     again = build_wheel(tmp_path / f"{FRONT_DOOR}-{VERSION}", tmp_path / "again")
     assert set(zipfile.ZipFile(again).namelist()) == set(zipfile.ZipFile(wheel).namelist())
 
