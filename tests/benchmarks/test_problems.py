@@ -94,6 +94,7 @@ def test_rows_of_the_coupled_flow_are_normal_masses_and_equal_on_the_lattice() -
     np.testing.assert_array_equal(tensor[:-1, 2:], tensor[1:, :-2])
 
 
+@pytest.mark.slow
 def test_both_right_hand_sides_of_the_coupled_flow_agree() -> None:
     problem = coupled_flow(24)
     p = np.random.default_rng(3).random((24, 24))

@@ -21,7 +21,7 @@ from wpoflow.views import figures
 from wpoflow.views.figures import FIGURES
 
 RUNNABLE = [page for page in pages() if any(block.language in ("sh", "python") for block in blocks(page))]
-SLOW = frozenset(("environments",))  # a grid and a thousand episodes, for the numbers said there
+SLOW = frozenset(("environments", "gaussian_policies"))  # a thousand episodes; limits from many starts
 
 
 def _marks(page: Path) -> tuple[Any, ...]:

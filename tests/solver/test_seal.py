@@ -179,6 +179,7 @@ for _ in range(count):
 """
 
 
+@pytest.mark.slow
 def test_flipped_bits_of_an_unsealed_file_change_nothing_unnoticed(path: Path, whole: bytes) -> None:
     by_h5py(path)
     root = Path(__file__).resolve().parents[2]

@@ -80,6 +80,7 @@ def test_a_run_of_something_else_in_the_folder_is_refused_and_stays(call: Call) 
     assert call(*SMALL, "--until", "steps=5", *FLOWS, "-o", "out", "--force")[0] != 3
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_short_is_gone_on_with(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped as by Ctrl-C after some steps of the second flow; the same command ends as if it had not been."""
     from wpoflow.studies.comparison import study

@@ -184,6 +184,7 @@ def test_json_is_the_same_in_every_encoding(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["attributes"]["title"] == "Münzwurf"
 
 
+@pytest.mark.slow
 def test_what_a_terminal_would_obey_is_not_sent_to_it(tmp_path: Path) -> None:
     """Titles and names of files come from elsewhere: neither moves the cursor, neither makes a second line."""
     text = gallery_text("bandit").replace("Bandit: one state", "Red\\u001b[31m\\u009b2J\\nsecond")

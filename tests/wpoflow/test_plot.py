@@ -51,6 +51,7 @@ def test_a_movie_of_a_run(call: Call) -> None:
     assert figure.get_suptitle() == ""
 
 
+@pytest.mark.slow
 def test_a_refinement_study(call: Call) -> None:
     Path("refine.json").write_text(json.dumps(study([0.4, 0.1])))
     assert call("plot", "refine.json", "-o", "a.svg") == (0, "written to a.svg\n", "")

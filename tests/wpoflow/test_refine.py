@@ -159,6 +159,7 @@ def test_mistakes_are_answered_at_once() -> None:
     assert modules & {"numpy", "numba", "scipy"} == set()
 
 
+@pytest.mark.slow
 def test_it_looks_where_the_gap_is_met(call: Call) -> None:
     """A run that stops at its gap is looked at there, long before its time limit; one that does not, at the limit."""
     small = ["lqr", "--cells", "x=17", "--cells", "u=16", "--levels", "3", "--axis", "u", "--quantity", "gap"]

@@ -250,6 +250,7 @@ def test_what_a_comparison_has_done_is_kept(tmp_path: Path) -> None:
     assert [None in flow["rows"]["cpu_seconds"] for flow in flows] == [False, True, False]
 
 
+@pytest.mark.slow
 def test_a_single_run_that_is_over_is_over(tmp_path: Path) -> None:
     process = started(tmp_path, ["run", *SMALL, "--until", "0.1"], LATE.format(which=1, number="SIGINT"))
     _, said = process.communicate(timeout=120)

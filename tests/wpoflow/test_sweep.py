@@ -36,6 +36,7 @@ def test_explain_shows_points_memory_and_time_and_runs_nothing(call: Call) -> No
     assert "for the 4 points left" in out
 
 
+@pytest.mark.slow
 def test_a_sweep_its_study_file_and_its_figures(call: Call) -> None:
     Path("study.toml").write_text(STUDY, encoding="utf-8")
     status, out, err = call("sweep", "study.toml", "-o", "out")

@@ -137,6 +137,7 @@ def wait_for(what: Callable[[], Any]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_ctrl_c_and_a_killed_parent_leave_workers_nowhere_and_everything_to_go_on_with(
     study: Study, tmp_path: Path
 ) -> None:

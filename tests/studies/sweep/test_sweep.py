@@ -289,6 +289,7 @@ def test_several_problems_flows_and_lists_are_words_on_their_axes(tmp_path: Path
             assert dataset.identical(found.to_xarray())
 
 
+@pytest.mark.slow
 def test_verdicts_and_rates_are_measured_once_and_kept(tmp_path: Path) -> None:
     over = {"problem.temperature": [0.2, 0.3]}
     how: dict[str, Any] = {"cells": {"a": 16}, "until": {"gap": 1e-3, "time": 50.0}}

@@ -56,6 +56,7 @@ def test_several_svgs_stand_in_one_page() -> None:
     assert "data:image/png" in texts[0]
 
 
+@pytest.mark.slow
 def test_frames_follow_the_snapshots() -> None:
     for name in ("bandit", "line", "plane of two actions"):
         run = small_run(name)
