@@ -87,12 +87,8 @@ def folder(tmp_path: Path, two_runs: Path) -> Path:
 @pytest.mark.parametrize(
     ("name", "redirected"),
     [
-        *((name, ">/dev/full") for name in ("run", "info", "help")),
-        *(
-            pytest.param(name, ">/dev/full", marks=pytest.mark.slow)
-            for name in COMMANDS.keys() - {"run", "info", "help"}
-        ),
-        pytest.param("run", ">&-", marks=pytest.mark.slow),
+        *((name, ">/dev/full") for name in LIGHT),
+        *others(*((name, ">/dev/full") for name in COMMANDS if name not in LIGHT), ("run", ">&-")),
         ("info", ">&-"),
         ("run", "| true"),
         ("help", "| true"),
