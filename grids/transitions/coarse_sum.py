@@ -14,6 +14,16 @@ from wpoflow.grids.transitions.policy_rows import PolicySum
 Parts = Sequence[tuple[FloatArray, CoarseTransition]]
 
 
+def weighted_sum(parts: Parts, value: FloatArray, out: FloatArray) -> FloatArray:
+    """Sum of weights times E[V(s') | s, a], in ``out`` (S, A)."""
+    out[:] = 0.0
+    for weight, part in parts:
+        term = part.expect(value)
+        term *= weight
+        out += term
+    return out
+
+
 class CoarseSum:
     """Σ_o w_o P_o for weights w_o, (S', A); build it with ``coarse_sum``."""
 
@@ -23,12 +33,7 @@ class CoarseSum:
     def expect(self, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """E[V(s') | s, a], (S', A)."""
         out = np.empty(self._parts[0][0].shape) if out is None else out
-        out[:] = 0.0
-        for weight, part in self._parts:
-            term = part.expect(value)
-            term *= weight
-            out += term
-        return out
+        return weighted_sum(self._parts, value, out)
 
     def under(self, policy: FloatArray) -> PolicySum:
         """P^p for non-negative weights p, (S', A)."""

@@ -29,7 +29,7 @@ from wpoflow.grids.transitions.base import (
     resolution_of,
     resolutions,
 )
-from wpoflow.grids.transitions.coarse_sum import CoarseSum, coarse_sum
+from wpoflow.grids.transitions.coarse_sum import CoarseSum, coarse_sum, weighted_sum
 from wpoflow.grids.transitions.interpolated import interpolated_transition
 from wpoflow.grids.transitions.policy_rows import PolicySum
 
@@ -66,12 +66,7 @@ class MixtureTransition:
     def expect(self, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """E[V(s') | s, a], (S, A), from V, (S,)."""
         out = np.empty(self._shape) if out is None else out
-        out[:] = 0.0
-        for weight, outcome in self._outcomes:
-            term = outcome.expect(value)
-            term *= weight
-            out += term
-        return out
+        return weighted_sum(self._outcomes, value, out)
 
     def under(self, policy: FloatArray) -> PolicySum:
         """P^p for non-negative weights p, (S, A)."""
