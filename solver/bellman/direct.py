@@ -5,8 +5,8 @@ of an M-matrix adds numbers of one sign only outside the diagonal; occupancies o
 relative accuracy.
 
 **Fill.**  Complete factors of a sparse matrix fill in: on d state axes of n points each a column of them has some
-n^(d - 1) entries, which on four axes is a thousand times what the matrix has.  Before anything is factored the fill is
-estimated by the envelope of the matrix in the order of Cuthill and McKee (George & Liu 1981, chapter 4), which holds
+n^(d - 1) entries, which on four axes is a thousand times what the matrix has.  Before many states are factored the fill
+is estimated by the envelope of the matrix in the order of Cuthill and McKee (George & Liu 1981, chapter 4), which holds
 all of it in that order; SuperLU's own order leaves between a quarter of it and all.
 """
 
@@ -100,11 +100,17 @@ class SparseFactors:
     @cached_property
     def _factors(self) -> Any:
         matrix = sparse.eye_array(self._transition.n_states) - self._discount * self._transition.sparse()
-        fill, most = estimated_fill(matrix), machine_bytes() // 2
-        if fill * FILL_BYTES > most:
-            raise BellmanError(
-                f"discounted system of {matrix.shape[0]} states: complete factors would have up to {fill:.3g} entries "
-                f"and take {fill * FILL_BYTES / 1e9:.3g} GB, more than half of the memory there is "
-                f"({most / 1e9:.3g} GB); choose the linear solver krylov"
-            )
+        if matrix.shape[0] ** 2 > MOST_FILL:
+            _refuse_fill(matrix)
         return sparse_linalg.splu(sparse.csc_array(matrix.T), permc_spec="COLAMD", diag_pivot_thresh=0.0)
+
+
+def _refuse_fill(matrix: sparse.csr_array) -> None:
+    """Refuse what would not fit the machine."""
+    fill, most = estimated_fill(matrix), machine_bytes() // 2
+    if fill * FILL_BYTES > most:
+        raise BellmanError(
+            f"discounted system of {matrix.shape[0]} states: complete factors would have up to {fill:.3g} entries "
+            f"and take {fill * FILL_BYTES / 1e9:.3g} GB, more than half of the memory there is "
+            f"({most / 1e9:.3g} GB); choose the linear solver krylov"
+        )

@@ -15,6 +15,7 @@ import pytest
 
 from tests.oracles.time_exact import TimeExact
 from tests.orders import check_order
+from tests.variants import slow_but
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate, q_of_value
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
@@ -93,7 +94,7 @@ def test_orders_of_backward_differentiation_on_a_bandit(order: int) -> None:
     check_order(STEPS[order], found, order, cap=1e-2)
 
 
-@pytest.mark.parametrize("order", STEPS)
+@pytest.mark.parametrize("order", slow_but(STEPS, 1, 5))
 def test_orders_of_backward_differentiation_on_a_coupled_problem(order: int) -> None:
     """The same regulator: V and Q move, and are extrapolated."""
     mdp = smoothed(one_state().grid(24, 24))

@@ -21,7 +21,8 @@ from wpoflow.views import figures
 from wpoflow.views.figures import FIGURES
 
 RUNNABLE = [page for page in pages() if any(block.language in ("sh", "python") for block in blocks(page))]
-SLOW = frozenset(("environments", "gaussian_policies"))  # a thousand episodes; limits from many starts
+# a thousand episodes; limits from many starts; many runs; comparisons of all flows
+SLOW = frozenset(("environments", "gaussian_policies", "many_runs", "which_flow"))
 
 
 def _marks(page: Path) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ from scipy.linalg import expm
 from benchmarks.numpy_flux import face_rates
 from benchmarks.problem_f import as_bandit, exponential, frozen_wells
 from tests.oracles.time_exact import TimeExact
+from tests.variants import slow_but
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.entropy import gibbs_policy
@@ -71,7 +72,7 @@ def reached(mdp: GridMDP, time: float, accuracy: float) -> FlowState:
 
 
 @pytest.mark.parametrize("function", RATIONAL_EXPONENTIALS, ids=lambda function: str(len(function.poles)))
-@pytest.mark.parametrize("time", [1e-6, 1e-2, 1.0, 1e2, 1e6])
+@pytest.mark.parametrize("time", slow_but([1e-6, 1e-2, 1.0, 1e2, 1e6], 1e-6, 1.0, 1e6))
 def test_one_step_of_any_length(time: float, function: RationalExponential) -> None:
     """Temperature one: diffusion and drift are alike, and the error is that of the rational function."""
     mdp = wells(1.0)
@@ -111,8 +112,8 @@ def test_the_difference_is_that_of_the_companion(function: RationalExponential) 
     np.testing.assert_allclose(np.abs(difference), np.abs(p - companion), rtol=0.0, atol=1e-15 * scale)
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.1, 1e-2, 1e-3])
-@pytest.mark.parametrize("accuracy", [1e-2, 1e-4, 1e-6])
+@pytest.mark.parametrize("temperature", slow_but([1.0, 0.1, 1e-2, 1e-3], 1.0, 1e-3))
+@pytest.mark.parametrize("accuracy", slow_but([1e-2, 1e-4, 1e-6], 1e-2, 1e-6))
 def test_the_error_is_below_the_accuracy_times_what_is_left(temperature: float, accuracy: float) -> None:
     """In the norm of the error control, mean and maximum, also where drift exceeds diffusion a hundredfold."""
     mdp = wells(temperature)

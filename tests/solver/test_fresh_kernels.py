@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 CALLS = """
 import hashlib
@@ -34,6 +36,7 @@ for array in (right, new, *found, evaluate(mdp, mdp.initial_policy, linear_solve
 """
 
 
+@pytest.mark.slow
 def test_fresh_and_kept_machine_code_give_the_same_bits(tmp_path: Path) -> None:
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", CALLS]

@@ -8,6 +8,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from tests.variants import slow_but
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import tabulated_transition
@@ -45,7 +46,7 @@ def to_a_small_gap(discount: float, temperature: float, scheme: str, accuracy: f
     return evolve(mdp, until=limits, scheme=scheme, accuracy=accuracy, optimum=best)
 
 
-@pytest.mark.parametrize("discount", [0.9997, 0.9999, 0.999999])
+@pytest.mark.parametrize("discount", slow_but([0.9997, 0.9999, 0.999999], 0.9997, 0.999999))
 @pytest.mark.parametrize("temperature", [0.05, 1.0, 100.0])
 def test_noise_of_values_ends_no_run_and_bends_no_flow(discount: float, temperature: float) -> None:
     """The default accuracy, held against the scheme whose error estimates are free of that noise."""

@@ -141,6 +141,7 @@ def assert_objective_falls(mdp: GridMDP, eta: float) -> None:
 
 
 @given(lines(), STEPS)
+@settings(max_examples=20)
 def test_the_objective_falls_on_random_problems(mdp: GridMDP, eta: float) -> None:
     assert_objective_falls(mdp, eta)
 

@@ -17,6 +17,7 @@ import pytest
 
 from tests.same_run import differences
 from tests.solver.test_evolve import problem_for
+from tests.variants import slow_but
 from wpoflow.problems.gallery import gallery_names
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.problem_file import read_problem
@@ -197,7 +198,7 @@ def chain(mdp: GridMDP, path: Path, every: int, **settings: Any) -> list[Run]:
     return links
 
 
-@pytest.mark.parametrize("name", gallery_names())
+@pytest.mark.parametrize("name", slow_but(gallery_names(), "grid_world", "lqr", "mixture", "navigation"))
 def test_chains_of_links_leave_the_same_file(name: str, tmp_path: Path) -> None:
     mdp = load_problem(name, cells=CELLS[name])
     settings: dict[str, Any] = {"until": {"steps": 40, "time": 50.0}, "snapshots": {"times": [0.0, 1e-3, 0.5]}}

@@ -15,6 +15,7 @@ import pytest
 import xarray
 
 from tests.solver.small_problems import small_problem
+from tests.variants import slow_but
 from wpoflow.grids.axis import label_axis, uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import tabulated_transition
@@ -62,7 +63,7 @@ def short_run(mdp: GridMDP, output: Path | None = None) -> Run:
     return evolve(mdp, until=0.05, step=0.01, snapshots=3, output=output, flow=flow)
 
 
-@pytest.fixture(scope="module", params=PROBLEMS)
+@pytest.fixture(scope="module", params=slow_but(PROBLEMS, "two axes each", "arrays", "labels"))
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[GridMDP, Path]:
     """A problem and the file of a short run of it."""
     mdp = PROBLEMS[request.param]()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from tests.variants import slow
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
@@ -35,7 +36,7 @@ def test_the_law() -> None:
     assert finding().verdict is Verdict.HOLDS
 
 
-@pytest.mark.parametrize("wrong", [FastGaussian, RigidGaussian, Cold])
+@pytest.mark.parametrize("wrong", [FastGaussian, RigidGaussian, slow(Cold)])
 def test_another_law(wrong: Any) -> None:
     assert finding(wrong).verdict is Verdict.FAILS
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.validation.cases import judged
+from tests.variants import slow_but
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
@@ -66,8 +67,15 @@ def test_a_scheme_of_another_order_is_found_out(monkeypatch: pytest.MonkeyPatch)
     assert judged("orders", several_grids("smooth")).verdict is FAILS
 
 
+OTHERWISE = slow_but(
+    (name for name, one in followed_otherwise().items() if one.flow.anneal is None),
+    *("bandit, fisher-rao", "bandit, wasserstein-fisher-rao", "lqr, mirror", "lqr, proximal"),
+    *("lqr, particles", "lqr, one Gaussian", "lqr, policy-iteration"),
+)
+
+
 @pytest.mark.parametrize("claim", ["orders", "regularity"])
-@pytest.mark.parametrize("name", [name for name, one in followed_otherwise().items() if one.flow.anneal is None])
+@pytest.mark.parametrize("name", OTHERWISE)
 def test_claims_of_several_grids_say_something_of_every_flow_or_are_not_of_it(name: str, claim: str) -> None:
     """The whole suite stopped at policy iteration, whose step cannot be refined, and left others not certified."""
     case = replace(problem_evidence(followed_otherwise()[name], LEVELS["full"]), name=name)

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import wpoflow as wpo
+from tests.variants import slow
 from tests.wpoflow.runs import small_run
 from wpoflow.core.brief import brief
 from wpoflow.core.onlooker import Onlooker
@@ -45,9 +46,7 @@ COMMANDS = {
 
 def others(*values: Any) -> list[Any]:
     """Further values of a parameter, which are tried with what is slow."""
-    return [
-        pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.slow) for value in values
-    ]
+    return [slow(value) for value in values]
 
 
 LIGHT = ("run", "info", "help")

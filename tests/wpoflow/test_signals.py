@@ -47,12 +47,12 @@ def left(folder: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("command", "number", "instants"),
     [
-        (["run", "lqr", "--until", "1000", "--force"], signal.SIGINT, (0.1, 0.6, 1.6)),
+        (["run", "lqr", "--until", "1000", "--force"], signal.SIGINT, (0.6,)),
         (["check", "lqr"], signal.SIGTERM, (0.4,)),
         *(
             pytest.param(*more, marks=pytest.mark.slow)
             for more in (
-                (["run", "lqr", "--until", "1000", "--force"], signal.SIGINT, (0.0, 0.3, 1.0)),
+                (["run", "lqr", "--until", "1000", "--force"], signal.SIGINT, (0.0, 0.1, 0.3, 1.0, 1.6)),
                 (["run", "lqr", "--until", "1000", "--force"], signal.SIGTERM, (0.03, 0.9)),
                 (["optimum", "torus", "-o", "o.h5", "--force"], signal.SIGHUP, (0.2, 0.7, 1.2)),
                 (["check", "lqr"], signal.SIGINT, (0.4,)),
@@ -208,10 +208,10 @@ SWEEP = ["sweep", *SMALL, "--over", "problem.temperature=0.1,0.2", "--until", "0
     ("command", "number"),
     [
         (COMPARE, "SIGTERM"),
-        (["validate", "lqr", "bandit", "--only", "pointwise_descent", "--jobs", "1"], "SIGINT"),
         *(
             pytest.param(*more, marks=pytest.mark.slow)
             for more in (
+                (["validate", "lqr", "bandit", "--only", "pointwise_descent", "--jobs", "1"], "SIGINT"),
                 (SWEEP, "SIGINT"),
                 (["refine", *SMALL, "--levels", "3", "--time", "0.2"], "SIGINT"),
                 (["limits", "metastability"], "SIGHUP"),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.variants import slow
 from wpoflow.problems.load import load_problem
 from wpoflow.solver.flows.flow import as_flow
 from wpoflow.solver.runs.evolve import evolve
@@ -26,7 +27,7 @@ def of_steps(given: dict[str, Any], **more: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("given", "order", "step"), [(FISHER_RAO, 4.0, 0.0125), (MIRROR, 1.0, 0.05), (BOTH, 4.0, 0.0125)]
+    ("given", "order", "step"), [(FISHER_RAO, 4.0, 0.0125), (MIRROR, 1.0, 0.05), slow((BOTH, 4.0, 0.0125))]
 )
 def test_orders_in_time_are_those_of_the_flow_and_its_scheme(given: dict[str, Any], order: float, step: float) -> None:
     study = of_steps(given, step=step)

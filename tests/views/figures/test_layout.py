@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from matplotlib.figure import Figure
 
+from tests.variants import slow_but
 from tests.views.figures.runs import ENDINGS, HARD_TITLE, SHAPES, small_run
 from tests.views.figures.texts import drawn_texts, misplaced
 from wpoflow.solver.records.run import Run
 from wpoflow.views.figures import applicable, plot
 
 ALWAYS = {"overview", "value", "steps"}
+MISSING = ("no optimum", "no snapshots", "optimum alone", "nothing at all")
 OF_POLICIES = {"decay", "policy", "kymograph", "density", "constants"}
 
 
@@ -23,7 +25,10 @@ def check(figure: Figure, monkeypatch: pytest.MonkeyPatch) -> None:
         assert panel.has_data() or panel.texts, "an empty panel"
 
 
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize(
+    "name",
+    slow_but(SHAPES, "bandit", "line", "plane", "space of three actions", "line of labels", "one action cell"),
+)
 def test_every_kind_on_every_shape(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run, shape = small_run(name), SHAPES[name]
     expected = set(ALWAYS)
@@ -44,7 +49,10 @@ def test_values_of_rewards_fit(name: str, kind: str, monkeypatch: pytest.MonkeyP
     check(plot(small_run(name, rewards=True), kind), monkeypatch)
 
 
-@pytest.mark.parametrize("name", ENDINGS)
+@pytest.mark.parametrize(
+    "name",
+    slow_but(ENDINGS, "one row", "zero gap", "gap down to its floor", "not finite at the end", *MISSING),
+)
 def test_every_way_a_run_may_end(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run = ENDINGS[name]
     for kind in applicable(run):
