@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.same_run import differences
+from tests.variants import slow_but
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.resume import resume
 from wpoflow.solver.mdp import GridMDP
@@ -38,7 +39,7 @@ def mdp() -> GridMDP:
     return load_problem("lqr", cells={"x": 12, "u": 12})
 
 
-@pytest.mark.parametrize(("scheme", "control", "first", "then"), CASES)
+@pytest.mark.parametrize(("scheme", "control", "first", "then"), slow_but(CASES, *CASES[::2]))
 def test_an_extended_run_is_the_longer_run(
     mdp: GridMDP, tmp_path: Path, scheme: str, control: dict[str, Any], first: Any, then: Any
 ) -> None:

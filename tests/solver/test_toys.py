@@ -13,6 +13,7 @@ import pytest
 from tests.same_run import differences
 from tests.solver.test_resume import interrupting
 from tests.solver.toys import HalfSpeedFlow
+from tests.variants import slow
 from tests.wpoflow.conftest import Call
 from tests.wpoflow.conftest import call as call  # a fixture
 from wpoflow import cli, options
@@ -57,7 +58,7 @@ def test_help_and_check_name_them(call: Call) -> None:
     assert "choose extrapolated, euler or twice" in err
 
 
-@pytest.mark.parametrize("flow", ["half-speed", "relaxing"])
+@pytest.mark.parametrize("flow", ["half-speed", slow("relaxing")])
 @pytest.mark.parametrize("control", [{"scheme": "twice", "step": 0.1}, {"accuracy": 1e-4}])
 def test_a_run_is_resumed_and_extended_bit_for_bit(flow: str, control: dict[str, Any], tmp_path: Path) -> None:
     mdp = load_problem("lqr", cells={"x": 12, "u": 12})

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import wpoflow as wpo
+from tests.variants import slow
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
@@ -63,7 +64,7 @@ def test_the_law() -> None:
     assert finding().verdict is Verdict.HOLDS
 
 
-@pytest.mark.parametrize("wrong", [Steep, Repeating, Loud, together, whole])
+@pytest.mark.parametrize("wrong", [Steep, slow(Repeating), Loud, slow(together), slow(whole)])
 def test_another_law(wrong: Any) -> None:
     assert finding(wrong).verdict is Verdict.FAILS
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.validation.cases import judged
+from tests.variants import slow
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
@@ -93,7 +94,7 @@ def test_few_states_and_as_many_action_cells_as_pairs_allow() -> None:
     assert at_few_states(Family(make, [RefinedAxis("x", "state", 9), RefinedAxis("a", "action", 1)])) == []
 
 
-@pytest.mark.parametrize("name", ["lqr", "inventory"])
+@pytest.mark.parametrize("name", ["lqr", slow("inventory")])
 def test_logarithms_of_cells_without_mass_and_layers_at_ends_are_not_roughness(name: str) -> None:
     """Smooth problems whose recorded score, over all cells, is the time error of the tails; densities steep at ends."""
     case = problem_evidence(read_problem(name), LEVELS["quick"])

@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sparse
 import scipy.sparse.linalg as sparse_linalg
 
+from tests.variants import slow
 from tests.wpoflow.conftest import Call
 from wpoflow.estimate import entries_of_factors
 from wpoflow.problems.load import load_problem
@@ -44,8 +45,8 @@ def written(lower: float = 0.0, upper: float = 1.0, cells: int = 3, noise: str =
     ("noise", "words"),
     [
         ("0.1", "spacing/sigma of x 1;"),
-        ("0.04", "spacing/sigma of x 2.5, above 2: 26 cells would do;"),
-        ('"0.1 + 0.05*abs(x)"', "spacing/sigma of x 1, above 1/2: 41 cells would do;"),
+        slow(("0.04", "spacing/sigma of x 2.5, above 2: 26 cells would do;")),
+        slow(('"0.1 + 0.05*abs(x)"', "spacing/sigma of x 1, above 1/2: 41 cells would do;")),
         ("1e-9", "above 2: more than 1,000,000 cells would do;"),
     ],
 )

@@ -51,7 +51,7 @@ def best_rho(instant: Instant, visits: tuple[Visits, ...], discount: float, temp
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @given(SEEDS)
-@settings(max_examples=8)
+@settings(max_examples=4)
 def test_no_certificate_is_violated(scheme: str, seed: int) -> None:
     """More of them: python -m tests.validation.certificate 10000."""
     found = outcome(seed, scheme)
