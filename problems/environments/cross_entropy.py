@@ -23,14 +23,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 
 import numpy as np
 
 from wpoflow.core.arrays import BoolArray, FloatArray, IntArray
 from wpoflow.core.brief import briefly
 from wpoflow.problems.environments.planning import Decisions, Plan
-from wpoflow.problems.hold import check_steps
 
 _CHUNK = 1 << 17  # sequences judged at once
 
@@ -73,12 +72,10 @@ class CrossEntropy(Plan):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("horizon", "samples", "iterations"):
-            check_steps(name, getattr(self, name))
-        if self.samples < 2:
-            raise ValueError(f"samples = {self.samples} must be at least 2")
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
-            raise ValueError(f"seed = {self.seed!r} must be a whole number, not negative")
+        for name, least in (("horizon", 1), ("samples", 2), ("iterations", 1), ("seed", 0)):
+            number = getattr(self, name)
+            if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
+                raise ValueError(f"{name} = {number!r} must be a whole number, at least {least}")
         for name, valid, fits in (
             ("elite", "above 0 and below 1", lambda x: 0.0 < x < 1.0),
             ("spread", "positive and finite", lambda x: 0.0 < x < np.inf),
@@ -145,7 +142,7 @@ class Plans:
             last = iteration == self.settings.iterations
             drawn = mean[:, None]
             if not last:
-                noise = np.stack([self._noise(self._random[i], mean.shape[2]) for i in who])
+                noise = np.stack([self.noise(self._random[i], mean.shape[2]) for i in who])
                 around = np.clip(mean[:, None] + deviation[:, None] * noise, low, high)
                 drawn = np.concatenate([drawn, best[:, None], around], axis=1)
             costs = judged(decisions, states, drawn)
@@ -156,10 +153,14 @@ class Plans:
             cost = np.where(better, costs[rows, least], cost)
             if not last:
                 mean, deviation = _law_of(drawn[rows[:, None], order])
-        self._sequences[who], self._made[who] = best, True
+        self.keep(who, best)
         return np.asarray(best)
 
-    def _noise(self, random: np.random.Generator, dim: int) -> FloatArray:
+    def keep(self, who: IntArray, sequences: FloatArray) -> None:
+        """Take sequences (n, horizon, d) for the plans of episodes."""
+        self._sequences[who], self._made[who] = sequences, True
+
+    def noise(self, random: np.random.Generator, dim: int) -> FloatArray:
         """Sequences (samples, horizon, d) of unit variance."""
         white = random.standard_normal((self.settings.samples, dim, self.settings.horizon))
         if self._filter is not None:
