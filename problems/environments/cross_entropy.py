@@ -76,14 +76,14 @@ class CrossEntropy(Plan):
             number = getattr(self, name)
             if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
                 raise ValueError(f"{name} = {number!r} must be a whole number, at least {least}")
-        for name, valid, fits in (
-            ("elite", "above 0 and below 1", lambda x: 0.0 < x < 1.0),
-            ("spread", "positive and finite", lambda x: 0.0 < x < np.inf),
-            ("colour", "finite and not negative", lambda x: 0.0 <= x < np.inf),
+        for name, valid, least, most in (
+            ("elite", "above 0 and below 1", 0.0, 1.0),
+            ("spread", "positive and finite", 0.0, np.inf),
+            ("colour", "finite and not negative", -5e-324, np.inf),
         ):
-            number = getattr(self, name)
-            if isinstance(number, bool) or not isinstance(number, Real) or not fits(number):
-                raise ValueError(f"{name} = {number!r} must be {valid}")
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, Real) or not least < float(value) < most:
+                raise ValueError(f"{name} = {value!r} must be {valid}")
 
     @property
     def elites(self) -> int:

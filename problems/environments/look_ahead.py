@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from wpoflow.core.arguments import real_number
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.brief import briefly
 from wpoflow.grids.interpolation import state_chunks
@@ -63,7 +64,7 @@ class LookAhead(Plan):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_steps("depth", self.depth)
-        if self.temperature is not None and not 0.0 <= self.temperature < np.inf:
+        if self.temperature is not None and not 0.0 <= real_number("temperature", self.temperature) < np.inf:
             raise ValueError(f"temperature {self.temperature} must be finite and not negative")
 
     def check_actions(self, count: int) -> None:

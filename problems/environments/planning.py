@@ -15,7 +15,7 @@ decision make up the Q that is stored (`steps_of_decision`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,6 +36,9 @@ MOST_TRIED = 16  # steps of a decision
 _PAIRS_TRIED = 64
 _AGREES = 1e-6  # of the largest Q
 _CHUNK = 1 << 16
+
+OwnStep = Callable[[FloatArray, FloatArray], tuple[ArrayLike, ArrayLike, ArrayLike]]
+"""A user's steps: from states (n, dim) and actions (n, d) to next states, rewards (n,), and which ended, (n,)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +180,7 @@ class Decisions:
     value: Callable[[FloatArray], FloatArray]
 
 
-def as_steps(step: Callable[[FloatArray, FloatArray], Sequence[ArrayLike]]) -> Step:
+def as_steps(step: OwnStep) -> Step:
     """A user's steps, checked as they are made: next states (n, dim), rewards (n,), whether they end, (n,)."""
 
     def checked(states: FloatArray, actions: FloatArray) -> Steps:

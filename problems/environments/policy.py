@@ -41,9 +41,8 @@ from wpoflow.problems.environments.fitting import fitted
 from wpoflow.problems.environments.gym import make_environment
 from wpoflow.problems.environments.hats import hat_weights
 from wpoflow.problems.environments.look_ahead import LookAhead
-from wpoflow.problems.environments.models import Step
 from wpoflow.problems.environments.planner import Planner
-from wpoflow.problems.environments.planning import Plan, Prospect, as_steps
+from wpoflow.problems.environments.planning import OwnStep, Plan, Prospect, as_steps
 from wpoflow.problems.environments.prospects import prospect_of_problem, prospect_of_run
 from wpoflow.problems.errors import ProblemError
 from wpoflow.solver.mdp import GridMDP
@@ -129,7 +128,7 @@ class GridPolicy:
         best: Optimum,
         mode: str = "",
         plan: Plan | None = None,
-        step: Step | None = None,
+        step: OwnStep | None = None,
         repeat: int | None = None,
     ) -> GridPolicy:
         """The optimal policy of a problem, with what plans need.
@@ -262,7 +261,7 @@ class GridPolicy:
         if isinstance(self.plan, LookAhead):
             p = self.planner.probabilities(states)
             if self.planner.temperature == 0.0:
-                return self.actions.points[p.argmax(axis=1)]
+                return np.asarray(self.actions.points[p.argmax(axis=1)])
             return self._acted(p[:, None], np.ones((len(p), 1)), levels)
         points, weights = hat_weights(self.states, states)
         if self.mode == "mean":

@@ -65,4 +65,5 @@ def _table(run: Run) -> Table | None:
         return None
     data, indices, starts = (arrays[f"transition_{name}"] for name in ("data", "indices", "indptr"))
     rows = sp.csr_array((data, indices, starts), shape=(run.states.size * actions, run.states.size))
-    return Table(np.asarray(arrays["cost"]), TabulatedTransition(rows, actions, termination=arrays.get("termination")))
+    ends = np.asarray(arrays["termination"], dtype=np.float64) if "termination" in arrays else None
+    return Table(np.asarray(arrays["cost"], dtype=np.float64), TabulatedTransition(rows, actions, termination=ends))

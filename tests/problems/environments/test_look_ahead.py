@@ -109,7 +109,7 @@ def test_without_a_value_the_horizon_is_optimal() -> None:
     """Against all 3^4 sequences, added up one by one."""
     policy = policy_of(LookAhead(4, temperature=0.0), np.zeros(9))
     for x in LINE.points:
-        costs = {}
+        costs: dict[float, float] = {}
         for sequence in itertools.product(PUSHES.points, repeat=4):
             state, total = x[None], 0.0
             for j, action in enumerate(sequence):
