@@ -118,7 +118,7 @@ def play(
 ) -> tuple[FloatArray, FloatArray]:
     """Returns and last states of episodes of so many steps, in one batch; the policy is asked at each ``every``-th."""
     states, returns = starts.copy(), np.zeros(len(starts))
-    actions = np.empty(0)
+    actions: FloatArray = np.empty((len(starts), 0))
     for k in range(steps):
         if k % every == 0:
             actions = policy.batch(states).reshape(len(states), -1)

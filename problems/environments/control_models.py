@@ -211,7 +211,8 @@ def _slides(env: Unlimited) -> Advance | None:
         return None
     stiffness, rest = np.array(model.jnt_stiffness, dtype=np.float64).ravel(), np.array(model.qpos_spring)
     dt, push = float(model.opt.timestep), _controls(env)
-    inverse, mobility = np.linalg.inv(mass + dt * np.diag(damping)), 1.0 / mass.diagonal()
+    inverse: FloatArray = np.linalg.inv(mass + dt * np.diag(damping)).astype(np.float64)
+    mobility = 1.0 / mass.diagonal()
 
     def advance(states: FloatArray, actions: FloatArray) -> FloatArray:
         following, force = np.empty(states.shape), push(actions) - bias

@@ -13,6 +13,7 @@ from tests.orders import check_order
 from tests.problems.test_problem_file import MINIMAL, changed
 from tests.solver import theorems
 from wpoflow.cli import main
+from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import edges_axis, label_axis, sinh_axis, uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.problems.environments.cell_actions import cell_means, cell_quantiles
@@ -51,7 +52,11 @@ def test_ends_are_points_of_cells_half_as_wide() -> None:
 
 def test_values_are_of_second_order() -> None:
     """V* of a bandit is -tau ln of an integral, which the trapezoidal rule gives."""
-    tau, cost = 0.3, lambda a: np.cos(2.0 * a) + a
+    tau = 0.3
+
+    def cost(a: FloatArray) -> FloatArray:
+        return np.cos(2.0 * a) + a
+
     x, w = np.polynomial.legendre.leggauss(60)
     exact = -tau * np.log((0.5 * w * np.exp(-cost(1.0 + x) / tau)).sum())
     errors = []
@@ -132,8 +137,7 @@ def test_a_run_is_kept_resumed_judged_and_shown(tmp_path: Path, capsys: pytest.C
     capsys.readouterr()
     command("check", *common[:-1])
     assert "u 13 on [-4, 4] clamp" in capsys.readouterr().out
-    lqr = wpo.load_problem("lqr", cells={"x": 12, "u": 13}, set={"action.u.boundary": '"clamp"'})
-    for finding in wpo.validate_run(open_run(whole), lqr, only=["structure", "identities", "recomputed"]).findings:
+    for finding in wpo.validate_run(open_run(whole), "lqr", only=["structure", "identities", "recomputed"]).findings:
         assert finding.verdict == "holds", finding.claim
 
 
@@ -142,7 +146,7 @@ def test_flows_that_need_middles_say_so() -> None:
     assert {"gaussian", "particles"}.isdisjoint(suitable_flows(mdp.actions))
     assert {"wasserstein", "proximal", "fisher-rao", "mirror"} <= set(suitable_flows(mdp.actions))
     for flow in (GaussianFlow, ParticleFlow):
-        parameters = {"particles": 8, "seed": 0} if flow is ParticleFlow else {}
+        parameters: dict[str, Any] = {"particles": 8, "seed": 0} if flow is ParticleFlow else {}
         with pytest.raises(UnsuitableFlowError, match="a is 'clamp'") as error:
             flow(mdp, **parameters)
         assert "\n" not in str(error.value)
