@@ -281,7 +281,7 @@ class GridPolicy:
     def _planned(self, states: FloatArray, plans: Plans, who: IntArray, decisions: float) -> FloatArray:
         """First actions (n, d) of plans of samples, so many decisions after those of the same episodes before."""
         planner, horizon = self.planner, plans.settings.horizon
-        low, high = self._box
+        low, high = planner.low, planner.high
         own = replace(self, plan=None, mode="median" if self.mode == "sampled" else self.mode)
 
         def follow(at: FloatArray) -> FloatArray:
@@ -321,7 +321,9 @@ class GridPolicy:
                 "plan: the policy knows no value; take it from a file by open_policy, or from GridPolicy.from_problem"
             )
         prospect = self.prospect() if callable(self.prospect) else self.prospect
-        return Planner(self.plan, prospect, self.states, self.actions, *self._box, self.spare)
+        ends = [[axis.lower for axis in self.actions.axes], [axis.upper for axis in self.actions.axes]]
+        low, high = (np.where(np.isfinite(given), given, end) for given, end in zip(self._box, ends, strict=True))
+        return Planner(self.plan, prospect, self.states, self.actions, low, high, self.spare)
 
     def predict(
         self, observation: ArrayLike, state: None = None, episode_start: object = None, deterministic: bool = True
