@@ -33,6 +33,7 @@ from wpoflow.problems.environments.cross_entropy import CrossEntropy
 from wpoflow.problems.environments.look_ahead import LookAhead
 from wpoflow.problems.environments.planning import Plan
 from wpoflow.problems.environments.policy import GridPolicy
+from wpoflow.problems.environments.refined import refined_ending
 from wpoflow.problems.environments.rollout import rollout
 from wpoflow.solver.bellman.optimum import solve_optimum
 
@@ -41,21 +42,28 @@ STEPS = 1000  # of an episode of dm_control
 
 @dataclass(frozen=True)
 class Execution:
-    """How to act: a mode or a plan, and for how many steps an action is kept; at most so many episodes."""
+    """How to act: a mode or a plan, and for how many steps an action is kept; at most so many episodes; and its ending."""
 
     label: str
     plan: Plan | None = None
     mode: str = "median"
     hold: int = 1
     most: int = 1000
+    refined: bool = False
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A grid problem and its executions; the environment is one of Gymnasium where there are no state axes."""
+    """A grid problem and its executions; the environment is one of Gymnasium where there are no state axes.
+
+    And a finer grid for the value at the end of plans: its axes, its actions, and how long they are held.
+    """
 
     case: Case
     executions: tuple[Execution, ...]
+    fine: tuple[Side, ...] = ()
+    fine_actions: tuple[Side, ...] = ()
+    fine_hold: int = 1
 
 
 PENDULUM = (
@@ -77,13 +85,13 @@ CART = (
     Execution("look-ahead 3", LookAhead(3), most=50),
     Execution("CEM 12 x 4 steps, 100 x 3", CrossEntropy(horizon=12, samples=100, iterations=3), hold=4, most=50),
 )
+PLANNED = CrossEntropy(horizon=24, hold=4, samples=200, iterations=4)
 ACROBOT = (
     Execution("median"),
     Execution("look-ahead 1", LookAhead(1)),
     Execution("look-ahead 4", LookAhead(4), hold=4, most=50),
-    Execution(
-        "CEM 24 x 4 steps, 200 x 4", CrossEntropy(horizon=24, hold=4, samples=200, iterations=4), hold=4, most=50
-    ),
+    Execution("CEM 24 x 4 steps, 200 x 4", PLANNED, hold=4, most=50),
+    Execution("the same, refined ending", PLANNED, hold=4, most=100, refined=True),
 )
 COMPARED = {
     "pendulum-coarse": Compared(Case("Pendulum-v1", (), (Side("31 x 31", 2.0, 11),), 0.98, 1e-3, 1, -141.0), PENDULUM),
@@ -99,11 +107,13 @@ COMPARED = {
     "acrobot": Compared(
         Case(
             "acrobot-swingup",
-            (Side("theta", PI, 37, 2.5, "periodic"), Side("phi", PI, 37, 2.5, "periodic"), Side("a", 13.0, 37, 2.5),
-             Side("b", 13.0, 37, 2.5)),
+            (Side("theta", PI, 41, 6.0, "periodic"), Side("phi", PI, 41, 6.0, "periodic"), Side("a", 13.0, 41, 6.0),
+             Side("b", 13.0, 41, 6.0)),
             (Side("u", 1.0, 3),), 0.997, 1e-3, 8, 600.0,
         ),
         ACROBOT,
+        (Side("theta", 0.6, 31, 4.0), Side("phi", 1.2, 31, 4.0), Side("a", 3.0, 31, 4.0), Side("b", 8.0, 31, 4.0)),
+        (Side("u", 1.0, 7),), 4,
     ),
 }  # fmt: skip
 
@@ -119,6 +129,17 @@ def solved(case: Case) -> GridPolicy:
         theta, speed = (int(n) for n in side.name.split(" x "))
         mdp = from_environment(case.task, cells={"theta": theta, "speed": speed, "torque": side.points}, **common)
     return GridPolicy.from_problem(mdp, solve_optimum(mdp, residual=1e-3), repeat=case.hold)
+
+
+def refined(policy: GridPolicy, of: Compared) -> GridPolicy:
+    """The same with the finer value at the end of plans."""
+    states, actions = (Grid(tuple(side.axis() for side in sides)) for sides in (of.fine, of.fine_actions))
+    started = time.process_time()
+    finer = refined_ending(policy, states, environment=f"dm_control/{of.case.task}", actions=actions, hold=of.fine_hold)
+    print(
+        f"  finer ending: {states.size * actions.size:,} pairs, {time.process_time() - started:.0f} CPU s", flush=True
+    )
+    return finer
 
 
 def played(policy: GridPolicy, case: Case, execution: Execution, seeds: range) -> FloatArray:
@@ -150,12 +171,15 @@ def compared(name: str, episodes: int, seed: int, only: str = "") -> dict[str, A
     print(
         f"{name}: {policy.probabilities.size:,} pairs, solved in {time.process_time() - started:.0f} CPU s", flush=True
     )
-    first: FloatArray = np.empty(0)
+    first, finer = np.empty(0), None
     for execution in COMPARED[name].executions:
         if only not in execution.label and first.size:
             continue
         started, count = time.process_time(), min(episodes, execution.most)
-        returns = played(policy, case, execution, range(seed, seed + count))
+        if execution.refined and not finer:
+            finer = refined(policy, COMPARED[name])
+            started = time.process_time()
+        returns = played(finer if execution.refined and finer else policy, case, execution, range(seed, seed + count))
         first = first if first.size else returns
         seconds, off = (time.process_time() - started) / count, returns - first[:count]
         record = {

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from wpoflow.problems.environments.look_ahead import LookAhead as LookAhead
     from wpoflow.problems.environments.policy import GridPolicy as GridPolicy
     from wpoflow.problems.environments.policy import open_policy as open_policy
+    from wpoflow.problems.environments.refined import refined_ending as refined_ending
     from wpoflow.problems.environments.rollout import Rollout as Rollout
     from wpoflow.problems.environments.rollout import rollout as rollout
     from wpoflow.problems.errors import ProblemError as ProblemError

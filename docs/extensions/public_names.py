@@ -45,6 +45,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "GridPolicy",
         "LookAhead",
         "CrossEntropy",
+        "refined_ending",
         "rollout",
         "Rollout",
     ),

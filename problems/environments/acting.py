@@ -10,6 +10,7 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.grids.grid import Grid
+from wpoflow.grids.interpolation import state_chunks
 from wpoflow.problems.environments.cell_actions import cell_means, cell_quantiles
 
 
@@ -30,6 +31,14 @@ def medians(actions: Grid, p: FloatArray) -> FloatArray:
 def means(actions: Grid, p: FloatArray) -> FloatArray:
     """Mean actions (n, d) of cell probabilities p (n, A)."""
     return np.asarray((p[:, :, None] * cell_means(actions, p)).sum(axis=1))
+
+
+def grid_means(actions: Grid, p: FloatArray) -> FloatArray:
+    """The same, of the many probabilities of a grid."""
+    found = np.empty((len(p), actions.dim))
+    for start, stop in state_chunks(*p.shape):
+        found[start:stop] = means(actions, p[start:stop])
+    return found
 
 
 def likeliest(actions: Grid, p: FloatArray, weights: FloatArray) -> FloatArray:

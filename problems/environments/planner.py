@@ -58,7 +58,7 @@ class Planner:
                         f"plan: action axis {axis.name} is {kind}; plans by samples need an interval, choose look-ahead"
                     )
         model = model_of(plan, prospect, states, actions, spare)
-        value = GridValue(states, prospect.value)
+        value = prospect.ending or GridValue(states, prospect.value)
         self.table = model if isinstance(model, Table) else None
         if isinstance(model, Table):
             self.hold, self.words = 1, "the problem's table"

@@ -99,6 +99,8 @@ class Prospect:
         Steps that a user gave: of the states and actions of the grids.
     repeat : int, optional
         Steps of a decision, where it is known.
+    ending : callable, optional
+        Values (n,) at states (n, dim), at which plans end instead of the value on the grid.
     """
 
     value: FloatArray
@@ -110,6 +112,7 @@ class Prospect:
     table: Table | None = None
     step: Step | None = None
     repeat: int | None = None
+    ending: Callable[[FloatArray], FloatArray] | None = None
 
 
 @dataclass(frozen=True, eq=False)

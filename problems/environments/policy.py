@@ -34,7 +34,6 @@ from wpoflow.core.arrays import AnyArray, FloatArray, IntArray
 from wpoflow.core.brief import briefly
 from wpoflow.core.text import did_you_mean
 from wpoflow.grids.grid import Grid
-from wpoflow.grids.interpolation import state_chunks
 from wpoflow.problems.environments import acting
 from wpoflow.problems.environments.cross_entropy import CrossEntropy, Plans
 from wpoflow.problems.environments.fitting import fitted
@@ -43,14 +42,13 @@ from wpoflow.problems.environments.hats import hat_weights
 from wpoflow.problems.environments.look_ahead import LookAhead
 from wpoflow.problems.environments.planner import Planner
 from wpoflow.problems.environments.planning import OwnStep, Plan, Prospect, as_steps
-from wpoflow.problems.environments.prospects import prospect_of_problem, prospect_of_run
+from wpoflow.problems.environments.prospects import chosen_source, prospect_of_problem, prospect_of_run
 from wpoflow.problems.errors import ProblemError
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.storage.writer import open_run
 
 MODES = ("median", "mean", "mode", "sampled")
-SOURCES = ("flow", "optimum")
 
 
 @briefly
@@ -282,10 +280,9 @@ class GridPolicy:
         """First actions (n, d) of plans of samples, so many decisions after those of the same episodes before."""
         planner, horizon = self.planner, plans.settings.horizon
         low, high = planner.low, planner.high
-        own = replace(self, plan=None, mode="median" if self.mode == "sampled" else self.mode)
 
         def follow(at: FloatArray) -> FloatArray:
-            return np.clip(own._chosen(at, None), low, high)
+            return np.clip(self._unplanned._chosen(at, None), low, high)
 
         policy = planner.followed(follow, states, horizon)
         before = np.where(plans.first(who)[:, None, None], policy, plans.moved_on(who, decisions))
@@ -306,6 +303,20 @@ class GridPolicy:
         return (np.clip(found, *self._box) + self.origin).astype(self.dtype).reshape(len(found), *shape)
 
     @cached_property
+    def _unplanned(self) -> GridPolicy:
+        """The policy that plans are held against: without a plan, and nothing drawn."""
+        return replace(self, plan=None, mode="median" if self.mode == "sampled" else self.mode)
+
+    @cached_property
+    def known_prospect(self) -> Prospect:
+        """What plans are made by; ProblemError of a policy that does not know it."""
+        if self.prospect is None:
+            raise ProblemError(
+                "plan: the policy knows no value; take it from a file by open_policy, or from GridPolicy.from_problem"
+            )
+        return self.prospect() if callable(self.prospect) else self.prospect
+
+    @cached_property
     def planner(self) -> Planner:
         """What plans are made with.
 
@@ -316,14 +327,9 @@ class GridPolicy:
         """
         if self.plan is None:
             raise ProblemError("plan: none was asked for; give plan=LookAhead(...) or CrossEntropy(...)")
-        if self.prospect is None:
-            raise ProblemError(
-                "plan: the policy knows no value; take it from a file by open_policy, or from GridPolicy.from_problem"
-            )
-        prospect = self.prospect() if callable(self.prospect) else self.prospect
         ends = [[axis.lower for axis in self.actions.axes], [axis.upper for axis in self.actions.axes]]
         low, high = (np.where(np.isfinite(given), given, end) for given, end in zip(self._box, ends, strict=True))
-        return Planner(self.plan, prospect, self.states, self.actions, low, high, self.spare)
+        return Planner(self.plan, self.known_prospect, self.states, self.actions, low, high, self.spare)
 
     def predict(
         self, observation: ArrayLike, state: None = None, episode_start: object = None, deterministic: bool = True
@@ -335,11 +341,7 @@ class GridPolicy:
     @cached_property
     def _means(self) -> FloatArray:
         """Mean action at every state point, (S, d)."""
-        means = np.empty((self.states.size, self.actions.dim))
-        for start, stop in state_chunks(self.states.size, self.actions.size):
-            p = self.probabilities[start:stop]
-            means[start:stop] = acting.means(self.actions, p)
-        return means
+        return acting.grid_means(self.actions, self.probabilities)
 
 
 class Episodes:
@@ -371,18 +373,6 @@ class Episodes:
         if policy.mode == "sampled":
             levels = np.stack([self._random[i].random(policy.draws) for i in who])
         return policy.batch(observations, levels)
-
-
-def chosen_source(run: Run, policy: str | None) -> str:
-    """Which policy of a run is meant: "flow" or "optimum"; raises ProblemError where there is none of the flow."""
-    kept = run.snapshots is not None and len(run.snapshots.time) > 0
-    chosen = policy or ("flow" if kept else "optimum")
-    if chosen not in SOURCES:
-        near = did_you_mean(chosen, SOURCES)
-        raise ProblemError(f"policy {chosen!r}; choose one of {', '.join(SOURCES)}{near}")
-    if chosen == "flow" and not kept:
-        raise ProblemError("policy 'flow': no flow was run; choose optimum")
-    return chosen
 
 
 def open_policy(

@@ -5,12 +5,27 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
+from wpoflow.core.text import did_you_mean
 from wpoflow.grids.transitions import TabulatedTransition
 from wpoflow.problems.environments.models import Step
 from wpoflow.problems.environments.planning import Prospect, Table
 from wpoflow.problems.errors import ProblemError
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum, Run
+
+SOURCES = ("flow", "optimum")
+
+
+def chosen_source(run: Run, policy: str | None) -> str:
+    """Which policy of a run is meant: "flow" or "optimum"; raises ProblemError where there is none of the flow."""
+    kept = run.snapshots is not None and len(run.snapshots.time) > 0
+    chosen = policy or ("flow" if kept else "optimum")
+    if chosen not in SOURCES:
+        near = did_you_mean(chosen, SOURCES)
+        raise ProblemError(f"policy {chosen!r}; choose one of {', '.join(SOURCES)}{near}")
+    if chosen == "flow" and not kept:
+        raise ProblemError("policy 'flow': no flow was run; choose optimum")
+    return chosen
 
 
 def prospect_of_run(run: Run, source: str) -> Prospect:

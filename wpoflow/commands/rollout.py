@@ -17,7 +17,8 @@ from wpoflow.problems.environments.cross_entropy import CrossEntropy
 from wpoflow.problems.environments.gym import make_environment
 from wpoflow.problems.environments.look_ahead import LookAhead
 from wpoflow.problems.environments.planning import Plan
-from wpoflow.problems.environments.policy import GridPolicy, chosen_source
+from wpoflow.problems.environments.policy import GridPolicy
+from wpoflow.problems.environments.prospects import chosen_source
 from wpoflow.problems.environments.rollout import Rollout, rollout
 from wpoflow.problems.errors import ProblemError
 from wpoflow.solver.records.run import Run
