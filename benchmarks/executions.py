@@ -42,7 +42,7 @@ STEPS = 1000  # of an episode of dm_control
 
 @dataclass(frozen=True)
 class Execution:
-    """How to act: a mode or a plan, and for how many steps an action is kept; at most so many episodes; and its ending."""
+    """How to act: a mode or a plan, and for how many steps an action is kept; at most so many episodes; its ending."""
 
     label: str
     plan: Plan | None = None
