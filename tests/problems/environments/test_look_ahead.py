@@ -22,7 +22,9 @@ from wpoflow.problems.environments.look_ahead import LookAhead
 from wpoflow.problems.environments.policy import GridPolicy
 from wpoflow.problems.environments.rollout import rollout
 from wpoflow.problems.errors import ProblemError
-from wpoflow.problems.load import load_problem
+from wpoflow.problems.load import load_problem, read_statement
+from wpoflow.problems.pairs import evaluate
+from wpoflow.problems.problem_file import parse_problem
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.mdp import GridMDP
 
@@ -191,6 +193,34 @@ def test_the_dynamics_a_problem_states_are_those_of_the_environment(depth: int) 
         assert np.ptp(found[0], axis=1).max() > 0.01
     shorter = GridPolicy.from_problem(mdp, best, plan=LookAhead(hold=2)).for_environment("Pendulum-v1")
     assert shorter.planner.decisions.discount == pytest.approx(0.98**2, rel=1e-12)
+
+
+@pytest.mark.parametrize(("boundary", "turn"), [("clamp", 0), ("reflect", 1), ("periodic", 2)])
+@pytest.mark.parametrize("hold", [1, 2])
+def test_stated_steps_stay_in_the_box(boundary: str, turn: int, hold: int) -> None:
+    """Clamped, folded or wrapped after every step, also within a plan: as steps written by hand."""
+    asked = {"noise.x": 0.0, "dynamics.x": "'x + 1.5*u'", "state.x.boundary": f"'{boundary}'", "problem.hold": hold}
+    mdp = load_problem("lqr", cells={"x": 17, "u": 5}, set=asked)
+    best = solve_optimum(mdp)
+
+    def step(states: FloatArray, actions: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
+        x, u = states[:, 0], actions[:, 0]
+        moved = x + 1.5 * u
+        folded = 4.0 - np.abs(np.mod(moved + 4.0, 16.0) - 8.0)
+        following = (np.clip(moved, -4.0, 4.0), folded, np.mod(moved + 4.0, 8.0) - 4.0)[turn]
+        return following[:, None], -mdp_cost(x, u), np.zeros(len(x), dtype=np.bool_)
+
+    costs = read_statement(parse_problem(mdp.statement))
+
+    def mdp_cost(x: FloatArray, u: FloatArray) -> FloatArray:
+        return evaluate(costs.cost, x.shape, [x, u], "cost")
+
+    stated, own = (
+        GridPolicy.from_problem(mdp, best, plan=LookAhead(2, temperature=3.0), **how)
+        for how in ({}, {"step": step, "repeat": hold})
+    )
+    states = np.linspace(-3.9, 3.9, 12)[:, None]
+    assert stated.planner.probabilities(states) == pytest.approx(own.planner.probabilities(states), rel=1e-7)
 
 
 def test_stated_ends_end_the_plan() -> None:
