@@ -73,9 +73,9 @@ class Case:
 
 
 def cart_pole(
-    ends: tuple[float, float, float, float],
     points: tuple[int, int, int, int],
     ratios: tuple[float, float, float, float],
+    ends: tuple[float, float, float, float] = (1.8, PI, 6.0, 12.0),
     boundary: str = "periodic",
 ) -> tuple[Side, ...]:
     """x, θ, ẋ and θ̇ of the cart with one pole; θ goes round, or only so far."""
@@ -88,11 +88,11 @@ def cart_pole(
 
 CASES = {
     "cartpole-swingup": Case(
-        "cartpole-swingup", cart_pole((1.3, PI, 4.0, 8.5), (27, 45, 19, 35), (4.0, 10.0, 5.0, 7.0)),
+        "cartpole-swingup", cart_pole((27, 45, 19, 35), (4.0, 10.0, 5.0, 7.0), (1.3, PI, 4.0, 8.5)),
         (Side("u", 1.0, 9),), 0.995, 1e-3, 5, 881.0,
     ),
     "cartpole-balance": Case(
-        "cartpole-balance", cart_pole((0.5, 0.4, 1.5, 2.0), (15, 25, 15, 25), (6.0, 6.0, 6.0, 6.0), "clamp"),
+        "cartpole-balance", cart_pole((15, 25, 15, 25), (6.0, 6.0, 6.0, 6.0), (0.5, 0.4, 1.5, 2.0), "clamp"),
         (Side("u", 1.0, 9),), 0.99, 1e-3, 4, 998.0,
     ),
     "pendulum-swingup": Case(
@@ -101,8 +101,8 @@ CASES = {
     ),
     "point_mass-easy": Case(
         "point_mass-easy",
-        (Side("x", 0.3, 25, 6.0), Side("y", 0.3, 25, 6.0), Side("vx", 0.25, 21, 4.0), Side("vy", 0.25, 21, 4.0)),
-        (Side("u", 1.0, 5), Side("w", 1.0, 5)), 0.995, 1e-3, 1, 900.0,
+        (Side("x", 0.3, 25, 10.0), Side("y", 0.3, 25, 10.0), Side("vx", 0.2, 21, 4.0), Side("vy", 0.2, 21, 4.0)),
+        (Side("u", 1.0, 5), Side("w", 1.0, 5)), 0.995, 1e-3, 3, 900.0,
     ),
     "acrobot-swingup": Case(
         "acrobot-swingup",
