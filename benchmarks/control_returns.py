@@ -72,37 +72,37 @@ class Case:
     mode: str = "median"
 
 
-def cart_pole(points: tuple[int, int, int, int], ratios: tuple[float, float, float, float]) -> tuple[Side, ...]:
-    """x, θ, ẋ and θ̇ of the cart with one pole."""
-    ends = (("x", 1.8), ("theta", PI), ("v", 6.0), ("omega", 12.0))
+def cart_pole(
+    points: tuple[int, int, int, int],
+    ratios: tuple[float, float, float, float],
+    ends: tuple[float, float, float, float] = (1.8, PI, 6.0, 12.0),
+    boundary: str = "periodic",
+) -> tuple[Side, ...]:
+    """x, θ, ẋ and θ̇ of the cart with one pole; θ goes round, or only so far."""
+    names = ("x", "theta", "v", "omega")
     return tuple(
-        Side(name, end, n, ratio, "periodic" if name == "theta" else "clamp")
-        for (name, end), n, ratio in zip(ends, points, ratios, strict=True)
+        Side(name, end, n, ratio, boundary if name == "theta" else "clamp")
+        for name, end, n, ratio in zip(names, ends, points, ratios, strict=True)
     )
-
-
-def point_mass(points: int, ratio: float, speed: float, speeds: int, fine: float) -> tuple[Side, ...]:
-    """Places and speeds in the plane."""
-    places = (Side("x", 0.3, points, ratio), Side("y", 0.3, points, ratio))
-    return (*places, Side("vx", speed, speeds, fine), Side("vy", speed, speeds, fine))
 
 
 CASES = {
     "cartpole-swingup": Case(
-        "cartpole-swingup", cart_pole((15, 45, 19, 35), (6.0, 12.0, 8.0, 10.0)),
-        (Side("u", 1.0, 9),), 0.995, 1e-3, 4, 881.0,
+        "cartpole-swingup", cart_pole((27, 45, 19, 35), (4.0, 10.0, 5.0, 7.0), (1.3, PI, 4.0, 8.5)),
+        (Side("u", 1.0, 9),), 0.995, 1e-3, 5, 881.0,
     ),
     "cartpole-balance": Case(
-        "cartpole-balance", cart_pole((15, 45, 19, 35), (6.0, 12.0, 8.0, 10.0)),
+        "cartpole-balance", cart_pole((15, 25, 15, 25), (6.0, 6.0, 6.0, 6.0), (0.5, 0.4, 1.5, 2.0), "clamp"),
         (Side("u", 1.0, 9),), 0.99, 1e-3, 4, 998.0,
     ),
     "pendulum-swingup": Case(
-        "pendulum-swingup", (Side("theta", PI, 101, 1.0, "periodic"), Side("omega", 10.0, 101)),
-        (Side("u", 1.0, 11),), 0.99, 1e-3, 1, 834.0,
+        "pendulum-swingup", (Side("theta", PI, 401, 1.0, "periodic"), Side("omega", 12.0, 481)),
+        (Side("u", 1.0, 9),), 0.995, 1e-3, 2, 834.0,
     ),
     "point_mass-easy": Case(
-        "point_mass-easy", point_mass(21, 6.0, 0.3, 17, 4.0),
-        (Side("u", 1.0, 5), Side("w", 1.0, 5)), 0.99, 1e-3, 1, 900.0,
+        "point_mass-easy",
+        (Side("x", 0.3, 25, 10.0), Side("y", 0.3, 25, 10.0), Side("vx", 0.2, 21, 4.0), Side("vy", 0.2, 21, 4.0)),
+        (Side("u", 1.0, 5), Side("w", 1.0, 5)), 0.995, 1e-3, 3, 900.0,
     ),
     "acrobot-swingup": Case(
         "acrobot-swingup",

@@ -137,7 +137,17 @@ def test_a_run_is_kept_resumed_judged_and_shown(tmp_path: Path, capsys: pytest.C
     capsys.readouterr()
     command("check", *common[:-1])
     assert "u 13 on [-4, 4] clamp" in capsys.readouterr().out
-    for finding in wpo.validate_run(open_run(whole), "lqr", only=["structure", "identities", "recomputed"]).findings:
+
+
+def test_claims_hold_and_what_is_recomputed_independently_is_the_same() -> None:
+    judged = wpo.validate_problem(
+        "lqr",
+        cells={"x": 12, "u": 13},
+        set={"action.u.boundary": '"clamp"'},
+        only=["structure", "identities", "recomputed", "pointwise_descent"],
+    )
+    assert len(judged.findings) == 4
+    for finding in judged.findings:
         assert finding.verdict == "holds", finding.claim
 
 
