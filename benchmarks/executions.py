@@ -82,7 +82,7 @@ CART = (
     Execution("look-ahead 1", LookAhead(1)),
     Execution("look-ahead 2", LookAhead(2), most=200),
     Execution("look-ahead 2, minimum", LookAhead(2, temperature=0.0), most=200),
-    Execution("look-ahead 3", LookAhead(3), most=50),
+    Execution("look-ahead 3", LookAhead(3), most=20),
     Execution("CEM 12 x 4 steps, 100 x 3", CrossEntropy(horizon=12, samples=100, iterations=3), hold=4, most=50),
 )
 PLANNED = CrossEntropy(horizon=24, hold=4, samples=200, iterations=4)

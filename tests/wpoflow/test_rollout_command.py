@@ -79,6 +79,7 @@ def test_a_rollout_by_plans(call: Call, kind: str) -> None:
         asked = [*plans[0][0], "--policy", "optimum", "--json"]
         means.append(json.loads(call("rollout", *options, *asked)[1])["mean"])
     assert len(set(means)) == len(means)
+    assert "the first of each plan, held for 4 steps" in call("rollout", *options, *plans[1][0])[1]
     out = call("rollout", *options, *plans[0][0])[1]
     assert "look-ahead of depth 2, actions of 2 steps of the dynamics the problem states, plain minimum" in out
 

@@ -61,7 +61,7 @@ def main(
         found |= as_dict(done)
         hand_out(json.dumps(found, indent=2, allow_nan=False))
         return Exit.DONE
-    rows = [*_policy_rows(file, run, source, acting.mode, hold), *_plan_rows(plan, done)]
+    rows = [*_policy_rows(file, run, source, acting.mode, hold, plan), *_plan_rows(plan, done)]
     show(table([*rows, *_rows(done), ("seconds", f"{seconds:.2f}")]))
     return Exit.DONE
 
@@ -115,14 +115,19 @@ def as_dict(done: Rollout) -> dict[str, object]:
     }
 
 
-def _policy_rows(file: Path, run: Run, source: str, mode: str, hold: int) -> list[tuple[str, str]]:
+def _policy_rows(file: Path, run: Run, source: str, mode: str, hold: int, plan: Plan | None) -> list[tuple[str, str]]:
     which = "soft optimum"
     if source == "flow" and run.snapshots is not None:
         which = f"flow at time {run.snapshots.time[-1]:.6g}"
     held = "" if hold == 1 else f", held for {hold} steps"
+    acted = "sampled from the policy" if mode == "sampled" else f"{mode} of the policy"
+    if isinstance(plan, CrossEntropy):
+        acted = "the first of each plan"
+    elif isinstance(plan, LookAhead):
+        acted = "of least Q" if plan.temperature == 0.0 else acted.replace("the policy", "the look-ahead's policy")
     return [
         ("policy", f"{which} of {path_text(file)}: {one_line(run.title) or '(no title)'}"),
-        ("actions", ("sampled from the policy" if mode == "sampled" else f"{mode} of the policy") + held),
+        ("actions", acted + held),
     ]
 
 
