@@ -72,10 +72,10 @@ class CrossEntropy(Plan):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, least in (("horizon", 1), ("samples", 2), ("iterations", 1), ("seed", 0)):
+        for name, fewest in (("horizon", 1), ("samples", 2), ("iterations", 1), ("seed", 0)):
             number = getattr(self, name)
-            if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
-                raise ValueError(f"{name} = {number!r} must be a whole number, at least {least}")
+            if isinstance(number, bool) or not isinstance(number, Integral) or number < fewest:
+                raise ValueError(f"{name} = {number!r} must be a whole number, at least {fewest}")
         for name, valid, least, most in (
             ("elite", "above 0 and below 1", 0.0, 1.0),
             ("spread", "positive and finite", 0.0, np.inf),

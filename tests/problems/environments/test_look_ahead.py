@@ -215,10 +215,9 @@ def test_stated_steps_stay_in_the_box(boundary: str, turn: int, hold: int) -> No
     def mdp_cost(x: FloatArray, u: FloatArray) -> FloatArray:
         return evaluate(costs.cost, x.shape, [x, u], "cost")
 
-    stated, own = (
-        GridPolicy.from_problem(mdp, best, plan=LookAhead(2, temperature=3.0), **how)
-        for how in ({}, {"step": step, "repeat": hold})
-    )
+    plan = LookAhead(2, temperature=3.0)
+    stated = GridPolicy.from_problem(mdp, best, plan=plan)
+    own = GridPolicy.from_problem(mdp, best, plan=plan, step=step, repeat=hold)
     states = np.linspace(-3.9, 3.9, 12)[:, None]
     assert stated.planner.probabilities(states) == pytest.approx(own.planner.probabilities(states), rel=1e-7)
 
