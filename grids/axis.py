@@ -3,7 +3,8 @@
 The array of edges *is* the axis; uniform and graded axes are special cases of it.  Points are cell
 centres, except on a **clamped** state axis, whose first and last points are the ends of the box
 itself: next states pile up there, and a cell centre half a cell away would be first order.  The
-cells of such an axis are the dual cells of its points, half as wide at both ends.
+cells of such an axis are the dual cells of its points, half as wide at both ends.  A clamped **action** axis has the
+same points and cells, for controls of the bang-bang kind, whose actions are the ends of the box.
 
 A **shock** axis holds the points of a Markov chain and its table of transition probabilities.  Its points are given,
 nothing is interpolated between them, and they are counted: the cells around them are of width one, so that a density on
@@ -14,7 +15,8 @@ them, and no mass moves along it.  Its points are the numbers 0, 1, ... of the l
 are of width one, a density is a weight for each label.
 
 Boundaries: ``clamp``, ``reflect`` and ``periodic`` say where a next state outside the box goes;
-``no-flux`` and ``periodic`` say what the policy's flux does at the ends of the action box.
+``no-flux``, ``clamp`` and ``periodic`` say what the policy's flux does at the ends of the action box: it passes none of
+them, but where the last cell is a neighbour of the first.
 """
 
 from __future__ import annotations

@@ -52,8 +52,9 @@ MEANINGS: dict[str, str] = {
     "action.AXIS.feasible": "Ends between which the action is feasible, instead of `bounds`: of states and of actions "
     "further up. The axis of the grid is then `AXIS_share`, in [0, 1]; see [actions whose range depends on the "
     "state](../howto/state_in_a_file.md#actions-whose-range-depends-on-the-state).",
-    "action.AXIS.boundary": "Whether the policy's flux stops at the ends of the box or goes around; not given with "
-    "`labels`, between which there is none.",
+    "action.AXIS.boundary": "Whether the policy's flux stops at the ends of the box or goes around; with `clamp` it "
+    "stops, and the ends themselves are points, of cells half as wide: for controls of the bang-bang kind. Not given "
+    "with `labels`, between which there is none.",
     "dynamics.AXIS": "Next state along this axis, before noise; one for every state axis. Of states and actions.",
     "noise.AXIS": "Standard deviation of Gaussian noise added to it; an axis left out has none. Of states and actions.",
     "outcome[].probability": "Probability of this outcome, of states and actions; together they are one.",

@@ -124,7 +124,7 @@ class ActionAxis(AxisTable):
 
     labels: Annotated[list[str], AfterValidator(lambda labels: list(check_labels(labels)))] | None = None
     feasible: Annotated[list[Formula], Field(min_length=2, max_length=2)] | None = None
-    boundary: Literal["no-flux", "periodic"] = "no-flux"
+    boundary: Literal["no-flux", "clamp", "periodic"] = "no-flux"
 
     @field_validator("feasible", mode="before")
     @classmethod

@@ -38,7 +38,7 @@ REWARDS = (
     "are minus the sum maximised"
 )
 STATE_BOUNDARIES = ("clamp", "reflect", "periodic", "shock")
-ACTION_BOUNDARIES = ("no-flux", "periodic", "labels")
+ACTION_BOUNDARIES = ("no-flux", "clamp", "periodic", "labels")
 
 
 class TooColdError(ArithmeticError):

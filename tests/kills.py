@@ -29,6 +29,18 @@ from wpoflow.solver.storage.writer import open_run
 CASES: dict[str, list[str]] = {
     "bandit": ["--cells", "a=48", "--until", "time=3"],
     "bandit exponential": ["--cells", "a=48", "--until", "time=3", "--scheme", "exponential"],
+    "acrobot": [
+        "--cells",
+        "theta=3",
+        "--cells",
+        "phi=3",
+        "--cells",
+        "omega=3",
+        "--cells",
+        "psi=3",
+        "--until",
+        "time=9",
+    ],
     "cartpole_swingup": [
         "--cells",
         "x=3",

@@ -37,8 +37,11 @@ if TYPE_CHECKING:
     from wpoflow.grids.transitions import mixture_transition as mixture_transition
     from wpoflow.grids.transitions import tabulated_transition as tabulated_transition
     from wpoflow.problems.environments.build import from_environment as from_environment
+    from wpoflow.problems.environments.cross_entropy import CrossEntropy as CrossEntropy
+    from wpoflow.problems.environments.look_ahead import LookAhead as LookAhead
     from wpoflow.problems.environments.policy import GridPolicy as GridPolicy
     from wpoflow.problems.environments.policy import open_policy as open_policy
+    from wpoflow.problems.environments.refined import refined_ending as refined_ending
     from wpoflow.problems.environments.rollout import Rollout as Rollout
     from wpoflow.problems.environments.rollout import rollout as rollout
     from wpoflow.problems.errors import ProblemError as ProblemError

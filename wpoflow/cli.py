@@ -45,6 +45,7 @@ from wpoflow.options import (
 )
 from wpoflow.ranks import refuse_several
 from wpoflow.refine_options import refine_options
+from wpoflow.rollout_options import rollout_options
 from wpoflow.solver.records.provenance import VERSION
 from wpoflow.sweep_options import sweep_options
 from wpoflow.views.figures import EXTENSIONS
@@ -315,37 +316,7 @@ def movie(**arguments: Any) -> None:
 
 @cli.command()
 @run_file
-@click.option("--env", "environment", required=True, metavar="ID", help="As Pendulum-v1, or dm_control/DOMAIN-TASK.")
-@click.option(
-    "--episodes", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N", help="Number of episodes."
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Of the first episode; the others count on from it.",
-)
-@click.option(
-    "--mode",
-    type=Choice(["median", "mean", "mode", "sampled"]),
-    help="Act by the policy's median, mean or mode, or draw from it. Default median; mode where actions are labels.",
-)
-@click.option(
-    "--policy",
-    type=Choice(["flow", "optimum"]),
-    help="The last policy of the flow, or the soft optimum. Default flow, if the file has one.",
-)
-@click.option(
-    "--hold",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Steps that an action is held for; by default the policy is asked at every step, however it was solved for.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, all returns included.")
+@rollout_options
 def rollout(**arguments: Any) -> None:
     """Play a stored policy in an environment of Gymnasium or dm_control and report its returns.
 

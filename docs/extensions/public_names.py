@@ -39,7 +39,16 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "plot",
         "save_movie",
     ),
-    "Environments": ("from_environment", "open_policy", "GridPolicy", "rollout", "Rollout"),
+    "Environments": (
+        "from_environment",
+        "open_policy",
+        "GridPolicy",
+        "LookAhead",
+        "CrossEntropy",
+        "refined_ending",
+        "rollout",
+        "Rollout",
+    ),
     "Errors": ("ProblemError", "RunFileError", "RunFileWarning", "FigureError", "BellmanError", "NotFiniteError"),
 }
 BESIDES = (

@@ -82,7 +82,8 @@ def from_environment(
         finitely many by default the points 0, 1, ... of an axis ``state``, or any other grid of as many points.
     actions : Grid, optional
         By default the environment's box, its axes called ``action``, or ``action_0``, ``action_1`` ... if several; or
-        axes of labels, one for each number of a Discrete or MultiDiscrete space.
+        axes of labels, one for each number of a Discrete or MultiDiscrete space.  Clamped axes have points at both
+        ends, for controls of the bang-bang kind.  Needed where actions have no bounds.
     vectorised : bool
         False calls the environment at every pair even where its model is known.
     rho : array (S,), optional
@@ -101,9 +102,9 @@ def from_environment(
     Raises
     ------
     ProblemError
-        No such environment, actions that are neither a bounded box nor finitely many, neither a table nor a settable
-        state, a state grid that is missing or of another dimension, an environment without a table that is random, or
-        an unknown axis in ``cells``, or ``repeat`` of a table of random outcomes.
+        No such environment, actions that are neither a box nor finitely many, a box without bounds and no grid of them,
+        neither a table nor a settable state, a state grid that is missing or of another dimension, an environment
+        without a table that is random, or an unknown axis in ``cells``, or ``repeat`` of a table of random outcomes.
     ValueError
         A next state or reward that is not finite, or a number out of range; named.
     ImportError
@@ -118,6 +119,11 @@ def from_environment(
     space, name, model = action_box(env), name_of(env), known_model(env)
     if states is None and model is None:
         raise ProblemError(f"environment {name}: the grid of its states is needed, states=Grid(...)")
+    if actions is None and not space.is_bounded():
+        raise ProblemError(
+            f"environment {name}: its actions are {space}; a bounded Box is needed, or the grid of actions to choose "
+            "from, actions=Grid(...)"
+        )
     state_boxes = () if states is not None or model is None else model.states
     action_boxes = () if actions is not None else _boxes(space) if model is None else model.actions
     sizes = _sizes(name, state_boxes, action_boxes, cells or {})

@@ -65,7 +65,8 @@ class CalledEnvironment:
 
         low, high = np.ravel(space.low).astype(np.float64), np.ravel(space.high).astype(np.float64)
         try:
-            self._env.step(exact(0.5 * low + 0.5 * high))
+            bounded = np.isfinite(low) & np.isfinite(high)
+            self._env.step(exact(np.add(*(0.5 * np.where(bounded, end, 0.0) for end in (low, high)))))
         except Exception:  # of whatever kind; what is wrong with any action comes again
             return of_its_type
         finally:

@@ -7,7 +7,8 @@ A policy on the grid gives probabilities of cells.  What lies within a cell is t
 interpolated linearly between them and continued to the ends of the box with the slopes next to them; each cell keeps
 its probability.  That is the Gibbs density of a linearly interpolated Q.  Where p is smooth it moves an action by
 second order in the width.  Where a control is of the bang-bang kind it is what matters: all mass lies in an end cell,
-and the action is the end of the box, not the middle of its last cell, half a width short of it.
+and the action is the end of the box, not the middle of its last cell, half a width short of it.  On a clamped axis the
+end is a point itself, with nothing on its other side.
 
 On either side of its point the density is e^{g t}, 0 < t < w, with x = g w:
 
@@ -67,7 +68,7 @@ def cell_quantiles(actions: Grid, p: FloatArray, cells: IntArray, levels: FloatA
         left, right = (x.reshape(p.shape)[rows, cells] for x in _exponents(actions, p, j))
         lower, upper = (width[cells] for width in _half_widths(actions, j))
         share, level = 1.0 - _share(left, right, lower, upper), levels[:, j]
-        in_left = level < share
+        in_left = (level < share) | (share == 1.0)
         # to the left t is measured leftwards from the point
         inner = np.where(in_left, 1.0 - level / np.where(in_left, share, 1.0), 0.0)
         outer = np.where(in_left, 0.0, (level - share) / np.where(in_left, 1.0, 1.0 - share))
@@ -109,7 +110,8 @@ def _half_widths(actions: Grid, j: int) -> tuple[FloatArray, FloatArray]:
 
 def _share(left: FloatArray, right: FloatArray, lower: FloatArray, upper: FloatArray) -> FloatArray:
     """Share of a cell's mass to the right of its point."""
-    odds = _log_mass(left) + np.log(lower) - _log_mass(right) - np.log(upper)
+    with np.errstate(divide="ignore"):  # at an end that is a point there is one side only
+        odds = _log_mass(left) + np.log(lower) - _log_mass(right) - np.log(upper)
     return np.asarray(1.0 / (1.0 + np.exp(np.clip(odds, -700.0, 700.0))))
 
 

@@ -25,6 +25,7 @@ from wpoflow.problems.errors import ProblemError
 
 PREFIX = "dm_control/"
 _HINGE = 3  # mjJNT_HINGE
+_MOST_CONTROL = 1e10  # mjMAXVAL: dm_control's word for a control without bounds
 _HINT = 'environments of dm_control need the extra "control": pip install "wpoflow[control]"'
 
 
@@ -57,7 +58,8 @@ def control_environment(environment: Any) -> ControlEnvironment:
         raise ProblemError(f"environment {environment!r}: dm_control's suite has no such task{near}")
     domain, _, task = name.partition("-")
     try:
-        return ControlEnvironment(suite.load(domain, task), name)
+        # some draw their model when they are made: a name means one model
+        return ControlEnvironment(suite.load(domain, task, task_kwargs={"random": 0}), name)
     except AttributeError as error:  # as where MuJoCo has renamed what dm_control reads
         raise ImportError(
             f"environment {environment}: dm_control does not fit MuJoCo: {one_line(error)}; {_HINT}"
@@ -97,8 +99,9 @@ class ControlEnvironment:
         self.positions = int(model.nq)
         spec, dim = environment.action_spec(), 2 * self.positions
         shape = spec.shape
-        low, high = (np.broadcast_to(np.asarray(end, dtype=np.float64), shape) for end in (spec.minimum, spec.maximum))
-        self.action_space = box(low.copy(), high.copy(), shape, np.float64)
+        ends = (np.broadcast_to(np.asarray(end, dtype=np.float64), shape) for end in (spec.minimum, spec.maximum))
+        low, high = (np.where(np.abs(end) < _MOST_CONTROL, end, np.copysign(np.inf, end)) for end in ends)
+        self.action_space = box(low, high, shape, np.float64)
         self.observation_space = box(-np.inf, np.inf, (dim,), np.float64)
 
     @property

@@ -86,15 +86,15 @@ def name_of(env: Any) -> str:
 
 
 def action_box(env: Any) -> Any:
-    """The action space of an environment, which must be a bounded box.
+    """The action space of an environment, which must be a box.
 
     Raises
     ------
     ProblemError
-        It is of another kind, or unbounded.
+        It is of another kind.
     """
     space = env.action_space
-    if not isinstance(space, gymnasium().spaces.Box) or not space.is_bounded():
+    if not isinstance(space, gymnasium().spaces.Box):
         raise ProblemError(
             f"environment {name_of(env)}: its actions are {space}; a bounded Box is needed, or finitely many (Discrete "
             "or MultiDiscrete)"

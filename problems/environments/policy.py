@@ -13,14 +13,18 @@ Labels have neither median nor mean: an action is one of them, the likeliest or 
 The mean of two wells lies between them and may be an action that the policy never takes: by the mean, a pendulum that
 hangs still is left hanging, and a flow that stalls with some mass in the wrong well acts worse than its policy is.
 The median lies in the heavier well, and moves continuously within it; docs/environments.md has returns of all four.
+
+With a plan the action is that of the plan, made anew at every observation: of the Gibbs policy of a look-ahead, by the
+same modes, or the first of a sequence of the cross-entropy method.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -30,19 +34,21 @@ from wpoflow.core.arrays import AnyArray, FloatArray, IntArray
 from wpoflow.core.brief import briefly
 from wpoflow.core.text import did_you_mean
 from wpoflow.grids.grid import Grid
-from wpoflow.grids.interpolation import state_chunks
-from wpoflow.problems.environments.cell_actions import cell_means, cell_quantiles
-from wpoflow.problems.environments.discrete import check_labels_of, is_discrete, origin_of, states_of_table
-from wpoflow.problems.environments.gym import action_box, gymnasium, make_environment, name_of
+from wpoflow.problems.environments import acting
+from wpoflow.problems.environments.cross_entropy import CrossEntropy, Plans
+from wpoflow.problems.environments.fitting import fitted
+from wpoflow.problems.environments.gym import make_environment
 from wpoflow.problems.environments.hats import hat_weights
-from wpoflow.problems.environments.models import known_model
+from wpoflow.problems.environments.look_ahead import LookAhead
+from wpoflow.problems.environments.planner import Planner
+from wpoflow.problems.environments.planning import OwnStep, Plan, Prospect, as_steps
+from wpoflow.problems.environments.prospects import chosen_source, prospect_of_problem, prospect_of_run
 from wpoflow.problems.errors import ProblemError
-from wpoflow.solver.records.run import Run
+from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.storage.writer import open_run
 
 MODES = ("median", "mean", "mode", "sampled")
-SOURCES = ("flow", "optimum")
-_SLACK = 1e-6
 
 
 @briefly
@@ -67,6 +73,12 @@ class GridPolicy:
         Bounds of the actions returned; by default the ends of the action axes.
     origin : array of d numbers, optional
         Added to the actions returned: where an environment counts its actions from another number than zero.
+    plan : LookAhead or CrossEntropy, optional
+        Act by a plan instead.
+    prospect : callable or Prospect, optional
+        What plans are made by; `open_policy`, `from_run` and `from_problem` give it.
+    spare : callable, optional
+        Makes a copy of the environment that is played, for plans; `for_environment` gives it.
 
     Raises
     ------
@@ -86,6 +98,9 @@ class GridPolicy:
     low: ArrayLike | None = None
     high: ArrayLike | None = None
     origin: FloatArray | float = 0.0
+    plan: Plan | None = None
+    prospect: Prospect | Callable[[], Prospect] | None = None
+    spare: Callable[[], Any] | None = None
     _random: np.random.Generator = field(default_factory=np.random.default_rng, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -105,21 +120,53 @@ class GridPolicy:
             raise ProblemError(f"mode {self.mode!r}: action axis {labelled[0]} is labels; choose mode or sampled")
 
     @classmethod
-    def from_run(cls, run: Run, policy: str | None = None, mode: str = "") -> GridPolicy:
+    def from_problem(
+        cls,
+        mdp: GridMDP,
+        best: Optimum,
+        mode: str = "",
+        plan: Plan | None = None,
+        step: OwnStep | None = None,
+        repeat: int | None = None,
+    ) -> GridPolicy:
+        """The optimal policy of a problem, with what plans need.
+
+        Parameters
+        ----------
+        mdp : GridMDP
+        best : Optimum
+        mode : str
+        plan : LookAhead or CrossEntropy, optional
+        step : callable, optional
+            Single steps to plan by, instead of those the problem states: from states (n, dim) and actions (n, d) to
+            next states (n, dim), rewards (n,), and which of them terminated, (n,) of bool.
+        repeat : int, optional
+            Steps of a decision; else it is found by the Q of the optimum.
+        """
+        made = None if step is None else as_steps(step)
+        prospect = prospect_of_problem(mdp, best, made, repeat)
+        return cls(mdp.states, mdp.actions, best.policy, mode, plan=plan, prospect=prospect)
+
+    @classmethod
+    def from_run(cls, run: Run, policy: str | None = None, mode: str = "", plan: Plan | None = None) -> GridPolicy:
         """The policy of a run: the last one its flow kept ("flow"), or the soft optimum ("optimum").
 
-        By default that of the flow, or the optimum where no flow was run.
+        By default that of the flow, or the optimum where no flow was run; plans are made with the value of the same.
 
         Raises
         ------
         ProblemError
             The run holds no such policy, or an unknown choice.
         """
-        if chosen_source(run, policy) == "flow":
-            return cls(run.states, run.actions, run.policy, mode)
-        if run.optimum is None:
+        source = chosen_source(run, policy)
+        if source == "flow":
+            found = run.policy
+        elif run.optimum is None:
             raise ProblemError("policy 'optimum': the run ended before its optimum was known; choose flow")
-        return cls(run.states, run.actions, run.optimum.policy, mode)
+        else:
+            found = run.optimum.policy
+        prospect = partial(prospect_of_run, run, source)
+        return cls(run.states, run.actions, found, mode, plan=plan, prospect=prospect)
 
     def for_environment(
         self, environment: Any, observe: Callable[[FloatArray], FloatArray] | None = None
@@ -129,6 +176,7 @@ class GridPolicy:
         Parameters
         ----------
         environment : str or gymnasium.Env
+            Plans that need its steps make another of the same id, or a copy.
         observe : callable, optional
             States from observations; known for the environments that have a model, and elsewhere
             the observation is the state by default.
@@ -140,53 +188,8 @@ class GridPolicy:
             actions are labels where the environment's are not, or the other way round.
         """
         env = make_environment(environment)
-        if is_discrete(env.action_space):
-            return self._for_labels(env, observe)
-        if labelled := [axis.name for axis in self.actions.axes if axis.labels]:
-            raise ProblemError(
-                f"environment {name_of(env)}: its actions are {env.action_space}, those of the policy ({labelled[0]}) "
-                "are labels"
-            )
-        space, name, model = action_box(env), name_of(env), known_model(env)
-        low, high = np.ravel(space.low).astype(np.float64), np.ravel(space.high).astype(np.float64)
-        if low.size != self.actions.dim:
-            raise ProblemError(
-                f"environment {name}: its actions have {low.size} axes, the policy's {self.actions.dim} "
-                f"({_names(self.actions)})"
-            )
-        for axis, least, most in zip(self.actions.axes, low, high, strict=True):
-            slack = _SLACK * (most - least)
-            if axis.lower < least - slack or axis.upper > most + slack:
-                raise ProblemError(
-                    f"environment {name}: its actions lie in [{least:g}, {most:g}], the policy's axis {axis.name} in "
-                    f"[{axis.lower:g}, {axis.upper:g}]"
-                )
-        if observe is None and model is not None:
-            observe = model.state_of
-        self._check_observation(env, observe)
-        return replace(self, observe=observe, shape=space.shape, dtype=space.dtype, low=low, high=high)
-
-    def _for_labels(self, env: Any, observe: Callable[[FloatArray], FloatArray] | None) -> GridPolicy:
-        """The same policy for an environment of finitely many actions."""
-        check_labels_of(env, self.actions)
-        seen, space = env.observation_space, env.action_space
-        if observe is None and isinstance(seen, gymnasium().spaces.Discrete):
-            observe = _NumberedStates(self.states, int(seen.start), states_of_table(env, self.states).size)
-        self._check_observation(env, observe)
-        return replace(self, observe=observe, shape=space.shape, dtype=space.dtype, origin=origin_of(space))
-
-    def _check_observation(self, env: Any, observe: Callable[[FloatArray], FloatArray] | None) -> None:
-        """Raise ProblemError unless states of as many numbers as the grid has axes follow from observations."""
-        blank = np.full(env.observation_space.shape or (1,), getattr(env.observation_space, "start", 0.0))
-        found = blank.size if observe is None else np.shape(observe(blank))[-1]
-        if found != self.states.dim:
-            what, hint = "state", ""
-            if observe is None:
-                what, hint = "observation", "; say with observe= how states follow from observations"
-            raise ProblemError(
-                f"environment {name_of(env)}: its {what} has {found} numbers, the policy {self.states.dim} state axes "
-                f"({_names(self.states)}){hint}"
-            )
+        spare = partial(make_environment, environment) if isinstance(environment, str) else partial(deepcopy, env)
+        return replace(self, **fitted(self.states, self.actions, env, observe), spare=spare)
 
     @property
     def draws(self) -> int:
@@ -227,6 +230,17 @@ class GridPolicy:
         ValueError
             As when called; or sampled actions without uniform numbers.
         """
+        states = self._states(observations)
+        if isinstance(self.plan, CrossEntropy):
+            plans = Plans(self.plan, np.zeros(len(states), dtype=np.int64), self.actions.dim)
+            return self._returned(self._planned(states, plans, np.arange(len(states)), 0.0))
+        return self._returned(self._chosen(states, levels))
+
+    def episodes(self, seeds: Sequence[int] | IntArray, hold: int = 1) -> Episodes:
+        """What acts in episodes of these seeds, and remembers the plans of each."""
+        return Episodes(self, seeds, hold)
+
+    def _states(self, observations: AnyArray) -> FloatArray:
         observed = np.asarray(observations, dtype=np.float64)
         states = observed if self.observe is None else np.asarray(self.observe(observed), dtype=np.float64)
         if states.shape != (len(observations), self.states.dim):
@@ -236,23 +250,86 @@ class GridPolicy:
             )
         if not np.all(np.isfinite(states)):
             raise ValueError("an observation is not finite")
+        return states
+
+    def _chosen(self, states: FloatArray, levels: FloatArray | None) -> FloatArray:
+        """Actions (n, d) at states (n, dim), by look-ahead or without a plan."""
+        if self.mode == "sampled" and levels is None:
+            raise ValueError("sampled actions need uniform numbers, a row of them for each observation")
+        if isinstance(self.plan, LookAhead):
+            p = self.planner.probabilities(states)
+            if self.planner.temperature == 0.0:
+                return np.asarray(self.actions.points[p.argmax(axis=1)])
+            return self._acted(p[:, None], np.ones((len(p), 1)), levels)
         points, weights = hat_weights(self.states, states)
         if self.mode == "mean":
-            found = _weighted(weights, self._means[points])
-        elif self.mode == "median":
-            found = self._medians(points, weights)
-        elif self.mode == "mode":
-            found = self._likeliest(points, weights)
-        elif levels is None:
-            raise ValueError("sampled actions need uniform numbers, a row of them for each observation")
-        else:
-            found = self._drawn(points, weights, levels)
-        low = [axis.lower for axis in self.actions.axes] if self.low is None else self.low
-        high = [axis.upper for axis in self.actions.axes] if self.high is None else self.high
+            return acting.weighted(weights, self._means[points])
+        return self._acted(self.probabilities[points], weights, levels)
+
+    def _acted(self, p: FloatArray, weights: FloatArray, levels: FloatArray | None) -> FloatArray:
+        """Actions (n, d) by the mode, of the probabilities (n, c, A) at points of weights (n, c)."""
+        if self.mode == "mode":
+            return acting.likeliest(self.actions, p, weights)
+        if levels is not None and self.mode == "sampled":
+            point = acting.first_above(weights, levels[:, 0])
+            return acting.drawn(self.actions, p[np.arange(len(p)), point], levels[:, 1:])
+        between = acting.weighted(weights, p)
+        return acting.means(self.actions, between) if self.mode == "mean" else acting.medians(self.actions, between)
+
+    def _planned(self, states: FloatArray, plans: Plans, who: IntArray, decisions: float) -> FloatArray:
+        """First actions (n, d) of plans of samples, so many decisions after those of the same episodes before."""
+        planner, horizon = self.planner, plans.settings.horizon
+        low, high = planner.low, planner.high
+
+        def follow(at: FloatArray) -> FloatArray:
+            return np.clip(self._unplanned._chosen(at, None), low, high)
+
+        policy = planner.followed(follow, states, horizon)
+        before = np.where(plans.first(who)[:, None, None], policy, plans.moved_on(who, decisions))
+        return plans.made(who, states, planner.decisions, low, high, policy, before)[:, 0]
+
+    @property
+    def _box(self) -> tuple[FloatArray, FloatArray]:
+        axes = self.actions.axes
+        low = [axis.lower for axis in axes] if self.low is None else self.low
+        high = [axis.upper for axis in axes] if self.high is None else self.high
+        return np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
+
+    def _returned(self, found: FloatArray) -> AnyArray:
+        """Actions (n, d) as an environment takes them."""
         shape = (self.actions.dim,) if self.shape is None else self.shape
         named = [j for j, axis in enumerate(self.actions.axes) if axis.labels]
         found[:, named] = np.rint(found[:, named])  # means over points around a state are off by rounding
-        return (np.clip(found, low, high) + self.origin).astype(self.dtype).reshape(len(states), *shape)
+        return (np.clip(found, *self._box) + self.origin).astype(self.dtype).reshape(len(found), *shape)
+
+    @cached_property
+    def _unplanned(self) -> GridPolicy:
+        """The policy that plans are held against: without a plan, and nothing drawn."""
+        return replace(self, plan=None, mode="median" if self.mode == "sampled" else self.mode)
+
+    @cached_property
+    def known_prospect(self) -> Prospect:
+        """What plans are made by; ProblemError of a policy that does not know it."""
+        if self.prospect is None:
+            raise ProblemError(
+                "plan: the policy knows no value; take it from a file by open_policy, or from GridPolicy.from_problem"
+            )
+        return self.prospect() if callable(self.prospect) else self.prospect
+
+    @cached_property
+    def planner(self) -> Planner:
+        """What plans are made with.
+
+        Raises
+        ------
+        ProblemError
+            No plan was asked for, the policy does not know what its problem is, or as `Planner`.
+        """
+        if self.plan is None:
+            raise ProblemError("plan: none was asked for; give plan=LookAhead(...) or CrossEntropy(...)")
+        ends = [[axis.lower for axis in self.actions.axes], [axis.upper for axis in self.actions.axes]]
+        low, high = (np.where(np.isfinite(given), given, end) for given, end in zip(self._box, ends, strict=True))
+        return Planner(self.plan, self.known_prospect, self.states, self.actions, low, high, self.spare)
 
     def predict(
         self, observation: ArrayLike, state: None = None, episode_start: object = None, deterministic: bool = True
@@ -264,71 +341,43 @@ class GridPolicy:
     @cached_property
     def _means(self) -> FloatArray:
         """Mean action at every state point, (S, d)."""
-        means = np.empty((self.states.size, self.actions.dim))
-        for start, stop in state_chunks(self.states.size, self.actions.size):
-            p = self.probabilities[start:stop]
-            means[start:stop] = (p[:, :, None] * cell_means(self.actions, p)).sum(axis=1)
-        return means
-
-    def _medians(self, points: IntArray, weights: FloatArray) -> FloatArray:
-        """Medians, (batch, d), of the interpolated density along each action axis."""
-        p = _weighted(weights, self.probabilities[points]).reshape(-1, *self.actions.shape)
-        rows, found = np.arange(len(p)), np.empty((len(p), self.actions.dim))
-        for j, axis in enumerate(self.actions.axes):
-            marginal = np.moveaxis(p, j + 1, 1).reshape(len(p), axis.size, -1).sum(axis=2)
-            half = np.full(len(p), 0.5)
-            cell = _first_above(marginal, half)
-            before = marginal.cumsum(axis=1)[rows, cell] - marginal[rows, cell]
-            level = (0.5 * marginal.sum(axis=1) - before) / marginal[rows, cell]
-            found[:, j] = cell_quantiles(Grid((axis,)), marginal, cell, np.clip(level, 0.0, 1.0)[:, None])[:, 0]
-        return found
-
-    def _likeliest(self, points: IntArray, weights: FloatArray) -> FloatArray:
-        """Mean action, (batch, d), of the cell whose interpolated density is largest."""
-        batch, corners = points.shape
-        p = self.probabilities[points]
-        cell = (_weighted(weights, p) / self.actions.volumes).argmax(axis=1)
-        rows = np.arange(batch)
-        inside = cell_means(self.actions, p.reshape(batch * corners, -1)).reshape(*p.shape, -1)
-        share = weights * p[rows, :, cell]
-        return _weighted(share / share.sum(axis=1, keepdims=True), inside[rows, :, cell])
-
-    def _drawn(self, points: IntArray, weights: FloatArray, levels: FloatArray) -> FloatArray:
-        """Actions, (batch, d): first a point around the state, then a cell, then a place in it."""
-        rows = np.arange(len(points))
-        point = points[rows, _first_above(weights, levels[:, 0])]
-        p = self.probabilities[point]
-        return cell_quantiles(self.actions, p, _first_above(p, levels[:, 1]), levels[:, 2:])
+        return acting.grid_means(self.actions, self.probabilities)
 
 
-@dataclass(frozen=True, eq=False)
-class _NumberedStates:
-    """States of a grid from their numbers, which begin with ``first``."""
+class Episodes:
+    """Episodes that a policy plays, each with its own random numbers, and plans that go on from step to step.
 
-    states: Grid
-    first: int
-    count: int
+    Parameters
+    ----------
+    policy : GridPolicy
+    seeds : sequence of int
+        Of the episodes: sampled actions and plans of one are the same whichever others are played beside it.
+    hold : int
+        Steps of the environment from one asking to the next.
+    """
 
-    def __call__(self, observations: FloatArray) -> FloatArray:
-        numbers = np.asarray(observations)[..., 0] - self.first
-        if not np.all((numbers >= 0) & (numbers < self.count) & (numbers == np.floor(numbers))):
-            raise ValueError(f"an observation is none of the {self.count} states")
-        return self.states.points[numbers.astype(np.int64)]
+    def __init__(self, policy: GridPolicy, seeds: Sequence[int] | IntArray, hold: int = 1) -> None:
+        self._policy, self._hold = policy, hold
+        self._random = [np.random.default_rng([int(seed)]) for seed in seeds]
+        plan = policy.plan
+        self._plans = Plans(plan, seeds, policy.actions.dim) if isinstance(plan, CrossEntropy) else None
+
+    def act(self, observations: AnyArray, who: IntArray | None = None) -> AnyArray:
+        """Actions for observations (n, k) of the episodes with these numbers, by default all."""
+        who = np.arange(len(self._random)) if who is None else who
+        policy = self._policy
+        if self._plans is not None:
+            states, decisions = policy._states(observations), self._hold / policy.planner.hold
+            return policy._returned(policy._planned(states, self._plans, who, decisions))
+        levels = None
+        if policy.mode == "sampled":
+            levels = np.stack([self._random[i].random(policy.draws) for i in who])
+        return policy.batch(observations, levels)
 
 
-def chosen_source(run: Run, policy: str | None) -> str:
-    """Which policy of a run is meant: "flow" or "optimum"; raises ProblemError where there is none of the flow."""
-    kept = run.snapshots is not None and len(run.snapshots.time) > 0
-    chosen = policy or ("flow" if kept else "optimum")
-    if chosen not in SOURCES:
-        near = did_you_mean(chosen, SOURCES)
-        raise ProblemError(f"policy {chosen!r}; choose one of {', '.join(SOURCES)}{near}")
-    if chosen == "flow" and not kept:
-        raise ProblemError("policy 'flow': no flow was run; choose optimum")
-    return chosen
-
-
-def open_policy(path: str | os.PathLike[str], policy: str | None = None, mode: str = "") -> GridPolicy:
+def open_policy(
+    path: str | os.PathLike[str], policy: str | None = None, mode: str = "", plan: Plan | None = None
+) -> GridPolicy:
     """The policy of a run file or of an optimum file; see `GridPolicy.from_run`.
 
     Raises
@@ -338,22 +387,4 @@ def open_policy(path: str | os.PathLike[str], policy: str | None = None, mode: s
     ProblemError
         It holds no such policy, or an unknown choice.
     """
-    return GridPolicy.from_run(open_run(path), policy, mode)
-
-
-def _weighted(weights: FloatArray, values: FloatArray) -> FloatArray:
-    """Sums over the points around a state, one after the other: the same bits for any batch."""
-    total = np.zeros((len(weights), *values.shape[2:]))
-    for corner in range(weights.shape[1]):
-        total += weights[:, corner].reshape(-1, *[1] * (values.ndim - 2)) * values[:, corner]
-    return total
-
-
-def _first_above(weights: FloatArray, levels: FloatArray) -> IntArray:
-    """Index, in each row, drawn with these probabilities by levels in [0, 1)."""
-    below = np.cumsum(weights, axis=1)
-    return np.asarray((below > levels[:, None] * below[:, -1:]).argmax(axis=1))
-
-
-def _names(grid: Grid) -> str:
-    return ", ".join(axis.name for axis in grid.axes) or "none"
+    return GridPolicy.from_run(open_run(path), policy, mode, plan)

@@ -3,13 +3,15 @@
 Episode i begins with ``env.reset(seed=seed + i)`` and is stepped by ``env.step`` until the environment says that it
 is terminated or truncated; its return is the plain sum of its rewards.  A block of episodes advances in step, each in
 an environment of its own, so that the policy acts on all of them at once; their numbers are those of playing
-them one by one.  A sampled policy draws for episode i from ``numpy.random.default_rng([seed + i])``.
+them one by one.  A sampled policy draws for episode i from ``numpy.random.default_rng([seed + i])``, a plan of samples
+from ``numpy.random.default_rng([its own seed, seed + i])``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from wpoflow.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, under
 from wpoflow.core.brief import briefly
 from wpoflow.problems.environments.gym import make_environment, name_of
 from wpoflow.problems.environments.models import known_model
+from wpoflow.problems.environments.planning import Plan
 from wpoflow.problems.environments.policy import GridPolicy
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.hold import check_steps
@@ -43,6 +46,8 @@ class Rollout:
     failed : int or None
         Episodes cut before the goal, for an environment whose termination is its goal (MountainCarContinuous-v0);
         None elsewhere.
+    plan : str
+        What steps the plan was made of, and how long its actions were held; empty without one.
     """
 
     environment: str
@@ -51,6 +56,7 @@ class Rollout:
     steps: IntArray
     terminated: BoolArray
     failed: int | None
+    plan: str = ""
 
     @property
     def mean(self) -> float:
@@ -88,13 +94,14 @@ def rollout(
     observe: Callable[[FloatArray], FloatArray] | None = None,
     progress: Callable[[int], None] | None = None,
     hold: int = 1,
+    plan: Plan | None = None,
 ) -> Rollout:
     """Play a policy in an environment.
 
     Parameters
     ----------
     policy : GridPolicy
-        Its mode says whether actions are means, modes or samples.
+        Its mode says whether actions are means, modes or samples, or its plan how far they look ahead.
     environment : str or callable
         Id of an environment with a time limit, or a function that makes one.
     episodes, seed : int
@@ -105,12 +112,15 @@ def rollout(
         Called with the number of episodes done, after each block.
     hold : int, optional
         Steps of the environment that an action is held for.  By default the policy is asked at every step, also where
-        it was solved for with held actions.
+        it was solved for with held actions, and a plan is made anew.
+    plan : LookAhead or CrossEntropy, optional
+        Act by this plan, instead of the policy's own.
 
     Raises
     ------
     ProblemError
-        No such environment, one without a time limit, or one that does not fit the policy.
+        No such environment, one without a time limit, or one that does not fit the policy; a plan for which there are
+        no steps, or no value.
     ValueError
         A number of episodes or of steps, or a seed, that is none.
     ImportError
@@ -120,7 +130,10 @@ def rollout(
         raise ValueError(f"episodes = {episodes} must be positive, seed = {seed} not negative")
     check_steps("hold", hold)
     first = _made(environment)
-    acting = policy.for_environment(first, observe)
+    planned = policy if plan is None else replace(policy, plan=plan)
+    acting = replace(planned.for_environment(first, observe), spare=partial(_made, environment))
+    if acting.plan is not None:
+        _ = acting.planner  # what is wrong with it is said before anything is played
     model = known_model(first)
     envs = [first]
     returns, steps = np.zeros(episodes), np.zeros(episodes, dtype=np.int64)
@@ -134,7 +147,8 @@ def rollout(
     for env in envs:
         env.close()
     failed = int((~terminated).sum()) if model is not None and model.goal else None
-    return Rollout(name_of(first), seed, returns, steps, terminated, failed)
+    made_of = "" if acting.plan is None else acting.planner.description
+    return Rollout(name_of(first), seed, returns, steps, terminated, failed, made_of)
 
 
 def _made(environment: str | Callable[[], Any]) -> Any:
@@ -149,13 +163,11 @@ def _play(policy: GridPolicy, envs: list[Any], seeds: IntArray, hold: int) -> tu
     n = len(envs)
     returns, steps, ended = np.zeros(n), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.bool_)
     observations = np.stack([np.ravel(env.reset(seed=int(k))[0]) for env, k in zip(envs, seeds, strict=True)])
-    draws = [np.random.default_rng([int(k)]) for k in seeds]
-    alive, made = np.arange(n), 0
+    episodes, alive, made = policy.episodes(seeds, hold), np.arange(n), 0
     actions: AnyArray = np.empty(n)
     while alive.size:
         if made % hold == 0:
-            levels = np.stack([draws[i].random(policy.draws) for i in alive]) if policy.mode == "sampled" else None
-            asked = policy.batch(observations[alive], levels)
+            asked = episodes.act(observations[alive], alive)
             actions = np.empty((n, *asked.shape[1:]), asked.dtype)
             actions[alive] = asked
         made += 1

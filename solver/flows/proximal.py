@@ -67,8 +67,8 @@ class ProximalFlow(Flow):
         if len(lines) > 1:
             names = ", ".join(axis.name for axis in lines)
             return f"needs one action axis with boundary 'no-flux'; here there are {len(lines)}, {names}"
-        if lines and lines[0].boundary != "no-flux":
-            return f"needs an action axis with boundary 'no-flux'; {lines[0].name} is {lines[0].boundary!r}"
+        if lines and lines[0].periodic:
+            return f"needs an action axis with boundary 'no-flux' or 'clamp'; {lines[0].name} is 'periodic'"
         return ""
 
     @staticmethod

@@ -24,7 +24,8 @@ def refined_axes(problem: ProblemFile) -> list[RefinedAxis]:
             name,
             "action",
             axis.size,
-            by_edges=axis.edges is not None,
+            axis.boundary == "clamp" and axis.size > 1,
+            axis.edges is not None,
             counted="" if axis.labels is None else LABELS,
         )
         for name, axis in tables.action.items()

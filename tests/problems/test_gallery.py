@@ -14,6 +14,7 @@ from wpoflow.problems.problem_file import read_problem
 from wpoflow.problems.statement import Statement, Value
 
 DEFAULT_GRIDS = {
+    "acrobot": [9, 9, 5, 5, 3],
     "bandit": [512],
     "cartpole_swingup": [7, 15, 7, 9, 5],
     "double_integrator": [48, 48, 48],

@@ -19,6 +19,7 @@ from wpoflow.solver.registry import AUTOMATIC, fixed_step_schemes
 from wpoflow.solver.runs.evolve import evolve
 
 CELLS = {
+    "acrobot": {"theta": 4, "phi": 4, "omega": 3, "psi": 3, "u": 4},
     "bandit": {"a": 200},
     "cartpole_swingup": {"x": 3, "theta": 5, "v": 3, "omega": 3, "u": 4},
     "lqr": {"x": 40, "u": 40},

@@ -60,6 +60,7 @@ FOLLOWED: list[tuple[str, str, dict[str, Any]]] = [
 """Every flow by schemes that are for it."""
 LINKS = 6
 CELLS: dict[str, dict[str, int]] = {
+    "acrobot": {"theta": 3, "phi": 3, "omega": 2, "psi": 2},
     "bandit": {"a": 48},
     "cartpole_swingup": {"x": 2, "theta": 4, "v": 2, "omega": 2},
     "double_integrator": {"x": 8, "v": 8, "u": 10},

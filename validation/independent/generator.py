@@ -67,6 +67,8 @@ class Geometry:
             if n == 1 or axis.boundary == "labels":
                 continue
             circle = axis.boundary == "periodic"
+            if axis.boundary == "clamp":
+                centre[0], centre[-1] = axis.edges[0], axis.edges[-1]
             if not circle:
                 at_end = at_end | ((np.arange(n) == 0) | (np.arange(n) == n - 1)).reshape(along)
             here = np.arange(n if circle else n - 1)

@@ -26,8 +26,9 @@ ORDER = (
 
 
 def whole_numbered(actions: Grid) -> list[str]:
-    """Action axes whose points are three or more consecutive whole numbers, as labels are written."""
-    return [axis.name for axis in actions.axes if axis.connected and axis.size > 2 and _whole(axis.points.tolist())]
+    """Action axes whose points are three or more consecutive whole numbers, as labels are written, and no ends."""
+    lines = [axis for axis in actions.axes if axis.connected and axis.boundary != "clamp"]
+    return [axis.name for axis in lines if axis.size > 2 and _whole(axis.points.tolist())]
 
 
 def _whole(points: list[float]) -> bool:

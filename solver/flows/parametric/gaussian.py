@@ -123,8 +123,10 @@ class GaussianFlow(ParametricFlow):
         """See `Flow.obstacle`."""
         if words := super().obstacle(actions):
             return words
-        circles = [axis.name for axis in actions.axes if axis.periodic and axis.size > 1]
-        return f"needs action axes with boundary 'no-flux'; {circles[0]} is 'periodic'" if circles else ""
+        others = [axis for axis in actions.axes if axis.boundary != "no-flux" and axis.size > 1]
+        return (
+            f"needs action axes with boundary 'no-flux'; {others[0].name} is {others[0].boundary!r}" if others else ""
+        )
 
     def begin(self, policy: FloatArray) -> FloatArray:
         """The Gaussians that the problem states, or those with the moments of a policy's cells.

@@ -61,7 +61,7 @@ class ParticleFlow(ParametricFlow):
     Raises
     ------
     UnsuitableFlowError
-        An action axis of labels.
+        An action axis of labels, or one with points at its ends.
     """
 
     name = "particles"
@@ -91,6 +91,14 @@ class ParticleFlow(ParametricFlow):
         self._lengths = np.array([axis.length for axis in axes])
         self._potential = -mdp.temperature * mdp.log_reference_density
         self._kernels = [_smoothing(axis, self.bandwidth) for axis in axes] if self.bandwidth > 0.0 else []
+
+    @classmethod
+    def obstacle(cls, actions: Grid) -> str:
+        """See `Flow.obstacle`."""
+        if words := super().obstacle(actions):
+            return words
+        ends = [axis.name for axis in actions.axes if axis.boundary == "clamp" and axis.size > 1]
+        return f"needs action axes with boundary 'no-flux' or 'periodic'; {ends[0]} is 'clamp'" if ends else ""
 
     @property
     def parameters(self) -> Mapping[str, float | str]:

@@ -170,6 +170,32 @@ def test_the_gallery_states_the_same_cart_and_pole(suite: Any) -> None:
     assert compared > 100
 
 
+def test_the_gallery_states_the_same_acrobot(suite: Any) -> None:
+    """Steps of the file and decisions of eight, and its box of torques with both ends."""
+    statement = read_statement(read_problem("acrobot"))
+    env = suite.load("acrobot", "swingup", task_kwargs={"random": 0})
+    assert statement.actions.points[:, 0].tolist() == [-1.0, 0.0, 1.0]
+    rng, high = np.random.default_rng(5), [np.pi, np.pi, 5.0, 7.0, 1.0]
+    pairs = rng.uniform(-np.array(high), high, size=(100, 5))
+    names = [axis.name for axis in statement.states.axes]
+    columns = list(pairs.T)
+    following = np.stack([evaluate(statement.dynamics[name], (100,), columns, name) for name in names], axis=1)
+    costs, held, compared = evaluate(statement.cost, (100,), columns, "cost"), statement.steps(*columns), 0
+    for row, next_state, cost, decision in zip(pairs, following, costs, held, strict=True):
+        state, reward = stepped(env, row[:4], row[4], 1, 0.99)
+        np.testing.assert_allclose(next_state, state, rtol=0, atol=1e-12)
+        assert abs(cost + reward) <= 1e-12
+        if decision[5]:  # of speeds that have left the box
+            continue
+        state, total = stepped(env, row[:4], row[4], 8, 0.99)
+        turns = (decision[:2] - state[:2]) / (2.0 * np.pi)
+        assert np.abs(turns - np.rint(turns)).max() <= 1e-12
+        np.testing.assert_allclose(decision[2:4], state[2:], rtol=0, atol=1e-12)
+        assert abs(decision[4] + total) <= 1e-12
+        compared += 1
+    assert compared > 50
+
+
 @pytest.mark.parametrize("task", ["swingup", "balance"])
 def test_the_vectorised_cart_and_pole_is_the_simulator_also_at_the_ends_of_the_rail(suite: Any, task: str) -> None:
     axes = list(CARTPOLE.axes)
