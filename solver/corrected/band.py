@@ -1,9 +1,11 @@
-"""How far a value is from that of finer grids, judged by the grid of every second point.
+"""How far a value is from that of finer grids, judged by a coarser one.
 
-With an error C h^p the values of grids h and 2h differ by (2^p - 1) times the error of the finer one, so that for every
-order p >= 1 the difference itself is a bound.  Its sign changes from place to place, and where it vanishes the error
-need not: so at a place the largest difference is taken of the points of the coarser grid around it and of their
-neighbours.  It is a measurement and no certificate: kinks that either grid misses are not seen.
+With an error C h^p the values of grids h and r h differ by (r^p - 1) times the error of the finer one, so that the
+difference over r^q - 1 is a bound for every order p >= q.  For the Markov value q is one: its error falls from first
+order, where next states move by less than a cell, to second.  For the corrected one, whose order is three or four where
+values are smooth, q is two: kinks are left a share.  The difference changes its sign from place to place, and where it
+vanishes the error need not: so at a place the largest is taken of the points of the coarser grid around it.  It is a
+measurement and no certificate: what neither grid sees has no part in it.
 """
 
 from __future__ import annotations
@@ -15,14 +17,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.axis import Axis
 from wpoflow.grids.coarsening import AxisPoints, Coarsening
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions.base import CoarseTransition
 from wpoflow.grids.transitions.cubic import cubic_expectation
-from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.corrected.value import Corrected, CorrectedValue, corrected_value, solve_corrected
 from wpoflow.solver.mdp import GridMDP
 
+MARKOV_ORDER, CORRECTED_ORDER = 1, 2  # q of the text above
 RESIDUAL = 1e-6  # of the spread of values, to which the coarser grid's own is solved
 
 
@@ -38,11 +41,14 @@ class Coarse:
         On the coarser grid, with its Markov value.
     actions : Grid
         Of the coarser problem.
+    ratio : float
+        Least ratio of spacings of the axes that have fewer points here.
     """
 
     axes: Sequence[AxisPoints]
     found: CorrectedValue
     actions: Grid
+    ratio: float
 
     @property
     def points(self) -> FloatArray:
@@ -50,9 +56,9 @@ class Coarse:
         meshes = np.meshgrid(*(axis.points for axis in self.axes), indexing="ij")
         return np.stack([mesh.ravel() for mesh in meshes], axis=1) if self.axes else np.zeros((1, 0))
 
-    def band(self, difference: FloatArray) -> GridBand:
-        """The band of a difference (S',) between the finer and this grid."""
-        return GridBand.of(self.axes, difference)
+    def band(self, difference: FloatArray, order: int = CORRECTED_ORDER) -> GridBand:
+        """The band of a difference (S',) between the finer and this grid, of numbers of this order."""
+        return GridBand.of(self.axes, difference / (self.ratio**order - 1.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +84,8 @@ class GridBand:
                 continue
             at = np.moveaxis(found, j, 0)
             mode = "wrap" if axis.period < math.inf else "edge"
-            wide = np.pad(at, [(1, 2), *[(0, 0)] * (at.ndim - 1)], mode=mode)
-            at = np.max([wide[k : k + axis.points.size] for k in range(4)], axis=0)
+            wide = np.pad(at, [(0, 1), *[(0, 0)] * (at.ndim - 1)], mode=mode)
+            at = np.max([wide[k : k + axis.points.size] for k in range(2)], axis=0)
             found = np.moveaxis(at, 0, j)
         return cls(axes, np.ascontiguousarray(found))
 
@@ -109,7 +115,7 @@ def coarse_optimum(mdp: GridMDP) -> Coarse:
     markov = coarse_markov(mdp)
     problem = _parts(mdp, coarsening, transition)
     found = solve_corrected(problem, markov, None)
-    return Coarse(coarsening.coarser, found, mdp.actions)
+    return Coarse(coarsening.coarser, found, mdp.actions, 2.0)
 
 
 def coarse_markov(mdp: GridMDP) -> FloatArray:
@@ -129,10 +135,25 @@ def _parts(
     return Corrected(cost, transition, mdp.discount, mdp.temperature, mdp.log_mass, cubic)
 
 
-def coarse_of(mdp: GridMDP) -> Coarse:
-    """The corrected optimum of a problem that is built on fewer points, as one to compare with."""
-    found = corrected_value(mdp, markov=solve_optimum(mdp, residual=None).value)
-    return Coarse([AxisPoints.of(axis) for axis in mdp.states.axes], found, mdp.actions)
+def coarse_of(coarse: GridMDP, fine: GridMDP) -> Coarse:
+    """The corrected optimum of a problem that is built on fewer points than another.
+
+    Raises
+    ------
+    ValueError
+        No axis has fewer points.
+    """
+    pairs = zip((*fine.states.axes, *fine.actions.axes), (*coarse.states.axes, *coarse.actions.axes), strict=True)
+    ratios = [intervals(a) / intervals(b) for a, b in pairs if b.size < a.size]
+    if not ratios:
+        raise ValueError("coarse: no axis has fewer points than in the problem")
+    axes = [AxisPoints.of(axis) for axis in coarse.states.axes]
+    return Coarse(axes, corrected_value(coarse), coarse.actions, min(ratios))
+
+
+def intervals(axis: Axis) -> int:
+    """Spacings of an axis in its box; one where it has a single point."""
+    return max(1, axis.size - (axis.boundary == "clamp"))
 
 
 def markov_band(mdp: GridMDP, value: FloatArray) -> FloatArray | None:

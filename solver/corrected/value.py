@@ -40,7 +40,7 @@ from wpoflow.solver.mdp import GridMDP, check_problem
 
 MEMORY = 8  # steps that are combined
 MOST_ITERATIONS = 200
-RESIDUAL = 1e-8  # of the spread of corrected values, unless another residual is asked for
+RESIDUAL = 1e-7  # of the spread of corrected values, unless another residual is asked for
 INEXACT = 1e-2  # of the residual, to what a step is solved
 PATIENCE = 25  # steps without a smaller residual
 GROWTH = 4.0  # of the residual over the least, at which what was learned of the map is forgotten
@@ -100,7 +100,7 @@ def corrected_value(
     markov : array (S,), optional
         The value of the Markov kernel, of this policy or optimum, where it is known; else it is solved for.
     residual : float, optional
-        To be reached; by default 1e-8 of the spread of corrected values.
+        To be reached; by default 1e-7 of the spread of corrected values.
 
     Returns
     -------

@@ -78,8 +78,8 @@ def attributes(truth: Truth) -> dict[str, Any]:
         "iterations": found.iterations,
         "grid": " x ".join(f"{axis.name} {axis.size}" for axis in (*mdp.states.axes, *mdp.actions.axes)),
         "band": (
-            f"difference to a grid of half the resolution on {', '.join(truth.band_axes) or 'no axis'}, the largest "
-            "around the state; bounds the error of first or higher order"
+            f"from a coarser grid ({', '.join(truth.band_axes)}), the largest difference around the state; bounds the "
+            "error where that falls in proportion to the spacing or faster"
         ),
         "transition": mdp.transition_in_words,
         "wpoflow_version": VERSION,

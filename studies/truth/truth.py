@@ -2,7 +2,7 @@
 
 Q* on the grid is the corrected one (`solver.corrected`); at a state it is interpolated by limited cubics action by
 action, and V* and the policy are the soft minimum and the Gibbs policy of what comes out, so that they belong together
-at every state.  The band is the difference to the same on a grid of half the resolution, the largest around the state
+at every state.  The band is the difference to the same on a coarser grid, the largest around the state
 (`solver.corrected.band`): it bounds the error where that falls in proportion to h or faster.
 """
 
@@ -24,7 +24,7 @@ from wpoflow.grids.grid import Grid
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import ProblemFile, read_problem
 from wpoflow.solver.bellman.improvement import improve
-from wpoflow.solver.corrected.band import Coarse
+from wpoflow.solver.corrected.band import MARKOV_ORDER, Coarse
 from wpoflow.solver.corrected.value import CorrectedValue, corrected_value
 from wpoflow.solver.mdp import GridMDP, check_problem
 from wpoflow.studies.truth.coarse import coarser_optimum
@@ -43,7 +43,7 @@ class Truth:
         On the grid.
     states : array (n, dim)
     value, value_band : arrays (n,)
-        V* and how far the grid may be off; the band is of the values of h and 2h and no certificate.
+        V* and how far the grid may be off; the band is measured with a coarser grid and no certificate.
     markov_value, markov_band : arrays (n,)
         Of the Markov kernel, without the correction.
     q, policy : arrays (n, A)
@@ -119,7 +119,7 @@ def truth(
     sample : int, optional
         Instead: so many states drawn evenly from the box, by ``seed``.
     coarse : GridMDP, optional
-        The same problem on about half the points of every axis, for the band.  By default made of the problem file,
+        The same problem on fewer points of every axis, as two thirds, for the band.  By default made of the problem file,
         or, of a grid problem that none states, of every second point of its state axes, where it has no noise.
     cells, set : mappings, optional
         Replace grid sizes and keys of the file, as in `load_problem`.
@@ -181,7 +181,7 @@ def _truth(mdp: GridMDP, solution: CorrectedValue, other: Coarse, band_axes: lis
         value=value,
         value_band=other.band(on_coarse(solution.value) - other.found.value).at(places),
         markov_value=at_places.expect(solution.markov, np.empty((len(places), 1)))[:, 0],
-        markov_band=other.band(on_coarse(solution.markov) - other.found.markov).at(places),
+        markov_band=other.band(on_coarse(solution.markov) - other.found.markov, MARKOV_ORDER).at(places),
         q=q,
         policy=policy,
         mean=mean,
