@@ -4,7 +4,7 @@ With an error C h^p the values of grids h and r h differ by (r^p - 1) times the 
 difference over r^q - 1 is a bound for every order p >= q.  For the Markov value q is one: its error falls from first
 order, where next states move by less than a cell, to second.  For the corrected one, whose order is three or four where
 values are smooth, q is two: kinks are left a share.  The difference changes its sign from place to place, and where it
-vanishes the error need not: so at a place the largest is taken of the points of the coarser grid around it.  It is a
+vanishes the error need not: so at a place the largest is taken of the points of the coarser grid around it and of their neighbours.  It is a
 measurement and no certificate: what neither grid sees has no part in it.
 """
 
@@ -84,8 +84,8 @@ class GridBand:
                 continue
             at = np.moveaxis(found, j, 0)
             mode = "wrap" if axis.period < math.inf else "edge"
-            wide = np.pad(at, [(0, 1), *[(0, 0)] * (at.ndim - 1)], mode=mode)
-            at = np.max([wide[k : k + axis.points.size] for k in range(2)], axis=0)
+            wide = np.pad(at, [(1, 2), *[(0, 0)] * (at.ndim - 1)], mode=mode)
+            at = np.max([wide[k : k + axis.points.size] for k in range(4)], axis=0)
             found = np.moveaxis(at, 0, j)
         return cls(axes, np.ascontiguousarray(found))
 
