@@ -143,7 +143,7 @@ def cubic_means(table: CubicTable, x: FloatArray, weights: FloatArray) -> FloatA
 
     def gathered(low: FloatArray, high: FloatArray) -> FloatArray:
         total = np.bincount(flat, low.ravel(), rows * m) + np.bincount(flat + 1, high.ravel(), rows * m)
-        return total.reshape(rows, m)
+        return np.asarray(total, dtype=np.float64).reshape(rows, m)
 
     straight = gathered(weights * (1.0 - w), weights * w)
     return np.asarray(straight + gathered(bent * first, bent * (1.0 - first)) @ second_differences(table))

@@ -54,8 +54,8 @@ def cubic_expectation(transition: Transition | CoarseTransition) -> CubicExpecta
         return _of_map(transition)
     described = getattr(transition, "description", "a transition on a coarser grid")
     raise ValueError(
-        f"corrected values are of next states that are interpolated, with constant noise that ends no process, of their "
-        f"mixtures and of tables; this transition is: {described}"
+        f"corrected values are of next states that are interpolated, with constant noise that ends no process, "
+        f"of their mixtures and of tables; this transition is: {described}"
     )
 
 

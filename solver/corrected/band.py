@@ -4,8 +4,8 @@ With an error C h^p the values of grids h and r h differ by (r^p - 1) times the 
 difference over r^q - 1 is a bound for every order p >= q.  For the Markov value q is one: its error falls from first
 order, where next states move by less than a cell, to second.  For the corrected one, whose order is three or four where
 values are smooth, q is two: kinks are left a share.  The difference changes its sign from place to place, and where it
-vanishes the error need not: so at a place the largest is taken of the points of the coarser grid around it and of their neighbours.  It is a
-measurement and no certificate: what neither grid sees has no part in it.
+vanishes the error need not: so at a place the largest is taken of the points of the coarser grid around it and of their
+neighbours.  It is a measurement and no certificate: what neither grid sees has no part in it.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ class GridBand:
             if axis.whole:
                 continue
             at = np.moveaxis(found, j, 0)
-            mode = "wrap" if axis.period < math.inf else "edge"
-            wide = np.pad(at, [(1, 2), *[(0, 0)] * (at.ndim - 1)], mode=mode)
-            at = np.max([wide[k : k + axis.points.size] for k in range(4)], axis=0)
+            number = np.arange(-1, axis.points.size + 2)
+            around = number % axis.points.size if axis.period < math.inf else np.clip(number, 0, axis.points.size - 1)
+            at = np.max([at[around[k : k + axis.points.size]] for k in range(4)], axis=0)
             found = np.moveaxis(at, 0, j)
         return cls(axes, np.ascontiguousarray(found))
 
@@ -126,9 +126,7 @@ def coarse_markov(mdp: GridMDP) -> FloatArray:
     return solve_corrected(problem, begun, None, relative=RESIDUAL).value
 
 
-def _parts(
-    mdp: GridMDP, coarsening: Coarsening, transition: CoarseTransition, *, itself: bool = False
-) -> Corrected:
+def _parts(mdp: GridMDP, coarsening: Coarsening, transition: CoarseTransition, *, itself: bool = False) -> Corrected:
     """The problem of the states kept; judged by its own Markov kernel if wanted."""
     cubic = transition if itself else cubic_expectation(transition)
     cost = np.ascontiguousarray(mdp.cost[coarsening.states])

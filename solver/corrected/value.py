@@ -2,7 +2,8 @@
 
 The grid's own value solves V = T V with expectations P of linear interpolation.  Between nodes that adds to the next
 state a noise of variance w(1 - w) h², which a value that bends pays for in every decision: the error is of first order
-in h where next states move by less than a cell, and 1/(1 - gamma) times that of one decision.  The corrected value solves
+in h where next states move by less than a cell, and 1/(1 - gamma) times that of one decision.  The corrected value
+solves
 
     V = T_C V,      (T_C V)_i = -tau ln sum_k m_k exp(-(c_ik + gamma E[(C V)(s')])/tau),
 
@@ -161,7 +162,9 @@ def solve_corrected(
             least, best, since = current, value, 0
         else:
             since += 1
-        wanted = residual if residual is not None else relative * max(float(np.ptp(value)), EPS * float(np.abs(value).max()))
+        wanted = (
+            residual if residual is not None else relative * max(float(np.ptp(value)), EPS * float(np.abs(value).max()))
+        )
         if current <= wanted or since >= PATIENCE or iteration >= MOST_ITERATIONS or not np.isfinite(current):
             break
         if current > GROWTH * least:

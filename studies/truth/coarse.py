@@ -7,9 +7,14 @@ points each half would be a grid on which hardly anything has converged yet.
 
 from __future__ import annotations
 
+import numpy as np
+
+from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.cubic.map import CubicMap
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import ProblemFile, parse_problem
 from wpoflow.solver.corrected.band import Coarse, coarse_of, coarse_optimum
+from wpoflow.solver.corrected.value import CorrectedValue, corrected_value
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.studies.refinement.problem_grids import refined_axes, with_cells
 
@@ -21,7 +26,9 @@ def coarser_cells(problem: ProblemFile) -> dict[str, int]:
     """Cells of two thirds of the resolution, of the axes whose number is theirs to choose and seven or more."""
     free = [axis for axis in refined_axes(problem) if not axis.by_edges and not axis.fixed]
     return {
-        axis.name: round((axis.points - axis.clamped) / RATIO) + axis.clamped for axis in free if axis.points >= LEAST_CELLS
+        axis.name: round((axis.points - axis.clamped) / RATIO) + axis.clamped
+        for axis in free
+        if axis.points >= LEAST_CELLS
     }
 
 
@@ -54,6 +61,17 @@ def coarser_optimum(mdp: GridMDP, stated: ProblemFile | None, given: GridMDP | N
         return coarse, _fewer(mdp, coarse)
     coarse = coarse_optimum(mdp)
     return coarse, _fewer(mdp, coarse)
+
+
+def corrected_with_band(
+    mdp: GridMDP, stated: ProblemFile | None, markov: FloatArray
+) -> tuple[CorrectedValue, FloatArray, list[str]]:
+    """The corrected optimum, the band of its value (S,), and the axes that have fewer points on the coarser grid."""
+    found = corrected_value(mdp, markov=markov)
+    coarse, axes = coarser_optimum(mdp, stated, None)
+    at_coarse = CubicMap.at(mdp.states, coarse.points)
+    difference = at_coarse.expect(found.value, np.empty((len(coarse.points), 1)))[:, 0] - coarse.found.value
+    return found, coarse.band(difference).at(mdp.states.points), axes
 
 
 def _fewer(mdp: GridMDP, coarse: Coarse) -> list[str]:

@@ -18,7 +18,7 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.core.optional import optional
 from wpoflow.core.text import did_you_mean
 from wpoflow.solver.records.provenance import VERSION
-from wpoflow.solver.storage.atomic import writing
+from wpoflow.solver.storage.atomic import check_output, writing
 
 if TYPE_CHECKING:
     from wpoflow.studies.truth.truth import Truth
@@ -49,8 +49,7 @@ def check_ending(path: Path) -> None:
 def save(truth: Truth, path: Path, *, force: bool) -> Path:
     """See `Truth.save`."""
     check_ending(path)
-    if path.exists() and not force:
-        raise FileExistsError(f"{path} exists; replace it with force")
+    check_output(path, force)
     with writing(path) as part:
         if path.suffix == ".csv":
             _write_csv(truth, part)

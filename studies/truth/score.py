@@ -186,7 +186,11 @@ def placed_actions(states: Grid, actions: Grid, given: FloatArray) -> FloatArray
             wrong = ~np.isin(x, y)
         if wrong.any():
             row = int(wrong.argmax())
-            valid = f"the number of one of its {axis.size} labels" if axis.labels else f"in [{axis.lower:g}, {axis.upper:g}]"
+            valid = (
+                f"the number of one of its {axis.size} labels"
+                if axis.labels
+                else f"in [{axis.lower:g}, {axis.upper:g}]"
+            )
             raise ValueError(f"policy at {states.describe(row)}: {axis.name} = {x[row]:g}; it must be {valid}")
         along = np.zeros((len(given), axis.size))
         rows = np.arange(len(given))
@@ -212,5 +216,8 @@ def _regret(truth: Truth, policy: FloatArray) -> Regret:
     gap = suboptimality(mdp, policy, best.q, own.system)
     cubic = cubic_expectation(mdp.transition)
     costs = Corrected(mdp.cost, mdp.transition, mdp.discount, NO_ENTROPY, mdp.log_mass, cubic)
-    paid, least = (solve_corrected(costs, begun, p).value for begun, p in ((own.value, policy), (best.value, truth.solution.policy)))
+    paid, least = (
+        solve_corrected(costs, begun, p).value
+        for begun, p in ((own.value, policy), (best.value, truth.solution.policy))
+    )
     return Regret(cost=at_states(paid - least), soft=at_states(gap), optimal_cost=at_states(least))

@@ -119,8 +119,8 @@ def truth(
     sample : int, optional
         Instead: so many states drawn evenly from the box, by ``seed``.
     coarse : GridMDP, optional
-        The same problem on fewer points of every axis, as two thirds, for the band.  By default made of the problem file,
-        or, of a grid problem that none states, of every second point of its state axes, where it has no noise.
+        The same problem on fewer points of every axis, as two thirds, for the band.  By default made of the problem
+        file, or, of a grid problem that none states, of every second point of its state axes, where it has no noise.
     cells, set : mappings, optional
         Replace grid sizes and keys of the file, as in `load_problem`.
 
@@ -157,6 +157,13 @@ def truth(
     else:
         assert states is not None
         places = checked_places(mdp, states)
+    return truth_of(mdp, places, stated=stated, coarse=coarse)
+
+
+def truth_of(
+    mdp: GridMDP, places: FloatArray, *, stated: ProblemFile | None = None, coarse: GridMDP | None = None
+) -> Truth:
+    """`truth` of a problem that is built, at places (n, dim) that are checked."""
     solution = corrected_value(mdp)
     other, band_axes = coarser_optimum(mdp, stated, coarse)
     return _truth(mdp, solution, other, band_axes, places)
