@@ -14,13 +14,11 @@ MOST_RATIO = 3.0  # of second differences at neighbouring nodes; beyond, the val
 
 
 @kernel()
-def limited(own: float, other: float) -> float:
-    """A second difference, no larger than the multiple of another; zero if they are of opposite sign."""
-    if own > 0.0 and other > 0.0:
-        return min(own, MOST_RATIO * other)
-    if own < 0.0 and other < 0.0:
-        return max(own, MOST_RATIO * other)
-    return 0.0
+def share_left(own: float, other: float) -> float:
+    """Share of a second difference that is no larger than the multiple of another; none if of opposite sign."""
+    if own * other <= 0.0:
+        return 0.0
+    return min(1.0, MOST_RATIO * other / own)
 
 
 @kernel(parallel=True)
@@ -32,9 +30,14 @@ def bends_along(
     right: FloatArray,
     ends: FloatArray,
     squares: FloatArray,
+    following: bool,
+    shares: FloatArray,
     out: FloatArray,
 ) -> None:
     """Set out (outer, m, inner, 2) to squares × the limited second divided differences at both ends of intervals.
+
+    What is left of them is written into ``shares``, of the shape of out, if limits are following the values; else the
+    shares are taken as they are.
 
     values (outer, m, inner); the neighbours of node i are ``before[i]`` and ``after[i]``, ``left[i]`` and ``right[i]``
     away.  Where there is none (a negative number) the difference is continued linearly from the next two, by the share
@@ -59,8 +62,11 @@ def bends_along(
         for i in range(m):
             j = min(i + 1, m - 1)
             for k in range(inner):
-                out[o, i, k, 0] = squares[i] * limited(bend[i, k], bend[j, k])
-                out[o, i, k, 1] = squares[i] * limited(bend[j, k], bend[i, k])
+                if following:
+                    shares[o, i, k, 0] = share_left(bend[i, k], bend[j, k])
+                    shares[o, i, k, 1] = share_left(bend[j, k], bend[i, k])
+                out[o, i, k, 0] = squares[i] * shares[o, i, k, 0] * bend[i, k]
+                out[o, i, k, 1] = squares[i] * shares[o, i, k, 1] * bend[j, k]
 
 
 @kernel(parallel=True)

@@ -56,11 +56,15 @@ class CubicMap:
         ]
         return cls(stencil, SeparableMap(tuple(matrices), grid.shape), tables)
 
-    def expect(self, value: FloatArray, out: FloatArray) -> FloatArray:
+    def limits(self, value: FloatArray) -> FloatArray:
+        """The limits that hold for values at the points of the grid, to be kept for others."""
+        return bends_of(np.ascontiguousarray(self.before.apply(value)), self.before.shape_out, self.tables)[1]
+
+    def expect(self, value: FloatArray, out: FloatArray, limits: FloatArray | None = None) -> FloatArray:
         """C of values at the points of the grid, (S,), at all places, in the shape of the stencil's pairs."""
         values = np.ascontiguousarray(self.before.apply(value))
         shape = self.before.shape_out
-        bends = bends_of(values, shape, self.tables)
+        bends, _ = bends_of(values, shape, self.tables, limits)
         active = [j for j, table in enumerate(self.tables) if table is not None]
         known = [table for table in self.tables if table is not None]
         strides = np.array([int(np.prod(shape[j + 1 :])) for j in active], dtype=np.int64)

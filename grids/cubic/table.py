@@ -85,11 +85,10 @@ class CubicTable:
             return np.zeros(2)
         return np.array([self._span[0] / (x[3] - x[0]), self._span[-1] / (x[-1] - x[-4])])
 
-    def bends(self, values: FloatArray, out: FloatArray) -> None:
-        """Fill out (outer, m, inner, 2) from values (outer, m, inner)."""
-        bends_along(
-            values, self.before, self.after, self.left, self.right, self.ends, self.squares, out
-        )  # fmt: skip
+    def bends(self, values: FloatArray, following: bool, shares: FloatArray, out: FloatArray) -> None:
+        """Fill out (outer, m, inner, 2) from values (outer, m, inner); see `bends_along`."""
+        ways = (self.before, self.after, self.left, self.right, self.ends, self.squares)
+        bends_along(values, *ways, following, shares, out)
 
 
 def cubic_table(axis: Axis, nodes: FloatArray) -> CubicTable:
@@ -112,16 +111,23 @@ def cubic_table(axis: Axis, nodes: FloatArray) -> CubicTable:
     return CubicTable(nodes, before.astype(np.int64), after.astype(np.int64), left, right)
 
 
-def bends_of(values: FloatArray, shape: Sequence[int], tables: Sequence[CubicTable | None]) -> FloatArray:
-    """How node values of this shape bend along each axis that has a table, (axes with one, nodes, 2)."""
+def bends_of(
+    values: FloatArray, shape: Sequence[int], tables: Sequence[CubicTable | None], limits: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """How node values of this shape bend along each axis that has a table, and their limits, (axes, nodes, 2) each.
+
+    Limits that are given are kept, whatever the values: all is linear in these then.
+    """
     wanted = [j for j, table in enumerate(tables) if table is not None]
     out = np.empty((len(wanted), values.size, 2))
+    shares = np.empty_like(out) if limits is None else limits
     for place, j in enumerate(wanted):
         table = tables[j]
         assert table is not None
         outer, inner = int(np.prod(shape[:j])), int(np.prod(shape[j + 1 :]))
-        table.bends(values.reshape(outer, shape[j], inner), out[place].reshape(outer, shape[j], inner, 2))
-    return out
+        parts = (array[place].reshape(outer, shape[j], inner, 2) for array in (shares, out))
+        table.bends(values.reshape(outer, shape[j], inner), limits is None, *parts)
+    return out, shares
 
 
 def cubic_means(table: CubicTable, x: FloatArray, weights: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ values (`solver.corrected`), and nothing that is certified.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -33,9 +33,30 @@ from wpoflow.grids.transitions.tensor_stencil import TensorStencil, expanded
 class CubicExpectation(Protocol):
     """Expectations of high order."""
 
-    def expect(self, value: FloatArray, out: FloatArray) -> FloatArray:
-        """E[(C V)(s') | s, a], (S, A), from V, (S,); what terminates contributes zero."""
+    def expect(self, value: FloatArray, out: FloatArray, limits: Any = None) -> FloatArray:
+        """E[(C V)(s') | s, a], (S, A), from V, (S,); what terminates contributes zero.
+
+        By the limits of another value, if they are given: it is linear in V then.
+        """
         ...
+
+    def limits(self, value: FloatArray) -> Any:
+        """The limits that hold for a value, for `expect`."""
+        ...
+
+
+class Unlimited:
+    """The expectations of a transition itself, where nothing is to be corrected."""
+
+    def __init__(self, transition: Transition | CoarseTransition) -> None:
+        self._transition = transition
+
+    def expect(self, value: FloatArray, out: FloatArray, limits: Any = None) -> FloatArray:
+        """See `CubicExpectation`."""
+        return self._transition.expect(value, out)
+
+    def limits(self, value: FloatArray) -> None:
+        """See `CubicExpectation`."""
 
 
 def cubic_expectation(transition: Transition | CoarseTransition) -> CubicExpectation:
@@ -47,7 +68,7 @@ def cubic_expectation(transition: Transition | CoarseTransition) -> CubicExpecta
         There is none of this kind of transition; says which have one.
     """
     if type(transition) is TabulatedTransition:
-        return transition
+        return Unlimited(transition)
     if isinstance(transition, MixtureTransition):
         return _Mixed([(weight, cubic_expectation(one)) for weight, one in transition.outcomes])
     if isinstance(transition, InterpolatedTransition) and transition.smoothing.alive is None:
@@ -90,12 +111,16 @@ class _Mixed:
     def __init__(self, outcomes: Sequence[tuple[FloatArray, CubicExpectation]]) -> None:
         self._outcomes = outcomes
 
-    def expect(self, value: FloatArray, out: FloatArray) -> FloatArray:
+    def limits(self, value: FloatArray) -> list[Any]:
+        """See `CubicExpectation`."""
+        return [one.limits(value) for _, one in self._outcomes]
+
+    def expect(self, value: FloatArray, out: FloatArray, limits: Any = None) -> FloatArray:
         """See `CubicExpectation`."""
         part = np.empty_like(out)
         out[:] = 0.0
-        for weight, one in self._outcomes:
-            one.expect(value, part)
+        for number, (weight, one) in enumerate(self._outcomes):
+            one.expect(value, part, None if limits is None else limits[number])
             part *= weight
             out += part
         return out

@@ -19,17 +19,13 @@ DEPENDENT = 1e-10  # of the largest singular value: differences beyond are left 
 
 
 class Anderson:
-    """Differences of the last ``memory`` iterates and of their steps."""
+    """Differences of the last ``memory`` iterates, one at least, and of their steps."""
 
     def __init__(self, memory: int) -> None:
         self._memory = memory
         self._iterates: list[FloatArray] = []
         self._steps: list[FloatArray] = []
         self._last: tuple[FloatArray, FloatArray] | None = None
-
-    def forget(self) -> None:
-        """Begin anew."""
-        self._iterates, self._steps, self._last = [], [], None
 
     def after(self, x: FloatArray, step: FloatArray) -> FloatArray:
         """The next iterate after x and its step f(x), both (n,)."""

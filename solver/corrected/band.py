@@ -21,7 +21,7 @@ from wpoflow.grids.axis import Axis
 from wpoflow.grids.coarsening import AxisPoints, Coarsening
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions.base import CoarseTransition
-from wpoflow.grids.transitions.cubic import cubic_expectation
+from wpoflow.grids.transitions.cubic import Unlimited, cubic_expectation
 from wpoflow.solver.corrected.value import Corrected, CorrectedValue, corrected_value, solve_corrected
 from wpoflow.solver.mdp import GridMDP
 
@@ -98,7 +98,7 @@ class GridBand:
                 x = y[0] + np.mod(x - y[0], axis.period)
             number = np.searchsorted(y, x, side="right") - 1
             index.append(np.clip(number, 0, y.size - 1))
-        return np.asarray(self.largest[tuple(index)]) if index else np.full(len(places), float(self.largest))
+        return np.asarray(self.largest[tuple(index)]) if index else np.full(len(places), self.largest.max())
 
 
 def coarse_optimum(mdp: GridMDP) -> Coarse:
@@ -128,7 +128,7 @@ def coarse_markov(mdp: GridMDP) -> FloatArray:
 
 def _parts(mdp: GridMDP, coarsening: Coarsening, transition: CoarseTransition, *, itself: bool = False) -> Corrected:
     """The problem of the states kept; judged by its own Markov kernel if wanted."""
-    cubic = transition if itself else cubic_expectation(transition)
+    cubic = Unlimited(transition) if itself else cubic_expectation(transition)
     cost = np.ascontiguousarray(mdp.cost[coarsening.states])
     return Corrected(cost, transition, mdp.discount, mdp.temperature, mdp.log_mass, cubic)
 

@@ -15,12 +15,15 @@ as the grid is refined, with a higher order where V is smooth.  The certified va
 
 is Newton's method with the Markov operator in place of its own: it damps what oscillates from node to node and leaves
 of smooth errors the share that the noise of interpolation has of I - gamma P (Stetter 1978, doi:10.1007/BF01432879).
-Anderson's acceleration takes what is left.
+Anderson's acceleration takes what is left.  Limits have corners, on coarse grids at many places at once, about which
+steps may circle: then those of the best value so far are kept, with which C is linear (Venkatakrishnan 1995,
+doi:10.1006/jcph.1995.1084), and the value is the solution with these.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -40,11 +43,10 @@ from wpoflow.solver.entropy import regularised_cost
 from wpoflow.solver.mdp import GridMDP, check_problem
 
 MEMORY = 8  # steps that are combined
-MOST_ITERATIONS = 200
+STAGES = 4  # of the iteration: in all but the first limits are kept as they are at its begin
 RESIDUAL = 1e-7  # of the spread of corrected values, unless another residual is asked for
 INEXACT = 1e-2  # of the residual, to what a step is solved
-PATIENCE = 25  # steps without a smaller residual
-GROWTH = 4.0  # of the residual over the least, at which what was learned of the map is forgotten
+PATIENCE = 12  # steps without a smaller residual, after which the next stage begins from the best
 
 
 @briefly
@@ -62,6 +64,8 @@ class CorrectedValue:
     residual : float
         Largest |T_C V - V|: what was reached.
     iterations : int
+    limits_kept : bool
+        Whether limits circled and were kept as they were; the residual is that with these.
     markov : array (S,)
         The value of the Markov kernel, which has the certificates.
     temperature : float
@@ -72,6 +76,7 @@ class CorrectedValue:
     policy: FloatArray
     residual: float
     iterations: int
+    limits_kept: bool
     markov: FloatArray
     temperature: float
 
@@ -138,50 +143,67 @@ def solve_corrected(
 
     Without ``residual`` one of ``relative`` times the spread of values is reached.
     """
-    q, gibbs, image = np.empty_like(problem.cost), np.empty_like(problem.cost), np.empty_like(markov)
-
-    def missing(value: FloatArray) -> FloatArray:
-        problem.cubic.expect(problem.discount * value, q)
-        if policy is None:
-            improve(problem.cost, problem.log_mass, problem.temperature, q, gibbs, image)
-        else:
-            q.__iadd__(problem.cost)
-            regularised_cost(policy, q, problem.log_mass, problem.temperature, image)
-        return np.asarray(image - value)
-
-    value, best = markov.copy(), markov
-    least, since = np.inf, 0
-    anderson, incomplete = Anderson(MEMORY), IncompleteLU()
-    system: DiscountedSystem | None = None
-    linear_solver = ""
-    iteration = 0
+    at = _Map(problem, policy, markov.size)
+    value, best, least = markov.copy(), markov, np.inf
+    anderson, since, iteration, stage = Anderson(MEMORY), 0, 0, 1
     while True:
-        left = missing(value)
+        left = at.missing(value)
         current = float(np.abs(left).max())
-        if current < least:
-            least, best, since = current, value, 0
-        else:
-            since += 1
-        wanted = (
-            residual if residual is not None else relative * max(float(np.ptp(value)), EPS * float(np.abs(value).max()))
-        )
-        if current <= wanted or since >= PATIENCE or iteration >= MOST_ITERATIONS or not np.isfinite(current):
+        scale = max(float(np.ptp(value)), EPS * float(np.abs(value).max()))
+        wanted = relative * scale if residual is None else residual
+        if current <= wanted:
             break
-        if current > GROWTH * least:
-            anderson.forget()
-            value = best
-            left = missing(value)
-        if system is None or policy is None:
-            operator = problem.transition.under(gibbs if policy is None else policy)
-            if not linear_solver:
-                linear_solver = choose_linear_solver(value.size, operator.work, problem.discount)
-            system = DiscountedSystem(operator, problem.discount, linear_solver, incomplete)
-        value = anderson.after(value, system.approximate(left, INEXACT))
+        since = 0 if current < least else since + 1
+        if current < least:
+            least, best = current, value
+        if since >= PATIENCE or not np.isfinite(current):
+            if stage == STAGES or not np.isfinite(least):
+                raise BellmanError(
+                    f"corrected value: its residual stays at {least:.3g} after {iteration} iterations, "
+                    f"above {wanted:.3g}; a finer grid bends less from point to point"
+                )
+            anderson, since, stage, value = Anderson(MEMORY), 0, stage + 1, best
+            at.keep_limits(value)
+            left = at.missing(value)
+            least = float(np.abs(left).max())
+        value = anderson.after(value, at.step(left))
         iteration += 1
-    if not current <= wanted:
-        raise BellmanError(
-            f"corrected value: its residual stays at {least:.3g} after {iteration} iterations, above {wanted:.3g}"
-        )
-    return CorrectedValue(
-        value, q, gibbs if policy is None else policy, current, iteration, markov, problem.temperature
-    )
+    return CorrectedValue(value, at.q, at.policy, current, iteration, stage > 1, markov, problem.temperature)
+
+
+class _Map:
+    """V -> T_C V - V, and Newton's step by the Markov operator; q and the policy are those of the last V."""
+
+    def __init__(self, problem: Corrected, policy: FloatArray | None, n_states: int) -> None:
+        self._problem = problem
+        self._given = policy is not None
+        self.q = np.empty_like(problem.cost)
+        self.policy = np.empty_like(problem.cost) if policy is None else policy
+        self._image = np.empty(n_states)
+        self._limits: Any = None
+        self._incomplete, self._linear_solver = IncompleteLU(), ""
+        self._system: DiscountedSystem | None = None
+
+    def keep_limits(self, value: FloatArray) -> None:
+        """From now on interpolate by the limits that hold for this value."""
+        self._limits = self._problem.cubic.limits(value)
+
+    def missing(self, value: FloatArray) -> FloatArray:
+        """T_C V - V."""
+        of = self._problem
+        of.cubic.expect(of.discount * value, self.q, self._limits)
+        if self._given:
+            self.q += of.cost
+            regularised_cost(self.policy, self.q, of.log_mass, of.temperature, self._image)
+        else:
+            improve(of.cost, of.log_mass, of.temperature, self.q, self.policy, self._image)
+        return np.asarray(self._image - value)
+
+    def step(self, left: FloatArray) -> FloatArray:
+        """(I - gamma P^p)^{-1} of what is missing, to a hundredth."""
+        if self._system is None or not self._given:
+            operator = self._problem.transition.under(self.policy)
+            if not self._linear_solver:
+                self._linear_solver = choose_linear_solver(left.size, operator.work, self._problem.discount)
+            self._system = DiscountedSystem(operator, self._problem.discount, self._linear_solver, self._incomplete)
+        return self._system.approximate(left, INEXACT)
