@@ -61,10 +61,15 @@ def bends_along(
                     bend[i, k] = bend[i + step, k] + share * (bend[i + step, k] - bend[next_but_one, k])
         for i in range(m):
             j = min(i + 1, m - 1)
+            # next to an end what is continued is no second opinion
+            own = 2 if i == 0 and m > 3 and before[0] < 0 else m - 3 if i == m - 2 and m > 3 and after[m - 1] < 0 else -1
             for k in range(inner):
                 if following:
                     shares[o, i, k, 0] = share_left(bend[i, k], bend[j, k])
                     shares[o, i, k, 1] = share_left(bend[j, k], bend[i, k])
+                    if own >= 0 and bend[own, k] * bend[j if i == 0 else i, k] <= 0.0:
+                        shares[o, i, k, 0] = 0.0
+                        shares[o, i, k, 1] = 0.0
                 out[o, i, k, 0] = squares[i] * shares[o, i, k, 0] * bend[i, k]
                 out[o, i, k, 1] = squares[i] * shares[o, i, k, 1] * bend[j, k]
 
