@@ -61,8 +61,11 @@ def bends_along(
                     bend[i, k] = bend[i + step, k] + share * (bend[i + step, k] - bend[next_but_one, k])
         for i in range(m):
             j = min(i + 1, m - 1)
-            # next to an end what is continued is no second opinion
-            own = 2 if i == 0 and m > 3 and before[0] < 0 else m - 3 if i == m - 2 and m > 3 and after[m - 1] < 0 else -1
+            own = -1  # next to an end what is continued is no second opinion
+            if m > 3 and i == 0 and before[0] < 0:
+                own = 2
+            elif m > 3 and i == m - 2 and after[m - 1] < 0:
+                own = m - 3
             for k in range(inner):
                 if following:
                     shares[o, i, k, 0] = share_left(bend[i, k], bend[j, k])

@@ -1,11 +1,12 @@
 """How far a value is from that of finer grids, judged by a coarser one.
 
-With an error C h^p the values of grids h and r h differ by (r^p - 1) times the error of the finer one, so that the
-difference over r^q - 1 is a bound for every order p >= q.  For the Markov value q is one: its error falls from first
-order, where next states move by less than a cell, to second.  For the corrected one, whose order is three or four where
-values are smooth, q is two: kinks are left a share.  The difference changes its sign from place to place, and where it
-vanishes the error need not: so at a place the largest is taken of the points of the coarser grid around it and of their
-neighbours.  It is a measurement and no certificate: what neither grid sees has no part in it.
+With an error C h^p the values of grids h and r h differ by (r^p - 1) times the error of the finer one, so that for
+every order p >= 1 the difference over r - 1 is a bound.  First order is the worst that interpolation makes of a value
+without jumps; that of the Markov kernel has it where next states move by less than a cell, a corrected one is of order
+three or four where it is smooth, and its bound too wide there by that much.  An order measured on a third grid is no
+help: where grids are too coarse, and values have kinks, it is an accident.  The difference changes its sign from place
+to place, and where it vanishes the error need not: so at a place the largest is taken of the points of the coarser grid
+around it and of their neighbours.  It is a measurement and no certificate: what neither grid sees has no part in it.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ import numpy as np
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.coarsening import AxisPoints, Coarsening
+from wpoflow.grids.cubic.map import CubicMap
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions.base import CoarseTransition
 from wpoflow.grids.transitions.cubic import Unlimited, cubic_expectation
 from wpoflow.solver.corrected.value import Corrected, CorrectedValue, corrected_value, solve_corrected
 from wpoflow.solver.mdp import GridMDP
 
-MARKOV_ORDER, CORRECTED_ORDER = 1, 2  # q of the text above
 RESIDUAL = 1e-6  # of the spread of values, to which the coarser grid's own is solved
 
 
@@ -42,7 +43,7 @@ class Coarse:
     actions : Grid
         Of the coarser problem.
     ratio : float
-        Least ratio of spacings of the axes that have fewer points here.
+        Least ratio r of spacings of the axes that have fewer points here.
     """
 
     axes: Sequence[AxisPoints]
@@ -56,9 +57,9 @@ class Coarse:
         meshes = np.meshgrid(*(axis.points for axis in self.axes), indexing="ij")
         return np.stack([mesh.ravel() for mesh in meshes], axis=1) if self.axes else np.zeros((1, 0))
 
-    def band(self, difference: FloatArray, order: int = CORRECTED_ORDER) -> GridBand:
-        """The band of a difference (S',) between the finer and this grid, of numbers of this order."""
-        return GridBand.of(self.axes, difference / (self.ratio**order - 1.0))
+    def band(self, difference: FloatArray) -> GridBand:
+        """The band of a difference (S',) between the finer and this grid."""
+        return GridBand.of(self.axes, difference / (self.ratio - 1.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +84,9 @@ class GridBand:
             if axis.whole:
                 continue
             at = np.moveaxis(found, j, 0)
-            number = np.arange(-1, axis.points.size + 2)
-            around = number % axis.points.size if axis.period < math.inf else np.clip(number, 0, axis.points.size - 1)
-            at = np.max([at[around[k : k + axis.points.size]] for k in range(4)], axis=0)
+            number, size = np.arange(-1, axis.points.size + 2), axis.points.size
+            number = number % size if axis.period < math.inf else np.clip(number, 0, size - 1)
+            at = np.max([at[number[k : k + size]] for k in range(4)], axis=0)
             found = np.moveaxis(at, 0, j)
         return cls(axes, np.ascontiguousarray(found))
 
@@ -147,6 +148,11 @@ def coarse_of(coarse: GridMDP, fine: GridMDP) -> Coarse:
         raise ValueError("coarse: no axis has fewer points than in the problem")
     axes = [AxisPoints.of(axis) for axis in coarse.states.axes]
     return Coarse(axes, corrected_value(coarse), coarse.actions, min(ratios))
+
+
+def at_points(grid: Grid, value: FloatArray, places: FloatArray) -> FloatArray:
+    """A function on a grid, (S,), at places (n, dim), (n,)."""
+    return CubicMap.at(grid, places).expect(np.ascontiguousarray(value), np.empty((len(places), 1)))[:, 0]
 
 
 def intervals(axis: Axis) -> int:

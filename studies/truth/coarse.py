@@ -1,19 +1,23 @@
 """The problem on a grid of two thirds of the resolution, to measure the error of the finer one with.
 
-A third grid could tell the order; here first order is assumed, which is the worst that interpolation makes of values
-without jumps, so that errors of a higher order are overstated.  Two thirds instead of a half: of four axes with twenty
-points each half would be a grid on which hardly anything has converged yet.
+Two thirds instead of a half: of four axes with twenty points each half would be a grid on which hardly anything has
+converged yet.
 """
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.grids.cubic.map import CubicMap
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import ProblemFile, parse_problem
-from wpoflow.solver.corrected.band import Coarse, coarse_of, coarse_optimum
+from wpoflow.solver.corrected.band import (
+    Coarse,
+    GridBand,
+    at_points,
+    coarse_of,
+    coarse_optimum,
+)
 from wpoflow.solver.corrected.value import CorrectedValue, corrected_value
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.studies.refinement.problem_grids import refined_axes, with_cells
@@ -32,8 +36,43 @@ def coarser_cells(problem: ProblemFile) -> dict[str, int]:
     }
 
 
-def coarser_optimum(mdp: GridMDP, stated: ProblemFile | None, given: GridMDP | None) -> tuple[Coarse, list[str]]:
-    """The corrected optimum on a coarser grid, and the axes that have fewer points there.
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A corrected optimum beside the one on a coarser grid.
+
+    Attributes
+    ----------
+    mdp : GridMDP
+    found : CorrectedValue
+    coarse : Coarse
+    axes : tuple of str
+        Those that have fewer points on the coarser grid.
+    """
+
+    mdp: GridMDP
+    found: CorrectedValue
+    coarse: Coarse
+    axes: tuple[str, ...]
+
+    def on_coarse(self, x: FloatArray) -> FloatArray:
+        """A function on the finer grid, (S,), at the points of the coarser one."""
+        return at_points(self.mdp.states, x, self.coarse.points)
+
+    @property
+    def band(self) -> GridBand:
+        """Of the corrected value."""
+        return self.coarse.band(self.on_coarse(self.found.value) - self.coarse.found.value)
+
+    @property
+    def markov_band(self) -> GridBand:
+        """Of the Markov value."""
+        return self.coarse.band(self.on_coarse(self.found.markov) - self.coarse.found.markov)
+
+
+def judged(
+    mdp: GridMDP, stated: ProblemFile | None = None, given: GridMDP | None = None, markov: FloatArray | None = None
+) -> Judged:
+    """The corrected optimum of a problem, and what a coarser grid says of it.
 
     Parameters
     ----------
@@ -41,47 +80,43 @@ def coarser_optimum(mdp: GridMDP, stated: ProblemFile | None, given: GridMDP | N
         What the problem was built of.
     given : GridMDP, optional
         The same problem on fewer points.
+    markov : array (S,), optional
+        The value of the Markov kernel, where it is known.
 
     Raises
     ------
     ValueError
-        There is no coarser grid, or the one given is of another problem.
+        There is no coarser grid, or the one given is of another problem; no corrected value of this problem.
+    BellmanError
+        A corrected value whose residual is not reached.
     """
+    if stated is None and given is None and mdp.statement:
+        stated = parse_problem(mdp.statement, mdp.title or "problem")
     if given is not None:
         _check_alike(mdp, given)
-        coarse = coarse_of(given, mdp)
-        return coarse, _fewer(mdp, coarse)
-    if stated is None and mdp.statement:
-        stated = parse_problem(mdp.statement, mdp.title or "problem")
-    if stated is not None:
-        sizes = coarser_cells(stated)
-        if not sizes:
+    elif stated is not None:
+        given = _built_coarser(stated)
+        if given is None:
             raise ValueError(f"no axis has {LEAST_CELLS} cells or more, so that no coarser grid tells the grid's error")
-        coarse = coarse_of(build_problem(with_cells(stated, sizes)), mdp)
-        return coarse, _fewer(mdp, coarse)
-    coarse = coarse_optimum(mdp)
-    return coarse, _fewer(mdp, coarse)
-
-
-def corrected_with_band(
-    mdp: GridMDP, stated: ProblemFile | None, markov: FloatArray
-) -> tuple[CorrectedValue, FloatArray, list[str]]:
-    """The corrected optimum, the band of its value (S,), and the axes that have fewer points on the coarser grid."""
     found = corrected_value(mdp, markov=markov)
-    coarse, axes = coarser_optimum(mdp, stated, None)
-    at_coarse = CubicMap.at(mdp.states, coarse.points)
-    difference = at_coarse.expect(found.value, np.empty((len(coarse.points), 1)))[:, 0] - coarse.found.value
-    return found, coarse.band(difference).at(mdp.states.points), axes
+    coarse = coarse_optimum(mdp) if given is None else coarse_of(given, mdp)
+    return Judged(mdp, found, coarse, _fewer(mdp, coarse))
 
 
-def _fewer(mdp: GridMDP, coarse: Coarse) -> list[str]:
+def _built_coarser(stated: ProblemFile) -> GridMDP | None:
+    """The problem on fewer points; None where no axis can have them."""
+    sizes = coarser_cells(stated)
+    return build_problem(with_cells(stated, sizes)) if sizes else None
+
+
+def _fewer(mdp: GridMDP, coarse: Coarse) -> tuple[str, ...]:
     """Names of the axes with fewer points on the coarser grid."""
     states = zip(mdp.states.axes, coarse.axes, strict=True)
     actions = zip(mdp.actions.axes, coarse.actions.axes, strict=True)
-    return [
+    return (
         *(axis.name for axis, points in states if points.points.size < axis.size),
         *(axis.name for axis, other in actions if other.size < axis.size),
-    ]
+    )
 
 
 def _check_alike(mdp: GridMDP, coarse: GridMDP) -> None:

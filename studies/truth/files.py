@@ -77,8 +77,8 @@ def attributes(truth: Truth) -> dict[str, Any]:
         "iterations": found.iterations,
         "grid": " x ".join(f"{axis.name} {axis.size}" for axis in (*mdp.states.axes, *mdp.actions.axes)),
         "band": (
-            f"from a coarser grid ({', '.join(truth.band_axes)}), the largest difference around the state; bounds the "
-            "error where that falls in proportion to the spacing or faster"
+            f"from a coarser grid ({', '.join(truth.band_axes)}), the largest difference around the state over r - 1, "
+            "r the ratio of spacings: a bound of errors of first or higher order"
         ),
         "transition": mdp.transition_in_words,
         "wpoflow_version": VERSION,

@@ -24,10 +24,10 @@ from wpoflow.grids.grid import Grid
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import ProblemFile, read_problem
 from wpoflow.solver.bellman.improvement import improve
-from wpoflow.solver.corrected.band import MARKOV_ORDER, Coarse
-from wpoflow.solver.corrected.value import CorrectedValue, corrected_value
+from wpoflow.solver.corrected.band import at_points
+from wpoflow.solver.corrected.value import CorrectedValue
 from wpoflow.solver.mdp import GridMDP, check_problem
-from wpoflow.studies.truth.coarse import coarser_optimum
+from wpoflow.studies.truth.coarse import Judged, judged
 from wpoflow.studies.truth.places import checked_places, drawn_states, read_states
 
 
@@ -164,44 +164,36 @@ def truth_of(
     mdp: GridMDP, places: FloatArray, *, stated: ProblemFile | None = None, coarse: GridMDP | None = None
 ) -> Truth:
     """`truth` of a problem that is built, at places (n, dim) that are checked."""
-    solution = corrected_value(mdp)
-    other, band_axes = coarser_optimum(mdp, stated, coarse)
-    return _truth(mdp, solution, other, band_axes, places)
+    return _truth(judged(mdp, stated, coarse), places)
 
 
-def _truth(mdp: GridMDP, solution: CorrectedValue, other: Coarse, band_axes: list[str], places: FloatArray) -> Truth:
+def _truth(found: Judged, places: FloatArray) -> Truth:
+    mdp, coarse = found.mdp, found.coarse
     at_places = CubicMap.at(mdp.states, places)
-    q = columns_at(at_places, solution.q)
+    q = columns_at(at_places, found.found.q)
     policy, improved, value = np.empty_like(q), np.zeros_like(q), np.empty(len(places))
     improve(q, mdp.log_mass, mdp.temperature, improved, policy, value)
-    at_coarse = CubicMap.at(mdp.states, other.points)
-
-    def on_coarse(x: FloatArray) -> FloatArray:
-        return at_coarse.expect(x, np.empty((len(other.points), 1)))[:, 0]
-
-    fine_mean, coarse_mean = mean_actions(mdp.actions, solution.policy), mean_actions(other.actions, other.found.policy)
+    means = mean_actions(mdp.actions, found.found.policy), mean_actions(coarse.actions, coarse.found.policy)
     mean = mean_actions(mdp.actions, policy)
+    mean_band = np.empty_like(mean)
+    for j in range(mdp.actions.dim):
+        difference = found.on_coarse(means[0][:, j]) - means[1][:, j]
+        mean_band[:, j] = coarse.band(difference).at(places)
     return Truth(
         mdp=mdp,
-        solution=solution,
+        solution=found.found,
         states=places,
         value=value,
-        value_band=other.band(on_coarse(solution.value) - other.found.value).at(places),
-        markov_value=at_places.expect(solution.markov, np.empty((len(places), 1)))[:, 0],
-        markov_band=other.band(on_coarse(solution.markov) - other.found.markov, MARKOV_ORDER).at(places),
+        value_band=found.band.at(places),
+        markov_value=at_points(mdp.states, found.found.markov, places),
+        markov_band=found.markov_band.at(places),
         q=q,
         policy=policy,
         mean=mean,
-        mean_band=np.stack(
-            [
-                other.band(on_coarse(np.ascontiguousarray(fine_mean[:, j])) - coarse_mean[:, j]).at(places)
-                for j in range(mdp.actions.dim)
-            ],
-            axis=1,
-        ),
+        mean_band=mean_band,
         std=np.sqrt(np.maximum(mean_actions(mdp.actions, policy, 2) - mean**2, 0.0)),
         mode=mdp.actions.points[(policy / mdp.actions.volumes).argmax(axis=1)],
-        band_axes=tuple(band_axes),
+        band_axes=found.axes,
     )
 
 

@@ -123,15 +123,17 @@ def _grid_error(mdp: GridMDP, value: FloatArray, whole: bool) -> list[tuple[str,
 
 def _corrected(mdp: GridMDP, stated: ProblemFile, value: FloatArray) -> list[tuple[str, str]]:
     """The corrected value and its band."""
-    from wpoflow.studies.truth.coarse import corrected_with_band
+    from wpoflow.studies.truth.coarse import judged
 
     try:
-        found, band, axes = corrected_with_band(mdp, stated, value)
+        judgement = judged(mdp, stated, markov=value)
     except ValueError as error:
         raise CommandError(Exit.UNUSABLE, f"--corrected: {error}") from error
+    found, band = judgement.found, judgement.band.at(mdp.states.points)
+    said = f"{mdp.rho @ band:.3g} on average, {band.max():.3g} at most"
     return [
         ("corrected value", f"{mdp.rho @ found.value:.12g} on average over the initial law"),
-        ("", f"grid error about {mdp.rho @ band:.3g} on average, {band.max():.3g} at most, by fewer {', '.join(axes)}"),
+        ("", f"grid error about {said}, by a coarser grid ({', '.join(judgement.axes)})"),
         ("", f"residual {found.residual:.3g} after {found.iterations} corrections; no certificate"),
     ]
 

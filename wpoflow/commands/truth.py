@@ -69,7 +69,10 @@ def main(
                 f"{len(places):,} from {path_text(states)}" if states else f"{len(places):,} drawn, seed {seed}",
             ),
             ("value", f"{found.value.mean():.6g} in the mean, {found.value.min():.6g} to {found.value.max():.6g}"),
-            ("grid error", f"band {_spread(found.value_band)}, from a coarser grid ({', '.join(found.band_axes)})"),
+            (
+                "grid error",
+                f"band {_spread(found.value_band)}, by a coarser grid ({', '.join(found.band_axes)})",
+            ),
             ("without correction", f"{found.markov_value.mean():.6g} in the mean, band {_spread(found.markov_band)}"),
             ("residual", f"{found.solution.residual:.3g} after {found.solution.iterations} corrections"),
             ("seconds", f"{seconds:.2f}"),
