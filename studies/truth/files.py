@@ -10,20 +10,43 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.optional import optional
 from wpoflow.core.text import did_you_mean
+from wpoflow.solver.corrected.value import CorrectedValue
+from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.provenance import VERSION
 from wpoflow.solver.storage.atomic import check_output, writing
 
-if TYPE_CHECKING:
-    from wpoflow.studies.truth.truth import Truth
-
 ENDINGS = (".csv", ".parquet", ".nc")
+
+
+class Known(Protocol):
+    """What is written of a `wpoflow.Truth`; arrays of n states are further attributes."""
+
+    @property
+    def mdp(self) -> GridMDP:
+        """The problem."""
+        ...
+
+    @property
+    def solution(self) -> CorrectedValue:
+        """On its grid."""
+        ...
+
+    @property
+    def states(self) -> FloatArray:
+        """(n, dim)."""
+        ...
+
+    @property
+    def band_axes(self) -> tuple[str, ...]:
+        """Axes that the band is measured on."""
+        ...
 
 
 def check_ending(path: Path) -> None:
@@ -46,7 +69,7 @@ def check_ending(path: Path) -> None:
             optional(module, f"{path}: netCDF needs {module}", "xarray")
 
 
-def save(truth: Truth, path: Path, *, force: bool) -> Path:
+def save(truth: Known, path: Path, *, force: bool) -> Path:
     """See `Truth.save`."""
     check_ending(path)
     check_output(path, force)
@@ -65,7 +88,7 @@ def save(truth: Truth, path: Path, *, force: bool) -> Path:
 _ARROW = ("pyarrow", "pyarrow.parquet")
 
 
-def attributes(truth: Truth) -> dict[str, Any]:
+def attributes(truth: Known) -> dict[str, Any]:
     """What the numbers are of, in words and numbers."""
     mdp, found = truth.mdp, truth.solution
     return {
@@ -86,7 +109,7 @@ def attributes(truth: Truth) -> dict[str, Any]:
     }
 
 
-def columns(truth: Truth) -> Mapping[str, FloatArray]:
+def columns(truth: Known) -> Mapping[str, FloatArray]:
     """The columns of a table."""
     states, actions = truth.mdp.states, truth.mdp.actions
     found = {axis.name: truth.states[:, j] for j, axis in enumerate(states.axes)}
@@ -102,7 +125,7 @@ def columns(truth: Truth) -> Mapping[str, FloatArray]:
     return found
 
 
-def _write_csv(truth: Truth, path: Path) -> None:
+def _write_csv(truth: Known, path: Path) -> None:
     table = columns(truth)
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
@@ -111,7 +134,7 @@ def _write_csv(truth: Truth, path: Path) -> None:
             writer.writerow([repr(x) for x in row])
 
 
-def dataset(truth: Truth) -> Any:
+def dataset(truth: Known) -> Any:
     """See `Truth.to_xarray`: dimension ``state`` and the action axes; moments have ``action_axis``."""
     xarray = optional("xarray", "to_xarray needs xarray", "xarray")
     states, actions = truth.mdp.states, truth.mdp.actions

@@ -28,6 +28,8 @@ from wpoflow.solver.corrected.band import at_points
 from wpoflow.solver.corrected.value import CorrectedValue
 from wpoflow.solver.mdp import GridMDP, check_problem
 from wpoflow.studies.truth.coarse import Judged, judged
+from wpoflow.studies.truth.files import dataset
+from wpoflow.studies.truth.files import save as write
 from wpoflow.studies.truth.places import checked_places, drawn_states, read_states
 
 
@@ -76,8 +78,6 @@ class Truth:
 
     def to_xarray(self) -> Any:
         """An xarray Dataset; needs xarray."""
-        from wpoflow.studies.truth.files import dataset
-
         return dataset(self)
 
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> Path:
@@ -92,9 +92,7 @@ class Truth:
         ImportError
             What writes the format is not installed; says how to get it.
         """
-        from wpoflow.studies.truth.files import save
-
-        return save(self, Path(path), force=force)
+        return write(self, Path(path), force=force)
 
 
 @underflow_to_zero
