@@ -110,7 +110,6 @@ def test_solver_and_scheme_are_known_without_building_anything(name: str, cells:
     ids=[
         "navigation",
         "pendulum",
-        "four axes",
         "lqr",
         "multistep",
         "exponential",
