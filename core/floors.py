@@ -17,6 +17,7 @@ SOLVER_FLOORS = (
     ("mdp", "flux"),
     ("entropy",),
     ("bellman", "flows", "storage"),
+    ("corrected",),
     ("schemes",),
     ("runs",),
 )

@@ -8,7 +8,8 @@ time scheme; where the temperature falls further optima.  Lines are what threads
 axis, and arrays of cells as such; they count where a few states have very many actions.  Bellman matrices are the
 compressed rows of P^pi of two policies and, with the dense solver, of P^pi, its factors, and the factors of the policy
 before; where values are smoothed P^pi is multiplied out from one more matrix.  The Krylov solver keeps its basis and,
-for rows of few entries, incomplete factors.
+for rows of few entries, incomplete factors.  Where rows would hold far more numbers than the pairs do, policies are
+kept instead of them (grids/transitions/policy_pairs.py), and rows of a few actions that incomplete factors are made of.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from wpoflow.core.slabs import Slab
 from wpoflow.grids.axis import SHOCK
 from wpoflow.grids.interpolation import boundary_map
 from wpoflow.grids.smoothing import REACH
+from wpoflow.grids.transitions.policy_pairs import ENTRIES_PER_PAIR, MOST_ENTRIES, MOST_QUANTILES, MOST_THINNING
+from wpoflow.grids.transitions.policy_rows import MOST_THINNED
 from wpoflow.grids.transitions.tensor_stencil import inner_actions
 from wpoflow.problems.plan import HERMITE_NODES, Kind, Plan
 from wpoflow.problems.statement import Statement, Value
@@ -43,6 +46,7 @@ PARAMETER_ARRAYS = 5  # of what a flow follows besides p: before and after a ste
 PROBLEM_PAIR_ARRAYS = 2  # of a problem before it is run: its cost and its first policy
 INCOMPLETE_ENTRY_BYTES, INCOMPLETE_STATE_BYTES = 12, 24  # incomplete factors
 KRYLOV_STATE_BYTES = 8 * (MOST_VECTORS + 1)
+POLICIES = 2  # kept over the pairs, of the system that is solved and the one before
 ROW_ENTRY_BYTES = 20  # column index once, two generations of values
 DENSE_MATRICES = 3
 SAMPLED_STATES = 24
@@ -94,7 +98,12 @@ def estimate(statement: Statement, asked: FlowTable) -> Estimate:
     longest = max(plan.actions)
     threads = min(numba.get_num_threads(), math.ceil(plan.pairs / longest / LANES))
     lines = 8 * longest * (CELL_ARRAYS + threads * used.line_numbers)
-    matrices = matrix_bytes(n_states, entries, linear_solver, smoothed=held > 0)
+    thinned = thinned_entries(statement, entries) if linear_solver == "krylov" else None
+    if thinned is None:
+        matrices = matrix_bytes(n_states, entries, linear_solver, smoothed=held > 0)
+    else:
+        indices = int(4 * n_states * thinned)  # of rows that are chosen anew for every system
+        matrices = matrix_bytes(n_states, thinned, linear_solver, smoothed=False) + indices + POLICIES * 8 * plan.pairs
     transition = transition_bytes(plan, factorised=factorised(statement))
     numbers = kind.kept_numbers(statement.actions, **asked.parameters)
     beside = PARAMETER_ARRAYS * n_states * numbers
@@ -164,6 +173,25 @@ def matrix_bytes(n_states: int, row_entries: float, linear_solver: str, smoothed
         if n_states >= LEAST_STATES and row_entries <= MOST_ROW_ENTRIES:
             needed += (INCOMPLETE_ENTRY_BYTES * row_entries + INCOMPLETE_STATE_BYTES) * n_states
     return int(needed)
+
+
+def thinned_entries(statement: Statement, row_entries: float) -> float | None:
+    """Entries in a row that incomplete factors are made of where P^pi is kept over the pairs; None where it is not.
+
+    As `InterpolatedTransition.under` decides, of one outcome without noise.
+    """
+    states, plan, branches = statement.states, statement.plan, statement.branches
+    if (
+        len(branches) > 1
+        or plan.kind != "interpolated"
+        or any(axis.table is not None or statement.noisy_steps(axis, branches[0]) for axis in states.axes)
+    ):
+        return None
+    corners = 2 ** sum(axis.size > 1 and axis.boundary != SHOCK for axis in states.axes)
+    most = max(min(MOST_ENTRIES, MOST_THINNING), ENTRIES_PER_PAIR * plan.pairs)
+    if min(plan.pairs * corners, plan.n_states * row_entries) <= most:
+        return None
+    return float(min(row_entries, corners * min(MOST_QUANTILES, max(1, MOST_THINNED // corners))))
 
 
 def row_entries(statement: Statement) -> float:

@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from wpoflow.solver.bellman.evaluation import NotFiniteError as NotFiniteError
     from wpoflow.solver.bellman.optimum import solve_optimum as solve_optimum
     from wpoflow.solver.bellman.system import BellmanError as BellmanError
+    from wpoflow.solver.corrected.value import CorrectedValue as CorrectedValue
+    from wpoflow.solver.corrected.value import corrected_value as corrected_value
     from wpoflow.solver.mdp import GridMDP as GridMDP
     from wpoflow.solver.records.notices import RunFileWarning as RunFileWarning
     from wpoflow.solver.records.run import Run as Run
@@ -65,6 +67,10 @@ if TYPE_CHECKING:
     from wpoflow.studies.refinement.problem_study import refine as refine
     from wpoflow.studies.stationary_gaussians import stationary_gaussians as stationary_gaussians
     from wpoflow.studies.sweep.netcdf import open_study as open_study
+    from wpoflow.studies.truth.score import Score as Score
+    from wpoflow.studies.truth.score import score as score
+    from wpoflow.studies.truth.truth import Truth as Truth
+    from wpoflow.studies.truth.truth import truth as truth
     from wpoflow.validation.comparison import compare as compare
     from wpoflow.validation.suite import validate_problem as validate_problem
     from wpoflow.validation.suite import validate_run as validate_run

@@ -48,6 +48,7 @@ from wpoflow.refine_options import refine_options
 from wpoflow.rollout_options import rollout_options
 from wpoflow.solver.records.provenance import VERSION
 from wpoflow.sweep_options import sweep_options
+from wpoflow.truth_options import optimum_options, truth_options
 from wpoflow.views.figures import EXTENSIONS
 
 WITHOUT_KERNELS = {"gallery", "info", "keys", "seal"}
@@ -160,14 +161,7 @@ def resume(**arguments: Any) -> None:
 
 @cli.command()
 @problem_options
-@click.option(
-    "--temperature", type=click.FloatRange(min=0.0), metavar="TAU",
-    help="Instead of the problem's; at 0 the optimum of the costs alone, by policy iteration.",
-)  # fmt: skip
-@click.option(
-    "--flow", type=click.Choice(["gaussian"]), metavar="NAME",
-    help="gaussian: the stationary points of V among Gaussian policies instead, from several starts.",
-)  # fmt: skip
+@optimum_options
 @output_option
 @threads_option
 @quiet_option
@@ -176,6 +170,17 @@ def resume(**arguments: Any) -> None:
 def optimum(**arguments: Any) -> None:
     """Compute the soft-optimal value and policy only, or those of the costs alone; -o stores them."""
     _call("optimum", **arguments)
+
+
+@cli.command()
+@problem_options
+@truth_options
+@threads_option
+@quiet_option
+@force_option
+def truth(**arguments: Any) -> None:
+    """Optimal value, Q and policy at given states, with how far the grid is off: a data set to score agents by."""
+    _call("truth", **arguments)
 
 
 @cli.command()

@@ -28,6 +28,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "tabulated_transition",
     ),
     "Solving": ("solve_optimum", "stationary_gaussians", "save_optimum", "evolve", "resume", "flow"),
+    "Truth": ("truth", "Truth", "score", "Score", "corrected_value", "CorrectedValue"),
     "Runs": ("Run", "open_run"),
     "Validation and figures": (
         "refine",
@@ -56,6 +57,8 @@ BESIDES = (
     ("StationaryGaussian", "wpoflow.studies.stationary_gaussians"),
     ("Snapshots", "wpoflow.solver.records.run"),
     ("FlowState", "wpoflow.solver.schemes.trajectory"),
+    ("Errors", "wpoflow.studies.truth.score"),
+    ("Regret", "wpoflow.studies.truth.score"),
     ("RefinementStudy", "wpoflow.studies.refinement.result"),
     ("QuantityStudy", "wpoflow.studies.refinement.result"),
     ("Comparison", "wpoflow.studies.comparison.result"),

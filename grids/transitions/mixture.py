@@ -46,47 +46,47 @@ class MixtureTransition:
         description: str,
         resolution: Sequence[Resolution] = (),
     ) -> None:
-        self._outcomes = tuple(outcomes)
-        first = self._outcomes[0][1]
+        self.outcomes = tuple(outcomes)
+        first = self.outcomes[0][1]
         self.n_states, self.n_actions = first.n_states, first.n_actions
-        self._shape = self._outcomes[0][0].shape  # of all pairs, or of those of a slab of states
+        self._shape = self.outcomes[0][0].shape  # of all pairs, or of those of a slab of states
         self.description = description
         self.resolution = (*resolution, *(one for _, outcome in outcomes for one in resolutions(outcome)))
 
     @property
     def termination(self) -> FloatArray | None:
         """Probability (S, A) that the pair terminates; None if none ever does."""
-        return self._mean([outcome.termination for _, outcome in self._outcomes])
+        return self._mean([outcome.termination for _, outcome in self.outcomes])
 
     @property
     def clamped(self) -> FloatArray | None:
         """Probability (S, A) that clamping moved the next state; None if it never does."""
-        return self._mean([outcome.clamped for _, outcome in self._outcomes])
+        return self._mean([outcome.clamped for _, outcome in self.outcomes])
 
     def expect(self, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """E[V(s') | s, a], (S, A), from V, (S,)."""
         out = np.empty(self._shape) if out is None else out
-        return weighted_sum(self._outcomes, value, out)
+        return weighted_sum(self.outcomes, value, out)
 
     def under(self, policy: FloatArray) -> PolicySum:
         """P^p for non-negative weights p, (S, A)."""
         weights = checked_weights(policy, self._shape)
-        return PolicySum(tuple(outcome.under(weights * weight) for weight, outcome in self._outcomes))
+        return PolicySum(tuple(outcome.under(weights * weight) for weight, outcome in self.outcomes))
 
     def coarser(self, coarsening: Coarsening) -> CoarseSum | None:
         """See `Transition`."""
-        return coarse_sum(self._outcomes, coarsening)
+        return coarse_sum(self.outcomes, coarsening)
 
     def terminal_expectation(self, function: StateFunction) -> FloatArray:
         """E[h(s'); terminated], (S, A), for a vectorised function h of the state coordinates."""
         total = np.zeros(self._shape)
-        for weight, outcome in self._outcomes:
+        for weight, outcome in self.outcomes:
             total += weight * outcome.terminal_expectation(function)
         return total
 
     def _mean(self, values: Sequence[FloatArray | None]) -> FloatArray | None:
         total: FloatArray | None = None
-        for (weight, _), value in zip(self._outcomes, values, strict=True):
+        for (weight, _), value in zip(self.outcomes, values, strict=True):
             if value is not None:
                 total = weight * value if total is None else total + weight * value
         return total

@@ -15,6 +15,7 @@ MAGIC = b"WPOFLOW1"
 TRAILER_LENGTH = 48
 
 TABLE = b"flow,gap,"  # a table of `studies.comparison.result`
+TRUTH = b",value,value_band,markov_value,markov_band,"  # in the first line of a table of `studies.truth.files`
 _KINDS = (
     b"\x89HDF\r\n\x1a\n",
     b"\x89PNG\r\n\x1a\n",
@@ -24,6 +25,7 @@ _KINDS = (
     b"<svg",
     b"<!doctype html",
     b"{",
+    b"PAR1",
     TABLE,
 )
 _SUPERBLOCK = 48  # bytes at the beginning of an HDF5 file
@@ -49,7 +51,7 @@ def is_ours(path: Path, unfinished: bool = False) -> bool:
     if unfinished and (_is_blank(head, tail) or (head.startswith(_KINDS[0]) and _is_unreadable(path))):
         return True
     known = head[:16].lower().startswith(tuple(kind.lower() for kind in _KINDS)) or head[4:8] == _MOVIE
-    return known and (_MARK in head or _MARK in tail)
+    return (known and (_MARK in head or _MARK in tail)) or TRUTH in b"," + head.partition(b"\n")[0]
 
 
 def problem_to_run(path: Path) -> str:

@@ -16,10 +16,11 @@ from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import Stencil
 from wpoflow.grids.transitions import InterpolatedTransition
+from wpoflow.grids.transitions.policy_pairs import PolicyPairs
 from wpoflow.grids.transitions.policy_rows import PolicyRows
 from wpoflow.grids.transitions.tensor_stencil import TensorStencil
 from wpoflow.problems.load import build_problem, read_statement
-from wpoflow.problems.memory import estimate, factorised, row_entries, transition_bytes
+from wpoflow.problems.memory import estimate, factorised, row_entries, thinned_entries, transition_bytes
 from wpoflow.problems.problem_file import read_problem
 from wpoflow.problems.statement import Statement, build
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
@@ -106,7 +107,17 @@ def test_solver_and_scheme_are_known_without_building_anything(name: str, cells:
         ("lqr", {"x": 1000, "u": 1000}, ["--scheme", "euler", "--step", "0.01", "--set", "flow.kind='fisher-rao'"]),
         ("lqr", {"x": 2000, "u": 16}, ["--scheme", "euler", "--step", "0.01", "--set", "problem.discount=0.997"]),
     ],
-    ids=["navigation", "pendulum", "lqr", "multistep", "exponential", "small", "adams", "logarithms", "dense"],
+    ids=[
+        "navigation",
+        "pendulum",
+        "lqr",
+        "multistep",
+        "exponential",
+        "small",
+        "adams",
+        "logarithms",
+        "dense",
+    ],
 )
 def test_the_estimate_is_near_the_peak(tmp_path: Path, name: str, cells: dict[str, int], options: list[str]) -> None:
     changed = dict(option.split("=") for option in options if "=" in option)
@@ -141,6 +152,23 @@ def test_noise_is_in_the_memory_of_a_pair(noisy: int) -> None:
     assert isinstance(transition.stencil, Stencil)
     held = transition.stencil.base.nbytes + transition.stencil.fraction.nbytes
     assert held == transition_bytes(statement.plan) == statement.plan.pairs * (4 + 8 * (2 + noisy))
+
+
+def test_policies_kept_over_the_pairs_are_estimated_as_such() -> None:
+    """Held long, actions lead far apart: rows would hold five numbers for each pair, a policy holds one."""
+    cells = {"x": 9, "theta": 31, "v": 9, "omega": 15, "u": 9}
+    stated = read_problem("cartpole_swingup", cells=cells, set={"problem.hold": 12})
+    statement, mdp = read_statement(stated), build_problem(stated)
+    entries = row_entries(statement)
+    thinned = thinned_entries(statement, entries)
+    held = mdp.transition.under(mdp.initial_policy)
+    assert isinstance(held, PolicyPairs)
+    assert thinned is not None
+    assert held.thinned().data.size == pytest.approx(thinned * mdp.states.size, rel=0.35)
+    whole = row_entries(read_statement(read_problem("cartpole_swingup", cells=cells, set={"problem.hold": 100})))
+    assert whole > 64.0 >= thinned
+    near = read_statement(read_problem("cartpole_swingup", cells=cells, set={"problem.hold": 2}))
+    assert thinned_entries(near, row_entries(near)) is None
 
 
 def test_what_factorises_holds_nothing_for_a_pair() -> None:

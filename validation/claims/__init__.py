@@ -7,6 +7,7 @@ from wpoflow.validation.claims import (
     annealed_descent,
     annealed_identity,
     constants_ordered,
+    corrected,
     decay_any_rho,
     decay_paper,
     decay_sup_norm,
@@ -77,6 +78,7 @@ CLAIMS: dict[str, Claim] = {
         annealed_descent,
         annealed_identity,
         annealed_cost,
+        corrected,
         orders,
         regularity,
     )

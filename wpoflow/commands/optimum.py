@@ -19,9 +19,14 @@ from wpoflow.solver.storage.atomic import check_output
 from wpoflow.views.terminal import grid_rows, path_text, show, table
 
 if TYPE_CHECKING:
+    from wpoflow.core.arrays import FloatArray
     from wpoflow.core.communicator import Communicator
+    from wpoflow.problems.problem_file import ProblemFile
     from wpoflow.solver.mdp import GridMDP
     from wpoflow.solver.records.flow_table import FlowTable
+
+SHOCK = "shock"
+MANY_AXES = 4
 
 
 @naming_its_subject
@@ -30,6 +35,7 @@ def main(
     asked: Mapping[str, Any],
     temperature: float | None,
     flow: str | None,
+    corrected: bool,
     output: Path | None,
     quiet: bool,
     force: bool,
@@ -38,13 +44,16 @@ def main(
     """Solve for the optimum, print its main numbers, store it if asked to; see `wpoflow.commands.run.main`."""
     communicator = joined(mpi)
     with ending_together(communicator):
-        return _solve(asked, temperature, flow, output, quiet or not speaks(communicator), force, communicator)
+        return _solve(
+            asked, temperature, flow, corrected, output, quiet or not speaks(communicator), force, communicator
+        )
 
 
 def _solve(
     asked: Mapping[str, Any],
     temperature: float | None,
     flow: str | None,
+    corrected: bool,
     output: Path | None,
     quiet: bool,
     force: bool,
@@ -54,6 +63,9 @@ def _solve(
     if flow is not None and (hard or communicator is not None):
         other = "--temperature 0" if hard else "--mpi"
         raise CommandError(Exit.UNUSABLE, f"--flow {flow}: cannot be asked for with {other}")
+    if corrected and (hard or communicator is not None or flow is not None):
+        other = "--temperature 0" if hard else "--mpi" if flow is None else "--flow"
+        raise CommandError(Exit.UNUSABLE, f"--corrected: cannot be asked for with {other}")
     if temperature is not None and not math.isfinite(temperature):
         raise CommandError(Exit.UNUSABLE, f"--temperature {temperature}: must be finite")
     if temperature is not None and not hard:
@@ -75,12 +87,15 @@ def _solve(
         save_optimum(prepared.mdp, best, output, force=force, seconds=seconds)
     if not quiet:
         mdp, kind = prepared.mdp, "" if hard else "soft "
+        whole = not hard and communicator is None
+        errors = [*_grid_error(mdp, best.value, whole), *(_corrected(mdp, stated, best.value) if corrected else [])]
         rows = [
             ("title", one_line(mdp.title)),
             *grid_rows(mdp),
             ("transition", in_words(mdp.transition)),
             ("value", f"{mdp.rho @ best.value:.12g} on average over the initial law"),
             ("", f"{best.value.min():.6g} to {best.value.max():.6g} over the states"),
+            *errors,
             ("temperature", "0, the costs alone" if hard else f"{best.temperature:g}"),
             ("Bellman residual", f"{best.bellman_residual:.3g} after {best.iterations} {kind}policy iterations"),
             ("gap floor", f"{best.gap_floor:.3g} (rounding)"),
@@ -89,6 +104,38 @@ def _solve(
         ]
         show(table(rows))
     return Exit.DONE
+
+
+def _grid_error(mdp: GridMDP, value: FloatArray, whole: bool) -> list[tuple[str, str]]:
+    """How far the value of four state axes or more is from that of finer grids; nothing of fewer axes."""
+    if sum(axis.size > 1 and axis.boundary != SHOCK for axis in mdp.states.axes) < MANY_AXES:
+        return []
+    band = None
+    if whole:
+        from wpoflow.solver.corrected.band import markov_band
+
+        band = markov_band(mdp, value)
+    if band is None:
+        return [("grid error", "not measured" + ("" if whole else " of several processes or at temperature 0"))]
+    said = f"about {mdp.rho @ band:.3g} on average over the initial law, {band.max():.3g} at most"
+    return [("grid error", f"{said}, by the grid of every second point; see --corrected")]
+
+
+def _corrected(mdp: GridMDP, stated: ProblemFile, value: FloatArray) -> list[tuple[str, str]]:
+    """The corrected value and its band."""
+    from wpoflow.studies.truth.coarse import judged
+
+    try:
+        judgement = judged(mdp, stated, markov=value)
+    except ValueError as error:
+        raise CommandError(Exit.UNUSABLE, f"--corrected: {error}") from error
+    found, band = judgement.found, judgement.band.at(mdp.states.points)
+    said = f"{mdp.rho @ band:.3g} on average, {band.max():.3g} at most"
+    return [
+        ("corrected value", f"{mdp.rho @ found.value:.12g} on average over the initial law"),
+        ("", f"grid error about {said}, by a coarser grid ({', '.join(judgement.axes)})"),
+        ("", f"residual {found.residual:.3g} after {found.iterations} corrections; no certificate"),
+    ]
 
 
 def _restricted(mdp: GridMDP, asked: FlowTable, output: Path | None, quiet: bool, force: bool) -> Exit:

@@ -1,0 +1,1 @@
+"""Values corrected for what linear interpolation adds to them."""

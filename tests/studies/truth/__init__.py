@@ -1,0 +1,1 @@
+"""Ground truth at states, and agents held against it."""
