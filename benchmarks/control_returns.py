@@ -106,8 +106,8 @@ CASES = {
     ),
     "acrobot-swingup": Case(
         "acrobot-swingup",
-        (Side("theta", PI, 31, 3.0, "periodic"), Side("phi", PI, 31, 3.0, "periodic"), Side("a", 10.0, 31, 3.0),
-         Side("b", 14.0, 31, 3.0)),
+        (Side("theta", PI, 41, 6.0, "periodic"), Side("phi", PI, 41, 6.0, "periodic"), Side("a", 13.0, 41, 6.0),
+         Side("b", 13.0, 41, 6.0)),
         (Side("u", 1.0, 3),), 0.997, 1e-3, 8, 600.0,
     ),
 }  # fmt: skip

@@ -26,6 +26,7 @@ from wpoflow.grids.transitions import (
     interpolated_transition,
     tabulated_transition,
 )
+from wpoflow.problems.environments.control_kernels import take_steps
 from wpoflow.problems.gallery import gallery_names
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import ProblemFile, read_problem
@@ -57,6 +58,8 @@ def fill(tell: Callable[[str], None]) -> None:
                 _all_schemes(mdp)
                 for solver in LINEAR_SOLVERS:
                     evaluate(mdp, mdp.initial_policy, linear_solver=solver)
+    tell("steps of dm_control's models")
+    take_steps()
 
 
 @contextmanager

@@ -122,3 +122,10 @@ def slide_steps(
                     out[i, n + j] += dt * inverse[j, k] * total[k]
             for j in range(n):
                 out[i, j] += dt * out[i, n + j]
+
+
+def take_steps() -> None:
+    """One step of each kind: to compile what the steps of all models need."""
+    limit, two, four = np.array([-1.0, 1.0, 1.0, 1.0, 0.9, 0.95, 0.001, 0.5, 2.0, 1.0]), np.zeros(2), np.zeros((1, 4))
+    runge_kutta_steps(CART_POLE, four, np.zeros(1), np.full(8, 2.0), limit, 0.01, 1, np.empty((1, 4)))
+    slide_steps(four, two[None], two, two, two, two, np.eye(2), np.stack([limit, limit]), 0.01, 1, np.empty((1, 4)))

@@ -266,7 +266,7 @@ def _lasting(following: FloatArray, reward: FloatArray) -> Steps:
 
 def _gaussian(x: FloatArray) -> FloatArray:
     """dm_control.utils.rewards.tolerance at x margins from its bounds: 0.1 at one."""
-    return np.exp(np.log(0.1) * x**2)
+    return np.asarray(np.exp(np.log(0.1) * x**2))
 
 
 def _within(distance: FloatArray, radius: float, margin: float) -> FloatArray:

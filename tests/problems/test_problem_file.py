@@ -149,7 +149,7 @@ def test_names_and_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert read_problem("own.toml").label == "own.toml"
     assert read_problem("./own.toml").name == "own"
     for absent in ("..", "gallery", "LQR", ""):
-        with pytest.raises(ProblemError, match="is not in the gallery; choose among bandit"):
+        with pytest.raises(ProblemError, match="is not in the gallery; choose among acrobot"):
             read_problem(absent)
     with pytest.raises(ProblemError, match=r"'own' is not in the gallery; for the file here write own\.toml"):
         read_problem("own")

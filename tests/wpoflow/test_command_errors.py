@@ -73,7 +73,7 @@ def test_a_folder_that_takes_no_files(call: Call) -> None:
     [
         (["frobnicate"], 2, "choose among gallery, keys, check, run"),
         (["run"], 2, "PROBLEM"),
-        (["run", "nosuch"], 2, "choose among bandit"),
+        (["run", "nosuch"], 2, "choose among acrobot"),
         (["run", "absent.toml"], 2, "absent.toml: No such file"),
         (["run", "lqr", "--frob"], 2, "--frob"),
         (["run", "lqr", "--cells", "x"], 2, "--cells x: write NAME=VALUE"),

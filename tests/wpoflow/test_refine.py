@@ -117,7 +117,7 @@ def test_states_and_actions_of_a_regulator(call: Call) -> None:
         (["lqr", "--step", "0.3", "--time", "1"], 2, "the times 1 are no multiples"),
         (["lqr", "--accuracy", "-1"], 2, "accuracy: must be greater than 0, not -1.0"),
         (["bandit", "--axis", "states"], 2, "no axis of more than one point"),
-        (["nosuch"], 2, "choose among bandit"),
+        (["nosuch"], 2, "choose among acrobot"),
         (["edges.toml"], 2, "axis u is given by edges"),
         (["lqr", "--set", "flow.until={ steps = 5 }"], 2, "flow.until has neither time nor gap"),
         (["edges.toml", "--time", "1"], 2, "axis u is given by edges"),
