@@ -85,6 +85,7 @@ CART = (
     Execution("look-ahead 3", LookAhead(3), most=20),
     Execution("CEM 12 x 4 steps, 100 x 3", CrossEntropy(horizon=12, samples=100, iterations=3), hold=4, most=50),
 )
+CAUGHT = Execution("look-ahead 2, tau 0.02, refined ending", LookAhead(2, temperature=2e-2), refined=True)
 PLANNED = CrossEntropy(horizon=24, hold=4, samples=200, iterations=4)
 ACROBOT = (
     Execution("median"),
@@ -103,7 +104,10 @@ COMPARED = {
         ),
         CART,
     ),
-    "cartpole": Compared(TASKS["cartpole-swingup"], CART),
+    "cartpole": Compared(
+        TASKS["cartpole-swingup"], (*CART, CAUGHT),
+        cart_pole((15, 25, 15, 25), (6.0, 6.0, 6.0, 6.0), (0.5, 0.4, 1.5, 2.0), "clamp"), (Side("u", 1.0, 9),), 5,
+    ),
     "acrobot": Compared(
         Case(
             "acrobot-swingup",

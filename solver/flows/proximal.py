@@ -66,7 +66,7 @@ class ProximalFlow(Flow):
         lines = _lines(actions)
         if len(lines) > 1:
             names = ", ".join(axis.name for axis in lines)
-            return f"needs one action axis with boundary 'no-flux'; here there are {len(lines)}, {names}"
+            return f"needs one action axis with boundary 'no-flux' or 'clamp'; here there are {len(lines)}, {names}"
         if lines and lines[0].periodic:
             return f"needs an action axis with boundary 'no-flux' or 'clamp'; {lines[0].name} is 'periodic'"
         return ""

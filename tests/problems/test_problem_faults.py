@@ -35,7 +35,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "constant that begins with #": ({"constants.#a": "x"}, "constants.#a: "),
     "unknown axis key": ({"state.x.foo": 1}, "state.x.foo: is not a known key; choose among bounds, cells"),
     "boundary": ({"state.x.boundary": "no-flux"}, "choose 'clamp', 'reflect' or 'periodic'"),
-    "action boundary": ({"action.u.boundary": "clamp"}, "choose 'no-flux' or 'periodic'"),
+    "action boundary": ({"action.u.boundary": "reflect"}, "choose 'no-flux', 'clamp' or 'periodic'"),
     "cells": ({"state.x.cells": 0}, "state.x.cells: must be greater than or equal to 1"),
     "cells not whole": ({"state.x.cells": 2.5}, "state.x.cells: must be a valid integer"),
     "edges and bounds": ({"state.x.edges": [0.0, 1.0]}, "state.x: give either edges, or bounds and cells"),

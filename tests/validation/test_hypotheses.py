@@ -110,6 +110,7 @@ def test_one_action_leaves_nothing_to_certify() -> None:
     found = verdicts(evidence)
     assert {claim for claim, verdict in found.items() if verdict is HOLDS} == {
         "structure", "recomputed", "trajectory", "identities", "pointwise_descent", "dissipation_identity",
+        "corrected",
     }  # fmt: skip
     assert FAILS not in found.values()
 

@@ -125,7 +125,8 @@ def test_every_claim_with_a_tolerance_is_sharp_somewhere() -> None:
     judged = {claim for case in CASES.values() for claim in case.claims}
     assert judged == set(RESOLUTION)
     of_others = {name for name, claim in CLAIMS.items() if claim.flows or claim.annealed}
-    assert set(CLAIMS) - judged - of_others == {"orders", "regularity"}  # they need several grids
+    # two need several grids; one is an equation, and broken in a test of its own
+    assert set(CLAIMS) - judged - of_others == {"orders", "regularity", "corrected"}
 
 
 @pytest.mark.parametrize("group", list(GROUPS))

@@ -45,7 +45,7 @@ def test_backward_euler_runs(problem: str, euler_run: Evidence) -> None:
 def test_a_run_alone_is_judged_alike_where_that_is_enough(long_run: Evidence) -> None:
     whole, alone = verdicts(long_run), verdicts(altered(long_run))
     assert set(whole) - set(alone) == {
-        "recomputed", "trajectory", "kl_contraction", "policy_iteration", "decay_any_rho",
+        "recomputed", "trajectory", "kl_contraction", "policy_iteration", "decay_any_rho", "corrected",
     }  # fmt: skip
     # without the problem single steps are not judged, which may be all that has content
     assert all(verdict in (whole[claim], Verdict.EMPTY) for claim, verdict in alone.items())

@@ -236,6 +236,6 @@ def test_a_refined_problem_is_annealed_as_its_file_says() -> None:
 def test_the_command_says_why_a_circle_will_not_do(call: Call) -> None:
     status, _, error = call("run", "torus", "--flow", "proximal", "--step", "0.1", "-o", "run.h5")
     assert status == 2
-    said = "needs an action axis with boundary 'no-flux'; a is 'periodic'"
+    said = "needs an action axis with boundary 'no-flux' or 'clamp'; a is 'periodic'"
     others = "choose wasserstein, fisher-rao, mirror, policy-iteration, particles or wasserstein-fisher-rao"
     assert error == f"wpoflow: --flow 'proximal' {said}; {others}\n"
