@@ -356,8 +356,16 @@ def uniform(actions: Grid) -> GridMDP:
 @pytest.mark.parametrize(
     ("actions", "control", "words"),
     [
-        (CIRCLE, {"step": 0.1}, "flow 'proximal' needs an action axis with boundary 'no-flux' or 'clamp'; u is 'periodic'"),
-        (PLANE, {"step": 0.1}, "flow 'proximal' needs one action axis with boundary 'no-flux' or 'clamp'; here there are 2, u, v"),
+        (
+            CIRCLE,
+            {"step": 0.1},
+            "flow 'proximal' needs an action axis with boundary 'no-flux' or 'clamp'; u is 'periodic'",
+        ),
+        (
+            PLANE,
+            {"step": 0.1},
+            "flow 'proximal' needs one action axis with boundary 'no-flux' or 'clamp'; here there are 2, u, v",
+        ),
         (THIN, {}, "step"),
         (THIN, {"accuracy": 1e-4}, "accuracy"),
         (THIN, {"step": 0.1, "scheme": "extrapolated"}, "scheme"),
