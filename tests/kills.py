@@ -68,6 +68,7 @@ CASES: dict[str, list[str]] = {
 }
 KILLED_AGAIN = 0.5  # probability
 MOST_LINKS = 30
+MOST_BAD = 10  # ends, after which no more are looked for
 
 
 def arguments(case: str, path: Path) -> list[str]:
@@ -146,7 +147,7 @@ def kill(count: int, seed: int, cases: list[str]) -> int:
     ready = {case: prepared(case, folder) for case in cases}
     kills = dict.fromkeys(cases, 0)
     ends = 0
-    while sum(kills.values()) < count:
+    while sum(kills.values()) < count and bad <= MOST_BAD:
         case = min(kills, key=lambda name: kills[name])
         whole, seconds = ready[case]
         path = folder / "killed.h5"

@@ -77,7 +77,7 @@ def _is_unreadable(path: Path) -> bool:
     try:
         with h5py.File(path, "r") as file:
             return len(file) == 0 and len(file.attrs) == 0
-    except OSError:
+    except (OSError, RuntimeError, LookupError):  # a root of which only a part came to the disk opens, and has no names
         return True
 
 

@@ -97,7 +97,7 @@ def open_study(path: str | os.PathLike[str]) -> Study:
             return _read(file, file_path)
     except NoTrailerError as error:
         raise RunFileError(f"{error}; from the runs beside it: wpoflow sweep --collect {file_path.parent}") from error
-    except (OSError, LookupError, ValueError, TypeError) as error:
+    except (OSError, RuntimeError, LookupError, ValueError, TypeError) as error:
         raise RunFileError(f"{file_path}: not a study: {error}") from error
 
 

@@ -144,6 +144,12 @@ def test_a_run_killed_before_its_file_says_whose_it_is_is_replaced(call: Call, t
         assert is_ours(part, unfinished=True)
         assert call("run", *SMALL, "--until", "0.1", "-o", "out.h5", "--quiet", "--force") == (0, "", "")
         assert not part.exists()
+    root = unmarked.index(b"OHDR")
+    for damage in (b"\xff", bytes(200), bytes(1000)):  # the file opens, and its root is no group
+        part.write_bytes(unmarked[: root + 4] + damage + unmarked[root + 4 + len(damage) :])
+        assert is_ours(part, unfinished=True)
+        assert call("run", *SMALL, "--until", "0.1", "-o", "out.h5", "--quiet", "--force") == (0, "", "")
+        assert not part.exists()
     with h5py.File(part, "w") as file:
         file["thesis"] = [1, 2, 3]
     before = part.read_bytes()
