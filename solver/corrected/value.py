@@ -62,7 +62,7 @@ class CorrectedValue:
     policy : array (S, A)
         The policy evaluated, or the Gibbs policy of q.
     residual : float
-        Largest |T_C V - V|: what was reached.
+        Largest absolute entry of T_C V - V: what was reached.
     iterations : int
     limits_kept : bool
         Whether limits circled and were kept as they were; the residual is that with these.
