@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from benchmarks.compare_checkouts import difference
 
@@ -27,6 +28,7 @@ def test_what_differs_is_named() -> None:
     assert difference(case(), {"refused": np.array("why")}) == "refused by one: why"
 
 
+@pytest.mark.slow
 def test_a_checkout_equals_itself() -> None:
     command = [sys.executable, str(ROOT / "benchmarks" / "compare_checkouts.py"), str(ROOT), str(ROOT)]
     done = subprocess.run(

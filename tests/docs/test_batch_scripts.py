@@ -59,6 +59,7 @@ def test_their_syntax(page: str, tmp_path: Path) -> None:
     assert all(line.startswith("#") for line in lines[: last + 1])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not BASH, reason="needs bash")
 def test_a_job_array(tmp_path: Path) -> None:
     """Each part takes its points, and the last one makes the result."""

@@ -9,6 +9,7 @@ import pytest
 
 from tests.extremes.cases import CASES, Case
 from tests.extremes.examine import Finding, _check, examine
+from tests.variants import slow_but
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import parse_problem
 from wpoflow.solver.records.run import Run
@@ -26,7 +27,7 @@ def test_names_are_different() -> None:
     assert len({case.name for case in CASES}) == len(CASES)
 
 
-@pytest.mark.parametrize("case", QUICK.values(), ids=QUICK)
+@pytest.mark.parametrize("case", slow_but(QUICK.values(), *list(QUICK.values())[::2]), ids=QUICK)
 def test_an_extreme_gives_right_numbers_or_a_clear_line(case: Case, tmp_path: Path) -> None:
     found = examine(case, tmp_path)
     assert found.warnings == []

@@ -53,6 +53,7 @@ def test_without_a_writable_cache_expressions_still_work(tmp_path: Path, monkeyp
     assert value("x + 30.75") == 32.75
 
 
+@pytest.mark.slow
 def test_a_second_process_compiles_nothing() -> None:
     code = (
         "import numpy as np; from wpoflow.problems.load import read_statement;"

@@ -151,6 +151,7 @@ def test_dissipation_is_a_sum_of_accurate_terms(n: int, seed: int, periodic: boo
     assert abs(out[0] - exact) <= allowed + 1e-14 * exact
 
 
+@pytest.mark.slow
 def test_dissipation_at_cells_without_mass() -> None:
     """Nothing between two empty cells, infinite beside a full one, also where a rate has underflowed."""
     widths, distances, flat = np.ones(3), np.ones(2), np.zeros(3)

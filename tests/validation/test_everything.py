@@ -29,6 +29,7 @@ def grid_of(evidence: Evidence) -> tuple[int, ...]:
     return evidence.run.policy.shape
 
 
+@pytest.mark.slow
 def test_several_processes_find_the_same_in_the_same_order() -> None:
     problems = [small("first", 0.5), small("second", 0.6)]
     told: list[str] = []

@@ -49,6 +49,7 @@ def test_a_wrong_spectral_gap_is_found_out_by_the_slowest_state(lqr: Evidence) -
     assert entry.tolerance < 1e-3 * entry.bound
 
 
+@pytest.mark.slow
 def test_late_rates_need_not_wait_for_the_slowest_mode() -> None:
     """The run ends before the slowest state is in its slowest mode; its Rayleigh quotients are judged all the same."""
     evidence = controlled("navigation", time=10.0)

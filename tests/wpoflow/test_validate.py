@@ -62,6 +62,7 @@ def test_a_tampered_run_fails(call: Call, run_file: Path, series: str, factor: f
     assert "fails" in {entry["verdict"] for entry in content["findings"] if entry["claim"] == claim}
 
 
+@pytest.mark.slow
 def test_a_problem_file_with_a_report(call: Call) -> None:
     Path("small.toml").write_text(PROBLEM, encoding="utf-8")
     status, out, err = call("validate", "small.toml", "--report", "made/here")

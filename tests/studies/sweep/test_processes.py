@@ -81,6 +81,7 @@ def test_processes_give_the_same_and_one_that_is_lost_costs_nothing_else(
     assert lost["stop_reason"][0] == "its process was lost twice, as for want of memory"
 
 
+@pytest.mark.slow
 def test_a_script_without_its_guard_is_told_so_in_one_line(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
@@ -218,6 +219,7 @@ class Later:
         return Future(call)
 
 
+@pytest.mark.slow
 def test_any_executor_will_do(study: Study, tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as pool:
         assert differences(study, wpo.sweep("bandit", OVER, folder=tmp_path / "a", executor=pool, **SMALL)) == []
