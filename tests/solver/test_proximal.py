@@ -353,19 +353,14 @@ def uniform(actions: Grid) -> GridMDP:
     return bandit(actions, np.zeros(actions.size), 1.0, actions.volumes, actions.volumes)
 
 
+PROXIMAL, ENDS = "flow 'proximal' needs", "with boundary 'no-flux' or 'clamp'"
+
+
 @pytest.mark.parametrize(
     ("actions", "control", "words"),
     [
-        (
-            CIRCLE,
-            {"step": 0.1},
-            "flow 'proximal' needs an action axis with boundary 'no-flux' or 'clamp'; u is 'periodic'",
-        ),
-        (
-            PLANE,
-            {"step": 0.1},
-            "flow 'proximal' needs one action axis with boundary 'no-flux' or 'clamp'; here there are 2, u, v",
-        ),
+        (CIRCLE, {"step": 0.1}, f"{PROXIMAL} an action axis {ENDS}; u is 'periodic'"),
+        (PLANE, {"step": 0.1}, f"{PROXIMAL} one action axis {ENDS}; here there are 2, u, v"),
         (THIN, {}, "step"),
         (THIN, {"accuracy": 1e-4}, "accuracy"),
         (THIN, {"step": 0.1, "scheme": "extrapolated"}, "scheme"),
