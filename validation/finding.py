@@ -29,6 +29,7 @@ from typing import Any
 
 from wpoflow.core.display import Displayed
 
+NEGLIGIBLE = 1e-9
 PARTS = ("theory", "discretisation", "rounding")
 EMPTY_FROM = 1e6  # slack from which a claim says nothing
 
@@ -89,6 +90,13 @@ class Measurement:
     def tolerance(self) -> float:
         """The parts of the error budget together."""
         return self.theory + self.discretisation + self.rounding
+
+    @property
+    def relative_tolerance(self) -> float:
+        """The tolerance in units of the larger of what is measured and bound; as it is where both are negligible."""
+        scale = max(abs(float(self.bound)), abs(float(self.measured)))
+        found = float(self.tolerance) / (scale if self.bound != 0.0 and scale > NEGLIGIBLE else 1.0)
+        return math.inf if math.isnan(found) else found
 
     @property
     def excess(self) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from wpoflow.problems.problem_file import ProblemFile
 from wpoflow.studies.refinement.plan import LABELS, SHOCK, RefinedAxis
 
-FEWEST_CELLS = 7
+FEWEST_CELLS, OF_FOUR = 7, 5  # of an axis, and where more than three are coarsened
 
 
 def refined_axes(problem: ProblemFile) -> list[RefinedAxis]:
@@ -50,5 +50,5 @@ def coarsened(axes: Sequence[RefinedAxis], most_pairs: float) -> dict[str, int]:
     free = [axis for axis in axes if not axis.by_edges and not axis.fixed]
     if pairs <= most_pairs or not free:
         return {axis.name: axis.points for axis in free}
-    factor = (most_pairs / pairs) ** (1.0 / len(free))
-    return {axis.name: min(axis.points, max(FEWEST_CELLS, round(axis.points * factor))) for axis in free}
+    factor, fewest = (most_pairs / pairs) ** (1.0 / len(free)), FEWEST_CELLS if len(free) < 4 else OF_FOUR
+    return {axis.name: min(axis.points, max(fewest, round(axis.points * factor))) for axis in free}

@@ -25,6 +25,7 @@ from wpoflow.validation.rates import sup_norm_rate
 
 NOT_A_NUMBER = float("nan")
 MOST_SNAPSHOTS = 200  # each takes milliseconds, and seconds on large grids
+MOST_PAIRS, FEWEST = 4e4, 8  # of all snapshots together
 
 
 class _Known(Protocol):
@@ -34,6 +35,8 @@ class _Known(Protocol):
     def run(self) -> Run: ...
     @property
     def mdp(self) -> GridMDP | None: ...
+    @property
+    def bounds_level(self) -> str: ...
     @property
     def wasserstein(self) -> bool: ...
     @property
@@ -105,7 +108,8 @@ class CertifiedRates:
 def issue(evidence: _Known) -> tuple[Issued, ...]:
     """The certificates of every snapshot, in order of time; none for other flows, or a single action.
 
-    Of more than `MOST_SNAPSHOTS` so many are taken, evenly spread, the first and the last among them.
+    Of more than `MOST_SNAPSHOTS` so many are taken, evenly spread, the first and the last among them; at level quick of
+    a problem no more than for `MOST_PAIRS`, but `FEWEST`.
     """
     run, snapshots = evidence.run, evidence.run.snapshots
     if snapshots is None or not evidence.wasserstein or not evidence.optimal_generators.axes:
@@ -113,8 +117,10 @@ def issue(evidence: _Known) -> tuple[Issued, ...]:
     constants = Constants(evidence.proven_alpha, evidence.proven_gap)
     mdp = evidence.mdp
     visits = () if mdp is None else later_visits(mdp, evidence.optimum)
-    count, found = len(snapshots.time), []
-    for index in np.unique(np.linspace(0, count - 1, min(count, MOST_SNAPSHOTS)).round().astype(int)).tolist():
+    most, count, found = MOST_SNAPSHOTS, len(snapshots.time), []
+    if mdp is not None and evidence.bounds_level == "quick":
+        most = min(most, max(FEWEST, int(MOST_PAIRS / mdp.cost.size)))
+    for index in np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int)).tolist():
         time = float(snapshots.time[index])
         policy = snapshots.policy_at(index)
         if mdp is None:

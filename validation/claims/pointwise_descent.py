@@ -10,11 +10,13 @@ from __future__ import annotations
 import numpy as np
 
 from wpoflow.solver.bellman.evaluation import evaluate
+from wpoflow.solver.flows.parametric.parametric import ParametricFlow
 from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.evidence import EPS, Evidence
 from wpoflow.validation.finding import Hypothesis, Measurement
 
 STEPS = (1e-4, 1.0, 1e4, 1e12)
+EXPLICIT = (1e-4, 1.0, 1e2)  # of parameters, which take as many substeps as a length asks for
 
 
 @claim(
@@ -54,7 +56,7 @@ def judge(evidence: Evidence) -> Judgement:
         before = evaluate(mdp, start)
         size = float(np.abs(before.value).max())
         found = []
-        for dt in STEPS:
+        for dt in EXPLICIT if isinstance(evidence.followed, ParametricFlow) else STEPS:
             policy = evidence.step_from_start(before.q, dt)
             rise = evaluate(mdp, policy, before.value).value - before.value
             found.append(float(rise[mdp.counted].max()))

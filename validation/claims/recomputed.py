@@ -34,6 +34,7 @@ SNAPSHOTS = 4
 RELATIVE = 1e-9
 STATES = 8
 MEANT = 1e-10
+ROUNDED = 1e-3  # share of a tolerance below which last digits, of one machine or another, decide which is larger
 MOST_ACTIONS = 600  # cells that dense eigenvalues are computed of
 
 
@@ -88,7 +89,7 @@ def judge(evidence: Evidence) -> Judgement:
 
 
 def _keep(worst: dict[str, Measurement], entry: Measurement) -> None:
-    """The less favourable of two measurements of one quantity."""
+    """The less favourable of two measurements of one quantity; the sharper where both are of rounding alone."""
 
     def used(one: Measurement) -> float:
         share = (
@@ -97,7 +98,13 @@ def _keep(worst: dict[str, Measurement], entry: Measurement) -> None:
         return np.inf if np.isnan(share) else share
 
     before = worst.get(entry.quantity)
-    if before is None or used(entry) > used(before):
+    if before is None:
+        replaced = True
+    elif max(used(entry), used(before)) < ROUNDED:
+        replaced = entry.relative_tolerance < before.relative_tolerance
+    else:
+        replaced = used(entry) > used(before)
+    if replaced:
         worst[entry.quantity] = entry
 
 
@@ -200,9 +207,10 @@ def _few(evidence: Evidence) -> IntArray:
 
 def _certified(evidence: Evidence, present: Frozen, row: int) -> Measurement:
     """The alpha certified from a row on is no larger than lambda of that row's own Gibbs policies."""
-    dense, error = min(present.spectral_gap(k) for k in range(len(present.log_g)))
-    allowed = 1e-10 * dense + error
-    now = float(evidence.alpha_now[row])
+    gaps, errors = present.spectral_gaps()
+    least = int(np.argmin(gaps))
+    dense, now = float(gaps[least]), float(evidence.alpha_now[row])
+    allowed = 1e-10 * dense + float(errors[least])
     return Measurement(
         "certified alpha, below the present lambda", now, dense, "<=", evidence.when(row), rounding=allowed
     )
@@ -217,8 +225,7 @@ def _spectral_gaps(evidence: Evidence, mdp: GridMDP, geometry: Geometry, q: Floa
     slowest = float(np.min(evidence.spectral_gaps[evidence.optimum.occupancy > 0.0]))
     found = float(evidence.spectral_gaps[evidence.slowest])
     measurements = {"slowest": Measurement("lambda of the slowest state visited", found, slowest, "=")}
-    for k, state in enumerate(states):
-        dense, error = frozen.spectral_gap(k)
+    for state, dense, error in zip(states, *frozen.spectral_gaps(), strict=True):
         allowed = 1e-10 * dense + error
         found, bound = float(evidence.spectral_gaps[state]), float(evidence.bounds.best[state])
         where = mdp.states.describe(int(state)) or "the only state"

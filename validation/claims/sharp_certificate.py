@@ -7,14 +7,16 @@ give (`certified_rows`).  Runs of unsplit backward Euler steps are held to
 the fully discrete form, in which no time error enters; error-controlled runs to that of the flow.  Steps of another
 kind follow neither, and nothing is certified of them.
 
-On problems small enough for dense code every certificate is formed again from its statement
-(`validation.independent.certificate`), and must not say more.  That sees what rows with room to spare cannot: an
+On problems small enough for dense code certificates are formed again from their statement
+(`validation.independent.certificate`), every one of few states, at evenly spaced snapshots of many, and must not say
+more.  That sees what rows with room to spare cannot: an
 exponent, K(M), m or a level left out.  It is compared to 1e-5 of itself, and what its spectral gaps may err by, where
 the suboptimality exceeds a hundred times its rounding floor.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -30,13 +32,14 @@ from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.lower_bounds import lower_bounds
 from wpoflow.validation.evidence import LARGEST_ROUNDING_SHARE, Evidence
 from wpoflow.validation.finding import Hypothesis, Measurement, inflatable
-from wpoflow.validation.independent.certificate import CertificateAgain
+from wpoflow.validation.independent.certificate import CertificateAgain, Optimal
 from wpoflow.validation.independent.generator import Geometry
 from wpoflow.validation.independent.policy import PolicyValues
 from wpoflow.validation.independent.series import soft_optimal
 from wpoflow.validation.judged_flow import NO_CERTIFICATE
 
 MOST_WORK = 1e5  # states times cubed actions
+MOST_AGAIN = 8000.0  # states times snapshots
 AGAIN = 1e-5
 FORMED = (
     "certified rate of |V - V*|_sup",
@@ -146,17 +149,17 @@ def _formed_again(evidence: Evidence) -> list[Measurement]:
     mdp, snapshots = evidence.mdp, evidence.run.snapshots
     if mdp is None or snapshots is None or mdp.states.size * float(mdp.actions.size) ** 3 > MOST_WORK:
         return []
-    geometry = Geometry.of(mdp.actions)
     best_q, best_log, _ = soft_optimal(mdp, evidence.optimum.value)
+    optimal = Optimal(mdp, Geometry.of(mdp.actions), best_q, best_log, evidence.bounds.best)
     found = dict.fromkeys(FORMED, (0.0, "", 0.0))
-    for entry in evidence.certificates:
-        if not entry.gap > 100.0 * evidence.gap_floor:
-            continue
+    issued = [entry for entry in evidence.certificates if entry.gap > 100.0 * evidence.gap_floor]
+    every = math.ceil(len(issued) * mdp.states.size / MOST_AGAIN) or 1
+    for entry in issued[::-1][::every]:  # the last, the sharpest, is always among them
         policy = snapshots.policy_at(entry.snapshot)
         values = PolicyValues(mdp, policy)
         # taken as given, of the same digits of Q: iterated bounds may jump with the last of them
         present = lower_bounds(Generators.of(mdp, evaluate(mdp, policy).q)).best
-        again = CertificateAgain(mdp, geometry, policy, best_q, best_log, values, evidence.bounds.best, present)
+        again = CertificateAgain(optimal, policy, values, present)
         ratios = [(FORMED[0], _over(one.rate, again.rate(one.level))) for one in entry.sup_norm]
         square = again.square(ROOM)
         ratios += [(FORMED[1], square / max((1.0 - one.share) * one.excess, 1e-300)) for one in entry.along_rho]

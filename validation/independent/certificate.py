@@ -25,7 +25,6 @@ of x T is constant and K increases, so that the maximum is at one of them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -39,53 +38,49 @@ HALVINGS = 80
 ROUNDS = 400
 
 
-def _factor(log_most: float) -> float:
+def _factor(log_most: FloatArray) -> FloatArray:
     """K(M) of ln M; 2 at M = 1."""
-    if log_most < 1e-5:  # K = 2 + ln(M)/3 + ...
-        return 2.0 + log_most / 3.0
-    if log_most > 30.0:  # both terms divided by M, which may be beyond double precision
-        return float((log_most - 1.0 + np.exp(-log_most)) / np.expm1(-0.5 * log_most) ** 2)
-    root = np.expm1(0.5 * log_most)
-    return float(bregman(np.array(log_most)) / root**2)
+    with np.errstate(all="ignore"):
+        near = 2.0 + log_most / 3.0  # K = 2 + ln(M)/3 + ...
+        plain = bregman(log_most) / np.expm1(0.5 * log_most) ** 2
+        far = (log_most - 1.0 + np.exp(-log_most)) / np.expm1(-0.5 * log_most) ** 2  # divided by M: e^700 and beyond
+    return np.select([log_most < 1e-5, log_most > 30.0], [near, far], plain)
 
 
-def _log_bregman(log_most: float) -> float:
+def _log_bregman(log_most: FloatArray) -> FloatArray:
     """ln phi(M) of ln M > 0: phi itself is beyond double precision from M = e^700 on, and g is below it."""
-    if log_most < 1.0:
-        return float(np.log(bregman(np.array(log_most))))
-    return float(log_most + np.log(log_most - 1.0 + np.exp(-log_most)))
+    with np.errstate(all="ignore"):
+        near, far = np.log(bregman(log_most)), log_most + np.log(log_most - 1.0 + np.exp(-log_most))
+    return np.where(log_most < 1.0, near, far)
 
 
-@dataclass(frozen=True, eq=False)
-class OneState:
-    """p and ln g, (A,); delta, e^(-u/(2 tau)), and bounds alpha and lambda of all later policies."""
+class Optimal:
+    """What certificates of all policies of a problem have in common.
 
-    policy: FloatArray
-    log_g: FloatArray
-    delta: float
-    mean: float
-    alpha: float
-    gap: float
+    Parameters
+    ----------
+    mdp : GridMDP
+    geometry : Geometry
+    best_q, best_log : arrays (S, A)
+        Q* and ln p*.
+    alpha : array (S,)
+        Lower bounds of alpha of p*.
+    """
 
-    def tails(self, log_most: float) -> float:
-        """T of ln M."""
-        reduced = self.log_g - self.delta
-        with np.errstate(over="ignore"):  # infinite where M is far above x: nothing is left there
-            threshold = np.exp(reduced + _log_bregman(log_most))
-        moved = 2.0 * entropy_terms(self.policy, reduced) - threshold
-        return float(np.where(self._log_x() > -self.delta, np.maximum(moved, 0.0), 0.0).sum())
+    def __init__(
+        self, mdp: GridMDP, geometry: Geometry, best_q: FloatArray, best_log: FloatArray, alpha: FloatArray
+    ) -> None:
+        self.mdp, self.geometry, self.log, self.alpha = mdp, geometry, best_log, alpha
+        self.policy = np.exp(best_log)
+        self.gap, self.gap_error = Frozen.of(geometry, best_q, mdp.reference_mass, mdp.temperature).spectral_gaps()
+        self._visits: dict[float, FloatArray] = {}
 
-    def _log_x(self) -> FloatArray:
-        with np.errstate(divide="ignore"):
-            return np.log(self.policy) - self.log_g
-
-    def best(self, allowed: float) -> float:
-        """The largest beta whose tails are no more than allowed."""
-        high, low = max(float(self._log_x().max()) + self.delta, 1e-12), 0.0
-        for _ in range(HALVINGS):
-            middle = 0.5 * (low + high)
-            low, high = (low, middle) if self.tails(middle) <= allowed else (middle, high)
-        return max(self.alpha, self.gap * min((1.0 + self.mean) / _factor(high), 1.0))
+    def visits(self, discount: float) -> FloatArray:
+        """rho (I - gamma' P*)^{-1} of a discount gamma', (S,)."""
+        if discount not in self._visits:
+            along = self.mdp.transition.under(self.policy).dense().T
+            self._visits[discount] = np.asarray(np.linalg.solve(np.eye(len(along)) - discount * along, self.mdp.rho))
+        return self._visits[discount]
 
 
 class CertificateAgain:
@@ -93,14 +88,12 @@ class CertificateAgain:
 
     Parameters
     ----------
-    mdp : GridMDP
-    geometry : Geometry
-    policy, best_q, best_log : arrays (S, A)
-        p, Q* and ln p*.
+    optimal : Optimal
+    policy : array (S, A)
     values : PolicyValues
         Of the policy.
-    alpha_best, alpha_now : arrays (S,)
-        Lower bounds of alpha of p* and of the Gibbs policy of the policy's Q.
+    alpha : array (S,)
+        Lower bounds of alpha of the Gibbs policy of the policy's Q.
 
     Attributes
     ----------
@@ -108,34 +101,43 @@ class CertificateAgain:
         What the spectral gaps may err by, of themselves, and with them at most every rate.
     """
 
-    def __init__(
-        self, mdp: GridMDP, geometry: Geometry, policy: FloatArray, best_q: FloatArray, best_log: FloatArray,
-        values: PolicyValues, alpha_best: FloatArray, alpha_now: FloatArray,
-    ) -> None:  # fmt: skip
-        self.mdp, self.values, self.best = mdp, values, np.exp(best_log)
-        tau, gamma = mdp.temperature, mdp.discount
-        self.present = Frozen.of(geometry, values.q, mdp.reference_mass, tau)
-        optimal = Frozen.of(geometry, best_q, mdp.reference_mass, tau)
-        self.to_best = entropy_terms(policy, best_log).sum(axis=1)
-        self.u = values.solve(tau * self.to_best)
+    def __init__(self, optimal: Optimal, policy: FloatArray, values: PolicyValues, alpha: FloatArray) -> None:
+        self.optimal, self.policy, self.values, self.mdp = optimal, policy, values, optimal.mdp
+        mdp, tau, gamma = optimal.mdp, optimal.mdp.temperature, optimal.mdp.discount
+        self.present = Frozen.of(optimal.geometry, values.q, mdp.reference_mass, tau)
+        self.to_best = entropy_terms(policy, optimal.log).sum(axis=1)
+        # sums of terms that are not negative: what elimination leaves below zero is its rounding
+        self.u = np.maximum(values.solve(tau * self.to_best), 0.0)
         self.delta = gamma * mdp.transition.expect(np.where(mdp.counted, self.u, 0.0)).max(axis=1) / tau
-        self.policy = policy
         with np.errstate(divide="ignore"):
             self.log_x = np.log(policy) - self.present.log_g
-        states = range(len(policy))
-        kept, (at_best, best_error) = np.exp(-self.delta), np.transpose([optimal.spectral_gap(k) for k in states])
-        self.gap_now, error = np.transpose([self.present.spectral_gap(k) for k in states])
-        both, errors = np.append(self.gap_now, at_best), np.append(error, best_error)
+        self.gap_now, error = self.present.spectral_gaps()
+        both, errors = np.append(self.gap_now, optimal.gap), np.append(error, optimal.gap_error)
         self.noise = float((errors[both > 0.0] / both[both > 0.0]).max(initial=0.0))
-        self.alpha_now = np.maximum(alpha_now, kept * alpha_best)  # Holley and Stroock: p* may know more of it
-        gap = kept * np.maximum(self.gap_now, at_best)
-        alpha, mean = kept * np.maximum(alpha_best, alpha_now), np.exp(-self.u / (2.0 * tau))
-        self.states = [
-            OneState(
-                policy[k], self.present.log_g[k], float(self.delta[k]), float(mean[k]), float(alpha[k]), float(gap[k])
-            )
-            for k in states
-        ]
+        kept = np.exp(-self.delta)
+        self.alpha_now = np.maximum(alpha, kept * optimal.alpha)  # Holley and Stroock: p* may know more of it
+        self.gap, self.alpha = kept * np.maximum(self.gap_now, optimal.gap), kept * np.maximum(optimal.alpha, alpha)
+        reduced = self.present.log_g - self.delta[:, None]
+        self._reduced, self._moved = reduced, 2.0 * entropy_terms(policy, reduced)
+        self._present_cells = self.log_x > -self.delta[:, None]
+
+    def tails(self, log_most: FloatArray) -> FloatArray:
+        """T of ln M of every state, (S,)."""
+        with np.errstate(over="ignore"):  # infinite where M is far above x: nothing is left there
+            threshold = np.exp(self._reduced + _log_bregman(log_most)[:, None])
+        left = np.maximum(self._moved - threshold, 0.0)
+        return np.asarray(np.where(self._present_cells, left, 0.0).sum(axis=1))
+
+    def betas(self, allowed: float) -> FloatArray:
+        """The largest beta of every state whose tails are no more than allowed, (S,)."""
+        high = np.maximum(self.log_x.max(axis=1) + self.delta, 1e-12)
+        low = np.zeros_like(high)
+        for _ in range(HALVINGS):
+            middle = 0.5 * (low + high)
+            enough = self.tails(middle) <= allowed
+            low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+        mean = np.exp(-self.u / (2.0 * self.mdp.temperature))
+        return np.asarray(np.maximum(self.alpha, self.gap * np.minimum((1.0 + mean) / _factor(high), 1.0)))
 
     @cached_property
     def means(self) -> FloatArray:
@@ -145,8 +147,11 @@ class CertificateAgain:
         apart, mean = np.sqrt(np.where(meant, self.u, 0.0) / (2.0 * tau)), np.full_like(squares, squares.max())
         for _ in range(ROUNDS):
             ahead = self.mdp.transition.expect(mean)
-            later = (self.best * ahead).sum(axis=1) + apart * np.ptp(ahead, axis=1)
+            later = (self.optimal.policy * ahead).sum(axis=1) + apart * (ahead.max(axis=1) - ahead.min(axis=1))
+            before = mean
             mean = np.minimum(mean, (1.0 - gamma) * squares + gamma * np.minimum(later, ahead.max(axis=1)))
+            if np.array_equal(mean, before):
+                break
         return mean
 
     @cached_property
@@ -160,19 +165,16 @@ class CertificateAgain:
     def rate(self, level: float) -> float:
         """The largest rate of |V - V*|_sup that can be certified down to a level."""
         allowed = level * self.share * (1.0 - self.mdp.discount) / self.mdp.temperature
-        meant = np.flatnonzero(np.broadcast_to(self.mdp.counted, self.u.shape))
-        return 2.0 * self.share * min(self.states[int(k)].best(allowed) for k in meant)
+        return 2.0 * self.share * float(self.betas(allowed)[self.mdp.counted].min())
 
     def square(self, rooms: Sequence[float]) -> float:
         """The least b^2 of gap(rho), of all eta in units of 1/gamma - 1."""
         gamma, meant = self.mdp.discount, self.mdp.counted
         squares = np.where(meant, self.delta, 0.0) ** 2
         least = min(float(squares.max()), float(self.mdp.rho @ self.means))
-        along = self.mdp.transition.under(self.best).dense().T
         for room in rooms:
             wider = 1.0 + room * (1.0 / gamma - 1.0)
-            source = (1.0 - gamma) * self.mdp.rho
-            visits = np.linalg.solve(np.eye(len(squares)) - gamma * wider * along, source)
+            visits = (1.0 - gamma) * self.optimal.visits(gamma * wider)
             spilt = np.maximum(self.policy - wider * np.exp(self.present.log_g - self.delta[:, None]), 0.0).sum(axis=1)
             spilt, factor = np.where(meant, spilt, 0.0), gamma / (1.0 - gamma * wider)
             lost = factor * float(spilt.max())
@@ -184,16 +186,16 @@ class CertificateAgain:
     def instantaneous(self) -> float:
         """The guaranteed dissipation(rho)/gap(rho) of the policy itself."""
         tau, gamma = self.mdp.temperature, self.mdp.discount
-        densities = entropy_terms(self.policy, self.present.log_g)
-        entropy, root = densities.sum(axis=1), np.sqrt(self.policy) * np.exp(self.present.log_g / 2.0)
-        total = 0.0
-        for k in range(len(self.u)):
-            mean, density = float(root[k].sum()), densities[k]
-            places = np.append(self.log_x[k][self.log_x[k] > 0.0], 0.0)
-            tails = np.array([density[self.log_x[k] > place].sum() for place in places])
-            kept = np.maximum(1.0 - tails / max(entropy[k], 1e-300), 0.0)
-            shares = [(1.0 + mean) / _factor(float(place)) * left for place, left in zip(places, kept, strict=True)]
-            beta = max(float(self.alpha_now[k]), float(self.gap_now[k]) * min(max(shares), 1.0))
-            total += float(self.values.occupancy[k]) * beta * float(entropy[k])
+        order = np.argsort(-self.log_x, axis=1)  # x falls: T at a value of x is of the cells before it
+        log_x = np.take_along_axis(self.log_x, order, axis=1)
+        densities = np.take_along_axis(entropy_terms(self.policy, self.present.log_g), order, axis=1)
+        entropy, mean = densities.sum(axis=1), (np.sqrt(self.policy) * np.exp(self.present.log_g / 2.0)).sum(axis=1)
+        above = np.where(log_x > 0.0, np.cumsum(densities, axis=1) - densities, np.inf)
+        above = np.column_stack([above, np.where(log_x > 0.0, densities, 0.0).sum(axis=1)])  # and M = 1
+        kept = np.maximum(1.0 - above / np.maximum(entropy, 1e-300)[:, None], 0.0)
+        factor = _factor(np.column_stack([np.maximum(log_x, 0.0), np.zeros(len(log_x))]))
+        shares = ((1.0 + mean[:, None]) / factor * kept).max(axis=1)
+        beta = np.maximum(self.alpha_now, self.gap_now * np.minimum(shares, 1.0))
+        total = float(self.values.occupancy @ (beta * entropy))
         gap = tau / (1.0 - gamma) * float(self.values.occupancy @ self.to_best)
         return 2.0 * tau / (1.0 - gamma) * total / gap

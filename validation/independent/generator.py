@@ -135,25 +135,25 @@ class Frozen:
         out -= np.diag(out.sum(axis=0))
         return out
 
-    def spectral_gap(self, state: int) -> tuple[float, float]:
-        """Least non-zero rate of a state, and what it may err by; infinite of a single cell.
+    def spectral_gaps(self) -> tuple[FloatArray, FloatArray]:
+        """Least non-zero rate of every state, and what it may err by, (S,) each; infinite of a single cell.
 
         A dense eigensolver errs by rounding of the largest rate.  Where that is much of what it finds, rates of cells
         hardly ever left are `least_rate`, by elimination without subtractions: the smaller error counts.
         """
-        n = self.log_g.shape[1]
+        states, n = self.log_g.shape
         if n < 2:
-            return np.inf, 0.0
-        half, generator = self.log_g[state] / 2.0, self.matrix(state)
+            return np.full(states, np.inf), np.zeros(states)
+        generators, half = np.stack([self.matrix(k) for k in range(states)]), self.log_g / 2.0
         with np.errstate(all="ignore"):
-            scaled = np.where(generator == 0.0, 0.0, generator * np.exp(half[None, :] - half[:, None]))
-        symmetric = (scaled + scaled.T) / 2.0
-        plain = float(-np.linalg.eigvalsh(symmetric)[-2])
-        noise = 16.0 * EPS * n * float(np.abs(generator).max())
-        if noise <= NOISY * plain:
-            return plain, noise
-        exact, error = least_rate(generator, self.log_g[state])
-        return (exact, error) if error < noise else (plain, noise)
+            scaled = np.where(generators == 0.0, 0.0, generators * np.exp(half[:, None, :] - half[:, :, None]))
+        found: FloatArray = -np.linalg.eigvalsh((scaled + scaled.swapaxes(1, 2)) / 2.0)[:, -2].astype(np.float64)
+        noise: FloatArray = 16.0 * EPS * n * np.abs(generators).max(axis=(1, 2))
+        for k in np.flatnonzero(~(noise <= NOISY * found)):
+            exact, error = least_rate(generators[k], self.log_g[k])
+            if error < noise[k]:
+                found[k], noise[k] = exact, error
+        return found, noise
 
     def apply(self, policy: FloatArray) -> FloatArray:
         """L p in every state, (S, A)."""

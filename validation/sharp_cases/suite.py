@@ -52,9 +52,8 @@ RESOLUTION = {
     "iteration_contraction": 1e-6,
     "mirror_contraction": 1e-6,
 }
-"""The largest tolerance of each claim, relative to what it measures (absolute where that is zero, or below
-NEGLIGIBLE)."""
-NEGLIGIBLE = 1e-9
+"""The largest tolerance of each claim, relative to what it measures (absolute where that is zero or
+negligible: `Measurement.relative_tolerance`)."""
 ONE_STEP = "one step's factor"
 
 
@@ -329,11 +328,11 @@ def sharpened(finding: Finding, case: SharpCase) -> Finding:
             Measurement(f"slack of: {quantity}", slack, most_slack, "<=")
             for quantity, slack in _slacks(finding).items()
         ]
-    largest = max(finding.measurements, key=_relative_tolerance)
+    largest = max(finding.measurements, key=lambda entry: entry.relative_tolerance)
     further.append(
         Measurement(
             f"tolerance of: {largest.quantity}",
-            _relative_tolerance(largest),
+            largest.relative_tolerance,
             case.sharper.get(finding.claim, RESOLUTION[finding.claim]),
             "<=",
             largest.where,
@@ -353,12 +352,6 @@ def _slacks(finding: Finding) -> dict[str, float]:
 
 def _with(finding: Finding, measurements: tuple[Measurement, ...]) -> Finding:
     return Finding(finding.claim, finding.case, finding.statement, finding.source, (), measurements, finding.notes)
-
-
-def _relative_tolerance(entry: Measurement) -> float:
-    scale = max(abs(float(entry.bound)), abs(float(entry.measured)))
-    found = float(entry.tolerance) / (scale if entry.bound != 0.0 and scale > NEGLIGIBLE else 1.0)
-    return np.inf if np.isnan(found) else found
 
 
 def sharp_findings(case: SharpCase, only: Sequence[str] = ()) -> list[Finding]:
