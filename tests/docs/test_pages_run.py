@@ -22,7 +22,9 @@ from wpoflow.views.figures import FIGURES
 
 RUNNABLE = [page for page in pages() if any(block.language in ("sh", "python") for block in blocks(page))]
 # a thousand episodes; limits from many starts; many runs; comparisons of all flows
-SLOW = frozenset(("environments", "gaussian_policies", "many_runs", "which_flow", "projections", "figures"))
+SLOW = frozenset(
+    ("environments", "gaussian_policies", "many_runs", "which_flow", "projections", "figures", "state_in_a_file")
+)
 
 
 def _marks(page: Path) -> tuple[Any, ...]:

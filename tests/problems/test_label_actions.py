@@ -75,9 +75,9 @@ def test_comparisons_with_labels_mean_their_numbers() -> None:
 
 
 @pytest.mark.parametrize("changes", [{}, MIXED], ids=["labels", "labels and a force"])
-@pytest.mark.parametrize("flow", [{"flow": "fisher-rao", "accuracy": 1e-7}, {"flow": "mirror", "step": 0.5}])
+@pytest.mark.parametrize("flow", [{"flow": "fisher-rao", "step": 0.05}, {"flow": "mirror", "step": 0.5}])
 def test_the_order_of_labels_means_nothing(changes: dict[str, Any], flow: dict[str, Any]) -> None:
-    """Neither to the optimum nor to the flows; everything is permuted with the labels."""
+    """Neither to the optimum nor to the flows; all is permuted with the labels. Steps are fixed: rounding chooses none."""
     first = in_order((0, 1, 2), changes)
     whole = evolve(first, until=3.0, snapshots=4, **flow)
     assert whole.optimum is not None
@@ -86,10 +86,10 @@ def test_the_order_of_labels_means_nothing(changes: dict[str, Any], flow: dict[s
         run = evolve(in_order(order, changes), until=3.0, snapshots=4, **flow)
         assert run.optimum is not None
         for name in ("value_rho", "gap", "entropy", "dissipation", "end_mass", "score_max", "q_slope_max"):
-            rounding = 1e-9 * np.abs(whole.series[name]).max()  # slopes are differences of logarithms of any size
-            np.testing.assert_allclose(run.series[name], whole.series[name], rtol=1e-9, atol=rounding, err_msg=name)
+            rounding = 1e-10 * np.abs(whole.series[name]).max()  # slopes are differences of logarithms of any size
+            np.testing.assert_allclose(run.series[name], whole.series[name], rtol=1e-10, atol=rounding, err_msg=name)
         expected = whole.policy.reshape(cells)[:, order]
-        np.testing.assert_allclose(run.policy.reshape(cells), expected, rtol=1e-9, atol=1e-14)
+        np.testing.assert_allclose(run.policy.reshape(cells), expected, rtol=1e-10, atol=1e-14)
         best = whole.optimum.policy.reshape(cells)[:, order]
         np.testing.assert_allclose(run.optimum.policy.reshape(cells), best, rtol=1e-11)
     if not changes:  # nothing is said of neighbours, or of ends, that there are not

@@ -154,6 +154,7 @@ def test_noise_is_in_the_memory_of_a_pair(noisy: int) -> None:
     assert held == transition_bytes(statement.plan) == statement.plan.pairs * (4 + 8 * (2 + noisy))
 
 
+@pytest.mark.slow
 def test_policies_kept_over_the_pairs_are_estimated_as_such() -> None:
     """Held long, actions lead far apart: rows would hold five numbers for each pair, a policy holds one."""
     cells = {"x": 9, "theta": 31, "v": 9, "omega": 15, "u": 9}

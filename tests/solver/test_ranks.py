@@ -9,6 +9,7 @@ import pytest
 
 from tests.ranks import needs_mpi, together
 from tests.solver.ranks_problems import CASES, SPREAD
+from tests.variants import slow_but
 from wpoflow.core.slabs import Slab, boxes, slab_of
 
 
@@ -38,7 +39,7 @@ QUICK = {
 
 
 @needs_mpi
-@pytest.mark.parametrize("ranks", QUICK)
+@pytest.mark.parametrize("ranks", slow_but(QUICK, 2))
 def test_the_file_of_one_process(tmp_path: Path, ranks: int) -> None:
     """Transitions of several kinds, gathered rows, rows that stay where they are, and products over pairs."""
     assert _compared(ranks, tmp_path, *QUICK[ranks]) == _expected(QUICK[ranks])

@@ -61,6 +61,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run.h5"
 
 
+@pytest.mark.slow
 def test_cut_short_and_gone_on_with(tmp_path: Path, whole: Path) -> None:
     """Killed on three, asked to stop on two, ended on one of three: the file of one process, and nothing beside it."""
     killed = start(3, *RUN, folder=tmp_path)
@@ -100,7 +101,10 @@ def test_one_process_goes_on_with_what_several_began(tmp_path: Path, whole: Path
     assert (status, ours(errors)) == (0, [])
 
 
-@pytest.mark.parametrize("temperature", [(), ("--temperature", "0")], ids=["soft", "hard"])
+@pytest.mark.parametrize(
+    "temperature",
+    [pytest.param((), id="soft"), pytest.param(("--temperature", "0"), id="hard", marks=pytest.mark.slow)],
+)
 def test_the_optimum(tmp_path: Path, temperature: tuple[str, ...]) -> None:
     """Of three processes it is that of one, as is its file."""
     command = ("-m", "wpoflow", "optimum", "lqr", *SIZES, *temperature, "-o")
