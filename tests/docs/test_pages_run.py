@@ -22,9 +22,8 @@ from wpoflow.views.figures import FIGURES
 
 RUNNABLE = [page for page in pages() if any(block.language in ("sh", "python") for block in blocks(page))]
 # a thousand episodes; limits from many starts; many runs; comparisons of all flows; programs; whole suites and studies
-SLOW = frozenset(
-    "environments gaussian_policies many_runs which_flow projections figures state_in_a_file validate refine speed".split()
-)
+SLOW = {"environments", "gaussian_policies", "many_runs", "which_flow", "projections", "figures", "state_in_a_file"}
+SLOW |= {"validate", "refine", "speed"}
 
 
 def _marks(page: Path) -> tuple[Any, ...]:
