@@ -1,9 +1,9 @@
 """Negative controls: solvers broken on purpose, records falsified, and problems outside the hypotheses.
 
 What a control is and how it is run is in `validation.control`; those of flows other than the Wasserstein flow are in
-`validation.controls_of_relatives`, those of annealing and of policy iteration in `validation.other_controls`.  Each
-broken solver must be caught by the claims named beside it, and each problem outside the theory must come out as not
-certified.  A suite in which all controls pass is itself a failure.
+`validation.controls_of_relatives`, those of annealing, policy iteration and corrected values in
+`validation.other_controls`.  Each broken solver must be caught by the claims named beside it, and each problem outside
+the theory must come out as not certified.  A suite in which all controls pass is itself a failure.
 
 Gross faults show that a claim can fail; those of 2 % and less, on a problem where inequalities are equalities where the
 claim is one (`validation.sharp_cases`), that it can fail narrowly.

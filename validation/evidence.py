@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from wpoflow.core.arrays import BoolArray, FloatArray
+from wpoflow.solver.corrected.value import CorrectedValue, corrected_value
 from wpoflow.solver.entropy import relative_entropy_to_gibbs
 from wpoflow.solver.flows.flow import Flow, as_flow
 from wpoflow.solver.flows.parametric.parametric import ParametricFlow
@@ -102,6 +103,17 @@ class Evidence(FollowedFlow):
         """The soft optimum the run was measured against."""
         assert self.run.optimum is not None
         return self.run.optimum
+
+    def corrected(self) -> CorrectedValue:
+        """The corrected optimum of the problem.
+
+        Raises
+        ------
+        ValueError, BellmanError
+            As `corrected_value`.
+        """
+        assert self.mdp is not None
+        return corrected_value(self.mdp, markov=self.optimum.value)
 
     @cached_property
     def log_mass(self) -> FloatArray:

@@ -1,15 +1,20 @@
-"""Negative controls of what is claimed of annealed runs and of policy iteration; see `validation.controls`."""
+"""Negative controls of claims of annealed runs, policy iteration and corrected values; see `validation.controls`."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
+from wpoflow.grids.transitions import InterpolatedTransition, interpolated_transition
+from wpoflow.solver.corrected.value import CorrectedValue
 from wpoflow.solver.entropy import gibbs_policy
 from wpoflow.solver.flows.fisher_rao import FisherRaoFlow
 from wpoflow.solver.flows.policy_iteration import PolicyIteration
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.validation.control import FAILS, NOT_CERTIFIED, Control, How, recorded
+from wpoflow.validation.control import FAILS, NOT_CERTIFIED, TWO_PERCENT, Control, How, recorded
+from wpoflow.validation.evidence import Evidence
 
 ANNEALED = How(until=40.0, accuracy=1e-4, snapshots=2, anneal=("harmonic", 0.3))
 STEPPED = How(until=40.0, step=0.5, scheme="euler", snapshots=2, anneal=("harmonic", 0.3))
@@ -58,6 +63,32 @@ class DampedIteration(PolicyIteration):
         return out
 
 
+def _without_noise(mdp: GridMDP) -> GridMDP:
+    """The problem, its next states interpolated where they are on the mean: so they are interpolated again."""
+    kernel = mdp.transition
+    assert isinstance(kernel, InterpolatedTransition)
+    following = np.stack(kernel.next_points(0, mdp.states.size), axis=-1)
+    return replace(mdp, transition=interpolated_transition(mdp.states, following))
+
+
+class HighCorrection(Evidence):
+    """Its corrected value is 2 % too large."""
+
+    def corrected(self) -> CorrectedValue:
+        """See `Evidence.corrected`."""
+        found = super().corrected()
+        return replace(found, value=TWO_PERCENT * found.value)
+
+
+class LinearCorrection(Evidence):
+    """In place of the corrected value that of linear interpolation, which solves an equation of its own."""
+
+    def corrected(self) -> CorrectedValue:
+        """See `Evidence.corrected`."""
+        best = self.optimum
+        return replace(super().corrected(), value=best.value, q=best.q, residual=np.inf)
+
+
 OTHERS = (
     Control(
         "annealed, B too small",
@@ -100,5 +131,14 @@ OTHERS = (
         {"iteration_contraction": FAILS},
         how=ITERATED,
         sound=PolicyIteration,
+    ),
+    Control("corrected value 2 % too large", "its Q as it is", None, {"corrected": FAILS}, evidence=HighCorrection),
+    Control(
+        "corrected value without correction",
+        "value and Q are those of linear interpolation, of any residual",
+        None,
+        {"corrected": FAILS},
+        _without_noise,
+        evidence=LinearCorrection,
     ),
 )

@@ -11,6 +11,7 @@ from wpoflow.solver.mdp import GridMDP
 from wpoflow.validation.claims import CLAIMS
 from wpoflow.validation.control import Control, as_it_is, caught, run_control
 from wpoflow.validation.controls import CONTROLS
+from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Verdict
 
 BROKEN = [name for name, control in CONTROLS.items() if control.broken not in (None, control.sound)]
@@ -43,6 +44,12 @@ def test_the_step_unbroken_is_not_caught(lqr: GridMDP, name: str) -> None:
 def test_the_record_as_it_is_is_not_caught(lqr: GridMDP, name: str) -> None:
     control = replace(CONTROLS[name], falsify=as_it_is)
     assert {finding.verdict for finding in run_control(control, lqr)} == {Verdict.HOLDS}
+
+
+@pytest.mark.parametrize("name", [name for name in CONTROLS if name.startswith("corrected value")])
+def test_the_corrected_value_as_it_is_is_not_caught(lqr: GridMDP, name: str) -> None:
+    findings = run_control(replace(CONTROLS[name], evidence=Evidence), lqr)
+    assert [finding.verdict for finding in findings] == [Verdict.HOLDS]
 
 
 def test_a_problem_within_the_hypotheses_is_not_caught(lqr: GridMDP) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 import wpoflow as wpo
 from wpoflow.grids.cubic.map import CubicMap
-from wpoflow.solver.corrected.value import corrected_value
+from wpoflow.grids.transitions.cubic import cubic_expectation
+from wpoflow.solver.corrected.value import CorrectedValue, corrected_value
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.runs.evolve import evolve_to_the_end
-from wpoflow.validation.claims import CLAIMS, corrected
+from wpoflow.validation.claims import CLAIMS
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Finding, Verdict
 from wpoflow.validation.independent.cubic import limited_cubic
@@ -23,6 +23,18 @@ CASES: dict[str, dict[str, int]] = {
     "mountain_car": {"position": 21, "velocity": 21, "force": 5},
     "torus": {},
 }
+
+
+@dataclass(frozen=True)
+class Given(Evidence):
+    """Evidence with another corrected value than the problem's."""
+
+    given: CorrectedValue | None = None
+
+    def corrected(self) -> CorrectedValue:
+        """See `Evidence.corrected`."""
+        assert self.given is not None
+        return self.given
 
 
 def judged(mdp: GridMDP) -> Finding:
@@ -54,24 +66,23 @@ def test_the_other_code_finds_the_same_on_four_axes_of_all_kinds() -> None:
     np.testing.assert_allclose(found, expected, rtol=0.0, atol=1e-12)
 
 
-def test_it_fails_where_the_residual_or_the_interpolation_is_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_fails_where_residual_value_limiter_or_interpolation_is_another() -> None:
     mdp = wpo.load_problem("pendulum", cells=CASES["pendulum"])
-    solve = corrected_value
-
-    def better_than_it_is(*given: Any, **named: Any) -> Any:
-        found = solve(*given, **named)
-        return replace(found, residual=0.5 * found.residual)
-
-    def linear(*given: Any, **named: Any) -> Any:
-        found = solve(*given, **named)
-        q = mdp.cost + mdp.discount * mdp.transition.expect(found.value)
-        return replace(found, q=q, residual=np.inf)
-
-    for false, quantity in ((better_than_it_is, "|T_C V - V|"), (linear, "Q_C by other code")):
-        monkeypatch.setattr(corrected, "corrected_value", false)
-        found = judged(mdp)
-        assert found.verdict is Verdict.FAILS
-        assert [one.quantity for one in found.measurements if not one.holds] == [quantity]
+    run = evolve_to_the_end(mdp, until={"steps": 1}, snapshots=2)
+    found = corrected_value(mdp)
+    q = mdp.cost + mdp.discount * mdp.transition.expect(found.value)
+    cubic = cubic_expectation(mdp.transition)
+    every = np.ones_like(cubic.limits(found.value))
+    unlimited = mdp.cost + cubic.expect(mdp.discount * found.value, np.empty_like(q), every)
+    for false, quantity in (
+        (replace(found, residual=0.5 * found.residual), "|T_C V - V|"),
+        (replace(found, value=1.02 * found.value), "|T_C V - V|"),
+        (replace(found, q=q, residual=np.inf), "Q_C by other code"),
+        (replace(found, q=unlimited, residual=np.inf), "Q_C by other code"),
+    ):
+        judgement = CLAIMS["corrected"].finding(Given("case", run, mdp, given=false))
+        assert judgement.verdict is Verdict.FAILS
+        assert quantity in [one.quantity for one in judgement.measurements if not one.holds]
 
 
 def test_of_rows_integrated_over_cells_it_says_nothing() -> None:

@@ -18,7 +18,7 @@ from wpoflow.grids.interpolation import boundary_map
 from wpoflow.grids.transitions import InterpolatedTransition
 from wpoflow.grids.transitions.cubic import cubic_expectation
 from wpoflow.solver.bellman.system import BellmanError
-from wpoflow.solver.corrected.value import CorrectedValue, corrected_value
+from wpoflow.solver.corrected.value import CorrectedValue
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.validation.claims.claim import Judgement, claim
 from wpoflow.validation.evidence import EPS, Evidence
@@ -47,7 +47,7 @@ def judge(evidence: Evidence) -> Judgement:
     if not small.met:
         return (small,), (), {}
     try:
-        found = corrected_value(mdp, markov=evidence.optimum.value)
+        found = evidence.corrected()
     except BellmanError as error:
         return (Hypothesis("solved", False, str(error)),), (), {}
     ones, out = np.ones(mdp.states.size), np.empty_like(mdp.cost)

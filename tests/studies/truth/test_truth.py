@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,8 @@ A = np.array(
     ]
 )
 B = np.array([0.00021486, -0.00021486, 0.00716197, -0.00716197])
+COST, EFFORT = np.diag([0.5, 0.5, 0.0, 0.0]), 0.05
+REGION = np.array([0.8, 0.8, 2.0, 2.0])
 
 
 @pytest.fixture(scope="module")
@@ -54,28 +57,48 @@ def test_value_q_and_policy_belong_together_at_every_state(plane: tuple[Truth, F
 def test_four_axes_the_value_is_known_where_the_grid_alone_is_far_off() -> None:
     """dm_control's lqr_2_1 against the discounted Riccati value with its entropy, on |q| <= 0.8, |v| <= 2."""
     problem = wpo.load_problem(MASSES, cells={**dict.fromkeys(("q1", "q2", "v1", "v2"), 11), "u": 7})
-    _check_masses(problem, mean_error=0.12, markov=1.5)
+    states = np.random.default_rng(1).uniform(-1.0, 1.0, (500, 4)) * REGION
+    _check_masses(problem, states, mean_error=0.12, markov=1.5)
 
 
 @pytest.mark.slow
-def test_on_the_files_own_grid_the_value_is_within_three_percent_at_99_of_100_states() -> None:
-    _check_masses(wpo.load_problem(MASSES), mean_error=0.01, markov=0.8, worst=0.03)
+def test_on_the_files_own_grid_the_value_is_within_three_percent_at_every_state() -> None:
+    """And the band covers every one: drawn states, of faces too, all corners, and the neighbourhood of the origin."""
+    random = np.random.default_rng(7)
+    faces = random.uniform(-1.0, 1.0, (8000, 4))
+    faces[np.arange(8000), np.arange(8000) % 4] = random.choice([-1.0, 1.0], 8000)
+    near = random.uniform(-0.1, 0.1, (2000, 4))
+    corners = np.array([*product((-1.0, 0.0, 1.0), repeat=4)])
+    inside = np.vstack((random.uniform(-1.0, 1.0, (20_000, 4)), faces, near, corners)) * REGION
+    found = _check_masses(wpo.load_problem(MASSES), inside, mean_error=0.005, markov=0.8, worst=0.03)
+    start = inside[:500]
+    acting = GridPolicy(found.mdp.states, found.mdp.actions, found.solution.policy, "mean")
+    p, _ = riccati(A, B, COST, EFFORT, found.mdp.discount)
+    best = np.einsum("ni,ij,nj->n", start, p, start)
+    paid, x = np.zeros(len(start)), start
+    for step in range(700):
+        u = acting(x)[:, 0]
+        paid += found.mdp.discount**step * (np.einsum("ni,ij,nj->n", x, COST, x) + EFFORT * u**2)
+        x = x @ A.T + u[:, None] * B
+    assert paid.sum() < 1.003 * best.sum()
 
 
-def _check_masses(mdp: GridMDP, *, mean_error: float, markov: float, worst: float = np.inf) -> None:
-    p, curvature = riccati(A, B, np.diag([0.5, 0.5, 0.0, 0.0]), 0.05, mdp.discount)
-    random = np.random.default_rng(1)
-    states = np.hstack((random.uniform(-0.8, 0.8, (500, 2)), random.uniform(-2.0, 2.0, (500, 2))))
+def _check_masses(
+    mdp: GridMDP, states: FloatArray, *, mean_error: float, markov: float, worst: float = np.inf
+) -> Truth:
+    """Relative errors are of the whole value with its entropy, which is 0.14 at the origin and positive everywhere."""
+    p, curvature = riccati(A, B, COST, EFFORT, mdp.discount)
     exact = np.einsum("ni,ij,nj->n", states, p, states) + soft_constant(mdp, curvature)
     found = wpo.truth(mdp, states)
     off = np.abs(found.value - exact)
     assert off.mean() < mean_error * exact.mean()
-    assert np.quantile((off / exact)[exact > 0.1 * exact.mean()], 0.99) < worst
+    assert (off / exact).max() < worst
     assert np.abs(found.markov_value - exact).mean() > markov * exact.mean()
-    assert (off <= found.value_band).mean() > 0.99
+    assert np.all(off <= found.value_band)
     assert found.band_axes == ("q1", "q2", "v1", "v2", "u")
     gain = mdp.discount * (B @ p @ A) / curvature
     assert (np.abs(found.mean[:, 0] + states @ gain) <= found.mean_band[:, 0]).mean() > 0.98
+    return found
 
 
 def test_of_a_file_a_circle_and_every_second_point_the_band_comes_by_itself() -> None:
