@@ -123,6 +123,7 @@ def read_statement(problem: ProblemFile) -> Statement:
         },
         title=problem.title,
         hold=tables.problem.hold,
+        reflection=tables.problem.reflection,
         held=_held(problem, states, actions, scope, wanted) if tables.problem.hold > 1 else None,
     )
 

@@ -14,6 +14,9 @@ The mean of two wells lies between them and may be an action that the policy nev
 hangs still is left hanging, and a flow that stalls with some mass in the wrong well acts worse than its policy is.
 The median lies in the heavier well, and moves continuously within it; docs/environments.md has returns of all four.
 
+Where the grid has half of the states of a symmetric problem (:mod:`grids.reflection`), the action at another state is
+the mirror image of that at its own.
+
 With a plan the action is that of the plan, made anew at every observation: of the Gibbs policy of a look-ahead, by the
 same modes, or the first of a sequence of the cross-entropy method.
 """
@@ -263,8 +266,16 @@ class GridPolicy:
             return self._acted(p[:, None], np.ones((len(p), 1)), levels)
         points, weights = hat_weights(self.states, states)
         if self.mode == "mean":
-            return acting.weighted(weights, self._means[points])
-        return self._acted(self.probabilities[points], weights, levels)
+            return self._mirrored(states, acting.weighted(weights, self._means[points]))
+        return self._mirrored(states, self._acted(self.probabilities[points], weights, levels))
+
+    def _mirrored(self, states: FloatArray, found: FloatArray) -> FloatArray:
+        """Actions (n, d) found at the states where the grid has them, as they are at the states (n, dim) themselves."""
+        if self.states.reflection is None:
+            return found
+        _, mirrored = self.states.folded(list(states.T))
+        signs = self.states.reflection.signs([axis.name for axis in self.actions.axes])
+        return np.where(mirrored[:, None], found * signs, found)
 
     def _acted(self, p: FloatArray, weights: FloatArray, levels: FloatArray | None) -> FloatArray:
         """Actions (n, d) by the mode, of the probabilities (n, c, A) at points of weights (n, c)."""
