@@ -80,7 +80,9 @@ class MirroredPairs:
         a, b = (boundary_map(axis, np.where(finite, x, 0.0)) for x in (here, there))
         off = np.abs(a - sign * b)
         off = np.minimum(off, np.abs(axis.length - off)) if axis.periodic else off
-        self._refuse(what, np.where(np.isfinite(here) == np.isfinite(there), off, np.inf), TOLERANCE * axis.length, sign)
+        self._refuse(
+            what, np.where(np.isfinite(here) == np.isfinite(there), off, np.inf), TOLERANCE * axis.length, sign
+        )
 
     def _refuse(self, what: str, off: FloatArray, allowed: float, sign: float) -> None:
         wrong = off > allowed
@@ -96,7 +98,7 @@ class MirroredPairs:
         )
 
     def check_value(self, what: str, value: Value | None, sign: float = 1.0, of: str = "both") -> None:
-        """Refuse a number or function of states and actions, of "states" or of "actions" alone, unless it is mirrored."""
+        """Refuse a number or function of "both" states and actions, or of one of them, unless it is mirrored."""
         if callable(value):
             here, there = (
                 evaluate(value, self.number.shape, self._columns(pair, of), what) for pair in (self.points, self.images)

@@ -1,7 +1,7 @@
 """What of a statement must be the same in the mirror of its reflection: all that its grid problem is made of.
 
-Next states and costs, or those of whole decisions; noise and outcomes, each of itself; what ends and what that costs; the
-reference measure and the first policy.  The initial law need not be: the half has the masses of both images.
+Next states and costs, or those of whole decisions; noise and outcomes, each of itself; what ends and what that costs;
+the reference measure and the first policy.  The initial law need not be: the half has the masses of both images.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ def check_mirrored(statement: Statement) -> None:
     for what in ("policy_mean", "policy_covariance"):
         for name, value, sign in _entry_signs(statement.grid, statement.actions, getattr(statement, what)):
             mirror.check_value(f"{what}.{name}", value, sign, of="states")
+
 
 def _entry_signs(
     half: Grid, actions: Grid, given: Value | Mapping[str, Value] | None

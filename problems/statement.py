@@ -366,7 +366,9 @@ def _initial_law(statement: Statement, outside: BoolArray) -> FloatArray:
         return np.ones(1)
     with _named("state_density"):
         half = statement.grid.reflection is not None
-        rho = density_masses(whole_grid(statement.grid) if half else statement.states, _function(statement.state_density))
+        rho = density_masses(
+            whole_grid(statement.grid) if half else statement.states, _function(statement.state_density)
+        )
         rho = folded_masses(statement.grid, rho) if half else rho
         if np.all(outside):
             return rho

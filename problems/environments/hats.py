@@ -1,7 +1,8 @@
 """Hat functions of a grid's points: which points, with which weights, a state lies between.
 
 The weights are those of the interpolated transitions (grids/interpolation.py): non-negative, summing to one, and
-multilinear between the points; states outside the box are clamped, folded or wrapped first, those that the half of a grid has as images mirrored.
+multilinear between the points; states outside the box are clamped, folded or wrapped first, and where the grid is half
+of that of a symmetric problem mirrored into it.
 """
 
 from __future__ import annotations

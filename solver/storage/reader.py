@@ -15,6 +15,7 @@ from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.memory import needed_by
 from wpoflow.core.text import one_line
 from wpoflow.grids.grid import Grid
+from wpoflow.grids.reflection import reflection_of
 from wpoflow.solver.records.layout import (
     MEMBER,
     PARAMETERS,
