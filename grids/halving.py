@@ -1,7 +1,7 @@
 """The half of a grid under a declared reflection, and back.
 
-The halved axis has its points on [0, b], both ends among them, of those on [-b, b].  On a circle -b and b are one state:
-of n stated cells the half has (n + 1)/2 points, of the n - 1 that lie evenly on the circle with 0 and b among them.
+The halved axis has its points on [0, b], both ends among them, of those on [-b, b].  On a circle -b and b are one
+state: of n stated cells the half has (n + 1)/2 points, of the n - 1 that lie evenly on it with 0 and b among them.
 Every other axis named has its points, and the edges of its cells, symmetrically about 0.
 """
 
@@ -131,10 +131,11 @@ def images(half: Grid) -> tuple[IntArray, BoolArray]:
 
 def folded_masses(half: Grid, masses: FloatArray) -> FloatArray:
     """Masses (S,) on the half: of every point that on the whole grid, (S',), and that of its mirror image."""
-    return np.bincount(images(half)[0], weights=masses, minlength=half.size)
+    return np.bincount(images(half)[0], weights=masses, minlength=half.size).astype(np.float64, copy=False)
 
 
 def mirrored_cells(actions: Grid, names: Sequence[str]) -> IntArray:
     """Of every action cell the number of its mirror image, (A,)."""
-    along = [j for j, axis in enumerate(actions.axes) if axis.name in names]
-    return np.flip(np.arange(actions.size).reshape(actions.shape), along).ravel()
+    along = tuple(j for j, axis in enumerate(actions.axes) if axis.name in names)
+    number: IntArray = np.arange(actions.size, dtype=np.int64).reshape(actions.shape)
+    return np.flip(number, along).reshape(-1)
