@@ -7,7 +7,7 @@ Every other axis named has its points, and the edges of its cells, symmetrically
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -132,6 +132,11 @@ def images(half: Grid) -> tuple[IntArray, BoolArray]:
 def folded_masses(half: Grid, masses: FloatArray) -> FloatArray:
     """Masses (S,) on the half: of every point that on the whole grid, (S',), and that of its mirror image."""
     return np.bincount(images(half)[0], weights=masses, minlength=half.size).astype(np.float64, copy=False)
+
+
+def masses_on(states: Grid, of: Callable[[Grid], FloatArray]) -> FloatArray:
+    """Masses (S,) of a law: ``of`` the grid itself, or folded from those of the whole where it is a half."""
+    return of(states) if states.reflection is None else folded_masses(states, of(whole_grid(states)))
 
 
 def mirrored_cells(actions: Grid, names: Sequence[str]) -> IntArray:

@@ -6,58 +6,55 @@ the reference measure and the first policy.  The initial law need not be: the ha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from wpoflow.grids.grid import Grid
+from wpoflow.core.arrays import FloatArray
 from wpoflow.problems.mirrored import MirroredPairs
+from wpoflow.problems.outcome import Outcome
 from wpoflow.problems.pairs import Value
 
-if TYPE_CHECKING:
-    from wpoflow.problems.statement import Statement
 
-
-def check_mirrored(statement: Statement) -> None:
-    """Refuse a reflection under which a statement is not the same.
+def check_branches(mirror: MirroredPairs, outcomes: Sequence[Outcome], numbered: bool, cost: Value) -> None:
+    """Refuse outcomes, whose keys may be numbered, and a cost of single steps that are not mirrored.
 
     Raises
     ------
     ValueError
         Naming what is not, the pair of state and action, and the difference.
     """
-    mirror = MirroredPairs.chosen(statement.grid, statement.states, statement.actions)
-    if statement.hold > 1:
-        here, there = (statement.steps(*states.T, *actions.T) for states, actions in (mirror.points, mirror.images))
-        for j, axis in enumerate(statement.states.axes):
-            mirror.check_next(f"dynamics.{axis.name} of a decision", j, here[:, j], there[:, j])
-        mirror.check_equal("cost of a decision", here[:, -2], there[:, -2])
-    else:
-        for number, outcome in enumerate(statement.branches):
-            prefix = f"outcome.{number}." if statement.outcomes else ""
-            mirror.check_value(f"{prefix}probability", outcome.probability)
-            mirror.check_dynamics(prefix, outcome.dynamics)
-            for name, sigma in outcome.noise.items():
-                mirror.check_value(f"{prefix}noise.{name}", sigma)
-        mirror.check_value("cost", statement.cost)
-    for what in ("terminal_set", "terminal_cost"):
-        mirror.check_value(what, getattr(statement, what), of="states")
-    mirror.check_value("reference potential", statement.potential, of="actions")
-    mirror.check_value("policy_density", statement.policy_density)
-    for what in ("policy_mean", "policy_covariance"):
-        for name, value, sign in _entry_signs(statement.grid, statement.actions, getattr(statement, what)):
-            mirror.check_value(f"{what}.{name}", value, sign, of="states")
+    for number, outcome in enumerate(outcomes):
+        prefix = f"outcome.{number}." if numbered else ""
+        mirror.check_value(f"{prefix}probability", outcome.probability)
+        mirror.check_dynamics(prefix, outcome.dynamics)
+        for name, sigma in outcome.noise.items():
+            mirror.check_value(f"{prefix}noise.{name}", sigma)
+    mirror.check_value("cost", cost)
 
 
-def _entry_signs(
-    half: Grid, actions: Grid, given: Value | Mapping[str, Value] | None
+def check_decisions(mirror: MirroredPairs, steps: Callable[..., FloatArray]) -> None:
+    """Refuse decisions (:mod:`problems.held`) that are not mirrored; errors as of `check_branches`."""
+    here, there = (steps(*states.T, *actions.T) for states, actions in (mirror.points, mirror.images))
+    for j, axis in enumerate(mirror.whole.axes):
+        mirror.check_next(f"dynamics.{axis.name} of a decision", j, here[:, j], there[:, j])
+    mirror.check_equal("cost of a decision", here[:, -2], there[:, -2])
+
+
+def check_gaussians(mirror: MirroredPairs, what: str, given: Value | Mapping[str, Value] | None, order: int) -> None:
+    """Refuse means (order 1) or covariances (2) of a first policy that are not mirrored; as `check_branches`."""
+    for name, value, sign in _entries(mirror, given, order):
+        mirror.check_value(f"{what}.{name}", value, sign, of="states")
+
+
+def _entries(
+    mirror: MirroredPairs, given: Value | Mapping[str, Value] | None, order: int
 ) -> Iterator[tuple[str, Value, float]]:
-    """Entries of a mean or a covariance along action axes, by name, with the sign that each has in the mirror."""
+    """Entries along action axes by name, with the sign that each has in the mirror."""
     if given is None:
         return
-    entries = given if isinstance(given, Mapping) else {actions.axes[0].name: given}
-    assert half.reflection is not None
-    for key, value in entries.items():
-        names = key.split(",")
-        yield key, value, float(np.prod(half.reflection.signs([name.strip() for name in names])))
+    whole = ",".join([mirror.actions.axes[0].name] * order)  # of one action axis the entry alone may be given
+    assert mirror.half.reflection is not None
+    for key, value in (given if isinstance(given, Mapping) else {whole: given}).items():
+        names = [name.strip() for name in key.split(",")]
+        yield key, value, float(np.prod(mirror.half.reflection.signs(names)))

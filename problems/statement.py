@@ -28,7 +28,7 @@ from wpoflow.core.rewards import takes_rewards
 from wpoflow.core.slabs import Slab, slab_of
 from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.grids.grid import Grid
-from wpoflow.grids.halving import folded_masses, halved_grid, whole_grid
+from wpoflow.grids.halving import halved_grid, masses_on
 from wpoflow.grids.interpolation import check_halved
 from wpoflow.grids.masses import density_masses, policy_masses, potential_masses
 from wpoflow.grids.transitions import (
@@ -44,7 +44,9 @@ from wpoflow.grids.transitions.coordinates_used import coordinates_used
 from wpoflow.problems.gaussian_start import initial_gaussians
 from wpoflow.problems.held import Held, composed, held_transition
 from wpoflow.problems.hold import check_hold
-from wpoflow.problems.mirrored_statement import check_mirrored
+from wpoflow.problems.mirrored import MirroredPairs
+from wpoflow.problems.mirrored_statement import check_branches, check_decisions, check_gaussians
+from wpoflow.problems.outcome import Outcome as Outcome
 from wpoflow.problems.pairs import LARGEST_NOISE, LEAST_NOISE, Pairs, evaluate
 from wpoflow.problems.pairs import Value as Value
 from wpoflow.problems.plan import HERMITE_NODES, Plan, transition_kind
@@ -58,25 +60,6 @@ def _coordinate(number: int, *coordinates: FloatArray) -> FloatArray:
 
 def _reached(steps: Held, number: int, *coordinates: FloatArray) -> FloatArray:
     return steps(*coordinates)[..., number]
-
-
-@briefly
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """One of finitely many ways the next state may come about.
-
-    Parameters
-    ----------
-    probability : number or function of (states..., actions...)
-    dynamics : mapping of state axis to number or function of (states..., actions...)
-        Next state before noise.
-    noise : mapping of state axis to number or function of (states..., actions...)
-        Standard deviations; an axis left out has none.
-    """
-
-    probability: Value
-    dynamics: Mapping[str, Value]
-    noise: Mapping[str, Value] = field(default_factory=dict)
 
 
 @briefly
@@ -271,7 +254,7 @@ def build(statement: Statement, communicator: Communicator | None = None) -> Gri
     slab = slab_of(states.size, communicator)
     pairs = Pairs(states, statement.actions, slab)
     if states.reflection is not None:
-        check_mirrored(statement)
+        _check_mirrored(statement)
     for name, ends in statement.feasible.items():
         pairs.check_ends(name, ends)
     terminal = None if statement.terminal_set is None else state_set(statement.terminal_set, states)
@@ -296,6 +279,21 @@ def build(statement: Statement, communicator: Communicator | None = None) -> Gri
         title=statement.title,
         rewards=statement.rewards,
     )
+
+
+def _check_mirrored(statement: Statement) -> None:
+    """Refuse a reflection under which a statement is not the same."""
+    mirror = MirroredPairs.chosen(statement.grid, statement.states, statement.actions)
+    if statement.hold > 1:
+        check_decisions(mirror, statement.steps)
+    else:
+        check_branches(mirror, statement.branches, bool(statement.outcomes), statement.cost)
+    mirror.check_value("terminal_set", statement.terminal_set, of="states")
+    mirror.check_value("terminal_cost", statement.terminal_cost, of="states")
+    mirror.check_value("reference potential", statement.potential, of="actions")
+    mirror.check_value("policy_density", statement.policy_density)
+    check_gaussians(mirror, "policy_mean", statement.policy_mean, 1)
+    check_gaussians(mirror, "policy_covariance", statement.policy_covariance, 2)
 
 
 def _decided(
@@ -365,11 +363,7 @@ def _initial_law(statement: Statement, outside: BoolArray) -> FloatArray:
     if not statement.states.dim:
         return np.ones(1)
     with _named("state_density"):
-        half = statement.grid.reflection is not None
-        rho = density_masses(
-            whole_grid(statement.grid) if half else statement.states, _function(statement.state_density)
-        )
-        rho = folded_masses(statement.grid, rho) if half else rho
+        rho = masses_on(statement.grid, lambda whole: density_masses(whole, _function(statement.state_density)))
         if np.all(outside):
             return rho
         rho = np.where(outside, rho, 0.0)

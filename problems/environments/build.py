@@ -22,7 +22,7 @@ from wpoflow.core.arrays import FloatArray, underflow_to_zero
 from wpoflow.core.text import did_you_mean
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
-from wpoflow.grids.halving import folded_masses, halved_grid, whole_grid
+from wpoflow.grids.halving import halved_grid, masses_on
 from wpoflow.grids.interpolation import state_chunks
 from wpoflow.grids.masses import potential_masses
 from wpoflow.grids.transitions import interpolated_transition
@@ -288,7 +288,7 @@ def _law(states: Grid, first_states: FloatArray, *, smoothed: bool) -> FloatArra
         shared = np.bincount(points.ravel(), weights=weights.ravel(), minlength=states.size)
         return np.asarray(shared / shared.sum())
     if states.reflection is not None:
-        return folded_masses(states, _law(whole_grid(states), first_states, smoothed=True))
+        return masses_on(states, lambda whole: _law(whole, first_states, smoothed=True))
     n, dim = first_states.shape
     b = n ** (-1.0 / (dim + 4.0))
     mean = first_states.mean(axis=0)

@@ -266,16 +266,10 @@ class GridPolicy:
             return self._acted(p[:, None], np.ones((len(p), 1)), levels)
         points, weights = hat_weights(self.states, states)
         if self.mode == "mean":
-            return self._mirrored(states, acting.weighted(weights, self._means[points]))
-        return self._mirrored(states, self._acted(self.probabilities[points], weights, levels))
-
-    def _mirrored(self, states: FloatArray, found: FloatArray) -> FloatArray:
-        """Actions (n, d) found at the states where the grid has them, as they are at the states (n, dim) themselves."""
-        if self.states.reflection is None:
-            return found
-        _, mirrored = self.states.folded(list(states.T))
-        signs = self.states.reflection.signs([axis.name for axis in self.actions.axes])
-        return np.where(mirrored[:, None], found * signs, found)
+            found = acting.weighted(weights, self._means[points])
+        else:
+            found = self._acted(self.probabilities[points], weights, levels)
+        return acting.unfolded(self.states, self.actions, states, found)
 
     def _acted(self, p: FloatArray, weights: FloatArray, levels: FloatArray | None) -> FloatArray:
         """Actions (n, d) by the mode, of the probabilities (n, c, A) at points of weights (n, c)."""
