@@ -187,6 +187,19 @@ def test_file_is_blamed_in_one_line() -> None:
     assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("names", "cells", "said"),
+    [
+        (["theta"], 20, "pendulum (gallery): reflection: axis theta is halved; it has 20 cells"),
+        (["speed", "torqe"], 21, "pendulum (gallery): reflection: 'torqe' is no axis; choose among"),
+    ],
+)
+def test_axes_that_cannot_be_are_blamed_before_anything_is_built(names: object, cells: int, said: str) -> None:
+    with pytest.raises(ProblemError) as caught:
+        read_statement(read_problem("pendulum", cells={"theta": cells}, set={"problem.reflection": names}))
+    assert str(caught.value).startswith(said)
+
+
 def test_estimate_and_plan_see_the_half() -> None:
     half, whole = (
         read_problem("pendulum", set={"problem.reflection": names}) for names in (["theta", "speed", "torque"], [])
