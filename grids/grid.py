@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.grids.axis import Axis
+from wpoflow.grids.reflection import Reflection
 
 
 @dataclass(frozen=True, eq=False)
 class Grid:
     """Product of axes.  No axis at all gives one point, the state space of a bandit.
 
+    Parameters
+    ----------
+    axes : sequence of Axis
+    reflection : Reflection, optional
+        Of states that are half of those of a problem; `grids.halving.halved_grid` makes it.
+
     Raises
     ------
     ValueError
-        Two axes of the same name, or cells whose volume no floating-point number holds.
+        Two axes of the same name, cells whose volume no floating-point number holds, or a reflection that halves none
+        of the axes.
     """
 
     axes: tuple[Axis, ...] = ()
+    reflection: Reflection | None = None
 
     def __repr__(self) -> str:
         return f"Grid({' x '.join(f'{axis.name} {axis.size}' for axis in self.axes) or 'one point'})"
@@ -34,6 +44,8 @@ class Grid:
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"axis {name} is given twice")
+        if self.reflection is not None and self.reflection.halved not in names:
+            raise ValueError(f"reflection: the halved axis {self.reflection.halved} is none of {', '.join(names)}")
         for extreme in ("min", "max"):
             volume = math.prod(float(getattr(axis.widths, extreme)()) for axis in self.axes)
             if not sys.float_info.min <= volume < math.inf:
@@ -58,6 +70,12 @@ class Grid:
     def strides(self) -> tuple[int, ...]:
         """How far apart in a flat array neighbours along each axis lie."""
         return tuple(math.prod(self.shape[j + 1 :]) for j in range(self.dim))
+
+    def folded(self, columns: Sequence[FloatArray]) -> tuple[list[FloatArray], BoolArray]:
+        """States where the grid has them, and which were mirrored for that: see `Reflection.fold`."""
+        if self.reflection is None:
+            return list(columns), np.zeros(np.shape(columns[0]) if columns else (), dtype=np.bool_)
+        return self.reflection.fold([axis.name for axis in self.axes], columns)
 
     @cached_property
     def points(self) -> FloatArray:

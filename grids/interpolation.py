@@ -182,6 +182,16 @@ def checked_states(states: Grid) -> None:
             )
 
 
+def check_halved(states: Grid, noisy: Sequence[str]) -> None:
+    """Raise ValueError for noise on an axis of which a reflection keeps the half: it crosses 0 and mirrors others."""
+    mirror = states.reflection
+    if mirror is not None and mirror.halved in noisy:
+        raise ValueError(
+            f"reflection: axis {mirror.halved} is halved, and noise smoothed along it would cross 0, where other axes "
+            "change sign; name a state axis without noise first, or state no reflection"
+        )
+
+
 def state_chunks(n_states: int, n_actions: int, first: int = 0) -> Iterator[tuple[int, int]]:
     """Ranges of the states first ... n_states - 1 that hold about a quarter of a million pairs each."""
     step = max(1, CHUNK_PAIRS // max(1, n_actions))
@@ -205,6 +215,8 @@ def chunked(
 ) -> tuple[NextPoints, int]:
     """Give next points as a checked function of a range of states, and the number of actions.
 
+    Next states that the half of a grid has as their mirror images are folded.
+
     Raises
     ------
     ValueError
@@ -227,7 +239,8 @@ def chunked(
         def raw(start: int, stop: int) -> Sequence[FloatArray]:
             return [array[start:stop, :, j] for j in range(array.shape[2])]
 
-    actions = n_actions
+    actions, mirror = n_actions, states.reflection
+    around = mirror.halved if mirror is not None and mirror.period else None
 
     def checked(start: int, stop: int) -> list[FloatArray]:
         given = raw(start, stop)
@@ -241,9 +254,9 @@ def chunked(
                 i, k = (int(n) for n in np.argwhere(~np.isfinite(f))[0])
                 where = states.describe(start + i)
                 raise ValueError(f"{what} {axis.name} is {f[i, k]} from state {start + i} ({where}), action {k}")
-            if what == NEXT_STATE and axis.boundary in ("reflect", "periodic"):
+            if what == NEXT_STATE and (axis.boundary in ("reflect", "periodic") or axis.name == around):
                 _check_places(states, axis, f, start)
             chunk.append(f)
-        return chunk
+        return states.folded(chunk)[0] if what == NEXT_STATE else chunk
 
     return checked, actions

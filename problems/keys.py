@@ -34,6 +34,9 @@ MEANINGS: dict[str, str] = {
     "problem.temperature": "Temperature τ of the entropy regularisation.",
     "problem.hold": "Held actions: how many steps h of the dynamics a decision takes, all by one action. Costs are "
     "summed with γ^j, the discount of a decision is γ^h; see [held actions](../howto/state_in_a_file.md#held-actions).",
+    "problem.reflection": 'State and action axes that change sign together and leave the problem as it is, as `["x", '
+    '"v", "u"]`: it is solved on half of its states; see '
+    "[symmetric problems](../howto/state_in_a_file.md#symmetric-problems).",
     "constants.NAME": "A number that every expression may use by this name.",
     "definitions.NAME": "An expression that later ones may use by this name; in the order of the file.",
     "shock.AXIS.method": "How the chain z' = (1 − r) m + r z + s ξ is put on points; `tauchen` or `rouwenhorst`.",

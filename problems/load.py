@@ -10,6 +10,7 @@ from typing import Any
 from wpoflow.core.communicator import Communicator
 from wpoflow.grids.axis import Axis, edges_axis, label_axis, shock_axis, sinh_axis, uniform_axis
 from wpoflow.grids.grid import Grid
+from wpoflow.grids.halving import halved_grid
 from wpoflow.grids.markov_chains import rouwenhorst, tauchen
 from wpoflow.problems.checks import axis_names, places, read_expression, read_scope
 from wpoflow.problems.errors import ProblemError
@@ -93,6 +94,8 @@ def read_statement(problem: ProblemFile) -> Statement:
     try:
         names = axis_names(raw)
         states, actions = _grid(names[0], {**tables.shock, **tables.state}), _grid(names[1], tables.action)
+        if tables.problem.reflection:
+            halved_grid(states, actions, tables.problem.reflection)
     except ValueError as error:
         raise ProblemError(f"{problem.label}: {error}") from error
     return Statement(
@@ -123,6 +126,7 @@ def read_statement(problem: ProblemFile) -> Statement:
         },
         title=problem.title,
         hold=tables.problem.hold,
+        reflection=tables.problem.reflection,
         held=_held(problem, states, actions, scope, wanted) if tables.problem.hold > 1 else None,
     )
 

@@ -152,7 +152,7 @@ def factorised(statement: Statement) -> bool:
         return False
     if not all(statement.noisy_steps(axis, branches[0]) for axis in states.axes):
         return False
-    chosen = np.unique(np.linspace(0, plan.n_states - 1, SAMPLED_STATES).astype(np.int64))
+    chosen = np.unique(np.linspace(0, states.size - 1, SAMPLED_STATES).astype(np.int64))
     action_at = list(statement.actions.points.T)
 
     def means(start: int, stop: int) -> list[np.ndarray]:
@@ -206,7 +206,7 @@ def row_entries(statement: Statement) -> float:
         return 1.0
     if plan.kind != "interpolated" and any(kind != "interpolated" for kind in plan.outcomes):
         return float(plan.n_states)
-    chosen = np.unique(np.linspace(0, plan.n_states - 1, SAMPLED_STATES).astype(np.int64))
+    chosen = np.unique(np.linspace(0, states.size - 1, SAMPLED_STATES).astype(np.int64))
     actions = np.unique(np.linspace(0, plan.n_actions - 1, SAMPLED_ACTIONS).astype(np.int64))
     action_at = [
         axis.points[index]
@@ -215,7 +215,7 @@ def row_entries(statement: Statement) -> float:
     counts = []
     for state in chosen:
         state_at = [
-            axis.points[index] for axis, index in zip(states.axes, np.unravel_index(state, plan.states), strict=True)
+            axis.points[index] for axis, index in zip(states.axes, np.unravel_index(state, states.shape), strict=True)
         ]
         touched: set[int] = set()
         for outcome in statement.decisions:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ from wpoflow.core.rewards import takes_rewards
 from wpoflow.core.slabs import Slab, slab_of
 from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.grids.grid import Grid
+from wpoflow.grids.halving import halved_grid, masses_on
+from wpoflow.grids.interpolation import check_halved
 from wpoflow.grids.masses import density_masses, policy_masses, potential_masses
 from wpoflow.grids.transitions import (
     Transition,
@@ -42,6 +44,9 @@ from wpoflow.grids.transitions.coordinates_used import coordinates_used
 from wpoflow.problems.gaussian_start import initial_gaussians
 from wpoflow.problems.held import Held, composed, held_transition
 from wpoflow.problems.hold import check_hold
+from wpoflow.problems.mirrored import MirroredPairs
+from wpoflow.problems.mirrored_statement import check_branches, check_decisions, check_gaussians
+from wpoflow.problems.outcome import Outcome as Outcome
 from wpoflow.problems.pairs import LARGEST_NOISE, LEAST_NOISE, Pairs, evaluate
 from wpoflow.problems.pairs import Value as Value
 from wpoflow.problems.plan import HERMITE_NODES, Plan, transition_kind
@@ -55,25 +60,6 @@ def _coordinate(number: int, *coordinates: FloatArray) -> FloatArray:
 
 def _reached(steps: Held, number: int, *coordinates: FloatArray) -> FloatArray:
     return steps(*coordinates)[..., number]
-
-
-@briefly
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """One of finitely many ways the next state may come about.
-
-    Parameters
-    ----------
-    probability : number or function of (states..., actions...)
-    dynamics : mapping of state axis to number or function of (states..., actions...)
-        Next state before noise.
-    noise : mapping of state axis to number or function of (states..., actions...)
-        Standard deviations; an axis left out has none.
-    """
-
-    probability: Value
-    dynamics: Mapping[str, Value]
-    noise: Mapping[str, Value] = field(default_factory=dict)
 
 
 @briefly
@@ -113,6 +99,9 @@ class Statement:
         How many steps, of the discount each, a decision takes by one action (:mod:`problems.held`). Without noise only.
     held : function of (states..., actions...), optional
         The steps of a decision by one function, as `problems.held.composed` makes them.
+    reflection : sequence of str
+        State and action axes that change sign together and leave the problem as it is: of the first state axis among
+        them the grid problem has the half from 0 on (:mod:`grids.reflection`). ``states`` stay those of the whole.
     rewards : bool
         Whether cost and terminal_cost are minus rewards; it changes no number.
     reward, terminal_reward
@@ -122,7 +111,8 @@ class Statement:
     ------
     ValueError
         Dynamics or noise for other names than the state axes, both dynamics and outcomes, both a cost and a reward,
-        an axis with a boundary of the other kind, or a ``hold`` with what actions cannot be held with.
+        an axis with a boundary of the other kind, a ``hold`` with what actions cannot be held with, or a reflection of
+        axes that are not symmetric about 0.
     """
 
     actions: Grid
@@ -145,6 +135,7 @@ class Statement:
     policy_covariance: Value | Mapping[str, Value] | None = None
     hold: int = 1
     held: Held | None = None
+    reflection: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not self.actions.dim:
@@ -171,6 +162,13 @@ class Statement:
                     f"dynamics must be given for the state axes {', '.join(names) or '(none)'}; "
                     f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}"
                 )
+
+        _ = self.grid
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The states of the grid problem: all, or the half of them where a reflection is stated."""
+        return halved_grid(self.states, self.actions, self.reflection) if self.reflection else self.states
 
     @property
     def _stated(self) -> Sequence[Outcome]:
@@ -211,7 +209,7 @@ class Statement:
         kinds = [transition_kind(self.states.dim, any(map(callable, o.noise.values()))) for o in self.branches]
         clamped = any(axis.boundary == "clamp" for axis in self.states.axes)
         noisy = [sum(self.noisy_steps(axis, outcome) for axis in self.states.axes) for outcome in self.branches]
-        return Plan(self.states.shape, self.actions.shape, tuple(kinds), clamped, self._mixed, max(noisy))
+        return Plan(self.grid.shape, self.actions.shape, tuple(kinds), clamped, self._mixed, max(noisy))
 
     @staticmethod
     def noisy_steps(axis: Axis, outcome: Outcome) -> bool:
@@ -249,24 +247,25 @@ def build(statement: Statement, communicator: Communicator | None = None) -> Gri
     ------
     ValueError
         A value that is not finite, a negative density or noise, probabilities that do not sum to
-        one, an initial law that lies inside the terminal set; the message names what and where.  More processes than
-        states.
+        one, an initial law that lies inside the terminal set, a reflection under which something is not the same; the
+        message names what and where.  More processes than states.
     """
-    slab = slab_of(statement.states.size, communicator)
-    pairs = Pairs(statement.states, statement.actions, slab)
+    states = statement.grid
+    slab = slab_of(states.size, communicator)
+    pairs = Pairs(states, statement.actions, slab)
+    if states.reflection is not None:
+        _check_mirrored(statement)
     for name, ends in statement.feasible.items():
         pairs.check_ends(name, ends)
-    terminal = None if statement.terminal_set is None else state_set(statement.terminal_set, statement.states)
+    terminal = None if statement.terminal_set is None else state_set(statement.terminal_set, states)
     transition, cost = _decided(statement, pairs, terminal)
     transition = spread_over(transition, slab)
-    outside = states_outside(statement.states, terminal)
+    outside = states_outside(states, terminal)
     with _named("reference potential"):
         reference_mass = potential_masses(statement.actions, _function(statement.potential))
-    gaussians = initial_gaussians(
-        statement.states, statement.actions, statement.policy_mean, statement.policy_covariance, slab
-    )
+    gaussians = initial_gaussians(states, statement.actions, statement.policy_mean, statement.policy_covariance, slab)
     return GridMDP(
-        states=statement.states,
+        states=states,
         actions=statement.actions,
         discount=statement.decision_discount,
         temperature=statement.temperature,
@@ -280,6 +279,21 @@ def build(statement: Statement, communicator: Communicator | None = None) -> Gri
         title=statement.title,
         rewards=statement.rewards,
     )
+
+
+def _check_mirrored(statement: Statement) -> None:
+    """Refuse a reflection under which a statement is not the same."""
+    mirror = MirroredPairs.chosen(statement.grid, statement.states, statement.actions)
+    if statement.hold > 1:
+        check_decisions(mirror, statement.steps)
+    else:
+        check_branches(mirror, statement.branches, bool(statement.outcomes), statement.cost)
+    mirror.check_value("terminal_set", statement.terminal_set, of="states")
+    mirror.check_value("terminal_cost", statement.terminal_cost, of="states")
+    mirror.check_value("reference potential", statement.potential, of="actions")
+    mirror.check_value("policy_density", statement.policy_density)
+    check_gaussians(mirror, "policy_mean", statement.policy_mean, 1)
+    check_gaussians(mirror, "policy_covariance", statement.policy_covariance, 2)
 
 
 def _decided(
@@ -325,6 +339,7 @@ def _outcome_transition(outcome: Outcome, pairs: Pairs, terminal: Callable[..., 
 
     kind = transition_kind(states.dim, any(map(callable, noise)))
     if kind == "cell-integrated":
+        check_halved(states, names)
         (mean,), (deviation,) = next_points(0, states.size), sigma(0, states.size)
         whole = cell_integrated_transition(states.axes[0], mean, deviation, terminal)
         return whole if pairs.slab.rows == states.size else whole.of_slab(pairs.slab)
@@ -348,7 +363,7 @@ def _initial_law(statement: Statement, outside: BoolArray) -> FloatArray:
     if not statement.states.dim:
         return np.ones(1)
     with _named("state_density"):
-        rho = density_masses(statement.states, _function(statement.state_density))
+        rho = masses_on(statement.grid, lambda whole: density_masses(whole, _function(statement.state_density)))
         if np.all(outside):
             return rho
         rho = np.where(outside, rho, 0.0)
@@ -358,7 +373,7 @@ def _initial_law(statement: Statement, outside: BoolArray) -> FloatArray:
 
 
 def _initial_policy(statement: Statement, slab: Slab) -> FloatArray:
-    states, actions, density = statement.states, statement.actions, statement.policy_density
+    states, actions, density = statement.grid, statement.actions, statement.policy_density
     with _named("policy_density"):
         if callable(density):
             return policy_masses(states, actions, _function(density), slab=slab)

@@ -51,6 +51,7 @@ class ProblemTable(Table):
     discount: Annotated[float, Field(gt=0.0, lt=1.0)]
     temperature: Positive
     hold: Annotated[int, Field(ge=1, le=MOST_STEPS)] = 1
+    reflection: list[str] = []
 
 
 def _graded(spacing: object) -> object:
@@ -309,6 +310,8 @@ class Tables(Table):
         for axis in dumped["action"].values():
             if "labels" in axis:  # which have no boundary
                 del axis["boundary"]
+        if not dumped["problem"]["reflection"]:
+            del dumped["problem"]["reflection"]
         if "policy_mean" in dumped["initial"]:  # which takes its place
             del dumped["initial"]["policy_density"]
         return {key: value for key, value in dumped.items() if value not in ({}, [])}

@@ -75,6 +75,7 @@ def grid_rows(of: GridMDP | Run) -> list[tuple[str, str]]:
     """Both grids and their sizes."""
     return [
         ("states", grid_line(of.states) or "one state (a bandit)"),
+        *([] if of.states.reflection is None else [("reflection", of.states.reflection.words)]),
         ("actions", grid_line(of.actions)),
         ("sizes", sizes_line(of.states.size, of.actions.size)),
     ]

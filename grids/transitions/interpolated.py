@@ -42,6 +42,7 @@ from wpoflow.grids.interpolation import (
     NextPoints,
     Stencil,
     boundary_map,
+    check_halved,
     checked_states,
     chunked,
     empty_stencil,
@@ -294,6 +295,7 @@ def interpolated_transition(
             raise ValueError(f"noise of axis {axis.name} is {s}; it must be finite and not negative")
         if axis.boundary == SHOCK and (s > 0.0 or axis.table is None):
             raise ValueError(f"axis {axis.name} is a shock: it needs a table, and has no noise besides")
+    check_halved(states, [axis.name for axis, s in zip(states.axes, noise, strict=True) if s > 0.0])
     slab = Slab(states.size) if slab is None else slab
     reached = _reach(states, points, actions, slab) if noise.any() else [(0.0, 0.0)] * states.dim
     nodes = [axis_nodes(axis, float(s), r) for axis, s, r in zip(states.axes, noise, reached, strict=True)]

@@ -71,3 +71,11 @@ def first_above(weights: FloatArray, levels: FloatArray) -> IntArray:
     """Index, in each row, drawn with these probabilities by levels in [0, 1)."""
     below = np.cumsum(weights, axis=1)
     return np.asarray((below > levels[:, None] * below[:, -1:]).argmax(axis=1))
+
+
+def unfolded(grid: Grid, actions: Grid, states: FloatArray, found: FloatArray) -> FloatArray:
+    """Actions (n, d) found at the images that the half of a grid has of states (n, dim), as they are at these."""
+    if grid.reflection is None:
+        return found
+    _, mirrored = grid.folded(list(states.T))
+    return np.where(mirrored[:, None], found * grid.reflection.signs([axis.name for axis in actions.axes]), found)

@@ -22,6 +22,7 @@ from wpoflow.core.arrays import FloatArray, underflow_to_zero
 from wpoflow.core.text import did_you_mean
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
+from wpoflow.grids.halving import halved_grid, masses_on
 from wpoflow.grids.interpolation import state_chunks
 from wpoflow.grids.masses import potential_masses
 from wpoflow.grids.transitions import interpolated_transition
@@ -45,10 +46,12 @@ from wpoflow.problems.environments.hats import hat_weights
 from wpoflow.problems.environments.models import Box, Step, Steps, known_model, repeated
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.hold import check_steps
+from wpoflow.problems.mirrored import MirroredPairs
 from wpoflow.problems.tabular import numbered_states
 from wpoflow.solver.mdp import GridMDP
 
 STATE_CELLS, ACTION_CELLS = 101, 21
+_MIRRORED = 512  # pairs that are stepped, and their images, to see whether a reflection holds
 
 
 @underflow_to_zero
@@ -63,6 +66,7 @@ def from_environment(
     vectorised: bool = True,
     rho: FloatArray | None = None,
     repeat: int = 1,
+    reflection: Sequence[str] = (),
 ) -> GridMDP:
     """The grid problem of a Gymnasium environment, or of one of dm_control.
 
@@ -91,6 +95,9 @@ def from_environment(
     repeat : int, optional
         Held actions: a decision takes so many steps of the environment, all by one action.  Rewards are summed with
         powers of the discount, and the discount of the problem is its power.  No grid is looked at between the steps.
+    reflection : sequence of str, optional
+        State and action axes that change sign together and leave the environment as it is: of the first state axis
+        among them the grid problem has the half from 0 on.  Grids and cells are still those of the whole.
 
     Returns
     -------
@@ -106,7 +113,8 @@ def from_environment(
         neither a table nor a settable state, a state grid that is missing or of another dimension, an environment
         without a table that is random, or an unknown axis in ``cells``, or ``repeat`` of a table of random outcomes.
     ValueError
-        A next state or reward that is not finite, or a number out of range; named.
+        A next state or reward that is not finite, or a number out of range; named.  A reflection of axes that are not
+        symmetric about 0, or under which steps are not the same.
     ImportError
         Gymnasium, or dm_control, is not installed.
     """
@@ -114,6 +122,8 @@ def from_environment(
     check_steps("repeat", repeat)
     env = make_environment(environment)
     if is_discrete(env.action_space):
+        if reflection:
+            raise ProblemError(f"environment {name_of(env)}: reflection: its actions are labels, which have no sign")
         _sizes(name_of(env), (), (), cells or {})
         return _of_labels(env, discount, temperature, states, actions, rho, repeat)
     space, name, model = action_box(env), name_of(env), known_model(env)
@@ -143,9 +153,22 @@ def from_environment(
     if isinstance(env, ControlEnvironment):
         env.check_model()
         env.check_angles(states)
-    steps = _all_pairs(repeated(step, repeat, discount), states, actions)
+    decision = repeated(step, repeat, discount)
+    if reflection:
+        whole, states = states, halved_grid(states, actions, reflection)
+        _check_mirrored(decision, MirroredPairs.chosen(states, whole, actions, _MIRRORED))
+    steps = _all_pairs(decision, states, actions)
     law = _law(states, first_states(), smoothed=sampled) if rho is None else rho
     return _interpolated(name, steps, states, actions, discount**repeat, temperature, law)
+
+
+def _check_mirrored(step: Step, mirror: MirroredPairs) -> None:
+    """Refuse a reflection under which steps are not the same."""
+    here, there = (step(*pair) for pair in (mirror.points, mirror.images))
+    for j, axis in enumerate(mirror.whole.axes):
+        mirror.check_next(f"next state {axis.name}", j, here.state[:, j], there.state[:, j])
+    mirror.check_equal("reward", here.reward, there.reward)
+    mirror.check_equal("terminated", here.terminated.astype(np.float64), there.terminated.astype(np.float64))
 
 
 def _interpolated(
@@ -264,6 +287,8 @@ def _law(states: Grid, first_states: FloatArray, *, smoothed: bool) -> FloatArra
         points, weights = hat_weights(states, first_states)
         shared = np.bincount(points.ravel(), weights=weights.ravel(), minlength=states.size)
         return np.asarray(shared / shared.sum())
+    if states.reflection is not None:
+        return masses_on(states, lambda whole: _law(whole, first_states, smoothed=True))
     n, dim = first_states.shape
     b = n ** (-1.0 / (dim + 4.0))
     mean = first_states.mean(axis=0)

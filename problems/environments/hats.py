@@ -1,7 +1,8 @@
 """Hat functions of a grid's points: which points, with which weights, a state lies between.
 
 The weights are those of the interpolated transitions (grids/interpolation.py): non-negative, summing to one, and
-multilinear between the points; states outside the box are clamped, folded or wrapped first.
+multilinear between the points; states outside the box are clamped, folded or wrapped first, and where the grid is half
+of that of a symmetric problem mirrored into it.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ def hat_weights(grid: Grid, states: FloatArray) -> tuple[IntArray, FloatArray]:
         With d axes of more than one point.
     """
     n = len(states)
+    columns, _ = grid.folded(list(states.T))
     nodes = [axis_nodes(axis, 0.0, (0.0, 0.0)) for axis in grid.axes]
     stencil = empty_stencil(1, n, [y.size for y in nodes])
-    fill_stencil(stencil, 0, 1, [np.array(y[None]) for y in states.T], grid.axes, nodes)
+    fill_stencil(stencil, 0, 1, [np.array(y[None]) for y in columns], grid.axes, nodes)
     weights = np.ones((n, 1))
     for upper in stencil.fraction[0].T:
         weights = (weights[:, :, None] * np.stack([1.0 - upper, upper], axis=1)[:, None, :]).reshape(n, -1)

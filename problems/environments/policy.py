@@ -14,6 +14,9 @@ The mean of two wells lies between them and may be an action that the policy nev
 hangs still is left hanging, and a flow that stalls with some mass in the wrong well acts worse than its policy is.
 The median lies in the heavier well, and moves continuously within it; docs/environments.md has returns of all four.
 
+Where the grid has half of the states of a symmetric problem (:mod:`grids.reflection`), the action at another state is
+the mirror image of that at its own.
+
 With a plan the action is that of the plan, made anew at every observation: of the Gibbs policy of a look-ahead, by the
 same modes, or the first of a sequence of the cross-entropy method.
 """
@@ -263,8 +266,10 @@ class GridPolicy:
             return self._acted(p[:, None], np.ones((len(p), 1)), levels)
         points, weights = hat_weights(self.states, states)
         if self.mode == "mean":
-            return acting.weighted(weights, self._means[points])
-        return self._acted(self.probabilities[points], weights, levels)
+            found = acting.weighted(weights, self._means[points])
+        else:
+            found = self._acted(self.probabilities[points], weights, levels)
+        return acting.unfolded(self.states, self.actions, states, found)
 
     def _acted(self, p: FloatArray, weights: FloatArray, levels: FloatArray | None) -> FloatArray:
         """Actions (n, d) by the mode, of the probabilities (n, c, A) at points of weights (n, c)."""

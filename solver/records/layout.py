@@ -213,6 +213,9 @@ ATTRIBUTES: dict[str, Attribute] = {
         str, "names of the state axes, separated by spaces, in the order of the dimensions", required=True
     ),
     "action_axes": Attribute(str, "names of the action axes, likewise", required=True),
+    "reflection": Attribute(
+        str, "where the states are half of those of a symmetric problem: the axes that change sign, as JSON"
+    ),
     "transition": Attribute(str, "how next states are computed, in words"),
     "objective": Attribute(
         str, "what is minimised, or maximised where rewards were stated, and the sign of values and Q, in words"
@@ -305,7 +308,9 @@ def variables(states: Grid, actions: Grid, lengths: Mapping[str, int] | None = N
 
 def standing_attributes(states: Grid, actions: Grid) -> dict[str, str | int]:
     """Attributes of every run: schema, provenance, and which axes are of states and which of actions."""
+    mirror = {} if states.reflection is None else {"reflection": states.reflection.text}
     return {
+        **mirror,
         "Conventions": CONVENTIONS,
         "schema_version": SCHEMA_VERSION,
         "wpoflow_version": VERSION,

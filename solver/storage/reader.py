@@ -15,6 +15,7 @@ from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.core.memory import needed_by
 from wpoflow.core.text import one_line
 from wpoflow.grids.grid import Grid
+from wpoflow.grids.reflection import reflection_of
 from wpoflow.solver.records.layout import (
     MEMBER,
     PARAMETERS,
@@ -131,7 +132,8 @@ def with_later_series(series: dict[str, FloatArray], attributes: Mapping[str, Sc
 def _grid(contents: Contents, attributes: Mapping[str, Scalar], kind: str) -> Grid:
     if f"{kind}_axes" not in attributes:
         raise ValueError(f"its {kind} axes are not known")
-    return Grid(tuple(contents.axis(name) for name in str(attributes[f"{kind}_axes"]).split()))
+    mirror = reflection_of(str(attributes["reflection"])) if kind == "state" and "reflection" in attributes else None
+    return Grid(tuple(contents.axis(name) for name in str(attributes[f"{kind}_axes"]).split()), mirror)
 
 
 def _snapshots(contents: Contents, table: Mapping[str, Variable]) -> Snapshots:

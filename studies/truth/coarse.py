@@ -29,11 +29,13 @@ RATIO = 1.5
 def coarser_cells(problem: ProblemFile) -> dict[str, int]:
     """Cells of two thirds of the resolution, of the axes whose number is theirs to choose and seven or more."""
     free = [axis for axis in refined_axes(problem) if not axis.by_edges and not axis.fixed]
-    return {
+    found = {
         axis.name: round((axis.points - axis.clamped) / RATIO) + axis.clamped
         for axis in free
         if axis.points >= LEAST_CELLS
     }
+    halved = next((name for name in problem.tables.problem.reflection if name in problem.tables.state), None)
+    return {name: cells - (name == halved and cells % 2 == 0) for name, cells in found.items()}
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,6 +36,8 @@ def drawn_states(grid: Grid, number: int, seed: int) -> FloatArray:
         share = random.random(number)
         if axis.boundary == SHOCK:
             columns.append(axis.points[(share * axis.size).astype(np.int64)])
+        elif grid.reflection is not None and axis.name == grid.reflection.halved:
+            columns.append((2.0 * share - 1.0) * axis.upper)
         else:
             columns.append(axis.lower + share * axis.length)
     return np.stack(columns, axis=1) if columns else np.zeros((number, 0))
@@ -96,9 +98,9 @@ def checked_places(mdp: GridMDP, given: ArrayLike, source: str = "states") -> Fl
     if places.ndim != 2 or places.shape[1] != grid.dim or not len(places):
         names = ", ".join(axis.name for axis in grid.axes) or "none"
         raise ValueError(f"{source} have shape {places.shape}; expected (n, {grid.dim}): a column each for {names}")
-    nearest = np.zeros(len(places), dtype=np.int64)
+    nearest, kept = np.zeros(len(places), dtype=np.int64), grid.folded(list(places.T))[0]
     for j, axis in enumerate(grid.axes):
-        x = places[:, j]
+        x = kept[j]
         if axis.periodic:
             x = np.where((x >= axis.lower) & (x <= axis.upper), x, axis.lower + np.mod(x - axis.lower, axis.length))
         wrong = ~np.isfinite(x)
@@ -110,7 +112,8 @@ def checked_places(mdp: GridMDP, given: ArrayLike, source: str = "states") -> Fl
             row = int(wrong.argmax())
             valid = "one of its points" if axis.boundary == SHOCK else f"in [{axis.lower:g}, {axis.upper:g}]"
             raise ValueError(f"{source}, row {row}: {axis.name} = {places[row, j]:g} does not lie in the box: {valid}")
-        places[:, j] = x
+        if grid.reflection is None:
+            places[:, j] = x
         middle = 0.5 * (axis.points[1:] + axis.points[:-1])
         nearest = nearest * axis.size + np.searchsorted(middle, x)
     if not mdp.counted[nearest].all():

@@ -26,7 +26,7 @@ from wpoflow.solver.bellman.evaluation import evaluate, suboptimality
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.corrected.value import Corrected, solve_corrected
 from wpoflow.solver.mdp import GridMDP
-from wpoflow.studies.truth.truth import Truth
+from wpoflow.studies.truth.truth import Truth, folded_places
 
 Function = Callable[[FloatArray], ArrayLike]
 NO_ENTROPY = 0.0
@@ -206,7 +206,8 @@ def placed_actions(states: Grid, actions: Grid, given: FloatArray) -> FloatArray
 
 
 def _regret(truth: Truth, policy: FloatArray) -> Regret:
-    mdp, at = truth.mdp, CubicMap.at(truth.mdp.states, truth.states)
+    mdp = truth.mdp
+    at = CubicMap.at(mdp.states, folded_places(mdp.states, truth.states)[0])
 
     def at_states(x: FloatArray) -> FloatArray:
         return at.expect(x, np.empty((len(truth.states), 1)))[:, 0]

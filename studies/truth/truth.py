@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wpoflow.core.arrays import FloatArray, underflow_to_zero
+from wpoflow.core.arrays import BoolArray, FloatArray, underflow_to_zero
 from wpoflow.core.brief import briefly
 from wpoflow.grids.cubic.map import CubicMap
 from wpoflow.grids.grid import Grid
+from wpoflow.grids.halving import mirrored_cells
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import ProblemFile, read_problem
 from wpoflow.solver.bellman.improvement import improve
@@ -165,8 +166,9 @@ def truth_of(
     return _truth(judged(mdp, stated, coarse), places)
 
 
-def _truth(found: Judged, places: FloatArray) -> Truth:
+def _truth(found: Judged, asked: FloatArray) -> Truth:
     mdp, coarse = found.mdp, found.coarse
+    places, mirrored = folded_places(mdp.states, asked)
     at_places = CubicMap.at(mdp.states, places)
     q = columns_at(at_places, found.found.q)
     policy, improved, value = np.empty_like(q), np.zeros_like(q), np.empty(len(places))
@@ -177,10 +179,16 @@ def _truth(found: Judged, places: FloatArray) -> Truth:
     for j in range(mdp.actions.dim):
         difference = found.on_coarse(means[0][:, j]) - means[1][:, j]
         mean_band[:, j] = coarse.band(difference).at(places)
+    if mdp.states.reflection is not None:
+        names = mdp.states.reflection.names
+        image = mirrored_cells(mdp.actions, names)
+        for rows in (q, policy):
+            rows[mirrored] = rows[mirrored][:, image]
+        mean = mean_actions(mdp.actions, policy)
     return Truth(
         mdp=mdp,
         solution=found.found,
-        states=places,
+        states=asked,
         value=value,
         value_band=found.band.at(places),
         markov_value=at_points(mdp.states, found.found.markov, places),
@@ -193,6 +201,14 @@ def _truth(found: Judged, places: FloatArray) -> Truth:
         mode=mdp.actions.points[(policy / mdp.actions.volumes).argmax(axis=1)],
         band_axes=found.axes,
     )
+
+
+def folded_places(grid: Grid, places: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """Places (n, dim) where a grid has them, and which of them were mirrored for that, (n,)."""
+    if grid.reflection is None:
+        return places, np.zeros(len(places), dtype=np.bool_)
+    columns, mirrored = grid.folded(list(places.T))
+    return np.stack(columns, axis=1), mirrored
 
 
 def columns_at(at: CubicMap, rows: FloatArray) -> FloatArray:

@@ -74,7 +74,7 @@ def test_what_is_in_a_run_file_is_in_the_table(tmp_path: Path, accuracy: float |
         for name in found:
             dims = [next(iter(dim.keys()), name).rpartition("/")[2] for dim in file[name].dims]
             assert f"| `/{name}` | ({', '.join(dims)}) | " in text
-        others = {"limits", "remark", *({"step"} if step is None else {"accuracy", "accuracy_floor"})}
+        others = {"limits", "remark", "reflection", *({"step"} if step is None else {"accuracy", "accuracy_floor"})}
         assert set(file.attrs) == set(ATTRIBUTES) - others
         assert set(file["optimum"].attrs) == set(OPTIMUM_ATTRIBUTES)
     table = variables(run.states, run.actions).values()
