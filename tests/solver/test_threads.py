@@ -93,6 +93,7 @@ def run(kernel_threads: int, blas_threads: int) -> str:
     return done.stdout
 
 
+@pytest.mark.slow  # runs resumed on other numbers of threads are tried beside the quick tests (.ci/run)
 def test_runs_do_not_depend_on_the_number_of_threads() -> None:
     alone = run(1, 1)
     assert len(alone.splitlines()) == 25
