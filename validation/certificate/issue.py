@@ -25,7 +25,7 @@ from wpoflow.validation.rates import sup_norm_rate
 
 NOT_A_NUMBER = float("nan")
 MOST_SNAPSHOTS = 200  # each takes milliseconds, and seconds on large grids
-MOST_PAIRS, FEWEST = 4e4, 8  # of all snapshots together
+MOST_PAIRS, FEWEST = 4e4, 8  # pairs of all snapshots together, and fewest snapshots, of a problem at level quick
 
 
 class _Known(Protocol):
@@ -108,8 +108,8 @@ class CertifiedRates:
 def issue(evidence: _Known) -> tuple[Issued, ...]:
     """The certificates of every snapshot, in order of time; none for other flows, or a single action.
 
-    Of more than `MOST_SNAPSHOTS` so many are taken, evenly spread, the first and the last among them; at level quick of
-    a problem no more than for `MOST_PAIRS`, but `FEWEST`.
+    Of more than `MOST_SNAPSHOTS` so many are taken, evenly spread, the first and the last among them.  Of a problem
+    at level quick they have no more than `MOST_PAIRS` pairs together, unless they are `FEWEST`.
     """
     run, snapshots = evidence.run, evidence.run.snapshots
     if snapshots is None or not evidence.wasserstein or not evidence.optimal_generators.axes:

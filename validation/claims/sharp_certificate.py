@@ -3,15 +3,15 @@
 From each snapshot |V - V*|_sup and gap(rho) must stay below what the certificate allows (`validation.certificate`), and
 where the problem is at hand the dissipation of each snapshot above the guarantee of that instant.  In every row the
 rate that is certified of gap(rho) must not exceed the observed one, and what is certified is what the certificates
-give (`certified_rows`).  Runs of unsplit backward Euler steps are held to
-the fully discrete form, in which no time error enters; error-controlled runs to that of the flow.  Steps of another
-kind follow neither, and nothing is certified of them.
+give (`certified_rows`).  Runs of unsplit backward Euler steps are held to the fully discrete form, in which no time
+error enters; error-controlled runs to that of the flow.  Steps of another kind follow neither, and nothing is certified
+of them.
 
 On problems small enough for dense code certificates are formed again from their statement
-(`validation.independent.certificate`), every one of few states, at evenly spaced snapshots of many, and must not say
-more.  That sees what rows with room to spare cannot: an
-exponent, K(M), m or a level left out.  It is compared to 1e-5 of itself, and what its spectral gaps may err by, where
-the suboptimality exceeds a hundred times its rounding floor.
+(`validation.independent.certificate`), all where there are few states, at evenly spaced snapshots where there are many,
+and must not say more.  That sees what rows with room to spare cannot: an exponent, K(M), m or a level left out.  It is
+compared to 1e-5 of itself, and what its spectral gaps may err by, where the suboptimality exceeds a hundred times its
+rounding floor.
 """
 
 from __future__ import annotations
