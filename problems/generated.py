@@ -1,11 +1,11 @@
 """From checked expressions to compiled functions of whole arrays.
 
-One Python module is written per problem, by :meth:`problems.scope.Scope.source`; it holds a
-loop per expression.  numba can keep machine code on disk only for functions that come from a file,
-so the module is stored in the user's cache directory under a hash of its content; where that cannot
-be written it lives in a temporary directory for as long as the process does.  What is executed is
-always the text just generated, never the file found there.  Expressions in which no variable
-occurs are evaluated once, without compiling.
+One Python module is written per expression, by :meth:`problems.scope.Scope.source`; it holds a
+loop.  numba can keep machine code on disk only for functions that come from a file, so the module is
+stored in the user's cache directory under a hash of its content: an expression is compiled once,
+whatever else changes in the files that have it.  Where that cannot be written it lives in a temporary
+directory for as long as the process does.  What is executed is always the text just generated, never
+the file found there.  Expressions in which no variable occurs are evaluated once, without compiling.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from wpoflow.problems.expressions import Expression
 from wpoflow.problems.scope import Scope
 from wpoflow.solver.storage.atomic import writing
 
-HEADER = '"""Written by wpoflow from the expressions of one problem; safe to delete."""\n\nimport numpy as np\n'
+HEADER = '"""Written by wpoflow from an expression of a problem; safe to delete."""\n\nimport numpy as np\n'
+_NAME = "expression"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,23 +44,21 @@ class ArrayFunction:
         Which of the arguments the expression depends on; empty for a constant.
     constant : float or None
         The value, if no argument matters.
-    source, name : str
-        Text of the module in which the loop stands, and what it is called there.  It is compiled when first called, and
-        compiled anew where a pickle of it arrives.
+    source : str
+        Text of the module in which the loop stands.  It is compiled when first called, and compiled anew where a pickle
+        of it arrives.
     """
 
     positions: tuple[int, ...]
     constant: float | None
     source: str = ""
-    name: str = ""
 
     @cached_property
     def fill(self) -> Callable[..., None] | None:
         """The compiled loop, of the arrays at the positions and of where to write; None for a constant."""
         if self.constant is not None:
             return None
-        loop: Callable[..., None] = getattr(module_of(self.source), self.name)
-        return wpoflow.core.compile.kernel(fused=False)(loop)
+        return kernel_of(self.source, _NAME)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "fill"}
@@ -93,19 +92,15 @@ def compile_expressions(
     -------
     dict of str to ArrayFunction
     """
-    parts, plans = [HEADER], []
-    for number, (key, (expression, arguments)) in enumerate(wanted.items()):
+    found = {}
+    for key, (expression, arguments) in wanted.items():
         used = scope.variables(expression)
         names = [name for name in arguments if name in used]
-        parts.append(scope.source(f"f{number}", expression, names))
-        plans.append((key, f"f{number}", tuple(arguments.index(name) for name in names)))
-    source = "\n\n".join(parts)
-    return {
-        key: ArrayFunction(positions, None, source, name)
-        if positions
-        else ArrayFunction((), _evaluate(getattr(module_of(source), name)))
-        for key, name, positions in plans
-    }
+        source = "\n\n".join([HEADER, scope.source(_NAME, expression, names)])
+        positions = tuple(arguments.index(name) for name in names)
+        constant = None if positions else _evaluate(getattr(module_of(source), _NAME))
+        found[key] = ArrayFunction(positions, constant, "" if constant is not None else source)
+    return found
 
 
 def _evaluate(fill: Callable[[FloatArray], None]) -> float:
@@ -113,6 +108,13 @@ def _evaluate(fill: Callable[[FloatArray], None]) -> float:
     with np.errstate(all="ignore"):
         fill(out)
     return float(out[0])
+
+
+@cache
+def kernel_of(source: str, name: str) -> Callable[..., None]:
+    """The compiled function of a name in a generated source; the same object for all who ask in this process."""
+    function: Callable[..., None] = getattr(module_of(source), name)
+    return wpoflow.core.compile.kernel(fused=False)(function)
 
 
 def module_of(source: str) -> types.ModuleType:

@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
-import wpoflow.core.compile
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis
 from wpoflow.problems.expressions import Expression
-from wpoflow.problems.generated import HEADER, module_of
+from wpoflow.problems.generated import HEADER, kernel_of
 from wpoflow.problems.held import furthest
 from wpoflow.problems.scope import Scope, Writer
 
@@ -34,8 +33,7 @@ class HeldFunction:
     @cached_property
     def fill(self) -> Callable[..., None]:
         """The compiled loop, of the coordinates and of where to write."""
-        loop: Callable[..., None] = getattr(module_of(self.source), _NAME)
-        return wpoflow.core.compile.kernel(fused=False)(loop)
+        return kernel_of(self.source, _NAME)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name != "fill"}

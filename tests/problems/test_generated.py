@@ -37,14 +37,23 @@ def test_source_is_kept_once_and_whole(folder: Path) -> None:
 
 
 def test_what_lies_in_the_cache_is_never_executed(folder: Path) -> None:
-    source = generated.HEADER + "\n\n" + Scope().source("f0", parse_expression("x + 20.5", ["x"]), ["x"])
     assert value("x + 20.5") == 22.5
     (path,) = folder.iterdir()
-    assert path.read_text() == source
+    source = path.read_text()
     path.write_text("raise SystemExit\n")
     sys.modules.pop(f"wpoflow.problems.generated_{path.stem}")
+    generated.kernel_of.cache_clear()
     assert value("x + 20.5") == 22.5
     assert path.read_text() == source
+
+
+def test_an_expression_is_compiled_once_whatever_stands_beside_it() -> None:
+    x, y = (parse_expression(text, ["x"]) for text in ("x + 40.125", "x * 3.25"))
+    alone = compile_expressions(Scope(), {"cost": (x, ["x"])})
+    beside = compile_expressions(Scope(), {"dynamics": (y, ["x"]), "cost": (x, ["x"])})
+    assert beside["cost"].fill is alone["cost"].fill
+    assert beside["cost"].fill is not beside["dynamics"].fill
+    assert beside["dynamics"](np.array([2.0])) == 6.5
 
 
 def test_without_a_writable_cache_expressions_still_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
