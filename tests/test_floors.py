@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
-
-import pytest
 
 from wpoflow.core.floors import FLOORS, FRONT_DOOR, SOLVER_FLOORS, source_files
 
@@ -78,7 +77,7 @@ def foreign_to_kernels(modules: set[str], kernels: set[str]) -> set[str]:
     return {name for name in modules if not fits(name)}
 
 
-def tree_of(path: Path) -> ast.AST:
+def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
@@ -86,27 +85,42 @@ def module_name(name: str) -> str:
     return name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
 
-TREES = {name: tree_of(path) for name, path in SOURCES.items()}
-KERNEL_FILES = [name for name, tree in TREES.items() if is_kernel_file(tree)]
-KERNELS = {module_name(name) for name in KERNEL_FILES}
-MODULES = {module_name(name): imported_modules(tree) for name, tree in TREES.items()}
+@cache
+def trees() -> dict[str, ast.Module]:
+    """Syntax trees of all our files, read when the first rule asks for them."""
+    return {name: tree_of(path) for name, path in SOURCES.items()}
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_imports_go_down(name: str) -> None:
-    assert climbs(module_name(name), imported_modules(TREES[name])) == set()
+@cache
+def imports() -> dict[str, set[str]]:
+    """What each of our files imports."""
+    return {name: imported_modules(tree) for name, tree in trees().items()}
+
+
+@cache
+def kernel_files() -> list[str]:
+    return [name for name, tree in trees().items() if is_kernel_file(tree)]
+
+
+def test_imports_go_down() -> None:
+    up = {name: climbs(module_name(name), imported) for name, imported in imports().items()}
+    assert {name: found for name, found in up.items() if found} == {}
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    ours = {module: {name for name in imported if name in MODULES} - {module} for module, imported in MODULES.items()}
+    modules = {module_name(name): imported for name, imported in imports().items()}
+    ours = {module: {name for name in imported if name in modules} - {module} for module, imported in modules.items()}
     list(TopologicalSorter(ours).static_order())  # raises CycleError, which names the circle
 
 
 def test_imports_have_one_spelling() -> None:
     """A floor is imported through the front door only: ``wpoflow.solver``, never ``solver``."""
-    tests = {path.as_posix(): tree_of(path) for path in (ROOT / "tests").rglob("*.py")}
-    for name, tree in {**TREES, **tests}.items():
-        assert not [module for module in imported_modules(tree) if module.split(".")[0] in FLOORS], name
+    tests = {path.as_posix(): imported_modules(tree_of(path)) for path in (ROOT / "tests").rglob("*.py")}
+    direct = {
+        name: {module for module in imported if module.split(".")[0] in FLOORS}
+        for name, imported in {**imports(), **tests}.items()
+    }
+    assert {name: found for name, found in direct.items() if found} == {}
 
 
 def test_no_folder_of_the_solver_is_a_hall() -> None:
@@ -114,30 +128,29 @@ def test_no_folder_of_the_solver_is_a_hall() -> None:
     assert max(folders.values()) <= MOST_IN_A_FOLDER, folders.most_common(2)
 
 
-@pytest.mark.parametrize("path", KERNEL_FILES)
-def test_kernel_files_import_only_numpy_numba_and_kernels(path: str) -> None:
-    assert foreign_to_kernels(imported_modules(TREES[path]), KERNELS) == set()
+def test_kernel_files_import_only_numpy_numba_and_kernels() -> None:
+    kernels = {module_name(name) for name in kernel_files()}
+    assert len(kernels) > 50
+    foreign = {name: foreign_to_kernels(imports()[name], kernels) for name in kernel_files()}
+    assert {name: found for name, found in foreign.items() if found} == {}
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if path not in KERNEL_FILES])
-def test_numba_decorators_live_in_kernel_files_only(path: str) -> None:
-    if module_name(path) != KERNEL_DOOR:
-        compiles = {"numba.njit", "numba.jit", "numba.vectorize", "numba.guvectorize", "numba.stencil"}
-        used = {
-            f"{node.value.id}.{node.attr}"
-            for node in ast.walk(TREES[path])
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-        }
-        assert (used | imported_modules(TREES[path])) & compiles == set()
+def test_numba_decorators_live_in_kernel_files_only() -> None:
+    compiles = {"numba.njit", "numba.jit", "numba.vectorize", "numba.guvectorize", "numba.stencil"}
+    for name, tree in trees().items():
+        if name not in kernel_files() and module_name(name) != KERNEL_DOOR:
+            used = {
+                f"{node.value.id}.{node.attr}"
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+            }
+            assert (used | imports()[name]) & compiles == set(), name
 
 
-@pytest.mark.parametrize("path", SOURCES)
-def test_files_are_short_and_say_what_they_are(path: str) -> None:
-    text = SOURCES[path].read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= LONGEST
-    module = TREES[path]
-    assert isinstance(module, ast.Module)
-    assert ast.get_docstring(module)
+def test_files_are_short_and_say_what_they_are() -> None:
+    lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in SOURCES.items()}
+    assert {name: lines for name, lines in lengths.items() if lines > LONGEST} == {}
+    assert [name for name, tree in trees().items() if not ast.get_docstring(tree)] == []
 
 
 def test_every_folder_of_tests_is_a_package() -> None:
