@@ -8,10 +8,12 @@ missing, whose right-hand side is the residual of the soft Bellman equation:
 Each step is the flow's descent step of infinite length and near the optimum converges quadratically, so that solving
 for delta to a hundredth of the residual costs no step (Dembo, Eisenstat & Steihaug 1982, doi:10.1137/0719025); the
 next residual tells how well it was solved.  Large problems begin from the value of coarser grids
-(`solver.bellman.nested`), and their steps are solved as far as they converge (Eisenstat & Walker 1996,
-doi:10.1137/0917003), or as far as T is linear: T (V + delta) - T V - gamma P^p delta lies between 0 and
--(max - min of gamma P delta)^2 / (8 tau), by Hoeffding's lemma.  The small number is computed as such: its rounding is relative to delta,
-not to V.  Steps are made until the residual stops falling, because the suboptimality of a policy can be followed to
+(`solver.bellman.nested`).  Their steps are solved as far as they converge (Eisenstat & Walker 1996,
+doi:10.1137/0917003), or as far as T is linear: by Hoeffding's lemma T (V + delta) - T V - gamma P^p delta lies between
+-(max - min of gamma P delta)^2 / (8 tau) and 0.  The small number is computed as such: its rounding is relative to
+delta, not to V.
+
+Steps are made until the residual stops falling, because the suboptimality of a policy can be followed to
 
     tau / (2 (1 - gamma)) (delta Q / tau)^2,    delta Q the error of Q*,
 
