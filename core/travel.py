@@ -33,8 +33,12 @@ class Travelling:
             value = getattr(self, field.name)
             for array in value if isinstance(value, tuple) else (value,):
                 if hasattr(array, "__array_interface__"):  # NumPy's own, which this floor's light files do not import
-                    total = zlib.crc32(array if array.flags.c_contiguous else array.tobytes(), total)
+                    total = self._check_sum(array, total)
         return total
+
+    def _check_sum(self, array: Any, before: int) -> int:
+        """Check sum of one array, going on from that of those before it."""
+        return zlib.crc32(array if array.flags.c_contiguous else array.tobytes(), before)
 
     def __reduce_ex__(self, protocol: Any) -> str | tuple[Any, ...]:
         if self._made is not None and self._made[2] == self._fingerprint():

@@ -13,6 +13,7 @@ import math
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import Transition
 from wpoflow.grids.transitions.base import CoarseTransition, in_words
 from wpoflow.grids.transitions.tabulated import IN_ORDER
+from wpoflow.solver.arithmetic.check_sum import check_sum
 from wpoflow.solver.records.series import LEAST_TEMPERATURE
 
 MASS_TOLERANCE = 1e-12
@@ -184,6 +186,11 @@ class GridMDP(Displayed, Travelling):
         for name in ("log_mass", "log_reference_density", "largest_cost", "product_work"):
             self.__dict__.pop(name, None)
         self.__dict__["_checked"] = fingerprint
+
+    def _check_sum(self, array: Any, before: int) -> int:
+        whole = array.dtype == np.float64 and array.flags.c_contiguous  # as those of pairs, summed at every call
+        words = array.reshape(-1) if whole else np.array([super()._check_sum(array, 0)])
+        return int(check_sum(words.view(np.uint64), np.uint64(before)))
 
     def _check_finite(self, name: str, array: FloatArray) -> None:
         with np.errstate(over="ignore", invalid="ignore"):  # of finite entries, which are then looked at one by one

@@ -30,7 +30,7 @@ from functools import cached_property
 
 import numpy as np
 
-from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, real_array, underflow_to_zero
+from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, IntArray, real_array, underflow_to_zero
 from wpoflow.core.brief import briefly
 from wpoflow.core.slabs import Slab
 from wpoflow.core.travel import staying
@@ -62,7 +62,7 @@ from wpoflow.grids.transitions.coordinates_used import coordinates_used
 from wpoflow.grids.transitions.partly_noisy import NoisyColumns, PartlyNoisyTransition, uncertain
 from wpoflow.grids.transitions.policy_pairs import ENTRIES_PER_PAIR, MOST_ENTRIES, MOST_THINNING, PolicyPairs
 from wpoflow.grids.transitions.policy_rows import Pattern, PolicyRows, pattern_of, pattern_of_entries, same_states
-from wpoflow.grids.transitions.sparse_kernels import scatter_add
+from wpoflow.grids.transitions.sparse_kernels import scatter_add_runs
 from wpoflow.grids.transitions.stencil_kernels import stencil_pattern
 from wpoflow.grids.transitions.stencil_sums import combine, corners_of, interpolate
 from wpoflow.grids.transitions.tensor_stencil import (
@@ -155,13 +155,18 @@ class InterpolatedTransition:
         return pattern_of(self.slab.rows, self.smoothing.size, lambda *a: stencil_pattern(*pairs, *a))
 
     @cached_property
-    def _folded(self) -> tuple[Pattern, IndexArray] | None:
-        """Pattern over states where nodes beyond a periodic seam are copies of them, and where entries are added."""
+    def _folded(self) -> tuple[Pattern, IntArray, IndexArray] | None:
+        """Pattern over states where nodes beyond a periodic seam are copies of them, and where entries are added.
+
+        Away from the seam entries keep their order: the places come as runs, by first entries and their places.
+        """
         if self.smoothing.copies is None:
             return None
         rows, pattern = self.slab.rows, self._pattern
         row = np.repeat(np.arange(rows, dtype=np.int64), np.diff(pattern.indptr))
-        return pattern_of_entries(row, self.smoothing.copies[pattern.indices], rows, self.n_states)
+        folded, places = pattern_of_entries(row, self.smoothing.copies[pattern.indices], rows, self.n_states)
+        first = np.flatnonzero(np.diff(places, prepend=-2) != 1)
+        return folded, np.append(first, places.size), places[first]
 
     def under(self, policy: FloatArray) -> PolicyRows | PolicyPairs:
         """P^p for non-negative weights p, (S, A): as rows, or over the pairs where rows would hold too much."""
@@ -201,9 +206,9 @@ class InterpolatedTransition:
         data = combine(self.stencil, weights, pattern)
         if self._folded is None:
             return PolicyRows(pattern, data, self.smoothing)
-        folded_pattern, where = self._folded
+        folded_pattern, starts, places = self._folded
         folded = np.empty(folded_pattern.indices.size)
-        scatter_add(where, data, folded)
+        scatter_add_runs(starts, places, data, folded)
         return PolicyRows(folded_pattern, folded, same_states(self.smoothing))
 
     def terminal_expectation(self, function: StateFunction) -> FloatArray:

@@ -201,6 +201,16 @@ def scatter_add(places: IndexArray, values: FloatArray, out: FloatArray) -> None
 
 
 @kernel()
+def scatter_add_runs(starts: IntArray, places: IndexArray, values: FloatArray, out: FloatArray) -> None:
+    """`scatter_add` where values starts[r] ... starts[r + 1] - 1 go to neighbouring places from places[r] on."""
+    out[:] = 0.0
+    for r in range(places.size):
+        first, place = U(starts[r]), U(places[r])
+        for t in range(U(starts[r + 1]) - first):
+            out[place + t] += values[first + t]
+
+
+@kernel()
 def rows_hash(indptr: IntArray, indices: IndexArray, bits: IntArray, out: IntArray) -> None:
     """Set out[i] to a number that is the same for rows of the same places and the same ``bits`` of their entries."""
     for i in range(out.size):

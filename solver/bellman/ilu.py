@@ -1,11 +1,13 @@
 """Incomplete factors of I - gamma P as a preconditioner: ILU(0), exact on the pattern of P and the diagonal.
 
-    I - gamma P ≈ L U,      (L U)_ij = (I - gamma P)_ij wherever P_ij may be non-zero
+    I - gamma P ≈ L U,      (L U)_ij = (I - gamma P)_ij wherever P_ij is not small
 
 Meijerink & van der Vorst 1977, doi:10.1090/S0025-5718-1977-0438681-4: for M-matrices the factors exist on any
 pattern.  Factoring costs about as much as the one or two steps of a solve that fresh factors save over those of an
 earlier policy; so every system is factored anew, and results do not depend on what came before.  Factors with fill
-(SuperLU's, drop tolerance 1e-3) halve the number of steps and take a hundred times as long to make.
+(SuperLU's, drop tolerance 1e-3) halve the number of steps and take a hundred times as long to make.  Entries of P that
+are small against 1 - gamma are left out, and the others of their row scaled to its sum: a third of what a policy of
+many actions reaches, without which there are as many steps, each cheaper.
 
 Where P is held over its pairs, or has long rows, factors are those of *thinned* rows (`PolicyTransition.thinned`): of
 the same sums, so that the matrix stays an M-matrix and constants are treated exactly.
@@ -25,13 +27,12 @@ from wpoflow.solver.bellman.ilu_kernels import (
     factor,
     solve,
     solve_transposed,
-    system_entries,
-    system_indices,
-    system_indptr,
+    system_rows,
 )
 
 LEAST_STATES = 1000  # incomplete factors pay from so many states, or where the rows need not be multiplied out
 MOST_ROW_ENTRIES = 64  # and up to so many entries to a row of P^pi
+SMALL = 0.05  # of 1 - gamma: entries that are left out
 
 
 def pays(transition: PolicyTransition) -> bool:
@@ -62,7 +63,6 @@ class IncompleteLU:
     def __init__(self) -> None:
         self._thinned = False
         self._factored: weakref.ref[PolicyTransition] | None = None
-        self._pattern: IndexArray | None = None
         self._indptr, self._diagonal = np.zeros((2, 0), dtype=np.int64)
         self._indices = np.zeros(0, dtype=np.int32)
         self._entries, self._inverse = np.zeros((2, 0))
@@ -76,13 +76,10 @@ class IncompleteLU:
         if self._inverse.size != n:
             self._indptr, self._diagonal = np.empty(n + 1, dtype=np.int64), np.empty(n, dtype=np.int64)
             self._inverse = np.empty(n)
-        if self._pattern is not indices:  # the same pattern as last time need not be listed again
-            system_indptr(indptr, indices, self._indptr)
-            if self._entries.size != self._indptr[-1]:
-                self._indices, self._entries = np.empty(self._indptr[-1], dtype=np.int32), np.empty(self._indptr[-1])
-            system_indices(indptr, indices, self._indptr, self._indices, self._diagonal)
-            self._pattern = indices
-        system_entries(indptr, data, discount, self._indptr, self._diagonal, self._entries)
+        if self._entries.size != indices.size + n:
+            self._indices, self._entries = np.empty(indices.size + n, dtype=np.int32), np.empty(indices.size + n)
+        least = SMALL * (1.0 - discount)
+        system_rows(indptr, indices, data, discount, least, self._indptr, self._indices, self._diagonal, self._entries)
         factor(self._indptr, self._indices, self._diagonal, self._entries, self._inverse)
         self._factored, self._thinned = weakref.ref(transition), thinned
 

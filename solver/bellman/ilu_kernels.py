@@ -1,4 +1,4 @@
-"""Kernels of incomplete factors: I - gamma P on the pattern of P and the diagonal, ILU(0), and its triangular solves.
+"""Kernels of incomplete factors: rows of I - gamma P, ILU(0) on their pattern, and its triangular solves.
 
 Rows are taken in order of the states, entries in ascending order of columns, so that results never depend on the
 number of threads.  Backward sweeps go through a row from its end: the entry of the neighbour just computed comes
@@ -16,64 +16,50 @@ U = np.uintp
 
 
 @kernel()
-def system_indptr(indptr: IntArray, indices: IndexArray, out: IntArray) -> None:
-    """Set out (S + 1,) to the row pointers of I - gamma P: the pattern of P and the diagonal."""
-    out[0] = 0
-    for i in range(indptr.size - 1):
-        missing = 1
-        for t in range(U(indptr[i]), U(indptr[i + 1])):
-            if indices[t] == i:
-                missing = 0
-        out[i + 1] = out[i] + indptr[i + 1] - indptr[i] + missing
-
-
-@kernel()
-def system_indices(
-    indptr: IntArray, indices: IndexArray, new_indptr: IntArray, new_indices: IndexArray, diagonal: IntArray
-) -> None:
-    """Fill columns and places of the diagonal of I - gamma P, given those of P, ascending."""
-    for i in range(indptr.size - 1):
-        place = U(new_indptr[i])
-        seen = False
-        for t in range(U(indptr[i]), U(indptr[i + 1])):
-            j = indices[t]
-            if not seen and j >= i:
-                seen = True
-                diagonal[i] = place
-                new_indices[place] = i
-                place += U(1)
-                if j == i:
-                    continue
-            new_indices[place] = j
-            place += U(1)
-        if not seen:
-            diagonal[i] = place
-            new_indices[place] = i
-
-
-@kernel()
-def system_entries(
+def system_rows(
     indptr: IntArray,
+    indices: IndexArray,
     data: FloatArray,
     discount: float,
+    least: float,
     new_indptr: IntArray,
+    new_indices: IndexArray,
     diagonal: IntArray,
     entries: FloatArray,
 ) -> None:
-    """Fill the entries of I - gamma P from those of P; the diagonal's place may be one that P does not have."""
+    """Fill the rows of I - discount P, (S, S), and the places (S,) of their diagonals, without small entries of P.
+
+    Entries of P below ``least`` are left out and the others of their row scaled to the same sum.  Columns of P ascend;
+    there must be room for all of its entries and S more.
+    """
+    place = U(0)
+    new_indptr[0] = 0
     for i in range(indptr.size - 1):
         low, high = U(indptr[i]), U(indptr[i + 1])
-        place, middle, end = U(new_indptr[i]), U(diagonal[i]), U(new_indptr[i + 1])
-        before = middle - place
-        for t in range(before):
-            entries[place + t] = -discount * data[low + t]
-        rest = low + before
-        entries[middle] = 1.0
-        if high - low == end - place:
-            entries[middle] -= discount * data[rest]
-            rest += U(1)
-        for later in range(end - middle - U(1)):
-            entries[middle + U(1) + later] = -discount * data[rest + later]
+        total, kept = 0.0, 0.0
+        for t in range(low, high):
+            total += data[t]
+            kept += data[t] if data[t] >= least else 0.0
+        scale = -discount * (total / kept if kept > 0.0 else 1.0)
+        middle = low
+        while middle < high and indices[middle] < i:
+            middle += U(1)
+        for t in range(low, middle):
+            new_indices[place] = indices[t]
+            entries[place] = scale * data[t]
+            place += U(data[t] >= least)
+        diagonal[i] = place
+        new_indices[place] = i
+        entries[place] = 1.0
+        if middle < high and indices[middle] == i:
+            entries[place] += scale * data[middle] if data[middle] >= least else 0.0
+            middle += U(1)
+        place += U(1)
+        for t in range(middle, high):
+            new_indices[place] = indices[t]
+            entries[place] = scale * data[t]
+            place += U(data[t] >= least)
+        new_indptr[i + 1] = place
 
 
 @kernel()

@@ -8,9 +8,12 @@ missing, whose right-hand side is the residual of the soft Bellman equation:
 Each step is the flow's descent step of infinite length and near the optimum converges quadratically, so that solving
 for delta to a hundredth of the residual costs no step (Dembo, Eisenstat & Steihaug 1982, doi:10.1137/0719025); the
 next residual tells how well it was solved.  Large problems begin from the value of coarser grids
-(`solver.bellman.nested`), and their last steps are solved as far as they converge (Eisenstat & Walker 1996,
-doi:10.1137/0917003).  The small number is computed as such: its rounding is relative to delta,
-not to V.  Steps are made until the residual stops falling, because the suboptimality of a policy can be followed to
+(`solver.bellman.nested`).  Their steps are solved as far as they converge (Eisenstat & Walker 1996,
+doi:10.1137/0917003), or as far as T is linear: by Hoeffding's lemma T (V + delta) - T V - gamma P^p delta lies between
+-(max - min of gamma P delta)^2 / (8 tau) and 0.  The small number is computed as such: its rounding is relative to
+delta, not to V.
+
+Steps are made until the residual stops falling, because the suboptimality of a policy can be followed to
 
     tau / (2 (1 - gamma)) (delta Q / tau)^2,    delta Q the error of Q*,
 
@@ -112,24 +115,28 @@ def solve_optimum(
     if most - least == np.inf:
         raise NotFiniteError(f"soft optimum: costs from {least:.3g} to {most:.3g} lie too far apart for floats")
     begun = nested_value(mdp, mdp.temperature) if nested and value is None and start is None else None
-    value = value if begun is None else begun
     policy = np.empty((mdp.slab.rows, mdp.actions.size)) if start is None else start
-    if value is None:
+    q, improved = np.empty_like(policy), np.empty(mdp.states.size)
+    if begun is not None:
+        _improve(mdp, begun, q, policy, improved)
+        value = improved.copy()
+    elif value is None:
         if start is None:
             policy[:] = mdp.reference_mass
         value = evaluate(mdp, policy, None, linear_solver, None, incomplete, INEXACT * (most - least)).value
-    q, improved = np.empty_like(policy), np.empty_like(value)
     previous = np.empty_like(policy) if residual is None else policy
     _improve(mdp, value, q, policy, improved)
     current = best = float(np.abs(improved - value).max())
     before, stalls = current, 0
     iteration = 0
+    system: DiscountedSystem | None = None
     while iteration < MOST_ITERATIONS:
         iteration += 1
+        system = None  # its rows leave their memory to the next, which costs as much to get anew as they to be made
         system = DiscountedSystem(mdp.transition.under(policy), mdp.discount, linear_solver, incomplete)
         enough = 0.0 if residual is None else TARGET_SHARE * residual
         if current > 0.0:
-            share = INEXACT if begun is None else min(LOOSE, (current / before) ** 2)
+            share = INEXACT if begun is None else min(LOOSE, (current / before) ** 2, current / (8.0 * mdp.temperature))
             value = value + system.approximate(improved - value, max(share, enough / current, LEAST_SHARE))
         policy, previous = previous, policy
         _improve(mdp, value, q, policy, improved)
@@ -146,6 +153,7 @@ def solve_optimum(
         raise BellmanError(
             f"soft optimum: Bellman residual stays at {current:.3g} after {iteration} iterations, above {wanted:.3g}"
         )
+    assert system is not None
     floor = _gap_floor(mdp, q, previous, None if residual is None else current)
     if not np.isfinite(floor):
         largest = _largest(mdp, q)

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.problem_cartpole import cartpole
 from benchmarks.problem_m import pendulum
+from wpoflow.problems.load import load_problem
 from wpoflow.solver.bellman import nested
 from wpoflow.solver.bellman.nested import nested_value
 from wpoflow.solver.bellman.optimum import solve_optimum
@@ -55,6 +56,21 @@ def test_the_value_of_coarser_grids_is_near_the_optimum(problem: GridMDP) -> Non
     start = nested_value(problem, problem.temperature)
     assert start is not None
     assert np.abs(start - best).mean() <= 0.5 * np.abs(best - best.mean()).mean()
+
+
+def test_a_value_begins_with_what_coarser_grids_say_of_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Smooth but for the ends of its box: the start is ten times nearer in the mean than coarser values are."""
+    smooth = load_problem("double_integrator", cells={"x": 65, "v": 65, "u": 12})
+    best = solve_optimum(smooth).value
+
+    def error() -> float:
+        start = nested_value(smooth, smooth.temperature)
+        assert start is not None
+        return float(np.abs(start - best).mean())
+
+    extrapolated = error()
+    monkeypatch.setattr(nested, "MOST_SHARE", 0.0)
+    assert extrapolated <= 0.1 * error()
 
 
 def test_small_problems_and_given_starts_are_left_alone(problem: GridMDP, monkeypatch: pytest.MonkeyPatch) -> None:
