@@ -13,6 +13,7 @@ from tests.orders import check_order
 from tests.validation.exact.test_box_bandit import bump
 from tests.validation.exact.test_box_bandit import double_well as exact_double_well
 from tests.validation.exact.test_ornstein_uhlenbeck import bandit as exact_quadratic
+from tests.variants import slow
 from wpoflow.core.arrays import FloatArray
 from wpoflow.studies.refinement.orders import observed_orders
 from wpoflow.validation.exact.box_bandit import BoxFlow
@@ -63,7 +64,7 @@ def study(
         check_order(1.0 / np.array(cells), column, 2.0, cap=cap)
 
 
-@pytest.mark.parametrize("start", ["gaussian", "mixture"])
+@pytest.mark.parametrize("start", [slow("gaussian"), "mixture"])
 def test_ornstein_uhlenbeck(start: str) -> None:
     exact = exact_quadratic(start)
     inside = math.erf(6.0 / math.sqrt(2.0 * exact.reference_variance))

@@ -72,6 +72,7 @@ def study(
         assert abs(value - found[0][name]) < 0.1 * abs(found[-1][name]), name
 
 
+@pytest.mark.slow
 def test_one_state() -> None:
     """48 to 128 cells in both directions; a box larger by a third changes less than a tenth of the smallest error."""
     caps = {"V(0)": 2e-3, "V(1)": 2e-3, "K0": 2e-4, "k": 3e-4, "Sigma": 1e-4, "gap": 2e-2}

@@ -24,10 +24,13 @@ RUNNABLE = [page for page in pages() if any(block.language in ("sh", "python") f
 # a thousand episodes; limits from many starts; many runs; comparisons of all flows; programs; whole suites and studies
 SLOW = {"environments", "gaussian_policies", "many_runs", "which_flow", "projections", "figures", "state_in_a_file"}
 SLOW |= {"validate", "refine", "speed"}
+# longer than two seconds; what a reader tries first stays
+SLOW |= {"anneal", "environment", "guarantees", "interrupted", "particles", "plan_ahead", "read_the_output"}
+SLOW |= {"score_an_agent", "flows/index"}
 
 
 def _marks(page: Path) -> tuple[Any, ...]:
-    return (pytest.mark.slow,) if page.stem in SLOW else ()
+    return (pytest.mark.slow,) if {page.stem, f"{page.parent.name}/{page.stem}"} & SLOW else ()
 
 
 def run_command(line: str) -> tuple[int, str]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.gallery import CONNECTED, on_cells
+from tests.variants import slow_but
 from wpoflow.problems.gallery import gallery_names
 from wpoflow.problems.load import load_problem, read_statement
 from wpoflow.problems.problem_file import read_problem
@@ -36,7 +37,7 @@ def test_the_gallery_is_complete_at_its_promised_sizes() -> None:
         assert [axis.size for axis in (*tables.state.values(), *tables.action.values())] == sizes
 
 
-@pytest.mark.parametrize("name", gallery_names())
+@pytest.mark.parametrize("name", slow_but(gallery_names(), *(set(gallery_names()) - {"acrobot", "cartpole_swingup"})))
 def test_every_problem_builds_on_a_coarse_grid(name: str) -> None:
     tables = read_problem(name).tables
     cells = 12 if len(tables.state) < 4 else 6

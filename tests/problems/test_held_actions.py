@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.problems.test_problem_file import MINIMAL, changed
+from tests.variants import slow
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
@@ -52,7 +53,7 @@ def expected_values(mdp: GridMDP) -> FloatArray:
     return mdp.transition.expect(np.random.default_rng(0).standard_normal(mdp.states.size))
 
 
-@pytest.mark.parametrize("base", [LINEAR, WALKED])
+@pytest.mark.parametrize("base", [LINEAR, slow(WALKED)])
 def test_one_step_is_the_problem_without_the_key_bit_by_bit(base: dict[str, Any]) -> None:
     plain, held = built(base), built(base, problem__hold=1)
     assert plain.discount == held.discount == GAMMA
@@ -88,7 +89,7 @@ def test_linear_dynamics_are_powers_and_quadratic_costs_their_sums(hold: int) ->
 
 
 @pytest.mark.parametrize("boundary", ["clamp", "reflect", "periodic"])
-@pytest.mark.parametrize("rewards", [False, True])
+@pytest.mark.parametrize("rewards", [slow(False), True])
 def test_steps_are_those_of_the_process_walked_by_hand(boundary: str, rewards: bool) -> None:
     """With boundaries after every step and an end within the decision, pair by pair in plain numbers."""
     hold, base = 5, dict(WALKED)

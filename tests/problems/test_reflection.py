@@ -122,6 +122,7 @@ def test_one_axis_alone() -> None:
     _assert_half_of(one(["x", "u"]), one([]), ["x", "u"])
 
 
+@pytest.mark.slow
 def test_cart_pole_of_the_gallery() -> None:
     names = ["x", "theta", "v", "omega", "u"]
     cells = {"x": 5, "theta": 8, "v": 5, "omega": 5}

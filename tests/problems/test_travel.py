@@ -15,6 +15,7 @@ import pytest
 
 import wpoflow as wpo
 from tests.gallery import on_cells
+from tests.variants import slow
 from wpoflow.core.arrays import FloatArray
 from wpoflow.exits import CommandError, Exit
 from wpoflow.problems.expressions import ExpressionError
@@ -207,7 +208,7 @@ def test_a_statement_travels_and_is_compiled_where_it_arrives() -> None:
     assert same(wpo.build(statement), wpo.build(sent(statement)))  # the original has been compiled by now
 
 
-@pytest.mark.parametrize("method", ["spawn", "fork"])
+@pytest.mark.parametrize("method", [slow("spawn"), "fork"])
 def test_other_processes_compute_the_same_bits(method: str, tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(MIXTURE)

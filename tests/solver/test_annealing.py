@@ -19,6 +19,7 @@ from tests.same_run import differences
 from tests.solver.random_mdps import grid_mdps
 from tests.solver.small_problems import small_problem
 from tests.solver.test_resume import copied, numbers
+from tests.variants import slow, slow_but
 from wpoflow.core.arrays import FloatArray
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.resume import resume
@@ -192,7 +193,7 @@ def test_orders_of_the_schemes_where_the_states_are_coupled() -> None:
     assert np.abs(controlled - exact).max() < 1e-7
 
 
-@pytest.mark.parametrize("kind", ["wasserstein", "wasserstein-fisher-rao"])
+@pytest.mark.parametrize("kind", [slow("wasserstein"), "wasserstein-fisher-rao"])
 def test_schemes_of_order_four_and_higher_agree_on_the_flows_that_transport(kind: str) -> None:
     mdp = small_problem(6, 8, temperature=0.8)
     annealing = Annealing("exponential", 0.4, mdp.temperature)
@@ -225,7 +226,7 @@ def test_a_flow_goes_on_as_if_it_had_not_been_left(kind: str, scheme: str, contr
         assert [numbers(state) for state in islice(states(arrays), 24 - k)] == left_alone[k:], f"after state {k}"
 
 
-@pytest.mark.parametrize("kind", annealed_flows())
+@pytest.mark.parametrize("kind", slow_but(annealed_flows(), "fisher-rao", "gaussian"))
 def test_a_run_that_is_extended_is_the_run_that_was_to_be_longer(kind: str, tmp_path: Path) -> None:
     how: dict[str, Any] = {"anneal": ANNEAL, "flow": kind, "series": {"every": 0.25}, "snapshots": 0}
     control: dict[str, Any] = {"step": 0.0625} if kind == "wasserstein-fisher-rao" else {"accuracy": 1e-4}

@@ -50,7 +50,7 @@ def test_as_many_as_is_said(tmp_path: Path, name: str) -> None:
     """Those of the optimum, of Q and of the scheme; none is kept that nobody asks for again."""
     how = CASES[name]
     unmoved = {"dynamics.x": "'0.9*x'"} if name == "exponential" else {}
-    mdp = wpo.load_problem("lqr", cells={"x": 64, "u": 128}, set=unmoved)
+    mdp = wpo.load_problem("lqr", cells={"x": 32, "u": 64}, set=unmoved)
     scheme, flow = scheme_class(how["scheme"]), flow_class(how.get("flow", "wasserstein"))
     controlled = "step" not in how
     said = scheme.pair_arrays[controlled] + flow.logarithmic * scheme.log_arrays[controlled]

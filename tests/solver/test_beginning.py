@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.same_run import differences
+from tests.variants import slow
 from wpoflow.grids.axis import Axis, edges_axis, uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transfer import transferred_policy
@@ -109,7 +110,7 @@ def test_a_problem_stated_in_python_keeps_the_policy_it_began_from(tmp_path: Pat
     np.testing.assert_array_equal(longer.problem_arrays["initial_policy"], first.policy)
 
 
-@pytest.mark.parametrize("after", [0, 5])
+@pytest.mark.parametrize("after", [0, slow(5)])
 def test_cut_short_and_resumed_it_is_the_same_run(tmp_path: Path, after: int) -> None:
     """Also where no state was kept yet: the policy is kept with the checkpoints, and its source is not needed."""
     mdp = problem()

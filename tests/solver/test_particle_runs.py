@@ -11,6 +11,7 @@ import pytest
 
 import wpoflow as wpo
 from tests.same_run import differences
+from tests.variants import slow
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.load import read_statement
 from wpoflow.problems.memory import PARAMETER_ARRAYS, estimate
@@ -43,7 +44,7 @@ def test_a_file_holds_what_the_run_did(tmp_path: Path) -> None:
     assert "30 particles" in str(found.attributes["remark"])
 
 
-@pytest.mark.parametrize("noise", ["independent", "shared"])
+@pytest.mark.parametrize("noise", [slow("independent"), "shared"])
 def test_extended_it_is_the_longer_run(tmp_path: Path, noise: str) -> None:
     """Bit for bit, particles included."""
     for name, until in (("long.h5", 1.0), ("short.h5", 0.6)):

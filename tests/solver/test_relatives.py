@@ -61,7 +61,7 @@ def kl(a: FloatArray, b: FloatArray, log_a: FloatArray, log_b: FloatArray) -> Fl
 
 @pytest.mark.parametrize(("kind", "problems"), CASES)
 @given(st.data(), STEPS)
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_steps_keep_mass_and_positivity(
     kind: Callable[[GridMDP], Flow], problems: st.SearchStrategy[GridMDP], data: st.DataObject, dt: float
 ) -> None:
@@ -74,7 +74,7 @@ def test_steps_keep_mass_and_positivity(
 
 @pytest.mark.parametrize(("kind", "problems"), CASES)
 @given(st.data(), STEPS)
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_the_gibbs_policy_is_stationary_for_any_step(
     kind: Callable[[GridMDP], Flow], problems: st.SearchStrategy[GridMDP], data: st.DataObject, dt: float
 ) -> None:
@@ -90,7 +90,7 @@ def test_the_gibbs_policy_is_stationary_for_any_step(
 
 @pytest.mark.parametrize(("kind", "problems"), CASES)
 @given(st.data(), STEPS)
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_every_step_lowers_kl_and_the_value_at_every_state(
     kind: Callable[[GridMDP], Flow], problems: st.SearchStrategy[GridMDP], data: st.DataObject, dt: float
 ) -> None:
@@ -106,7 +106,7 @@ def test_every_step_lowers_kl_and_the_value_at_every_state(
 
 @pytest.mark.parametrize("kind", MIXTURES)
 @given(grid_mdps(), STEPS)
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_a_step_is_the_mixture_of_its_weight(kind: type[Flow], mdp: GridMDP, dt: float) -> None:
     """Against plain NumPy: ln p' = x ln p + (1 - x) ln g - ln Z, by logarithms and by probabilities."""
     p, tau = mdp.initial_policy, mdp.temperature
@@ -178,7 +178,7 @@ def derivative(made: Flow, p: FloatArray, q: FloatArray) -> tuple[FloatArray, fl
 
 @pytest.mark.parametrize("kind", [FisherRaoFlow, *KINDS[2:]])
 @given(grid_mdps(least_temperature=1e-2))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_the_dissipation_is_what_the_flow_loses(kind: Callable[[GridMDP], Flow], mdp: GridMDP) -> None:
     """(A): -sum_k (Q + tau ln(p/m)) dp/dt in every state, dp/dt from the steps themselves."""
     made, p = kind(mdp), mdp.initial_policy
@@ -201,7 +201,7 @@ def of_optimum(mdp: GridMDP, now: Evaluation) -> tuple[FloatArray, FloatArray, f
 
 
 @given(grid_mdps(least_temperature=1e-2))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_fisher_rao_identity(mdp: GridMDP) -> None:
     """(B): with y = sum d* KL(p*|p), dy/dt = -tau y - (1 - gamma) h, dy/dt from a short step."""
     made, p, tau = FisherRaoFlow(mdp), mdp.initial_policy, mdp.temperature
@@ -218,7 +218,7 @@ def test_fisher_rao_identity(mdp: GridMDP) -> None:
 
 
 @given(grid_mdps(), STEPS)
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_mirror_descent_identity(mdp: GridMDP, eta: float) -> None:
     """(C), per step and for any step: divided by 1 + tau eta."""
     p, tau = mdp.initial_policy, mdp.temperature

@@ -44,8 +44,8 @@ def test_a_run_that_is_refused_leaves_what_it_was_to_replace(
 ) -> None:
     """Among it the checkpoints, and what is left of a run that was killed."""
     mdp, path = problem_for("multistep"), tmp_path / "run.h5"
-    evolve(mdp, until=2.0, output=tmp_path / "whole.h5")
-    evolve(mdp, until=2.0, output=path, progress=interrupting(4))
+    evolve(mdp, until=0.2, output=tmp_path / "whole.h5")
+    evolve(mdp, until=0.2, output=path, progress=interrupting(4))
     (tmp_path / "run.h5.part").write_bytes((tmp_path / "whole.h5").read_bytes()[:-100])
     before = {place: place.read_bytes() for place in tmp_path.rglob("*") if place.is_file()}
     with pytest.raises((ValueError, ArithmeticError), match=says):
@@ -69,33 +69,33 @@ def test_a_run_that_is_refused_leaves_nothing(checkpoint: float | None, tmp_path
 def test_a_run_that_breaks_before_its_first_checkpoint_leaves_none(older: str, tmp_path: Path) -> None:
     mdp, path = problem_for("multistep"), tmp_path / "run.h5"
     if older == "interrupted":
-        evolve(mdp, until=2.0, output=path, progress=interrupting(4))
+        evolve(mdp, until=0.2, output=path, progress=interrupting(4))
 
     def breaks(_: Progress) -> None:
         raise LookupError
 
     with pytest.raises(LookupError):
-        evolve(mdp, until=2.0, output=path, force=True, progress=breaks)
+        evolve(mdp, until=0.2, output=path, force=True, progress=breaks)
     assert list(tmp_path.glob("*.checkpoint*")) == []
 
 
 def test_what_a_run_replaces_goes_when_it_has_begun(tmp_path: Path) -> None:
     mdp, path = problem_for("multistep"), tmp_path / "run.h5"
-    evolve(mdp, until=2.0, output=path, progress=interrupting(4))
-    evolve(mdp, until=0.5, output=path, force=True, progress=interrupting(2))
+    evolve(mdp, until=0.2, output=path, progress=interrupting(4))
+    evolve(mdp, until=0.1, output=path, force=True, progress=interrupting(2))
     assert [place.name for place in tmp_path.glob("*.checkpoint*")] == ["run.h5.checkpoint"]
     resume(path, mdp=mdp)
-    assert open_run(path).stop_reason.startswith("flow time 0.5 reached")
+    assert open_run(path).stop_reason.startswith("flow time 0.1 reached")
     assert sorted(place.name for place in tmp_path.iterdir()) == ["run.h5"]
-    evolve(mdp, until=2.0, output=path, force=True, progress=interrupting(4))
-    evolve(mdp, until=0.5, output=path, force=True, checkpoint=math.inf)
+    evolve(mdp, until=0.2, output=path, force=True, progress=interrupting(4))
+    evolve(mdp, until=0.1, output=path, force=True, checkpoint=math.inf)
     assert sorted(place.name for place in tmp_path.iterdir()) == ["run.h5"]
 
 
 @pytest.mark.parametrize("cut", [True, False], ids=["interrupted", "ended"])
 def test_a_gap_below_rounding_changes_no_checkpoint(cut: bool, tmp_path: Path) -> None:
     mdp, path = problem_for("multistep"), tmp_path / "run.h5"
-    evolve(mdp, until=2.0, output=path, progress=interrupting(4) if cut else None)
+    evolve(mdp, until=0.2, output=path, progress=interrupting(4) if cut else None)
     before = {place: place.read_bytes() for place in tmp_path.rglob("*") if place.is_file()}
     with pytest.raises(ValueError, match="until: gap = 1e-28 lies below this problem's rounding floor"):
         resume(path, mdp=mdp, until={"gap": 1e-28})

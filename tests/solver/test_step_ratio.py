@@ -12,6 +12,7 @@ import pytest
 from tests.same_run import differences
 from tests.solver.small_problems import small_problem
 from tests.solver.test_resume import chain
+from tests.variants import slow
 from wpoflow.problems.resume import resume
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.mdp import GridMDP
@@ -75,7 +76,7 @@ def test_iterative_solvers_record_the_a_priori_bound_where_there_is_one(mdp: Gri
     assert np.all(solved["occupancy_ratio_largest"] < 0.5 * bound)
 
 
-@pytest.mark.parametrize("solver", ["dense", "krylov"])
+@pytest.mark.parametrize("solver", ["dense", slow("krylov")])
 def test_it_survives_interruptions_between_rows(mdp: GridMDP, solver: str, tmp_path: Path) -> None:
     settings: dict[str, Any] = {"until": UNTIL, "linear_solver": solver, "series": {"times": TIMES}}
     evolve(mdp, output=tmp_path / "whole.h5", **settings)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.variants import slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 PROGRAM = """
@@ -24,6 +26,7 @@ import numpy as np
 from threadpoolctl import threadpool_info
 
 import wpoflow as wpo
+from tests.variants import slow
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import interpolated_transition
@@ -136,7 +139,7 @@ print("same")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("threads", [slow(1), 2])
 def test_a_forked_process_computes_the_same(threads: int) -> None:
     """After kernels with threads, which it may not start; the case of one thread started them, too."""
     settings = {"NUMBA_NUM_THREADS": str(threads), "PYTHONPATH": str(ROOT)}

@@ -59,7 +59,7 @@ def test_help_and_check_name_them(call: Call) -> None:
 
 
 @pytest.mark.parametrize("flow", ["half-speed", slow("relaxing")])
-@pytest.mark.parametrize("control", [{"scheme": "twice", "step": 0.1}, {"accuracy": 1e-4}])
+@pytest.mark.parametrize("control", [{"scheme": "twice", "step": 0.1}, slow({"accuracy": 1e-4})])
 def test_a_run_is_resumed_and_extended_bit_for_bit(flow: str, control: dict[str, Any], tmp_path: Path) -> None:
     mdp = load_problem("lqr", cells={"x": 12, "u": 12})
     settings: dict[str, Any] = {"flow": flow, "until": {"steps": 18}, "snapshots": {"times": [0.0]}, **control}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.validation.cases import CELLS, controlled, fixed
+from tests.variants import slow_but
 from wpoflow.validation.evidence import Evidence
 
 
-@pytest.fixture(params=list(CELLS))
+@pytest.fixture(params=slow_but(CELLS, "bandit", "lqr", "navigation"))
 def problem(request: pytest.FixtureRequest) -> str:
     """Each of the small problems."""
     return str(request.param)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.variants import slow
 from wpoflow.validation.claims import CLAIMS
 from wpoflow.validation.claims.claim import CONSTANT
 from wpoflow.validation.finding import Verdict
@@ -13,7 +14,7 @@ SMALL = {"x": 12, "u": 12}
 OF_ANNEALED = ("structure", "annealed_descent", "annealed_identity", "annealed_cost")
 
 
-@pytest.mark.parametrize("kind", ["fisher-rao", "wasserstein", "wasserstein-fisher-rao"])
+@pytest.mark.parametrize("kind", [slow("fisher-rao"), slow("wasserstein"), "wasserstein-fisher-rao"])
 def test_nothing_that_takes_the_temperature_for_constant_is_said_of_an_annealed_run(kind: str) -> None:
     changes = {"flow.kind": f'"{kind}"', "flow.anneal": '{ schedule = "exponential", rate = 0.2 }', "flow.until": "8.0"}
     seen = []

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import wpoflow as wpo
+from tests.variants import slow_but
 from wpoflow.grids.cubic.map import CubicMap
 from wpoflow.grids.transitions.cubic import cubic_expectation
 from wpoflow.solver.corrected.value import CorrectedValue, corrected_value
@@ -42,7 +43,7 @@ def judged(mdp: GridMDP) -> Finding:
     return CLAIMS["corrected"].finding(Evidence("case", run, mdp))
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", slow_but(CASES, "pendulum", "torus"))
 def test_it_holds_on_circles_and_lines_with_ends(name: str) -> None:
     found = judged(wpo.load_problem(name, cells=CASES[name]))
     assert found.verdict is Verdict.HOLDS

@@ -9,6 +9,7 @@ import pytest
 
 import wpoflow as wpo
 from tests.problems.test_label_actions import MIXED, built
+from tests.variants import slow
 from wpoflow.validation.constants.coefficients import curvatures, slopes
 from wpoflow.validation.constants.generators import Generators
 from wpoflow.validation.constants.log_sobolev import minimise_log_sobolev
@@ -19,7 +20,7 @@ from wpoflow.validation.finding import Verdict
 from wpoflow.validation.independent.generator import Geometry
 
 
-@pytest.mark.parametrize("changes", [{}, MIXED], ids=["labels", "labels and a force"])
+@pytest.mark.parametrize("changes", [slow({}), MIXED], ids=["labels", "labels and a force"])
 def test_no_mass_moves_between_labels(changes: dict[str, Any]) -> None:
     """The generator of the other axes has as many zero eigenvalues as there are labels; all constants are zero."""
     mdp = built(changes)

@@ -7,12 +7,18 @@ from copy import copy
 import numpy as np
 import pytest
 
-from tests.validation.cases import altered, controlled, judged, replace_run
-from tests.variants import slow
+from tests.validation.cases import CELLS, altered, controlled, judged, replace_run
+from tests.variants import slow, slow_but
 from wpoflow.validation.evidence import Evidence
 from wpoflow.validation.finding import Verdict
 
 HOLDS, FAILS, NOT_CERTIFIED = Verdict.HOLDS, Verdict.FAILS, Verdict.NOT_CERTIFIED
+
+
+@pytest.fixture(params=slow_but(CELLS, "bandit", "lqr"))
+def problem(request: pytest.FixtureRequest) -> str:
+    """Each of the small problems."""
+    return str(request.param)
 
 
 def at_other_times(evidence: Evidence, factor: float) -> Evidence:

@@ -64,7 +64,7 @@ def test_the_law() -> None:
     assert finding().verdict is Verdict.HOLDS
 
 
-@pytest.mark.parametrize("wrong", [Steep, slow(Repeating), Loud, slow(together), slow(whole)])
+@pytest.mark.parametrize("wrong", [slow(Steep), slow(Repeating), Loud, slow(together), slow(whole)])
 def test_another_law(wrong: Any) -> None:
     assert finding(wrong).verdict is Verdict.FAILS
 

@@ -69,8 +69,7 @@ def test_a_scheme_of_another_order_is_found_out(monkeypatch: pytest.MonkeyPatch)
 
 OTHERWISE = slow_but(
     (name for name, one in followed_otherwise().items() if one.flow.anneal is None),
-    *("bandit, fisher-rao", "bandit, wasserstein-fisher-rao", "lqr, mirror", "lqr, proximal"),
-    *("lqr, particles", "lqr, one Gaussian", "lqr, policy-iteration"),
+    *("bandit, fisher-rao", "lqr, mirror", "lqr, policy-iteration"),
 )
 
 

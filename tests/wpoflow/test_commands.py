@@ -279,6 +279,7 @@ def test_python_m_is_the_command() -> None:
     assert "wpoflow" in done.stdout
 
 
+@pytest.mark.slow
 def test_doctor_finds_this_installation_well(call: Call) -> None:
     status, out, _ = call("doctor")
     assert status == 0

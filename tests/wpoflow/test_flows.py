@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.same_run import differences
+from tests.variants import slow, slow_but
 from tests.wpoflow.conftest import Call, check_refusal
 from wpoflow.problems.load import load_problem
 from wpoflow.solver.flows.flow import flow_class
@@ -41,7 +42,7 @@ def control(name: str) -> list[str]:
     return ["--step", str(FLOWS[name].step or 0.25), *own] if name in own_step_flows() else own
 
 
-@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize("name", slow_but(FLOWS, "fisher-rao", "mirror", "particles", "wasserstein"))
 def test_every_flow_runs_and_says_so(call: Call, name: str) -> None:
     status, out, err = call("check", *SMALL, "--flow", name, *control(name))
     assert (status, err) == (0, "")
@@ -77,7 +78,7 @@ def test_the_weight_reaches_the_flow_and_a_longer_run(call: Call) -> None:
     assert np.abs(other.policy - whole.policy).max() > 1e-3
 
 
-@pytest.mark.parametrize("name", ["fisher-rao", "mirror"])
+@pytest.mark.parametrize("name", [slow("fisher-rao"), "mirror"])
 def test_a_run_of_logarithms_that_is_extended_is_the_longer_run(call: Call, name: str) -> None:
     how = ["--flow", name, "--step", "0.25"]
     assert call("run", *SMALL, *how, "--until", "3.0", "-o", "whole.h5", "--quiet")[0] == 0
@@ -87,7 +88,7 @@ def test_a_run_of_logarithms_that_is_extended_is_the_longer_run(call: Call, name
     assert not [name for name in differences(Path("whole.h5"), Path("part.h5")) if name.startswith("optimum")]
 
 
-@pytest.mark.parametrize("components", [1, 2])
+@pytest.mark.parametrize("components", [slow(1), 2])
 def test_a_run_of_gaussians_that_is_extended_is_the_longer_run(call: Call, components: int) -> None:
     """Its parameters, too: those of snapshots before and after the first end."""
     own = ["--flow", "gaussian", "--set", f"flow.components={components}", "--step", "0.125"]
@@ -132,7 +133,17 @@ def test_what_a_flow_does_not_take_is_refused_in_one_line(call: Call, arguments:
     check_refusal(call, ["run", *SMALL, *arguments], 2, says)
 
 
-@pytest.mark.parametrize("name", [name for name in FLOWS if name != "wasserstein"])
+@pytest.mark.parametrize(
+    "name",
+    slow_but(
+        (name for name in FLOWS if name != "wasserstein"),
+        "fisher-rao",
+        "mirror",
+        "particles",
+        "policy-iteration",
+        "proximal",
+    ),
+)
 def test_every_flow_is_held_to_its_own_theorems_and_to_no_others(name: str) -> None:
     """Of a run file, and of the problem, where steps are tried; what is not a theorem of the flow says why."""
     given = {"flow.kind": f'"{name}"'} | (

@@ -89,7 +89,7 @@ def folder(tmp_path: Path, two_runs: Path) -> Path:
         *((name, ">/dev/full") for name in LIGHT),
         *others(*((name, ">/dev/full") for name in COMMANDS if name not in LIGHT), ("run", ">&-")),
         ("info", ">&-"),
-        ("run", "| true"),
+        slow(("run", "| true")),
         ("help", "| true"),
     ],
 )
@@ -239,6 +239,7 @@ def test_terminals_of_all_kinds(tmp_path: Path, term: str, columns: str) -> None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="there is no pseudo-terminal to be had")
+@pytest.mark.slow
 def test_a_terminal_that_is_closed_while_the_run_goes_on(tmp_path: Path) -> None:
     import pty
 

@@ -88,6 +88,7 @@ def test_cut_short_and_gone_on_with(tmp_path: Path, whole: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["run.h5"]
 
 
+@pytest.mark.slow
 def test_one_process_goes_on_with_what_several_began(tmp_path: Path, whole: Path) -> None:
     """And several extend what one has ended."""
     process = start(2, *RUN, folder=tmp_path)
@@ -101,10 +102,8 @@ def test_one_process_goes_on_with_what_several_began(tmp_path: Path, whole: Path
     assert (status, ours(errors)) == (0, [])
 
 
-@pytest.mark.parametrize(
-    "temperature",
-    [pytest.param((), id="soft"), pytest.param(("--temperature", "0"), id="hard", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("temperature", [pytest.param((), id="soft"), pytest.param(("--temperature", "0"), id="hard")])
 def test_the_optimum(tmp_path: Path, temperature: tuple[str, ...]) -> None:
     """Of three processes it is that of one, as is its file."""
     command = ("-m", "wpoflow", "optimum", "lqr", *SIZES, *temperature, "-o")
@@ -117,7 +116,7 @@ def test_the_optimum(tmp_path: Path, temperature: tuple[str, ...]) -> None:
 
 def test_an_error_of_all_is_said_once(tmp_path: Path) -> None:
     """With the status that one process would have."""
-    status, out, errors = together(3, "-m", "wpoflow", "run", "lqr", *SIZES, "--scheme", "adams", folder=tmp_path)
+    status, out, errors = together(2, "-m", "wpoflow", "run", "lqr", *SIZES, "--scheme", "adams", folder=tmp_path)
     assert (status, out) == (2, "")
     (line,) = ours(errors)
     assert "scheme 'adams'" in line

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tests.problems.environments.test_rollout import by_hand
+from tests.variants import slow
 from tests.wpoflow.conftest import Call, check_refusal
 from tests.wpoflow.runs import small_run
 from wpoflow.problems.environments.cross_entropy import CrossEntropy
@@ -21,7 +22,7 @@ from wpoflow.problems.environments.rollout import rollout
 SMALL = ["pendulum", *("--cells", "theta=21"), *("--cells", "speed=21"), *("--cells", "torque=5")]
 
 
-@pytest.mark.parametrize("kind", ["optimum", "run"])
+@pytest.mark.parametrize("kind", [slow("optimum"), "run"])
 def test_a_rollout_of_a_file(call: Call, kind: str) -> None:
     until = ["--until", "time=1", "--quiet"] if kind == "run" else ["--quiet"]
     assert call(kind, *SMALL, "--set", "problem.temperature=0.1", "-o", "p.h5", *until)[0] == 0
@@ -52,7 +53,7 @@ def test_a_rollout_of_a_file(call: Call, kind: str) -> None:
         assert best["returns"] != expected
 
 
-@pytest.mark.parametrize("kind", ["optimum", "run"])
+@pytest.mark.parametrize("kind", ["optimum", slow("run")])
 def test_a_rollout_by_plans(call: Call, kind: str) -> None:
     """Its numbers are those of Python, with the value of the policy meant, and what was planned with is said."""
     until = ["--until", "time=0.5", "--quiet"] if kind == "run" else ["--quiet"]

@@ -59,7 +59,7 @@ def test_check_run_and_info_say_how_noise_is_resolved_and_what_ends(call: Call, 
         assert "of 63 pairs can end, with probability at most" in out + err, arguments
 
 
-@pytest.mark.parametrize("boundary", ["clamp", "reflect", "periodic"])
+@pytest.mark.parametrize("boundary", [slow("clamp"), "reflect", "periodic"])
 @pytest.mark.parametrize(("noise", "limit"), [("0.013", "above 2"), ('"0.03 + 0.001*x"', "above 1/2")])
 def test_the_cells_that_would_do_do(call: Call, boundary: str, noise: str, limit: str) -> None:
     """As many as are said, and not one fewer."""

@@ -12,6 +12,7 @@ import pytest
 import wpoflow
 from tests.problems.test_problem_file import changed
 from tests.validation.cases import small_problem
+from tests.variants import slow
 from tests.wpoflow.conftest import Call, check_refusal
 from wpoflow.solver.runs.evolve import evolve
 from wpoflow.solver.storage.atomic import TRAILER_LENGTH, append_trailer
@@ -120,7 +121,7 @@ def test_what_cannot_be_judged_is_refused(call: Call, run_file: Path, arguments:
 
 @pytest.mark.parametrize(
     ("flow", "claim"),
-    [("gaussian", "gaussian_dissipation"), ("gaussian", "gaussian_contraction"), ("mirror", "mirror_identity")],
+    [slow(("gaussian", "gaussian_dissipation")), ("gaussian", "gaussian_contraction"), ("mirror", "mirror_identity")],
 )
 def test_what_is_missing_is_the_problem_and_not_the_flow(call: Call, flow: str, claim: str) -> None:
     Path("small.toml").write_text(PROBLEM, encoding="utf-8")

@@ -12,6 +12,7 @@ import pytest
 from gymnasium.wrappers import TimeLimit
 
 from tests.problems.environments.gymnasia import NoisyPoint, Point, point_states
+from tests.variants import slow_but
 from wpoflow.core.arrays import BoolArray, FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
@@ -196,7 +197,7 @@ def test_the_dynamics_a_problem_states_are_those_of_the_environment(depth: int) 
 
 
 @pytest.mark.parametrize(("boundary", "turn"), [("clamp", 0), ("reflect", 1), ("periodic", 2)])
-@pytest.mark.parametrize("hold", [1, 2])
+@pytest.mark.parametrize("hold", slow_but([1, 2], 2))
 def test_stated_steps_stay_in_the_box(boundary: str, turn: int, hold: int) -> None:
     """Clamped, folded or wrapped after every step, also within a plan: as steps written by hand."""
     asked = {"noise.x": 0.0, "dynamics.x": "'x + 1.5*u'", "state.x.boundary": f"'{boundary}'", "problem.hold": hold}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.validation.cases import small_problem
+from tests.variants import slow
 from wpoflow.problems.load import load_problem
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.studies.refinement.result import RefinementStudy
@@ -24,7 +25,7 @@ def steps_refined(make: GridMDP, quantities: list[str], time: float) -> Refineme
     return refine(same, [], 4, quantities, times=[time], directions=["time"], scheme="extrapolated")
 
 
-@pytest.mark.parametrize("discount", [0.9, 0.999])
+@pytest.mark.parametrize("discount", [slow(0.9), 0.999])
 def test_a_run_that_has_arrived_is_down_to_rounding(discount: float) -> None:
     """At t = 40 the regulator's gap is at its floor; whatever the step, the numbers differ by rounding alone."""
     mdp = load_problem("lqr", cells={"x": 33, "u": 32}, set={"problem.discount": discount})

@@ -36,17 +36,11 @@ def differences(one: Study, other: Study, but: tuple[str, ...] = ("run_id",)) ->
     return found + [name for name in one.attributes.keys() - asked if one.attributes[name] != other.attributes[name]]
 
 
-def deadly_once(run: Run) -> dict[str, float]:
-    """What is measured of a run takes its process with it, of each point the first time."""
-    mark = Path(os.environ["DEADLY"]) / f"{run.attributes['temperature']}"
-    if not mark.exists():
+def deadly(run: Run) -> dict[str, float]:
+    """What is measured of a run takes its process with it, of each point the first time, of a cold one always."""
+    temperature = float(run.attributes["temperature"])
+    mark = Path(os.environ["DEADLY"]) / f"{temperature}"
+    if temperature < 0.15 or not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return {"measured": float(np.max(run.series["gap"]))}
-
-
-def deadly_when_cold(run: Run) -> dict[str, float]:
-    """It does so again and again of the coldest point."""
-    if float(run.attributes["temperature"]) < 0.15:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return {}

@@ -14,7 +14,7 @@ from scipy.optimize import minimize, minimize_scalar
 
 from tests.validation.constants.chains import axis_of, chain, chains, unit_chain
 from tests.validation.constants.search_bounds import search
-from tests.variants import slow_but
+from tests.variants import slow, slow_but
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.validation.constants.bound_dynamic_programming import bound_dynamic_programming, certifies
 from wpoflow.validation.constants.dynamic_programming_kernels import (
@@ -182,7 +182,7 @@ def test_no_search_finds_a_measure_whose_alpha_is_exceeded() -> None:
     assert 0.99 < found.largest <= 1.0 + SLACK
 
 
-@pytest.mark.parametrize(("kind", "least"), [("path", 0.98), ("circle", 0.9), ("box", 0.9)])
+@pytest.mark.parametrize(("kind", "least"), [("path", 0.98), ("circle", 0.9), slow(("box", 0.9))])
 def test_no_search_finds_a_measure_whose_alpha_a_quick_bound_exceeds(kind: str, least: float) -> None:
     found = search(evaluations=640, seed=0, kind=kind)
     assert least < found.largest <= 1.0 + SLACK

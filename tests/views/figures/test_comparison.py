@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
+from tests.variants import slow_but
 from tests.views.figures.runs import ENDINGS, made_up, small_run
 from tests.views.figures.texts import drawn_texts, misplaced
 from wpoflow.solver.records.run import Run
@@ -40,7 +41,7 @@ def decades(panel: Axes) -> float:
     return float(np.log10(high / low))
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 5, 9])
+@pytest.mark.parametrize("count", slow_but([1, 2, 3, 5, 9], 2, 9))
 @pytest.mark.parametrize("title", ["Made up", "A title that is much too long for two lines " * 4])
 def test_legend_and_panels_share_no_place(count: int, title: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """All labels are there, on the sheet, over nothing else; those of five flows take less than an eighth of it."""

@@ -12,6 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import wpoflow
+from tests.variants import slow
 from tests.views.figures.runs import ENDINGS
 from wpoflow.solver.records.run import Run
 from wpoflow.views.figures import FIGURES, FigureError
@@ -110,8 +111,16 @@ def test_kinds_of_one_run_refuse_by_name(runs: list[Run]) -> None:
         wpoflow.plot([runs[0]] * 25)
 
 
-@pytest.mark.parametrize("kind", ["decay", "steps"])
-@pytest.mark.parametrize("name", ENDINGS)
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        (slow if kind == "steps" and name not in ("not finite at the end", "no optimum", "nothing at all") else tuple)(
+            (name, kind)
+        )
+        for name in ENDINGS
+        for kind in ("decay", "steps")
+    ],
+)
 def test_runs_that_ended_in_any_way_are_drawn_or_refused(runs: list[Run], kind: str, name: str) -> None:
     run = ENDINGS[name]
     if reason := FIGURES[kind].why_not(run):
