@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -82,7 +81,7 @@ def test_the_order_of_labels_means_nothing(changes: dict[str, Any], flow: dict[s
     whole = evolve(first, until=3.0, snapshots=4, **flow)
     assert whole.optimum is not None
     cells = (len(whole.policy), 3, -1)
-    for order in permutations(range(3)):
+    for order in ((2, 1, 0), (1, 2, 0)):  # one that is its own inverse, and one that is not
         run = evolve(in_order(order, changes), until=3.0, snapshots=4, **flow)
         assert run.optimum is not None
         for name in ("value_rho", "gap", "entropy", "dissipation", "end_mass", "score_max", "q_slope_max"):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import wpoflow as wpo
+from tests.variants import slow_but
 from wpoflow.solver.flows.flow import flow_class
 from wpoflow.solver.schemes.choice import scheme_class
 
@@ -45,7 +46,7 @@ def alive(mdp: wpo.GridMDP, folder: Path, **how: Any) -> float:
     return 2 + max(found)  # cost and first policy are the problem's
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", slow_but(CASES, *(name for name in CASES if "fixed" not in name), "euler, fixed"))
 def test_as_many_as_is_said(tmp_path: Path, name: str) -> None:
     """Those of the optimum, of Q and of the scheme; none is kept that nobody asks for again."""
     how = CASES[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -62,13 +63,21 @@ GIVEN: dict[str, tuple[Callable[[GridMDP], dict[str, Any]], str]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run that was interrupted, its checkpoints, and what is left of one that was killed."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    evolve(small_problem(), until=0.2, output=folder / "run.h5", progress=interrupting(4))
+    (folder / "run.h5.part").write_bytes((folder / "run.h5").read_bytes()[:-100])
+    return folder
+
+
 @pytest.mark.parametrize(("given", "says"), GIVEN.values(), ids=GIVEN)
 def test_what_is_of_another_problem_is_refused_and_nothing_old_is_touched(
-    given: Callable[[GridMDP], dict[str, Any]], says: str, tmp_path: Path
+    given: Callable[[GridMDP], dict[str, Any]], says: str, interrupted: Path, tmp_path: Path
 ) -> None:
     mdp, path = small_problem(), tmp_path / "run.h5"
-    evolve(mdp, until=0.2, output=path, progress=interrupting(4))
-    (tmp_path / "run.h5.part").write_bytes(path.read_bytes()[:-100])
+    shutil.copytree(interrupted, tmp_path, dirs_exist_ok=True)
     before = {place: place.read_bytes() for place in tmp_path.rglob("*") if place.is_file()}
     arguments = given(mdp)
     with pytest.raises(ValueError, match=says):
@@ -77,7 +86,8 @@ def test_what_is_of_another_problem_is_refused_and_nothing_old_is_touched(
         with pytest.raises(ValueError, match=says):
             save_optimum(mdp, arguments["optimum"], path, force=True)
     assert {place: place.read_bytes() for place in tmp_path.rglob("*") if place.is_file()} == before
-    assert resume(path, mdp=mdp).status == "complete"
+    if says == "flow: None is neither":  # of the same bytes as in the other cases
+        assert resume(path, mdp=mdp).status == "complete"
 
 
 def test_what_is_of_the_problem_is_taken() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +30,16 @@ def one_name_twice(mdp: GridMDP) -> GridMDP:
     return replace(mdp, states=Grid((replace(axis, name="a"),)))
 
 
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run, the same interrupted with its checkpoints, and what is left of one that was killed."""
+    mdp, folder = problem_for("multistep"), tmp_path_factory.mktemp("interrupted")
+    evolve(mdp, until=0.2, output=folder / "whole.h5")
+    evolve(mdp, until=0.2, output=folder / "run.h5", progress=interrupting(4))
+    (folder / "run.h5.part").write_bytes((folder / "whole.h5").read_bytes()[:-100])
+    return folder
+
+
 @pytest.mark.parametrize("checkpoint", [None, math.inf])
 @pytest.mark.parametrize(
     ("until", "change", "says"),
@@ -40,13 +51,11 @@ def one_name_twice(mdp: GridMDP) -> GridMDP:
     ids=["gap below rounding", "no optimum", "names"],
 )
 def test_a_run_that_is_refused_leaves_what_it_was_to_replace(
-    until: dict[str, float], change: Any, says: str, checkpoint: float | None, tmp_path: Path
+    until: dict[str, float], change: Any, says: str, checkpoint: float | None, interrupted: Path, tmp_path: Path
 ) -> None:
     """Among it the checkpoints, and what is left of a run that was killed."""
     mdp, path = problem_for("multistep"), tmp_path / "run.h5"
-    evolve(mdp, until=0.2, output=tmp_path / "whole.h5")
-    evolve(mdp, until=0.2, output=path, progress=interrupting(4))
-    (tmp_path / "run.h5.part").write_bytes((tmp_path / "whole.h5").read_bytes()[:-100])
+    shutil.copytree(interrupted, tmp_path, dirs_exist_ok=True)
     before = {place: place.read_bytes() for place in tmp_path.rglob("*") if place.is_file()}
     with pytest.raises((ValueError, ArithmeticError), match=says):
         evolve(change(mdp), until=until, output=path, force=True, checkpoint=checkpoint)

@@ -212,7 +212,7 @@ def chain(mdp: GridMDP, path: Path, every: int, **settings: Any) -> list[Run]:
 @pytest.mark.parametrize("name", slow_but(gallery_names(), "grid_world", "lqr"))
 def test_chains_of_links_leave_the_same_file(name: str, tmp_path: Path) -> None:
     mdp = load_problem(name, cells=CELLS[name])
-    settings: dict[str, Any] = {"until": {"steps": 40, "time": 50.0}, "snapshots": {"times": [0.0, 1e-3, 0.5]}}
+    settings: dict[str, Any] = {"until": {"steps": 24, "time": 50.0}, "snapshots": {"times": [0.0, 1e-3, 0.5]}}
     settings["flow"] = read_problem(name).flow.kind
     evolve(mdp, output=tmp_path / "whole.h5", **settings)
     links = chain(mdp, tmp_path / "chain.h5", 5, **settings)

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,14 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return mdp, path
 
 
-@pytest.mark.parametrize("engine", ["h5netcdf", "netcdf4"])
+@pytest.mark.parametrize(
+    ("case", "engine"),
+    slow_but(
+        product(PROBLEMS, ("h5netcdf", "netcdf4")),
+        *(("two axes each", "netcdf4"), ("labels", "netcdf4"), ("labels", "h5netcdf")),
+    ),
+    indirect=["case"],
+)
 def test_what_xarray_reads_is_what_the_run_gives(case: tuple[GridMDP, Path], engine: str) -> None:
     mdp, path = case
     ours = open_run(path).to_xarray()
