@@ -13,6 +13,7 @@ import pytest
 
 from tests.ranks import needs_mpi, start, together
 from tests.same_run import differences
+from tests.wpoflow.conftest import Call
 from wpoflow.problems.gallery import gallery_text
 
 pytestmark = needs_mpi
@@ -153,23 +154,12 @@ def test_a_command_for_one_process(tmp_path: Path) -> None:
     assert "refine is for one process, and 3 were started together" in line
 
 
-def test_from_another_run(tmp_path: Path, whole: Path) -> None:
+def test_from_another_run(tmp_path: Path, call: Call) -> None:
     """The policy that a run of several processes begins from, carried over to other grids, is that of one."""
-    command = (
-        "-m",
-        "wpoflow",
-        "run",
-        "lqr",
-        *SIZES[:-1],
-        "u=10",
-        "--until",
-        "steps=5",
-        "--quiet",
-        "--from",
-        whole,
-        "-o",
-    )
-    subprocess.run([sys.executable, *command, "one.h5"], cwd=tmp_path, check=True)
-    status, _, errors = together(2, *command, "all.h5", folder=tmp_path)
+    steps = ("--until", "steps=5", "--quiet")
+    assert call("run", "lqr", *SIZES, *steps, "-o", "first.h5")[0] == 0
+    command = ("run", "lqr", *SIZES[:-1], "u=10", *steps, "--from", "first.h5", "-o")
+    assert call(*command, "one.h5")[0] == 0
+    status, _, errors = together(2, "-m", "wpoflow", *command, "all.h5", folder=tmp_path)
     assert (status, ours(errors)) == (0, [])
     assert differences(tmp_path / "one.h5", tmp_path / "all.h5") == []

@@ -268,7 +268,7 @@ def test_keys_that_go_together_lie_along_one_dimension(tmp_path: Path) -> None:
     group = {"cells.x": [6, 8], "cells.u": [7, 5]}
     found = wpo.sweep("lqr", together=[group], folder=tmp_path, until={"steps": 2}, measures=["constants"])
     assert found.dims == ("cells.x",)
-    with xarray.open_dataset(tmp_path / "study.nc", engine="h5netcdf") as dataset:
+    with xarray.open_dataset(tmp_path / "study.nc", engine="netcdf4") as dataset:
         assert dataset.identical(found.to_xarray())
         assert dataset["cells.u"].dims == ("cells.x",)
         assert set(dataset.coords) == {"cells.x", "cells.u", "time"}
@@ -284,9 +284,8 @@ def test_several_problems_flows_and_lists_are_words_on_their_axes(tmp_path: Path
     assert found.dims == ("problem", "flow", "record.series")
     assert found["record.series"].tolist() == ["{ every = 0.5 }", "{ times = [0.25, 1.0] }"]
     np.testing.assert_array_equal(found["time"], [0.0, 0.25, 0.5, 1.0])
-    for engine in ("h5netcdf", "netcdf4"):
-        with xarray.open_dataset(tmp_path / "study.nc", engine=engine) as dataset:
-            assert dataset.identical(found.to_xarray())
+    with xarray.open_dataset(tmp_path / "study.nc", engine="netcdf4") as dataset:
+        assert dataset.identical(found.to_xarray())
 
 
 @pytest.mark.slow
