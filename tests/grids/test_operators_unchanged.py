@@ -67,7 +67,7 @@ def in_place(matrix: sp.csr_array) -> None:
     matrix.indptr[:] = 0
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(
     st.lists(st.tuples(st.sampled_from(RULES), st.floats(0.0, 1.0)), min_size=1, max_size=2),
     st.integers(3, 40),

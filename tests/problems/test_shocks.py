@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.problems.test_problem_file import changed
+from tests.variants import slow_but
 from wpoflow.core.arrays import FloatArray
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.load import build_problem, read_statement
@@ -62,7 +63,7 @@ def at_shock(changes: dict[str, Any], value: float) -> GridMDP:
     return build_problem(parse_problem(changed({"shock": None, "constants.z": value, **changes}, BASE)))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", slow_but(KINDS, *(kind for kind in KINDS if kind != "two axes")))
 def test_the_law_is_a_product_of_the_other_axes_and_a_row_of_the_table(kind: str) -> None:
     mdp = built(KINDS[kind])
     held = [at_shock(KINDS[kind], z) for z in POINTS]

@@ -219,7 +219,7 @@ def test_on_a_regulator_the_gaussian_flow_is_the_exact_one() -> None:
     """Means and variances of the exact flow, at second order of the cells, away from the box's ends."""
     case, errors = one_state(), []
     point = case.exact.flow(case.start, [1.0])[-1]
-    for states, actions in ((16, 24), (32, 48), (64, 96)):
+    for states, actions in ((12, 18), (24, 36), (48, 72)):
         mdp = case.grid(states, actions)
         run = wpo.evolve(mdp, flow="gaussian", until=1.0, accuracy=1e-6)
         mean = snapshots(run).parameter("policy_mean", -1)[:, 0]
@@ -255,7 +255,7 @@ def test_a_double_well_has_two_limits() -> None:
 
 
 def test_steps_as_published_have_the_same_fixed_point_and_collapse_without_entropy() -> None:
-    mdp = double_well(192, -1.3)
+    mdp = double_well(96, -1.3)
     flow = wpo.evolve(mdp, flow="gaussian", until=20.0, accuracy=1e-5)
     published = wpo.evolve(mdp, flow=GaussianFlow(mdp, trust_region=0.01), step=0.05, until=20.0)
     assert limits(published) == pytest.approx(limits(flow), abs=1e-8)

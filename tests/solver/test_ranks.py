@@ -33,8 +33,8 @@ def _expected(names: tuple[str, ...]) -> dict[str, str]:
 
 
 QUICK = {
-    2: ("lopsided", "noise"),
-    3: ("outcomes", "scheme multistep", "partly noisy", "varying noise that ends", "annealed fisher-rao"),
+    2: ("noise",),
+    3: ("lopsided", "outcomes", "scheme multistep", "partly noisy", "varying noise that ends", "annealed fisher-rao"),
 }
 
 

@@ -231,7 +231,8 @@ def test_check_and_the_run_file_name_the_scheme_that_is_chosen(call: Call) -> No
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent the POSIX way")
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupting_a_run_and_going_on(call: Call, tmp_path: Path, number: signal.Signals) -> None:
     path = tmp_path / "run.h5"
     command = [sys.executable, "-m", "wpoflow", "run", *SMALL, "--until", "time=1e6", "--step", "1e-3", "-o", str(path)]

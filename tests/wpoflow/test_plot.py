@@ -34,8 +34,9 @@ def test_figures_of_a_run(call: Call) -> None:
     assert status == 2
     assert "a.png exists" in err
     assert Path("a.png").read_bytes() == before
-    assert call("plot", "run.h5", "-o", "a.png", "--force") == (0, "written to a.png\n", "")
-    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+    kymograph = ("--kind", "kymograph", "--state", "x=0.9")
+    assert call("plot", "run.h5", "-o", "a.png", *kymograph, "--force") == (0, "written to a.png\n", "")
+    assert Path("a.png").read_bytes() == Path("c.png").read_bytes()
     assert not list(Path().glob("*.part"))
 
 

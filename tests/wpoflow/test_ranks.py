@@ -115,9 +115,10 @@ def test_the_optimum(tmp_path: Path, temperature: tuple[str, ...]) -> None:
     assert differences(tmp_path / "one.h5", tmp_path / "all.h5") == []
 
 
+@pytest.mark.slow
 def test_an_error_of_all_is_said_once(tmp_path: Path) -> None:
     """With the status that one process would have."""
-    status, out, errors = together(2, "-m", "wpoflow", "run", "lqr", *SIZES, "--scheme", "adams", folder=tmp_path)
+    status, out, errors = together(3, "-m", "wpoflow", "run", "lqr", *SIZES, "--scheme", "adams", folder=tmp_path)
     assert (status, out) == (2, "")
     (line,) = ours(errors)
     assert "scheme 'adams'" in line

@@ -13,6 +13,7 @@ from scipy.special import ndtr
 import wpoflow
 from tests.oracles import load
 from tests.problems.test_problem_file import changed
+from tests.variants import slow
 from tests.wpoflow.conftest import Call, check_refusal
 from tests.wpoflow.test_quick_answers import modules_after
 from wpoflow.problems.problem_file import parse_problem, read_problem
@@ -122,7 +123,7 @@ def test_states_and_actions_of_a_regulator(call: Call) -> None:
         (["lqr", "--set", "flow.until={ steps = 5 }"], 2, "flow.until has neither time nor gap"),
         (["edges.toml", "--time", "1"], 2, "axis u is given by edges"),
         (["lqr", "--report", "edges.toml"], 2, "--report edges.toml: exists and is no folder"),
-        (["navigation", "--cells", "x=4000", "--cells", "y=4000", "--quiet"], 4, "of memory"),
+        slow((["navigation", "--cells", "x=4000", "--cells", "y=4000", "--quiet"], 4, "of memory")),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -86,7 +86,7 @@ def descending(mdp: GridMDP, generator: np.random.Generator, steps: int = 6) -> 
 
 
 @given(SEEDS)
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_what_an_instant_knows_holds_for_all_later_policies(seed: int) -> None:
     """The drift: of p/g, of Q, of the constants; and of the values."""
     generator = np.random.default_rng(seed)
@@ -213,7 +213,7 @@ def test_what_is_allowed_is_the_solution_down_to_the_level() -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_later_occupancies_stay_below_their_bound(seed: int) -> None:
     """d f <= v f + w max f; without w, or with P* for (1 + eta) P*, it would be wrong."""
     generator = np.random.default_rng(seed)
@@ -232,7 +232,7 @@ def test_later_occupancies_stay_below_their_bound(seed: int) -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_the_speed_of_the_gap_is_what_the_certificate_says(seed: int) -> None:
     """-d gap/dt >= rate (gap - level), at once, whatever set of states it has set apart."""
     generator = np.random.default_rng(seed)
