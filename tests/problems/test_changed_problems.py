@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import wpoflow as wpo
+from tests.variants import slow_but
 
 CELLS = {"x": 6, "u": 5}
 
@@ -43,7 +44,7 @@ CHANGES: dict[str, Callable[[wpo.GridMDP], wpo.GridMDP]] = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change", slow_but(CHANGES, "cost in place", "discount", "policy in place", "rho"))
 def test_its_run_is_kept_and_resumed_as_it_is(change: str, tmp_path: Path) -> None:
     """Not from the text of the file, which states other numbers."""
     mdp = CHANGES[change](problem())

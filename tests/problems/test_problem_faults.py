@@ -183,7 +183,7 @@ def test_text_that_is_not_toml(text: str) -> None:
         [*MINIMAL, "noise", "outcome", "definitions", "constants", "initial", "record", "state.x", "flow.until"]
     ),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_no_content_raises_anything_else(value: Any, key: str) -> None:
     def writable(entry: Any) -> Any:
         if isinstance(entry, dict):

@@ -114,8 +114,8 @@ def test_a_problem_stated_in_python_keeps_the_policy_it_began_from(tmp_path: Pat
 def test_cut_short_and_resumed_it_is_the_same_run(tmp_path: Path, after: int) -> None:
     """Also where no state was kept yet: the policy is kept with the checkpoints, and its source is not needed."""
     mdp = problem()
-    evolve(mdp, until={"time": 0.5}, output=tmp_path / "first.h5")
-    asked: dict[str, Any] = {"until": {"time": 0.3}, "initial": tmp_path / "first.h5"}
+    evolve(mdp, until={"time": 0.1}, output=tmp_path / "first.h5")
+    asked: dict[str, Any] = {"until": {"time": 0.05}, "initial": tmp_path / "first.h5"}
     alone = evolve(problem(), output=tmp_path / "alone.h5", **asked)
     cut = tmp_path / "cut.h5"
     kept = tmp_path / "kept"

@@ -70,13 +70,13 @@ def test_the_residual_is_the_one_stated_and_the_policy_that_of_its_q() -> None:
 def test_noise_and_mixtures_are_corrected_too() -> None:
     """The mean of sin over Gaussian noise is known; of noise below the spacing the kernel cannot keep the variance."""
     for how in ("constant", "varying"):
-        errors: dict[int, list[float]] = {24: [], 48: []}
+        errors: dict[int, list[float]] = {16: [], 32: []}
         for n in errors:
             mdp, value, _ = manufactured(n, 2, noise=how)
             found = corrected_value(mdp)
             errors[n] = [float(np.abs(v - value).max()) for v in (found.value, found.markov)]
-        assert np.log2(errors[24][0] / errors[48][0]) > 3.0, (how, errors)
-        assert errors[48][0] < 0.1 * errors[48][1], (how, errors)
+        assert np.log2(errors[16][0] / errors[32][0]) > 3.0, (how, errors)
+        assert errors[32][0] < 0.1 * errors[32][1], (how, errors)
 
 
 @pytest.fixture(scope="module")

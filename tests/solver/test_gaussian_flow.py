@@ -257,7 +257,7 @@ def test_a_double_well_has_two_limits() -> None:
 def test_steps_as_published_have_the_same_fixed_point_and_collapse_without_entropy() -> None:
     mdp = double_well(96, -1.3)
     flow = wpo.evolve(mdp, flow="gaussian", until=20.0, accuracy=1e-5)
-    published = wpo.evolve(mdp, flow=GaussianFlow(mdp, trust_region=0.01), step=0.05, until=20.0)
+    published = wpo.evolve(mdp, flow=GaussianFlow(mdp, trust_region=0.01), step=0.2, until=20.0)
     assert limits(published) == pytest.approx(limits(flow), abs=1e-8)
     assert np.isnan(published.series["dissipation"]).all()
     bare = wpo.evolve(mdp, flow=GaussianFlow(mdp, trust_region=0.01, entropy=False), step=0.05, until=6.0)

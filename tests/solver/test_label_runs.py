@@ -103,11 +103,11 @@ def test_other_labels_are_an_altered_file(path: Path, tmp_path: Path) -> None:
 
 def test_a_run_goes_on_as_if_it_had_not_been_left(tmp_path: Path) -> None:
     for flow in ({"flow": "fisher-rao"}, {"flow": "mirror", "step": 0.25}):
-        wpo.evolve(problem(), until=2.0, output=tmp_path / "whole.h5", force=True, **flow)
-        wpo.evolve(problem(), until=1.0, output=tmp_path / "part.h5", force=True, **flow)
+        wpo.evolve(problem(), until=0.5, output=tmp_path / "whole.h5", force=True, **flow)
+        wpo.evolve(problem(), until=0.25, output=tmp_path / "part.h5", force=True, **flow)
         with pytest.raises(RunFileError, match="another problem"):
-            resume(tmp_path / "part.h5", until=2.0, mdp=problem(("up", "down", "wait")))
-        resume(tmp_path / "part.h5", until=2.0, mdp=problem())
+            resume(tmp_path / "part.h5", until=0.5, mdp=problem(("up", "down", "wait")))
+        resume(tmp_path / "part.h5", until=0.5, mdp=problem())
         whole, part = (wpo.open_run(tmp_path / f"{name}.h5") for name in ("whole", "part"))
         np.testing.assert_array_equal(whole.policy, part.policy)
         assert not [

@@ -10,6 +10,7 @@ import pytest
 
 from tests.solver.small_problems import small_problem
 from tests.validation.constants.chains import dense
+from tests.variants import slow
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
@@ -38,7 +39,7 @@ def total_variation(a: FloatArray, b: FloatArray) -> float:
 
 
 @pytest.mark.parametrize("temperature", [0.3, 0.03])
-@pytest.mark.parametrize("time", [0.05, 0.5, 4.0])
+@pytest.mark.parametrize("time", [0.05, slow(0.5), 4.0])
 def test_errors_are_proportional_to_the_accuracy(temperature: float, time: float) -> None:
     """Over six decades, against the extrapolated scheme: of policies, of values and of ln gap."""
     mdp = small_problem(temperature=temperature)

@@ -227,7 +227,7 @@ def test_every_scheme_in_links(scheme: str, control: dict[str, Any], tmp_path: P
     mdp = problem_for(scheme)
     settings: dict[str, Any] = {"until": {"gap": 1e-9, "steps": 20}, "scheme": scheme, **control}
     if scheme == "exponential":
-        settings["until"] = {"time": 3.0}
+        settings["until"] = {"time": 1.0}
     evolve(mdp, output=tmp_path / "whole.h5", **settings)
     links = chain(mdp, tmp_path / "chain.h5", 3, **settings)
     assert len(links) == LINKS + 1

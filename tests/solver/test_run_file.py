@@ -285,20 +285,20 @@ def test_chunks_are_small_and_keep_last_axes_whole(shape: tuple[int, ...]) -> No
 def test_an_opened_run_reads_no_other_that_took_its_place(tmp_path: Path) -> None:
     """Its policy would be that of another problem, beside its own series."""
     mdp, path = small_problem(), tmp_path / "run.h5"
-    evolve(mdp, until=0.5, output=path)
+    evolve(mdp, until=0.1, output=path)
     whole = path.read_bytes()
 
     def opened() -> list[Run]:
         return [open_run(path), pickle.loads(pickle.dumps(open_run(path)))]
 
     def by_another() -> None:
-        evolve(small_problem(temperature=2.0), until=0.5, output=path, force=True)
+        evolve(small_problem(temperature=2.0), until=0.1, output=path, force=True)
 
     def by_itself() -> None:
-        evolve(mdp, until=0.5, output=path, force=True)
+        evolve(mdp, until=0.1, output=path, force=True)
 
     def by_what_became_of_it() -> None:
-        resume(path, mdp=mdp, until=0.7)
+        resume(path, mdp=mdp, until=0.15)
 
     for replaced in (by_another, by_itself, by_what_became_of_it):
         path.write_bytes(whole)

@@ -178,7 +178,9 @@ def test_fill_is_not_underestimated(shape: tuple[int, ...]) -> None:
 def test_complete_factors_that_memory_cannot_hold_are_refused(swing: GridMDP, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse_complete_factors(monkeypatch)
     monkeypatch.setattr(direct, "machine_bytes", lambda: 10**9)
-    with pytest.raises(BellmanError, match=rf"{swing.states.size} states: complete factors .* entries and take .* GB.*krylov"):
+    with pytest.raises(
+        BellmanError, match=rf"{swing.states.size} states: complete factors .* entries and take .* GB.*krylov"
+    ):
         evaluate(swing, swing.initial_policy, linear_solver="sparse")
 
 

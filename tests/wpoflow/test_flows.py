@@ -206,11 +206,11 @@ def test_an_annealed_run_says_so_is_gone_on_with_and_validated(call: Call) -> No
     status, out, err = call("check", *SMALL, *ANNEALED)
     assert (status, err) == (0, "")
     assert "falls, harmonic at the rate 0.5" in out
-    status, out, err = call("run", *SMALL, *ANNEALED, "--until", "4.0", "-o", "whole.h5")
+    status, out, err = call("run", *SMALL, *ANNEALED, "--until", "2.0", "-o", "whole.h5")
     assert (status, err) == (0, "")
     assert "cost gap" in out
-    assert call("run", *SMALL, *ANNEALED, "--until", "1.0", "-o", "part.h5", "--quiet")[0] == 0
-    assert call("resume", "part.h5", "--until", "4.0", "--quiet")[0] == 0
+    assert call("run", *SMALL, *ANNEALED, "--until", "0.5", "-o", "part.h5", "--quiet")[0] == 0
+    assert call("resume", "part.h5", "--until", "2.0", "--quiet")[0] == 0
     whole, part = open_run("whole.h5"), open_run("part.h5")
     np.testing.assert_array_equal(whole.policy, part.policy)
     assert json.loads(str(part.attributes["flow_parameters"])) == {"anneal": {"schedule": "harmonic", "rate": 0.5}}

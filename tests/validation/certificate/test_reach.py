@@ -68,7 +68,7 @@ def test_a_state_that_is_left_at_once_weighs_one_visit() -> None:
 
 def test_a_corner_that_is_hardly_visited_costs_little() -> None:
     """On the regulator the largest Q - Q* is in a corner, and what is certified at a gap of 1e-3 is half the rate."""
-    mdp = load_problem("lqr", cells={"x": 32, "u": 32})
+    mdp = load_problem("lqr", cells={"x": 24, "u": 24})
     times = [0.5 * 1.05**k for k in range(50)]
     run = evolve(mdp, until={"gap": 1e-4}, accuracy=1e-4, snapshots=times, series={"times": times})
     known = Evidence("lqr", run, mdp)
