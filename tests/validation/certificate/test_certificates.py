@@ -232,7 +232,7 @@ def test_later_occupancies_stay_below_their_bound(seed: int) -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=25)
+@settings(max_examples=60)
 def test_the_speed_of_the_gap_is_what_the_certificate_says(seed: int) -> None:
     """-d gap/dt >= rate (gap - level), at once, whatever set of states it has set apart."""
     generator = np.random.default_rng(seed)
