@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-CELLS = {1: 150, 2: 33, 3: 13, 4: 7}  # of an axis, by the number of axes
+CELLS = {1: 150, 2: 33, 3: 13, 4: 7, 5: 5}  # of an axis, by the number of axes
 LONGEST = 2.0  # flow time
 COUNTERS = ("steps", "rejected_steps", "fallback_steps")
 SCHEMES: dict[str, tuple[dict[str, Any], ...]] = {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.compare_checkouts import difference
+from benchmarks.compare_checkouts import difference, gallery, small_grid
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -16,6 +16,15 @@ ROOT = Path(__file__).resolve().parents[2]
 def case(**changed: object) -> dict[str, Any]:
     kept = {"seconds": 1.0, "series gap": [1.0, np.nan], "stop reason": "time"}
     return {what.replace("_", " "): np.array(value) for what, value in (kept | changed).items()}
+
+
+def test_every_problem_of_the_gallery_has_a_small_grid() -> None:
+    problems = gallery(ROOT)
+    assert {"acrobot", "lqr"} <= set(problems)
+    for name, path in problems.items():
+        cells, end = small_grid(path)
+        assert 0 < np.prod([*cells.values(), 1]) <= 5**5, (name, cells)
+        assert end > 0.0
 
 
 def test_what_differs_is_named() -> None:
