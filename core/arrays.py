@@ -18,6 +18,17 @@ underflow_to_zero = np.errstate(under="ignore")
 """Decorates functions: what is below the least number becomes zero there, also where `numpy.seterr` has it raise."""
 
 
+def read_only(array: FloatArray) -> FloatArray:
+    """A view of an array that cannot be written to.
+
+    Kernels are compiled once for arrays that can and once for those that cannot be written to: whatever comes at times
+    from an axis, whose arrays cannot, is passed by this view.
+    """
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 def real_array(values: Any, what: str) -> FloatArray:
     """Numbers that a caller gave, as an array of float64; a copy only where the type is another.
 

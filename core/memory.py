@@ -103,3 +103,14 @@ def _number(path: str) -> int | None:
     except OSError:
         return None
     return int(text) if text.isdecimal() else None
+
+
+def check_bytes_fit(what: str, size: int, beside: int, few: int) -> None:
+    """Raise MemoryError if so many bytes are more than there are, those that unpacking takes beside them included.
+
+    A few always fit, but into what a limit on address space leaves: there HDF5 would not say what it lacks.
+    """
+    limited = size + beside if limited_bytes() is not None else 0
+    needed = max(limited, size if size > few else 0)
+    if needed and needed > (available := available_bytes()):
+        raise MemoryError(f"{what} takes {1e-9 * needed:.3g} GB, {1e-9 * available:.3g} GB are available")

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray, IndexArray, IntArray, real_array
+from wpoflow.core.arrays import FloatArray, IndexArray, IntArray, read_only, real_array
 from wpoflow.core.text import did_you_mean
 from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.grids.grid import Grid
@@ -142,7 +142,7 @@ def fill_stencil(
         elif nodes[j].size > 1:
             base, fraction = stencil.base[start:stop], stencil.fraction[start:stop]
             rule = RULES[axis.boundary]
-            locate(f[j], nodes[j], axis.lower, axis.upper, rule, stride, active, base, fraction)
+            locate(read_only(f[j]), read_only(nodes[j]), axis.lower, axis.upper, rule, stride, active, base, fraction)
             active += 1
 
 

@@ -25,7 +25,7 @@ import numpy as np
 import platformdirs
 
 import wpoflow.core.compile
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, read_only
 from wpoflow.problems.expressions import Expression
 from wpoflow.problems.scope import Scope
 from wpoflow.solver.storage.atomic import writing
@@ -71,7 +71,7 @@ class ArrayFunction:
             out[...] = self.constant
             return out
         used = [np.asarray(arrays[position], dtype=np.float64) for position in self.positions]
-        flat = [np.ascontiguousarray(np.broadcast_to(array, shape)).reshape(-1) for array in used]
+        flat = [read_only(np.ascontiguousarray(np.broadcast_to(array, shape)).reshape(-1)) for array in used]
         self.fill(*flat, out.reshape(-1))
         return out
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, read_only
 from wpoflow.grids.axis import Axis
 from wpoflow.problems.expressions import Expression
 from wpoflow.problems.generated import HEADER, kernel_of
@@ -42,7 +42,7 @@ class HeldFunction:
         """Steps at every element of the broadcast coordinates, along one more axis at the end."""
         shape = np.broadcast_shapes(*(np.shape(x) for x in coordinates))
         flat = [
-            np.ascontiguousarray(np.broadcast_to(np.asarray(x, dtype=np.float64), shape)).reshape(-1)
+            read_only(np.ascontiguousarray(np.broadcast_to(np.asarray(x, dtype=np.float64), shape)).reshape(-1))
             for x in coordinates
         ]
         out = np.zeros((*shape, self.dim + 2))

@@ -22,6 +22,7 @@ from wpoflow.grids.smoothing import SeparableMap, Smoothing
 from wpoflow.grids.transitions.base import PolicyTransition
 from wpoflow.grids.transitions.shared_rows import RowMap
 from wpoflow.grids.transitions.sparse_kernels import (
+    add_dense,
     add_parts,
     csr_matvec,
     csr_scatter,
@@ -220,7 +221,8 @@ class PolicyRows:
 
     def dense(self) -> FloatArray:
         """P^p as an array (S, S)."""
-        rows = self._rows.toarray()
+        rows = np.zeros((self.n_states, self.pattern.columns))
+        add_dense(self.pattern.indptr, self.pattern.indices, self.data, rows)
         return rows if self.smoothing.identity else self.smoothing.apply_transposed(rows)
 
     def sparse(self) -> sp.csr_array:

@@ -38,6 +38,14 @@ def csr_matvec(indptr: IntArray, indices: IndexArray, data: FloatArray, x: Float
         out[i] = csr_row(indptr, indices, data, x, i)
 
 
+@kernel()
+def add_dense(indptr: IntArray, indices: IndexArray, data: FloatArray, out: FloatArray) -> None:
+    """Add compressed rows M to out, (rows, columns)."""
+    for i in range(U(indptr.size - 1)):
+        for t in range(U(indptr[i]), U(indptr[i + U(1)])):
+            out[i, U(indices[t])] += data[t]
+
+
 @kernel(any_order=True)
 def scalar_product(a: FloatArray, b: FloatArray) -> float:
     """sum_t a_t b_t for arrays (n,)."""

@@ -24,7 +24,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, read_only
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.grid import Grid
 from wpoflow.solver.flows.flow import Flow, UnsolvedStepError, check_suitable
@@ -55,7 +55,7 @@ class ProximalFlow(Flow):
         super().__init__(mdp)
         check_suitable(type(self), self.name, mdp.actions)
         lines = _lines(mdp.actions)
-        self._widths = lines[0].widths if lines else np.ones(1)
+        self._widths = lines[0].widths if lines else read_only(np.ones(1))
         self._residual = np.empty(mdp.states.size)
 
     @classmethod

@@ -22,7 +22,7 @@ import math
 import numba
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, read_only
 from wpoflow.core.compile import kernel
 from wpoflow.solver.arithmetic.elementary import expm1_nonnegative, log
 from wpoflow.solver.arithmetic.lines import LANES, block_sizes, load_lines, rises_of_lines, state_groups, store_lines
@@ -104,7 +104,7 @@ def backward_euler_axis(
         solve = _backward_euler_few
     else:
         solve = _backward_euler_paths
-    solve(p, q, log_density, widths, distances, stride, dt, temperature, out)
+    solve(p, q, log_density, read_only(widths), read_only(distances), stride, dt, temperature, out)
 
 
 @kernel()

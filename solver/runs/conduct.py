@@ -14,6 +14,7 @@ from typing import Any
 from wpoflow.core.arrays import FloatArray, underflow_to_zero
 from wpoflow.core.slabs import Slab
 from wpoflow.solver.arithmetic.annealing import Annealing
+from wpoflow.solver.arithmetic.blas import one_blas_thread
 from wpoflow.solver.bellman.optimum import solve_optimum
 from wpoflow.solver.flows.flow import AnyFlow, as_flow
 from wpoflow.solver.flows.parametric.parametric import ParametricFlow
@@ -90,6 +91,7 @@ def conduct(
     spent = {name: 0.0 if last is None else last.arrays[name] for name in SPENT}
     with ExitStack() as stack:
         compiling = stack.enter_context(CompileTimer())
+        stack.enter_context(one_blas_thread())  # once for all solves: to look what it is set to takes as long as one
         signals = stack.enter_context(StopSignals())
         followed = as_flow(mdp, flow, settings.flow.parameters)
         keeping = None if settings.checkpoint == math.inf else folder

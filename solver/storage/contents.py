@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.core.memory import available_bytes, limited_bytes, needed_by
+from wpoflow.core.memory import check_bytes_fit, needed_by
 from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.grids.labels import LABELS
 from wpoflow.solver.records.layout import ATTRIBUTES, OPTIMUM_ATTRIBUTES, SCHEMA_VERSION, Attribute, Variable
@@ -73,8 +73,9 @@ class Contents:
 
     def at_once(self, entry: Variable, rows: int = -1) -> FloatArray:
         """A variable that is read when the file is opened."""
-        self._take_room(find_data(self.file, entry, rows))
-        return self.array(entry, rows)
+        data = find_data(self.file, entry, rows)
+        self._take_room(data)
+        return self._numbers(entry, data)
 
     def _take_room(self, data: h5py.Dataset) -> None:
         self._room -= 8 * data.size
@@ -144,7 +145,9 @@ class Contents:
 
     def array(self, entry: Variable, rows: int = -1) -> FloatArray:
         """A variable, shaped as in a `Run`."""
-        data = find_data(self.file, entry, rows)
+        return self._numbers(entry, find_data(self.file, entry, rows))
+
+    def _numbers(self, entry: Variable, data: h5py.Dataset) -> FloatArray:
         check_fits(data, data.size)
         found: FloatArray = data[()].reshape(entry.flat)
         self.judge(of_array(entry.path, found))
@@ -342,14 +345,8 @@ def find_data(file: h5py.File, entry: Variable, rows: int = -1) -> h5py.Dataset:
 
 
 def check_fits(data: h5py.Dataset, size: int) -> None:
-    """Raise MemoryError if so many numbers of a data set are more than there is memory for.
-
-    A few always fit, but into what a limit on address space leaves: there HDF5 would not say what it lacks.
-    """
-    limited = (limited_bytes() is not None) * (8 * size + FILTERED * 8 * math.prod(data.chunks or (1,)))
-    needed = max(limited, 8 * size if 8 * size > MOST_BYTES else 0)
-    if needed and needed > (available := available_bytes()):
-        raise MemoryError(f"{data.name} takes {1e-9 * needed:.3g} GB, {1e-9 * available:.3g} GB are available")
+    """Raise MemoryError if so many numbers of a data set are more than there is memory for."""
+    check_bytes_fit(data.name, 8 * size, FILTERED * 8 * math.prod(data.chunks or (1,)), MOST_BYTES)
 
 
 def _is_scalar(item: h5py.Group, name: str) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
 import pytest
 
+from wpoflow.core.arrays import read_only
 from wpoflow.problems import generated
 from wpoflow.problems.expressions import parse_expression
 from wpoflow.problems.generated import compile_expressions
@@ -54,6 +56,19 @@ def test_an_expression_is_compiled_once_whatever_stands_beside_it() -> None:
     assert beside["cost"].fill is alone["cost"].fill
     assert beside["cost"].fill is not beside["dynamics"].fill
     assert beside["dynamics"](np.array([2.0])) == 6.5
+
+
+def test_an_expression_is_compiled_once_for_arrays_that_can_and_cannot_be_written_to() -> None:
+    text = parse_expression("x + 50.5 * y", ["x", "y"])
+    function = compile_expressions(Scope(), {"e": (text, ["x", "y"])})["e"]
+    x, y = np.linspace(0.0, 1.0, 3), np.array([2.0, 3.0, 5.0])
+    found = [function(*given) for given in ((x, y), (read_only(x), y), (x, read_only(y)), (x[:, None], y))]
+    assert x.flags.writeable
+    assert y.flags.writeable
+    assert all(np.array_equal(values, x + 50.5 * y) for values in found[:3])
+    assert np.array_equal(found[3], x[:, None] + 50.5 * y)
+    compiled: Any = function.fill
+    assert len(compiled.signatures) == 1
 
 
 def test_without_a_writable_cache_expressions_still_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,12 +18,14 @@ from threadpoolctl import threadpool_limits
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import interpolated_transition
+from wpoflow.problems.load import load_problem
 from wpoflow.solver.arithmetic.blas import blas, one_blas_thread
 from wpoflow.solver.bellman.gmres import Krylov, gmres
 from wpoflow.solver.bellman.gmres_kernels import MOST_VECTORS
 from wpoflow.solver.bellman.ilu import SMALL, IncompleteLU
 from wpoflow.solver.bellman.linear_solver import LINEAR_SOLVERS, choose_linear_solver
 from wpoflow.solver.bellman.system import EPS, BellmanError, DiscountedSystem
+from wpoflow.solver.runs.evolve import evolve
 
 
 def system(linear_solver: str, discount: float, cells: int = 300, noise: float = 0.05) -> DiscountedSystem:
@@ -86,6 +88,17 @@ def test_every_call_of_blas_is_made_with_one_thread(
         with one_blas_thread(), pytest.raises(BellmanError):
             case.solve(np.full(cells, np.nan))
         assert blas_threads() == before
+    assert all(threads == {1} for threads in seen)
+
+
+def test_a_run_holds_blas_to_one_thread_and_lets_it_go() -> None:
+    seen: list[set[int]] = []
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        mdp = load_problem("lqr", cells={"x": 6, "u": 5})
+        evolve(mdp, until={"steps": 2}, progress=lambda _: seen.append(blas_threads()))
+        assert blas_threads() == before
+    assert seen
     assert all(threads == {1} for threads in seen)
 
 

@@ -41,6 +41,6 @@ from wpoflow.validation.constants.rounding import rate_slack, rounded_down
 def bound_bakry_emery(generators: Generators) -> FloatArray:
     """Discrete Bakry–Émery bound of alpha of paths, (S,); zero where its hypothesis fails."""
     rates, out = generators.rates, np.empty(generators.size)
-    bakry_emery_paths(rates.right, rates.left, rate_slack(generators), out)
+    bakry_emery_paths(rates.right, rates.left, np.ascontiguousarray(rate_slack(generators)), out)
     with np.errstate(divide="ignore"):
         return rounded_down(np.log(out), generators)

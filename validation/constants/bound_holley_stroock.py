@@ -29,7 +29,7 @@ import math
 
 import numpy as np
 
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, read_only
 from wpoflow.validation.constants.bound_reference import unit_cycle_constant, unit_path_constant
 from wpoflow.validation.constants.convex_reference_kernels import convex_reference_paths
 from wpoflow.validation.constants.generators import Generators
@@ -50,7 +50,7 @@ def bound_holley_stroock(generators: Generators) -> FloatArray:
     points = centred(axis.distances)
     convex_reference_paths(generators.potential, points, axis.widths, log_gibbs, log_conductance, found)
     if np.ptp(axis.widths) > 1e-9 * axis.widths[0]:
-        other, ones = np.empty(generators.size), np.ones(axis.size)
+        other, ones = np.empty(generators.size), read_only(np.ones(axis.size))
         convex_reference_paths(-log_gibbs, centred(ones[1:]), ones, log_gibbs, log_conductance, other)
         found = np.maximum(found, other)
     return rounded_down(found, generators)

@@ -98,7 +98,7 @@ def _with_fibre(log_law: FloatArray, faces: Sequence[FloatArray], fibre: int, co
     first, second = _edges(shape, [values.shape[1:-1] for values in across])
     laws = np.ascontiguousarray(law.reshape(many, -1, cells))
     fibres = np.ascontiguousarray(inside.reshape(many, laws.shape[1], -1))
-    between = np.concatenate([values.reshape(many, -1, cells) for values in across], axis=1)
+    between = np.ascontiguousarray(np.concatenate([values.reshape(many, -1, cells) for values in across], axis=1))
     spare = allowance(log_law.reshape(many, -1), np.concatenate([values.reshape(many, -1) for values in faces], axis=1))
     prices = np.empty(laws.shape[:2])
     transport_prices(laws, fibres, first, second, between, spare, prices)
