@@ -19,7 +19,7 @@ from tests.same_run import differences
 from tests.solver.random_mdps import grid_mdps
 from tests.solver.small_problems import small_problem
 from tests.solver.test_resume import copied, numbers
-from tests.variants import slow, slow_but
+from tests.variants import slow_but
 from wpoflow.core.arrays import FloatArray
 from wpoflow.problems.load import load_problem
 from wpoflow.problems.resume import resume
@@ -193,7 +193,8 @@ def test_orders_of_the_schemes_where_the_states_are_coupled() -> None:
     assert np.abs(controlled - exact).max() < 1e-7
 
 
-@pytest.mark.parametrize("kind", [slow("wasserstein"), "wasserstein-fisher-rao"])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["wasserstein", "wasserstein-fisher-rao"])
 def test_schemes_of_order_four_and_higher_agree_on_the_flows_that_transport(kind: str) -> None:
     mdp = small_problem(6, 8, temperature=0.8)
     annealing = Annealing("exponential", 0.4, mdp.temperature)

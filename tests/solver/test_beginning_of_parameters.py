@@ -106,7 +106,7 @@ def test_particles_are_taken_up_where_there_are_as_many() -> None:
             np.testing.assert_array_equal(found, given)
 
 
-@pytest.mark.parametrize("kind", ["gaussian", slow("two"), "particles"])
+@pytest.mark.parametrize("kind", [slow("gaussian"), slow("two"), "particles"])
 @pytest.mark.parametrize("after", slow_but([0, 3], 0))
 def test_cut_short_and_resumed_it_is_the_same_run(tmp_path: Path, kind: str, after: int) -> None:
     """What it took up is kept with the checkpoints; also where no state was kept yet."""

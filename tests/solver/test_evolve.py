@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.variants import slow_but
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
@@ -82,7 +83,7 @@ def test_listed_times_and_the_stop_are_landed_on(scheme: str, control: dict[str,
     assert "flow time 0.6 reached" in run.stop_reason
 
 
-@pytest.mark.parametrize("scheme", scheme_names())
+@pytest.mark.parametrize("scheme", slow_but(scheme_names(), *(name for name in scheme_names() if name != "euler")))
 def test_rows_obey_the_theorems(scheme: str) -> None:
     mdp = problem_for(scheme)
     end = 4.0 if scheme == "exponential" else 8.0  # later its gap is rounding

@@ -53,6 +53,7 @@ def test_an_extended_run_is_the_longer_run(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run.h5", "whole.h5"]
 
 
+@pytest.mark.slow
 def test_an_extended_run_can_be_extended_and_interrupted(mdp: GridMDP, tmp_path: Path) -> None:
     path = tmp_path / "run.h5"
     evolve(mdp, until=1.5, output=tmp_path / "whole.h5", **LISTED)

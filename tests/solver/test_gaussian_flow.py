@@ -254,6 +254,7 @@ def test_a_double_well_has_two_limits() -> None:
         assert run.series["descent_defect"].max() <= 1e-12
 
 
+@pytest.mark.slow
 def test_steps_as_published_have_the_same_fixed_point_and_collapse_without_entropy() -> None:
     mdp = double_well(96, -1.3)
     flow = wpo.evolve(mdp, flow="gaussian", until=20.0, accuracy=1e-5)

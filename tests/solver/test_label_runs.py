@@ -101,6 +101,7 @@ def test_other_labels_are_an_altered_file(path: Path, tmp_path: Path) -> None:
         wpo.open_run(altered)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_as_if_it_had_not_been_left(tmp_path: Path) -> None:
     for flow in ({"flow": "fisher-rao"}, {"flow": "mirror", "step": 0.25}):
         wpo.evolve(problem(), until=0.5, output=tmp_path / "whole.h5", force=True, **flow)

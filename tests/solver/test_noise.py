@@ -47,7 +47,7 @@ def to_a_small_gap(discount: float, temperature: float, scheme: str, accuracy: f
 
 
 @pytest.mark.parametrize("discount", slow_but([0.9997, 0.9999, 0.999999], 0.999999))
-@pytest.mark.parametrize("temperature", slow_but([0.05, 1.0, 100.0], 0.05, 100.0))
+@pytest.mark.parametrize("temperature", slow_but([0.05, 1.0, 100.0], 100.0))
 def test_noise_of_values_ends_no_run_and_bends_no_flow(discount: float, temperature: float) -> None:
     """The default accuracy, held against the scheme whose error estimates are free of that noise."""
     run = to_a_small_gap(discount, temperature, "multistep", 1e-6)

@@ -209,7 +209,7 @@ def chain(mdp: GridMDP, path: Path, every: int, **settings: Any) -> list[Run]:
     return links
 
 
-@pytest.mark.parametrize("name", slow_but(gallery_names(), "grid_world", "lqr"))
+@pytest.mark.parametrize("name", slow_but(gallery_names(), "lqr"))
 def test_chains_of_links_leave_the_same_file(name: str, tmp_path: Path) -> None:
     mdp = load_problem(name, cells=CELLS[name])
     settings: dict[str, Any] = {"until": {"steps": 24, "time": 50.0}, "snapshots": {"times": [0.0, 1e-3, 0.5]}}

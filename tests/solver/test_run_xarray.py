@@ -77,7 +77,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     ("case", "engine"),
     slow_but(
         product(PROBLEMS, ("h5netcdf", "netcdf4")),
-        *(("two axes each", "netcdf4"), ("labels", "netcdf4"), ("labels", "h5netcdf")),
+        *(("two axes each", "netcdf4"), ("labels", "netcdf4")),
     ),
     indirect=["case"],
 )

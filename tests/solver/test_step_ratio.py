@@ -76,6 +76,7 @@ def test_iterative_solvers_record_the_a_priori_bound_where_there_is_one(mdp: Gri
     assert np.all(solved["occupancy_ratio_largest"] < 0.5 * bound)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["dense", slow("krylov")])
 def test_it_survives_interruptions_between_rows(mdp: GridMDP, solver: str, tmp_path: Path) -> None:
     settings: dict[str, Any] = {"until": UNTIL, "linear_solver": solver, "series": {"times": TIMES}}

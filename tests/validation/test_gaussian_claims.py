@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from tests.variants import slow
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
@@ -36,7 +35,8 @@ def test_the_law() -> None:
     assert finding().verdict is Verdict.HOLDS
 
 
-@pytest.mark.parametrize("wrong", [FastGaussian, slow(RigidGaussian), slow(Cold)])
+@pytest.mark.slow
+@pytest.mark.parametrize("wrong", [FastGaussian, RigidGaussian, Cold])
 def test_another_law(wrong: Any) -> None:
     assert finding(wrong).verdict is Verdict.FAILS
 

@@ -152,6 +152,7 @@ def test_an_uncontrolled_expanding_map_has_a_weierstrass_value(quiet: Limit) -> 
     assert float(free["slope of Q in a"]) < 0.1
 
 
+@pytest.mark.slow
 def test_spectral_gaps_of_logarithmic_tails_fall_like_the_square_of_the_box(tails: Limit) -> None:
     """R^2 lambda tends to the square of the first zero of J_1."""
     scaled = tails.table("logarithmic tails: constants").column("lambda R^2")
@@ -217,6 +218,7 @@ def test_guaranteed_is_never_above_observed(study: str, request: pytest.FixtureR
     assert limit.name in LIMITS
 
 
+@pytest.mark.slow
 def test_studies_are_deterministic(hidden: Limit) -> None:
     assert unreachable((1.0, 1e-4, 0.0), 32, (8, 16, 32)).as_dict() == hidden.as_dict()
 

@@ -167,6 +167,7 @@ def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:
     assert set(ROOT.rglob("*.nbi")) == before  # nor beside the sources, where it would go stale
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="limits are set the POSIX way")
 def test_a_full_disk(tmp_path: Path) -> None:
     """A limit on the size of files stands for a full disk."""

@@ -110,6 +110,7 @@ def test_check_runs_nothing(call: Call, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_time_reached_with_the_gap_asked_for_still_open(call: Call) -> None:
     status, out, err = call("run", *SMALL, "--until", "time=0.1", "--until", "gap=1e-6")
     run = open_run("lqr.h5")

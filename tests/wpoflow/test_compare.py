@@ -54,6 +54,7 @@ def test_runs_tables_figure_and_page_are_written(call: Call) -> None:
     assert "Bellman evaluations to a gap of" in out
 
 
+@pytest.mark.slow
 def test_what_is_there_and_whole_is_kept_with_its_processor_time(call: Call) -> None:
     assert call(*SMALL, *FLOWS, "-o", "out")[0] == 0
     before = {path: path.read_bytes() for path in Path("out").glob("*.h5")}
@@ -121,6 +122,7 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_written(
     assert not Path("out").exists()
 
 
+@pytest.mark.slow
 def test_flows_short_of_the_gap_are_said_and_where_all_are_the_status_is_one(call: Call) -> None:
     goal = ["compare", "bandit", "--cells", "a=24", "--until", "time=40", "--until"]
     slow, quick = ["--flow", "mirror:step=5"], ["--flow", "mirror:step=0.5"]

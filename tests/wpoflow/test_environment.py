@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.variants import slow
 from tests.wpoflow.runs import small_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,9 +66,8 @@ def test_what_a_command_has_no_need_of_does_not_end_it(tmp_path: Path, variable:
     assert called(tmp_path, "info", "run.h5", NUMBA_NUM_THREADS="0").returncode == 0
 
 
-@pytest.mark.parametrize(
-    ("variable", "value"), [("HDF5_USE_FILE_LOCKING", "perhaps"), slow(("OMP_NUM_THREADS", "many"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("variable", "value"), [("HDF5_USE_FILE_LOCKING", "perhaps"), ("OMP_NUM_THREADS", "many")])
 def test_a_variable_of_other_libraries_changes_nothing(tmp_path: Path, variable: str, value: str) -> None:
     done = called(tmp_path, "run", "bandit", "--cells", "a=16", "-o", "out.h5", "--quiet", **{variable: value})
     assert (done.returncode, done.stdout) == (0, "")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.problems.test_label_actions import BASE, MIXED
 from tests.problems.test_problem_file import changed
 from tests.wpoflow.conftest import Call, check_refusal
@@ -27,6 +29,7 @@ def test_the_command_line(call: Call, tmp_path: Any) -> None:
     assert '"labels": [' in call("info", "lift.h5", "--json")[1]
 
 
+@pytest.mark.slow
 def test_refinement_keeps_labels_and_says_so_of_their_axis(call: Call, tmp_path: Any) -> None:
     file = tmp_path / "lift.toml"
     file.write_text(changed(MIXED, BASE), encoding="utf-8")

@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import pytest
 
+from tests.variants import slow
 from tests.wpoflow.conftest import Call, check_refusal
 from tests.wpoflow.runs import small_run
 from wpoflow.problems.gallery import gallery_text
@@ -125,7 +126,7 @@ def test_what_is_ours_is_known_in_every_state(call: Call) -> None:
     assert call("movie", "run.h5", "-o", "m.gif", "--force")[0] == 0
 
 
-@pytest.mark.parametrize("begun", [True, False], ids=["HDF5 has begun", "room is reserved"])
+@pytest.mark.parametrize("begun", [True, slow(False)], ids=["HDF5 has begun", "room is reserved"])
 def test_a_run_killed_in_its_first_moments_is_replaced(call: Call, begun: bool) -> None:
     assert call("run", *SMALL, "--until", "0.1", "-o", "run.h5", "--quiet")[0] == 0
     Path("out.h5.part").write_bytes((Path("run.h5").read_bytes()[:48] if begun else b"") + bytes(4096))
@@ -133,6 +134,7 @@ def test_a_run_killed_in_its_first_moments_is_replaced(call: Call, begun: bool) 
     assert not Path("out.h5.part").exists()
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_its_file_says_whose_it_is_is_replaced(call: Call, tmp_path: Path) -> None:
     """What HDF5 has put on the disk by then opens for nobody; a file of somebody else that opens is left alone."""
     assert call("run", *SMALL, "--until", "0.1", "-o", "run.h5", "--quiet")[0] == 0

@@ -155,6 +155,7 @@ def test_a_command_for_one_process(tmp_path: Path) -> None:
     assert "refine is for one process, and 3 were started together" in line
 
 
+@pytest.mark.slow
 def test_from_another_run(tmp_path: Path, call: Call) -> None:
     """The policy that a run of several processes begins from, carried over to other grids, is that of one."""
     steps = ("--until", "steps=5", "--quiet")

@@ -56,6 +56,7 @@ def test_the_bandit_of_the_gallery(call: Call) -> None:
     assert parse_problem(stored["problem"]).tables.action["a"].cells == 256
 
 
+@pytest.mark.slow
 def test_an_ornstein_uhlenbeck_bandit_to_its_exact_value(call: Call) -> None:
     """A problem file of one's own: by t = 20 the value is V*, that of the line but for the mass of mu in the box."""
     changes = {

@@ -53,7 +53,8 @@ def test_a_rollout_of_a_file(call: Call, kind: str) -> None:
         assert best["returns"] != expected
 
 
-@pytest.mark.parametrize("kind", ["optimum", slow("run")])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["optimum", "run"])
 def test_a_rollout_by_plans(call: Call, kind: str) -> None:
     """Its numbers are those of Python, with the value of the policy meant, and what was planned with is said."""
     until = ["--until", "time=0.5", "--quiet"] if kind == "run" else ["--quiet"]

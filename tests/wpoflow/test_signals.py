@@ -48,13 +48,13 @@ def left(folder: Path) -> set[str]:
     ("command", "number", "instants"),
     [
         (["run", "lqr", "--until", "1000", "--force"], signal.SIGINT, (0.6,)),
-        (["check", "lqr"], signal.SIGTERM, (0.4,)),
         *(
             pytest.param(*more, marks=pytest.mark.slow)
             for more in (
                 (["run", "lqr", "--until", "1000", "--force"], signal.SIGINT, (0.0, 0.1, 0.3, 1.0, 1.6)),
                 (["run", "lqr", "--until", "1000", "--force"], signal.SIGTERM, (0.03, 0.9)),
                 (["optimum", "torus", "-o", "o.h5", "--force"], signal.SIGHUP, (0.2, 0.7, 1.2)),
+                (["check", "lqr"], signal.SIGTERM, (0.4,)),
                 (["check", "lqr"], signal.SIGINT, (0.4,)),
             )
         ),
@@ -204,20 +204,16 @@ COMPARE += ["--until", "0.1", "-o", "out"]
 SWEEP = ["sweep", *SMALL, "--over", "problem.temperature=0.1,0.2", "--until", "0.1", "-o", "out"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "number"),
     [
         (COMPARE, "SIGTERM"),
-        *(
-            pytest.param(*more, marks=pytest.mark.slow)
-            for more in (
-                (["validate", "lqr", "bandit", "--only", "pointwise_descent", "--jobs", "1"], "SIGINT"),
-                (SWEEP, "SIGINT"),
-                (["refine", *SMALL, "--levels", "3", "--time", "0.2"], "SIGINT"),
-                (["limits", "metastability"], "SIGHUP"),
-                (["doctor"], "SIGINT"),
-            )
-        ),
+        (["validate", "lqr", "bandit", "--only", "pointwise_descent", "--jobs", "1"], "SIGINT"),
+        (SWEEP, "SIGINT"),
+        (["refine", *SMALL, "--levels", "3", "--time", "0.2"], "SIGINT"),
+        (["limits", "metastability"], "SIGHUP"),
+        (["doctor"], "SIGINT"),
     ],
     ids=lambda given: given[0] if isinstance(given, list) else given,
 )

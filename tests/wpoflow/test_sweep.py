@@ -78,6 +78,7 @@ def test_a_sweep_its_study_file_and_its_figures(call: Call) -> None:
     check_refusal(call, ["plot", run, "out/study.nc", "-o", "other.png"], 2, "a study is drawn alone")
 
 
+@pytest.mark.slow
 def test_points_short_of_the_gap_are_counted_and_where_all_are_the_status_is_one(call: Call) -> None:
     command = ["sweep", "bandit", "--cells", "a=16", "--flow", "fisher-rao", "--until", "gap=1e-3", "-o"]
     status, out, err = call(*command, "one", "--over", "until.time=1,200")
@@ -89,6 +90,7 @@ def test_points_short_of_the_gap_are_counted_and_where_all_are_the_status_is_one
     assert call("sweep", "--collect", "all", "--quiet")[0] == 1
 
 
+@pytest.mark.slow
 def test_shards_by_the_command_and_what_is_missing(call: Call) -> None:
     status, out, _ = call(*COMMAND, "-o", "out", "--shard", "1/2")
     assert (status, "when all are there: wpoflow sweep --collect out" in out) == (1, True)

@@ -121,7 +121,11 @@ def test_what_cannot_be_judged_is_refused(call: Call, run_file: Path, arguments:
 
 @pytest.mark.parametrize(
     ("flow", "claim"),
-    [slow(("gaussian", "gaussian_dissipation")), ("gaussian", "gaussian_contraction"), ("mirror", "mirror_identity")],
+    [
+        slow(("gaussian", "gaussian_dissipation")),
+        slow(("gaussian", "gaussian_contraction")),
+        ("mirror", "mirror_identity"),
+    ],
 )
 def test_what_is_missing_is_the_problem_and_not_the_flow(call: Call, flow: str, claim: str) -> None:
     Path("small.toml").write_text(PROBLEM, encoding="utf-8")

@@ -25,6 +25,7 @@ def steps_refined(make: GridMDP, quantities: list[str], time: float) -> Refineme
     return refine(same, [], 4, quantities, times=[time], directions=["time"], scheme="extrapolated")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("discount", [slow(0.9), 0.999])
 def test_a_run_that_has_arrived_is_down_to_rounding(discount: float) -> None:
     """At t = 40 the regulator's gap is at its floor; whatever the step, the numbers differ by rounding alone."""

@@ -270,6 +270,7 @@ def test_executorlib(tmp_path: Path) -> None:
     assert differences(wpo.sweep("bandit", TWO, folder=tmp_path / "alone", **SMALL), found) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ranks", [2, slow(3)])
 def test_mpi(study: Study, tmp_path: Path, ranks: int) -> None:
     """Ranks of one job; mpiexec is that of the environment."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.solver.random_mdps import random_policy
 from tests.validation.certificate.random_runs import SCHEMES, outcome, random_mdp
+from tests.variants import slow_but
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
@@ -49,7 +50,7 @@ def best_rho(instant: Instant, visits: tuple[Visits, ...], discount: float, temp
     return best(along_rho(instant, visits, discount, temperature).certificates)
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", slow_but(SCHEMES, "euler", "multistep"))
 @given(SEEDS)
 @settings(max_examples=4)
 def test_no_certificate_is_violated(scheme: str, seed: int) -> None:
@@ -128,6 +129,7 @@ def towards_gibbs(mdp: GridMDP, policy: FloatArray, weight: float) -> FloatArray
     return found
 
 
+@pytest.mark.slow
 def test_the_share_of_the_sup_norm_is_a_bound_and_is_not_one() -> None:
     """(I - gamma P)^-1 tau KL(p|g) over u in the state of largest u, of the flow; with P' of a step in every state."""
     ratios = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,6 +67,7 @@ def test_a_state_that_is_left_at_once_weighs_one_visit() -> None:
     np.testing.assert_allclose(bound, [0.1, 0.0], atol=0.9**30 + 1e-9)
 
 
+@pytest.mark.slow
 def test_a_corner_that_is_hardly_visited_costs_little() -> None:
     """On the regulator the largest Q - Q* is in a corner, and what is certified at a gap of 1e-3 is half the rate."""
     mdp = load_problem("lqr", cells={"x": 24, "u": 24})

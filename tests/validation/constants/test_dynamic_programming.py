@@ -232,6 +232,7 @@ def several_states() -> Generators:
     return chains((axis_of(np.ones(9)),), depths * (x**2 - 1.0) ** 2 + 0.3 * x)
 
 
+@pytest.mark.slow
 def test_full_bounds_raise_the_minimum_as_far_as_all_states_would() -> None:
     generators = several_states()
     quick, full = lower_bounds(generators), lower_bounds(generators, "full")

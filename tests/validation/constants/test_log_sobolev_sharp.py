@@ -92,6 +92,7 @@ def test_what_two_scales_lose_is_the_coupling_alone(correlation: float, share: f
     assert bound_two_scale(generators)[0] < 0.5 * alpha
 
 
+@pytest.mark.slow
 def test_the_states_that_decide_on_navigation_keep_half() -> None:
     """With the closed forms some keep 0.4."""
     mdp = load_problem("navigation", cells={"x": 5, "y": 5, "vx": 5, "vy": 5})

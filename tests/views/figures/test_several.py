@@ -59,7 +59,7 @@ def test_labels_are_never_alike(runs: list[Run], count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "series"), [("decay", ("gap", "rate_observed")), ("steps", ("dissipation", "step_size"))]
+    ("kind", "series"), [("decay", ("gap", "rate_observed")), slow(("steps", ("dissipation", "step_size")))]
 )
 def test_every_run_has_its_line(runs: list[Run], kind: str, series: Sequence[str]) -> None:
     figure = wpoflow.plot(runs, kind)
