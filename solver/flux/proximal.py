@@ -306,36 +306,32 @@ def proximal_line(
     _begin(rows, n)
     sums_from_both_ends(rows[OLD, :n], rows[LEFT], rows[RIGHT])
     slopes_of(rows[OLD, :n], widths, rows[SLOPE, :n])
-    objective, largest, decrease = newton_direction(rows, cells, widths, positions, step, temperature)
-    if objective != objective:
-        return 0, objective
-    rounding = ROUNDING * (abs(objective) + temperature)
-    negligible = False
-    for iteration in range(1, MOST + 1):
-        _limit(rows, n)
-        _go(rows, n, 1.0)
-        if largest <= SMALL:
-            return iteration, largest * largest
-        length, start = 1.0, objective
+    iteration, halvings, length, start, rounding, negligible = 0, 0, 1.0, np.inf, 0.0, False
+    while True:  # the direction has one call, as all that is called is inlined, and is by far the longest to compile
         objective, largest, decrease = newton_direction(rows, cells, widths, positions, step, temperature)
-        halvings = 0
-        while not objective <= start + rounding and halvings < HALVINGS:
-            length *= 0.5
+        if iteration == 0:
+            if objective != objective:
+                return 0, objective
+            rounding = ROUNDING * (abs(objective) + temperature)
+        halve = iteration > 0 and halvings < HALVINGS and not objective <= start + rounding
+        if halve:
             halvings += 1
+            length = 1.0 if halvings == FREE else 0.0 if halvings == HALVINGS else 0.5 * length
             if halvings == FREE:
-                length = 1.0
                 for k in range(n):
                     rows[LIMIT, k], rows[APPLIED, k] = np.inf, rows[WANTED, k]
-            if halvings == HALVINGS:
-                length = 0.0
-            _go(rows, n, length)
-            objective, largest, decrease = newton_direction(rows, cells, widths, positions, step, temperature)
-        if halvings:
-            for k in range(n):
-                rows[APPLIED, k] *= length
-        negligible = decrease <= LITTLE * abs(objective) + NEGLIGIBLE * temperature
-        if halvings == HALVINGS or (iteration >= PATIENCE and negligible):
-            break
+        else:
+            if halvings:
+                for k in range(n):
+                    rows[APPLIED, k] *= length
+            negligible = iteration > 0 and decrease <= LITTLE * abs(objective) + NEGLIGIBLE * temperature
+            if iteration == MOST or halvings == HALVINGS or (iteration >= PATIENCE and negligible):
+                break
+            iteration, halvings, length, start = iteration + 1, 0, 1.0, objective
+            _limit(rows, n)
+        _go(rows, n, length)
+        if not halve and largest <= SMALL:
+            return iteration, largest * largest
     return iteration, 0.0 if negligible else largest
 
 

@@ -18,14 +18,14 @@ def test_problem_files() -> None:
     tally = problem_files.fuzz(50, seed=1)
     assert tally.faults == []
     assert sum(tally.counts["structured"].values()) > 25
-    assert tally.counts["structured"]["built"] > 2
+    assert tally.counts["structured"]["built"] > 0
 
 
 def test_expressions() -> None:
     tally = expressions.fuzz(350, seed=1)
     assert tally.faults == []
     assert sum(tally.counts[expressions.NEW].values()) > 5
-    assert tally.counts["random"]["accepted"] > 12
+    assert tally.counts["random"]["accepted"] > 5
 
 
 def test_run_files() -> None:
