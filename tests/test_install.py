@@ -75,6 +75,7 @@ def test_files_of_a_user_do_no_harm_and_none_is_done_to_them(wheel: Path, tmp_pa
     assert python(code, own, installed) == f"{installed / 'wpoflow' / '__init__.py'}, my own, mine, too"
 
 
+@pytest.mark.slow
 def test_a_checkout_without_its_links_works(tmp_path: Path) -> None:
     """As where a file system keeps none: `wpoflow.__path__` leads to the floors beside it."""
     checkout = tmp_path / "checkout"

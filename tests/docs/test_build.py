@@ -40,14 +40,10 @@ class _Resources(HTMLParser):
             self.loaded += [found[name]] if name in found else []
 
 
-slow = pytest.mark.slow  # building takes half a minute
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("manual")
+def _build(folder: Path, *options: str) -> None:
+    """Build the manual without a warning, and without a network."""
     done = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", "-b", "html", "docs", str(folder)],
+        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", "-q", *options, "-b", "html", "docs", str(folder)],
         cwd=ROOT,
         env={**os.environ, "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"},
         capture_output=True,
@@ -55,7 +51,6 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return folder
 
 
 def _resources(page: Path) -> _Resources:
@@ -64,14 +59,12 @@ def _resources(page: Path) -> _Resources:
     return found
 
 
-@slow
-def test_every_page_is_built(built: Path) -> None:
+def every_page_is_built(built: Path) -> None:
     for page in pages():
         assert (built / page.relative_to(DOCS).with_suffix(".html")).is_file()
 
 
-@slow
-def test_pages_load_nothing_from_elsewhere(built: Path) -> None:
+def pages_load_nothing_from_elsewhere(built: Path) -> None:
     read = list(built.rglob("*.html"))
     assert len(read) > 20
     for page in read:
@@ -85,8 +78,7 @@ def test_pages_load_nothing_from_elsewhere(built: Path) -> None:
         assert not re.search(r"@import|url\(\s*['\"]?(https?:)?//", text), sheet.name
 
 
-@slow
-def test_links_within_the_manual_lead_somewhere(built: Path) -> None:
+def links_within_the_manual_lead_somewhere(built: Path) -> None:
     anchors = {page.resolve(): _resources(page).anchors for page in built.rglob("*.html")}
     for page in built.rglob("*.html"):
         for address in _resources(page).links:
@@ -99,8 +91,7 @@ def test_links_within_the_manual_lead_somewhere(built: Path) -> None:
                 assert unquote(parts.fragment) in anchors[target], f"{page.name}: {address}"
 
 
-@slow
-def test_formulas_are_mathml(built: Path) -> None:
+def formulas_are_mathml(built: Path) -> None:
     source = (DOCS / "theory.md").read_text(encoding="utf-8")
     text = (built / "theory.html").read_text(encoding="utf-8")
     assert text.count("<math") == len(re.findall(r"\$\$.+?\$\$|\$.+?\$", source, re.DOTALL)) > 40
@@ -108,14 +99,36 @@ def test_formulas_are_mathml(built: Path) -> None:
     assert "$$" not in text
 
 
-@slow
-def test_every_command_and_option_is_there(built: Path) -> None:
+def every_command_and_option_is_there(built: Path) -> None:
     anchors = _resources(built / "reference" / "commands.html").anchors
     for name, command in cli.commands.items():
         options = [option for option in command.params if isinstance(option, click.Option)]
         wanted = {f"cmdoption-wpoflow-{name}-{spelling.lstrip('-')}" for option in options for spelling in option.opts}
         assert f"wpoflow-{name}" in anchors
         assert wanted <= anchors, name
+
+
+CHECKS = (
+    every_page_is_built,
+    pages_load_nothing_from_elsewhere,
+    links_within_the_manual_lead_somewhere,
+    formulas_are_mathml,
+    every_command_and_option_is_there,
+)
+
+
+def test_the_manual_without_the_figures_that_runs_are_made_for(tmp_path: Path) -> None:
+    _build(tmp_path, "-D", "figures_drawn=0")
+    for check in CHECKS:
+        check(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_manual(tmp_path: Path) -> None:
+    _build(tmp_path)
+    for check in CHECKS:
+        check(tmp_path)
+    assert len(list((tmp_path / "_images").glob("*.png"))) > 20
 
 
 def test_a_formula_with_an_unknown_command_is_refused() -> None:

@@ -93,6 +93,7 @@ for refused in (
 """
 
 
+@pytest.mark.slow
 @needs_mpi
 def test_what_one_process_alone_can_do(tmp_path: Path) -> None:
     """It is refused, in words, by all alike, before anything is computed."""

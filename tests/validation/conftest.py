@@ -9,7 +9,7 @@ from tests.variants import slow_but
 from wpoflow.validation.evidence import Evidence
 
 
-@pytest.fixture(params=slow_but(CELLS, "bandit", "lqr", "navigation"))
+@pytest.fixture(params=slow_but(CELLS, "bandit", "lqr"))
 def problem(request: pytest.FixtureRequest) -> str:
     """Each of the small problems."""
     return str(request.param)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from tests.validation.cases import judged
-from tests.variants import slow
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
@@ -94,7 +93,8 @@ def test_few_states_and_as_many_action_cells_as_pairs_allow() -> None:
     assert at_few_states(Family(make, [RefinedAxis("x", "state", 9), RefinedAxis("a", "action", 1)])) == []
 
 
-@pytest.mark.parametrize(("name", "cells"), [("lqr", {"x": 48, "u": 48}), slow(("lqr", {})), slow(("inventory", {}))])
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "cells"), [("lqr", {"x": 48, "u": 48}), ("lqr", {}), ("inventory", {})])
 def test_logarithms_of_cells_without_mass_and_layers_at_ends_are_not_roughness(
     name: str, cells: dict[str, int]
 ) -> None:

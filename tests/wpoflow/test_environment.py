@@ -55,10 +55,8 @@ def test_too_many_threads_are_refused(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [("MPLBACKEND", "nonesuch"), pytest.param("MPLBACKEND", "qtagg", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("variable", "value"), [("MPLBACKEND", "nonesuch"), ("MPLBACKEND", "qtagg")])
 def test_what_a_command_has_no_need_of_does_not_end_it(tmp_path: Path, variable: str, value: str) -> None:
     small_run(tmp_path / "run.h5")
     done = called(tmp_path, "plot", "run.h5", "--kind", "decay", "-o", "f.png", **{variable: value})

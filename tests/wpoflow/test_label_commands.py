@@ -42,6 +42,7 @@ def test_refinement_keeps_labels_and_says_so_of_their_axis(call: Call, tmp_path:
     check_refusal(call, [*asked, "--axis", "actions"], 2, "no axis of more than one point to refine (labels stay as")
 
 
+@pytest.mark.slow
 def test_regularity_is_judged_beside_labels_and_of_labels_alone_is_none(call: Call, tmp_path: Any) -> None:
     """Labels stay as they are where another action axis is refined; nothing has derivatives where there is none."""
     file = tmp_path / "lift.toml"

@@ -108,9 +108,10 @@ def test_nothing_ends_with_standard_output(folder: Path, name: str, redirected: 
             assert open_run(out).status == "complete"
 
 
+@pytest.mark.slow
 @needs_posix
 @needs_full
-@pytest.mark.parametrize("redirected", ["<&- >&- 2>&-", *others("2>&-", "2>/dev/full", ">&- 2>&-")])
+@pytest.mark.parametrize("redirected", ["<&- >&- 2>&-", "2>&-", "2>/dev/full", ">&- 2>&-"])
 def test_nothing_ends_with_standard_error(folder: Path, redirected: str) -> None:
     """The status stays 1 for a run short of its goal, and what would have been said does not get into its file."""
     status, _ = shell(folder, f"run {SMALL} --until gap=1e-9 --until steps=2 -o out.h5", redirected)
@@ -141,7 +142,8 @@ def test_data_that_is_not_whole_is_no_success(folder: Path, command: str) -> Non
     assert len(said.splitlines()) == 1
 
 
-@pytest.mark.parametrize("encoding", ["ascii:strict", *others("ascii", "cp1252", "latin-1:strict", "utf-8")])
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["ascii:strict", "ascii", "cp1252", "latin-1:strict", "utf-8"])
 def test_letters_that_an_encoding_lacks(tmp_path: Path, encoding: str) -> None:
     title = "Münzwurf ∂π/∂t 𝔼"
     text = gallery_text("bandit").replace("Bandit: one state, a double-well cost", title)

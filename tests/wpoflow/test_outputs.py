@@ -194,6 +194,7 @@ def test_folders_are_not_made_unasked(call: Call, arguments: list[str]) -> None:
     check_refusal(call, arguments, 2, "there is no folder missing")
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_asked_for_is_made(call: Call) -> None:
     assert call("run", *SMALL, "--until", "0.1", "-o", "lqr.h5", "--quiet")[0] == 0
     assert call("validate", "lqr.h5", "--only", "structure", "--report", "r", "--quiet") == (0, "", "")

@@ -249,31 +249,33 @@ def descend_gaussians(
         now, tried = np.empty(parameters.shape[1]), np.empty(parameters.shape[1])
         slope, ahead = np.empty(parameters.shape[1]), np.empty(parameters.shape[1])
         for i in range(part * states // parts, (part + 1) * states // parts):
-            now[:] = parameters[i]
-            cost, lost = velocity_row(
-                now, q[i], log_mass, temperature, temperature, beta, sizes, edges, centres, out[i], slope, *work
-            )
+            tried[:] = parameters[i]
+            cost, lost, begun = 0.0, 0.0, False
             left, size, refused, steps = dt, dt, 0, 0
-            while left > 0.0 and lost > 0.0 and refused < MOST_REFUSED and steps < MOST_STEPS:
-                size = min(size, left)
-                scale = abs(cost) + temperature
-                if lost * size <= AT_REST * scale:
-                    break
-                for j in range(now.size):
-                    tried[j] = now[j] + size * slope[j]
+            while True:  # one call, as what is called is inlined; the first is where it begins
                 found, then = velocity_row(
                     tried, q[i], log_mass, temperature, temperature, beta, sizes, edges, centres, out[i], ahead, *work
                 )
-                told = size * lost > ROUNDING * scale
-                if found <= cost - 0.5 * size * lost if told else then <= lost:
-                    refused, steps = 0, steps + 1
-                    left = 0.0 if size == left else left - size
+                told = size * lost > ROUNDING * (abs(cost) + temperature)
+                falls = found <= cost - 0.5 * size * lost if told else then <= lost
+                if falls or not begun:
+                    if begun:
+                        refused, steps = 0, steps + 1
+                        left = 0.0 if size == left else left - size
+                        size *= 2.0
+                    begun = True
                     now[:] = tried
                     slope[:] = ahead
                     cost, lost = found, then
-                    size *= 2.0
                 else:
                     refused += 1
                     size *= 0.5
+                if not (left > 0.0 and lost > 0.0 and refused < MOST_REFUSED and steps < MOST_STEPS):
+                    break
+                size = min(size, left)
+                if lost * size <= AT_REST * (abs(cost) + temperature):
+                    break
+                for j in range(now.size):
+                    tried[j] = now[j] + size * slope[j]
             parameters_out[i] = now
             policy_row(now, members, sizes, edges, centres, matrices, margins, logs, x, weights, log_p, out[i])

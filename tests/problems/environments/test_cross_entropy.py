@@ -163,6 +163,7 @@ def pendulum() -> GridPolicy:
     return GridPolicy.from_problem(mdp, solve_optimum(mdp))
 
 
+@pytest.mark.slow
 def test_rollouts_by_plans_are_the_same_in_any_company_and_by_hand(pendulum: GridPolicy) -> None:
     plan = CrossEntropy(horizon=3, samples=6, iterations=2, hold=2, seed=1)
     done = rollout(pendulum, "Pendulum-v1", episodes=3, seed=5, hold=3, plan=plan)

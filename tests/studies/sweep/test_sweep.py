@@ -277,6 +277,7 @@ def test_keys_that_go_together_lie_along_one_dimension(tmp_path: Path) -> None:
     assert (found["kappa_largest"] >= found["kappa_last"]).all()
 
 
+@pytest.mark.slow
 def test_several_problems_flows_and_lists_are_words_on_their_axes(tmp_path: Path) -> None:
     xarray = pytest.importorskip("xarray")
     over = {"flow": ["fisher-rao", "mirror:step=0.5"], "record.series": [{"every": 0.5}, {"times": [0.25, 1.0]}]}

@@ -99,6 +99,7 @@ MAKERS = {
 """Where proven bounds come from: the proofs, what keeps them ones, and a closed form."""
 
 
+@pytest.mark.slow
 def test_nothing_else_in_the_sources_says_of_itself_that_it_is_proven() -> None:
     made = {
         str(path.relative_to(ROOT))

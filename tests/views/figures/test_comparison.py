@@ -112,6 +112,7 @@ def test_a_rate_that_no_row_knows_is_said() -> None:
         assert words == ["not known in any row"], kind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["value", "overview"])
 def test_values_that_are_none_are_drawn_in_one_state_too(kind: str) -> None:
     run = deepcopy(small_run("bandit"))
