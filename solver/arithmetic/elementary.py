@@ -79,6 +79,17 @@ def exp(x: float) -> float:
 
 
 @kernel()
+def normal_exp(x: float) -> float:
+    """e^x for x <= 709: zero below -708.4, where it would not be a normal number; NaN of NaN."""
+    bounded = -709.0 if x < -709.0 else x
+    rounded = bounded * _LOG2_E + _ROUNDER
+    k = rounded - _ROUNDER
+    p = _expm1_reduced((bounded - k * _LN2_HIGH) - k * _LN2_LOW)
+    power = np.int64((np.float64(rounded).view(np.int64) + 1023) << 52).view(np.float64)
+    return 0.0 if x < -708.4 else power + power * p
+
+
+@kernel()
 def expm1_nonnegative(x: float) -> float:
     """e^x - 1 for x >= 0, to full relative precision; infinite from 709.4 on, NaN of NaN."""
     rounded = x * _LOG2_E + _ROUNDER

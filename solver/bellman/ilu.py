@@ -83,6 +83,11 @@ class IncompleteLU:
         factor(self._indptr, self._indices, self._diagonal, self._entries, self._inverse)
         self._factored, self._thinned = weakref.ref(transition), thinned
 
+    def stand_in_for(self, transition: PolicyTransition) -> None:
+        """Let factors at hand, of a policy near, precondition another of the same problem as if they were its own."""
+        if self._factored is not None:
+            self._factored = weakref.ref(transition)
+
     def solve(self, x: FloatArray, transposed: bool) -> FloatArray:
         """Approximately (I - gamma P)^{-1} x, or its transpose, in a new array."""
         out = x.copy()

@@ -15,7 +15,7 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.core.compile import kernel
-from wpoflow.solver.arithmetic.elementary import exp
+from wpoflow.solver.arithmetic.elementary import normal_exp
 from wpoflow.solver.arithmetic.sums import row_least, row_sum
 
 BLOCK = 1024  # exponents taken together: with the rows they come from they stay in the first cache
@@ -37,9 +37,9 @@ def _exponents(q: FloatArray, log_mass: FloatArray, inverse: float, least: float
 
 @kernel()
 def _exponentials(x: FloatArray) -> None:
-    """e^x of all entries, in place."""
+    """e^x of all entries, in place; none is much above zero, and what is below 1e-308 is zero."""
     for k in range(x.size):
-        x[k] = exp(x[k])
+        x[k] = normal_exp(x[k])
 
 
 @kernel()

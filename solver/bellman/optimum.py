@@ -13,7 +13,7 @@ doi:10.1137/0917003), or as far as T is linear: by Hoeffding's lemma T (V + delt
 -(max - min of gamma P delta)^2 / (8 tau) and 0.  The small number is computed as such: its rounding is relative to
 delta, not to V.
 
-Steps are made until the residual stops falling, because the suboptimality of a policy can be followed to
+Steps are made until the residual no longer halves at rounding, because the suboptimality of a policy can be followed to
 
     tau / (2 (1 - gamma)) (delta Q / tau)^2,    delta Q the error of Q*,
 
@@ -42,6 +42,7 @@ MOST_ITERATIONS = 1000
 INEXACT = 1e-2  # of the soft Bellman residual: to what a step is solved
 LOOSE = 1e-1  # of it, from the value of coarser grids, while steps still converge slowly
 LEAST_SHARE = 1e-6  # of it, after steps that converge quadratically: what they leave is no larger
+NEAR = 0.1  # of the residual before: policies are near enough for the same incomplete factors
 TARGET_SHARE = 0.25  # of a residual asked for: what a step may leave
 
 
@@ -65,7 +66,7 @@ def solve_optimum(
     linear_solver : {"dense", "sparse", "krylov"}, optional
         By default chosen from the sizes.
     residual : float, optional
-        Stop at this soft Bellman residual instead of where it stops falling.
+        Stop at this soft Bellman residual instead of where it no longer halves at rounding.
     value : array (S,), optional
         V to begin from, instead of a policy.
     temperature : float, optional
@@ -133,7 +134,10 @@ def solve_optimum(
     while iteration < MOST_ITERATIONS:
         iteration += 1
         system = None  # its rows leave their memory to the next, which costs as much to get anew as they to be made
-        system = DiscountedSystem(mdp.transition.under(policy), mdp.discount, linear_solver, incomplete)
+        operator = mdp.transition.under(policy)
+        if iteration > 1 and current <= NEAR * before:
+            incomplete.stand_in_for(operator)
+        system = DiscountedSystem(operator, mdp.discount, linear_solver, incomplete)
         enough = 0.0 if residual is None else TARGET_SHARE * residual
         if current > 0.0:
             share = INEXACT if begun is None else min(LOOSE, (current / before) ** 2, current / (8.0 * mdp.temperature))
@@ -143,8 +147,8 @@ def solve_optimum(
         before, current = current, float(np.abs(improved - value).max())
         if residual is not None and current <= residual:
             break
-        # far from the optimum the residual may rise for a step; at rounding it no longer falls
-        stalls = stalls + 1 if current >= best and current <= ACCEPTED_RESIDUAL * _rounding(mdp, value, q) else 0
+        # far from the optimum the residual may rise for a step; at rounding it no longer halves
+        stalls = stalls + 1 if 2.0 * current > best and current <= ACCEPTED_RESIDUAL * _rounding(mdp, value, q) else 0
         best = min(best, current)
         if stalls >= 2 or current == 0.0 or not np.isfinite(current):
             break

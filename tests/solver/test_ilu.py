@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
 from benchmarks.problem_m import pendulum
-from wpoflow.solver.bellman import ilu
+from wpoflow.core.arrays import FloatArray
+from wpoflow.solver.bellman import ilu, optimum
 from wpoflow.solver.bellman.gmres import gmres
 from wpoflow.solver.bellman.ilu import IncompleteLU, compressed_rows
 from wpoflow.solver.bellman.ilu_kernels import system_rows
@@ -77,3 +79,34 @@ def test_what_is_left_out_costs_no_more_than_a_step(
 
     steps = products(small) - products(0.0)
     assert steps > 1 if more is None else steps <= more
+
+
+def test_factors_of_a_policy_near_serve_the_next_and_leave_as_many_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of steps that converge quadratically; the optimum is the same to the residual asked for."""
+    mdp, made, products = pendulum(64).mdp(tabulated=False), list[int](), list[int]()
+    factor, one = ilu.factor, gmres
+
+    def counted(*given: Any) -> None:
+        made.append(given[-1].size)
+        factor(*given)
+
+    def solved(*given: Any) -> tuple[FloatArray, int, float]:
+        found = one(*given)
+        products.append(found[1])
+        return found
+
+    monkeypatch.setattr(ilu, "factor", counted)
+    monkeypatch.setattr("wpoflow.solver.bellman.gmres.gmres", solved)
+    found = []
+    for near in (0.0, optimum.NEAR):
+        monkeypatch.setattr(optimum, "NEAR", near)
+        made.clear()
+        products.clear()
+        best = solve_optimum(mdp, residual=1e-10, nested=False)
+        found.append((best.iterations, len(made), sum(products), best.value))
+    (steps, all_made, fewest, value), (again, few_made, more, other) = found
+    assert all_made >= steps
+    assert few_made <= all_made - 3
+    assert again <= steps
+    assert more <= fewest + 2
+    assert np.abs(value - other).max() <= 2e-10 / (1.0 - mdp.discount)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.solver.arithmetic.elementary import exp, exp_and_expm1_negative, expm1_nonnegative, log
+from wpoflow.solver.arithmetic.elementary import exp, exp_and_expm1_negative, expm1_nonnegative, log, normal_exp
 
 EXTENDED = np.finfo(np.longdouble).nmant >= 63
 
@@ -18,6 +18,12 @@ EXTENDED = np.finfo(np.longdouble).nmant >= 63
 def exps(x: FloatArray, out: FloatArray) -> None:
     for i in range(x.size):
         out[i] = exp(x[i])
+
+
+@numba.njit(error_model="numpy")
+def normal_exps(x: FloatArray, out: FloatArray) -> None:
+    for i in range(x.size):
+        out[i] = normal_exp(x[i])
 
 
 @numba.njit(error_model="numpy")
@@ -98,5 +104,17 @@ def test_special_points() -> None:
         expm1s(points, found)
         expected = [0.0, 0.0, np.inf, np.nan, np.inf, np.inf, 5e-324]
         np.testing.assert_array_equal(found[[0, 1, 2, 4, 5, 6, 9]], expected)
+        normal_exps(np.array([0.0, -0.0, -np.inf, np.nan, -708.5, -746.0, -1e308, 5e-324]), found[:8])
+        np.testing.assert_array_equal(found[:8], [1.0, 1.0, 0.0, np.nan, 0.0, 0.0, 0.0, 1.0])
         logs(np.array([0.0, -0.0, np.inf, -np.inf, np.nan, -1.0, -5e-324, 1.0]), found[:8])
         np.testing.assert_array_equal(found[:8], [-np.inf, -np.inf, np.inf, *[np.nan] * 4, 0.0])
+
+
+def test_of_normal_numbers_both_exponentials_are_the_same() -> None:
+    points = np.concatenate([GENERATOR.uniform(-708.39, 1.0, 300_000), around(-HALVES), SMALL, -SMALL])
+    points = points[points > -708.39]
+    found, expected = np.empty_like(points), np.empty_like(points)
+    normal_exps(points, found)
+    exps(points, expected)
+    np.testing.assert_array_equal(found, expected)
+    assert expected.min() < 3e-308
