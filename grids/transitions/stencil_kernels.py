@@ -171,6 +171,52 @@ def stencil_combine_1(
             move_row(work, indices, indptr[i], indptr[i + 1], data)
 
 
+@kernel()
+def add_row_2(base: IndexArray, fraction: FloatArray, policy: FloatArray, stride: U, work: FloatArray) -> None:
+    """Add the weights of a state's pairs, (A,) and (A, 2), times its policy to work (nodes,)."""
+    for k in range(base.size):
+        n = base[k]
+        if n >= 0:
+            m = U(n)
+            high = policy[k] * fraction[k, 0]
+            low = policy[k] - high
+            low_right, high_right = low * fraction[k, 1], high * fraction[k, 1]
+            work[m] += low - low_right
+            work[m + U(1)] += low_right
+            m += stride
+            work[m] += high - high_right
+            work[m + U(1)] += high_right
+
+
+@kernel()
+def add_cells_2(base: IndexArray, fraction: FloatArray, policy: FloatArray, stride: U, work: FloatArray) -> None:
+    """`add_row_2` where no corner of a cell is another one, stride > 1, in the same order.
+
+    Neighbouring actions often lead into one cell: its sums are kept at hand until another cell comes.
+    """
+    cell, m = -1, U(0)
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    for k in range(base.size):
+        n = base[k]
+        if n != cell:
+            if cell >= 0:
+                work[m], work[m + U(1)], work[m + stride], work[m + stride + U(1)] = a, b, c, d
+            cell = n
+            if n >= 0:
+                m = U(n)
+                a, b, c, d = work[m], work[m + U(1)], work[m + stride], work[m + stride + U(1)]
+        if n >= 0:
+            high = policy[k] * fraction[k, 0]
+            low = policy[k] - high
+            low_right, high_right = low * fraction[k, 1], high * fraction[k, 1]
+            a += low - low_right
+            b += low_right
+            c += high - high_right
+            d += high_right
+    if cell >= 0:
+        work[m], work[m + U(1)], work[m + stride], work[m + stride + U(1)] = a, b, c, d
+
+
 @kernel(parallel=True)
 def stencil_combine_2(
     base: IndexArray,
@@ -183,22 +229,14 @@ def stencil_combine_2(
     data: FloatArray,
 ) -> None:
     """``stencil_combine`` on two axes, ``stride`` nodes apart on the first."""
-    states, actions = base.shape
+    states = base.shape[0]
     for b in numba.prange(BLOCKS):
         work = np.zeros(nodes)
         for i in range(b * states // BLOCKS, (b + 1) * states // BLOCKS):
-            for k in range(actions):
-                n = base[i, k]
-                if n >= 0:
-                    m = U(n)
-                    high = policy[i, k] * fraction[i, k, 0]
-                    low = policy[i, k] - high
-                    low_right, high_right = low * fraction[i, k, 1], high * fraction[i, k, 1]
-                    work[m] += low - low_right
-                    work[m + U(1)] += low_right
-                    m += U(stride)
-                    work[m] += high - high_right
-                    work[m + U(1)] += high_right
+            if stride > 1:
+                add_cells_2(base[i], fraction[i], policy[i], U(stride), work)
+            else:
+                add_row_2(base[i], fraction[i], policy[i], U(stride), work)
             move_row(work, indices, indptr[i], indptr[i + 1], data)
 
 

@@ -43,7 +43,7 @@ INEXACT = 1e-2  # of the soft Bellman residual: to what a step is solved
 LOOSE = 1e-1  # of it, from the value of coarser grids, while steps still converge slowly
 LEAST_SHARE = 1e-6  # of it, after steps that converge quadratically: what they leave is no larger
 NEAR = 0.1  # of the residual before: policies are near enough for the same incomplete factors
-TARGET_SHARE = 0.25  # of a residual asked for: what a step may leave
+TARGET_SHARE = 0.5  # of a residual asked for: what a step may leave
 
 
 @renamed(solver="linear_solver")
