@@ -56,6 +56,7 @@ def test_a_wheel_holds_the_package_and_no_tests(wheel: Path) -> None:
     assert not [name for name in names if "test" in name.replace("contestant", "") or "__pycache__" in name]
 
 
+@pytest.mark.slow
 def test_an_sdist_makes_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     (built,) = SdistBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     with tarfile.open(built) as archive:

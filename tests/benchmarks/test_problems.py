@@ -62,6 +62,7 @@ def test_exponential_of_two_cells_in_closed_form() -> None:
     assert exponential(up, down, 0.7)[1, 0] == pytest.approx(gone, rel=1e-14)
 
 
+@pytest.mark.slow
 def test_one_backward_euler_step_of_the_bandit_is_that_of_the_generator() -> None:
     wells = frozen_wells(4, 32)
     mdp = as_bandit(wells)

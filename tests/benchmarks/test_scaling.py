@@ -12,6 +12,7 @@ def test_slopes_are_exponents() -> None:
     assert slope(sizes, [3.0 * size**1.5 for size in sizes]) == pytest.approx(1.5)
 
 
+@pytest.mark.slow
 def test_growth_measures_every_part_of_a_step(capsys: pytest.CaptureFixture[str]) -> None:
     found = growth([(4, 2), (6, 3)], 1)
     assert [row["pairs"] for row in found["rows"]] == [64, 324]

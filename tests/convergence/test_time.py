@@ -15,7 +15,7 @@ import pytest
 
 from tests.oracles.time_exact import TimeExact
 from tests.orders import check_order
-from tests.variants import slow_but
+from tests.variants import slow, slow_but
 from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman.evaluation import evaluate, q_of_value
 from wpoflow.solver.flows.wasserstein import WassersteinFlow
@@ -107,7 +107,7 @@ def test_orders_of_backward_differentiation_on_a_coupled_problem(order: int) -> 
     check_order(STEPS[order], found, order, cap=1e-2)
 
 
-@pytest.mark.parametrize("scheme", ["euler", "extrapolated", "multistep"])
+@pytest.mark.parametrize("scheme", ["euler", slow("extrapolated"), "multistep"])
 def test_the_error_of_a_controlled_run_follows_its_accuracy(scheme: str) -> None:
     """ln gap is wrong by no more than the accuracy times the e-folds of p - g, from a rough start on."""
     mdp = double_well(1.0).grid(48)

@@ -26,7 +26,7 @@ SLOW = {"environments", "gaussian_policies", "many_runs", "which_flow", "project
 SLOW |= {"validate", "refine", "speed"}
 # longer than two seconds; what a reader tries first stays
 SLOW |= {"anneal", "environment", "guarantees", "interrupted", "particles", "plan_ahead", "read_the_output"}
-SLOW |= {"score_an_agent", "flows/index"}
+SLOW |= {"score_an_agent", "flows/index", "stalling", "state_in_python", "small_temperature", "proximal"}
 
 
 def _marks(page: Path) -> tuple[Any, ...]:

@@ -86,6 +86,7 @@ def _prepare_faulty(folder: Path) -> Callable[[str], str]:
     return judge
 
 
+@pytest.mark.slow
 def test_every_fault_is_noticed() -> None:
     with Worker(_prepare_faulty, seconds=0.1) as worker:
         kinds = {case: worker.judge(case).kind for case in ("raise", "sleep", "allocate", "die", "run", "write", "")}

@@ -10,6 +10,7 @@ import pytest
 from tests.gallery import CONNECTED
 from tests.solver import theorems
 from tests.solver.test_evolve import flow_for
+from tests.variants import slow_but
 from wpoflow.problems.load import load_problem
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.flows.flow import suitable_flows
@@ -35,7 +36,7 @@ STEPS = (1e-6, 1e-2, 1.0, 1e4, 1e12)
 TAKEN = 25
 
 
-@pytest.fixture(scope="module", params=CONNECTED)
+@pytest.fixture(scope="module", params=slow_but(CONNECTED, *set(CONNECTED) - {"acrobot", "cartpole_swingup"}))
 def mdp(request: pytest.FixtureRequest) -> GridMDP:
     return load_problem(request.param, cells=CELLS[request.param])
 

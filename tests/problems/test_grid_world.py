@@ -70,6 +70,7 @@ def test_the_flow_agrees_to_all_digits_at_the_tabulated_times(mdp: wpo.GridMDP) 
     assert late == pytest.approx(2.0 * ORACLE["temperature"], rel=1e-2)
 
 
+@pytest.mark.slow
 def test_steps_of_fixed_size_have_their_order() -> None:
     """Descent steps with the exact Q of their start: order one; exponential Adams far above the first."""
     mdp = wpo.load_problem("grid_world")

@@ -61,6 +61,7 @@ def test_one_step_is_the_problem_without_the_key_bit_by_bit(base: dict[str, Any]
     np.testing.assert_array_equal(expected_values(plain), expected_values(held))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hold", [2, 3, 7])
 def test_linear_dynamics_are_powers_and_quadratic_costs_their_sums(hold: int) -> None:
     """s_j = A^j s + Σ_{i<j} A^i B u inside the box, so that the decision is again linear-quadratic."""
@@ -159,6 +160,7 @@ def functions(hold: int) -> Statement:
     )
 
 
+@pytest.mark.slow
 def test_functions_of_python_are_held_as_expressions_are() -> None:
     stated, file = build(functions(5)), built(WALKED, problem__hold=5)
     np.testing.assert_allclose(stated.cost, file.cost, rtol=0, atol=1e-13)
@@ -220,6 +222,7 @@ def test_python_refuses_what_files_do() -> None:
         Statement(u, 0.9, 0.1, 0.0, x, {"x": 0.0}, {"x": 0.5}, hold=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("boundary", ["clamp", "periodic"])
 def test_states_that_are_no_numbers_on_the_way_are_not_hidden_by_the_boundary(boundary: str) -> None:
     """1/0 is inf, which a clamped step would bring back into the box."""

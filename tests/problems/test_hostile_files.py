@@ -58,6 +58,7 @@ def test_the_gallery_is_no_way_out(name: str) -> None:
     assert len(caught.value.lines) == 1
 
 
+@pytest.mark.slow
 def test_a_chain_of_definitions_is_as_good_as_one(tmp_path: Path) -> None:
     chain: dict[str, Any] = {"d0": "u"} | {f"d{k + 1}": f"d{k} + 1" for k in range(200)}
     mdp = build_problem(parse_problem(changed({"definitions": chain, "cost.running": "d200"})))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.problems.test_problem_file import changed
+from tests.variants import slow
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import edges_axis, uniform_axis
 from wpoflow.grids.grid import Grid
@@ -73,7 +74,7 @@ def test_comparisons_with_labels_mean_their_numbers() -> None:
     np.testing.assert_array_equal(index, np.tile([0.0, 1.0, 2.0], (9, 1)))
 
 
-@pytest.mark.parametrize("changes", [{}, MIXED], ids=["labels", "labels and a force"])
+@pytest.mark.parametrize("changes", [slow({}), MIXED], ids=["labels", "labels and a force"])
 @pytest.mark.parametrize("flow", [{"flow": "fisher-rao", "step": 0.25}, {"flow": "mirror", "step": 0.5}])
 def test_the_order_of_labels_means_nothing(changes: dict[str, Any], flow: dict[str, Any]) -> None:
     """Neither to the optimum nor to the flows: all is permuted with them.  Steps are fixed, not chosen."""

@@ -17,7 +17,7 @@ from tests.orders import check_order
 from tests.solver.random_mdps import grid_mdps, random_policy
 from tests.solver.theorems import EPS, divergence, gibbs, rounding
 from wpoflow.cli import main
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, read_only
 from wpoflow.grids.axis import edges_axis, uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions import tabulated_transition
@@ -245,8 +245,9 @@ def test_short_displacements_are_known_to_their_own_precision() -> None:
     other[0, :2], other[0, 6:] = p[0, :2], p[0, 6:]
     other[0, 2:6] *= p[0, 2:6].sum() / other[0, 2:6].sum()
     out, alone = np.empty(1), np.empty(1)
-    squared_distances(p, other, widths, out)
-    squared_distances(np.ascontiguousarray(p[:, 2:6]), np.ascontiguousarray(other[:, 2:6]), widths[2:6], alone)
+    squared_distances(p, other, read_only(widths), out)
+    few = (np.ascontiguousarray(law[:, 2:6]) for law in (p, other))
+    squared_distances(*few, read_only(widths[2:6]), alone)
     assert 0.0 < alone[0] < 1e-16
     assert abs(out[0] / alone[0] - 1.0) <= 1e-12
 

@@ -282,6 +282,7 @@ def test_chunks_are_small_and_keep_last_axes_whole(shape: tuple[int, ...]) -> No
     assert all(chunk[k] == 1 for k in partial[:-1])
 
 
+@pytest.mark.slow
 def test_an_opened_run_reads_no_other_that_took_its_place(tmp_path: Path) -> None:
     """Its policy would be that of another problem, beside its own series."""
     mdp, path = small_problem(), tmp_path / "run.h5"

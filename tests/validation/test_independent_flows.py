@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.validation.cases import small_problem
-from wpoflow.core.arrays import FloatArray
+from wpoflow.core.arrays import FloatArray, read_only
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.flows.proximal import ProximalFlow
 from wpoflow.solver.flux.transport import squared_distances
@@ -27,7 +27,7 @@ def graded(seed: int, n: int = 12) -> tuple[FloatArray, FloatArray, FloatArray]:
 def test_w2_agrees_with_the_solver(seed: int) -> None:
     edges, first, second = graded(seed)
     out = np.empty(1)
-    squared_distances(first[None], second[None], np.diff(edges), out)
+    squared_distances(first[None], second[None], read_only(np.diff(edges)), out)
     assert squared_distance(first, second, edges) == pytest.approx(out[0], rel=1e-11)
     assert squared_distance(first, first, edges) <= 1e-28 * edges[-1] ** 2
 
@@ -42,7 +42,7 @@ def test_w2_between_two_far_cells_of_a_graded_line(here: int, there: int) -> Non
     middle = 0.5 * (edges[1:] + edges[:-1])
     exact = (middle[here] - middle[there]) ** 2 + (widths[here] - widths[there]) ** 2 / 12.0
     out = np.empty(1)
-    squared_distances(laws[:1], laws[1:], widths, out)
+    squared_distances(laws[:1], laws[1:], read_only(widths), out)
     assert out[0] == pytest.approx(exact, rel=1e-12)
 
 

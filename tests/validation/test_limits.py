@@ -110,6 +110,7 @@ def test_late_rates_of_the_double_well_are_sharp(wells: Limit) -> None:
         assert float(row["2 alpha"]) <= float(row["least rate"]) <= float(row["2 lambda"]) * 1.001
 
 
+@pytest.mark.slow
 def test_slopes_at_a_jump_double_with_half_the_cells(jumps: Limit) -> None:
     table = jumps.table("one state, jump in a")
     slopes, curvatures = table.column("q_slope_max"), table.column("q_curvature_max")
@@ -167,6 +168,7 @@ def test_a_box_of_any_size_has_the_gibbs_policy_of_its_reference() -> None:
     np.testing.assert_allclose(optimum.policy, found, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_before_the_box_is_felt_the_decay_is_sub_linear(tails: Limit) -> None:
     early, late = tails.table("logarithmic tails: local rate").rows
     assert late["rate t"] == pytest.approx(1.0, abs=0.2)  # gap ~ t^-(k - 1/2), k = 3/2

@@ -16,6 +16,7 @@ from tests.wpoflow.runs import small_run
 from wpoflow.views.figures import FIGURES
 
 
+@pytest.mark.slow
 def test_figures_of_a_run(call: Call) -> None:
     small_run(Path("run.h5"))
     for name in ("a.png", "a.PDF", "a.svg"):

@@ -22,6 +22,7 @@ from wpoflow.problems.environments.rollout import rollout
 SMALL = ["pendulum", *("--cells", "theta=21"), *("--cells", "speed=21"), *("--cells", "torque=5")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [slow("optimum"), "run"])
 def test_a_rollout_of_a_file(call: Call, kind: str) -> None:
     until = ["--until", "time=1", "--quiet"] if kind == "run" else ["--quiet"]

@@ -90,6 +90,7 @@ def test_values_and_policies_are_those_of_the_snapshots() -> None:
     np.testing.assert_allclose(line(panel, r"$\pi^*$")[1], run.optimum.policy[0] / widths, rtol=1e-15)
 
 
+@pytest.mark.slow
 def test_maps_over_two_states_and_two_actions() -> None:
     run = small_run("plane of two actions")
     assert run.optimum is not None

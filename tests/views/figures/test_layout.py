@@ -62,6 +62,7 @@ def test_every_way_a_run_may_end(name: str, monkeypatch: pytest.MonkeyPatch) -> 
         check(plot(run, kind), monkeypatch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "kind"), slow_but([("bandit", "decay"), ("line", "kymograph"), ("plane", "phase")], ("bandit", "decay"))
 )

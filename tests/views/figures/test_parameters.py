@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from tests.variants import slow
 from wpoflow.problems.load import load_problem
 from wpoflow.solver.flows.parametric.gaussian import GaussianFlow
 from wpoflow.solver.flows.parametric.particles import ParticleFlow
@@ -48,7 +47,8 @@ def test_means_and_deviations_are_those_of_the_snapshots(kind: str) -> None:
     assert len(members) == (2 if kind == "mixture" else 0)
 
 
-@pytest.mark.parametrize("kind", ["gaussian", slow("mixture"), slow("particles")])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["gaussian", "mixture", "particles"])
 def test_every_kind_that_applies_is_drawn(kind: str) -> None:
     found = run(kind)
     drawn = [name for name, figure in FIGURES.items() if not figure.why_not(found)]
