@@ -42,7 +42,7 @@ kinds = [
     tabulated_transition(table),
 ]
 if chosen == "few":  # those that the time of compiling threads allows
-    kinds = [kinds[0], kinds[2], kinds[5]]
+    kinds = [kinds[0], kinds[5]]
 digest = hashlib.sha256(policy_masses(plane, line, lambda x, y, u: np.exp(x * u - y)).tobytes())
 for transition in kinds:
     value = rng.normal(size=transition.n_states)

@@ -67,6 +67,7 @@ def test_the_residual_is_the_one_stated_and_the_policy_that_of_its_q() -> None:
     np.testing.assert_allclose(found.policy, gibbs / gibbs.sum(axis=1, keepdims=True), atol=1e-11)
 
 
+@pytest.mark.slow
 def test_noise_and_mixtures_are_corrected_too() -> None:
     """The mean of sin over Gaussian noise is known; of noise below the spacing the kernel cannot keep the variance."""
     for how in ("constant", "varying"):

@@ -70,6 +70,7 @@ def test_the_barrier_is_the_rise_of_the_cost_from_well_to_top() -> None:
     )
 
 
+@pytest.mark.slow
 def test_spectral_gaps_fall_like_the_exponential_of_barrier_over_temperature(wells: Limit) -> None:
     table = wells.table("double well")
     slope = barrier_slope(table.column("tau")[1:], table.column("lambda")[1:])

@@ -106,6 +106,7 @@ def page(content: dict[str, Any], view: CaseView) -> Page:
     return Page(page_html(content, {NAME: view}))
 
 
+@pytest.mark.slow
 def test_nothing_from_a_file_is_html(page: Page) -> None:
     assert page.tags & {"script", "b", "img", "object", "iframe", "link", "form"} == set()
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]

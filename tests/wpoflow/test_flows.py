@@ -202,6 +202,7 @@ def test_a_first_policy_without_mass_somewhere_is_told_where_it_stays_so(call: C
 ANNEALED = ["--flow", "fisher-rao", "--set", 'flow.anneal={ schedule = "harmonic", rate = 0.5 }', "--accuracy", "1e-4"]
 
 
+@pytest.mark.slow
 def test_an_annealed_run_says_so_is_gone_on_with_and_validated(call: Call) -> None:
     status, out, err = call("check", *SMALL, *ANNEALED)
     assert (status, err) == (0, "")

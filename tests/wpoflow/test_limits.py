@@ -25,6 +25,7 @@ def stored(path: str) -> list[dict[str, object]]:
     return list(content["limits"])
 
 
+@pytest.mark.slow
 def test_a_study_is_printed_and_stored(call: Call) -> None:
     status, out, err = call("limits", "heavy_tails", "--report", "made/report")
     assert (status, err) == (0, "")

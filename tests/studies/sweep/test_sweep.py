@@ -338,6 +338,7 @@ def test_a_point_cut_short_by_other_sources_says_what_to_do(tmp_path: Path, monk
     assert done.did == ["resume"]
 
 
+@pytest.mark.slow
 def test_an_unfinished_file_that_a_kill_has_left_is_written_anew_and_no_other(study: Study, tmp_path: Path) -> None:
     """HDF5 may have written what does not say yet whose it is."""
     names = [str(name) for name in study["point"][:2].ravel()]

@@ -28,7 +28,7 @@ def check(figure: Figure, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    slow_but(SHAPES, "plane", "one action cell"),
+    slow_but(SHAPES, "one action cell"),
 )
 def test_every_kind_on_every_shape(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run, shape = small_run(name), SHAPES[name]
