@@ -14,7 +14,7 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.solver.bellman import ilu, optimum
 from wpoflow.solver.bellman.gmres import gmres
 from wpoflow.solver.bellman.ilu import IncompleteLU, compressed_rows
-from wpoflow.solver.bellman.ilu_kernels import system_rows
+from wpoflow.solver.bellman.ilu_kernels import factor, system_rows
 from wpoflow.solver.bellman.optimum import solve_optimum
 
 DISCOUNT = 0.95
@@ -84,18 +84,17 @@ def test_what_is_left_out_costs_no_more_than_a_step(
 def test_factors_of_a_policy_near_serve_the_next_and_leave_as_many_products(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of steps that converge quadratically; the optimum is the same to the residual asked for."""
     mdp, made, products = pendulum(64).mdp(tabulated=False), list[int](), list[int]()
-    factor, one = ilu.factor, gmres
 
     def counted(*given: Any) -> None:
         made.append(given[-1].size)
         factor(*given)
 
     def solved(*given: Any) -> tuple[FloatArray, int, float]:
-        found = one(*given)
+        found = gmres(*given)
         products.append(found[1])
         return found
 
-    monkeypatch.setattr(ilu, "factor", counted)
+    monkeypatch.setattr("wpoflow.solver.bellman.ilu.factor", counted)
     monkeypatch.setattr("wpoflow.solver.bellman.gmres.gmres", solved)
     found = []
     for near in (0.0, optimum.NEAR):

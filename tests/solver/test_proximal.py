@@ -246,8 +246,8 @@ def test_short_displacements_are_known_to_their_own_precision() -> None:
     other[0, 2:6] *= p[0, 2:6].sum() / other[0, 2:6].sum()
     out, alone = np.empty(1), np.empty(1)
     squared_distances(p, other, read_only(widths), out)
-    few = (np.ascontiguousarray(law[:, 2:6]) for law in (p, other))
-    squared_distances(*few, read_only(widths[2:6]), alone)
+    here, there = (np.ascontiguousarray(law[:, 2:6]) for law in (p, other))
+    squared_distances(here, there, read_only(widths[2:6]), alone)
     assert 0.0 < alone[0] < 1e-16
     assert abs(out[0] / alone[0] - 1.0) <= 1e-12
 
