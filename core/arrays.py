@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,13 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 IndexArray = NDArray[np.int32]
 AnyArray = NDArray[Any]
+Array = TypeVar("Array", bound=AnyArray)
 
 underflow_to_zero = np.errstate(under="ignore")
 """Decorates functions: what is below the least number becomes zero there, also where `numpy.seterr` has it raise."""
 
 
-def read_only(array: FloatArray) -> FloatArray:
+def read_only(array: Array) -> Array:
     """A view of an array that cannot be written to.
 
     Kernels are compiled once for arrays that can and once for those that cannot be written to: whatever comes at times

@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import scipy.sparse as sp
 
-from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, IntArray, real_array
+from wpoflow.core.arrays import BoolArray, FloatArray, IndexArray, IntArray, read_only, real_array
 from wpoflow.core.brief import briefly
 from wpoflow.core.slabs import Slab
 from wpoflow.grids.coarsening import Coarsening
@@ -98,10 +98,8 @@ class TabulatedTransition:
         if self._index is not None:
             return sp.csr_array(self._map.sparse()[self._index.ravel()])
         shape = (self._rows * self.n_actions, self.n_states)
-        shown = [array.view() for array in (self._data, self._indices, self._indptr)]
-        for array in shown:
-            array.flags.writeable = False
-        return sp.csr_array(tuple(shown), shape=shape)
+        shown = read_only(self._data), read_only(self._indices), read_only(self._indptr)
+        return sp.csr_array(shown, shape=shape)
 
     def expect(self, value: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """E[V(s') | s, a], (S, A)."""

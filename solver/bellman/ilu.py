@@ -4,7 +4,8 @@
 
 Meijerink & van der Vorst 1977, doi:10.1090/S0025-5718-1977-0438681-4: for M-matrices the factors exist on any
 pattern.  Factoring costs about as much as the one or two steps of a solve that fresh factors save over those of an
-earlier policy; so every system is factored anew, and results do not depend on what came before.  Factors with fill
+earlier policy; so systems are factored anew, but where an iteration knows its policies to be near, within one solve
+(`IncompleteLU.stand_in_for`), and results do not depend on what came before it.  Factors with fill
 (SuperLU's, drop tolerance 1e-3) halve the number of steps and take a hundred times as long to make.  Entries of P that
 are small against 1 - gamma are left out, and the others of their row scaled to its sum: a third of what a policy of
 many actions reaches, without which there are as many steps, each cheaper.

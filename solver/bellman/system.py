@@ -10,8 +10,8 @@ so that ||x - x_exact||_inf <= ||b - A x||_inf / (1 - gamma) holds with a residu
   complete factors would fill in it is restarted, with incomplete factors of thinned rows: in the memory it had.
 
 Which one is chosen is a function of sizes alone (solver/bellman/linear_solver.py), and nothing is kept from one system
-to the next but arrays: results are the same for every number of threads and every history.  BLAS is held to one thread
-while it factors and solves; Krylov uses none.
+to the next but arrays, and within one optimum factors: results are the same for every number of threads and every
+history.  BLAS is held to one thread while it factors and solves; Krylov uses none.
 """
 
 from __future__ import annotations

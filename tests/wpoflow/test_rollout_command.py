@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from tests.problems.environments.test_rollout import by_hand
-from tests.variants import slow
 from tests.wpoflow.conftest import Call, check_refusal
 from tests.wpoflow.runs import small_run
 from wpoflow.problems.environments.cross_entropy import CrossEntropy
@@ -23,7 +22,7 @@ SMALL = ["pendulum", *("--cells", "theta=21"), *("--cells", "speed=21"), *("--ce
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [slow("optimum"), "run"])
+@pytest.mark.parametrize("kind", ["optimum", "run"])
 def test_a_rollout_of_a_file(call: Call, kind: str) -> None:
     until = ["--until", "time=1", "--quiet"] if kind == "run" else ["--quiet"]
     assert call(kind, *SMALL, "--set", "problem.temperature=0.1", "-o", "p.h5", *until)[0] == 0
