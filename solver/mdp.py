@@ -183,7 +183,7 @@ class GridMDP(Displayed, Travelling):
         for name in ("cost", "reference_mass", "rho", "initial_policy"):
             self._check_finite(name, getattr(self, name))
         self._check_masses()
-        for name in ("log_mass", "log_reference_density", "largest_cost", "product_work"):
+        for name in ("log_mass", "log_reference_density", "cost_range", "largest_cost", "product_work"):
             self.__dict__.pop(name, None)
         self.__dict__["_checked"] = fingerprint
 
@@ -307,9 +307,15 @@ class GridMDP(Displayed, Travelling):
         return tuple(found)
 
     @cached_property
+    def cost_range(self) -> tuple[float, float]:
+        """Least and largest cost."""
+        most, negative = self.slab.largest(float(self.cost.max()), -float(self.cost.min()))
+        return -negative, most
+
+    @cached_property
     def largest_cost(self) -> float:
         """Maximum of ``|c|``."""
-        return max(self.slab.largest(float(self.cost.max()), -float(self.cost.min())))
+        return max(abs(cost) for cost in self.cost_range)
 
     @cached_property
     def transition_ignores_action(self) -> bool:

@@ -61,7 +61,7 @@ def solve_hard_optimum(
     """
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
     if value is None and nested:
-        value = nested_value(mdp, COLD * float(np.ptp(mdp.cost)))
+        value = nested_value(mdp, COLD * (mdp.cost_range[1] - mdp.cost_range[0]))
     q = mdp.cost if value is None else q_of_value(mdp, value)
     slab = mdp.slab
     actions: IntArray = slab.whole(np.argmin(q, axis=1))

@@ -1,9 +1,9 @@
 """Nested iteration: a value to begin from, of the problem on coarser grids, each solved as far as it is worth.
 
-    v_1 on the coarsest grid,     v_l = Newton steps from T I (v_{l-1} + theta (v_{l-1} - I v_{l-2}))
+    v_1 on the coarsest grid,     v_l = a Newton step from T I (v_{l-1} + theta (v_{l-1} - I v_{l-2}))
 
-A grid is told from the next coarser one by the residual with which I v is met on it; to solve it to a half of that
-costs one or two steps, and what is left is less than what the next finer grid will meet (Hackbusch 1985, section 5.1).
+Of grids other than the coarsest one step is made: what it leaves is less than what the next finer grid will meet
+(Hackbusch 1985, section 5.1).
 Values of grids of width h are wrong by about C h^p: each grid changes them by theta = 2^-p of what the one before did,
 and the next will again (Richardson's extrapolation; Li, Zheng & Pan 2018, doi:10.1186/s13662-018-1631-x); theta is
 measured by the last two changes, and taken to be 1/4 where there is but one, or where it seems larger.  Where the value
@@ -29,9 +29,8 @@ from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.series import LEAST_TEMPERATURE
 
 LEAST_STATES = 4000  # of a problem that is solved on coarser grids first
-STEPS = 12  # on any level
-COARSEST = 1e-4  # of the spread of costs: residual on the coarsest grid
-SHARE = 0.5  # of the first residual on any other
+STEPS = 12  # on the coarsest grid, at most
+COARSEST = 1e-4  # of the spread of costs: residual there
 INEXACT = 1e-1  # of the residual, to what a step is solved by GMRES
 MOST_SHARE = 0.25  # of a change, from second order on
 
@@ -83,19 +82,19 @@ def _share(new: FloatArray, before: FloatArray | None) -> float:
 
 
 def _solved(level: Level, value: FloatArray, *, coarsest: bool) -> FloatArray:
-    """V of a level from a start, to a share of the residual there; as `solve_optimum`."""
+    """V of a level from a start: on the coarsest grid solved, on others bettered by T and by one of Newton's steps."""
     q, policy, improved = np.empty_like(level.cost), np.empty_like(level.cost), np.empty_like(value)
     incomplete, wanted = IncompleteLU(), 0.0
-    if not coarsest:
+    if coarsest:
+        wanted = COARSEST * float(np.ptp(level.cost))
+    else:
         _improve(level, value, q, policy, improved)
         value = improved.copy()
-    for step in range(STEPS):
+    for _ in range(STEPS if coarsest else 1):
         _improve(level, value, q, policy, improved)
         missing = improved - value
         current = float(np.abs(missing).max())
-        if step == 0:
-            wanted = COARSEST * float(np.ptp(level.cost)) if coarsest else SHARE * current
-        if not np.isfinite(current) or current <= wanted or current == 0.0:
+        if not np.isfinite(current) or current <= wanted:
             break
         operator = level.transition.under(policy)
         system = DiscountedSystem(operator, level.discount, "krylov", incomplete)

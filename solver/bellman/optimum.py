@@ -111,8 +111,7 @@ def solve_optimum(
     mdp = mdp if temperature is None else mdp.at_temperature(temperature)
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
     incomplete = IncompleteLU()
-    most, negative = mdp.slab.largest(float(mdp.cost.max()), -float(mdp.cost.min()))
-    least = -negative
+    least, most = mdp.cost_range
     if most - least == np.inf:
         raise NotFiniteError(f"soft optimum: costs from {least:.3g} to {most:.3g} lie too far apart for floats")
     begun = nested_value(mdp, mdp.temperature) if nested and value is None and start is None else None
