@@ -24,6 +24,7 @@ def share_left(own: float, other: float) -> float:
 @kernel(parallel=True)
 def bends_along(
     values: FloatArray,
+    images: FloatArray,
     before: IntArray,
     after: IntArray,
     left: FloatArray,
@@ -40,18 +41,20 @@ def bends_along(
     shares are taken as they are.
 
     values (outer, m, inner); the neighbours of node i are ``before[i]`` and ``after[i]``, ``left[i]`` and ``right[i]``
-    away.  Where there is none (a negative number) the difference is continued linearly from the next two, by the share
-    in ``ends``.
+    away; beyond the first and the last node they have the values of ``images``, of the same shape.  Where there is none
+    (a negative number) the difference is continued linearly from the next two, by the share in ``ends``.
     """
     outer, m, inner = values.shape
     for o in numba.prange(outer):
         bend = np.zeros((m, inner))
         for i in range(m):
             if before[i] >= 0 and after[i] >= 0:
-                low, high, a, b = before[i], after[i], left[i], right[i]
+                a, b = left[i], right[i]
+                low = images[o, before[i]] if i == 0 else values[o, before[i]]
+                high = images[o, after[i]] if i == m - 1 else values[o, after[i]]
                 for k in range(inner):
                     here = values[o, i, k]
-                    bend[i, k] = ((values[o, high, k] - here) / b - (here - values[o, low, k]) / a) / (a + b)
+                    bend[i, k] = ((high[k] - here) / b - (here - low[k]) / a) / (a + b)
         for i in (0, m - 1):
             if m > 2 and (before[i] < 0 or after[i] < 0):
                 step = 1 if i == 0 else -1

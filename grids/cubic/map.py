@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray
-from wpoflow.grids.axis import SHOCK
 from wpoflow.grids.cubic.kernels import cubic_expect
-from wpoflow.grids.cubic.table import CubicTable, bends_of, cubic_table
+from wpoflow.grids.cubic.table import CubicTable, Mirror, bends_of, cubic_tables, mirror_of
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.interpolation import Stencil, empty_stencil, fill_stencil
 from wpoflow.grids.smoothing import Banded, SeparableMap
@@ -28,11 +27,14 @@ class CubicMap:
         From values at the points of the grid to values at the nodes.
     tables : sequence
         Of the axes along which there is something to interpolate; None for others.
+    mirror : Mirror, optional
+        Where the grid is the half of one.
     """
 
     stencil: Stencil
     before: SeparableMap
     tables: Sequence[CubicTable | None]
+    mirror: Mirror | None = None
 
     @classmethod
     def at(cls, grid: Grid, places: FloatArray) -> CubicMap:
@@ -50,21 +52,40 @@ class CubicMap:
         stencil = empty_stencil(len(places), 1, [y.size for y in nodes], grid.axes)
         columns = [np.ascontiguousarray(places[:, j : j + 1]) for j in range(grid.dim)]
         fill_stencil(stencil, 0, len(places), columns, grid.axes, nodes)
-        tables = [
-            None if axis.boundary == SHOCK or y.size == 1 else cubic_table(axis, y)
-            for axis, y in zip(grid.axes, nodes, strict=True)
-        ]
-        return cls(stencil, SeparableMap(tuple(matrices), grid.shape), tables)
+        mirror = mirror_of(grid, [axis.points for axis in grid.axes])
+        before = SeparableMap(tuple(matrices), grid.shape)
+        return cls(stencil, before, cubic_tables(grid, nodes, mirror), mirror)
 
     def limits(self, value: FloatArray) -> FloatArray:
         """The limits that hold for values at the points of the grid, to be kept for others."""
-        return bends_of(np.ascontiguousarray(self.before.apply(value)), self.before.shape_out, self.tables)[1]
+        return self._bends(self._at_nodes(value), value, None)[1]
 
-    def expect(self, value: FloatArray, out: FloatArray, limits: FloatArray | None = None) -> FloatArray:
-        """C of values at the points of the grid, (S,), at all places, in the shape of the stencil's pairs."""
-        values = np.ascontiguousarray(self.before.apply(value))
-        shape = self.before.shape_out
-        bends, _ = bends_of(values, shape, self.tables, limits)
+    def _at_nodes(self, value: FloatArray) -> FloatArray:
+        return np.ascontiguousarray(self.before.apply(value))
+
+    def _bends(
+        self, at_nodes: FloatArray, mirrored: FloatArray, limits: FloatArray | None
+    ) -> tuple[FloatArray, FloatArray]:
+        images = None
+        if self.mirror is not None:
+            flipped = np.flip(mirrored.reshape(self.before.shape_in), self.mirror.flipped)
+            images = self.mirror.halved, self._at_nodes(np.ascontiguousarray(flipped).reshape(-1))
+        return bends_of(at_nodes, self.before.shape_out, self.tables, limits, images)
+
+    def expect(
+        self,
+        value: FloatArray,
+        out: FloatArray,
+        limits: FloatArray | None = None,
+        mirrored: FloatArray | None = None,
+    ) -> FloatArray:
+        """C of values at the points of the grid, (S,), at all places, in the shape of the stencil's pairs.
+
+        ``mirrored``, (S,), is the function whose value at -s this one's is at s, on the half of a grid: the value
+        itself unless it is given, as by Q of the mirrored action.
+        """
+        values, shape = self._at_nodes(value), self.before.shape_out
+        bends, _ = self._bends(values, value if mirrored is None else mirrored, limits)
         active = [j for j, table in enumerate(self.tables) if table is not None]
         known = [table for table in self.tables if table is not None]
         strides = np.array([int(np.prod(shape[j + 1 :])) for j in active], dtype=np.int64)

@@ -19,20 +19,24 @@ Huynh 1993, doi:10.1137/0730007, that keeps the order at smooth extrema.)  Near 
 costs one order in the cells about it: third instead of fourth.
 
 At the ends of a line the difference is continued linearly, around a circle and at a mirror it is that of the image.
-Between a mirror and the first node values are those of the node where nodes end there.
+Between a mirror and the first node values are those of the node where nodes end there.  Beyond the 0 of a halved axis
+other axes change sign, too: the image of a node is one of another place along these (`Mirror`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from wpoflow.core.arrays import FloatArray, IntArray
-from wpoflow.grids.axis import Axis
+from wpoflow.grids.axis import SHOCK, Axis
 from wpoflow.grids.cubic.kernels import bends_along
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.halving import SYMMETRIC
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +89,60 @@ class CubicTable:
             return np.zeros(2)
         return np.array([self._span[0] / (x[3] - x[0]), self._span[-1] / (x[-1] - x[-4])])
 
-    def bends(self, values: FloatArray, following: bool, shares: FloatArray, out: FloatArray) -> None:
-        """Fill out (outer, m, inner, 2) from values (outer, m, inner); see `bends_along`."""
+    def bends(
+        self, values: FloatArray, images: FloatArray, following: bool, shares: FloatArray, out: FloatArray
+    ) -> None:
+        """Fill out (outer, m, inner, 2) from values and images (outer, m, inner); see `bends_along`."""
         ways = (self.before, self.after, self.left, self.right, self.ends, self.squares)
-        bends_along(values, *ways, following, shares, out)
+        bends_along(values, images, *ways, following, shares, out)
+
+    def mirrored(self, both: bool) -> CubicTable:
+        """With neighbours beyond the first node, or beyond both ends, at the distance of those within."""
+        before, after = self.before.copy(), self.after.copy()
+        before[0] = 1
+        if both:
+            after[-1] = self.nodes.size - 2
+        return replace(self, before=before, after=after)
+
+
+class Mirror(NamedTuple):
+    """How a grid that is the half of another one goes on beyond 0: by the values at the images of its points.
+
+    Attributes
+    ----------
+    halved : int
+        The axis that begins at a mirror.
+    flipped : tuple of int
+        The other axes that change sign there.
+    both : bool
+        Whether its other end is a mirror, too, as on half of a circle.
+    """
+
+    halved: int
+    flipped: tuple[int, ...]
+    both: bool
+
+
+def mirror_of(grid: Grid, points: Sequence[FloatArray]) -> Mirror | None:
+    """The mirror of a half with these points along its axes; None of a whole grid, or where they have no images."""
+    if grid.reflection is None:
+        return None
+    names = [axis.name for axis in grid.axes]
+    halved = names.index(grid.reflection.halved)
+    flipped = tuple(j for j, name in enumerate(names) if name in grid.reflection.names and j != halved)
+    off = max((float(np.abs(points[j] + points[j][::-1]).max()) / grid.axes[j].length for j in flipped), default=0.0)
+    return Mirror(halved, flipped, bool(grid.reflection.period)) if off <= SYMMETRIC else None
+
+
+def cubic_tables(grid: Grid, nodes: Sequence[FloatArray], mirror: Mirror | None) -> list[CubicTable | None]:
+    """The tables of all axes at these nodes; None along those where nothing is interpolated."""
+    found: list[CubicTable | None] = []
+    for j, (axis, y) in enumerate(zip(grid.axes, nodes, strict=True)):
+        table = None if axis.boundary == SHOCK or y.size == 1 else cubic_table(axis, y)
+        if table is not None and mirror is not None and mirror.halved == j:
+            table = table.mirrored(mirror.both)
+        found.append(table)
+    return found
 
 
 def cubic_table(axis: Axis, nodes: FloatArray) -> CubicTable:
@@ -112,11 +166,16 @@ def cubic_table(axis: Axis, nodes: FloatArray) -> CubicTable:
 
 
 def bends_of(
-    values: FloatArray, shape: Sequence[int], tables: Sequence[CubicTable | None], limits: FloatArray | None = None
+    values: FloatArray,
+    shape: Sequence[int],
+    tables: Sequence[CubicTable | None],
+    limits: FloatArray | None = None,
+    images: tuple[int, FloatArray] | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """How node values of this shape bend along each axis that has a table, and their limits, (axes, nodes, 2) each.
 
-    Limits that are given are kept, whatever the values: all is linear in these then.
+    Limits that are given are kept, whatever the values: all is linear in these then.  ``images`` is an axis that
+    begins at a mirror, and the values there are beyond it, of the same shape.
     """
     wanted = [j for j, table in enumerate(tables) if table is not None]
     out = np.empty((len(wanted), values.size, 2))
@@ -126,7 +185,9 @@ def bends_of(
         assert table is not None
         outer, inner = int(np.prod(shape[:j])), int(np.prod(shape[j + 1 :]))
         parts = (array[place].reshape(outer, shape[j], inner, 2) for array in (shares, out))
-        table.bends(values.reshape(outer, shape[j], inner), limits is None, *parts)
+        beyond = values if images is None or images[0] != j else images[1]
+        own, other = (x.reshape(outer, shape[j], inner) for x in (values, beyond))
+        table.bends(own, other, limits is None, *parts)
     return out, shares
 
 

@@ -19,7 +19,7 @@ from wpoflow.core.arrays import FloatArray, IntArray
 from wpoflow.grids.axis import SHOCK
 from wpoflow.grids.cubic.map import CubicMap
 from wpoflow.grids.cubic.noise import cubic_noise_matrix
-from wpoflow.grids.cubic.table import cubic_table
+from wpoflow.grids.cubic.table import cubic_tables, mirror_of
 from wpoflow.grids.exact_smoothing import node_laws
 from wpoflow.grids.interpolation import Stencil, empty_stencil
 from wpoflow.grids.smoothing import Banded, SeparableMap
@@ -89,20 +89,20 @@ def _of_map(transition: InterpolatedTransition) -> CubicMap:
         A map with noise on a coarser grid, which is not known well enough.
     """
     axes, nodes, noise = transition.states.axes, transition.nodes, transition.noise
-    tables = [
-        None if axis.boundary == SHOCK or y.size == 1 else cubic_table(axis, y)
-        for axis, y in zip(axes, nodes, strict=True)
-    ]
     spread = transition.smoothing.spread
+    kept = zip(axes, nodes, spread.shape_in, strict=True)
+    points = [axis.points if n == axis.size else y[:n] for axis, y, n in kept]  # those of coarser grids are nodes
+    mirror = mirror_of(transition.states, points)
+    tables = cubic_tables(transition.states, nodes, mirror)
     if not any(s > 0.0 and y.size > 1 for s, y in zip(noise, nodes, strict=True)):
         assert isinstance(transition.stencil, Stencil)
-        return CubicMap(transition.stencil, spread, tables)
+        return CubicMap(transition.stencil, spread, tables, mirror)
     if spread.shape_in != transition.states.shape:
         raise ValueError("corrected values on a coarser grid are of transitions without noise")
     matrices: list[Banded | None] = []
     for axis, y, s, own in zip(axes, nodes, noise, spread.matrices, strict=True):
         matrices.append(cubic_noise_matrix(axis, y, float(s)) if s > 0.0 and axis.size > 1 else own)
-    return CubicMap(_placed(transition), SeparableMap(tuple(matrices), spread.shape_in), tables)
+    return CubicMap(_placed(transition), SeparableMap(tuple(matrices), spread.shape_in), tables, mirror)
 
 
 class _Mixed:

@@ -21,6 +21,7 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis
 from wpoflow.grids.coarsening import AxisPoints, Coarsening
 from wpoflow.grids.cubic.map import CubicMap
+from wpoflow.grids.cubic.table import Mirror, mirror_of
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions.base import CoarseTransition
 from wpoflow.grids.transitions.cubic import Unlimited, cubic_expectation
@@ -44,12 +45,15 @@ class Coarse:
         Of the coarser problem.
     ratio : float
         Least ratio r of spacings of the axes that have fewer points here.
+    mirror : Mirror, optional
+        Where the grid is the half of one.
     """
 
     axes: Sequence[AxisPoints]
     found: CorrectedValue
     actions: Grid
     ratio: float
+    mirror: Mirror | None = None
 
     @property
     def points(self) -> FloatArray:
@@ -59,7 +63,7 @@ class Coarse:
 
     def band(self, difference: FloatArray) -> GridBand:
         """The band of a difference (S',) between the finer and this grid."""
-        return GridBand.of(self.axes, difference / (self.ratio - 1.0))
+        return GridBand.of(self.axes, difference / (self.ratio - 1.0), self.mirror)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,17 +81,23 @@ class GridBand:
     largest: FloatArray
 
     @classmethod
-    def of(cls, axes: Sequence[AxisPoints], difference: FloatArray) -> GridBand:
-        """From a difference at the points, (S',)."""
+    def of(cls, axes: Sequence[AxisPoints], difference: FloatArray, mirror: Mirror | None = None) -> GridBand:
+        """From a difference at the points, (S',), which beyond a mirror is that of the images."""
         found = np.abs(difference).reshape([axis.points.size for axis in axes])
-        for j, axis in enumerate(axes):
-            if axis.whole:
+        halved = -1 if mirror is None else mirror.halved
+        for j in sorted(range(len(axes)), key=lambda j: j != halved):  # at points, not cells, there are images
+            size = axes[j].points.size
+            if axes[j].whole:
                 continue
-            at = np.moveaxis(found, j, 0)
-            number, size = np.arange(-1, axis.points.size + 2), axis.points.size
-            number = number % size if axis.period < math.inf else np.clip(number, 0, size - 1)
-            at = np.max([at[number[k : k + size]] for k in range(4)], axis=0)
-            found = np.moveaxis(at, 0, j)
+            number = np.arange(-1, size + 2)
+            number = number % size if axes[j].period < math.inf else np.clip(number, 0, size - 1)
+            at = np.take(found, number, axis=j)
+            if mirror is not None and j == halved:
+                image = np.moveaxis(np.flip(found, mirror.flipped), j, 0)
+                np.moveaxis(at, j, 0)[0] = image[1]
+                if mirror.both:
+                    np.moveaxis(at, j, 0)[-2:] = image[[-2, max(-3, -size)]]
+            found = np.max([np.take(at, np.arange(k, k + size), axis=j) for k in range(4)], axis=0)
         return cls(axes, np.ascontiguousarray(found))
 
     def at(self, places: FloatArray) -> FloatArray:
@@ -116,7 +126,7 @@ def coarse_optimum(mdp: GridMDP) -> Coarse:
     markov = coarse_markov(mdp)
     problem = _parts(mdp, coarsening, transition)
     found = solve_corrected(problem, markov, None)
-    return Coarse(coarsening.coarser, found, mdp.actions, 2.0)
+    return Coarse(coarsening.coarser, found, mdp.actions, 2.0, _mirror(mdp, coarsening.coarser))
 
 
 def coarse_markov(mdp: GridMDP) -> FloatArray:
@@ -147,12 +157,17 @@ def coarse_of(coarse: GridMDP, fine: GridMDP) -> Coarse:
     if not ratios:
         raise ValueError("coarse: no axis has fewer points than in the problem")
     axes = [AxisPoints.of(axis) for axis in coarse.states.axes]
-    return Coarse(axes, corrected_value(coarse), coarse.actions, min(ratios))
+    return Coarse(axes, corrected_value(coarse), coarse.actions, min(ratios), _mirror(coarse, axes))
 
 
-def at_points(grid: Grid, value: FloatArray, places: FloatArray) -> FloatArray:
-    """A function on a grid, (S,), at places (n, dim), (n,)."""
-    return CubicMap.at(grid, places).expect(np.ascontiguousarray(value), np.empty((len(places), 1)))[:, 0]
+def _mirror(mdp: GridMDP, axes: Sequence[AxisPoints]) -> Mirror | None:
+    return mirror_of(mdp.states, [axis.points for axis in axes])
+
+
+def at_points(grid: Grid, value: FloatArray, places: FloatArray, mirrored: FloatArray | None = None) -> FloatArray:
+    """A function on a grid, (S,), at places (n, dim), (n,); ``mirrored`` as in `CubicMap.expect`."""
+    out = np.empty((len(places), 1))
+    return CubicMap.at(grid, places).expect(np.ascontiguousarray(value), out, mirrored=mirrored)[:, 0]
 
 
 def intervals(axis: Axis) -> int:
@@ -166,4 +181,4 @@ def markov_band(mdp: GridMDP, value: FloatArray) -> FloatArray | None:
         return None
     coarsening = mdp.coarser[0][0]
     difference = value[coarsening.states] - coarse_markov(mdp)
-    return GridBand.of(coarsening.coarser, difference).at(mdp.states.points)
+    return GridBand.of(coarsening.coarser, difference, _mirror(mdp, coarsening.coarser)).at(mdp.states.points)

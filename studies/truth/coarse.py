@@ -56,9 +56,9 @@ class Judged:
     coarse: Coarse
     axes: tuple[str, ...]
 
-    def on_coarse(self, x: FloatArray) -> FloatArray:
-        """A function on the finer grid, (S,), at the points of the coarser one."""
-        return at_points(self.mdp.states, x, self.coarse.points)
+    def on_coarse(self, x: FloatArray, sign: float = 1.0) -> FloatArray:
+        """A function on the finer grid, (S,), at the points of the coarser one; of this sign at mirror images."""
+        return at_points(self.mdp.states, x, self.coarse.points, sign * x)
 
     @property
     def band(self) -> GridBand:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wpoflow.core.arrays import BoolArray, FloatArray, underflow_to_zero
+from wpoflow.core.arrays import BoolArray, FloatArray, IntArray, underflow_to_zero
 from wpoflow.core.brief import briefly
 from wpoflow.grids.cubic.map import CubicMap
 from wpoflow.grids.grid import Grid
@@ -170,21 +170,20 @@ def _truth(found: Judged, asked: FloatArray) -> Truth:
     mdp, coarse = found.mdp, found.coarse
     places, mirrored = folded_places(mdp.states, asked)
     at_places = CubicMap.at(mdp.states, places)
-    q = columns_at(at_places, found.found.q)
+    reflection = mdp.states.reflection
+    image = np.arange(mdp.actions.size) if reflection is None else mirrored_cells(mdp.actions, reflection.names)
+    q = columns_at(at_places, found.found.q, image)
     policy, improved, value = np.empty_like(q), np.zeros_like(q), np.empty(len(places))
     improve(q, mdp.log_mass, mdp.temperature, improved, policy, value)
     means = mean_actions(mdp.actions, found.found.policy), mean_actions(coarse.actions, coarse.found.policy)
-    mean = mean_actions(mdp.actions, policy)
-    mean_band = np.empty_like(mean)
-    for j in range(mdp.actions.dim):
-        difference = found.on_coarse(means[0][:, j]) - means[1][:, j]
+    mean_band = np.empty((len(places), mdp.actions.dim))
+    for j, axis in enumerate(mdp.actions.axes):
+        sign = -1.0 if reflection is not None and axis.name in reflection.names else 1.0
+        difference = found.on_coarse(means[0][:, j], sign) - means[1][:, j]
         mean_band[:, j] = coarse.band(difference).at(places)
-    if mdp.states.reflection is not None:
-        names = mdp.states.reflection.names
-        image = mirrored_cells(mdp.actions, names)
-        for rows in (q, policy):
-            rows[mirrored] = rows[mirrored][:, image]
-        mean = mean_actions(mdp.actions, policy)
+    for rows in (q, policy):
+        rows[mirrored] = rows[mirrored][:, image]
+    mean = mean_actions(mdp.actions, policy)
     return Truth(
         mdp=mdp,
         solution=found.found,
@@ -211,11 +210,12 @@ def folded_places(grid: Grid, places: FloatArray) -> tuple[FloatArray, BoolArray
     return np.stack(columns, axis=1), mirrored
 
 
-def columns_at(at: CubicMap, rows: FloatArray) -> FloatArray:
-    """Numbers of every state, (S, k), at places, (n, k)."""
+def columns_at(at: CubicMap, rows: FloatArray, image: IntArray) -> FloatArray:
+    """Numbers of every state, (S, k), at places, (n, k); ``image`` is the number of the column that mirrors another."""
     out = np.empty((at.stencil.pairs[0], rows.shape[1]))
     for k in range(rows.shape[1]):
-        out[:, k : k + 1] = at.expect(np.ascontiguousarray(rows[:, k]), np.empty((len(out), 1)))
+        own, other = (np.ascontiguousarray(rows[:, column]) for column in (k, image[k]))
+        out[:, k : k + 1] = at.expect(own, np.empty((len(out), 1)), mirrored=other)
     return out
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.coarsening import AxisPoints
+from wpoflow.grids.cubic.table import mirror_of
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.halving import images, mirrored_cells
 from wpoflow.problems.errors import ProblemError
@@ -19,6 +21,8 @@ from wpoflow.problems.problem_file import read_problem
 from wpoflow.problems.statement import Outcome, Statement, build
 from wpoflow.solver.bellman.evaluation import evaluate
 from wpoflow.solver.bellman.optimum import solve_optimum
+from wpoflow.solver.corrected.band import GridBand, at_points, coarse_optimum
+from wpoflow.solver.corrected.value import corrected_value
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.storage.optimum_file import save_optimum
 from wpoflow.solver.storage.writer import open_run
@@ -140,6 +144,71 @@ def test_circle_is_that_of_points_at_zero_and_pi(hold: int) -> None:
     bounds = [-np.pi - ahead, np.pi - ahead]
     whole = load_problem("pendulum", cells={**cells, "theta": 20}, set={**held, "state.theta.bounds": bounds})
     _assert_half_of(half, whole, names)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{}, {"noise": {"v": 0.4, "y": 0.3}}, {"noise": {"v": lambda y, x, v, u, w: 0.1 + 0.1 * x * x}}],
+    ids=["plain", "noise", "varying"],
+)
+def test_corrected_values_on_the_half_are_those_of_the_whole(other: Mapping[str, Any]) -> None:
+    """Beyond 0 the cubics of the half look at the images."""
+    half, whole = (build(_statement(names, **other)) for names in (NAMES, []))
+    number, _ = images(half.states)
+    for policies in ((None, None), (half.initial_policy, whole.initial_policy)):
+        pairs = zip((half, whole), policies, strict=True)
+        found, expected = (corrected_value(mdp, policy, residual=1e-10) for mdp, policy in pairs)
+        np.testing.assert_allclose(found.value[number], expected.value, rtol=0.0, atol=2e-9)
+
+
+def test_cubics_on_the_half_are_those_of_the_whole_at_any_place() -> None:
+    """Rough values, at whose kinks they are limited, among them."""
+    half, whole = (build(_statement(names)).states for names in (NAMES, []))
+    random = np.random.default_rng(3)
+    states = random.uniform([0.0, -1.0, -2.0], [1.0, 1.0, 2.0], (500, 3))
+    folded = np.where(states[:, [1]] < 0.0, [1.0, -1.0, -1.0], 1.0) * states
+    y, x, v = whole.points.T
+    for value in (np.cos(x + 0.3 * v) + y, random.standard_normal(whole.size)):
+        grid = value.reshape(whole.shape)
+        symmetric = grid + grid[:, ::-1, ::-1]
+        here = at_points(half, symmetric[:, 4:].reshape(-1), folded)
+        np.testing.assert_allclose(here, at_points(whole, symmetric.reshape(-1), states), rtol=0.0, atol=1e-13)
+
+
+def test_corrected_values_on_half_a_circle_are_those_of_the_whole() -> None:
+    ahead, cells = np.pi / 20, {"speed": 9, "torque": 5}
+    names = ["theta", "speed", "torque"]
+    half = load_problem("pendulum", cells={**cells, "theta": 21}, set={"problem.reflection": names})
+    bounds = [-np.pi - ahead, np.pi - ahead]
+    whole = load_problem("pendulum", cells={**cells, "theta": 20}, set={"state.theta.bounds": bounds})
+    found, expected = (corrected_value(mdp, residual=1e-9) for mdp in (half, whole))
+    assert not found.limits_kept
+    np.testing.assert_allclose(found.value[images(half.states)[0]], expected.value, rtol=0.0, atol=1e-7)
+    # the band of a rough difference between these and values on coarser points, whose last on the half is pi
+    halves, points = ([AxisPoints.of(axis) for axis in mdp.states.axes] for mdp in (half, whole))
+    rough = np.random.default_rng(1).random((20, 9))
+    rough += np.roll(rough[::-1, ::-1], 1, axis=0)  # -pi is its own image
+    right = np.concatenate((rough[10:], rough[:1]))
+    mirror = mirror_of(half.states, [axis.points for axis in halves])
+    places = np.random.default_rng(2).uniform([0.0, -8.0], [np.pi, 8.0], (300, 2))
+    bands = GridBand.of(halves, right.reshape(-1), mirror), GridBand.of(points, rough.reshape(-1))
+    np.testing.assert_array_equal(bands[0].at(places), bands[1].at(places))
+
+
+def test_corrected_values_on_coarser_halves_are_those_of_coarser_wholes() -> None:
+    y, v = uniform_axis("y", 0.0, 1.0, 3, "clamp"), uniform_axis("v", -2.0, 2.0, 21, "clamp")
+    states = Grid((y, uniform_axis("x", -1.0, 1.0, 21, "clamp"), v))
+    half, whole = (build(_statement(names, states=states)) for names in (NAMES, []))
+    found, expected = (coarse_optimum(mdp) for mdp in (half, whole))
+    assert [axis.points.size for axis in expected.axes] == [3, 11, 11]
+    assert [axis.points.size for axis in found.axes] == [3, 6, 11]
+    right = expected.found.value.reshape(3, 11, 11)[:, 5:].reshape(-1)
+    np.testing.assert_allclose(found.found.value, right, rtol=0.0, atol=1e-5)
+    rough = np.random.default_rng(1).random((3, 11, 11))
+    rough += rough[:, ::-1, ::-1]
+    bands = found.band(rough[:, 5:].reshape(-1)), expected.band(rough.reshape(-1))
+    places = np.random.default_rng(2).uniform([0.0, 0.0, -2.0], [1.0, 1.0, 2.0], (300, 3))
+    np.testing.assert_array_equal(bands[0].at(places), bands[1].at(places))
 
 
 @pytest.mark.parametrize(
