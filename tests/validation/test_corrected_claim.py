@@ -10,6 +10,7 @@ import pytest
 import wpoflow as wpo
 from tests.variants import slow_but
 from wpoflow.grids.cubic.map import CubicMap
+from wpoflow.grids.cubic.table import CubicTable
 from wpoflow.grids.transitions.cubic import cubic_expectation
 from wpoflow.solver.corrected.value import CorrectedValue, corrected_value
 from wpoflow.solver.mdp import GridMDP
@@ -48,6 +49,26 @@ def test_it_holds_on_circles_and_lines_with_ends(name: str) -> None:
     found = judged(wpo.load_problem(name, cells=CASES[name]))
     assert found.verdict is Verdict.HOLDS
     assert len(found.measurements) == (2 if name == "torus" else 3)  # of noise the places are not interpolated again
+
+
+@pytest.mark.parametrize(
+    ("name", "names", "cells"),
+    [
+        ("pendulum", ["theta", "speed", "torque"], {"theta": 31, "speed": 21, "torque": 7}),
+        ("double_integrator", ["x", "v", "u"], {"x": 21, "v": 12, "u": 7}),
+    ],
+)
+def test_it_holds_on_halves_and_fails_where_cubics_look_to_one_side_at_the_cut(
+    name: str, names: list[str], cells: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet = {"noise.x": 0.0, "noise.v": 0.0, "initial.policy_density": '"exp(-(u + 0.4*x + 0.6*v)**2)"'}
+    quiet = quiet if name == "double_integrator" else {}
+    mdp = wpo.load_problem(name, cells=cells, set={"problem.reflection": names, **quiet})
+    assert judged(mdp).verdict is Verdict.HOLDS
+    monkeypatch.setattr(CubicTable, "mirrored", lambda self, both: self)
+    found = judged(mdp)
+    assert found.verdict is Verdict.FAILS
+    assert [one.quantity for one in found.measurements if not one.holds] == ["Q_C by other code"]
 
 
 def test_the_other_code_finds_the_same_on_four_axes_of_all_kinds() -> None:

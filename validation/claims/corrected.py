@@ -5,15 +5,18 @@
 `corrected_value` is asked for that of the optimum.  V is held against the soft minimum of Q in every state, by NumPy's
 logarithms; expectations of a constant are those of the Markov kernel, as corrections of it vanish.  Where there is
 neither noise nor a mixture its Q is computed again in a few states, next state by next state, by loops over corners
-(`validation.independent.cubic`).  Nothing is claimed of how far it is from the value of finer grids: that is measured
-(`wpoflow truth`), not proven.
+(`validation.independent.cubic`), of the whole grid where the problem has the half of one.  Nothing is claimed of how
+far it is from the value of finer grids: that is measured (`wpoflow truth`), not proven.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from wpoflow.core.arrays import IntArray
 from wpoflow.grids.axis import SHOCK
+from wpoflow.grids.grid import Grid
+from wpoflow.grids.halving import images, whole_grid
 from wpoflow.grids.interpolation import boundary_map
 from wpoflow.grids.transitions import InterpolatedTransition
 from wpoflow.grids.transitions.cubic import cubic_expectation
@@ -86,22 +89,36 @@ def _plain(mdp: GridMDP) -> bool:
     )
 
 
+def _chosen(states: Grid) -> IntArray:
+    """Some states; of half of a grid also such as lie where it was cut."""
+    chosen = np.unique(np.linspace(0, states.size - 1, STATES + 2).astype(np.int64))[1:-1]
+    if states.reflection is None:
+        return chosen
+    axis = [axis.name for axis in states.axes].index(states.reflection.halved)
+    cut = [[n // 3, n // 2] for n in states.shape]
+    cut[axis] = [0, 0] if not states.reflection.period else [0, states.shape[axis] - 1]
+    return np.union1d(chosen, np.ravel_multi_index(tuple(np.array(cut)), states.shape))
+
+
 def _interpolation(mdp: GridMDP, found: CorrectedValue) -> tuple[float, str]:
     """The largest difference of Q and Q computed again, and where."""
     kernel = mdp.transition
     assert isinstance(kernel, InterpolatedTransition)
-    values = (mdp.discount * found.value).reshape(mdp.states.shape)
+    states, values = mdp.states, mdp.discount * found.value
+    if states.reflection is not None:
+        states, values = whole_grid(states), values[images(states)[0]]
+    values = values.reshape(states.shape)
     ended = kernel.termination
     worst, where = 0.0, ""
-    for state in np.unique(np.linspace(0, mdp.states.size - 1, STATES + 2).astype(int))[1:-1]:
+    for state in _chosen(mdp.states):
         following = kernel.next_points(state, state + 1)
         for cell in np.unique(np.linspace(0, mdp.actions.size - 1, ACTIONS).astype(int)):
             places = [
                 float(boundary_map(axis, f[0, cell : cell + 1])[0])
-                for axis, f in zip(mdp.states.axes, following, strict=True)
+                for axis, f in zip(states.axes, following, strict=True)
             ]
             over = ended is not None and ended[state, cell] > 0.0
-            expected = 0.0 if over else limited_cubic(mdp.states.axes, values, places)
+            expected = 0.0 if over else limited_cubic(states.axes, values, places)
             off = abs(float(mdp.cost[state, cell]) + expected - float(found.q[state, cell]))
             if off >= worst:
                 worst, where = off, f"{mdp.states.describe(state)}, {mdp.actions.describe(cell)}"
