@@ -94,6 +94,7 @@ def _cells(**cells: int) -> dict[str, Any]:
 
 
 LQR = _cells(x=25, u=12)
+MIRRORED = {"problem.reflection": ["theta", "speed", "torque"]}
 CASES: dict[str, Case] = {
     **{name: (name, {}, {}) for name in TEXTS},
     **{f"scheme {name}": ("lqr", LQR, {"scheme": name}) for name in ("euler", "extrapolated", "multistep")},
@@ -115,6 +116,8 @@ CASES: dict[str, Case] = {
     "navigation": ("navigation", {}, {}),
     "pendulum": ("pendulum", {}, {}),
     "torus": ("torus", {}, {}),
+    "half": ("pendulum", {**_cells(theta=25, speed=15, torque=7), "set": MIRRORED}, {}),
+    "half, held": ("pendulum", {**_cells(theta=25, speed=15, torque=7), "set": {**MIRRORED, "problem.hold": 2}}, {}),
 }
 SPREAD = ("noise", "seam", "ends in noise", "partly noisy", "outcomes", "scheme multistep", "grid_world")
 """Also with rows that are never gathered, and with products over pairs."""
