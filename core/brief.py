@@ -33,6 +33,8 @@ def brief(thing: Any) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, type):
+        return value.__name__
     if getattr(value, "shape", ()):
         return f"array {value.shape}"
     if isinstance(value, (list, tuple, Mapping)) and len(value) > FEW:
@@ -41,6 +43,6 @@ def _shown(value: Any) -> str:
         return "{" + ", ".join(f"{key!r}: {_shown(entry)}" for key, entry in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(_shown, value)) + "]"
-    if callable(value) and not isinstance(value, type):
+    if callable(value):
         return f"<function {getattr(value, '__name__', type(value).__name__)}>"
     return f"{value:.6g}" if isinstance(value, float) else _short.repr(value)

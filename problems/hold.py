@@ -15,6 +15,15 @@ def check_steps(name: str, steps: int) -> None:
         raise ValueError(f"{name} = {steps!r} must be a whole number of steps from 1 to {MOST_STEPS}")
 
 
+def check_power(discount: float, name: str, steps: int) -> None:
+    """Raise ValueError where a discount that is none of zero has a power that is."""
+    if 0.0 < discount < 1.0 and discount**steps == 0.0:
+        raise ValueError(
+            f"{name} = {steps}: the discount {discount:g} of a step to this power, that of a decision, is zero in "
+            "floating-point numbers"
+        )
+
+
 def check_hold(
     hold: int, noise: Mapping[str, Any], outcomes: bool, shocks: Sequence[str], feasible: Mapping[str, Sequence[Any]]
 ) -> None:

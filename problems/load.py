@@ -17,6 +17,7 @@ from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.expressions import Expression
 from wpoflow.problems.generated import compile_expressions
 from wpoflow.problems.held_source import HeldFunction, held_function
+from wpoflow.problems.hold import check_power
 from wpoflow.problems.memory import refuse_if_too_large
 from wpoflow.problems.problem_file import ProblemFile, parse_problem, read_problem
 from wpoflow.problems.scope import Scope
@@ -92,6 +93,7 @@ def read_statement(problem: ProblemFile) -> Statement:
         return {name: values[f"{prefix}.{name}"] for name in names}
 
     try:
+        check_power(tables.problem.discount, "problem.hold", tables.problem.hold)
         names = axis_names(raw)
         states, actions = _grid(names[0], {**tables.shock, **tables.state}), _grid(names[1], tables.action)
         if tables.problem.reflection:

@@ -19,7 +19,7 @@ from wpoflow.grids.interpolation import boundary_map
 from wpoflow.problems.pairs import Value, evaluate
 
 TOLERANCE = 1e-8
-MOST_PAIRS = 4096
+MOST_PAIRS = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,7 +43,7 @@ from wpoflow.grids.transitions import (
 from wpoflow.grids.transitions.coordinates_used import coordinates_used
 from wpoflow.problems.gaussian_start import initial_gaussians
 from wpoflow.problems.held import Held, composed, held_transition
-from wpoflow.problems.hold import check_hold
+from wpoflow.problems.hold import check_hold, check_power
 from wpoflow.problems.mirrored import MirroredPairs
 from wpoflow.problems.mirrored_statement import check_branches, check_decisions, check_gaussians
 from wpoflow.problems.outcome import Outcome as Outcome
@@ -154,6 +154,7 @@ class Statement:
         names = [axis.name for axis in self.states.axes if axis.boundary != SHOCK]
         shocks = [axis.name for axis in self.states.axes if axis.boundary == SHOCK]
         check_hold(self.hold, self.noise, bool(self.outcomes), shocks, self.feasible)
+        check_power(self.discount, "hold", self.hold)
         for outcome in self._stated:
             unknown = sorted((set(outcome.dynamics) | set(outcome.noise)) - set(names))
             missing = [name for name in names if name not in outcome.dynamics]

@@ -50,7 +50,10 @@ class TooColdError(ArithmeticError):
 def check_temperature(temperature: float) -> None:
     """Raise TooColdError of a temperature that is none, or too low to compute with."""
     if not LEAST_TEMPERATURE <= temperature < np.inf:
-        raise TooColdError(f"temperature {temperature:.3g}: quotients by it are no floating-point numbers")
+        raise TooColdError(
+            f"temperature {temperature:.3g}: quotients by it are no floating-point numbers; the least is "
+            f"{LEAST_TEMPERATURE:g}"
+        )
 
 
 def check_problem(mdp: object) -> None:

@@ -44,6 +44,7 @@ _BY_NAME = {
     "StudyError": Exit.UNUSABLE,
     "FigureError": Exit.UNUSABLE,
     "UnsuitableFlowError": Exit.UNUSABLE,
+    "TooColdError": Exit.UNUSABLE,
     "FileExistsError": Exit.UNUSABLE,
     "NoFolderError": Exit.UNUSABLE,
     "RunFileError": Exit.RUN_FILE,

@@ -29,7 +29,7 @@ rollout_options = together(
     ),
     click.option(
         "--episodes",
-        type=click.IntRange(min=1),
+        type=click.IntRange(min=1, max=10_000_000),
         default=1000,
         show_default=True,
         metavar="N",
@@ -37,7 +37,7 @@ rollout_options = together(
     ),
     click.option(
         "--seed",
-        type=click.IntRange(min=0),
+        type=click.IntRange(min=0, max=2**31 - 1),
         default=0,
         show_default=True,
         metavar="N",
@@ -56,7 +56,7 @@ rollout_options = together(
     ),
     click.option(
         "--hold",
-        type=click.IntRange(min=1),
+        type=click.IntRange(min=1, max=10_000),
         default=1,
         show_default=True,
         metavar="N",

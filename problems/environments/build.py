@@ -19,6 +19,7 @@ import numpy as np
 
 from wpoflow.core.arguments import check_mapping
 from wpoflow.core.arrays import FloatArray, underflow_to_zero
+from wpoflow.core.memory import available_bytes
 from wpoflow.core.text import did_you_mean
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
@@ -41,17 +42,19 @@ from wpoflow.problems.environments.discrete import (
     step_table,
     table_problem,
 )
+from wpoflow.problems.environments.fitting import check_actions
 from wpoflow.problems.environments.gym import action_box, gymnasium, make_environment, name_of
 from wpoflow.problems.environments.hats import hat_weights
 from wpoflow.problems.environments.models import Box, Step, Steps, known_model, repeated
 from wpoflow.problems.errors import ProblemError
-from wpoflow.problems.hold import check_steps
-from wpoflow.problems.mirrored import MirroredPairs
+from wpoflow.problems.hold import check_power, check_steps
+from wpoflow.problems.mirrored import MOST_PAIRS, MirroredPairs
 from wpoflow.problems.tabular import numbered_states
 from wpoflow.solver.mdp import GridMDP
 
 STATE_CELLS, ACTION_CELLS = 101, 21
-_MIRRORED = 512  # pairs that are stepped, and their images, to see whether a reflection holds
+_MIRRORED = 512  # pairs of which an environment is called, and their images, to see whether a reflection holds
+_PAIR_NUMBERS = 4  # of a pair besides its next state, and what is made of that: reward, cost, first policy, end
 
 
 @underflow_to_zero
@@ -111,15 +114,19 @@ def from_environment(
     ProblemError
         No such environment, actions that are neither a box nor finitely many, a box without bounds and no grid of them,
         neither a table nor a settable state, a state grid that is missing or of another dimension, an environment
-        without a table that is random, or an unknown axis in ``cells``, or ``repeat`` of a table of random outcomes.
+        without a table that is random, or an unknown axis in ``cells``, actions beyond the
+        environment's, axes by its own names in another order, or ``repeat`` of a table of random outcomes.
     ValueError
         A next state or reward that is not finite, or a number out of range; named.  A reflection of axes that are not
         symmetric about 0, or under which steps are not the same.
+    MemoryError
+        The steps of all pairs do not fit into memory.
     ImportError
         Gymnasium, or dm_control, is not installed.
     """
     check_mapping("cells", cells, "{'theta': 64}")
     check_steps("repeat", repeat)
+    check_power(discount, "repeat", repeat)
     env = make_environment(environment)
     if is_discrete(env.action_space):
         if reflection:
@@ -139,9 +146,7 @@ def from_environment(
     sizes = _sizes(name, state_boxes, action_boxes, cells or {})
     states = _grid(state_boxes, sizes) if states is None else states
     actions = _grid(action_boxes, sizes) if actions is None else actions
-    dimension = int(np.prod(space.shape))
-    if actions.dim != dimension:
-        raise ProblemError(f"environment {name}: its actions have {dimension} axes, the grid of actions {actions.dim}")
+    check_actions(env, actions, "the grid's")
     if model is not None and vectorised:
         dim, step, first_states, sampled = len(model.states), model.step, model.first_states, False
     else:
@@ -150,16 +155,39 @@ def from_environment(
         dim, step, first_states, sampled = called.dim, known or called.step, called.first_states, True
     if states.dim != dim:
         raise ProblemError(f"environment {name}: its state has {dim} numbers, the grid of states {states.dim} axes")
+    if model is not None:
+        _check_order(name, states, [box.name for box in model.states])
+    _refuse_if_too_large(name, states, actions)
     if isinstance(env, ControlEnvironment):
         env.check_model()
         env.check_angles(states)
     decision = repeated(step, repeat, discount)
     if reflection:
         whole, states = states, halved_grid(states, actions, reflection)
-        _check_mirrored(decision, MirroredPairs.chosen(states, whole, actions, _MIRRORED))
+        _check_mirrored(decision, MirroredPairs.chosen(states, whole, actions, _MIRRORED if sampled else MOST_PAIRS))
     steps = _all_pairs(decision, states, actions)
     law = _law(states, first_states(), smoothed=sampled) if rho is None else rho
     return _interpolated(name, steps, states, actions, discount**repeat, temperature, law)
+
+
+def _check_order(name: str, states: Grid, wanted: Sequence[str]) -> None:
+    """Refuse axes by the names of the environment's own in another order: they would be taken for one another."""
+    found = [axis.name for axis in states.axes]
+    if found != wanted and sorted(found) == sorted(wanted):
+        raise ProblemError(
+            f"environment {name}: its state is {', '.join(wanted)}, in this order; the axes are {', '.join(found)}"
+        )
+
+
+def _refuse_if_too_large(name: str, states: Grid, actions: Grid) -> None:
+    """Raise MemoryError, before anything is allocated, where the steps of all pairs would not fit."""
+    needed, available = 8 * states.size * actions.size * (2 * states.dim + _PAIR_NUMBERS), available_bytes()
+    if needed > available:
+        sizes = ", ".join(f"{axis.name} {axis.size}" for axis in (*states.axes, *actions.axes))
+        raise MemoryError(
+            f"environment {name}: needs about {needed / 1e9:.3g} GB, {available / 1e9:.3g} GB are available; lower the "
+            f"cells (now {sizes})"
+        )
 
 
 def _check_mirrored(step: Step, mirror: MirroredPairs) -> None:

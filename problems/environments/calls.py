@@ -86,8 +86,18 @@ class CalledEnvironment:
         ------
         ProblemError
             The environment is random, or has a memory besides its state.
+        ValueError
+            A next state or reward that is not finite.
         """
         steps = self._steps(states, actions)
+        lost = ~(np.isfinite(steps.reward) & np.isfinite(steps.state).all(axis=1))
+        if lost.any():
+            i = int(lost.argmax())
+            what = "next state" if np.isfinite(steps.reward[i]) else "reward"
+            raise ValueError(
+                f"environment {self._name}: the {what} from state {_numbers(states[i])} by action "
+                f"{_numbers(actions[i])} is not finite"
+            )
         some = np.linspace(0, len(states) - 1, min(_CHECKED, len(states))).astype(int)
         again = self._steps(states[some], actions[some])
         if any(not np.array_equal(old[some], new) for old, new in zip(steps, again, strict=True)):
@@ -116,3 +126,7 @@ class CalledEnvironment:
             self._env.reset(seed=seed)
             states[seed] = self._read()
         return states
+
+
+def _numbers(x: FloatArray) -> str:
+    return ", ".join(f"{number:g}" for number in np.ravel(x))

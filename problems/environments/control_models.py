@@ -1,7 +1,7 @@
 """Vectorised models of dm_control's tasks, equal to their ``step`` to rounding; all numbers are read from the model.
 
-Cart with one pole (suite/cartpole.py, swing-up and balance, not sparse): mass M of both, first and second moment p, I
-of the pole about its hinge, θ = 0 upright,
+Cart with one pole (suite/cartpole.py, swing-up and balance, sparse or not): mass M of both, first and second moment p,
+I of the pole about its hinge, θ = 0 upright,
 
     M ẍ + p cos θ θ̈ = gear u − b_x ẋ + p sin θ θ̇²,      p cos θ ẍ + I θ̈ = p g sin θ − b_θ θ̇
 
@@ -85,8 +85,10 @@ def _shape(env: Unlimited, joints: tuple[int, ...], controls: int, integrator: i
 
 def _cart_pole(env: Unlimited) -> Step | None:
     model = env.limited.physics.model
-    if env.limited.task._sparse or not _shape(env, (_SLIDE, _HINGE), 1, _RK4):
+    if not _shape(env, (_SLIDE, _HINGE), 1, _RK4):
         return None
+    task = env.limited.task
+    sparse, (left, right), (least, most) = task._sparse, task._CART_RANGE, task._ANGLE_COSINE_RANGE
     mass, inertia, middle = (np.asarray(array) for array in (model.body_mass, model.body_inertia, model.body_ipos))
     rail, hinge = np.asarray(model.dof_damping)
     second = inertia[2, 1] + mass[2] * middle[2, 2] ** 2
@@ -96,6 +98,9 @@ def _cart_pole(env: Unlimited) -> Step | None:
     def step(states: FloatArray, actions: FloatArray) -> Steps:
         following = advance(states, actions)
         x, theta, _, omega = following.T
+        if sparse:
+            upright = (least <= np.cos(theta)) & (np.cos(theta) <= most)
+            return _lasting(following, np.where((left <= x) & (x <= right) & upright, 1.0, 0.0))
         gentle = (4.0 + _small(actions[:, 0])) / 5.0
         slow, centred = (1.0 + _gaussian(omega / 5.0)) / 2.0, (1.0 + _gaussian(x / 2.0)) / 2.0
         return _lasting(following, (np.cos(theta) + 1.0) / 2.0 * gentle * slow * centred)

@@ -30,7 +30,10 @@ import numpy as np
 from wpoflow.core.arrays import BoolArray, FloatArray, IntArray
 from wpoflow.core.brief import briefly
 from wpoflow.problems.environments.planning import Decisions, Plan
+from wpoflow.problems.hold import MOST_STEPS
 
+MOST_SAMPLES, MOST_DRAWN = 1_000_000, 100_000_000  # of an iteration: sequences, and actions
+MOST_COLOUR, MOST_SEED = 100.0, 2**63 - 1
 _CHUNK = 1 << 17  # sequences judged at once
 
 
@@ -72,14 +75,26 @@ class CrossEntropy(Plan):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, fewest in (("horizon", 1), ("samples", 2), ("iterations", 1), ("seed", 0)):
+        numbers = {
+            "horizon": (1, MOST_STEPS),
+            "samples": (2, MOST_SAMPLES),
+            "iterations": (1, MOST_STEPS),
+            "seed": (0, MOST_SEED),
+        }
+        for name, (fewest, largest) in numbers.items():
             number = getattr(self, name)
-            if isinstance(number, bool) or not isinstance(number, Integral) or number < fewest:
-                raise ValueError(f"{name} = {number!r} must be a whole number, at least {fewest}")
+            whole = isinstance(number, Integral) and not isinstance(number, bool)
+            if not whole or not fewest <= number <= largest:
+                raise ValueError(f"{name} = {number!r} must be a whole number from {fewest} to {largest}")
+        if self.horizon * self.samples > MOST_DRAWN:
+            raise ValueError(
+                f"horizon = {self.horizon} with samples = {self.samples}: an iteration draws their product, which must "
+                f"be at most {MOST_DRAWN}"
+            )
         for name, valid, least, most in (
             ("elite", "above 0 and below 1", 0.0, 1.0),
             ("spread", "positive and finite", 0.0, np.inf),
-            ("colour", "finite and not negative", -5e-324, np.inf),
+            ("colour", f"not negative and below {MOST_COLOUR:g}", -5e-324, MOST_COLOUR),
         ):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, Real) or not least < float(value) < most:

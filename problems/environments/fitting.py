@@ -24,28 +24,38 @@ def fitted(states: Grid, actions: Grid, env: Any, observe: Observe | None) -> di
     """Fields of a `GridPolicy` that acts in an environment; errors as of `GridPolicy.for_environment`."""
     if is_discrete(env.action_space):
         return _of_labels(states, actions, env, observe)
-    if labelled := [axis.name for axis in actions.axes if axis.labels]:
-        raise ProblemError(
-            f"environment {name_of(env)}: its actions are {env.action_space}, those of the policy ({labelled[0]}) "
-            "are labels"
-        )
-    space, name, model = action_box(env), name_of(env), known_model(env)
-    low, high = np.ravel(space.low).astype(np.float64), np.ravel(space.high).astype(np.float64)
-    if low.size != actions.dim:
-        raise ProblemError(
-            f"environment {name}: its actions have {low.size} axes, the policy's {actions.dim} ({_names(actions)})"
-        )
-    for axis, least, most in zip(actions.axes, low, high, strict=True):
-        slack = _SLACK * (most - least)
-        if axis.lower < least - slack or axis.upper > most + slack:
-            raise ProblemError(
-                f"environment {name}: its actions lie in [{least:g}, {most:g}], the policy's axis {axis.name} in "
-                f"[{axis.lower:g}, {axis.upper:g}]"
-            )
+    space, model = action_box(env), known_model(env)
+    low, high = check_actions(env, actions, "the policy's")
     if observe is None and model is not None:
         observe = model.state_of
     _check_observation(states, env, observe)
     return {"observe": observe, "shape": space.shape, "dtype": space.dtype, "low": low, "high": high}
+
+
+def check_actions(env: Any, actions: Grid, whose: str) -> tuple[FloatArray, FloatArray]:
+    """Ends (d,) of the actions of an environment with a box of them, which must hold a grid's.
+
+    Raises
+    ------
+    ProblemError
+        Another number of axes, labels, or an axis that goes beyond; ``whose`` grid of actions it is.
+    """
+    space, name = action_box(env), name_of(env)
+    low, high = np.ravel(space.low).astype(np.float64), np.ravel(space.high).astype(np.float64)
+    if low.size != actions.dim:
+        raise ProblemError(
+            f"environment {name}: its actions have {low.size} axes, {whose} {actions.dim} ({_names(actions)})"
+        )
+    for axis, least, most in zip(actions.axes, low, high, strict=True):
+        if axis.labels:
+            raise ProblemError(f"environment {name}: its actions are {space}, {whose} ({axis.name}) are labels")
+        slack = _SLACK * (most - least)
+        if axis.lower < least - slack or axis.upper > most + slack:
+            raise ProblemError(
+                f"environment {name}: its actions lie in [{least:g}, {most:g}], {whose} axis {axis.name} in "
+                f"[{axis.lower:g}, {axis.upper:g}]"
+            )
+    return low, high
 
 
 def _of_labels(states: Grid, actions: Grid, env: Any, observe: Observe | None) -> dict[str, Any]:

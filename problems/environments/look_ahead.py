@@ -30,6 +30,7 @@ from wpoflow.problems.environments.planning import Decisions, Plan, Table
 from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.hold import check_steps
 from wpoflow.solver.entropy import gibbs_policy, soft_minimum
+from wpoflow.solver.records.series import LEAST_TEMPERATURE
 
 MOST_SEQUENCES = 100_000
 
@@ -64,8 +65,12 @@ class LookAhead(Plan):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_steps("depth", self.depth)
-        if self.temperature is not None and not 0.0 <= real_number("temperature", self.temperature) < np.inf:
-            raise ValueError(f"temperature {self.temperature} must be finite and not negative")
+        if self.temperature is not None:
+            temperature = real_number("temperature", self.temperature)
+            if not (temperature == 0.0 or LEAST_TEMPERATURE <= temperature < np.inf):
+                raise ValueError(
+                    f"temperature {temperature} must be finite and not negative; 0, or {LEAST_TEMPERATURE:g} at least"
+                )
 
     def check_actions(self, count: int) -> None:
         """Raise ProblemError where there are too many sequences of so many actions."""

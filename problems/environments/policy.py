@@ -51,6 +51,7 @@ from wpoflow.solver.mdp import GridMDP
 from wpoflow.solver.records.run import Optimum, Run
 from wpoflow.solver.storage.writer import open_run
 
+_OFF = 1e-6  # from one, that the probabilities of a state may sum up to
 MODES = ("median", "mean", "mode", "sampled")
 
 
@@ -88,7 +89,7 @@ class GridPolicy:
     ProblemError
         An unknown mode, or median or mean on an action axis that is periodic or labels, where there is none.
     ValueError
-        Probabilities of the wrong shape.
+        Probabilities of the wrong shape, negative, or that do not sum to one.
     """
 
     states: Grid
@@ -116,6 +117,10 @@ class GridPolicy:
         expected = (self.states.size, self.actions.size)
         if self.probabilities.shape != expected:
             raise ValueError(f"probabilities have shape {self.probabilities.shape}; expected {expected}")
+        wrong = ~(self.probabilities.min(axis=1) >= 0.0) | ~(np.abs(self.probabilities.sum(axis=1) - 1.0) <= _OFF)
+        if wrong.any():
+            where = self.states.describe(int(wrong.argmax()))
+            raise ValueError(f"probabilities at {where} must be non-negative and sum to one")
         round_axes = [axis.name for axis in self.actions.axes if axis.periodic]
         if self.mode in ("median", "mean") and round_axes:
             raise ProblemError(f"mode {self.mode!r}: action axis {round_axes[0]} is periodic; choose mode or sampled")

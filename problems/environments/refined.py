@@ -81,7 +81,8 @@ def refined_ending(
     policy : GridPolicy
         One that knows its problem: of a file, or of `GridPolicy.from_problem`.
     states : Grid
-        Clamped axes, of the names of the policy's own and within them; a periodic axis may be met anywhere.
+        Clamped axes, of the names of the policy's own and within them; a periodic axis may be met anywhere, and a
+        halved one from 0 on.
     environment : str, gymnasium.Env or callable, optional
         Where the problem does not state its steps.
     actions : Grid, optional
@@ -94,7 +95,7 @@ def refined_ending(
     Raises
     ------
     ProblemError
-        As for a plan; or axes that are not clamped, of other names, or beyond the policy's own.
+        As for a plan; or axes that are not clamped, of other names, or beyond the policy's own, actions among them.
     """
     given = policy if environment is None else policy.for_environment(environment)
     prospect = given.known_prospect
@@ -105,6 +106,7 @@ def refined_ending(
     if isinstance(model, Table):
         raise ProblemError("refined ending: the problem is a table of finitely many states, which has nothing finer")
     held, actions = hold or model.repeat, actions or given.actions
+    _check_actions(actions, given)
     blank = GridValue(states, np.zeros(states.size))
     rim = RefinedValue(blank, GridValue(given.states, prospect.value))
     same = actions is given.actions
@@ -143,6 +145,20 @@ def _problem(
         initial_policy=np.tile(mass, (states.size, 1)),
         title="refined ending",
     )
+
+
+def _check_actions(actions: Grid, policy: GridPolicy) -> None:
+    names, wanted = ([axis.name for axis in grid.axes] for grid in (actions, policy.actions))
+    if names != wanted:
+        raise ProblemError(
+            f"refined ending: its actions have the axes {', '.join(names)}; those of the policy are {', '.join(wanted)}"
+        )
+    for axis, own in zip(actions.axes, policy.actions.axes, strict=True):
+        if bool(axis.labels) != bool(own.labels) or axis.lower < own.lower or axis.upper > own.upper:
+            raise ProblemError(
+                f"refined ending: action axis {axis.name} must be within the policy's, {own.lower:g} to {own.upper:g}, "
+                "and of its kind"
+            )
 
 
 def _check(states: Grid, whole: Grid) -> None:

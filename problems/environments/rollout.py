@@ -12,12 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
+from wpoflow.core.arguments import check_kind
 from wpoflow.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, underflow_to_zero
 from wpoflow.core.brief import briefly
+from wpoflow.problems.environments.control import ControlEnvironment
 from wpoflow.problems.environments.gym import make_environment, name_of
 from wpoflow.problems.environments.models import known_model
 from wpoflow.problems.environments.planning import Plan
@@ -26,6 +29,7 @@ from wpoflow.problems.errors import ProblemError
 from wpoflow.problems.hold import check_steps
 
 BLOCK = 100
+MOST_EPISODES, MOST_SEED = 10_000_000, 2**31 - 1  # seeds of all episodes are below 2**32, as NumPy's generators ask
 
 
 @briefly
@@ -120,14 +124,17 @@ def rollout(
     ------
     ProblemError
         No such environment, one without a time limit, or one that does not fit the policy; a plan for which there are
-        no steps, or no value.
+        no steps, or no value; a number of episodes or a seed that is none; a reward that is not finite.
     ValueError
-        A number of episodes or of steps, or a seed, that is none.
+        A number of steps that is none.
     ImportError
         Gymnasium is not installed.
     """
-    if episodes < 1 or seed < 0:
-        raise ValueError(f"episodes = {episodes} must be positive, seed = {seed} not negative")
+    for name, number, least, most in (("episodes", episodes, 1, MOST_EPISODES), ("seed", seed, 0, MOST_SEED)):
+        if isinstance(number, bool) or not isinstance(number, Integral) or not least <= number <= most:
+            raise ProblemError(f"{name} = {number!r} must be a whole number from {least} to {most}")
+    if plan is not None:
+        check_kind("plan", plan, Plan, "a LookAhead(...) or a CrossEntropy(...)")
     check_steps("hold", hold)
     first = _made(environment)
     planned = policy if plan is None else replace(policy, plan=plan)
@@ -152,9 +159,17 @@ def rollout(
 
 
 def _made(environment: str | Callable[[], Any]) -> Any:
+    if not isinstance(environment, str) and not callable(environment):
+        raise ProblemError(
+            f"environment: {type(environment).__name__} is one that is made; give its name, or a function that makes "
+            "one, as an episode is played in one of its own"
+        )
     env = make_environment(environment if isinstance(environment, str) else environment())
     if not env.has_wrapper_attr("_max_episode_steps"):  # of Gymnasium's wrapper TimeLimit
-        raise ProblemError(f"environment {name_of(env)}: it has no time limit; make it with max_episode_steps=")
+        how = "make it with max_episode_steps="
+        if isinstance(env, ControlEnvironment):
+            how = "give a function that makes it with one, by suite.load(..., task_kwargs={'time_limit': 10.0})"
+        raise ProblemError(f"environment {name_of(env)}: it has no time limit; {how}")
     return env
 
 
@@ -176,6 +191,11 @@ def _play(policy: GridPolicy, envs: list[Any], seeds: IntArray, hold: int) -> tu
             taken = action if policy.low is None else np.asarray(action)  # a Box has arrays, of no axes even
             observation, reward, terminated, truncated, _ = envs[i].step(taken)
             observations[i] = np.ravel(observation)
+            if not np.isfinite(float(reward)):
+                raise ProblemError(
+                    f"environment {name_of(envs[i])}: step {made} of the episode of seed {seeds[i]} has the reward "
+                    f"{float(reward)}"
+                )
             returns[i] += float(reward)
             steps[i] += 1
             ended[i] = terminated

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from wpoflow.core.arguments import real_number
 from wpoflow.core.arrays import FloatArray, real_array, underflow_to_zero
 from wpoflow.core.renamed import renamed
 from wpoflow.solver.bellman.evaluation import NotFiniteError, deferred_occupancy, divergence_of, evaluate
@@ -34,7 +35,7 @@ from wpoflow.solver.bellman.improvement import improve
 from wpoflow.solver.bellman.linear_solver import linear_solver_of
 from wpoflow.solver.bellman.nested import nested_value
 from wpoflow.solver.bellman.system import EPS, BellmanError, DiscountedSystem
-from wpoflow.solver.mdp import GridMDP, check_problem
+from wpoflow.solver.mdp import GridMDP, check_problem, check_temperature
 from wpoflow.solver.records.run import Optimum
 
 ACCEPTED_RESIDUAL = 8.0  # in units of eps max(|V|, |Q|, tau) / (1 - gamma)
@@ -80,8 +81,8 @@ def solve_optimum(
     Raises
     ------
     ValueError
-        A temperature that is negative or not finite, a start that is no policy, a value of another shape, a masked
-        array, or what cannot be given together.
+        A temperature or residual that is negative or not finite, a start that is no policy, a value of another shape, a
+        masked array, or what cannot be given together.
     TooColdError
         A temperature other than zero and below 1e-150.
     NotFiniteError
@@ -91,7 +92,7 @@ def solve_optimum(
         where none is.
     """
     check_problem(mdp)
-    if temperature is not None and not 0.0 <= temperature < np.inf:
+    if temperature is not None and not 0.0 <= real_number("temperature", temperature) < np.inf:
         raise ValueError(f"temperature = {temperature} must be finite and not negative")
     if start is not None and value is not None:
         raise ValueError("give either a policy to start from or a value, not both")
@@ -109,6 +110,9 @@ def solve_optimum(
             raise ValueError("start and residual are of the soft optimum; at temperature 0 give a value, or neither")
         return solve_hard_optimum(mdp, value, linear_solver, nested=nested)
     mdp = mdp if temperature is None else mdp.at_temperature(temperature)
+    check_temperature(mdp.temperature)
+    if residual is not None and not 0.0 <= real_number("residual", residual) < np.inf:
+        raise ValueError(f"residual = {residual} must be finite and not negative")
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
     incomplete = IncompleteLU()
     least, most = mdp.cost_range

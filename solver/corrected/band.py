@@ -19,14 +19,14 @@ import numpy as np
 
 from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import Axis
-from wpoflow.grids.coarsening import AxisPoints, Coarsening
+from wpoflow.grids.coarsening import LEAST_POINTS, AxisPoints, Coarsening
 from wpoflow.grids.cubic.map import CubicMap
 from wpoflow.grids.cubic.table import Mirror, mirror_of
 from wpoflow.grids.grid import Grid
 from wpoflow.grids.transitions.base import CoarseTransition
 from wpoflow.grids.transitions.cubic import Unlimited, cubic_expectation
 from wpoflow.solver.corrected.value import Corrected, CorrectedValue, corrected_value, solve_corrected
-from wpoflow.solver.mdp import GridMDP
+from wpoflow.solver.mdp import COARSEST_STATES, GridMDP
 
 RESIDUAL = 1e-6  # of the spread of values, to which the coarser grid's own is solved
 
@@ -121,7 +121,10 @@ def coarse_optimum(mdp: GridMDP) -> Coarse:
         The problem cannot be made coarser, or has noise: build it on fewer points instead.
     """
     if not mdp.coarser:
-        raise ValueError("this problem cannot be made coarser by itself: give the same problem on fewer points")
+        raise ValueError(
+            f"this problem cannot be made coarser by itself, which takes {COARSEST_STATES} states, and axes of "
+            f"{LEAST_POINTS} points or more: give the same problem on fewer points (coarse=)"
+        )
     coarsening, transition = mdp.coarser[0]
     markov = coarse_markov(mdp)
     problem = _parts(mdp, coarsening, transition)

@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from wpoflow.core.arguments import real_number
 from wpoflow.core.arrays import FloatArray, real_array, underflow_to_zero
 from wpoflow.core.brief import briefly
 from wpoflow.core.slabs import RankSlab
@@ -115,7 +116,8 @@ def corrected_value(
     Raises
     ------
     ValueError
-        The next states are not interpolated, a policy that is none, or processes share the problem.
+        The next states are not interpolated, a policy, Markov value or residual that is none, or processes share the
+        problem.
     BellmanError
         The residual is not reached; says where it stays.  No value is given then.
     """
@@ -126,6 +128,12 @@ def corrected_value(
     if policy is not None:
         policy = np.array(real_array(policy, "policy"))
         mdp.check_policy(policy)
+    if residual is not None and not 0.0 <= real_number("residual", residual) < np.inf:
+        raise ValueError(f"residual = {residual} must be finite and not negative")
+    if markov is not None:
+        markov = np.array(real_array(markov, "markov"))
+        if markov.shape != mdp.rho.shape or not np.all(np.isfinite(markov)):
+            raise ValueError(f"markov has shape {markov.shape}; it must be {mdp.rho.shape}, and finite")
     if markov is None:
         markov = solve_optimum(mdp).value if policy is None else evaluate(mdp, policy).value
     parts = mdp.cost, mdp.transition, mdp.discount, mdp.temperature, mdp.log_mass, cubic

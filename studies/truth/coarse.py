@@ -1,7 +1,7 @@
 """The problem on a grid of two thirds of the resolution, to measure the error of the finer one with.
 
 Two thirds instead of a half: of four axes with twenty points each half would be a grid on which hardly anything has
-converged yet.
+converged yet.  Where the corrected value of that grid does not converge, as it may at low temperatures, it is a half.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from wpoflow.core.arrays import FloatArray
 from wpoflow.problems.load import build_problem
 from wpoflow.problems.problem_file import ProblemFile, parse_problem
+from wpoflow.solver.bellman.system import BellmanError
 from wpoflow.solver.corrected.band import (
     Coarse,
     GridBand,
@@ -23,14 +24,14 @@ from wpoflow.solver.mdp import GridMDP
 from wpoflow.studies.refinement.problem_grids import refined_axes, with_cells
 
 LEAST_CELLS = 7  # of an axis that gets fewer
-RATIO = 1.5
+RATIOS = (1.5, 2.0)  # of the number of cells to that of the coarser grid: the first that has a corrected value
 
 
-def coarser_cells(problem: ProblemFile) -> dict[str, int]:
-    """Cells of two thirds of the resolution, of the axes whose number is theirs to choose and seven or more."""
+def coarser_cells(problem: ProblemFile, ratio: float) -> dict[str, int]:
+    """Cells of the resolution over ``ratio``, of the axes whose number is theirs to choose and seven or more."""
     free = [axis for axis in refined_axes(problem) if not axis.by_edges and not axis.fixed]
     found = {
-        axis.name: round((axis.points - axis.clamped) / RATIO) + axis.clamped
+        axis.name: round((axis.points - axis.clamped) / ratio) + axis.clamped
         for axis in free
         if axis.points >= LEAST_CELLS
     }
@@ -96,19 +97,28 @@ def judged(
         stated = parse_problem(mdp.statement, mdp.title or "problem")
     if given is not None:
         _check_alike(mdp, given)
-    elif stated is not None:
-        given = _built_coarser(stated)
-        if given is None:
-            raise ValueError(f"no axis has {LEAST_CELLS} cells or more, so that no coarser grid tells the grid's error")
+    elif stated is not None and not coarser_cells(stated, RATIOS[0]):
+        raise ValueError(f"no axis has {LEAST_CELLS} cells or more, so that no coarser grid tells the grid's error")
     found = corrected_value(mdp, markov=markov)
-    coarse = coarse_optimum(mdp) if given is None else coarse_of(given, mdp)
+    if given is not None:
+        coarse = coarse_of(given, mdp)
+    elif stated is not None:
+        coarse = _coarse_of_stated(stated, mdp)
+    else:
+        coarse = coarse_optimum(mdp)
     return Judged(mdp, found, coarse, _fewer(mdp, coarse))
 
 
-def _built_coarser(stated: ProblemFile) -> GridMDP | None:
-    """The problem on fewer points; None where no axis can have them."""
-    sizes = coarser_cells(stated)
-    return build_problem(with_cells(stated, sizes)) if sizes else None
+def _coarse_of_stated(stated: ProblemFile, mdp: GridMDP) -> Coarse:
+    """The corrected optimum on the first of the coarser grids that has one."""
+    tried: list[str] = []
+    for ratio in RATIOS:
+        sizes = coarser_cells(stated, ratio)
+        try:
+            return coarse_of(build_problem(with_cells(stated, sizes)), mdp)
+        except BellmanError as error:
+            tried.append(f"{', '.join(f'{name} {cells}' for name, cells in sizes.items())}: {error}")
+    raise BellmanError(f"no coarser grid that would tell the grid's error has a corrected value: {'; '.join(tried)}")
 
 
 def _fewer(mdp: GridMDP, coarse: Coarse) -> tuple[str, ...]:
@@ -119,6 +129,12 @@ def _fewer(mdp: GridMDP, coarse: Coarse) -> tuple[str, ...]:
         *(axis.name for axis, points in states if points.points.size < axis.size),
         *(axis.name for axis, other in actions if other.size < axis.size),
     )
+
+
+def band_words(mdp: GridMDP, axes: tuple[str, ...]) -> str:
+    """By which axes a band was told, and of which it knows nothing."""
+    others = [axis.name for axis in (*mdp.states.axes, *mdp.actions.axes) if axis.size > 1 and axis.name not in axes]
+    return f"by a coarser grid ({', '.join(axes)})" + (f"; nothing of {', '.join(others)}" if others else "")
 
 
 def _check_alike(mdp: GridMDP, coarse: GridMDP) -> None:

@@ -16,6 +16,7 @@ from wpoflow.grids.grid import Grid
 from wpoflow.solver.mdp import GridMDP
 
 MOST_STATES = 10_000_000
+STATES = "states"  # where they come from, if from no file
 
 
 def drawn_states(grid: Grid, number: int, seed: int) -> FloatArray:
@@ -82,7 +83,7 @@ def read_states(path: str | os.PathLike[str], grid: Grid) -> FloatArray:
     return out
 
 
-def checked_places(mdp: GridMDP, given: ArrayLike, source: str = "states") -> FloatArray:
+def checked_places(mdp: GridMDP, given: ArrayLike, source: str = STATES) -> FloatArray:
     """States (n, dim) inside the box, circles wrapped.
 
     Raises
@@ -111,7 +112,8 @@ def checked_places(mdp: GridMDP, given: ArrayLike, source: str = "states") -> Fl
         if wrong.any():
             row = int(wrong.argmax())
             valid = "one of its points" if axis.boundary == SHOCK else f"in [{axis.lower:g}, {axis.upper:g}]"
-            raise ValueError(f"{source}, row {row}: {axis.name} = {places[row, j]:g} does not lie in the box: {valid}")
+            at = f"{source}, {_where(source, row)}: {axis.name} = {places[row, j]:g}"
+            raise ValueError(f"{at} does not lie in the box: {valid}")
         if grid.reflection is None:
             places[:, j] = x
         middle = 0.5 * (axis.points[1:] + axis.points[:-1])
@@ -119,5 +121,10 @@ def checked_places(mdp: GridMDP, given: ArrayLike, source: str = "states") -> Fl
     if not mdp.counted[nearest].all():
         row = int(np.argmin(mdp.counted[nearest]))
         said = ", ".join(f"{axis.name} = {x:g}" for axis, x in zip(grid.axes, places[row], strict=True))
-        raise ValueError(f"{source}, row {row}: {said} lies in the terminal set, where there is no value")
+        raise ValueError(f"{source}, {_where(source, row)}: {said} lies in the terminal set, where there is no value")
     return places
+
+
+def _where(source: str, row: int) -> str:
+    """Of an array the row, of a file the line, the first of which are the names."""
+    return f"row {row}" if source == STATES else f"line {row + 2}"

@@ -52,7 +52,7 @@ def test_a_flow_that_has_settled_goes_on_in_long_steps(name: str, tmp_path: Path
 
 def test_numbers_beyond_floats_end_in_a_line(tmp_path: Path) -> None:
     expected = {
-        "tau 1e-300": "costs are too large",
+        "tau 1e-300": "the least is 1e-150",
         "an action box of 1e-160": "axis u: [0, 1e-160] is 1e-160 long",
         "a state box of 1e-6": "cells outside the box",
         "noise 1e-300": "noise.x is 1e-300",

@@ -175,6 +175,21 @@ def test_cubics_on_the_half_are_those_of_the_whole_at_any_place() -> None:
         np.testing.assert_allclose(here, at_points(whole, symmetric.reshape(-1), states), rtol=0.0, atol=1e-13)
 
 
+def test_a_symmetry_that_is_false_at_a_few_pairs_is_refused() -> None:
+    """All pairs are compared, up to a quarter of a million of them."""
+    x, v = (uniform_axis(name, -1.0, 1.0, cells, "clamp") for name, cells in (("x", 101), ("v", 61)))
+    states, lone = Grid((uniform_axis("y", 0.0, 1.0, 2, "clamp"), x, v)), {"y": 1.0, "x": 0.06, "v": 0.5}
+
+    def cost(y: Any, x: Any, v: Any, u: Any, w: Any) -> Any:
+        here = (abs(y - lone["y"]) < 0.01) & (abs(x - lone["x"]) < 0.001) & (abs(v - lone["v"]) < 0.001)
+        return x**2 + np.where(here & (abs(u) < 0.1) & (w > 0.7), -50.0, 0.0)
+
+    with pytest.raises(
+        ValueError, match=r"cost at y = 1, x = 0.06, v = 0.5, u = 0.*w = 0.8.* not the same .* off by 50"
+    ):
+        build(_statement(NAMES, states=states, cost=cost))
+
+
 def test_corrected_values_on_half_a_circle_are_those_of_the_whole() -> None:
     ahead, cells = np.pi / 20, {"speed": 9, "torque": 5}
     names = ["theta", "speed", "torque"]

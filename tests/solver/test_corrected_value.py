@@ -130,6 +130,11 @@ def test_what_cannot_be_is_said_in_one_line() -> None:
     mdp, _, policy = manufactured(24, 1)
     with pytest.raises(ValueError, match="policy has shape"):
         corrected_value(mdp, policy[:, :2])
+    for markov in (np.zeros(3), np.full(mdp.states.size, np.nan)):
+        with pytest.raises(ValueError, match=r"markov has shape .*; it must be \(24,\), and finite"):
+            corrected_value(mdp, markov=markov)
+    with pytest.raises(ValueError, match="residual = nan must be finite"):
+        corrected_value(mdp, residual=np.nan)
     with pytest.raises(BellmanError, match="its residual stays at"):
         corrected_value(mdp, residual=0.0)
     ending = wpo.load_problem("docs/problems/reservoir.toml", set={"cost.terminal_set": '"level > 9.5"'})

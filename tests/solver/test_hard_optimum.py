@@ -150,6 +150,8 @@ def test_a_soft_optimum_at_another_temperature_and_from_a_value() -> None:
         ({"temperature": -1.0}, "temperature = -1.0 must be finite and not negative"),
         ({"temperature": np.nan}, "temperature = nan must be finite and not negative"),
         ({"temperature": 0.0, "residual": 1e-6}, "start and residual are of the soft optimum"),
+        ({"residual": np.nan}, "residual = nan must be finite and not negative"),
+        ({"residual": -1.0}, "residual = -1.0 must be finite and not negative"),
         ({"value": np.zeros(3)}, r"value has shape \(3,\); it must be \(20,\)"),
         ({"value": np.full(20, np.nan)}, "value is not finite at x = -4"),
         ({"value": np.zeros(20), "start": np.zeros((20, 16))}, "either a policy to start from or a value"),
@@ -161,6 +163,8 @@ def test_what_cannot_be_asked_for_is_said(given_: dict[str, object], words: str)
         solve_optimum(mdp, **given_)  # type: ignore[arg-type]
     with pytest.raises(TooColdError):
         solve_optimum(mdp, temperature=1e-200)
+    with pytest.raises(TooColdError):
+        solve_optimum(replace(mdp, temperature=1e-200))
 
 
 def exactly(cost: FloatArray, rows: FloatArray, discount: float, policy: Sequence[int]) -> list[Fraction]:

@@ -38,7 +38,7 @@ def test_bad_input_is_one_line_and_nothing_is_lost(call: Call) -> None:
     lines = {
         (): "give either --states POINTS.csv or --sample N",
         ("--sample", "2", "--states", "points.csv"): "give either --states POINTS.csv or --sample N",
-        ("--states", "points.csv"): "points.csv, row 1: x = 9 does not lie in the box: in [-4, 4]",
+        ("--states", "points.csv"): "points.csv, line 3: x = 9 does not lie in the box: in [-4, 4]",
         ("--states", "others.csv"): "others.csv: no column 'x'; its columns must be the state axes x",
         ("--sample", "2", "-o", "truth.txt"): "written as one of .csv, .parquet, .nc",
         ("--sample", "2", "-o", "points.csv", "--force"): "never replaced",

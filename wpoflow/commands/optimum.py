@@ -123,7 +123,7 @@ def _grid_error(mdp: GridMDP, value: FloatArray, whole: bool) -> list[tuple[str,
 
 def _corrected(mdp: GridMDP, stated: ProblemFile, value: FloatArray) -> list[tuple[str, str]]:
     """The corrected value and its band."""
-    from wpoflow.studies.truth.coarse import judged
+    from wpoflow.studies.truth.coarse import band_words, judged
 
     try:
         judgement = judged(mdp, stated, markov=value)
@@ -133,7 +133,7 @@ def _corrected(mdp: GridMDP, stated: ProblemFile, value: FloatArray) -> list[tup
     said = f"{mdp.rho @ band:.3g} on average, {band.max():.3g} at most"
     return [
         ("corrected value", f"{mdp.rho @ found.value:.12g} on average over the initial law"),
-        ("", f"grid error about {said}, by a coarser grid ({', '.join(judgement.axes)})"),
+        ("", f"grid error about {said}, {band_words(mdp, judgement.axes)}"),
         ("", f"residual {found.residual:.3g} after {found.iterations} corrections; no certificate"),
     ]
 

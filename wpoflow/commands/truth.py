@@ -31,6 +31,7 @@ def main(
     force: bool,
 ) -> Exit:
     """Compute, print what describes it, and write the data set."""
+    from wpoflow.studies.truth.coarse import band_words
     from wpoflow.studies.truth.files import check_ending
     from wpoflow.studies.truth.places import checked_places, drawn_states, read_states
     from wpoflow.studies.truth.truth import truth_of
@@ -71,7 +72,7 @@ def main(
             ("value", f"{found.value.mean():.6g} in the mean, {found.value.min():.6g} to {found.value.max():.6g}"),
             (
                 "grid error",
-                f"band {_spread(found.value_band)}, by a coarser grid ({', '.join(found.band_axes)})",
+                f"band {_spread(found.value_band)}, {band_words(mdp, found.band_axes)}",
             ),
             ("without correction", f"{found.markov_value.mean():.6g} in the mean, band {_spread(found.markov_band)}"),
             ("residual", f"{found.solution.residual:.3g} after {found.solution.iterations} corrections"),

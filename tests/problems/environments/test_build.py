@@ -105,6 +105,11 @@ def two_axes() -> Grid:
     return Grid((uniform_axis("x", 0.0, 1.0, 3, "clamp"), uniform_axis("y", 0.0, 1.0, 3, "clamp")))
 
 
+def swapped() -> Grid:
+    angle = uniform_axis("theta", -np.pi, np.pi, 5, "periodic")
+    return Grid((uniform_axis("speed", -8.0, 8.0, 5, "clamp"), angle))
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -117,7 +122,15 @@ def two_axes() -> Grid:
         ({"environment": NoisyPoint(), "states": point_states()}, "the same state and action led to different steps"),
         (
             {"environment": "Pendulum-v1", "actions": two_axes()},
-            "its actions have 1 axes, the grid of actions 2",
+            "its actions have 1 axes, the grid's 2",
+        ),
+        (
+            {"environment": "Pendulum-v1", "actions": Grid((uniform_axis("torque", -20.0, 20.0, 5),))},
+            "its actions lie in [-2, 2], the grid's axis torque in [-20, 20]",
+        ),
+        (
+            {"environment": "Pendulum-v1", "states": swapped()},
+            "its state is theta, speed, in this order; the axes are speed, theta",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -127,6 +140,38 @@ def test_what_cannot_be_built_is_said_in_a_line(arguments: dict[str, Any], words
         from_environment(discount=0.9, temperature=0.1, **arguments)
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+class Lost(Point):
+    """A reward that is none where x is positive, or a next state."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self.what = what
+
+    def step(self, action: FloatArray) -> tuple[FloatArray, float, bool, bool, Any]:
+        there = bool(self.state[0] > 0.0)
+        observation, reward, terminated, truncated, info = super().step(action)
+        if there and self.what == "next state":
+            self.state = np.array([np.nan])
+        return observation, np.nan if there and self.what == "reward" else reward, terminated, truncated, info
+
+
+@pytest.mark.parametrize("what", ["reward", "next state"])
+def test_steps_to_nowhere_are_named(what: str) -> None:
+    with pytest.raises(ValueError, match=rf"environment Lost: the {what} from state 0.25 by action -0.5.* not finite"):
+        from_environment(Lost(what), discount=0.9, temperature=0.1, states=point_states(), cells={"action_0": 2})
+
+
+def test_more_pairs_than_memory_holds_are_refused_before_they_are_made() -> None:
+    cells = {"theta": 100_000, "speed": 100_000}
+    with pytest.raises(MemoryError, match=r"environment Pendulum-v1: needs about .* GB.*theta 100000, speed 100000"):
+        from_environment("Pendulum-v1", discount=0.9, temperature=0.1, cells=cells)
+
+
+def test_a_discount_of_decisions_that_is_zero_names_how_many_steps_they_take() -> None:
+    with pytest.raises(ValueError, match=r"repeat = 10000: the discount 0.9 of a step to this power"):
+        from_environment("Pendulum-v1", discount=0.9, temperature=0.1, repeat=10_000)
 
 
 class Named(Point):

@@ -20,6 +20,8 @@ from wpoflow.problems.errors import ProblemError
 TASKS: dict[str, tuple[float, ...]] = {
     "cartpole-swingup": (2.1, 7.0, 6.0, 12.0),
     "cartpole-balance": (2.1, 7.0, 6.0, 12.0),
+    "cartpole-swingup_sparse": (0.6, 0.25, 6.0, 12.0),
+    "cartpole-balance_sparse": (0.6, 0.25, 6.0, 12.0),
     "acrobot-swingup": (7.0, 7.0, 12.0, 16.0),
     "acrobot-swingup_sparse": (7.0, 7.0, 12.0, 16.0),
     "pendulum-swingup": (7.0, 10.0),

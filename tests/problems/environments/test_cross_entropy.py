@@ -204,12 +204,15 @@ def test_plans_of_a_coarse_value_are_better_than_its_policy(pendulum: GridPolicy
     ("wrong", "words"),
     [
         ({"horizon": 0}, "horizon = 0 must be a whole number"),
-        ({"samples": 1}, "samples = 1 must be a whole number, at least 2"),
+        ({"samples": 1}, "samples = 1 must be a whole number from 2 to 1000000"),
         ({"iterations": 1.5}, "iterations = 1.5 must be a whole number"),
         ({"elite": 0.0}, "elite = 0.0 must be above 0 and below 1"),
         ({"spread": -1.0}, "spread = -1.0 must be positive"),
-        ({"colour": float("nan")}, "colour = nan must be finite"),
-        ({"seed": -1}, "seed = -1 must be a whole number, at least 0"),
+        ({"colour": float("nan")}, "colour = nan must be not negative"),
+        ({"seed": -1}, "seed = -1 must be a whole number from 0"),
+        ({"horizon": 10**9}, "horizon = 1000000000 must be a whole number from 1 to 10000"),
+        ({"horizon": 10**4, "samples": 10**5}, "horizon = 10000 with samples = 100000: an iteration draws"),
+        ({"colour": 1e6}, "colour = 1000000.0 must be not negative and below 100"),
         ({"model": "own"}, "model 'own'; choose one of problem, environment"),
     ],
 )

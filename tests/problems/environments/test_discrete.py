@@ -279,10 +279,10 @@ def test_tables_that_are_none_are_told(table: Any, words: str) -> None:
 def test_labels_and_boxes_are_not_taken_for_each_other() -> None:
     states = wpo.Grid((wpo.uniform_axis("theta", -1.0, 1.0, 3, "clamp"), wpo.uniform_axis("v", -1.0, 1.0, 3, "clamp")))
     named = wpo.Grid((wpo.label_axis("push", ["left", "right"]),))
-    with pytest.raises(
-        ProblemError, match=r"environment Pendulum-v1: its actions are Box.*, those of the policy \(push\)"
-    ):
+    with pytest.raises(ProblemError, match=r"environment Pendulum-v1: its actions are Box.*, the policy's \(push\)"):
         wpo.GridPolicy(states, named, np.full((9, 2), 0.5)).for_environment("Pendulum-v1")
+    with pytest.raises(ProblemError, match=r"environment Pendulum-v1: its actions are Box.*, the grid's \(push\)"):
+        wpo.from_environment("Pendulum-v1", actions=named, **NUMBERS)
     line = wpo.Grid((wpo.uniform_axis("push", 0.0, 1.0, 2),))
     with pytest.raises(ProblemError, match="the action grid is push of no labels; it must be of 2 labels"):
         wpo.GridPolicy(states, line, np.full((9, 2), 0.5)).for_environment("CartPole-v1")

@@ -181,6 +181,9 @@ def test_unusable_policies_and_observations_are_refused() -> None:
         GridPolicy(STATES, ACTIONS, p, "greedy")
     with pytest.raises(ValueError, match=r"probabilities have shape \(56, 5\); expected \(56, 6\)"):
         GridPolicy(STATES, ACTIONS, p[:, :5])
+    for wrong in (-p, 2.0 * p, np.full_like(p, np.nan), np.zeros_like(p)):
+        with pytest.raises(ValueError, match=r"probabilities at .* must be non-negative and sum to one"):
+            GridPolicy(STATES, ACTIONS, wrong)
     round_axis = Grid((uniform_axis("turn", -1.0, 1.0, 6, "periodic"),))
     with pytest.raises(ProblemError, match="action axis turn is periodic"):
         GridPolicy(STATES, round_axis, p)

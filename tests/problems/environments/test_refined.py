@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.problems.environments.test_look_ahead import GAMMA, LINE, PUSHES, TAU, line_problem, shifted
-from wpoflow.grids.axis import uniform_axis
+from wpoflow.grids.axis import label_axis, uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.problems.environments.build import from_environment
 from wpoflow.problems.environments.look_ahead import LookAhead
@@ -111,6 +111,13 @@ def test_what_does_not_fit_is_refused() -> None:
     ):
         with pytest.raises(ProblemError, match=words):
             refined_ending(policy, Grid((axis,)))
+    for pushes, words in (
+        (uniform_axis("v", -1.0, 1.0, 3), "its actions have the axes v; those of the policy are u"),
+        (uniform_axis("u", -9.0, 9.0, 3), "action axis u must be within the policy's, -1.5 to 1.5"),
+        (label_axis("u", ["left", "right"]), "action axis u must be within the policy's"),
+    ):
+        with pytest.raises(ProblemError, match=words):
+            refined_ending(policy, INNER, actions=Grid((pushes,)))
     with pytest.raises(ProblemError, match="knows no value"):
         refined_ending(GridPolicy(LINE, PUSHES, mdp.initial_policy), INNER)
     with pytest.raises(ProblemError, match="no steps are known"):

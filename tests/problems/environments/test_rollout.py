@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from gymnasium.wrappers import TimeLimit
 
 from tests.problems.environments.gymnasia import Point, Strict, point_states
+from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.axis import uniform_axis
 from wpoflow.grids.grid import Grid
 from wpoflow.problems.environments import rollout as module
@@ -113,8 +115,32 @@ def test_an_environment_of_ones_own_needs_a_time_limit() -> None:
     assert 0 < done.terminated.sum() < 30
     assert set(done.steps[~done.terminated]) <= {*range(1, 9)}
     assert done.steps.max() <= 8
-    with pytest.raises(ValueError, match="episodes = 0"):
-        rollout(policy, "Pendulum-v1", episodes=0)
+    for wrong, words in (
+        ({"episodes": 0}, "episodes = 0 must be a whole number from 1 to"),
+        ({"episodes": True}, "episodes = True must be"),
+        ({"seed": 1.5}, "seed = 1.5 must be a whole number from 0 to 2147483647"),
+        ({"seed": 2**40}, "seed = 1099511627776 must be"),
+        ({"hold": 10**5}, "hold = 100000 must be"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            rollout(policy, "Pendulum-v1", **wrong)
+    with pytest.raises(TypeError, match="plan is of type int; it must be a LookAhead"):
+        rollout(policy, "Pendulum-v1", plan=3)  # type: ignore[arg-type]
+    made: Any = TimeLimit(Point(), 8)
+    with pytest.raises(ProblemError, match="environment: TimeLimit is one that is made; give its name, or a function"):
+        rollout(policy, made)
+
+
+def test_a_reward_that_is_none_is_named() -> None:
+    class Unpaid(Point):
+        def step(self, action: FloatArray) -> tuple[FloatArray, float, bool, bool, Any]:
+            observation, _, *rest = super().step(action)
+            return observation, float("nan"), *rest
+
+    mdp = from_environment(Point(), discount=0.9, temperature=0.1, states=point_states())
+    policy = GridPolicy(mdp.states, mdp.actions, mdp.initial_policy)
+    with pytest.raises(ProblemError, match="environment Unpaid: step 1 of the episode of seed 7 has the reward nan"):
+        rollout(policy, lambda: TimeLimit(Unpaid(), 8), episodes=1, seed=7)
 
 
 @pytest.mark.slow

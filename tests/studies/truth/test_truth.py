@@ -13,7 +13,11 @@ import wpoflow as wpo
 from tests.solver.exact_values import regulator, riccati, soft_constant
 from wpoflow.core.arrays import FloatArray
 from wpoflow.problems.environments.policy import GridPolicy
+from wpoflow.problems.problem_file import read_problem
+from wpoflow.solver.bellman.system import BellmanError
+from wpoflow.solver.corrected import band
 from wpoflow.solver.mdp import GridMDP
+from wpoflow.studies.truth import coarse
 from wpoflow.studies.truth.places import read_states
 from wpoflow.studies.truth.truth import Truth
 
@@ -177,6 +181,9 @@ def test_states_that_cannot_be_are_named(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(ValueError, match=words):
             wpo.truth(grid, states)
+    table.write_text("velocity, position\n0.01,-0.5\n0.2,-0.5\n")
+    with pytest.raises(ValueError, match=r"points.csv, line 3: velocity = 0.2 does not lie in the box"):
+        wpo.truth(grid, table)
     with pytest.raises(ValueError, match="either states or sample"):
         wpo.truth(grid)
     with pytest.raises(ValueError, match="fewer points"):
@@ -244,3 +251,26 @@ def test_the_mean_action_is_that_of_the_grid_policy(plane: tuple[Truth, FloatArr
     found, _ = plane
     acting = GridPolicy(found.mdp.states, found.mdp.actions, found.solution.policy, "mean")
     assert np.abs(acting(found.states)[:, 0] - found.mean[:, 0]).max() < 0.02
+
+
+def test_where_two_thirds_of_the_points_have_no_corrected_value_a_half_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And where neither has one, both are named."""
+    cells = {"theta": 22, "speed": 20, "torque": 8}
+    refused, taken = [(15, 14)], band.coarse_of
+
+    def of_some(given: GridMDP, fine: GridMDP) -> band.Coarse:
+        if given.states.shape in refused:
+            raise BellmanError("corrected value: its residual stays at 1")
+        return taken(given, fine)
+
+    plain = coarse.judged(wpo.load_problem("pendulum", cells=cells), read_problem("pendulum", cells=cells))
+    monkeypatch.setattr(coarse, "coarse_of", of_some)
+    found = coarse.judged(wpo.load_problem("pendulum", cells=cells), read_problem("pendulum", cells=cells))
+    assert [axis.points.size for axis in plain.coarse.axes] == [15, 14]
+    assert [axis.points.size for axis in found.coarse.axes] == [11, 11]
+    np.testing.assert_array_equal(found.found.value, plain.found.value)
+    refused.append((11, 11))
+    with pytest.raises(BellmanError, match=r"no coarser grid .* theta 15, speed 14, torque 5: .*; theta 11, speed 11"):
+        coarse.judged(wpo.load_problem("pendulum", cells=cells), read_problem("pendulum", cells=cells))
