@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from wpoflow.core.arguments import real_number
-from wpoflow.core.arrays import FloatArray, real_array, underflow_to_zero
+from wpoflow.core.arrays import BoolArray, FloatArray, real_array, underflow_to_zero
 from wpoflow.core.brief import briefly
 from wpoflow.core.slabs import RankSlab
 from wpoflow.grids.transitions.base import CoarseTransition, Transition
@@ -138,6 +138,19 @@ def corrected_value(
         markov = solve_optimum(mdp).value if policy is None else evaluate(mdp, policy).value
     parts = mdp.cost, mdp.transition, mdp.discount, mdp.temperature, mdp.log_mass, cubic
     return solve_corrected(Corrected(*parts), markov, policy, residual)
+
+
+def beyond_costs(mdp: GridMDP, found: CorrectedValue) -> BoolArray:
+    """Which states, (S,), have a corrected optimal value that costs do not allow: there the grid is too coarse for it.
+
+    min c / (1 - gamma) <= V* <= max c / (1 - gamma), as the divergence is not negative, and none for the reference
+    measure; of a process that may end within its first step, min c and max c are bounds, too.
+    """
+    ends = mdp.transition.termination is not None
+    bounds = [(cost, cost / (1.0 - mdp.discount)) for cost in mdp.cost_range]
+    least, most = (choose(pair) if ends else pair[1] for choose, pair in zip((min, max), bounds, strict=True))
+    slack = found.residual / (1.0 - mdp.discount)
+    return np.asarray(mdp.counted & ((found.value < least - slack) | (found.value > most + slack)))
 
 
 def solve_corrected(

@@ -19,7 +19,7 @@ from wpoflow.solver.corrected.band import (
     coarse_of,
     coarse_optimum,
 )
-from wpoflow.solver.corrected.value import CorrectedValue, corrected_value
+from wpoflow.solver.corrected.value import CorrectedValue, beyond_costs, corrected_value
 from wpoflow.solver.mdp import GridMDP
 from wpoflow.studies.refinement.problem_grids import refined_axes, with_cells
 
@@ -135,6 +135,12 @@ def band_words(mdp: GridMDP, axes: tuple[str, ...]) -> str:
     """By which axes a band was told, and of which it knows nothing."""
     others = [axis.name for axis in (*mdp.states.axes, *mdp.actions.axes) if axis.size > 1 and axis.name not in axes]
     return f"by a coarser grid ({', '.join(axes)})" + (f"; nothing of {', '.join(others)}" if others else "")
+
+
+def beyond_words(mdp: GridMDP, found: CorrectedValue) -> str:
+    """How many corrected values no costs allow; empty if none."""
+    share = float(beyond_costs(mdp, found).mean())
+    return f"{share:.2g} of all points have a value beyond what costs allow: finer cells are needed" if share else ""
 
 
 def _check_alike(mdp: GridMDP, coarse: GridMDP) -> None:

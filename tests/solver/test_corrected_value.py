@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from wpoflow.core.arrays import FloatArray
 from wpoflow.grids.transitions.cubic import cubic_expectation
 from wpoflow.solver.bellman.system import BellmanError
 from wpoflow.solver.corrected.band import at_points, coarse_of, markov_band
-from wpoflow.solver.corrected.value import corrected_value
+from wpoflow.solver.corrected.value import beyond_costs, corrected_value
 from wpoflow.solver.entropy import soft_minimum
 from wpoflow.solver.mdp import GridMDP
 
@@ -140,3 +141,18 @@ def test_what_cannot_be_is_said_in_one_line() -> None:
     ending = wpo.load_problem("docs/problems/reservoir.toml", set={"cost.terminal_set": '"level > 9.5"'})
     with pytest.raises(ValueError, match="this transition is: interpolated map"):
         corrected_value(ending)
+
+
+def test_values_that_costs_do_not_allow_are_told() -> None:
+    """A pendulum of few cells, whose costs are not negative, has some below zero; of more cells none."""
+    coarse, finer = (
+        wpo.load_problem("pendulum", cells={"theta": n, "speed": n, "torque": 9}, set={"problem.temperature": 1e-3})
+        for n in (31, 101)
+    )
+    found = corrected_value(coarse)
+    beyond = beyond_costs(coarse, found)
+    assert 0.0 < beyond.mean() < 0.2
+    np.testing.assert_array_equal(beyond, found.value < -found.residual / (1.0 - coarse.discount))
+    assert not beyond_costs(coarse, replace(found, value=found.markov)).any()
+    assert beyond_costs(coarse, replace(found, value=np.full(beyond.size, 1e9))).all()
+    assert beyond_costs(finer, corrected_value(finer)).mean() < 0.5 * beyond.mean()  # of 201 none has

@@ -123,7 +123,7 @@ def _grid_error(mdp: GridMDP, value: FloatArray, whole: bool) -> list[tuple[str,
 
 def _corrected(mdp: GridMDP, stated: ProblemFile, value: FloatArray) -> list[tuple[str, str]]:
     """The corrected value and its band."""
-    from wpoflow.studies.truth.coarse import band_words, judged
+    from wpoflow.studies.truth.coarse import band_words, beyond_words, judged
 
     try:
         judgement = judged(mdp, stated, markov=value)
@@ -135,6 +135,7 @@ def _corrected(mdp: GridMDP, stated: ProblemFile, value: FloatArray) -> list[tup
         ("corrected value", f"{mdp.rho @ found.value:.12g} on average over the initial law"),
         ("", f"grid error about {said}, {band_words(mdp, judgement.axes)}"),
         ("", f"residual {found.residual:.3g} after {found.iterations} corrections; no certificate"),
+        *[("", beyond) for beyond in [beyond_words(mdp, found)] if beyond],
     ]
 
 

@@ -31,7 +31,7 @@ def main(
     force: bool,
 ) -> Exit:
     """Compute, print what describes it, and write the data set."""
-    from wpoflow.studies.truth.coarse import band_words
+    from wpoflow.studies.truth.coarse import band_words, beyond_words
     from wpoflow.studies.truth.files import check_ending
     from wpoflow.studies.truth.places import checked_places, drawn_states, read_states
     from wpoflow.studies.truth.truth import truth_of
@@ -76,6 +76,7 @@ def main(
             ),
             ("without correction", f"{found.markov_value.mean():.6g} in the mean, band {_spread(found.markov_band)}"),
             ("residual", f"{found.solution.residual:.3g} after {found.solution.iterations} corrections"),
+            *[("beyond costs", beyond) for beyond in [beyond_words(mdp, found.solution)] if beyond],
             ("seconds", f"{seconds:.2f}"),
             ("file", path_text(output) if output is not None else "none; -o FILE.csv, .parquet or .nc stores it"),
         ]
