@@ -249,10 +249,12 @@ def _of_labels(
             raise ProblemError(
                 f"environment {name}: its state has {called.dim} numbers, the grid of states {states.dim} axes"
             )
+        _refuse_if_too_large(name, states, actions)
         steps = _all_pairs(step, states, actions)
         law = _law(states, called.first_states(), smoothed=True) if rho is None else rho
         return _interpolated(name, steps, states, actions, discount_of_decision, temperature, law)
     grid = states_of_table(env, states)
+    _refuse_if_too_large(name, grid, actions)
     steps = _all_pairs(step, numbered_states(grid.size), actions)
     law = frequencies(env, grid.size) if rho is None else rho
     return finite_problem(

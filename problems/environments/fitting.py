@@ -29,6 +29,8 @@ def fitted(states: Grid, actions: Grid, env: Any, observe: Observe | None) -> di
     if observe is None and model is not None:
         observe = model.state_of
     _check_observation(states, env, observe)
+    if observe is None and hasattr(env, "check_angles"):
+        env.check_angles(states)
     return {"observe": observe, "shape": space.shape, "dtype": space.dtype, "low": low, "high": high}
 
 

@@ -42,6 +42,9 @@ def make_environment(environment: Any) -> Any:
         return control.control_environment(environment)
     gym = gymnasium()
     if not isinstance(environment, str):
+        if isinstance(environment, type) or not all(hasattr(environment, name) for name in ("action_space", "step")):
+            what = environment.__name__ if isinstance(environment, type) else f"of type {type(environment).__name__}"
+            raise ProblemError(f"environment: it is {what}; give a name, as Pendulum-v1, or one that is made")
         return environment
     module, colon, _ = environment.partition(":")
     if colon:

@@ -19,7 +19,6 @@ import numpy as np
 
 from wpoflow.core.arguments import check_kind
 from wpoflow.core.arrays import AnyArray, BoolArray, FloatArray, IntArray, underflow_to_zero
-from wpoflow.core.brief import briefly
 from wpoflow.problems.environments.control import ControlEnvironment
 from wpoflow.problems.environments.gym import make_environment, name_of
 from wpoflow.problems.environments.models import known_model
@@ -32,7 +31,6 @@ BLOCK = 100
 MOST_EPISODES, MOST_SEED = 10_000_000, 2**31 - 1  # seeds of all episodes are below 2**32, as NumPy's generators ask
 
 
-@briefly
 @dataclass(frozen=True, eq=False)
 class Rollout:
     """Episodes of a policy in an environment.
@@ -61,6 +59,10 @@ class Rollout:
     terminated: BoolArray
     failed: int | None
     plan: str = ""
+
+    def __repr__(self) -> str:
+        n, mean = len(self.returns), f"{self.mean:.6g} +- {self.std / np.sqrt(len(self.returns)):.2g}"
+        return f"Rollout({self.environment!r}, {n} episodes from seed {self.seed}: mean {mean})"
 
     @property
     def mean(self) -> float:

@@ -114,6 +114,8 @@ def swapped() -> Grid:
     ("arguments", "words"),
     [
         ({"environment": "Pendulum-v7"}, "Pendulum-v7"),
+        ({"environment": None}, "environment: it is of type NoneType; give a name, as Pendulum-v1"),
+        ({"environment": Point}, "environment: it is Point; give a name, as Pendulum-v1, or one that is made"),
         ({"environment": "CartPole-v1"}, "the grid of its states is needed"),
         ({"environment": "Pendulum-v1", "cells": {"angle": 3}}, "cells for angle; choose among theta, speed, torque"),
         ({"environment": "Pendulum-v1", "cells": {"torqe": 3}}, "speed, torque; did you mean 'torque'"),

@@ -208,6 +208,18 @@ def test_the_vectorised_cart_and_pole_is_the_simulator_also_at_the_ends_of_the_r
     np.testing.assert_allclose(fast.transition.expect(value), called.transition.expect(value), rtol=0, atol=1e-11)
 
 
+def test_a_policy_of_other_joints_is_not_played(suite: Any) -> None:
+    """Angles of an acrobot are no places of a cart, though both have four numbers."""
+    angles = [uniform_axis(name, -np.pi, np.pi, 5, "periodic") for name in ("theta", "phi")]
+    speeds = [uniform_axis(name, -9.0, 9.0, 3, "clamp") for name in ("omega", "psi")]
+    states, actions = Grid((*angles, *speeds)), Grid((uniform_axis("u", -1.0, 1.0, 3),))
+    policy = GridPolicy(states, actions, np.full((states.size, 3), 1.0 / 3.0))
+    with pytest.raises(ProblemError, match="dm_control/cartpole-swingup: axis theta is periodic; it is no unlimited"):
+        rollout(policy, "dm_control/cartpole-swingup", episodes=1)
+    with pytest.raises(ProblemError, match=r"lqr_2_1: it has no time limit; give a function that makes it with one"):
+        rollout(policy, "dm_control/lqr-lqr_2_1", episodes=1)
+
+
 def test_only_what_the_equations_are_of_is_vectorised(suite: Any) -> None:
     for name, known in (("swingup", True), ("balance", True), ("swingup_sparse", True), ("two_poles", False)):
         env = control_environment(f"dm_control/cartpole-{name}")

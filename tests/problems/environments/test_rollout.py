@@ -112,6 +112,7 @@ def test_an_environment_of_ones_own_needs_a_time_limit() -> None:
         rollout(policy, Point, episodes=1)
     done = rollout(policy, lambda: TimeLimit(Point(), 8), episodes=30)
     assert (done.environment, done.failed) == ("Point", None)
+    assert repr(done).startswith(f"Rollout('Point', 30 episodes from seed 0: mean {done.mean:.6g} +- ")
     assert 0 < done.terminated.sum() < 30
     assert set(done.steps[~done.terminated]) <= {*range(1, 9)}
     assert done.steps.max() <= 8
