@@ -114,8 +114,8 @@ def from_environment(
     ProblemError
         No such environment, actions that are neither a box nor finitely many, a box without bounds and no grid of them,
         neither a table nor a settable state, a state grid that is missing or of another dimension, an environment
-        without a table that is random, or an unknown axis in ``cells``, actions beyond the
-        environment's, axes by its own names in another order, or ``repeat`` of a table of random outcomes.
+        without a table that is random, an unknown axis in ``cells``, actions beyond the environment's, axes by its own
+        names in another order, or ``repeat`` of a table of random outcomes.
     ValueError
         A next state or reward that is not finite, or a number out of range; named.  A reflection of axes that are not
         symmetric about 0, or under which steps are not the same.
@@ -149,22 +149,24 @@ def from_environment(
     check_actions(env, actions, "the grid's")
     if model is not None and vectorised:
         dim, step, first_states, sampled = len(model.states), model.step, model.first_states, False
+        compared = MOST_PAIRS
     else:
         called = CalledEnvironment(env)
         known = control_step(env.unwrapped) if vectorised else None
         dim, step, first_states, sampled = called.dim, known or called.step, called.first_states, True
+        compared = _MIRRORED if known is None else MOST_PAIRS
     if states.dim != dim:
         raise ProblemError(f"environment {name}: its state has {dim} numbers, the grid of states {states.dim} axes")
     if model is not None:
         _check_order(name, states, [box.name for box in model.states])
-    _refuse_if_too_large(name, states, actions)
     if isinstance(env, ControlEnvironment):
         env.check_model()
         env.check_angles(states)
     decision = repeated(step, repeat, discount)
     if reflection:
         whole, states = states, halved_grid(states, actions, reflection)
-        _check_mirrored(decision, MirroredPairs.chosen(states, whole, actions, _MIRRORED if sampled else MOST_PAIRS))
+        _check_mirrored(decision, MirroredPairs.chosen(states, whole, actions, compared))
+    _refuse_if_too_large(name, states, actions)
     steps = _all_pairs(decision, states, actions)
     law = _law(states, first_states(), smoothed=sampled) if rho is None else rho
     return _interpolated(name, steps, states, actions, discount**repeat, temperature, law)
