@@ -3,7 +3,7 @@
 The gallery on coarse grids, run by every scheme and judged by every claim, and transitions that no gallery problem has:
 tables, noise that depends on the state, four axes.  All of it twice, for kernels are compiled with and without
 threads.  What is left for its first use are products over the pairs of a policy, which only problems of several state
-axes and millions of pairs have.
+axes and millions of pairs have, and half a dozen kernels that no problem as small as these comes to.
 """
 
 from __future__ import annotations
