@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
@@ -25,6 +26,12 @@ def whole_number(name: str, value: Any) -> int:
     if not number.is_integer():
         raise ValueError(f"{name} = {value}; it must be a whole number")
     return int(value)
+
+
+def check_not_negative(name: str, value: Any) -> None:
+    """Raise ValueError of a number that is negative or not finite, TypeError of anything else; None is none given."""
+    if value is not None and not 0.0 <= real_number(name, value) < math.inf:
+        raise ValueError(f"{name} = {value} must be finite and not negative")
 
 
 def check_kind(name: str, value: object, kind: type | tuple[type, ...], wanted: str) -> None:

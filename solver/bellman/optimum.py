@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wpoflow.core.arguments import real_number
+from wpoflow.core.arguments import check_not_negative
 from wpoflow.core.arrays import FloatArray, real_array, underflow_to_zero
 from wpoflow.core.renamed import renamed
 from wpoflow.solver.bellman.evaluation import NotFiniteError, deferred_occupancy, divergence_of, evaluate
@@ -92,8 +92,7 @@ def solve_optimum(
         where none is.
     """
     check_problem(mdp)
-    if temperature is not None and not 0.0 <= real_number("temperature", temperature) < np.inf:
-        raise ValueError(f"temperature = {temperature} must be finite and not negative")
+    check_not_negative("temperature", temperature)
     if start is not None and value is not None:
         raise ValueError("give either a policy to start from or a value, not both")
     if start is not None:
@@ -111,8 +110,7 @@ def solve_optimum(
         return solve_hard_optimum(mdp, value, linear_solver, nested=nested)
     mdp = mdp if temperature is None else mdp.at_temperature(temperature)
     check_temperature(mdp.temperature)
-    if residual is not None and not 0.0 <= real_number("residual", residual) < np.inf:
-        raise ValueError(f"residual = {residual} must be finite and not negative")
+    check_not_negative("residual", residual)
     linear_solver = linear_solver_of(mdp) if linear_solver is None else linear_solver
     incomplete = IncompleteLU()
     least, most = mdp.cost_range

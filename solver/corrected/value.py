@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from wpoflow.core.arguments import real_number
+from wpoflow.core.arguments import check_not_negative
 from wpoflow.core.arrays import BoolArray, FloatArray, real_array, underflow_to_zero
 from wpoflow.core.brief import briefly
 from wpoflow.core.slabs import RankSlab
@@ -128,8 +128,7 @@ def corrected_value(
     if policy is not None:
         policy = np.array(real_array(policy, "policy"))
         mdp.check_policy(policy)
-    if residual is not None and not 0.0 <= real_number("residual", residual) < np.inf:
-        raise ValueError(f"residual = {residual} must be finite and not negative")
+    check_not_negative("residual", residual)
     if markov is not None:
         markov = np.array(real_array(markov, "markov"))
         if markov.shape != mdp.rho.shape or not np.all(np.isfinite(markov)):

@@ -130,12 +130,13 @@ def _corrected(mdp: GridMDP, stated: ProblemFile, value: FloatArray) -> list[tup
     except ValueError as error:
         raise CommandError(Exit.UNUSABLE, f"--corrected: {error}") from error
     found, band = judgement.found, judgement.band.at(mdp.states.points)
+    beyond = beyond_words(mdp, found)
     said = f"{mdp.rho @ band:.3g} on average, {band.max():.3g} at most"
     return [
         ("corrected value", f"{mdp.rho @ found.value:.12g} on average over the initial law"),
         ("", f"grid error about {said}, {band_words(mdp, judgement.axes)}"),
         ("", f"residual {found.residual:.3g} after {found.iterations} corrections; no certificate"),
-        *[("", beyond) for beyond in [beyond_words(mdp, found)] if beyond],
+        *([("", beyond)] if beyond else []),
     ]
 
 

@@ -61,6 +61,7 @@ def main(
     if output is not None:
         found.save(output, force=True)
     if not quiet:
+        beyond = beyond_words(mdp, found.solution)
         rows = [
             ("title", one_line(mdp.title)),
             *grid_rows(mdp),
@@ -76,7 +77,7 @@ def main(
             ),
             ("without correction", f"{found.markov_value.mean():.6g} in the mean, band {_spread(found.markov_band)}"),
             ("residual", f"{found.solution.residual:.3g} after {found.solution.iterations} corrections"),
-            *[("beyond costs", beyond) for beyond in [beyond_words(mdp, found.solution)] if beyond],
+            *([("beyond costs", beyond)] if beyond else []),
             ("seconds", f"{seconds:.2f}"),
             ("file", path_text(output) if output is not None else "none; -o FILE.csv, .parquet or .nc stores it"),
         ]
